@@ -1,0 +1,35 @@
+# `make run` and `make test` set themselves up: a .venv beside this file, pinned, nothing global.
+PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
+BIN := .venv/bin
+RECIPE ?= digits
+
+.PHONY: run test test-all check lock clean
+
+run: .venv/ready
+	$(BIN)/pocketgan run $(RECIPE)
+
+test: .venv/ready check
+	$(BIN)/pytest -q
+
+test-all: .venv/ready check
+	$(BIN)/pytest -q -m "slow or not slow"
+
+check: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+.venv/ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+# After a change of the dependencies in pyproject.toml.
+lock:
+	$(BIN)/python -m pip install --quiet pip-tools
+	$(BIN)/pip-compile --quiet --extra dev --generate-hashes --allow-unsafe --strip-extras \
+	  --no-emit-index-url --no-emit-find-links --output-file requirements.lock pyproject.toml
+
+clean:
+	rm -rf .venv build *.egg-info

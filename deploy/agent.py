@@ -1,0 +1,456 @@
+"""The agent: measures one .tflite on the device it runs on. Job in, measurement out.
+
+This one file is copied to a target. It needs Python 3.9, numpy and a TFLite runtime, and nothing of
+this repository; ``deploy/jobs.py`` describes what it reads and prints::
+
+    python agent.py JOB.json        # or the job on standard input
+    {"schema_version": 1, "target": "local", "p90_ms": 0.041, ..., "error": null}
+
+Standard output carries exactly that one line. A failure is a measurement too: its ``error`` says
+what went wrong, and the exit code is 1. (A job that cannot be read has no subject to echo; its
+answer holds the error only.)
+
+Method: MLPerf's single stream (Janapa Reddi et al., "MLPerf Mobile Inference Benchmark", 2022):
+one query at a time, the 90th percentile as headline, at least 1,024 samples. The clock brackets
+``invoke()`` alone. Setting inputs and reading outputs are left out: an app does them in its own
+way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import hashlib
+import importlib
+import json
+import os
+import platform
+import re
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import TextIO
+
+    import numpy as np
+
+SCHEMA_VERSION = 1
+
+# Packages that hold an ``interpreter`` module, best first.
+RUNTIMES = (("ai-edge-litert", "ai_edge_litert"), ("tflite-runtime", "tflite_runtime"))
+
+# What the answer repeats of the job, so that it can be read alone.
+SUBJECT = ("target", "variant", "sha256", "bytes", "bytes_gzip", "threads", "delegate")
+SETTINGS = ("path", "warmup", "runs", "seed", "latents", "keep_samples")
+
+WARMUP_BLOCK = 32
+# A block of warm-up runs that is not this much faster than the one before ends the warm-up.
+WARMUP_GAIN = 0.02
+
+NS_PER_MS = 1e6
+ERROR_LENGTH = 1000
+
+ARM_PARTS = {
+    "0xd03": "Cortex-A53",
+    "0xd05": "Cortex-A55",
+    "0xd07": "Cortex-A57",
+    "0xd08": "Cortex-A72",
+    "0xd09": "Cortex-A73",
+    "0xd0a": "Cortex-A75",
+    "0xd0b": "Cortex-A76",
+    "0xd0c": "Neoverse-N1",
+    "0xd0d": "Cortex-A77",
+    "0xd40": "Neoverse-V1",
+    "0xd41": "Cortex-A78",
+    "0xd44": "Cortex-X1",
+    "0xd46": "Cortex-A510",
+    "0xd47": "Cortex-A710",
+    "0xd49": "Neoverse-N2",
+    "0xc0f": "Cortex-A15",
+}
+
+
+class AgentError(Exception):
+    """A failure that the agent can name itself."""
+
+
+class Runtime(NamedTuple):
+    """A TFLite runtime: its package's name and version, and its ``interpreter`` module."""
+
+    name: str
+    version: str
+    module: Any
+
+
+class Memory(NamedTuple):
+    """Peak resident memory of an idle interpreter, in KiB, or why it is not known."""
+
+    idle_kb: int | None
+    reason: str
+    warning: str | None
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure the job in the file named first, or on standard input; return the exit code."""
+    channel = claim_stdout()
+    die_first_when_memory_runs_out()
+    subject: dict[str, Any] = {}
+    try:
+        job = read_job(arguments)
+        subject = {key: job[key] for key in SUBJECT}
+        figures = measure(job)
+    except Exception as error:  # whatever a runtime raises belongs in the answer
+        figures = {"error": describe_error(error)}
+    answer = {"schema_version": SCHEMA_VERSION, **subject, **figures}
+    channel.write(json.dumps(answer, allow_nan=False) + "\n")
+    channel.flush()
+    return 1 if figures["error"] else 0
+
+
+def claim_stdout() -> TextIO:
+    """Keep standard output for the answer; what a runtime prints goes to standard error."""
+    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return channel
+
+
+def die_first_when_memory_runs_out() -> None:
+    """Ask the kernel to end the agent before whoever waits for its answer."""
+    with contextlib.suppress(OSError):  # not on this system: nothing is lost but the preference
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+def describe_error(error: Exception) -> str:
+    name = "" if isinstance(error, AgentError) else f"{type(error).__name__}: "
+    return f"{name}{error}"[:ERROR_LENGTH]
+
+
+def read_job(arguments: Sequence[str]) -> dict[str, Any]:
+    """Read the job; refuse one of another schema."""
+    text = Path(arguments[0]).read_text(encoding="utf-8") if arguments else sys.stdin.read()
+    job = json.loads(text)
+    if not isinstance(job, dict) or job.get("schema_version") != SCHEMA_VERSION:
+        raise AgentError(f"this agent reads jobs of schema version {SCHEMA_VERSION} only")
+    missing = [key for key in (*SUBJECT, *SETTINGS) if key not in job]
+    if missing:
+        raise AgentError(f"the job lacks {', '.join(missing)}")
+    return job
+
+
+def measure(job: dict[str, Any]) -> dict[str, Any]:
+    """Carry out ``job``; return the measurement's fields but the subject's.
+
+    Raises:
+        AgentError: the file is missing or another one, the runtime lacks something, or the latents
+            do not fit the file's input.
+    """
+    check_file(job)
+    runtime = load_runtime()
+    latents = load_latents(job["latents"])
+    memory = watch_memory()
+
+    start = time.perf_counter_ns()
+    interpreter = open_interpreter(runtime, job)
+    init_ns = time.perf_counter_ns() - start
+
+    feeds = make_feeds(interpreter.get_input_details(), latents, job["seed"])
+    set_inputs(interpreter, next(feeds))
+    (first_ns,) = time_runs(interpreter.invoke, 1)
+    warm_up(interpreter.invoke, job["warmup"])
+    peak = peak_above_idle(memory)  # before the samples below need memory of their own
+
+    gc.collect()
+    gc.disable()
+    samples = time_runs(interpreter.invoke, job["runs"])
+    overhead = time_runs(lambda: None, job["runs"])
+    gc.enable()
+
+    feeds = make_feeds(interpreter.get_input_details(), latents, job["seed"])
+    absent = {
+        "instructions": "counted on emulated ARM cores only",
+        "arena_bytes": "this runtime's Python interface does not tell",
+        "spread": "needs more than one round",
+    }
+    if peak is None:
+        absent["peak_rss_kb"] = memory.reason
+    return {
+        "device": device_name(),
+        "cpu": cpu_name(),
+        "runtime": runtime.name,
+        "runtime_version": runtime.version,
+        "init_ms": init_ns / NS_PER_MS,
+        "first_ms": first_ns / NS_PER_MS,
+        **summarize(samples),
+        "overhead_ns": percentile(sorted(overhead), 50),
+        "peak_rss_kb": peak,
+        "output_sha256": hash_outputs(interpreter, feeds),
+        "samples_ns": samples if job["keep_samples"] else None,
+        "absent": absent,
+        "warnings": [memory.warning] if memory.warning else [],
+        "error": None,
+    }
+
+
+def check_file(job: dict[str, Any]) -> None:
+    """Make sure that the file is the one that the job speaks of."""
+    path = Path(job["path"])
+    if not path.is_file():
+        raise AgentError(f"no such file: {path}")
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        for block in iter(lambda: file.read(1 << 16), b""):
+            digest.update(block)
+    if digest.hexdigest() != job["sha256"]:
+        raise AgentError(f"{path} is not the file of the job: its sha256 differs")
+
+
+def load_runtime() -> Runtime:
+    """Import numpy and the first TFLite runtime found."""
+    try:
+        import numpy  # noqa: F401  (the idle interpreter that memory is compared with has it)
+    except ImportError as error:
+        raise AgentError(f"numpy cannot be imported here: {error}") from error
+    failures = []
+    for name, package in RUNTIMES:
+        try:
+            module = importlib.import_module(f"{package}.interpreter")
+        except ImportError as error:
+            failures.append(f"{name}: {error}")
+        else:
+            return Runtime(name, metadata.version(name), module)
+    raise AgentError(f"no TFLite runtime can be imported here ({'; '.join(failures)})")
+
+
+def open_interpreter(runtime: Runtime, job: dict[str, Any]) -> Any:
+    """Create the interpreter and allocate its tensors: what an app waits for at its start."""
+    options: dict[str, Any] = {"num_threads": job["threads"]}
+    if job["delegate"] == "none":
+        options["experimental_op_resolver_type"] = plain_kernels(runtime)
+    interpreter = runtime.module.Interpreter(job["path"], **options)
+    interpreter.allocate_tensors()
+    return interpreter
+
+
+def plain_kernels(runtime: Runtime) -> Any:
+    """The runtime's optimised kernels without the XNNPACK delegate that it applies by itself."""
+    try:
+        return runtime.module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    except AttributeError:
+        version = f"{runtime.name} {runtime.version}"
+        raise AgentError(f"{version} cannot be run without its XNNPACK delegate") from None
+
+
+def load_latents(path: str | None) -> np.ndarray | None:
+    """Read latents, float32 [N, L], or None for random inputs."""
+    if path is None:
+        return None
+    import numpy as np
+
+    try:
+        latents: np.ndarray = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise AgentError(f"latents {path} cannot be read: {error}") from error
+    if latents.ndim != 2 or len(latents) == 0 or latents.dtype.kind != "f":
+        found = f"{latents.dtype} {list(latents.shape)}"
+        raise AgentError(f"latents must be floats [N, L], N ≥ 1; {path} holds {found}")
+    return latents
+
+
+def make_feeds(
+    details: Sequence[dict[str, Any]], latents: np.ndarray | None, seed: int
+) -> Iterator[dict[int, np.ndarray]]:
+    """Yield what to set before each inference: tensor index to array. At least one."""
+    if latents is None:
+        yield random_feed(details, seed)
+        return
+    if len(details) != 1:
+        raise AgentError(f"latents serve a file with one input; this one has {len(details)}")
+    batch, *rest = (int(size) for size in details[0]["shape"])
+    width = 1
+    for size in rest:
+        width *= size
+    rows, length = latents.shape
+    if length != width or rows % batch:
+        raise AgentError(
+            f"latents [{rows}, {length}] do not fit the input {[batch, *rest]}: "
+            f"[a multiple of {batch}, {width}] would"
+        )
+    for start in range(0, rows, batch):
+        values = latents[start : start + batch].reshape(batch, *rest)
+        yield {details[0]["index"]: encode(values, details[0])}
+
+
+def random_feed(details: Sequence[dict[str, Any]], seed: int) -> dict[int, np.ndarray]:
+    """Inputs over the whole range of what each input can hold; the same on every target.
+
+    Quantized inputs take every integer of their type, float ones values in [-1, 1). Both come from
+    numpy's frozen legacy generator by steps that round alike everywhere, so that outputs can be
+    compared bit by bit between numpy 1 and 2, x86 and ARM.
+    """
+    import numpy as np
+
+    generator = np.random.RandomState(seed)
+    feed = {}
+    for detail in details:
+        dtype, shape = np.dtype(detail["dtype"]), detail["shape"]
+        if dtype.kind == "f":
+            feed[detail["index"]] = (generator.random_sample(shape) * 2 - 1).astype(dtype)
+        elif dtype.kind in "iu" and dtype.itemsize <= 2:
+            limits = np.iinfo(dtype)
+            values = generator.randint(int(limits.min), int(limits.max) + 1, size=shape)
+            feed[detail["index"]] = values.astype(dtype)
+        elif dtype.kind in "iub":  # wide integers are mostly indices: 0 and 1 exist everywhere
+            feed[detail["index"]] = generator.randint(0, 2, size=shape).astype(dtype)
+        else:
+            raise AgentError(f"no random values for an input of type {dtype}: {detail['name']}")
+    return feed
+
+
+def encode(values: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
+    """Real ``values`` as the input's type: q = round(value / scale) + zero point, clipped."""
+    import numpy as np
+
+    dtype = np.dtype(detail["dtype"])
+    if dtype.kind == "f":
+        return values.astype(dtype)
+    scale, zero_point = detail["quantization"]
+    if dtype.kind not in "iu" or scale == 0:
+        raise AgentError(f"latents are real numbers; the input {detail['name']} takes {dtype}")
+    limits = np.iinfo(dtype)
+    steps = np.rint(values.astype(np.float64) / float(scale)) + zero_point
+    encoded: np.ndarray = np.clip(steps, limits.min, limits.max).astype(dtype)
+    return encoded
+
+
+def set_inputs(interpreter: Any, feed: dict[int, np.ndarray]) -> None:
+    for index, values in feed.items():
+        interpreter.set_tensor(index, values)
+
+
+def time_runs(call: Callable[[], object], runs: int) -> list[int]:
+    """Nanoseconds of each of ``runs`` calls. Nothing but the call lies between the clock reads."""
+    clock = time.perf_counter_ns
+    samples = [0] * runs
+    for run in range(runs):
+        start = clock()
+        call()
+        samples[run] = clock() - start
+    return samples
+
+
+def warm_up(call: Callable[[], object], limit: int) -> None:
+    """Call until a block of calls is no longer faster than the one before, or ``limit`` times."""
+    before = float("inf")
+    for start in range(0, limit, WARMUP_BLOCK):
+        samples = time_runs(call, min(WARMUP_BLOCK, limit - start))
+        median = percentile(sorted(samples), 50)
+        if median > before * (1 - WARMUP_GAIN):
+            return
+        before = median
+
+
+def percentile(ordered: Sequence[int], percent: int) -> int:
+    """Nearest rank: the smallest sample that ``percent`` % of all do not exceed.
+
+    Always a value that was seen, never a mean of two. ``ordered`` ascends and is not empty.
+    """
+    rank = -(-len(ordered) * percent // 100)  # ceiling without floating point
+    return ordered[max(rank, 1) - 1]
+
+
+def summarize(samples_ns: Sequence[int]) -> dict[str, Any]:
+    """A measurement's time fields, in ms, from the time of each run."""
+    ordered = sorted(samples_ns)
+    return {
+        "p50_ms": percentile(ordered, 50) / NS_PER_MS,
+        "p90_ms": percentile(ordered, 90) / NS_PER_MS,
+        "p99_ms": percentile(ordered, 99) / NS_PER_MS,
+        "mean_ms": sum(ordered) / len(ordered) / NS_PER_MS,
+        "min_ms": ordered[0] / NS_PER_MS,
+        "runs": len(ordered),
+    }
+
+
+def hash_outputs(interpreter: Any, feeds: Iterator[dict[int, np.ndarray]]) -> str:
+    """sha256 over the bytes of all outputs, in order, for each of ``feeds`` in turn."""
+    digest = hashlib.sha256()
+    indices = [detail["index"] for detail in interpreter.get_output_details()]
+    for feed in feeds:
+        set_inputs(interpreter, feed)
+        interpreter.invoke()
+        for index in indices:
+            digest.update(interpreter.get_tensor(index).tobytes())
+    return digest.hexdigest()
+
+
+def watch_memory() -> Memory:
+    """Start to watch the peak of this process, which is still idle.
+
+    The kernel keeps the highest resident size as VmHWM. Writing 5 to clear_refs lowers it to the
+    present size (man 5 proc), so that what was freed after the imports does not hide what the model
+    needs. Where that is forbidden the difference of two maxima is left: a lower bound. getrusage's
+    ru_maxrss is of no use: a process inherits it from the one that started it.
+    """
+    warning = None
+    gc.collect()
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        warning = "peak memory is a lower bound: the peak of the imports could not be reset"
+    idle_kb = peak_kb()
+    if idle_kb is None:
+        return Memory(None, "this system shows no VmHWM in /proc/self/status", None)
+    return Memory(idle_kb, "no growth above the idle interpreter was seen", warning)
+
+
+def peak_above_idle(memory: Memory) -> int | None:
+    peak = peak_kb()
+    if memory.idle_kb is None or peak is None or peak <= memory.idle_kb:
+        return None
+    return peak - memory.idle_kb
+
+
+def peak_kb() -> int | None:
+    return find_int(r"^VmHWM:\s*(\d+) kB", read_text("/proc/self/status"))
+
+
+def find_int(pattern: str, text: str) -> int | None:
+    match = re.search(pattern, text, re.MULTILINE)
+    return int(match.group(1)) if match else None
+
+
+def read_text(path: str | Path) -> str:
+    """A system file's text; empty where there is none or it may not be read."""
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace").strip("\0\n ")
+    except OSError:
+        return ""
+
+
+def device_name() -> str:
+    """What the maker calls this device. Not the host's name: reports are shared."""
+    board = read_text("/proc/device-tree/model")
+    product = read_text("/sys/class/dmi/id/product_name")
+    return board or product or f"{platform.system()} {platform.machine()}"
+
+
+def cpu_name() -> str:
+    """The processor, as /proc/cpuinfo tells it."""
+    return parse_cpu_name(read_text("/proc/cpuinfo")) or platform.machine()
+
+
+def parse_cpu_name(cpuinfo: str) -> str:
+    """The processor's name in ``cpuinfo``; ARM gives part numbers, big.LITTLE several of them."""
+    parts = list(dict.fromkeys(re.findall(r"^CPU part\s*: (\w+)", cpuinfo, re.MULTILINE)))
+    if parts:
+        return " + ".join(ARM_PARTS.get(part, f"ARM part {part}") for part in parts)
+    match = re.search(r"^model name\s*: (.+)$", cpuinfo, re.MULTILINE)
+    return match.group(1).strip() if match else ""
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,13 @@
+"""The one error that a person is meant to read."""
+
+
+class PocketganError(Exception):
+    """Something a person can mend: what is wrong, where, and what to do.
+
+    The command line prints it without a traceback and exits with code 2.
+    """
+
+    def __init__(self, problem: str, remedy: str = "") -> None:
+        super().__init__(f"{problem}\n  {remedy}" if remedy else problem)
+        self.problem = problem
+        self.remedy = remedy

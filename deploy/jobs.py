@@ -1,0 +1,145 @@
+"""What a target is asked and what it answers: one schema for all targets.
+
+A job names one file and how to run it; a measurement holds the figures of one run of the agent, or
+of several that were pooled. A number that could not be measured is absent, never 0, and ``absent``
+says why. ``deploy/agent.py`` speaks the same schema in plain JSON: change both together and raise
+the version.
+"""
+
+import gzip
+import hashlib
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from deploy.errors import PocketganError
+
+SCHEMA_VERSION: Literal[1] = 1
+
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Size = Annotated[int, Field(ge=0)]
+
+
+class Subject(BaseModel):
+    """What is measured: one variant's file on one target with one setting."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    target: str  # e.g. "local"
+    variant: str  # the file's stem, e.g. "int8"
+    sha256: Sha256  # of the file
+    bytes: Size
+    bytes_gzip: Size  # level 9: what a download of the file costs
+    threads: Count
+    delegate: Literal["xnnpack", "none"]
+
+
+class Job(Subject):
+    """Measure ``path``.
+
+    Inputs are the rows of ``latents`` (a .npy file, float32 [N, L]), quantized to the input's type,
+    or, without one, random by ``seed`` over what the input can hold. The clock runs over the first
+    of them; ``output_sha256`` covers all.
+    """
+
+    path: str
+    warmup: Size  # most runs before the clock counts; fewer once they no longer become faster
+    runs: Count
+    seed: Size = 0
+    latents: str | None = None
+    keep_samples: bool = False  # answer with the time of each run
+
+
+class Measurement(Subject):
+    """The answer to a job. Times of one inference in ms; see ``deploy/agent.py`` for the method.
+
+    With an ``error`` the figures are missing, or cover the rounds that went well.
+    """
+
+    device: str | None = None
+    cpu: str | None = None
+    runtime: str | None = None  # "ai-edge-litert" or "tflite-runtime"
+    runtime_version: str | None = None
+
+    init_ms: Positive | None = None  # interpreter created, tensors allocated
+    first_ms: Positive | None = None  # the first inference, right after
+    p50_ms: Positive | None = None
+    p90_ms: Positive | None = None
+    p99_ms: Positive | None = None
+    mean_ms: Positive | None = None
+    min_ms: Positive | None = None
+    overhead_ns: Count | None = None  # median of the timing loop around nothing; not subtracted
+    runs: Count | None = None  # timed runs of all rounds
+    rounds: Count = 1  # fresh processes pooled
+    spread: Annotated[float, Field(ge=0)] | None = None  # (max - min) / median of the rounds' p50
+    samples_ns: tuple[Count, ...] | None = None  # only where the job asks to keep them
+
+    peak_rss_kb: Count | None = None  # above an idle interpreter with numpy, after warm-up
+    arena_bytes: Count | None = None
+    instructions: Count | None = None  # per inference
+    output_sha256: Sha256 | None = None
+
+    absent: dict[str, str] = {}  # figure -> why it is missing
+    warnings: tuple[str, ...] = ()
+    error: str | None = None
+
+    @model_validator(mode="after")
+    def _missing_figures_have_reasons(self) -> Self:
+        if self.error is not None:
+            return self
+        missing = {name for name in FIGURES if getattr(self, name) is None}
+        if missing != set(self.absent):
+            wrong = ", ".join(sorted(missing ^ set(self.absent)))
+            raise ValueError(f"a figure is either present or absent with a reason: {wrong}")
+        return self
+
+
+FIGURES = (
+    "init_ms",
+    "first_ms",
+    "p50_ms",
+    "p90_ms",
+    "p99_ms",
+    "mean_ms",
+    "min_ms",
+    "overhead_ns",
+    "runs",
+    "spread",
+    "peak_rss_kb",
+    "arena_bytes",
+    "instructions",
+    "output_sha256",
+)
+
+
+def describe_file(path: Path) -> dict[str, str | int]:
+    """The fields of a job that tell of its file: path (absolute), sha256, bytes, bytes_gzip.
+
+    Raises:
+        PocketganError: the file cannot be read, or its name cannot be written in JSON.
+    """
+    try:
+        str(path.resolve()).encode()
+    except UnicodeEncodeError as error:
+        raise PocketganError(f"the name {str(path)!a} is not UTF-8", "Rename it.") from error
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        problem = f"cannot read {path}: {error.strerror or error}"
+        raise PocketganError(problem, "Name a .tflite file that exists.") from error
+    return {
+        "path": str(path.resolve()),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
+        "bytes_gzip": len(gzip.compress(content, compresslevel=9)),
+    }
+
+
+def failure(job: Job, error: str) -> Measurement:
+    """The measurement of a job whose agent gave no answer."""
+    subject = job.model_dump(include=set(Subject.model_fields))
+    return Measurement(**subject, error=error)

@@ -1,0 +1,117 @@
+"""Fair comparison on a machine that drifts: interleaved rounds, pooled afterwards.
+
+A clock that slows down or a neighbour that wakes up must hit all variants alike. So each job runs
+in several fresh processes, a round at a time, and each round takes the jobs in another order.
+"""
+
+import random
+import statistics
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from deploy.agent import summarize
+from deploy.jobs import FIGURES, Job, Measurement
+
+# MLPerf's single stream asks for this many samples.
+ENOUGH_RUNS = 1024
+# Rounds whose medians differ by more than this share deserve no trust.
+SPREAD_LIMIT = 0.10
+
+Progress = Callable[[int, int], None]
+
+
+def schedule(jobs: int, rounds: int, seed: int) -> list[list[int]]:
+    """The order in which each round takes jobs 0…``jobs`` - 1: a fresh shuffle a round."""
+    shuffle = random.Random(seed).sample
+    return [shuffle(range(jobs), jobs) for _ in range(rounds)]
+
+
+def run_rounds(
+    jobs: Sequence[Job],
+    run: Callable[[Job], Measurement],
+    *,
+    rounds: int,
+    seed: int,
+    on_progress: Progress | None = None,
+) -> list[Measurement]:
+    """Run each of ``jobs`` once a round; return one pooled measurement a job, in their order.
+
+    A job that failed is left out of later rounds: it would fail again, perhaps slowly. The others
+    go on. ``jobs`` must keep their samples. ``on_progress(done, total)`` counts runs of ``run``.
+    """
+    answers: list[list[Measurement]] = [[] for _ in jobs]
+    turns = [index for order in schedule(len(jobs), rounds, seed) for index in order]
+    for done, index in enumerate(turns, start=1):
+        if all(answer.error is None for answer in answers[index]):
+            answers[index].append(run(jobs[index]))
+        if on_progress is not None:
+            on_progress(done, len(turns))
+    return [combine(answer) for answer in answers]
+
+
+def combine(rounds: Sequence[Measurement]) -> Measurement:
+    """Pool measurements of one job: percentiles over all samples, medians of what comes once.
+
+    Peak memory is the highest of the rounds. A round that failed makes the whole carry its error,
+    beside the figures of the others.
+
+    Raises:
+        ValueError: a round without an error holds no samples, or there is no round.
+    """
+    good = [measurement for measurement in rounds if measurement.error is None]
+    if not good:
+        return rounds[0]
+    fields = good[0].model_dump() | pool(good)
+    fields["absent"] = reasons(good, fields)
+    fields["warnings"] = [*dict.fromkeys(w for m in good for w in m.warnings), *doubts(fields)]
+    if len(good) < len(rounds):
+        error = next(m.error for m in rounds if m.error is not None)
+        fields["error"] = f"{len(good)} of {len(rounds)} rounds went well, then: {error}"
+    return Measurement.model_validate(fields)
+
+
+def pool(good: Sequence[Measurement]) -> dict[str, Any]:
+    """The figures of all rounds together."""
+    if any(measurement.samples_ns is None for measurement in good):
+        raise ValueError("rounds can be pooled only where their samples were kept")
+    samples = [sample for m in good for sample in m.samples_ns or ()]
+    peaks = [m.peak_rss_kb for m in good if m.peak_rss_kb is not None]
+    hashes = {m.output_sha256 for m in good}
+    return summarize(samples) | {
+        "init_ms": statistics.median(m.init_ms for m in good if m.init_ms is not None),
+        "first_ms": statistics.median(m.first_ms for m in good if m.first_ms is not None),
+        "overhead_ns": statistics.median_low(m.overhead_ns for m in good if m.overhead_ns),
+        "rounds": len(good),
+        "spread": spread([m.p50_ms for m in good if m.p50_ms is not None]),
+        "samples_ns": samples,
+        "peak_rss_kb": max(peaks, default=None),
+        "output_sha256": hashes.pop() if len(hashes) == 1 else None,
+    }
+
+
+def spread(medians_ms: Sequence[float]) -> float | None:
+    """How far apart the rounds' medians lie, relative to their median; None for one round."""
+    if len(medians_ms) < 2:
+        return None
+    return (max(medians_ms) - min(medians_ms)) / statistics.median(medians_ms)
+
+
+def reasons(good: Sequence[Measurement], fields: dict[str, Any]) -> dict[str, str]:
+    """Why each figure that ``fields`` lacks is missing."""
+    told = {"output_sha256": "the rounds gave different outputs"}
+    for measurement in good:
+        told |= measurement.absent
+    return {name: told[name] for name in FIGURES if fields[name] is None}
+
+
+def doubts(fields: dict[str, Any]) -> list[str]:
+    """What a reader must know before trusting the times."""
+    found = []
+    if fields["spread"] is not None and fields["spread"] > SPREAD_LIMIT:
+        found.append(
+            f"the rounds' medians lie {fields['spread']:.0%} apart (trust ends at "
+            f"{SPREAD_LIMIT:.0%}): the machine was busy"
+        )
+    if fields["runs"] < ENOUGH_RUNS:
+        found.append(f"{fields['runs']} runs; MLPerf's single stream asks for {ENOUGH_RUNS}")
+    return found

@@ -1,0 +1,63 @@
+"""Random numbers that depend on nothing but the recipe's seed, the step and what they are for.
+
+No generator carries state from step to step, so a resumed training sees the very numbers that an
+uninterrupted one would have seen.
+"""
+
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+
+class Purpose(IntEnum):
+    """Streams of random numbers that must not repeat one another."""
+
+    LATENT = 1
+    BATCH = 2
+    DISCRIMINATOR_DROP = 3
+    GENERATOR_DROP = 4
+    AUGMENT_REAL = 5
+    AUGMENT_FAKE = 6
+    INTERPOLATE = 7
+    CLASS = 8
+    FIXED = 9
+    RECALIBRATE = 10
+    CALIBRATION = 11
+    EVALUATION = 12
+    CONTROL = 13
+
+
+_STREAMS = 64
+
+
+def seed_pair(seed: int, purpose: int, step: Any) -> Any:
+    """The int64 [2] seed of TensorFlow's stateless operations; ``step`` may be a tensor."""
+    return tf.stack([tf.constant(seed * _STREAMS + purpose, tf.int64), tf.cast(step, tf.int64)])
+
+
+def split_seed(pair: Any, part: int) -> Any:
+    """A further independent seed out of one pair."""
+    return tf.random.experimental.stateless_fold_in(pair, part)
+
+
+def draw_latents(seed: Any, count: int, latent: int, classes: int) -> tuple[Any, Any]:
+    """The prior: normal latents float32 [count, latent + classes] and one-hot [count, classes].
+
+    For a conditional generator the one-hot class is the end of its input vector.
+    """
+    normal = tf.random.stateless_normal([count, latent], split_seed(seed, 0))
+    if not classes:
+        return normal, tf.zeros([count, 0])
+    drawn = tf.random.stateless_uniform(
+        [count], split_seed(seed, 1), maxval=classes, dtype=tf.int32
+    )
+    one_hot = tf.one_hot(drawn, classes)
+    return tf.concat([normal, one_hot], axis=1), one_hot
+
+
+def latents(seed: int, purpose: Purpose, count: int, latent: int, classes: int) -> np.ndarray:
+    """The prior as an array: float32 [count, latent + classes], for calibration or evaluation."""
+    drawn, _ = draw_latents(seed_pair(seed, purpose, 0), count, latent, classes)
+    return np.asarray(drawn)

@@ -1,0 +1,84 @@
+"""Batch norm folded into the layer before it, so that no float arithmetic is left at inference.
+
+TF-MOT folds only after Conv2D and Dense, and leaves four float operations behind each
+Conv2DTranspose; a generator is made of those.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import tf_keras
+
+from pipeline.compression.graph import clone_layer, followers, leaves, rebuild, sources
+
+_Scale = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+# How a factor for each output channel [C] goes into a kernel.
+_SCALE_KERNEL: dict[type, _Scale] = {
+    tf_keras.layers.Dense: lambda kernel, scale: kernel * scale,
+    tf_keras.layers.Conv2D: lambda kernel, scale: kernel * scale,
+    tf_keras.layers.DepthwiseConv2D: lambda kernel, scale: kernel * scale.reshape(kernel.shape[2:]),
+    tf_keras.layers.Conv2DTranspose: lambda kernel, scale: kernel * scale[:, None],
+}
+
+
+def fold_batch_norm(model: tf_keras.Model) -> tf_keras.Model:
+    """A model without the batch norms that directly follow a linear layer; the outputs are equal.
+
+    Dense, Conv2D, DepthwiseConv2D and Conv2DTranspose (linear, read by the batch norm only) take
+    up γ/√(σ²+ε) into the kernel and β + (b − μ)·γ/√(σ²+ε) into the bias (Jacob 2018, section 3.2).
+    Other batch norms stay, and those that also normalize something else.
+    """
+    partner = _foldable(model)
+    norms = {id(norm) for norm in partner.values()}
+    made: dict[str, tf_keras.layers.Layer] = {}
+
+    def replace(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer | None:
+        if id(layer) in norms:
+            return None
+        changes = {"use_bias": True} if layer.name in partner else {}
+        made[layer.name] = clone_layer(layer, **changes)
+        return made[layer.name]
+
+    folded = rebuild(model, replace)
+    for layer in model.layers:
+        if layer.name in partner:
+            made[layer.name].set_weights(_folded_weights(layer, partner[layer.name]))
+        elif layer.name in made:
+            made[layer.name].set_weights(layer.get_weights())
+    return folded
+
+
+def _foldable(model: tf_keras.Model) -> dict[str, tf_keras.layers.Layer]:
+    """Name of a linear layer → the batch norm that is its only reader."""
+    partner = {}
+    for layer in model.layers:
+        readers = followers(model, layer)
+        if (
+            type(layer) in _SCALE_KERNEL
+            and layer.activation is tf_keras.activations.linear
+            and len(readers) == 1
+            and not leaves(model, layer)
+            and isinstance(readers[0], tf_keras.layers.BatchNormalization)
+            and list(readers[0].axis) == [len(layer.output_shape) - 1]
+        ):
+            partner[layer.name] = readers[0]
+    return {
+        name: norm
+        for name, norm in partner.items()
+        if all(source.name in partner for source in sources(model, norm))
+    }
+
+
+def _folded_weights(
+    layer: tf_keras.layers.Layer, norm: tf_keras.layers.BatchNormalization
+) -> list[np.ndarray]:
+    """Kernel and bias in float64 arithmetic, so that folding adds no error of its own."""
+    mean = norm.moving_mean.numpy().astype(np.float64)
+    variance = norm.moving_variance.numpy().astype(np.float64)
+    gamma = norm.gamma.numpy() if norm.scale else 1.0
+    beta = norm.beta.numpy() if norm.center else 0.0
+    kernel, *bias = (weight.astype(np.float64) for weight in layer.get_weights())
+    scale = gamma / np.sqrt(variance + norm.epsilon)
+    shifted = (bias[0] if bias else 0.0) - mean
+    return [_SCALE_KERNEL[type(layer)](kernel, scale), shifted * scale + beta]

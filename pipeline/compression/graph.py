@@ -1,0 +1,83 @@
+"""Building a model anew, layer by layer."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import tf_keras
+
+Call = Callable[[Any], Any]
+
+
+def nodes(model: tf_keras.Model) -> Iterator[Any]:
+    """Every use of a layer in the model, each after those whose output it reads."""
+    for depth in sorted(model._nodes_by_depth, reverse=True):
+        yield from model._nodes_by_depth[depth]
+
+
+def followers(model: tf_keras.Model, layer: tf_keras.layers.Layer) -> list[tf_keras.layers.Layer]:
+    """The layers of the model that read the layer's output, once for each time they do."""
+    outputs = _outputs(model, layer)
+    return [
+        node.layer
+        for node in nodes(model)
+        if not node.is_input and any(id(tensor) in outputs for tensor in node.keras_inputs)
+    ]
+
+
+def uses(model: tf_keras.Model, layer: tf_keras.layers.Layer) -> int:
+    """How often the model calls the layer."""
+    return sum(node.layer is layer for node in nodes(model))
+
+
+def leaves(model: tf_keras.Model, layer: tf_keras.layers.Layer) -> bool:
+    """Whether an output of the layer is one of the model."""
+    return any(id(tensor) in _outputs(model, layer) for tensor in model.outputs)
+
+
+def sources(model: tf_keras.Model, layer: tf_keras.layers.Layer) -> list[tf_keras.layers.Layer]:
+    """The layers of the model whose outputs the layer reads."""
+    return [other for other in model.layers if layer in followers(model, other)]
+
+
+def rebuild(
+    model: tf_keras.Model,
+    replace: Callable[[tf_keras.layers.Layer], Call | None],
+    on_input: Call = lambda tensor: tensor,
+) -> tf_keras.Model:
+    """A new functional model in which every layer is what ``replace`` gives for it.
+
+    ``replace`` returns something to call on the layer's input, or None to leave the layer out; it
+    is asked once a layer, so that shared layers stay shared. ``on_input`` is put behind every
+    input. No weights are copied.
+    """
+    inputs: dict[int, Any] = {}
+    made: dict[int, Any] = {}
+    calls: dict[int, Call | None] = {}
+    for node in nodes(model):
+        if node.is_input:
+            shape = node.layer._batch_input_shape
+            tensor = tf_keras.Input(shape[1:], shape[0], name=node.layer.name)
+            inputs[id(node.outputs)] = tensor
+            made[id(node.outputs)] = on_input(tensor)
+            continue
+        arguments = [made[id(tensor)] for tensor in node.keras_inputs]
+        if id(node.layer) not in calls:
+            calls[id(node.layer)] = replace(node.layer)
+        call = calls[id(node.layer)]
+        argument = arguments if len(arguments) > 1 else arguments[0]
+        made[id(node.outputs)] = argument if call is None else call(argument)
+    return tf_keras.Model(
+        [inputs[id(tensor)] for tensor in model.inputs],
+        [made[id(tensor)] for tensor in model.outputs],
+        name=model.name,
+    )
+
+
+def clone_layer(layer: tf_keras.layers.Layer, **changes: Any) -> tf_keras.layers.Layer:
+    """The same layer without its weights, some of its settings changed."""
+    return layer.__class__.from_config({**layer.get_config(), **changes})
+
+
+def _outputs(model: tf_keras.Model, layer: tf_keras.layers.Layer) -> set[int]:
+    """Identities of what the layer computes, a tensor each time it is used."""
+    return {id(node.outputs) for node in nodes(model) if node.layer is layer}

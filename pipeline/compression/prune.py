@@ -1,0 +1,103 @@
+"""Magnitude pruning (Zhu & Gupta 2017) with TF-MOT, a share of zeros for each layer.
+
+TF-MOT holds its masks in wrappers and applies them in the forward pass only, so kernels are masked
+once more when the wrappers are taken off.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow_model_optimization as tfmot
+import tf_keras
+
+from deploy.errors import PocketganError
+from pipeline.compression.graph import clone_layer, rebuild
+
+KERNEL_LAYERS = (
+    tf_keras.layers.Dense,
+    tf_keras.layers.Conv2D,
+    tf_keras.layers.Conv2DTranspose,
+)
+
+UPDATES = 8
+"""The masks are updated at least so often, however short the schedule."""
+
+
+def layer_shares(
+    model: tf_keras.Model,
+    sparsity: float,
+    first: float | None,
+    last: float | None,
+    single: Mapping[str, float],
+) -> dict[str, float]:
+    """Name of each layer with a kernel → share of zeros it shall get.
+
+    ``single`` goes before ``first`` and ``last``, these before ``sparsity``. PocketganError for a
+    name in ``single`` that is no such layer.
+    """
+    names = [layer.name for layer in model.layers if type(layer) in KERNEL_LAYERS]
+    for name in single:
+        if name not in names:
+            raise PocketganError(
+                f"prune.layers.{name}: the generator has no such layer with a kernel.",
+                f"Its layers are: {', '.join(names)}.",
+            )
+    shares = dict.fromkeys(names, sparsity)
+    if first is not None:
+        shares[names[0]] = first
+    if last is not None:
+        shares[names[-1]] = last
+    return {name: share for name, share in {**shares, **single}.items() if share > 0}
+
+
+class Pruning:
+    """A copy of a model whose kernels lose weights, by a schedule, while it is trained.
+
+    ``model`` is what to train. The zeros grow from the first call with ``training=True`` to call
+    number ``calls``, by the cube of the share of the way (Zhu & Gupta 2017, equation 1).
+    """
+
+    def __init__(
+        self, dense: tf_keras.Model, shares: Mapping[str, float], calls: int, every: int
+    ) -> None:
+        every = min(every, max(1, calls // UPDATES))
+        # An update falls on the very end of the schedule, which needs two calls at least.
+        end = 1 + every * max(1, (calls - 1) // every)
+        self._dense = dense
+        self._wrappers: dict[str, tf_keras.layers.Layer] = {}
+        clones = {layer.name: clone_layer(layer) for layer in dense.layers}
+
+        def wrap(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
+            clone = clones[layer.name]
+            if layer.name not in shares:
+                return clone
+            schedule = tfmot.sparsity.keras.PolynomialDecay(
+                0.0, shares[layer.name], begin_step=1, end_step=end, frequency=every
+            )
+            wrapper = tfmot.sparsity.keras.prune_low_magnitude(clone, schedule)
+            self._wrappers[layer.name] = wrapper
+            return wrapper
+
+        self.model = rebuild(dense, wrap)
+        self._clones = clones
+        for layer in dense.layers:
+            clones[layer.name].set_weights(layer.get_weights())
+        for wrapper in self._wrappers.values():
+            wrapper.pruning_step.assign(0)  # what TF-MOT's callback for `fit` would do
+
+    def stripped(self) -> tf_keras.Model:
+        """A plain model like the dense one, in whose kernels the pruned weights are exactly 0."""
+        plain = tf_keras.models.clone_model(self._dense)
+        for layer in plain.layers:
+            weights = self._clones[layer.name].get_weights()
+            if layer.name in self._wrappers:
+                (_, mask, _), *_ = self._wrappers[layer.name].pruning_vars
+                weights[0] = weights[0] * mask.numpy()
+            layer.set_weights(weights)
+        return plain
+
+
+def zeros(model: tf_keras.Model) -> float:
+    """Share of zeros among all kernel weights of a model."""
+    kernels = [layer.get_weights()[0] for layer in model.layers if type(layer) in KERNEL_LAYERS]
+    return float(np.mean(np.concatenate([kernel.ravel() for kernel in kernels]) == 0))

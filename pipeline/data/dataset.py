@@ -1,0 +1,75 @@
+"""What every source becomes: images to train on, images to judge by, and their classes if any."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from deploy.errors import PocketganError
+
+Images = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images [N, H, W, C], uint8, C 1 or 3, in two parts that share no image."""
+
+    name: str
+    train: Images
+    test: Images  # never trained on
+    train_labels: Labels | None  # [N]; None where the source has no classes
+    test_labels: Labels | None
+    classes: tuple[str, ...]  # label -> name; empty where unlabelled
+    notes: tuple[str, ...] = ()  # what a person should know, such as files that were skipped
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the pixels and labels with their shapes: equal data, equal hash."""
+        digest = hashlib.sha256()
+        for array in (self.train, self.test, self.train_labels, self.test_labels):
+            if array is not None:
+                digest.update(f"{array.dtype.str}{array.shape}".encode())
+                digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+
+def split(
+    images: Images, labels: Labels | None, test_fraction: float, seed: int
+) -> tuple[Images, Images, Labels | None, Labels | None]:
+    """Divide into (train, test, train_labels, test_labels), each in a seeded random order.
+
+    The test part holds ``round(test_fraction * N)`` images, at least one and at most N - 1. With
+    labels it is stratified: every class gives its share, to within one image.
+    Raises PocketganError for a fraction outside 0..1 and for fewer than two images.
+    """
+    total = len(images)
+    if not 0 < test_fraction < 1:
+        raise PocketganError(
+            f"test_fraction is {test_fraction}.", "Give a fraction between 0 and 1, such as 0.2."
+        )
+    if total < 2:
+        raise PocketganError(
+            f"{total} image cannot be divided into a training and a test part.",
+            "Give at least two images; a GAN needs some hundreds to learn from.",
+        )
+    order = np.random.default_rng(seed).permutation(total)
+    in_test = np.zeros(total, dtype=bool)
+    in_test[_spread(order, labels, test_fraction)] = True
+    train, test = order[~in_test[order]], order[in_test[order]]
+    if labels is None:
+        return images[train], images[test], None, None
+    return images[train], images[test], labels[train], labels[test]
+
+
+def _spread(
+    order: npt.NDArray[np.int64], labels: Labels | None, fraction: float
+) -> npt.NDArray[np.int64]:
+    """Pick from ``order`` at equal distances, after it was sorted by class: a systematic sample."""
+    total = len(order)
+    count = min(max(round(total * fraction), 1), total - 1)
+    by_class = order if labels is None else order[np.argsort(labels[order], kind="stable")]
+    steps = np.arange(total + 1) * count // total  # whole numbers, so the count is exact
+    chosen: npt.NDArray[np.int64] = by_class[np.diff(steps) == 1]
+    return chosen

@@ -1,0 +1,112 @@
+"""The table of sources that a recipe may name, and the one way to load from them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from deploy.errors import PocketganError
+from pipeline.data import digits, fashion, folder, mnist
+from pipeline.data.dataset import Dataset
+from pipeline.data.fit import fit
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a recipe asks of a source."""
+
+    image_size: int
+    channels: int
+    folder: Path | None
+    cache: Path
+    test_fraction: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source: what it holds, in one line, and how to read it."""
+
+    describe: str
+    load: Callable[[Request], Dataset]
+
+
+def load(
+    source: str,
+    *,
+    image_size: int,
+    channels: int,
+    folder: Path | None,
+    cache: Path,
+    test_fraction: float,
+    seed: int,
+    minimum: int,
+) -> Dataset:
+    """The data of a source in SOURCES, as images [N, image_size, image_size, channels], uint8.
+
+    ``test_fraction`` and ``seed`` divide what has no published division into train and test.
+    Raises PocketganError for an unknown source, for fewer than ``minimum`` training images (the
+    batch size), and for data that is missing or broken.
+    """
+    if source not in SOURCES:
+        raise PocketganError(
+            f"There is no data source called '{source}'.", f"Known: {', '.join(SOURCES)}."
+        )
+    if channels not in (1, 3) or image_size < 1:
+        raise PocketganError(
+            f"Images of {image_size}×{image_size} with {channels} channels cannot be made.",
+            "Give a size of at least 1, and 1 channel (grey) or 3 (colour).",
+        )
+    request = Request(image_size, channels, folder, cache, test_fraction, seed)
+    data = SOURCES[source].load(request)
+    if len(data.train) < minimum:
+        raise PocketganError(
+            ". ".join([f"{data.name} has {len(data.train)} images to train on", *data.notes[:4]])
+            + ".",
+            f"A batch needs {minimum}: add images or make the batch smaller.",
+        )
+    return replace(
+        data,
+        train=fit(data.train, image_size, channels),
+        test=fit(data.test, image_size, channels),
+    )
+
+
+def _digits(request: Request) -> Dataset:
+    if request.folder is not None:
+        raise PocketganError(
+            "The data source 'digits' is built in and reads no folder.",
+            "Leave the folder out, or name the source 'folder' or 'mnist'.",
+        )
+    return digits.load(request.test_fraction, request.seed)
+
+
+def _folder(request: Request) -> Dataset:
+    if request.folder is None:
+        raise PocketganError(
+            "The data source 'folder' was given no folder.", "Name the folder of your images."
+        )
+    return folder.load(
+        request.folder,
+        image_size=request.image_size,
+        channels=request.channels,
+        cache=request.cache,
+        test_fraction=request.test_fraction,
+        seed=request.seed,
+    )
+
+
+SOURCES = {
+    "digits": Source("5,000 MNIST digits, built in: 28×28, grey, ten classes", _digits),
+    "mnist": Source(
+        "MNIST, 70,000 digits from a folder of idx files or a download: 28×28, grey, ten classes",
+        lambda request: mnist.load(request.folder),
+    ),
+    "fashion": Source(
+        "Fashion-MNIST, 70,000 clothes from Debian's package, a folder of idx files or a download:"
+        " 28×28, grey, ten classes",
+        lambda request: fashion.load(request.folder),
+    ),
+    "folder": Source(
+        "your own images, any size and format that Pillow reads; sub-folders are classes", _folder
+    ),
+}

@@ -1,0 +1,68 @@
+"""Let a .tflite draw, through the runtime that ships it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+from deploy.errors import PocketganError
+from pipeline import progress
+
+
+def draw(file: Path | bytes, latents: np.ndarray, description: str = "") -> np.ndarray:
+    """What a generator file draws: latents float32 [N, L] → float32 [N, H, W, C].
+
+    Integer inputs are rounded with the file's own scale, integer outputs widened with it. N is cut
+    down to a multiple of the file's batch. Raises PocketganError where the file is missing,
+    damaged or does not run.
+    """
+    name = str(file) if isinstance(file, Path) else "the model"
+    try:
+        interpreter = _open(file)
+        source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+        batch = int(source["shape"][0])
+        wanted = source["shape"][1:].tolist()
+        if list(latents.shape[1:]) != wanted:
+            raise PocketganError(
+                f"{name} reads latents of shape {wanted}, and was given {list(latents.shape[1:])}.",
+                "Convert it with this recipe.",
+            )
+        encoded = _encode(latents, source)
+        starts = range(0, len(latents) - batch + 1, batch)
+        drawn = np.empty([len(starts) * batch, *target["shape"][1:]], target["dtype"])
+        for start in progress.track(starts, description) if description else starts:
+            interpreter.set_tensor(source["index"], encoded[start : start + batch])
+            interpreter.invoke()
+            drawn[start : start + batch] = interpreter.get_tensor(target["index"])
+    except (OSError, RuntimeError, ValueError, IndexError) as error:
+        raise PocketganError(
+            f"{name} does not run: {' '.join(str(error).split())}",
+            "Look at it with `pocketgan inspect`.",
+        ) from error
+    return _decode(drawn, target)
+
+
+def _open(file: Path | bytes) -> Any:
+    content = file.read_bytes() if isinstance(file, Path) else file
+    interpreter = Interpreter(model_content=content, num_threads=1)
+    interpreter.allocate_tensors()
+    return interpreter
+
+
+def _encode(values: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
+    scale, zero_point = detail["quantization"]
+    if not scale:
+        return values.astype(detail["dtype"])
+    limits = np.iinfo(detail["dtype"])
+    steps = np.rint(values / scale) + zero_point
+    encoded: np.ndarray = np.clip(steps, limits.min, limits.max).astype(detail["dtype"])
+    return encoded
+
+
+def _decode(values: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
+    scale, zero_point = detail["quantization"]
+    if not scale:
+        return values.astype(np.float32)
+    decoded: np.ndarray = ((values.astype(np.float32) - zero_point) * scale).astype(np.float32)
+    return decoded

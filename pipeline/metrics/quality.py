@@ -1,0 +1,172 @@
+"""Every quality metric of one set of generated images in one record."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from pipeline.data.dataset import Dataset, Images, Labels
+from pipeline.metrics.features import Features
+from pipeline.metrics.fidelity import psnr, ssim
+from pipeline.metrics.frechet import frechet_distance
+from pipeline.metrics.kid import kernel_distance
+from pipeline.metrics.manifold import compare_manifolds
+from pipeline.metrics.modes import (
+    Histogram,
+    class_divergence,
+    class_histogram,
+    classes_present,
+)
+
+NEIGHBOURS = 5  # Naeem et al. 2020; used for precision and recall too, so that all four compare
+KID_SUBSETS = 50
+KID_SUBSET_SIZE = 1000  # or half of the smaller set, so that the subsets differ
+
+
+class FeatureNetwork(Protocol):
+    """What the metrics ask of a judge; any network that offers it can be one."""
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the weights."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes; none where ``predict`` gives None."""
+
+    def features(self, images: Images) -> Features:
+        """Features [N, D] of uint8 [N, H, W, C]."""
+
+    def predict(self, images: Images) -> Labels | None:
+        """Class numbers [N], or None where the judge knows no classes."""
+
+
+class Quality(BaseModel):
+    """How near generated images come to real ones, as one judge sees them.
+
+    A figure that could not be measured is None, and ``absent`` gives the reason under its name.
+    Figures compare only within one judge, one ``samples`` and one ``real_samples``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    judge: str  # sha256 of the judge's weights
+    samples: int  # generated images
+    real_samples: int  # real images they were compared with
+    seed: int  # of the kernel distance's subsets, and of the floor's choice of images
+    frechet: float  # 0 is best
+    kid: float  # near 0 is best; unbiased, so it may be negative
+    kid_std: float  # over the subsets
+    precision: float  # 0 to 1
+    recall: float  # 0 to 1
+    density: float  # about 1 for real images
+    coverage: float  # 0 to 1
+    modes: int | None = None  # classes drawn
+    class_histogram: tuple[int, ...] | None = None  # generated images, by the judge's labels
+    class_kl: float | None = None  # nats, KL(generated || real) of the judged labels
+    psnr: float | None = None  # decibels, against the same latents through another variant
+    ssim: float | None = None  # -1 to 1, likewise
+    absent: dict[str, str] = {}  # name of a figure that is None -> why
+
+
+@dataclass(frozen=True)
+class RealImages:
+    """Real images as a judge sees them, looked at once for all variants.
+
+    ``features`` is [M, D]; ``histogram`` counts the judge's labels a class, so that the judge's own
+    mistakes weigh on both sides of a comparison, and is None where it knows no classes.
+    """
+
+    judge: FeatureNetwork
+    features: Features
+    histogram: Histogram | None
+
+    @classmethod
+    def seen_by(cls, judge: FeatureNetwork, images: Images) -> "RealImages":
+        """Show ``images``, uint8 [M, H, W, C], to the judge."""
+        return cls(judge, judge.features(images), _histogram(judge, images))
+
+
+def measure(
+    generated: Images, real: RealImages, *, seed: int, same_latents: Images | None = None
+) -> Quality:
+    """Compare ``generated``, uint8 [N, H, W, C], with real images.
+
+    ``same_latents`` holds another variant's images of the same latents, in the same order; PSNR and
+    SSIM are taken against it. ``seed`` chooses the kernel distance's subsets.
+
+    Raises PocketganError where either side holds fewer than 6 images, or images of another size
+    than the judge's.
+    """
+    judge = real.judge
+    features = judge.features(generated)
+    manifold = compare_manifolds(real.features, features, NEIGHBOURS)
+    subset = min(KID_SUBSET_SIZE, min(len(features), len(real.features)) // 2)
+    kid = kernel_distance(real.features, features, KID_SUBSETS, subset, seed)
+    classes, classes_absent = _class_figures(_histogram(judge, generated), real.histogram)
+    fidelity, fidelity_absent = _fidelity_figures(generated, same_latents)
+    return Quality(
+        judge=judge.sha256,
+        samples=len(generated),
+        real_samples=len(real.features),
+        seed=seed,
+        frechet=frechet_distance(real.features, features),
+        kid=kid.mean,
+        kid_std=kid.std,
+        **asdict(manifold),
+        **classes,
+        **fidelity,
+        absent=classes_absent | fidelity_absent,
+    )
+
+
+def floor(dataset: Dataset, judge: FeatureNetwork, *, samples: int, seed: int) -> Quality:
+    """The same figures for real images: what a perfect generator of ``samples`` images would get.
+
+    Training images, drawn by ``seed`` without replacement, take the place of generated ones and are
+    compared with the test images; where there are fewer than ``samples``, all are taken, and the
+    record's ``samples`` says how many. The judge was trained on them, so a trained generator may
+    land a little below this floor.
+
+    Raises PocketganError as ``measure`` does.
+    """
+    count = min(samples, len(dataset.train))
+    chosen = np.random.default_rng(seed).choice(len(dataset.train), count, replace=False)
+    return measure(dataset.train[chosen], RealImages.seen_by(judge, dataset.test), seed=seed)
+
+
+def _histogram(judge: FeatureNetwork, images: Images) -> Histogram | None:
+    labels = judge.predict(images)
+    return None if labels is None else class_histogram(labels, len(judge.classes))
+
+
+def _class_figures(
+    generated: Histogram | None, real: Histogram | None
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """What could be measured, and why the rest could not."""
+    if generated is None or real is None:
+        reason = "the judge knows no classes, because the data set has no labels"
+        return {}, dict.fromkeys(("modes", "class_histogram", "class_kl"), reason)
+    figures = {
+        "modes": classes_present(generated, real),
+        "class_histogram": tuple(generated.tolist()),
+    }
+    divergence = class_divergence(generated, real)
+    if math.isinf(divergence):
+        return figures, {"class_kl": "infinite: a class is drawn that has no real image"}
+    return figures | {"class_kl": divergence}, {}
+
+
+def _fidelity_figures(
+    generated: Images, same_latents: Images | None
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """What could be measured, and why the rest could not."""
+    if same_latents is None:
+        return {}, dict.fromkeys(("psnr", "ssim"), "no other variant on the same latents was given")
+    figures = {"ssim": ssim(generated, same_latents)}
+    decibels = psnr(generated, same_latents)
+    if decibels is None:
+        return figures, {"psnr": "infinite: every pixel is equal"}
+    return figures | {"psnr": decibels}, {}

@@ -1,0 +1,69 @@
+"""DCGAN (Radford 2016) for pictures of 28 or 32 pixels, grey or colour."""
+
+from typing import Any
+
+import tf_keras
+
+from deploy.errors import PocketganError
+from pipeline.networks.conditioning import discriminator_model
+from pipeline.networks.normalization import normalized
+from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, ImageShape
+
+SLOPE = 0.2
+BATCH_NORM_MOMENTUM = 0.9  # the usual 0.99 lags behind a generator that moves at every step
+
+
+def generator(settings: GeneratorSettings, image: ImageShape) -> tf_keras.Model:
+    """Latents [N, latent + classes] → pictures [N, size, size, channels] in -1..1."""
+    layers = tf_keras.layers
+    side, wide = _quarter(image.size), 2 * settings.width
+
+    def batch_norm(name: str) -> tf_keras.layers.Layer:
+        return layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=name)
+
+    return tf_keras.Sequential(
+        [
+            layers.Input([settings.latent + image.classes], name="latent"),
+            layers.Dense(side * side * wide, use_bias=False, name="project"),
+            batch_norm("project_norm"),
+            layers.ReLU(name="project_act"),
+            layers.Reshape([side, side, wide], name="seed_map"),
+            layers.Conv2DTranspose(
+                settings.width, 4, 2, padding="same", use_bias=False, name="upsample"
+            ),
+            batch_norm("upsample_norm"),
+            layers.ReLU(name="upsample_act"),
+            layers.Conv2DTranspose(image.channels, 4, 2, padding="same", name="pixels"),
+            layers.Activation("tanh", name="image"),
+        ],
+        name="dcgan_generator",
+    )
+
+
+def discriminator(settings: DiscriminatorSettings, image: ImageShape) -> tf_keras.Model:
+    """Pictures [N, size, size, channels] (and one-hot classes) → logits [N, 1], real is positive.
+
+    No batch norm: it ties the logits of a batch together, which R1 and WGAN-GP forbid
+    (Gulrajani 2017, section 4).
+    """
+    layers = tf_keras.layers
+    _quarter(image.size)
+
+    def features(pictures: Any) -> Any:
+        x = pictures
+        for number, width in enumerate((settings.width, 2 * settings.width), start=1):
+            conv = layers.Conv2D(width, 4, 2, padding="same", name=f"conv_{number}")
+            x = normalized(conv, settings.spectral_norm)(x)
+            x = layers.LeakyReLU(SLOPE, name=f"conv_{number}_act")(x)
+        return layers.Flatten(name="flatten")(x)
+
+    return discriminator_model("dcgan_discriminator", features, settings, image)
+
+
+def _quarter(size: int) -> int:
+    if size % 4:
+        raise PocketganError(
+            f"dcgan cannot draw pictures of {size} pixels: it doubles a small map twice.",
+            "Set data.image_size to a multiple of 4, such as 28 or 32.",
+        )
+    return size // 4

@@ -1,0 +1,44 @@
+"""The article's dense GAN: 100 → 128 → 128 → 28×28, leaky ReLU, sigmoid."""
+
+from typing import Any
+
+import tf_keras
+
+from pipeline.networks.conditioning import discriminator_model
+from pipeline.networks.normalization import normalized
+from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, ImageShape
+
+SLOPE = 0.2
+
+
+def generator(settings: GeneratorSettings, image: ImageShape) -> tf_keras.Model:
+    """Latents [N, latent + classes] → pictures [N, size, size, channels] in 0..1."""
+    layers = tf_keras.layers
+    return tf_keras.Sequential(
+        [
+            layers.Input([settings.latent + image.classes], name="latent"),
+            layers.Dense(settings.width, name="hidden_1"),
+            layers.LeakyReLU(SLOPE, name="hidden_1_act"),
+            layers.Dense(settings.width, name="hidden_2"),
+            layers.LeakyReLU(SLOPE, name="hidden_2_act"),
+            layers.Dense(image.size**2 * image.channels, name="pixels"),
+            layers.Activation("sigmoid", name="pixels_act"),
+            layers.Reshape([image.size, image.size, image.channels], name="image"),
+        ],
+        name="dense_generator",
+    )
+
+
+def discriminator(settings: DiscriminatorSettings, image: ImageShape) -> tf_keras.Model:
+    """Pictures [N, size, size, channels] (and one-hot classes) → logits [N, 1]; real is high."""
+    layers = tf_keras.layers
+
+    def features(pictures: Any) -> Any:
+        x = layers.Flatten(name="flatten")(pictures)
+        for number in (1, 2):
+            dense = layers.Dense(settings.width, name=f"hidden_{number}")
+            x = normalized(dense, settings.spectral_norm)(x)
+            x = layers.LeakyReLU(SLOPE, name=f"hidden_{number}_act")(x)
+        return x
+
+    return discriminator_model("dense_discriminator", features, settings, image)

@@ -1,0 +1,44 @@
+"""What a recipe may say of a network."""
+
+from dataclasses import dataclass
+
+from jsonargparse.typing import NonNegativeInt, PositiveInt
+
+
+@dataclass(frozen=True)
+class GeneratorSettings:
+    """The network that draws."""
+
+    name: str = "dcgan"
+    """Name in the registry; `pocketgan list` shows them all."""
+    width: PositiveInt = 64
+    """Channels of the last hidden feature map; the one before has twice as many."""
+    latent: PositiveInt = 64
+    """Length of the random vector that becomes a picture."""
+    conditional: bool = False
+    """Draw a class that is asked for: the latent vector ends with the class, one-hot."""
+
+
+@dataclass(frozen=True)
+class DiscriminatorSettings:
+    """The network that tells real pictures from drawn ones."""
+
+    name: str = "dcgan"
+    """Name in the registry; `pocketgan list` shows them all."""
+    width: PositiveInt = 32
+    """Channels of the first feature map; the next has twice as many."""
+    spectral_norm: bool = False
+    """Divide each kernel by its largest singular value (Miyato 2018)."""
+
+
+@dataclass(frozen=True)
+class ImageShape:
+    """What generator and discriminator agree on.
+
+    ``classes`` is 0 for an unconditional GAN; otherwise the last ``classes`` entries of the latent
+    vector are a one-hot class, and the discriminator is told the class too.
+    """
+
+    size: PositiveInt = 28
+    channels: PositiveInt = 1
+    classes: NonNegativeInt = 0

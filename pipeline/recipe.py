@@ -1,0 +1,142 @@
+"""What a person asks for: a recipe, typed, one dataclass a stage."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jsonargparse.typing import (
+    ClosedUnitInterval,
+    NonNegativeFloat,
+    NonNegativeInt,
+    OpenUnitInterval,
+    PositiveFloat,
+    PositiveInt,
+    restricted_number_type,
+)
+
+from pipeline.adversarial.settings import GameSettings, Share
+from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings
+
+SHIPPED = Path(__file__).parent / "recipes"
+Seed = restricted_number_type(
+    "Seed", int, [(">=", 0), ("<", 2**32)], docstring="0 ≤ seed < 2³², as NumPy demands"
+)
+Samples = restricted_number_type(
+    "Samples", int, [(">=", 6)], docstring="≥ 6, as neighbourhoods of five demand"
+)
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """The pictures that the GAN learns from."""
+
+    source: str = "digits"
+    """Where they come from; `pocketgan list` shows all sources."""
+    folder: Path | None = None
+    """The user's own images (source folder) or idx files (sources mnist and fashion)."""
+    image_size: PositiveInt = 28
+    """Side of the square picture, in pixels."""
+    channels: PositiveInt = 1
+    """1 grey, 3 colour."""
+    test_fraction: OpenUnitInterval = 0.2
+    """Share kept for the metrics, never trained on; sources with a published test set keep that."""
+
+
+@dataclass(frozen=True)
+class PruneSettings:
+    """Magnitude pruning with TF-MOT, inside the adversarial game."""
+
+    steps: PositiveInt = 1000
+    """Updates of the generator while it is pruned and afterwards."""
+    sparsity: ClosedUnitInterval = 0.8
+    """Share of zeros in each pruned kernel at the end."""
+    ramp: OpenUnitInterval = 0.5
+    """Share of the steps over which the zeros grow (polynomial schedule); the rest is recovery."""
+    every: PositiveInt = 25
+    """Steps between two updates of the mask."""
+    first_layer: ClosedUnitInterval | None = None
+    """Share of zeros of the first kernel, where it differs."""
+    last_layer: ClosedUnitInterval | None = 0.0
+    """Share of zeros of the last kernel, where it differs."""
+    layers: dict[str, float] = field(default_factory=dict)
+    """Share of zeros of single layers by name; goes before all others."""
+    rate: PositiveFloat = 2e-4
+    """Adam's learning rate for both networks; it falls to a tenth along a half cosine."""
+    distill: NonNegativeFloat = 0.0
+    """Weight of the squared difference to the dense teacher's picture of the same latent."""
+
+
+@dataclass(frozen=True)
+class QuantizeSettings:
+    """Quantization-aware training with TF-MOT and a scheme for generators."""
+
+    steps: PositiveInt = 400
+    rate: PositiveFloat = 5e-5
+    """Adam's learning rate for both networks; it falls to a tenth along a half cosine."""
+    distill: NonNegativeFloat = 1.0
+    """Weight of the squared difference to the dense teacher's picture of the same latent."""
+    ema: Share = 0.99
+    """Decay of the moving average of the weights."""
+    calibration: PositiveInt = 512
+    """Latents that set the first ranges of the activations."""
+
+
+@dataclass(frozen=True)
+class ConvertSettings:
+    """From Keras models to .tflite files."""
+
+    batch: PositiveInt = 1
+    """Pictures that one inference draws; fixed in the file."""
+    calibration: PositiveInt = 512
+    """Latents that set the ranges of post-training quantization."""
+    int16x8: bool = False
+    """Also write the variant with int16 activations."""
+
+
+@dataclass(frozen=True)
+class EvaluateSettings:
+    """Quality, measured on the .tflite files."""
+
+    samples: Samples = 5000  # type: ignore[valid-type]
+    """Pictures that each variant draws for the metrics."""
+    judge_steps: PositiveInt = 1500
+    """Updates of the judge; it is trained once for the same data and kept."""
+
+
+@dataclass(frozen=True)
+class BenchmarkSettings:
+    """Speed and memory, measured on the .tflite files."""
+
+    threads: list[PositiveInt] = field(default_factory=lambda: [1, 2])
+    runs: PositiveInt = 2048
+    """Timed inferences a variant and number of threads; MLPerf asks for 1,024."""
+    rounds: PositiveInt = 4
+    """Fresh processes that share the runs, the variants taking turns."""
+    warmup: NonNegativeInt = 256
+
+
+@dataclass(frozen=True)
+class ReportSettings:
+    """What the run has to show."""
+
+    gates: list[str] = field(default_factory=list)
+    """Conditions on the int8 variant, such as 'zeros >= 0.75'; a failed one makes run exit 3."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A whole run, from pictures to a report."""
+
+    name: str
+    """Names the folder of the run."""
+    seed: Seed = 1  # type: ignore[valid-type]
+    """Everything random follows from it."""
+    data: DataSettings = field(default_factory=DataSettings)
+    generator: GeneratorSettings = field(default_factory=GeneratorSettings)
+    discriminator: DiscriminatorSettings = field(default_factory=DiscriminatorSettings)
+    train: GameSettings = field(default_factory=GameSettings)
+    prune: PruneSettings = field(default_factory=PruneSettings)
+    quantize: QuantizeSettings = field(default_factory=QuantizeSettings)
+    convert: ConvertSettings = field(default_factory=ConvertSettings)
+    evaluate: EvaluateSettings = field(default_factory=EvaluateSettings)
+    benchmark: BenchmarkSettings = field(default_factory=BenchmarkSettings)
+    report: ReportSettings = field(default_factory=ReportSettings)

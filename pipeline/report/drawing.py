@@ -1,0 +1,166 @@
+"""How a chart of the report is drawn: one style, and SVG that fits into the page around it.
+
+Colours are stand-ins which become CSS variables (``--ink``, ``--accent``…), text stays text, so one
+drawing follows the page's typeface, light and dark. The same figures give the same bytes.
+"""
+
+import io
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from xml.etree import ElementTree
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
+
+WIDTH = 420
+"""Points; two such charts fit side by side on a screen, and one is readable on a phone."""
+
+SMALL = 10.5
+DASHED = (0, (4, 3))
+
+_VARIABLES = (
+    *("ink", "muted", "rule", "wash", "ghost", "paper", "accent", "baseline"),
+    *("hue-1", "hue-2", "hue-3", "hue-4", "hue-5", "hue-6", "hue-7"),
+)
+_STAND_IN = {name: f"#01f0{number:02x}" for number, name in enumerate(_VARIABLES)}
+INK, MUTED, RULE, WASH, GHOST, PAPER, ACCENT, BASELINE_COLOUR, *HUES = _STAND_IN.values()
+
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "pocketgan",
+    "text.parse_math": False,
+    "font.size": 11,
+    "text.color": INK,
+    "axes.labelcolor": MUTED,
+    "axes.labelsize": 11,
+    "axes.edgecolor": RULE,
+    "axes.linewidth": 1,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": RULE,
+    "grid.linewidth": 0.5,
+    "xtick.color": RULE,
+    "ytick.color": RULE,
+    "xtick.labelcolor": MUTED,
+    "ytick.labelcolor": MUTED,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "xtick.minor.size": 0,
+    "ytick.minor.size": 0,
+    "legend.frameon": False,
+    "legend.fontsize": SMALL,
+    "legend.labelcolor": MUTED,
+    "legend.handlelength": 1.4,
+    "legend.columnspacing": 1.2,
+    "legend.borderaxespad": 0.2,
+    "patch.linewidth": 0,
+    "lines.linewidth": 1.6,
+    "lines.solid_capstyle": "round",
+}
+
+
+@contextmanager
+def drawing(height: float, width: float = WIDTH) -> Iterator[Figure]:
+    """A figure of so many points; draw in it while the style is in force."""
+    with matplotlib.rc_context(_STYLE), warnings.catch_warnings():
+        # The browser draws the text with its own fonts; matplotlib only measures it.
+        warnings.filterwarnings("ignore", message=r"Glyph .* missing from font")
+        yield Figure(figsize=(width / 72, height / 72), dpi=72, layout="constrained")
+
+
+def short(name: str, most: int = 24) -> str:
+    """Layer names differ at their ends, so the end is what stays."""
+    return name if len(name) <= most else "…" + name[-(most - 1) :]
+
+
+def height_of_rows(count: int) -> float:
+    return 66 + 25 * count
+
+
+def name_rows(axes: Axes, names: Sequence[str]) -> None:
+    """One row a name, the first on top."""
+    axes.set_yticks(range(len(names)), [short(name) for name in names])
+    axes.tick_params(axis="y", labelcolor=INK)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.grid(False, axis="y")
+    axes.spines["left"].set_visible(False)
+
+
+def legend_above(axes: Axes, columns: int = 3) -> None:
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns)
+
+
+def scale(axes: Axes, which: str, values: Sequence[float]) -> None:
+    """From zero, or logarithmic where the values span more than five times."""
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    low, high = min(values), max(values)
+    if low > 0 and high / low > 5:
+        axes.set(**{f"{which}scale": "log", f"{which}lim": (low / 1.5, high * 1.5)})
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_minor_formatter(NullFormatter())
+    else:
+        axes.set(**{f"{which}lim": (0, high * 1.2 or 1)})
+        axis.set_major_locator(MaxNLocator(5))
+    axis.set_major_formatter(StrMethodFormatter("{x:,g}"))
+
+
+def settle(figure: Figure) -> None:
+    """Lay the figure out now and for good: places are final, and saving need not do it again."""
+    if (engine := figure.get_layout_engine()) is not None:
+        engine.execute(figure)
+        figure.set_layout_engine("none")
+
+
+def svg(figure: Figure, title: str, description: str) -> str:
+    """The drawing for the inside of a page, with ids of its own, a title and a description."""
+    settle(figure)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="svg", transparent=True, metadata={"Date": None})
+    root = ElementTree.fromstring(drawn.getvalue())
+    _drop_head(root)
+    key = "".join(c if c.isascii() and c.isalnum() else "-" for c in title.lower())
+    for element in root.iter():
+        element.tag = _local_name(element.tag)
+        element.attrib = {
+            _local_name(name): _themed(value, key) for name, value in element.attrib.items()
+        }
+        if "id" in element.attrib:
+            element.attrib["id"] = f"{key}-{element.attrib['id']}"
+    root.attrib = {
+        "class": "chart",
+        "viewBox": root.attrib["viewBox"],
+        "role": "img",
+        "aria-labelledby": f"{key}-title {key}-desc",
+    }
+    for place, (tag, text) in enumerate((("title", title), ("desc", description))):
+        child = ElementTree.Element(tag, {"id": f"{key}-{tag}"})
+        child.text = text
+        root.insert(place, child)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _drop_head(root: ElementTree.Element) -> None:
+    """The metadata (addresses) and the style sheet (it would reach the whole page)."""
+    for child in list(root):
+        if _local_name(child.tag) == "metadata" or child.find("{*}style") is not None:
+            root.remove(child)
+
+
+def _local_name(name: str) -> str:
+    return name.rpartition("}")[2]
+
+
+def _themed(value: str, key: str) -> str:
+    for name, colour in _STAND_IN.items():
+        value = value.replace(colour, f"var(--{name})")
+    if value.startswith("#"):
+        return f"#{key}-{value[1:]}"
+    return value.replace("url(#", f"url(#{key}-")

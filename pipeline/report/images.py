@@ -1,0 +1,76 @@
+"""Samples as PNG data URIs: grids of pictures, and what changed against the baseline."""
+
+import base64
+import io
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Images = NDArray[np.uint8]
+"""[N, H, W, C], C 1 or 3."""
+
+GAP = 2
+"""Pixels between the pictures of a grid; transparent."""
+
+AMPLIFICATION = 8
+
+_DARKER = (30, 110, 220)
+_BRIGHTER = (225, 95, 20)
+_NEUTRAL = (128, 128, 128)
+_NEUTRAL_ALPHA = 26
+
+
+def data_uri(content: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def sample_grid(images: Images, columns: int = 8) -> str:
+    """The pictures in rows of ``columns``, as a PNG data URI; the browser enlarges it."""
+    opaque = np.full((*images.shape[:3], 1), 255, np.uint8)
+    tiles = _tiled(np.concatenate([images, opaque], axis=3), columns)
+    return _png(Image.fromarray(tiles, "LA" if tiles.shape[2] == 2 else "RGBA"))
+
+
+def difference_grid(images: Images, baseline: Images, columns: int = 8) -> str:
+    """``images`` minus ``baseline`` times eight, as a PNG data URI: blue darker, orange brighter.
+
+    Of a colour picture the channel that changed most is shown. No change is nearly transparent, so
+    that the map reads on light and on dark; from ±16 levels on the colour is full.
+    """
+    change = images.astype(np.int16) - baseline.astype(np.int16)
+    most = np.abs(change).argmax(axis=3)[..., None]
+    amplified = np.take_along_axis(change, most, axis=3) * AMPLIFICATION
+    # Index 0 is the gap between pictures, 128 no change.
+    index = (amplified.clip(-127, 127) + 128).astype(np.uint8)
+    picture = Image.fromarray(_tiled(index, columns)[..., 0], "P")
+    colours, alphas = _diverging()
+    picture.putpalette(colours)
+    return _png(picture, transparency=alphas)
+
+
+def _tiled(images: Images, columns: int) -> Images:
+    """[N, H, W, C] to [rows * (H + gap) - gap, columns * (W + gap) - gap, C], zeros between."""
+    count, height, width, channels = images.shape
+    rows = math.ceil(count / columns)
+    cells = np.zeros((rows * columns, height + GAP, width + GAP, channels), np.uint8)
+    cells[:count, :height, :width] = images
+    cells = cells.reshape(rows, columns, height + GAP, width + GAP, channels)
+    tiles = cells.swapaxes(1, 2).reshape(rows * (height + GAP), columns * (width + GAP), channels)
+    return tiles[:-GAP, :-GAP]
+
+
+def _diverging() -> tuple[bytes, bytes]:
+    """Palette and alphas for indices 0 (gap) and 1…255 (full blue … nothing … full orange)."""
+    colours, alphas = [_NEUTRAL], [0]
+    for level in range(-127, 128):
+        colours.append(_NEUTRAL if level == 0 else _BRIGHTER if level > 0 else _DARKER)
+        alphas.append(max(_NEUTRAL_ALPHA, 2 * abs(level)))
+    return bytes(value for colour in colours for value in colour), bytes(alphas)
+
+
+def _png(picture: Image.Image, **options: bytes) -> str:
+    written = io.BytesIO()
+    picture.save(written, "PNG", optimize=True, **options)
+    return data_uri(written.getvalue(), "png")

@@ -1,0 +1,244 @@
+"""The schema of ``report.json``: what a run made and how good, big and fast each file is.
+
+A figure that could not be measured is ``None`` and its reason stands in ``absent`` under the
+figure's name. There are no placeholder zeros.
+"""
+
+import json
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    model_validator,
+)
+
+from deploy.errors import PocketganError
+from deploy.jobs import Measurement
+
+SCHEMA: Literal["pocketgan.report"] = "pocketgan.report"
+VERSION: Literal[1] = 1
+
+
+def _relative(path: str) -> str:
+    pure = PurePosixPath(path)
+    if pure.is_absolute() or ".." in pure.parts:
+        raise ValueError("must be relative to the report and stay inside the run's folder")
+    return path
+
+
+Count = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+NotNegative = Annotated[float, Field(ge=0)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+RelativePath = Annotated[str, Field(min_length=1), AfterValidator(_relative)]
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Figures(Part):
+    """A part some of whose figures may be absent, each with its reason."""
+
+    absent: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _absent_figures_have_reasons(self) -> "Figures":
+        missing = {name for name in type(self).model_fields if getattr(self, name) is None}
+        if unexplained := sorted(missing - self.absent.keys()):
+            raise ValueError(f"absent without a reason in 'absent': {', '.join(unexplained)}")
+        if unknown := sorted(self.absent.keys() - missing):
+            raise ValueError(f"'absent' explains figures that are not absent: {', '.join(unknown)}")
+        return self
+
+
+class Dataset(Part):
+    name: str
+    sha256: Sha256
+    train: Count
+    test: Count
+    shape: tuple[Count, Count, Count]
+    """Height, width, channels."""
+    classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Judge(Part):
+    """The network whose features the quality figures use."""
+
+    sha256: Sha256
+    accuracy: Share
+    """On the test split, for ``task``."""
+    task: str
+
+
+class Quality(Figures):
+    """What the judge says of ``samples`` images, and how close they are to float32's."""
+
+    frechet: NotNegative | None
+    kid: float | None
+    kid_std: NotNegative | None
+    precision: Share | None
+    recall: Share | None
+    density: NotNegative | None
+    coverage: Share | None
+    modes: Count | None
+    """Classes that were drawn at all."""
+    class_kl: NotNegative | None
+    """KL(classes drawn || classes of the real images), in nats."""
+    class_histogram: tuple[Share, ...] | None
+    """Share of the samples the judge gives each class, in the order of ``Dataset.classes``."""
+    psnr: float | None
+    """dB against float32 on the same latents."""
+    ssim: Annotated[float, Field(ge=-1, le=1)] | None
+    samples: Count
+    seed: int
+
+    @classmethod
+    def unmeasured(cls, reason: str, samples: int, seed: int) -> "Quality":
+        """A quality none of whose figures could be had, all for one reason."""
+        names = cls.model_fields.keys() - {"absent", "samples", "seed"}
+        figures: dict[str, Any] = dict.fromkeys(names)
+        absent = dict.fromkeys(sorted(names), reason)
+        return cls(**figures, samples=samples, seed=seed, absent=absent)
+
+
+class QatSteps(Part):
+    """Share of pixels within one and two int8 steps, fake-quant model against its file."""
+
+    within_1: Share
+    within_2: Share
+
+
+class Kernel(Part):
+    layer: str
+    op: str
+    shape: tuple[Count, ...]
+    zeros: Share
+    size: Count
+    """Weights in it."""
+    bytes: Count
+
+
+class Variant(Figures):
+    """One ``.tflite``; everything here is read off the file."""
+
+    name: Annotated[str, Field(min_length=1)]
+    path: RelativePath
+    sha256: Sha256
+    bytes: Count
+    bytes_gzip: Count
+    parameters: Count
+    zeros: Share
+    """Of all kernel weights."""
+    macs: Count | None
+    """Multiply-accumulates for one image, zeros counted as work."""
+    ops: dict[str, Count]
+    float_ops: Count
+    kernels: tuple[Kernel, ...]
+    bytes_by_layer: dict[str, Count]
+    quality: Quality
+    qat_steps: QatSteps | None
+    arena_bytes: Count | None
+    measurements: tuple[Measurement, ...] = ()
+
+
+class Stage(Part):
+    name: str
+    seconds: NotNegative
+    events: tuple[str, ...] = ()
+    """What the stability monitor saw."""
+    metrics: dict[str, JsonValue] = {}
+
+
+class GateResult(Part):
+    text: str
+    value: float | None
+    passed: bool
+    reason: str = ""
+    """Why there is no value; such a gate has failed."""
+
+
+class Report(Part):
+    """One run, from recipe to gates. ``floor`` is the judge's verdict on real against real."""
+
+    schema_name: Literal["pocketgan.report"] = Field(default=SCHEMA, alias="schema")
+    version: Literal[1] = VERSION
+    pocketgan: str
+    date: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d")]
+    """ISO 8601."""
+    recipe_name: str
+    recipe: dict[str, JsonValue]
+    seed: int
+    dataset: Dataset
+    judge: Judge
+    floor: Quality
+    variants: Annotated[tuple[Variant, ...], Field(min_length=1)]
+    stages: tuple[Stage, ...] = ()
+    environment: dict[str, JsonValue] = {}
+    gates: tuple[GateResult, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> "Report":
+        names = [variant.name for variant in self.variants]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"variants: more than one is called {', '.join(twice)}")
+        return self
+
+    def variant(self, name: str) -> Variant | None:
+        return next((variant for variant in self.variants if variant.name == name), None)
+
+    @property
+    def failed_gates(self) -> tuple[GateResult, ...]:
+        return tuple(gate for gate in self.gates if not gate.passed)
+
+
+def dumps(report: Report) -> str:
+    """The text of ``report.json``; the same report gives the same text."""
+    return report.model_dump_json(by_alias=True, indent=1) + "\n"
+
+
+def read(path: Path) -> Report:
+    """Read a ``report.json`` from anywhere.
+
+    Raises PocketganError that names the file, and the field where one is at fault.
+    """
+    remedy = "Write it again with `pocketgan report RECIPE`, or name another report.json."
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise PocketganError(f"{path}: cannot be read: {error.strerror}", remedy) from error
+    _check_header(path, text, remedy)
+    try:
+        return Report.model_validate_json(text, strict=True)
+    except ValidationError as error:
+        raise PocketganError(f"{path}: {_first_defect(error)}", remedy) from error
+
+
+def _check_header(path: Path, text: bytes, remedy: str) -> None:
+    """Another kind of file, or another version, deserves a plainer word than a list of fields."""
+    try:
+        header = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise PocketganError(f"{path}: is not JSON: {error}", remedy) from error
+    if not isinstance(header, dict) or header.get("schema") != SCHEMA:
+        raise PocketganError(f"{path}: field 'schema' is not '{SCHEMA}'", remedy)
+    if header.get("version") != VERSION:
+        raise PocketganError(
+            f"{path}: field 'version' is {header.get('version')!r}; "
+            f"this pocketgan reads version {VERSION}",
+            remedy,
+        )
+
+
+def _first_defect(error: ValidationError) -> str:
+    defects = error.errors(include_url=False)
+    place = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in defects[0]["loc"])
+    more = f" (and {len(defects) - 1} more)" if len(defects) > 1 else ""
+    return f"field '{place.lstrip('.') or 'report'}': {defects[0]['msg']}{more}"

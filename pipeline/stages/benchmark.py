@@ -1,0 +1,49 @@
+"""Speed and memory of each .tflite file on this machine, each in fresh processes."""
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+
+from deploy.machine import describe_machine
+from deploy.targets import local
+from pipeline import progress
+from pipeline.adversarial.randomness import Purpose, latents
+from pipeline.atomic import write_text
+from pipeline.run import Outcome, Workbench
+from pipeline.stages import networks
+from pipeline.variants import find_variants
+
+INPUTS = 64
+"""Latents, or a few more, that every variant draws in turn, so that all do the same work."""
+MEASUREMENTS = "measurements.json"
+MACHINE = "machine.json"
+
+
+def benchmark(bench: Workbench) -> Outcome:
+    """Write one measurement a variant and number of threads, and what machine this is."""
+    settings, prior = bench.recipe.benchmark, networks.prior(bench)
+    inputs = bench.scratch / "latents.npy"
+    count = networks.whole_batches(bench, INPUTS)
+    np.save(inputs, latents(bench.recipe.seed, Purpose.EVALUATION, count, *prior))
+    with progress.bar() as bar:
+        task = bar.add_task("benchmark", total=None)
+        measurements = local.measure(
+            find_variants(bench.inputs["convert"]),
+            threads=settings.threads,
+            rounds=settings.rounds,
+            runs=settings.runs,
+            warmup=settings.warmup,
+            seed=bench.recipe.seed,
+            latents=inputs,
+            on_progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    figures = [measurement.model_dump() for measurement in measurements]
+    write_text(bench.folder / MEASUREMENTS, json.dumps(figures, indent=1) + "\n")
+    machine = asdict(describe_machine())
+    write_text(bench.folder / MACHINE, json.dumps(machine, indent=1) + "\n")
+    first = min(settings.threads)
+    return Outcome(
+        {f"p50_ms_{m.variant}": m.p50_ms for m in measurements if m.threads == first},
+        [f"{m.variant}, {m.threads} threads: {m.error}" for m in measurements if m.error],
+    )

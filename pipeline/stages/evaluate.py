@@ -1,0 +1,87 @@
+"""Quality of what each .tflite file draws, as a judge sees it that knows the real pictures."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.adversarial.game import FIXED_PICTURES
+from pipeline.adversarial.randomness import Purpose, latents
+from pipeline.atomic import replaced, write_text
+from pipeline.determinism import prepare
+from pipeline.lite.draw import draw
+from pipeline.lite.metadata import PROVENANCE, read_metadata
+from pipeline.metrics.judge import Judge, train_judge
+from pipeline.metrics.quality import Quality, RealImages, floor, measure
+from pipeline.networks.pixels import to_uint8
+from pipeline.run import Outcome, Workbench
+from pipeline.stages import networks
+from pipeline.variants import BASELINE, find_variants
+
+QUALITY = "quality.json"
+SAMPLES = "samples.npz"
+REAL = "real"
+
+
+def evaluate(bench: Workbench) -> Outcome:
+    """Write the figures of every variant and of the floor, and pictures of the same latents."""
+    recipe, settings = bench.recipe, bench.recipe.evaluate
+    prepare(recipe.seed)
+    judge = find_judge(bench)
+    real = RealImages.seen_by(judge, bench.dataset.test)
+    count, prior = settings.samples, networks.prior(bench)
+    seen, shown = (
+        latents(recipe.seed, purpose, networks.whole_batches(bench, number), *prior)
+        for purpose, number in ((Purpose.EVALUATION, count), (Purpose.FIXED, FIXED_PICTURES))
+    )
+    samples = {REAL: bench.dataset.test[:FIXED_PICTURES]}
+    qualities: dict[str, Quality] = {}
+    reference: np.ndarray | None = None
+    for name, file in find_variants(bench.inputs["convert"]).items():
+        drawn = _pictures(file, seen, f"evaluate {name}")[:count]
+        if name == BASELINE:
+            reference = drawn
+        other = None if name == BASELINE else reference
+        qualities[name] = measure(drawn, real, seed=recipe.seed, same_latents=other)
+        samples[name] = _pictures(file, shown)[:FIXED_PICTURES]
+    with replaced(bench.folder / SAMPLES) as aside, aside.open("wb") as stream:
+        np.savez_compressed(stream, **samples)  # type: ignore[arg-type]
+    bottom = floor(bench.dataset, judge, samples=count, seed=recipe.seed)
+    figures = {
+        "judge": {
+            "sha256": judge.sha256,
+            "accuracy": judge.accuracy,
+            "task": "tell the classes" if judge.classes else "tell the four rotations",
+        },
+        "floor": bottom.model_dump(),
+        "variants": {name: quality.model_dump() for name, quality in qualities.items()},
+    }
+    write_text(bench.folder / QUALITY, json.dumps(figures, indent=1) + "\n")
+    return Outcome(
+        {
+            "judge_accuracy": judge.accuracy,
+            "frechet_floor": bottom.frechet,
+            **{f"frechet_{name}": quality.frechet for name, quality in qualities.items()},
+        }
+    )
+
+
+def find_judge(bench: Workbench) -> Judge:
+    """The judge of these pictures, trained once and kept for all runs beside this one."""
+    steps, seed = bench.recipe.evaluate.judge_steps, bench.recipe.seed
+    name = hashlib.sha256(f"{bench.dataset.sha256} {steps} {seed}".encode()).hexdigest()
+    path = bench.run.root / ".cache" / f"judge-{name[:16]}.npz"
+    if path.exists():
+        return Judge.load(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    judge = train_judge(bench.dataset, steps=steps, seed=seed)
+    judge.save(path)
+    return judge
+
+
+def _pictures(file: Path, seen: np.ndarray, description: str = "") -> np.ndarray:
+    """uint8 pictures of a file that says in its provenance what its pixels' range is."""
+    stored = read_metadata(file.read_bytes(), PROVENANCE)
+    low, high = json.loads(stored or b"{}")["pixels"]
+    return to_uint8(draw(file, seen, description), (low, high))

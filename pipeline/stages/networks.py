@@ -1,0 +1,98 @@
+"""What the stages hand to each other: networks in files, and the game around them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import tf_keras
+
+from deploy.errors import PocketganError
+from pipeline.adversarial.game import Game, Players
+from pipeline.adversarial.settings import GameSettings
+from pipeline.compression.scheme import quantize_scope
+from pipeline.networks.pixels import pixel_range
+from pipeline.networks.settings import ImageShape
+from pipeline.run import Workbench
+
+GENERATOR = "generator.keras"
+DISCRIMINATOR = "discriminator.keras"
+
+
+def classes(bench: Workbench) -> int:
+    """Classes that the generator is told: 0 for an unconditional GAN."""
+    if not bench.recipe.generator.conditional:
+        return 0
+    if not bench.dataset.classes:
+        raise PocketganError(
+            f"generator.conditional: the pictures of '{bench.dataset.name}' have no classes.",
+            "Put each class in a sub-folder of its own, or set generator.conditional to false.",
+        )
+    return len(bench.dataset.classes)
+
+
+def image_shape(bench: Workbench) -> ImageShape:
+    """What both networks agree on."""
+    data = bench.recipe.data
+    return ImageShape(data.image_size, data.channels, classes(bench))
+
+
+def load(path: Path) -> tf_keras.Model:
+    """A network from a .keras file; PocketganError where it is missing or broken."""
+    try:
+        with quantize_scope():
+            return tf_keras.models.load_model(path, compile=False)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PocketganError(
+            f"{path} is no network that can be read: {' '.join(str(error).split())[:200]}",
+            "Run the stage that writes it again.",
+        ) from error
+
+
+def game(
+    bench: Workbench,
+    generator: tf_keras.Model,
+    discriminator: tf_keras.Model,
+    settings: GameSettings,
+    teacher: tf_keras.Model | None = None,
+    distill: float = 0.0,
+) -> Game:
+    """The adversarial game of this run, on the train split."""
+    players = Players(
+        generator,
+        discriminator,
+        bench.recipe.generator.latent,
+        classes(bench),
+        pixel_range(teacher if teacher is not None else generator),
+        teacher,
+        distill,
+    )
+    data = bench.dataset
+    return Game(players, data.train, data.train_labels, settings, bench.recipe.seed)
+
+
+def fine_tuning(bench: Workbench, steps: int, rate: float, ema: float) -> GameSettings:
+    """The rules of the training, for a shorter and calmer game.
+
+    Penalties on the generator's weights and their dropping belong to the dense training only.
+    """
+    train = bench.recipe.train
+    return replace(
+        train,
+        steps=steps,
+        generator_rate=rate,
+        discriminator_rate=rate,
+        final_rate=0.1,
+        ema=ema,
+        generator_weights=type(train.generator_weights)(),
+        check_every=min(train.check_every, max(1, steps // 8)),
+    )
+
+
+def whole_batches(bench: Workbench, count: int) -> int:
+    """``count``, or the next number above it that fills the batches of this run's files."""
+    batch = int(bench.recipe.convert.batch)
+    return -(-count // batch) * batch
+
+
+def prior(bench: Workbench) -> tuple[int, int]:
+    """How latents are drawn in this run: their length and the number of classes."""
+    return bench.recipe.generator.latent, classes(bench)

@@ -1,0 +1,82 @@
+"""Fold batch norm, round to int8 while the game goes on, with and without pruning."""
+
+from pathlib import Path
+
+import numpy as np
+import tf_keras
+
+from pipeline.adversarial.randomness import Purpose, latents
+from pipeline.atomic import replaced
+from pipeline.compression.fold import fold_batch_norm
+from pipeline.compression.prune import zeros
+from pipeline.compression.scheme import quantization_aware, round_biases
+from pipeline.determinism import prepare
+from pipeline.run import Outcome, Workbench
+from pipeline.stages import networks
+from pipeline.stages.diary import Diary
+
+BASES = {"int8": "prune", "int8-qat": "train"}
+"""Quantized variant → the stage whose generator it starts from."""
+
+
+def quantize(bench: Workbench) -> Outcome:
+    """For each quantized variant write its folded float start, its weights, history and film."""
+    teacher = fold_batch_norm(networks.load(bench.inputs["train"] / networks.GENERATOR))
+    outcomes = {
+        variant: _fine_tune(bench, variant, bench.inputs[stage], teacher)
+        for variant, stage in BASES.items()
+    }
+    return Outcome(
+        {variant: outcome.metrics for variant, outcome in outcomes.items()},
+        [
+            f"{variant}: {event}"
+            for variant, outcome in outcomes.items()
+            for event in outcome.events
+        ],
+    )
+
+
+def folded(folder: Path, variant: str) -> Path:
+    """Where the stage keeps the folded float generator that a quantized variant starts from."""
+    return folder / f"{variant}.folded.keras"
+
+
+def _weights(folder: Path, variant: str) -> Path:
+    return folder / f"{variant}.weights.npz"
+
+
+def _save_weights(aware: tf_keras.Model, path: Path) -> None:
+    """As arrays in their order. Keras writes HDF5, whose library crashes where the disk is full."""
+    with replaced(path) as aside, aside.open("wb") as file:
+        np.savez(file, *aware.get_weights())
+
+
+def load_aware(folder: Path, variant: str) -> tf_keras.Model:
+    """The fine-tuned quantization-aware generator of a variant."""
+    start = networks.load(folded(folder, variant))
+    length = start.input_shape[-1]
+    aware = quantization_aware(start, np.zeros([1, length], np.float32))
+    with np.load(_weights(folder, variant)) as arrays:
+        aware.set_weights([arrays[name] for name in arrays.files])
+    return aware
+
+
+def _fine_tune(bench: Workbench, variant: str, base: Path, teacher: tf_keras.Model) -> Outcome:
+    settings, seed = bench.recipe.quantize, bench.recipe.seed
+    prepare(seed)
+    start = fold_batch_norm(networks.load(base / networks.GENERATOR))
+    discriminator = networks.load(base / networks.DISCRIMINATOR)
+    shape = networks.prior(bench)
+    aware = quantization_aware(
+        start, latents(seed, Purpose.CALIBRATION, settings.calibration, *shape)
+    )
+    rules = networks.fine_tuning(bench, settings.steps, settings.rate, settings.ema)
+    game = networks.game(bench, aware, discriminator, rules, teacher, settings.distill)
+    diary = Diary(bench.folder, variant, f"-{variant}")
+    story = game.play(bench.scratch / f"{variant}.npz", f"quantize {variant}", diary.write)
+    game.recalibrate()
+    round_biases(aware)
+    start.save(folded(bench.folder, variant))
+    _save_weights(aware, _weights(bench.folder, variant))
+    diary.close(story)
+    return Outcome({"zeros": round(zeros(start), 6), "distill": settings.distill}, story.events)

@@ -1,0 +1,341 @@
+import ast
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+
+from deploy import agent
+from deploy.jobs import FIGURES, Job, Measurement
+from deploy.targets.local import COMMAND
+
+MakeJob = Callable[..., Job]
+
+
+def ask(job: Job | str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
+    """Run the agent; return the process and its answer."""
+    text = job if isinstance(job, str) else job.model_dump_json()
+    process = subprocess.run(COMMAND, input=text, capture_output=True, text=True, timeout=60)
+    return process, json.loads(process.stdout)
+
+
+def infer(path: Path, feeds: list[np.ndarray]) -> str:
+    """sha256 of the outputs of ``feeds``, by the plainest means."""
+    interpreter = Interpreter(str(path))
+    interpreter.allocate_tensors()
+    outputs = b""
+    for feed in feeds:
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], feed)
+        interpreter.invoke()
+        index = interpreter.get_output_details()[0]["index"]
+        outputs += interpreter.get_tensor(index).tobytes()
+    return hashlib.sha256(outputs).hexdigest()
+
+
+@pytest.mark.parametrize("kind", ["float_file", "int8_file"])
+def test_agent_measures_a_good_file(
+    kind: str, request: pytest.FixtureRequest, job_for: MakeJob
+) -> None:
+    path = request.getfixturevalue(kind)
+    process, answer = ask(job_for(path, keep_samples=True))
+    measurement = Measurement.model_validate(answer)
+    assert process.returncode == 0
+    assert measurement.error is None
+    assert measurement.variant == path.stem
+    assert measurement.runtime == "ai-edge-litert"
+    assert measurement.runs == len(measurement.samples_ns or ()) == 16
+    assert set(measurement.absent) <= {"instructions", "arena_bytes", "spread", "peak_rss_kb"}
+    assert set(FIGURES) - set(measurement.absent) == {
+        name for name in FIGURES if getattr(measurement, name) is not None
+    }
+
+
+def test_agent_prints_one_line_though_the_runtime_chatters(
+    float_file: Path, job_for: MakeJob
+) -> None:
+    process, _ = ask(job_for(float_file))
+    assert process.stdout.endswith("}\n")
+    assert process.stdout.count("\n") == 1
+    assert "XNNPACK" in process.stderr
+
+
+def test_claimed_stdout_is_out_of_reach_for_native_prints() -> None:
+    code = (
+        "import os, sys; sys.path.insert(0, sys.argv[1]); import agent; "
+        "channel = agent.claim_stdout(); os.write(1, b'noise'); print('more', flush=True); "
+        "channel.write('answer'); channel.flush()"
+    )
+    folder = str(Path(agent.__file__).parent)
+    process = subprocess.run([sys.executable, "-I", "-c", code, folder], capture_output=True)
+    assert process.stdout == b"answer"
+    assert process.stderr == b"noisemore\n"
+
+
+def test_agent_keeps_samples_only_on_request(float_file: Path, job_for: MakeJob) -> None:
+    assert ask(job_for(float_file))[1]["samples_ns"] is None
+
+
+def test_agent_reads_a_job_file(float_file: Path, job_for: MakeJob, tmp_path: Path) -> None:
+    job_file = tmp_path / "job.json"
+    job_file.write_text(job_for(float_file).model_dump_json())
+    process = subprocess.run([*COMMAND, str(job_file)], capture_output=True, text=True)
+    assert json.loads(process.stdout)["error"] is None
+
+
+@pytest.mark.parametrize("kind", ["float_file", "int8_file"])
+def test_outputs_are_equal_for_any_number_of_threads(
+    kind: str, request: pytest.FixtureRequest, job_for: MakeJob, latents_file: Path
+) -> None:
+    path = request.getfixturevalue(kind)
+    answers = [ask(job_for(path, threads=n, latents=str(latents_file)))[1] for n in (1, 2)]
+    assert answers[0]["output_sha256"] == answers[1]["output_sha256"] is not None
+
+
+def test_output_hash_covers_all_latents(
+    float_file: Path, job_for: MakeJob, latents_file: Path
+) -> None:
+    _, answer = ask(job_for(float_file, latents=str(latents_file)))
+    assert answer["output_sha256"] == infer(float_file, list(np.load(latents_file)[:, None]))
+
+
+def test_latents_are_quantized_for_an_int8_file(
+    int8_file: Path, job_for: MakeJob, latents_file: Path
+) -> None:
+    scale, zero_point = Interpreter(str(int8_file)).get_input_details()[0]["quantization"]
+    steps = np.round(np.load(latents_file)[:, None].astype(np.float64) / scale) + zero_point
+    _, answer = ask(job_for(int8_file, latents=str(latents_file)))
+    assert answer["output_sha256"] == infer(
+        int8_file, list(np.clip(steps, -128, 127).astype(np.int8))
+    )
+
+
+def test_random_inputs_depend_on_the_seed_only(int8_file: Path, job_for: MakeJob) -> None:
+    first, again, other = (
+        ask(job_for(int8_file, seed=seed))[1]["output_sha256"] for seed in (1, 1, 2)
+    )
+    assert first == again != other
+
+
+def test_agent_runs_without_xnnpack(float_file: Path, job_for: MakeJob) -> None:
+    process, answer = ask(job_for(float_file, delegate="none"))
+    assert answer["error"] is None
+    assert answer["delegate"] == "none"
+    assert "XNNPACK" not in process.stderr
+
+
+def test_missing_file_is_an_error_measurement(float_file: Path, job_for: MakeJob) -> None:
+    process, answer = ask(job_for(float_file, path="/nowhere/x.tflite"))
+    assert process.returncode == 1
+    assert Measurement.model_validate(answer).error == "no such file: /nowhere/x.tflite"
+    assert "Traceback" not in process.stderr
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda content: content[: len(content) // 2],
+        lambda content: np.random.default_rng(3).bytes(len(content)),
+        lambda content: b"",
+    ],
+    ids=["truncated", "random", "empty"],
+)
+def test_broken_file_is_an_error_measurement(
+    spoil: Callable[[bytes], bytes], float_file: Path, job_for: MakeJob, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.tflite"
+    broken.write_bytes(spoil(float_file.read_bytes()))
+    process, answer = ask(job_for(broken))
+    assert process.returncode == 1
+    assert Measurement.model_validate(answer).error
+    assert "Traceback" not in process.stderr
+
+
+def test_another_file_than_the_job_speaks_of_is_an_error(
+    float_file: Path, int8_file: Path, job_for: MakeJob
+) -> None:
+    _, answer = ask(job_for(float_file, path=str(int8_file)))
+    assert "sha256 differs" in answer["error"]
+
+
+@pytest.mark.parametrize(
+    ("latents", "message"),
+    [
+        (np.zeros((2, 17), np.float32), r"\[2, 17\] do not fit the input \[1, 16\]"),
+        (np.zeros(16, np.float32), r"\[N, L\]"),
+        (np.zeros((0, 16), np.float32), r"\[N, L\]"),
+        (np.zeros((2, 16), np.int8), r"int8 \[2, 16\]"),
+        (np.array([["pickled"]], dtype=object), "cannot be read"),
+    ],
+)
+def test_latents_that_do_not_fit_are_an_error(
+    latents: np.ndarray, message: str, float_file: Path, job_for: MakeJob, tmp_path: Path
+) -> None:
+    path = tmp_path / "latents.npy"
+    np.save(path, latents)
+    process, answer = ask(job_for(float_file, latents=str(path)))
+    assert process.returncode == 1
+    assert re.search(message, answer["error"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "JSON"),
+        ("not json", "JSON"),
+        ("[]", "schema version 1"),
+        ('{"schema_version": 99}', "schema version 1"),
+        ('{"schema_version": 1}', "lacks target"),
+    ],
+)
+def test_job_that_cannot_be_read_is_an_error(text: str, message: str) -> None:
+    process, answer = ask(text)
+    assert process.returncode == 1
+    assert message in answer["error"]
+    assert "Traceback" not in process.stderr
+
+
+def test_agent_imports_neither_tensorflow_nor_the_workshop(
+    int8_file: Path, job_for: MakeJob
+) -> None:
+    python, *rest = COMMAND
+    process = subprocess.run(
+        [python, "-X", "importtime", *rest],
+        input=job_for(int8_file).model_dump_json(),
+        capture_output=True,
+        text=True,
+    )
+    imported = set(re.findall(r"^import time:.*\|\s*(\w+)", process.stderr, re.MULTILINE))
+    assert {"numpy", "ai_edge_litert"} <= imported
+    assert not imported & {"tensorflow", "tf_keras", "keras", "pipeline", "deploy", "pydantic"}
+
+
+def test_peak_memory_counts_from_the_idle_interpreter() -> None:
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import agent\n"
+        "freed_before = len(b'x' * 60_000_000)\n"
+        "memory = agent.watch_memory()\n"
+        "freed_after = len(b'x' * 20_000_000)\n"
+        "print(agent.peak_above_idle(memory) if memory.warning is None else -1)"
+    )
+    folder = str(Path(agent.__file__).parent)
+    process = subprocess.run(
+        [sys.executable, "-I", "-c", code, folder], capture_output=True, check=True
+    )
+    peak = int(process.stdout)
+    if peak < 0:
+        pytest.skip("this system does not let a process reset its peak")
+    assert 19_000 < peak < 30_000
+
+
+def test_agent_is_python_3_9() -> None:
+    ast.parse(Path(agent.__file__).read_text(), feature_version=(3, 9))
+
+
+@pytest.mark.parametrize(
+    ("samples", "percent", "expected"),
+    [
+        ([5], 50, 5),
+        ([1, 2], 50, 1),
+        ([1, 2, 3], 50, 2),
+        (list(range(1, 11)), 90, 9),
+        (list(range(1, 11)), 99, 10),
+        (list(range(1, 1025)), 90, 922),
+        (list(range(1, 1025)), 99, 1014),
+        ([1, 2, 3], 0, 1),
+        ([1, 2, 3], 100, 3),
+    ],
+)
+def test_percentile_is_the_nearest_rank(samples: list[int], percent: int, expected: int) -> None:
+    assert agent.percentile(samples, percent) == expected
+
+
+def test_summary_is_in_milliseconds() -> None:
+    summary = agent.summarize([n * 1_000_000 for n in range(100, 0, -1)])
+    assert summary == {
+        "p50_ms": 50.0,
+        "p90_ms": 90.0,
+        "p99_ms": 99.0,
+        "mean_ms": 50.5,
+        "min_ms": 1.0,
+        "runs": 100,
+    }
+
+
+def test_warm_up_never_exceeds_its_limit() -> None:
+    calls: list[int] = []
+    agent.warm_up(lambda: calls.append(1), 5)
+    assert len(calls) == 5
+
+
+def test_warm_up_ends_when_calls_no_longer_become_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(0, 10**9, 100))  # every call takes the same time
+    monkeypatch.setattr(agent.time, "perf_counter_ns", lambda: next(clock))
+    calls: list[int] = []
+    agent.warm_up(lambda: calls.append(1), 10_000)
+    assert len(calls) == 2 * agent.WARMUP_BLOCK
+
+
+def detail(dtype: Any, shape: tuple[int, ...] = (1, 500), scale: float = 0.5) -> dict[str, Any]:
+    """An input as a runtime describes it."""
+    return {
+        "name": "input",
+        "index": 7,
+        "shape": np.array(shape, np.int32),
+        "dtype": dtype,
+        "quantization": (scale, 10),
+    }
+
+
+def test_encode_rounds_shifts_and_clips() -> None:
+    values = np.array([[0.0, 0.5, -1.2, 1e6, -1e6]], np.float32)
+    assert agent.encode(values, detail(np.int8)).tolist() == [[10, 11, 8, 127, -128]]
+
+
+def test_encode_refuses_an_integer_input_without_a_scale() -> None:
+    with pytest.raises(agent.AgentError, match="int32"):
+        agent.encode(np.zeros((1, 2), np.float32), detail(np.int32, scale=0.0))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "low", "high"),
+    [(np.int8, -128, 127), (np.uint8, 0, 255), (np.int32, 0, 1), (np.bool_, 0, 1)],
+)
+def test_random_feed_covers_the_range_of_integers(dtype: Any, low: int, high: int) -> None:
+    feed = agent.random_feed([detail(dtype, shape=(4, 5000))], seed=1)[7]
+    assert feed.dtype == dtype
+    assert feed.shape == (4, 5000)
+    assert (int(feed.min()), int(feed.max())) == (low, high)
+
+
+def test_random_feed_of_floats_is_the_same_on_every_target() -> None:
+    feed = agent.random_feed([detail(np.float32, shape=(1, 3))], seed=0)[7]
+    # RandomState(0)'s published stream starts 0.5488135, 0.71518937, 0.60276338.
+    assert feed.dtype == np.float32
+    np.testing.assert_allclose(feed, [[0.097627, 0.430379, 0.205527]], atol=1e-6)
+
+
+def test_feeds_take_as_many_latents_as_the_batch() -> None:
+    latents = np.arange(12, dtype=np.float32).reshape(4, 3)
+    feeds = list(agent.make_feeds([detail(np.float32, shape=(2, 1, 1, 3))], latents, seed=0))
+    assert [feed[7].shape for feed in feeds] == [(2, 1, 1, 3)] * 2
+    assert feeds[1][7].ravel().tolist() == [6, 7, 8, 9, 10, 11]
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "name"),
+    [
+        ("vendor_id\t: x\nmodel name\t: Some CPU @ 2 GHz\n", "Some CPU @ 2 GHz"),
+        ("CPU part\t: 0xd03\n" * 4 + "CPU part\t: 0xd08\n" * 2, "Cortex-A53 + Cortex-A72"),
+        ("CPU part\t: 0xfff\n", "ARM part 0xfff"),
+        ("", ""),
+    ],
+)
+def test_cpu_name_is_found_on_x86_and_arm(cpuinfo: str, name: str) -> None:
+    assert agent.parse_cpu_name(cpuinfo) == name

@@ -1,0 +1,123 @@
+import gzip
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from deploy import agent
+from deploy.errors import PocketganError
+from deploy.jobs import SCHEMA_VERSION, Job, Measurement, Subject, describe_file, failure
+
+SUBJECT = {
+    "target": "local",
+    "variant": "int8",
+    "sha256": "0" * 64,
+    "bytes": 100,
+    "bytes_gzip": 80,
+    "threads": 1,
+    "delegate": "xnnpack",
+}
+FIGURES = {
+    "init_ms": 1.5,
+    "first_ms": 0.5,
+    "p50_ms": 0.2,
+    "p90_ms": 0.3,
+    "p99_ms": 0.4,
+    "mean_ms": 0.25,
+    "min_ms": 0.1,
+    "overhead_ns": 90,
+    "runs": 1024,
+    "rounds": 4,
+    "spread": 0.01,
+    "peak_rss_kb": 4000,
+    "output_sha256": "1" * 64,
+}
+ABSENT = {"arena_bytes": "not told", "instructions": "not counted"}
+
+
+def test_job_survives_json() -> None:
+    job = Job.model_validate(
+        SUBJECT | {"path": "a b.tflite", "warmup": 0, "runs": 1, "latents": "z.npy"}
+    )
+    assert Job.model_validate_json(job.model_dump_json()) == job
+
+
+def test_measurement_survives_json() -> None:
+    measurement = Measurement.model_validate(
+        SUBJECT | FIGURES | {"absent": ABSENT, "samples_ns": [3, 1, 2], "warnings": ["busy"]}
+    )
+    assert Measurement.model_validate_json(measurement.model_dump_json()) == measurement
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"absent": {}}, "arena_bytes, instructions"),
+        ({"absent": ABSENT | {"p50_ms": "no"}}, "p50_ms"),
+        ({"absent": ABSENT | {"typo": "no"}}, "typo"),
+        ({"p90_ms": 0}, "p90_ms"),
+        ({"p90_ms": float("nan")}, "p90_ms"),
+        ({"p90_ms": float("inf")}, "p90_ms"),
+        ({"output_sha256": "short"}, "output_sha256"),
+        ({"latency": 1}, "latency"),
+        ({"schema_version": 2}, "schema_version"),
+    ],
+)
+def test_measurement_refuses_wrong_fields(change: dict[str, object], named: str) -> None:
+    with pytest.raises(ValidationError, match=named):
+        Measurement.model_validate(SUBJECT | FIGURES | {"absent": ABSENT} | change)
+
+
+@pytest.mark.parametrize(
+    "change", [{"threads": 0}, {"runs": 0}, {"delegate": "gpu"}, {"warmup": -1}, {"color": 1}]
+)
+def test_job_refuses_wrong_fields(change: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Job.model_validate(SUBJECT | {"path": "a.tflite", "warmup": 0, "runs": 1} | change)
+
+
+def test_schema_is_frozen() -> None:
+    measurement = Measurement.model_validate(SUBJECT | FIGURES | {"absent": ABSENT})
+    with pytest.raises(ValidationError):
+        measurement.p50_ms = 0.1  # type: ignore[misc]
+
+
+def test_failure_tells_of_its_subject_and_error_only(
+    float_file: Path, job_for: Callable[..., Job]
+) -> None:
+    job = job_for(float_file, threads=2)
+    measurement = failure(job, "gone")
+    assert measurement.error == "gone"
+    assert measurement.p50_ms is None
+    assert measurement.threads == 2
+    assert measurement.sha256 == job.sha256
+
+
+def test_describe_file_gives_hash_and_sizes(tmp_path: Path) -> None:
+    path = tmp_path / "zeros.tflite"
+    path.write_bytes(bytes(5000))
+    fields = describe_file(path)
+    assert fields["sha256"] == hashlib.sha256(bytes(5000)).hexdigest()
+    assert fields["bytes"] == 5000
+    assert fields["bytes_gzip"] == len(gzip.compress(bytes(5000), 9))
+
+
+def test_describe_file_names_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(PocketganError, match=r"none\.tflite"):
+        describe_file(tmp_path / "none.tflite")
+
+
+def test_describe_file_refuses_a_name_that_is_not_text(tmp_path: Path) -> None:
+    path = tmp_path / "\udcff.tflite"  # how Python shows the byte 0xff in a file's name
+    path.write_bytes(b"model")
+    with pytest.raises(PocketganError, match="not UTF-8") as caught:
+        describe_file(path)
+    str(caught.value).encode()
+
+
+def test_agent_speaks_this_schema() -> None:
+    assert {"schema_version", *agent.SUBJECT} == set(Subject.model_fields)
+    assert {"schema_version", *agent.SUBJECT, *agent.SETTINGS} == set(Job.model_fields)
+    assert agent.SCHEMA_VERSION == SCHEMA_VERSION

@@ -1,0 +1,162 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.agent import summarize
+from deploy.jobs import Job, Measurement, failure
+from deploy.rounds import combine, run_rounds, schedule
+
+MS = 1_000_000
+
+
+def measured(samples_ms: list[int], **changes: Any) -> Measurement:
+    """A round's measurement with these samples."""
+    samples = [sample * MS for sample in samples_ms]
+    fields = {
+        "target": "local",
+        "variant": "int8",
+        "sha256": "0" * 64,
+        "bytes": 1,
+        "bytes_gzip": 1,
+        "threads": 1,
+        "delegate": "xnnpack",
+        "init_ms": 1.0,
+        "first_ms": 1.0,
+        **summarize(samples),
+        "overhead_ns": 80,
+        "peak_rss_kb": 100,
+        "output_sha256": "1" * 64,
+        "samples_ns": samples,
+        "absent": {"arena_bytes": "-", "instructions": "-", "spread": "one round"},
+    }
+    return Measurement.model_validate(fields | changes)
+
+
+def failed(error: str) -> Measurement:
+    subject = measured([1]).model_dump(
+        include={"target", "variant", "sha256", "bytes", "bytes_gzip", "threads", "delegate"}
+    )
+    return Measurement.model_validate(subject | {"error": error})
+
+
+@pytest.mark.parametrize(("jobs", "rounds", "seed"), [(1, 1, 0), (2, 5, 1), (14, 4, 2), (7, 9, 3)])
+def test_every_round_holds_every_job_once(jobs: int, rounds: int, seed: int) -> None:
+    orders = schedule(jobs, rounds, seed)
+    assert len(orders) == rounds
+    assert all(sorted(order) == list(range(jobs)) for order in orders)
+
+
+def test_order_changes_between_rounds_and_repeats_by_seed() -> None:
+    orders = schedule(14, 4, seed=1)
+    assert len({tuple(order) for order in orders}) == 4
+    assert orders == schedule(14, 4, seed=1)
+    assert orders != schedule(14, 4, seed=2)
+
+
+def test_percentiles_are_of_all_samples_pooled() -> None:
+    pooled = combine([measured([9, 1, 3, 7, 5]), measured([2, 4, 6, 8, 10])])
+    assert (pooled.p50_ms, pooled.p90_ms, pooled.p99_ms) == (5, 9, 10)
+    assert (pooled.mean_ms, pooled.min_ms, pooled.runs, pooled.rounds) == (5.5, 1, 10, 2)
+    assert pooled.samples_ns == tuple(n * MS for n in (9, 1, 3, 7, 5, 2, 4, 6, 8, 10))
+
+
+def test_single_values_become_medians_and_memory_the_maximum() -> None:
+    pooled = combine(
+        [
+            measured([1], init_ms=init, first_ms=first, overhead_ns=overhead, peak_rss_kb=peak)
+            for init, first, overhead, peak in [(1, 6, 70, 10), (9, 5, 90, 30), (2, 4, 80, 20)]
+        ]
+    )
+    assert (pooled.init_ms, pooled.first_ms) == (2, 5)
+    assert (pooled.overhead_ns, pooled.peak_rss_kb) == (80, 30)
+
+
+def test_spread_is_the_relative_range_of_the_medians_and_flagged() -> None:
+    pooled = combine([measured([100] * 400), measured([90] * 400), measured([120] * 400)])
+    assert pooled.spread == pytest.approx(0.3)
+    assert len(pooled.warnings) == 1
+    assert "30%" in pooled.warnings[0]
+    assert "spread" not in pooled.absent
+
+
+def test_steady_rounds_with_enough_runs_raise_no_doubt() -> None:
+    pooled = combine([measured([100] * 512), measured([110] * 512)])
+    assert pooled.warnings == ()
+
+
+def test_too_few_runs_are_flagged() -> None:
+    assert "1024" in combine([measured([100] * 1023)]).warnings[0]
+
+
+def test_one_round_has_no_spread_but_the_reason() -> None:
+    pooled = combine([measured([1])])
+    assert pooled.spread is None
+    assert pooled.absent["spread"] == "one round"
+
+
+def test_rounds_that_disagree_on_the_output_have_none() -> None:
+    pooled = combine([measured([1]), measured([1], output_sha256="2" * 64)])
+    assert pooled.output_sha256 is None
+    assert "different outputs" in pooled.absent["output_sha256"]
+
+
+def test_memory_known_in_one_round_only_is_kept() -> None:
+    gone = {"arena_bytes": "-", "instructions": "-", "spread": "-", "peak_rss_kb": "hidden"}
+    lacking = measured([1], peak_rss_kb=None, absent=gone)
+    pooled = combine([lacking, measured([1])])
+    assert pooled.peak_rss_kb == 100
+    assert "peak_rss_kb" not in pooled.absent
+    assert combine([lacking, lacking]).absent["peak_rss_kb"] == "hidden"
+
+
+def test_warnings_of_rounds_are_told_once() -> None:
+    pooled = combine([measured([1] * 600, warnings=["lower bound"])] * 2)
+    assert pooled.warnings == ("lower bound",)
+
+
+def test_failed_round_is_told_beside_the_figures_of_the_others() -> None:
+    pooled = combine([measured([1]), failed("SIGSEGV")])
+    assert pooled.error == "1 of 2 rounds went well, then: SIGSEGV"
+    assert pooled.p50_ms == 1
+
+
+def test_only_failed_rounds_give_the_error_alone() -> None:
+    assert combine([failed("no memory")]) == failed("no memory")
+
+
+def test_rounds_without_samples_cannot_be_pooled() -> None:
+    with pytest.raises(ValueError, match="samples"):
+        combine([measured([1], samples_ns=None)])
+
+
+def test_failed_job_is_left_out_and_the_others_go_on(
+    float_file: Path, job_for: Callable[..., Job]
+) -> None:
+    jobs = [job_for(float_file, variant=name) for name in ("good", "bad", "fine")]
+    ran: list[str] = []
+
+    def run(job: Job) -> Measurement:
+        ran.append(job.variant)
+        return failure(job, "broken") if job.variant == "bad" else measured([1, 2])
+
+    progress: list[tuple[int, int]] = []
+    answers = run_rounds(
+        jobs, run, rounds=3, seed=1, on_progress=lambda done, total: progress.append((done, total))
+    )
+    assert [answer.error for answer in answers] == [None, "broken", None]
+    assert sorted(ran) == ["bad"] + ["fine"] * 3 + ["good"] * 3
+    assert progress == [(done, 9) for done in range(1, 10)]
+
+
+def test_rounds_interleave_the_jobs(float_file: Path, job_for: Callable[..., Job]) -> None:
+    jobs = [job_for(float_file, variant=str(number)) for number in range(5)]
+    ran: list[int] = []
+
+    def run(job: Job) -> Measurement:
+        ran.append(int(job.variant))
+        return measured([1])
+
+    run_rounds(jobs, run, rounds=3, seed=4)
+    assert [ran[start : start + 5] for start in (0, 5, 10)] == schedule(5, 3, seed=4)

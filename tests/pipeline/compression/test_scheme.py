@@ -1,0 +1,327 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras
+
+from deploy.errors import PocketganError
+from pipeline.compression.scheme import quantization_aware, round_biases
+from pipeline.lite import count
+from pipeline.lite.convert import to_int8_trained
+from pipeline.lite.draw import draw
+from pipeline.lite.model import LiteModel
+from pipeline.lite.read import read_model
+from pipeline.networks.layers import DepthToSpace
+
+L = tf_keras.layers
+LATENT = 8
+SEEN = np.random.default_rng(1).normal(size=[64, LATENT]).astype(np.float32)
+SHOWN = np.random.default_rng(2).normal(size=[256, LATENT]).astype(np.float32)
+PLANTED = 0.5
+
+
+def every_kind(squash: str) -> tf_keras.Model:
+    """Every supported layer, two branches, and picture values from ``squash``."""
+    latent = L.Input([LATENT], name="latent")
+    seed = L.ReLU(name="seed_act")(L.Dense(64, name="seed")(latent))
+    seed = L.Reshape([4, 4, 4], name="map")(seed)
+    sharp = L.Conv2D(16, 3, padding="same", name="sharp")(seed)
+    sharp = L.LeakyReLU(0.2, name="sharp_act")(DepthToSpace(2, name="shuffle")(sharp))
+    soft = L.Conv2DTranspose(4, 4, 2, padding="same", name="soft")(seed)
+    soft = L.ReLU(name="soft_act")(soft)
+    plain = L.UpSampling2D(name="wide")(seed)
+    plain = L.DepthwiseConv2D(3, padding="same", name="plain")(plain)
+    mixed = L.Add(name="mix")([L.Add(name="mix_two")([sharp, soft]), plain])
+    pixels = L.Conv2D(1, 3, padding="same", name="pixels")(mixed)
+    return tf_keras.Model(latent, L.Activation(squash, name="image")(pixels), name="net")
+
+
+def weighted(model: tf_keras.Model) -> tf_keras.Model:
+    """Random weights, the smaller half of each kernel zero, and biases that are not."""
+    rng = np.random.default_rng(3)
+    for layer in model.layers:
+        for weight in layer.weights:
+            values = rng.normal(scale=0.4 if "kernel" in weight.name else 0.2, size=weight.shape)
+            if "kernel" in weight.name:
+                values[np.abs(values) < np.quantile(np.abs(values), PLANTED)] = 0
+            weight.assign(values)
+    return model
+
+
+def train(aware: tf_keras.Model, steps: int = 3) -> None:
+    """Adam, as the game does it."""
+    adam = tf_keras.optimizers.legacy.Adam(0.01)
+    variables = aware.trainable_variables
+    for _ in range(steps):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.square(aware(SEEN, training=True) - 0.5))
+        adam.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+
+
+class Quantized(NamedTuple):
+    start: tf_keras.Model
+    aware: tf_keras.Model
+    content: bytes
+    model: LiteModel
+
+
+def quantized(start: tf_keras.Model) -> Quantized:
+    aware = quantization_aware(start, SEEN)
+    train(aware)
+    round_biases(aware)
+    content = to_int8_trained(aware)
+    return Quantized(start, aware, content, read_model(content))
+
+
+@pytest.fixture(scope="module", params=["tanh", "sigmoid"])
+def net(request: pytest.FixtureRequest) -> Quantized:
+    return quantized(weighted(every_kind(request.param)))
+
+
+def steps_apart(net: Quantized) -> np.ndarray:
+    drawn = draw(net.content, SHOWN)
+    return np.abs(drawn - net.aware(SHOWN, training=False)) / net.model.outputs[0].scales[0]
+
+
+def test_file_of_every_kind_of_layer_holds_no_float(net: Quantized) -> None:
+    assert count.float_ops(net.model) == []
+    assert {port.dtype for port in (*net.model.inputs, *net.model.outputs)} == {"int8"}
+
+
+def test_file_names_its_input_and_output(net: Quantized) -> None:
+    (signature,) = net.model.signatures
+    assert (list(signature.inputs), list(signature.outputs)) == (["latent"], ["image"])
+
+
+def test_relu_is_fused_and_the_rest_is_one_operation_a_layer(net: Quantized) -> None:
+    squash = {"tanh": "TANH", "sigmoid": "LOGISTIC"}[net.start.layers[-1].activation.__name__]
+    assert count.op_counts(net.model) == {
+        "CONV_2D": 2,
+        "ADD": 2,
+        "FULLY_CONNECTED": 1,
+        "RESHAPE": 1,
+        "TRANSPOSE_CONV": 1,
+        "RESIZE_NEAREST_NEIGHBOR": 1,
+        "DEPTHWISE_CONV_2D": 1,
+        "DEPTH_TO_SPACE": 1,
+        "LEAKY_RELU": 1,
+        squash: 1,
+    }
+    fused = {op.name: op.fused_activation for op in net.model.ops if op.fused_activation != "none"}
+    assert fused == {"FULLY_CONNECTED": "relu", "TRANSPOSE_CONV": "relu"}
+
+
+def test_file_draws_what_the_aware_model_draws(net: Quantized) -> None:
+    assert np.mean(steps_apart(net) < 1.5) >= 0.999
+
+
+def test_output_steps_are_those_of_8_bit_pixels(net: Quantized) -> None:
+    (port,) = net.model.outputs
+    squash = net.start.layers[-1].activation.__name__
+    wanted = {"tanh": (1 / 128, 0), "sigmoid": (1 / 256, -128)}[squash]
+    assert (port.scales[0], port.zero_points[0]) == wanted
+
+
+def test_pruned_weights_are_zeros_in_the_file_after_training(net: Quantized) -> None:
+    found = {kernel.layer: kernel for kernel in count.kernels(net.model)}
+    for layer in net.start.layers:
+        if layer.get_weights():
+            kernel = layer.get_weights()[0]
+            assert found[layer.name].zeros >= np.count_nonzero(kernel == 0) >= kernel.size // 2 - 1
+            # No more than what rounding to 255 levels makes of small weights.
+            assert found[layer.name].zeros < 0.6 * kernel.size
+
+
+def test_training_moves_the_weights_that_are_not_pruned(net: Quantized) -> None:
+    before = net.start.get_layer("soft").get_weights()[0]
+    ((kernel, _, _),) = net.aware.get_layer("quant_soft")._weight_vars
+    moved = kernel.numpy() != before
+    assert np.all(moved[before != 0])
+    assert not np.any(moved[before == 0])
+
+
+def test_conv2d_has_a_scale_for_each_channel_and_the_others_have_one(net: Quantized) -> None:
+    scales = {
+        op.layer: len(op.inputs[1].scales)
+        for op in net.model.ops
+        if op.inputs[1:] and op.inputs[1] is not None and op.name.endswith(("CONV_2D", "CONNECTED"))
+    }
+    assert scales == {"seed": 1, "sharp": 16, "plain": 1, "pixels": 1}
+
+
+def head(*layers: Any) -> list[Any]:
+    seed = [L.Dense(64, name="seed"), L.ReLU(name="seed_act"), L.Reshape([4, 4, 4], name="map")]
+    return [*seed, *layers]
+
+
+def tail(*layers: Any) -> list[Any]:
+    return [*layers, L.Conv2D(1, 3, padding="same", name="pixels"), L.Activation("tanh")]
+
+
+def chain(*layers: Any) -> tf_keras.Model:
+    return weighted(tf_keras.Sequential([L.Input([LATENT]), *layers], name="net"))
+
+
+def conv(name: str = "conv", **more: Any) -> tf_keras.layers.Layer:
+    return L.Conv2D(4, 3, padding="same", name=name, **more)
+
+
+def transpose(**more: Any) -> tf_keras.layers.Layer:
+    return L.Conv2DTranspose(4, 4, 2, padding="same", name="up", **more)
+
+
+def with_dead_channel() -> tf_keras.Model:
+    model = chain(*head(conv(), L.ReLU()), *tail())
+    kernel, bias = model.get_layer("conv").get_weights()
+    kernel[..., 1], bias[1] = 0, 0.3
+    model.get_layer("conv").set_weights([kernel, bias])
+    return model
+
+
+CHAINS: dict[str, Callable[[], tf_keras.Model]] = {
+    "relu as Activation": lambda: chain(*head(conv(), L.Activation("relu")), *tail()),
+    "relu inside": lambda: chain(*head(conv(activation="relu")), *tail()),
+    "relu6": lambda: chain(*head(conv(), L.ReLU(6.0)), *tail()),
+    "two leaky relus": lambda: chain(
+        *head(conv(), L.LeakyReLU(0.2)), *tail(conv("two"), L.LeakyReLU(0.3))
+    ),
+    "tanh within": lambda: chain(*head(conv(), L.Activation("tanh")), *tail()),
+    "depthwise with multiplier": lambda: chain(
+        *head(L.DepthwiseConv2D(3, 2, "same", depth_multiplier=2), L.ReLU()), *tail()
+    ),
+    "transpose without bias": lambda: chain(*head(transpose(use_bias=False), L.ReLU()), *tail()),
+    "padding and flatten": lambda: chain(
+        *head(L.ZeroPadding2D(1), L.Flatten(), L.Dense(16, name="flat"), L.Reshape([4, 4, 1])),
+        *tail(),
+    ),
+    "one followed range": lambda: chain(
+        L.Dense(16), L.ReLU(), L.Dense(16), L.Activation("sigmoid"), L.Reshape([4, 4, 1])
+    ),
+    "a channel of zeros": with_dead_channel,
+}
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_chain_becomes_an_int8_file_that_draws_the_same(name: str) -> None:
+    net = quantized(CHAINS[name]())
+    assert count.float_ops(net.model) == []
+    assert np.all(np.isfinite(net.aware.get_weights()[-1]))
+    assert np.mean(steps_apart(net) < 1.5) >= 0.999
+
+
+def test_a_layer_that_gives_only_zeros_still_gets_a_file_that_runs() -> None:
+    model = chain(L.Dense(16, name="dead"), L.ReLU(), L.Dense(16), L.Activation("tanh"))
+    kernel, bias = model.get_layer("dead").get_weights()
+    model.get_layer("dead").set_weights([0 * kernel, 0 * bias - 1])
+    aware = quantization_aware(model, SEEN)
+    drawn = draw(to_int8_trained(aware), SHOWN)
+    np.testing.assert_allclose(drawn, aware(SHOWN, training=False), atol=1.5 / 128)
+
+
+def use_twice() -> tf_keras.Model:
+    latent = L.Input([LATENT])
+    twice = L.Dense(LATENT, name="culprit")
+    return tf_keras.Model(latent, L.Activation("tanh")(twice(twice(latent))))
+
+
+UNSUPPORTED: dict[str, tuple[Callable[[], tf_keras.Model], str]] = {
+    "layer norm": (lambda: chain(L.LayerNormalization(name="culprit")), "LayerNormalization"),
+    "prelu": (lambda: chain(L.Dense(4), L.PReLU(name="culprit")), "PReLU"),
+    "batch norm": (lambda: chain(L.ReLU(), L.BatchNormalization(name="culprit")), "BatchNorm"),
+    "elu": (lambda: chain(L.Dense(4), L.Activation("elu", name="culprit")), "elu"),
+    "tanh inside": (lambda: chain(L.Dense(4, activation="tanh", name="culprit")), "tanh"),
+    "layer inside": (lambda: chain(L.Dense(4, activation=L.PReLU(), name="culprit")), "PReLU"),
+    "relu with slope": (lambda: chain(L.ReLU(negative_slope=0.1, name="culprit")), "slope"),
+    "relu with end": (lambda: chain(L.ReLU(2.0, name="culprit")), "largest value"),
+    "bilinear": (
+        lambda: chain(*head(L.UpSampling2D(interpolation="bilinear", name="culprit"))),
+        "nearest",
+    ),
+    "used twice": (use_twice, "2 times"),
+}
+
+
+@pytest.mark.parametrize("name", UNSUPPORTED)
+def test_layer_without_int8_form_is_refused_by_name(name: str) -> None:
+    model, said = UNSUPPORTED[name]
+    with pytest.raises(PocketganError, match="'culprit'") as refused:
+        quantization_aware(model(), SEEN)
+    assert said in str(refused.value)
+    assert refused.value.remedy
+
+
+def ranges(aware: tf_keras.Model, layer: str) -> tuple[float, float]:
+    found = aware.get_layer(layer)._output_quantizer_vars
+    return float(found["min_var"]), float(found["max_var"])
+
+
+def test_first_ranges_are_those_of_the_float_activations() -> None:
+    start = weighted(every_kind("tanh"))
+    aware = quantization_aware(start, SEEN)
+    for name in ("seed_act", "soft_act", "sharp", "mix", "plain"):
+        values = tf_keras.Model(start.input, start.get_layer(name).output)(SEEN).numpy()
+        wanted = min(values.min(), 0), max(values.max(), 0)
+        np.testing.assert_allclose(ranges(aware, f"quant_{name}"), wanted, rtol=1e-5)
+    entry = aware.get_layer("quantize_latent").quantizer_vars
+    got = float(entry["min_var"]), float(entry["max_var"])
+    assert got == (SEEN.min(), SEEN.max())
+
+
+def test_aware_model_is_near_the_float_one_before_any_training() -> None:
+    start = weighted(every_kind("tanh"))
+    aware = quantization_aware(start, SEEN)
+    apart = np.abs(aware(SEEN, training=False) - start(SEEN))
+    assert apart.mean() < 0.03
+
+
+def test_ranges_follow_the_activations_while_training() -> None:
+    aware = quantization_aware(chain(*head(conv(), L.LeakyReLU(0.2)), *tail()), SEEN)
+    call = tf.function(aware, autograph=False)
+    before = ranges(aware, "quant_conv")
+    call(9 * SEEN, training=False)
+    assert ranges(aware, "quant_conv") == before
+    call(9 * SEEN, training=True)
+    low, high = ranges(aware, "quant_conv")
+    assert low < before[0] < before[1] < high
+
+
+def test_leaky_relu_gives_levels_of_its_input_and_an_exact_slope() -> None:
+    aware = quantization_aware(chain(L.Dense(16, name="one"), L.LeakyReLU(0.2)), SEEN)
+    train(aware)
+    low, high = ranges(aware, "quant_one")
+    given = aware(SHOWN, training=False).numpy() / ((high - low) / 255)
+    np.testing.assert_allclose(given, np.rint(given), atol=1e-3)
+    assert given.min() < -2  # The negative half was seen.
+    assert aware.layers[-1].layer.alpha == 51 / 256
+
+
+def test_float_model_is_left_alone() -> None:
+    start = weighted(every_kind("tanh"))
+    before = [weight.numpy() for weight in start.weights]
+    train(quantization_aware(start, SEEN))
+    for one, other in zip(start.weights, before, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_saved_weights_go_into_an_aware_model_made_anew(net: Quantized, tmp_path: Path) -> None:
+    net.aware.save_weights(tmp_path / "aware.weights.h5")
+    anew = quantization_aware(net.start, np.zeros([1, LATENT], np.float32))
+    anew.load_weights(tmp_path / "aware.weights.h5")
+    np.testing.assert_array_equal(anew(SHOWN, training=False), net.aware(SHOWN, training=False))
+    assert to_int8_trained(anew) == net.content
+
+
+def test_rounded_bias_is_a_whole_number_of_steps_near_the_old_one() -> None:
+    aware = quantization_aware(weighted(every_kind("tanh")), SEEN)
+    bias = aware.get_layer("quant_soft").layer.bias
+    before = bias.numpy()
+    round_biases(aware)
+    (_, _, kernel), *_ = aware.get_layer("quant_soft")._weight_vars
+    low, high = ranges(aware, "quant_seed_act")
+    step = (high - low) / 255 * float(kernel["max_var"]) / 127
+    in_steps = bias.numpy() / step
+    np.testing.assert_allclose(in_steps, np.rint(in_steps), atol=1e-2)
+    assert 0 < np.abs(bias.numpy() - before).max() <= 0.501 * step

@@ -1,0 +1,51 @@
+"""One tiny run through every stage, made once for all tests; copies of it are for spoiling."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline import progress
+from pipeline.cli import main
+
+TINY = """\
+# A GAN too small to draw anything
+generator: {width: 4, latent: 8}
+discriminator: {width: 4}
+train: {steps: 24, batch: 16, check_every: 8, checkpoint_seconds: 0, film_frames: 3}
+prune: {steps: 16, every: 2}
+quantize: {steps: 8, calibration: 32}
+convert: {calibration: 32}
+evaluate: {samples: 64, judge_steps: 20}
+benchmark: {threads: [1], runs: 16, rounds: 1, warmup: 2}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _talkative() -> Iterator[None]:
+    """``--quiet`` silences the process for good; the next test may want to hear something."""
+    yield
+    progress.console.quiet = False
+
+
+@pytest.fixture(scope="session")
+def tiny_recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("recipes") / "tiny.yaml"
+    path.write_text(TINY)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_runs(tiny_recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of runs that holds the finished run ``tiny``. For looking at only."""
+    runs = tmp_path_factory.mktemp("runs")
+    assert main(["run", str(tiny_recipe), "--runs", str(runs), "--quiet"]) == 0
+    progress.console.quiet = False
+    return runs
+
+
+@pytest.fixture
+def tiny_copy(tiny_runs: Path, tmp_path: Path) -> Path:
+    """A folder of runs with a finished run ``tiny`` of one's own."""
+    return Path(shutil.copytree(tiny_runs, tmp_path / "runs"))

@@ -1,0 +1,84 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from deploy.errors import PocketganError
+from pipeline.data.dataset import Dataset, Images, Labels, split
+
+
+def numbered(total: int) -> Images:
+    """Images of 2×2 that differ from one another: the first two pixels are the number."""
+    images = np.zeros((total, 2, 2, 1), np.uint8)
+    images[:, 0, 0, 0], images[:, 0, 1, 0] = np.divmod(np.arange(total), 256)
+    return images
+
+
+def numbers(images: Images) -> list[int]:
+    return [int(image[0, 0, 0]) * 256 + int(image[0, 1, 0]) for image in images]
+
+
+@pytest.mark.parametrize(
+    ("total", "fraction", "expected"),
+    [(1000, 0.2, 200), (7, 0.5, 4), (10, 0.01, 1), (10, 0.99, 9), (2, 0.2, 1)],
+)
+def test_split_gives_both_parts_every_image_once(
+    total: int, fraction: float, expected: int
+) -> None:
+    train, test, _, _ = split(numbered(total), None, fraction, seed=3)
+    assert len(test) == expected
+    assert sorted(numbers(train) + numbers(test)) == list(range(total))
+
+
+def test_split_gives_each_class_its_share_to_within_one_image() -> None:
+    labels = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [100, 41, 7]))
+    images = numbered(len(labels))
+    train, test, train_labels, test_labels = split(images, labels, 0.2, seed=5)
+    assert train_labels is not None
+    assert test_labels is not None
+    shares = np.bincount(test_labels) - 0.2 * np.bincount(labels)
+    assert np.abs(shares).max() < 1
+    assert (labels[numbers(train)] == train_labels).all()
+    assert (labels[numbers(test)] == test_labels).all()
+
+
+def test_split_mixes_the_classes_in_both_parts() -> None:
+    labels = np.repeat([0, 1], 50)
+    _, _, train_labels, test_labels = split(numbered(100), labels, 0.5, seed=1)
+    assert train_labels is not None
+    assert test_labels is not None
+    assert 0 < train_labels[:25].sum() < 25
+    assert 0 < test_labels[:25].sum() < 25
+
+
+@pytest.mark.parametrize("labels", [None, np.arange(50) % 3], ids=["plain", "stratified"])
+def test_split_depends_on_the_seed_alone(labels: Labels | None) -> None:
+    first, again, other = (split(numbered(50), labels, 0.2, seed)[1] for seed in (1, 1, 2))
+    assert numbers(first) == numbers(again)
+    assert set(numbers(first)) != set(numbers(other))
+
+
+@pytest.mark.parametrize("fraction", [0, 1, -0.1, 1.5, float("nan")])
+def test_split_refuses_a_fraction_outside_0_to_1(fraction: float) -> None:
+    with pytest.raises(PocketganError, match="test_fraction"):
+        split(numbered(10), None, fraction, seed=1)
+
+
+@pytest.mark.parametrize("total", [0, 1])
+def test_split_refuses_fewer_than_two_images(total: int) -> None:
+    with pytest.raises(PocketganError, match="cannot be divided"):
+        split(numbered(total), None, 0.5, seed=1)
+
+
+def test_sha256_sees_pixels_labels_shapes_and_parts_but_not_names() -> None:
+    labels = np.zeros(4, np.int64)
+    data = Dataset("a", numbered(4), numbered(4)[:2], labels, labels[:2], ("zero",))
+    assert replace(data, name="b", notes=("x",), train=data.train.copy()).sha256 == data.sha256
+    changed = [
+        replace(data, train=data.train[::-1]),
+        replace(data, train=data.train.reshape(4, 4, 1, 1)),
+        replace(data, train_labels=labels + 1),
+        replace(data, train_labels=None),
+        replace(data, train=data.test, test=data.train),
+    ]
+    assert len({data.sha256, *(other.sha256 for other in changed)}) == 1 + len(changed)

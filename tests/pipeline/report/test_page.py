@@ -1,0 +1,195 @@
+import base64
+import io
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.report.gates import check_all, parse_gate
+from pipeline.report.page import Exhibits, render, sheets, table
+from pipeline.report.schema import Quality
+
+VOID = {"meta", "img", "br", "link", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """Tags that do not balance, ids, references, and the text outside style sheets."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.unbalanced: list[str] = []
+        self.tags: list[str] = []
+        self.ids: list[str] = []
+        self.references: list[str] = []
+        self.words = ""
+        self.feed(text)
+        self.close()
+        self.unbalanced += self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.handle_startendtag(tag, attrs)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value)
+            if name in ("src", "href", "xlink:href", "srcset", "action"):
+                self.references.append(value)
+            assert not name.startswith("on"), f"{tag} has a handler: {name}"
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.unbalanced.append(f"/{tag}")
+
+    def handle_data(self, data):
+        if not self.open or self.open[-1] != "style":
+            self.words += data
+
+
+@pytest.fixture(scope="module")
+def text(report, exhibits):
+    return render(report, exhibits)
+
+
+@pytest.fixture(scope="module")
+def page(text):
+    return Page(text)
+
+
+@pytest.fixture(scope="module")
+def bare(report):
+    """A report with one variant of which little is known."""
+    variant = report.variants[2].model_copy(
+        update={
+            "quality": Quality.unmeasured("no judge", samples=1, seed=1),
+            "measurements": (),
+            "kernels": (),
+            "macs": None,
+            "absent": {"macs": "an unknown operation", "qat_steps": "no QAT"},
+        }
+    )
+    return report.model_copy(update={"variants": (variant,), "gates": (), "stages": ()})
+
+
+def test_page_is_well_formed(page):
+    assert page.unbalanced == []
+    assert len(page.ids) == len(set(page.ids))
+
+
+def test_page_refers_to_nothing_outside_itself(page, text):
+    inner = {f"#{name}" for name in page.ids}
+    assert all(r in inner or r.startswith("data:image/") for r in page.references)
+    assert "@import" not in text
+    assert not re.search(r"url\((?!#)", text)
+    assert not re.search(r"https?:", text)
+    assert not {"script", "link", "iframe", "base"} & set(page.tags)
+
+
+def test_page_shows_every_variant_with_samples_and_difference(page, text, report):
+    for variant in report.variants:
+        assert page.words.count(variant.name) >= 3
+        assert f'alt="Samples: {variant.name}"' in text
+    assert text.count('alt="Difference of') == len(report.variants) - 1
+    assert 'alt="Samples: real"' in text
+
+
+def test_page_is_fit_for_phones_and_dark_rooms(text):
+    assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in text
+    assert "prefers-color-scheme: dark" in text
+
+
+def test_page_begins_with_the_verdict(page):
+    assert page.words.index("14×") < page.words.index("The files")
+    assert "all 7 gates passed" in page.words
+
+
+def test_page_says_at_the_top_which_gates_failed(report):
+    gates = tuple(map(parse_gate, ("zeros >= 0.99", "psnr >= 5")))
+    unmeasured = report.variant("int8").model_copy(
+        update={"quality": Quality.unmeasured("no judge", samples=1, seed=1)}
+    )
+    changed = report.model_copy(update={"variants": (report.variants[0], unmeasured)})
+    head = Page(render(check_all(gates, changed), Exhibits())).words.partition("The files")[0]
+    assert "2 of 2 gates failed" in head
+    assert "it is 0.8" in head
+    assert "not measured: no judge" in head
+
+
+def test_page_is_the_same_for_the_same_report(bare, exhibits):
+    shown = Exhibits(samples=exhibits.samples)
+    assert render(bare, shown) == render(bare, shown)
+
+
+def test_page_escapes_hostile_names(report):
+    hostile = '<script>alert(1)</script>" onerror="x $^{$ 漢 '
+    quality = Quality.unmeasured(hostile, samples=1, seed=1)
+    variant = report.variants[0].model_copy(update={"name": hostile, "quality": quality})
+    stage = report.stages[0].model_copy(update={"name": hostile, "events": (hostile,)})
+    dataset = report.dataset.model_copy(update={"classes": (hostile,) * 10, "notes": (hostile,)})
+    changed = report.model_copy(
+        update={
+            "recipe_name": hostile,
+            "recipe": {hostile: hostile},
+            "variants": (report.variants[6], variant),
+            "stages": (stage,),
+            "dataset": dataset,
+            "environment": {hostile: [hostile]},
+        }
+    )
+    images = np.zeros((2, 4, 4, 1), np.uint8)
+    history = {"step": [0.0, 1.0], f"{hostile}_loss": [1.0, 2.0]}
+    exhibits = Exhibits(samples={hostile: images}, histories={hostile: history})
+    page = Page(render(changed, exhibits))
+    assert page.unbalanced == []
+    assert "script" not in page.tags
+    assert hostile in page.words
+
+
+def test_page_does_without_samples_histories_and_film(bare):
+    page = Page(render(bare, Exhibits()))
+    assert page.unbalanced == []
+    assert "How it learned" not in page.words
+    assert "What they draw" not in page.words
+
+
+def test_page_does_without_baseline_speeds_and_qualities(bare):
+    words = Page(render(bare, Exhibits())).words
+    assert "Nothing was timed on this machine." in words
+    assert "an unknown operation" in words
+
+
+@pytest.mark.parametrize("as_path", [True, False])
+def test_page_embeds_the_film_from_a_file_or_its_content(bare, tmp_path, as_path):
+    picture = io.BytesIO()
+    Image.new("L", (4, 4)).save(picture, "PNG")
+    content = picture.getvalue()
+    path = tmp_path / "film.png"
+    path.write_bytes(content)
+    film = path if as_path else content
+    encoded = base64.b64encode(content).decode()
+    assert f'src="data:image/png;base64,{encoded}"' in render(bare, Exhibits(film=film))
+
+
+@pytest.mark.parametrize(("size", "width"), [(28, 8 * 30 - 2), (64, 4 * 66 - 2)])
+def test_page_shows_fewer_of_bigger_pictures(report, size, width):
+    images = np.zeros((64, size, size, 3), np.uint8)
+    (sheet,) = sheets(report, {"float32": images})
+    content = base64.b64decode(sheet.samples.partition(",")[2])
+    assert Image.open(io.BytesIO(content)).width == width
+
+
+def test_table_marks_the_best_and_explains_the_absent(report):
+    rows, footnotes = table(report)
+    by_name = {row.name: row for row in rows}
+    assert by_name["int8"].cells[1].best
+    assert not by_name["float32"].cells[1].best
+    psnr = by_name["float32"].cells[11]
+    assert (psnr.text, footnotes[psnr.footnote - 1]) == ("–", "it is the reference")
+    assert rows[-1].name == "real against real"
+    assert [row.role for row in rows].count("ships") == 1

@@ -1,0 +1,46 @@
+import pytest
+
+from pipeline.report.quantities import BY_NAME, best, number, significant, times
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (0.04123, "0.0412"),
+        (0.09996, "0.100"),
+        (1.456, "1.46"),
+        (138.2, "138"),
+        (13_824, "13800"),
+        (-0.0123, "-0.0123"),
+    ],
+)
+def test_significant_writes_three_digits_plainly(value, text):
+    assert significant(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(374_880.0, "374,880"), (0.97341, "0.9734"), (0.8, "0.8"), (14, "14")]
+)
+def test_number_writes_whole_ones_exactly_and_others_short(value, text):
+    assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text"), [(14.23, "14×"), (9.96, "10×"), (5.17, "5.2×"), (4.0, "4×")]
+)
+def test_times_writes_a_ratio_for_a_sentence(ratio, text):
+    assert times(ratio) == text
+
+
+def test_best_follows_the_direction_of_the_quantity(report):
+    assert best(BY_NAME["bytes_gzip"], report.variants) == "94.7"
+    assert best(BY_NAME["zeros"], report.variants) == "80.1"
+
+
+def test_best_is_nobody_where_all_read_the_same(report):
+    assert best(BY_NAME["modes"], report.variants) is None
+
+
+def test_label_tells_threads_and_unit():
+    assert BY_NAME["p50_ms_2_threads"].label == "p50, 2 threads, ms"

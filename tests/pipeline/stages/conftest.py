@@ -1,0 +1,38 @@
+"""Ways into the tiny run, and a bench for a stage to work at."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline.recipe_file import load
+from pipeline.run import Record, Run, Workbench
+
+
+@pytest.fixture
+def tiny(tiny_runs: Path, tiny_recipe: Path) -> Run:
+    """The finished run. For looking at only."""
+    return Run(load(str(tiny_recipe)), tiny_runs)
+
+
+@pytest.fixture
+def record(tiny: Run) -> Callable[[str], Record]:
+    """A function that gives a stage's record."""
+
+    def read(name: str) -> Record:
+        found = tiny.record(name)
+        assert found is not None
+        return found
+
+    return read
+
+
+@pytest.fixture
+def bench(tiny_recipe: Path, tmp_path: Path) -> Callable[..., Workbench]:
+    """A function that makes a bench with an empty folder; arguments change the recipe."""
+
+    def make(*overrides: str) -> Workbench:
+        run = Run(load(str(tiny_recipe), overrides), tmp_path)
+        return Workbench(run.recipe, tmp_path, {}, run)
+
+    return make

@@ -1,0 +1,60 @@
+import json
+from collections.abc import Callable
+
+import pytest
+
+from deploy.errors import PocketganError
+from pipeline.adversarial.randomness import Purpose, latents
+from pipeline.lite.count import op_counts
+from pipeline.lite.metadata import PROVENANCE, read_metadata
+from pipeline.lite.read import read_model
+from pipeline.run import Record, Run
+from pipeline.stages.convert import _compare
+from pipeline.stages.quantize import load_aware
+from pipeline.variants import VARIANTS, find_variants
+
+REQUIRED = [name for name in VARIANTS if name != "int16x8"]
+
+
+def test_every_required_variant_is_written(tiny: Run) -> None:
+    assert [*find_variants(tiny.path("convert"))] == REQUIRED
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_file_has_a_fixed_batch_named_ports_and_no_shape_operations(name: str, tiny: Run) -> None:
+    model = read_model(tiny.path("convert") / f"{name}.tflite")
+    (signature,) = model.signatures
+    assert {port: tensor.shape for port, tensor in signature.inputs.items()} == {"latent": (1, 8)}
+    assert {port: tensor.shape for port, tensor in signature.outputs.items()} == {
+        "image": (1, 28, 28, 1)
+    }
+    wanted = "int8" if name.startswith("int8") else "float32"
+    assert {tensor.dtype for tensor in (*model.inputs, *model.outputs)} == {wanted}
+    assert not {"SHAPE", "STRIDED_SLICE", "PACK"} & op_counts(model).keys()
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_file_says_where_it_came_from(name: str, tiny: Run) -> None:
+    stored = read_metadata((tiny.path("convert") / f"{name}.tflite").read_bytes(), PROVENANCE)
+    assert stored is not None
+    facts = json.loads(stored)
+    assert (facts["variant"], facts["recipe"], facts["seed"]) == (name, "tiny", 1)
+    assert (facts["latent"], facts["classes"], facts["pixels"]) == (8, 0, [-1.0, 1.0])
+    assert facts["pocketgan"]["pocketgan"]
+    assert len(facts["recipe_sha256"]) == 64
+
+
+def test_files_are_held_against_their_models_on_record(record: Callable[[str], Record]) -> None:
+    steps = record("convert").metrics["steps"]
+    assert set(steps) == {"int8", "int8-qat"}
+    for measured in steps.values():
+        assert 0.999 <= measured["within_2"] <= 1
+        assert measured["within_1"] <= measured["within_2"]
+
+
+def test_file_that_draws_otherwise_than_its_model_is_refused(tiny: Run) -> None:
+    unpruned = load_aware(tiny.path("quantize"), "int8-qat")
+    content = (tiny.path("convert") / "int8.tflite").read_bytes()
+    shown = latents(1, Purpose.CONTROL, 32, 8, 0)
+    with pytest.raises(PocketganError, match="variant int8 draws otherwise than the model"):
+        _compare("int8", unpruned, content, shown)

@@ -1,0 +1,72 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.cli import main
+from pipeline.metrics.quality import Quality
+from pipeline.run import Run
+from pipeline.variants import find_variants
+
+
+@pytest.fixture
+def figures(tiny: Run) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads((tiny.path("evaluate") / "quality.json").read_text())
+    return told
+
+
+def test_every_variant_and_the_floor_have_a_quality(tiny: Run, figures: dict[str, Any]) -> None:
+    assert [*figures["variants"]] == [*find_variants(tiny.path("convert"))]
+    for told in figures["variants"].values():
+        quality = Quality.model_validate(told)
+        assert (quality.samples, quality.judge) == (64, figures["judge"]["sha256"])
+    assert figures["floor"]["frechet"] < figures["variants"]["float32"]["frechet"]
+    assert figures["judge"]["task"] == "tell the classes"
+    assert figures["judge"]["accuracy"] > 0.3
+
+
+def test_variants_are_held_against_float32_on_the_same_latents(figures: dict[str, Any]) -> None:
+    assert figures["variants"]["float32"]["psnr"] is None
+    assert figures["variants"]["float32"]["absent"]["psnr"]
+    assert figures["variants"]["float16"]["psnr"] > 50
+    assert 5 < figures["variants"]["int8"]["psnr"] < figures["variants"]["float16"]["psnr"]
+
+
+def test_samples_are_the_same_latents_through_every_variant(tiny: Run) -> None:
+    with np.load(tiny.path("evaluate") / "samples.npz") as samples:
+        assert set(samples.files) == {"real", *find_variants(tiny.path("convert"))}
+        assert {samples[name].shape for name in samples.files} == {(64, 28, 28, 1)}
+        assert {samples[name].dtype for name in samples.files} == {np.dtype(np.uint8)}
+        apart = np.abs(samples["float16"].astype(int) - samples["float32"])
+        np.testing.assert_array_equal(samples["real"], tiny.dataset.test[:64])
+    assert apart.max() <= 1
+
+
+def judges(runs: Path) -> list[Path]:
+    return sorted((runs / ".cache").glob("judge-*.npz"))
+
+
+def test_judge_is_trained_once_and_kept_for_the_next_evaluation(
+    tiny_recipe: Path, tiny_copy: Path, figures: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (judge,) = judges(tiny_copy)
+    before = judge.stat().st_mtime_ns
+    more = ("--evaluate.samples", "70")
+    assert main(["evaluate", str(tiny_recipe), "--runs", str(tiny_copy), *more, "--json"]) == 0
+    assert (
+        json.loads(capsys.readouterr().out)["metrics"]["judge_accuracy"]
+        == (figures["judge"]["accuracy"])
+    )
+    assert [(path, path.stat().st_mtime_ns) for path in judges(tiny_copy)] == [(judge, before)]
+
+
+def test_damaged_judge_is_named(
+    tiny_recipe: Path, tiny_copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (judge,) = judges(tiny_copy)
+    judge.write_bytes(judge.read_bytes()[:500])
+    more = ("--evaluate.samples", "70", "--quiet")
+    assert main(["evaluate", str(tiny_recipe), "--runs", str(tiny_copy), *more]) == 2
+    assert str(judge) in capsys.readouterr().err

@@ -1,0 +1,86 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deploy.errors import PocketganError
+from pipeline.adversarial.settings import WeightSettings
+from pipeline.run import Run, Workbench
+from pipeline.stages import networks
+
+Bench = Callable[..., Workbench]
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> str:
+    """A folder of pictures without classes."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for number in range(40):
+        noise = random.integers(0, 256, (8, 8), dtype=np.uint8)
+        Image.fromarray(noise).save(folder / f"{number}.png")
+    return str(folder)
+
+
+def test_unconditional_generator_is_told_no_class(bench: Bench) -> None:
+    assert networks.classes(bench()) == 0
+    assert networks.prior(bench()) == (8, 0)
+
+
+def test_conditional_generator_is_told_the_classes_of_the_data(bench: Bench) -> None:
+    conditional = bench("--generator.conditional", "true")
+    assert networks.prior(conditional) == (8, 10)
+    assert networks.image_shape(conditional).classes == 10
+
+
+def test_conditional_generator_without_classes_is_refused(bench: Bench, pictures: str) -> None:
+    unlabelled = bench(
+        *("--generator.conditional", "true", "--data.source", "folder", "--data.folder", pictures)
+    )
+    with pytest.raises(PocketganError, match=r"generator\.conditional: .* no classes"):
+        networks.classes(unlabelled)
+
+
+def test_fine_tuning_keeps_the_rules_but_lets_the_generators_weights_alone(bench: Bench) -> None:
+    dense = bench(
+        *("--train.loss", "hinge", "--train.r1", "0.5", "--train.augment", "[shift]"),
+        *("--train.generator_weights", "{l1: 0.1, drop: 0.2}"),
+        *("--train.discriminator_weights", "{l2: 0.1, drop: 0.2}"),
+    )
+    rules = networks.fine_tuning(dense, 200, 3e-5, 0.9)
+    assert (rules.loss, rules.r1, rules.augment) == ("hinge", 0.5, ["shift"])
+    assert (rules.steps, rules.generator_rate, rules.discriminator_rate) == (200, 3e-5, 3e-5)
+    assert (rules.ema, rules.final_rate) == (0.9, 0.1)
+    assert rules.generator_weights == WeightSettings()
+    assert rules.discriminator_weights == WeightSettings(l2=0.1, drop=0.2)
+    assert rules.check_every == dense.recipe.train.check_every
+
+
+def test_short_fine_tuning_is_looked_at_eight_times(bench: Bench) -> None:
+    assert networks.fine_tuning(bench(), 16, 3e-5, 0.9).check_every == 2
+    assert networks.fine_tuning(bench(), 3, 3e-5, 0.9).check_every == 1
+
+
+@pytest.mark.parametrize(("batch", "expected"), [(1, 64), (2, 64), (3, 66), (64, 64), (100, 100)])
+def test_latents_fill_whole_batches(batch: int, expected: int, bench: Bench) -> None:
+    assert networks.whole_batches(bench("--convert.batch", str(batch)), 64) == expected
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.999])
+def test_cut_network_is_one_message_that_names_the_file(
+    share: float, tiny: Run, tmp_path: Path
+) -> None:
+    whole = (tiny.path("train") / networks.GENERATOR).read_bytes()
+    cut = tmp_path / "generator.keras"
+    cut.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(PocketganError, match="no network that can be read") as caught:
+        networks.load(cut)
+    assert str(cut) in caught.value.problem
+
+
+def test_missing_network_is_one_message_that_names_the_file(tmp_path: Path) -> None:
+    with pytest.raises(PocketganError, match=r"nowhere\.keras is no network"):
+        networks.load(tmp_path / "nowhere.keras")

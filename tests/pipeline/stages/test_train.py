@@ -1,0 +1,38 @@
+import csv
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image
+
+from pipeline.adversarial.monitor import COLUMNS
+from pipeline.run import Record, Run
+from pipeline.stages.networks import DISCRIMINATOR, GENERATOR, load
+
+
+def test_trained_networks_are_read_back_with_the_parameters_on_record(
+    tiny: Run, record: Callable[[str], Record]
+) -> None:
+    metrics = record("train").metrics
+    for file, name in ((GENERATOR, "generator"), (DISCRIMINATOR, "discriminator")):
+        network = load(tiny.path("train") / file)
+        assert network.count_params() == metrics[f"{name}_parameters"]
+        assert all(np.isfinite(weights).all() for weights in network.get_weights())
+    assert metrics["steps"] == 24
+
+
+def test_history_has_a_row_for_every_look(tiny: Run) -> None:
+    with (tiny.path("train") / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == [8, 16, 24]
+    assert tuple(rows[0]) == COLUMNS
+    assert all(np.isfinite([float(value) for value in row.values()]).all() for row in rows)
+
+
+def test_film_is_a_strip_with_time_going_down_and_an_animation(tiny: Run) -> None:
+    with Image.open(tiny.path("train") / "film.png") as strip:
+        assert strip.size == (12 * 28, 3 * 28)
+        rows = np.split(np.asarray(strip), 3)
+    assert not np.array_equal(rows[0], rows[-1])
+    with Image.open(tiny.path("train") / "film.gif") as animation:
+        assert animation.size == (2 * 8 * 28, 2 * 8 * 28)
+        assert getattr(animation, "n_frames", 1) == 3

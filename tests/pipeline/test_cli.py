@@ -1,0 +1,182 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline import recipe_file
+from pipeline.adversarial.losses import LOSSES
+from pipeline.cli import COMMANDS, main
+from pipeline.run import STAGES
+
+Ask = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def ask(capsys: pytest.CaptureFixture[str]) -> Ask:
+    """A function that runs a command: exit code, standard output, standard error."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = main(arguments)
+        out, err = capsys.readouterr()
+        return code, out, " ".join(err.split())
+
+    return run
+
+
+@pytest.fixture
+def int8_file(tiny_runs: Path) -> Path:
+    return tiny_runs / "tiny" / "4-convert" / "int8.tflite"
+
+
+@pytest.mark.parametrize("arguments", [(), ("-h",), ("--help",)])
+def test_without_a_command_there_is_an_overview(arguments: tuple[str, ...], ask: Ask) -> None:
+    code, out, _ = ask(*arguments)
+    assert code == 0
+    assert "pocketgan run digits" in out
+    for name, command in COMMANDS.items():
+        (line,) = (line for line in out.splitlines() if line.split()[:1] == [name])
+        assert command.describe[:20] in line
+
+
+def test_every_stage_is_a_command() -> None:
+    assert set(STAGES) < set(COMMANDS)
+
+
+def test_unknown_command_lists_those_there_are(ask: Ask) -> None:
+    code, out, err = ask("rnu", "digits")
+    assert (code, out) == (2, "")
+    assert err.startswith("pocketgan: There is no command 'rnu'. Known: run, train, ")
+
+
+BAD_REQUESTS = (
+    (("run",), "which recipe?"),
+    (("prune", "--quiet"), "which recipe?"),
+    (("run", "digit"), "Did you mean 'digits'?"),
+    (("run", "digits", "--train.stepz", "3"), "--train.stepz"),
+    (("run", "digits", "--train.steps", "0"), "train.steps"),
+    (("run", "digits", "--runs"), "--runs"),
+    (("run", "digits", "extra"), "extra"),
+    (("inspect",), "file"),
+    (("inspect", "nowhere.tflite"), "nowhere.tflite"),
+    (("inspect", "--jsn", "x.tflite"), "--jsn"),
+    (("compare", "a"), "required: b"),
+    (("compare", "nowhere", "nowhere"), "nowhere"),
+    (("list", "everything"), "everything"),
+)
+
+
+@pytest.mark.parametrize(("arguments", "named"), BAD_REQUESTS)
+def test_bad_request_is_one_message_that_names_it(
+    arguments: tuple[str, ...],
+    named: str,
+    ask: Ask,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, err = ask(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("pocketgan: ")
+    assert named in err
+    assert "Traceback" not in err
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_list_names_everything_a_recipe_may_name(ask: Ask) -> None:
+    code, out, _ = ask("list")
+    assert code == 0
+    for name in (*recipe_file.shipped(), *LOSSES, "fashion", "dcgan", "cutout"):
+        assert f"  {name} " in out
+
+
+def test_list_as_json_is_one_document(ask: Ask) -> None:
+    code, out, err = ask("list", "--json")
+    assert (code, err) == (0, "")
+    assert set(json.loads(out)["losses"]) == set(LOSSES)
+
+
+def test_inspect_tells_what_a_file_holds(int8_file: Path, ask: Ask) -> None:
+    code, out, _ = ask("inspect", str(int8_file))
+    assert code == 0
+    assert "TRANSPOSE_CONV" in out
+    assert "float operations  none" in out
+
+
+def test_inspect_as_json_is_one_document(int8_file: Path, ask: Ask) -> None:
+    code, out, err = ask("inspect", str(int8_file), "--json")
+    assert (code, err) == (0, "")
+    told = json.loads(out)
+    assert told["float_ops"] == []
+    assert told["provenance"]["recipe"] == "tiny"
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
+def test_inspect_of_a_cut_file_is_one_message(
+    share: float, int8_file: Path, tmp_path: Path, ask: Ask
+) -> None:
+    whole = int8_file.read_bytes()
+    cut = tmp_path / "cut.tflite"
+    cut.write_bytes(whole[: int(share * len(whole))])
+    code, out, err = ask("inspect", str(cut))
+    assert (code, out) == (2, "")
+    assert err.startswith("pocketgan: ")
+    assert str(cut) in err
+    assert "Traceback" not in err
+
+
+def test_compare_sets_two_runs_side_by_side(tiny_runs: Path, ask: Ask) -> None:
+    run = tiny_runs / "tiny"
+    code, out, _ = ask("compare", str(run), str(run / "7-report" / "report.json"))
+    assert code == 0
+    assert "int8" in out
+    code, out, err = ask("compare", str(run), str(run), "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["variants"]["int8"]["bytes"]["ratio"] == 1
+
+
+def test_help_of_run_teaches_every_key(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["run", "--help"])
+    assert left.value.code == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "All stages of a recipe, only what is stale" in told
+    assert (
+        "--train.steps STEPS Updates of the generator. (type: PositiveInt, default: 2000)" in told
+    )
+    assert "--seed SEED Everything random follows from it." in told
+    for option in ("--runs", "--quiet", "--json", "--prune.layers", "--report.gates"):
+        assert option in told
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "run"])
+def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main([name, "--help"])
+    assert left.value.code == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"pocketgan {name}" in told
+    assert COMMANDS[name].describe in told
+
+
+def test_quiet_stage_says_nothing(
+    tiny_recipe: Path, tiny_copy: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["benchmark", str(tiny_recipe), "--runs", str(tiny_copy), "--quiet"]) == 0
+    assert capfd.readouterr() == ("", "")
+
+
+def test_stage_that_is_fresh_says_so(tiny_recipe: Path, tiny_copy: Path, ask: Ask) -> None:
+    code, _, err = ask("train", str(tiny_recipe), f"--runs={tiny_copy}")
+    assert code == 0
+    assert "train: fresh" in err
+
+
+def test_unreadable_folder_is_named(
+    tiny_recipe: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    in_the_way = tmp_path / "tiny"
+    in_the_way.write_text("")
+    code, _, err = ask("run", str(tiny_recipe), "--runs", str(tmp_path))
+    assert code == 2
+    assert str(in_the_way) in err

@@ -1,0 +1,218 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from deploy.errors import PocketganError
+from pipeline.recipe import Recipe
+from pipeline.recipe_file import as_dict, find, load, shipped, to_yaml
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Callable[[str], str]:
+    """A function that writes a recipe's text to a file and gives its path."""
+
+    def write(text: str, name: str = "mine.yaml") -> str:
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return str(path)
+
+    return write
+
+
+def refusal(name: str, overrides: tuple[str, ...] = ()) -> PocketganError:
+    with pytest.raises(PocketganError) as caught:
+        load(name, overrides)
+    assert caught.value.remedy
+    return caught.value
+
+
+# ---------------------------------------------------------------------- good recipes
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_every_shipped_recipe_loads_and_bears_its_name(name: str) -> None:
+    assert load(name).name == name
+    assert find(name).read_text(encoding="utf-8").startswith("# ")
+
+
+def test_digits_is_among_the_shipped_recipes_and_has_gates() -> None:
+    assert "digits" in shipped()
+    assert "float_ops == 0" in load("digits").report.gates
+
+
+def test_empty_recipe_is_all_defaults_and_takes_its_name_from_the_file(
+    recipe: Callable[..., str],
+) -> None:
+    assert load(recipe("")) == Recipe("mine")
+
+
+def test_recipe_of_a_path_changes_the_defaults(recipe: Callable[..., str]) -> None:
+    loaded = load(
+        recipe("name: other\nseed: 3\ntrain: {steps: 7, generator_weights: {drop: 0.25}}\n")
+    )
+    assert (loaded.name, loaded.seed, loaded.train.steps) == ("other", 3, 7)
+    assert loaded.train.generator_weights.drop == 0.25
+    assert loaded.train.batch == Recipe("mine").train.batch
+
+
+@pytest.mark.parametrize("name", ["we[1]rd.yaml", "st*r.yaml", "qu?y.yaml", "a b.yaml"])
+def test_recipe_is_read_whatever_its_file_is_called(name: str, recipe: Callable[..., str]) -> None:
+    assert load(recipe("train: {steps: 7}", name)).train.steps == 7
+
+
+def test_command_line_goes_before_the_file(recipe: Callable[..., str]) -> None:
+    path = recipe("train: {steps: 7, batch: 5}\nreport: {gates: [zeros >= 0.5]}\n")
+    loaded = load(
+        path,
+        [
+            *("--train.steps", "9"),
+            "--seed=4",
+            *("--train.discriminator_weights.l2", "0.5"),
+            *("--benchmark.threads", "[1, 2, 4]"),
+            *("--report.gates", "[]"),
+            *("--prune.layers", "{project: 0.3, pixels: 0.1}"),
+            *("--prune.first_layer", "0.2"),
+            *("--prune.last_layer", "null"),
+            *("--generator.conditional", "true"),
+            *("--data.folder", "somewhere"),
+        ],
+    )
+    assert (loaded.train.steps, loaded.train.batch, loaded.seed) == (9, 5, 4)
+    assert loaded.train.discriminator_weights.l2 == 0.5
+    assert loaded.benchmark.threads == [1, 2, 4]
+    assert loaded.report.gates == []
+    assert loaded.prune.layers == {"project": 0.3, "pixels": 0.1}
+    assert (loaded.prune.first_layer, loaded.prune.last_layer) == (0.2, None)
+    assert loaded.generator.conditional is True
+    assert loaded.data.folder == Path("somewhere")
+
+
+def test_one_layer_can_be_named_on_the_command_line(recipe: Callable[..., str]) -> None:
+    path = recipe("prune: {layers: {pixels: 0.1}}")
+    layers = load(path, ["--prune.layers.project", "0.3"]).prune.layers
+    assert layers == {"pixels": 0.1, "project": 0.3}
+
+
+def test_gate_can_be_added_on_the_command_line() -> None:
+    gates = load("digits", ["--report.gates+", "modes == 10"]).report.gates
+    assert gates == [*load("digits").report.gates, "modes == 10"]
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        (),
+        ("--prune.last_layer", "null", "--prune.layers", "{project: 0.3}"),
+        ("--data.source", "folder", "--data.folder", "bilder/höhe"),
+        ("--train.augment", "[shift, cutout]", "--train.discriminator_weights.drop", "0.1"),
+    ],
+)
+def test_written_recipe_reads_back_the_same(
+    overrides: tuple[str, ...], recipe: Callable[..., str]
+) -> None:
+    first = load("digits", overrides)
+    assert load(recipe(to_yaml(first))) == first
+
+
+def test_recipe_as_dict_holds_plain_values_only() -> None:
+    values = as_dict(load("digits", ["--data.folder", "x"]))
+    assert type(values["train"]["steps"]) is int
+    assert type(values["train"]["generator_rate"]) is float
+    assert values["data"]["folder"] == "x"
+
+
+# ---------------------------------------------------------------------- bad recipes
+
+
+def test_unknown_recipe_lists_those_there_are_and_guesses() -> None:
+    error = refusal("digit")
+    assert "'digit'" in error.problem
+    assert error.remedy.startswith("Did you mean 'digits'? Known: ")
+    assert refusal("qqqq").remedy.startswith("Known: ")
+
+
+def test_folder_is_no_recipe(tmp_path: Path) -> None:
+    assert str(tmp_path) in refusal(str(tmp_path)).problem
+
+
+BAD_FILES = {
+    "unknown key": ("train: {stepz: 3}", ("train", "stepz")),
+    "unknown section": ("trian: {steps: 3}", ("trian.steps",)),
+    "wrong type": ("train: {steps: many}", ("train.steps", "many")),
+    "fraction for a whole number": ("train: {steps: 2.5}", ("train.steps", "2.5")),
+    "number for a list": ("train: {augment: 3}", ("train.augment", "3")),
+    "word for a switch": ("generator: {conditional: perhaps}", ("generator.conditional",)),
+    "out of range": ("train: {steps: -1}", ("train.steps", "-1")),
+    "share above 1": ("prune: {sparsity: 1.5}", ("prune.sparsity", "1.5")),
+    "no number": ("train: {generator_rate: .nan}", ("train.generator_rate", "nan")),
+    "deep out of range": ("train: {generator_weights: {drop: 1}}", ("generator_weights.drop",)),
+    "layer out of range": ("prune: {layers: {project: 1.3}}", ("prune.layers.project", "1.3")),
+    "seed too large for NumPy": ("seed: 4294967296", ("seed", "4294967296")),
+    "no threads": ("benchmark: {threads: []}", ("benchmark.threads",)),
+    "unknown source": ("data: {source: digitz}", ("data.source", "digitz")),
+    "malformed gate": ("report: {gates: [zeros => 3]}", ("report.gates", "zeros => 3")),
+    "gate on nothing known": ("report: {gates: [beauty >= 3]}", ("report.gates", "beauty >= 3")),
+    "gate that is a number": ("report: {gates: [3]}", ("report.gates", "3")),
+    "name that is a path": ("name: ../up", ("name", "../up")),
+    "name that is a dot": ("name: .", ("name", "'.'")),
+    "number for a section": ("train: 3", ("train", "3")),
+    "number for a deep section": ("train: {generator_weights: 3}", ("train.generator_weights",)),
+    "section without keys": ("train:", ("train",)),
+    "key without a value": ("train: {steps: }", ("train.steps",)),
+    "seed without a value": ("seed:", ("seed",)),
+    "list": ("- 1\n- 2", ("[1, 2]",)),
+    "word": ("hello", ("hello",)),
+    "bracket left open": ("train: {steps: [", ("line 1",)),
+    "tab for spaces": ("train:\n\tsteps: 3", ("line 2",)),
+    "key that is no word": ("? [a]\n: b", ("line 1",)),
+}
+
+
+@pytest.mark.parametrize("case", BAD_FILES)
+def test_bad_recipe_is_refused_by_its_file_and_key(case: str, recipe: Callable[..., str]) -> None:
+    text, named = BAD_FILES[case]
+    path = recipe(text)
+    problem = refusal(path).problem
+    assert problem.startswith(f"recipe {path}: ")
+    for part in named:
+        assert part in problem.removeprefix(f"recipe {path}: ")
+    assert "\n" not in problem
+
+
+@pytest.mark.parametrize("content", [bytes(range(256)), b"\x00" * 20, b"\xff\xfe\x00t\x00r"])
+def test_binary_file_is_no_recipe(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(content)
+    assert refusal(str(path)).problem.startswith(f"recipe {path}: ")
+
+
+BAD_OVERRIDES = {
+    "unknown key": (("--train.stepz", "3"), "--train.stepz"),
+    "key cut short": (("--train.step", "3"), "--train.step"),
+    "wrong type": (("--train.steps", "many"), "train.steps"),
+    "out of range": (("--train.steps", "-3"), "train.steps"),
+    "no value": (("--train.steps",), "train.steps"),
+    "no dashes": (("train.steps=3",), "train.steps=3"),
+    "word for a list": (("--train.augment", "shift"), "train.augment"),
+    "number for a section": (("--train", "3"), "train"),
+    "unknown source": (("--data.source", "digitz"), "data.source"),
+    "malformed gate": (("--report.gates", "[zeros => 3]"), "report.gates"),
+    "path for a name": (("--name", "a/b"), "a/b"),
+    "layer out of range": (("--prune.layers.project", "1.3"), "prune.layers.project"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_OVERRIDES)
+def test_bad_override_is_refused_by_the_command_line_and_its_key(case: str) -> None:
+    overrides, named = BAD_OVERRIDES[case]
+    problem = refusal("digits", overrides).problem
+    assert problem.startswith("command line: ")
+    assert named in problem
+
+
+def test_bad_file_is_named_before_the_command_line_is_looked_at(
+    recipe: Callable[..., str],
+) -> None:
+    path = recipe("train: {steps: -1}")
+    assert refusal(path, ("--train.steps", "5")).problem.startswith(f"recipe {path}: ")

@@ -1,0 +1,16 @@
+from pathlib import Path
+
+from pipeline.variants import BASELINE, SHIPPED, VARIANTS, find_variants
+
+
+def test_found_variants_come_in_the_order_of_every_table(tmp_path: Path) -> None:
+    for name in ("int8", "float32", "int8-ptq", "stranger"):
+        (tmp_path / f"{name}.tflite").touch()
+    (tmp_path / "float16.tflite").mkdir()
+    found = find_variants(tmp_path)
+    assert [*found] == ["float32", "int8-ptq", "int8"]
+    assert found["int8"] == tmp_path / "int8.tflite"
+
+
+def test_baseline_and_shipped_variant_are_variants() -> None:
+    assert {BASELINE, SHIPPED} < set(VARIANTS)

@@ -1,0 +1,98 @@
+"""A finished run, opened for an experiment: what its stages wrote, its judge for other files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from deploy.errors import PocketganError
+from pipeline import recipe_file
+from pipeline.adversarial.randomness import Purpose, latents
+from pipeline.lite import count
+from pipeline.lite.draw import draw
+from pipeline.lite.read import read_model
+from pipeline.metrics.quality import RealImages, measure
+from pipeline.networks.pixels import pixel_range, to_uint8
+from pipeline.run import STAGES, Run, Workbench
+from pipeline.stages import networks
+from pipeline.stages.evaluate import find_judge
+from pipeline.variants import BASELINE
+
+
+def open_run(folder: Path) -> Workbench:
+    """A bench at which every stage of the run can be read, and nothing of it is written.
+
+    Raises PocketganError where the folder holds no run, or one that is not evaluated yet.
+    """
+    folder = folder.resolve()
+    recipe_kept = folder / "recipe.yaml"
+    if not recipe_kept.is_file():
+        raise PocketganError(
+            f"{folder} is no run's folder: it holds no recipe.yaml.",
+            "Make one with `pocketgan run digits`, then name runs/digits.",
+        )
+    run = Run(recipe_file.load(str(recipe_kept)), folder.parent)
+    if run.folder != folder:
+        raise PocketganError(
+            f"{folder}: the recipe in it is that of a run called '{run.recipe.name}'.",
+            f"Call the folder '{run.recipe.name}'.",
+        )
+    reason = run.staleness("evaluate")
+    if reason:
+        raise PocketganError(
+            f"{folder}: stage evaluate is not up to date: {reason}.",
+            f"Run `pocketgan run {recipe_kept} --runs {folder.parent}` first.",
+        )
+    return Workbench(run.recipe, folder, {name: run.path(name) for name in STAGES}, run)
+
+
+def prior(bench: Workbench, purpose: Purpose, count: int) -> np.ndarray:
+    """The latents float32 [count, L] that the run's own stages draw for that purpose."""
+    return latents(bench.recipe.seed, purpose, count, *networks.prior(bench))
+
+
+def variant(bench: Workbench, name: str) -> Path:
+    """The .tflite that the run converted."""
+    return bench.inputs["convert"] / f"{name}.tflite"
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a .tflite is and what it draws; ``psnr`` is against float32, None where all is equal."""
+
+    bytes: int
+    bytes_gzip: int
+    float_ops: int
+    zeros: float | None
+    frechet: float
+    recall: float
+    psnr: float | None
+
+
+class Examiner:
+    """Looks at files of the same generator as stage evaluate does: same judge, same latents."""
+
+    def __init__(self, bench: Workbench) -> None:
+        self._seed = bench.recipe.seed
+        self._real = RealImages.seen_by(find_judge(bench), bench.dataset.test)
+        self._latents = prior(bench, Purpose.EVALUATION, bench.recipe.evaluate.samples)
+        self._pixels = pixel_range(networks.load(bench.inputs["train"] / networks.GENERATOR))
+        self._reference = self._pictures(variant(bench, BASELINE), BASELINE)
+
+    def examine(self, file: Path) -> Findings:
+        """Read the file, let it draw, and hold its pictures against the real ones."""
+        model = read_model(file)
+        drawn = self._pictures(file, file.stem)
+        quality = measure(drawn, self._real, seed=self._seed, same_latents=self._reference)
+        return Findings(
+            bytes=model.size,
+            bytes_gzip=model.size_gzip,
+            float_ops=len(count.float_ops(model)),
+            zeros=count.zeros(model),
+            frechet=quality.frechet,
+            recall=quality.recall,
+            psnr=quality.psnr,
+        )
+
+    def _pictures(self, file: Path, name: str) -> np.ndarray:
+        return to_uint8(draw(file, self._latents, f"draw {name}"), self._pixels)

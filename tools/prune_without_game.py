@@ -1,0 +1,153 @@
+"""Does pruning need the adversarial game, or would something simpler do?
+
+The generator that a finished run trained loses the same share of weights, layer by layer, four ways
+of recovering apart:
+
+- dense: nothing pruned, for reference;
+- one shot: all at once, then batch-norm statistics measured anew and no training;
+- teacher's pictures: TF-MOT's schedule over as many steps as stage prune takes, learning from the
+  dense generator's pictures of the same latents (mean squared error) instead of a discriminator;
+- game: what stage prune of the run wrote; ``prune.distill`` of its recipe says how much the
+  teacher's pictures count beside the game.
+
+Each becomes a float32 .tflite, batch norms folded as in stage convert, and is measured as in stage
+evaluate: the run's judge, the same latents.
+
+    python tools/prune_without_game.py runs/digits [--json] [--markdown FILE]
+"""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import tf_keras
+from console import run_as_program
+from distil import distil
+from finished_run import Examiner, Findings, open_run, prior, variant
+from rich.console import Console
+from tables import Table, cell, percent, whole
+
+from pipeline import progress
+from pipeline.adversarial.randomness import Purpose
+from pipeline.atomic import write_text
+from pipeline.chatter import chatter_to
+from pipeline.compression.fold import fold_batch_norm
+from pipeline.compression.prune import Pruning, layer_shares
+from pipeline.determinism import prepare
+from pipeline.lite.convert import to_float32
+from pipeline.run import Workbench
+from pipeline.stages import networks
+from pipeline.variants import BASELINE
+
+SETTLING = 64
+"""Batches that measure the batch-norm statistics, as many as the game takes."""
+
+
+def prune_in_one_shot(bench: Workbench, dense: tf_keras.Model) -> tf_keras.Model:
+    """The smallest weights set to zero at once; then only the batch norms see latents."""
+    pruning = Pruning(dense, shares(bench, dense), calls=1, every=1)
+    seen = prior(bench, Purpose.RECALIBRATE, SETTLING * bench.recipe.train.batch)
+    for batch in progress.track(np.split(seen, SETTLING), "one shot"):
+        pruning.model(batch, training=True)
+    return pruning.stripped()
+
+
+def prune_on_pictures(
+    bench: Workbench, dense: tf_keras.Model, rate: float | None
+) -> tf_keras.Model:
+    """The schedule of stage prune, the teacher's pictures in place of the game."""
+    settings = bench.recipe.prune
+    calls = round(settings.ramp * settings.steps)
+    pruning = Pruning(dense, shares(bench, dense), calls, settings.every)
+    distil(
+        pruning.model,
+        dense,
+        bench,
+        steps=settings.steps,
+        rate=rate or settings.rate,
+        description="teacher's pictures",
+    )
+    return pruning.stripped()
+
+
+def shares(bench: Workbench, dense: tf_keras.Model) -> dict[str, float]:
+    """Layer → share of zeros, as the recipe says."""
+    settings = bench.recipe.prune
+    return layer_shares(
+        dense, settings.sparsity, settings.first_layer, settings.last_layer, settings.layers
+    )
+
+
+def compare(bench: Workbench, rate: float | None, folder: Path) -> dict[str, Findings]:
+    """Way of pruning → what came of it."""
+    dense = networks.load(bench.inputs["train"] / networks.GENERATOR)
+    files = {"dense": variant(bench, BASELINE)}
+    ways: dict[str, Callable[[], tf_keras.Model]] = {
+        "one shot": lambda: prune_in_one_shot(bench, dense),
+        "teacher's pictures": lambda: prune_on_pictures(bench, dense, rate),
+    }
+    for name, prune in ways.items():
+        prepare(bench.recipe.seed)
+        files[name] = folder / f"{name}.tflite"
+        files[name].write_bytes(to_float32(fold_batch_norm(prune())))
+    files["game"] = variant(bench, "pruned-float32")
+    examiner = Examiner(bench)
+    return {name: examiner.examine(file) for name, file in files.items()}
+
+
+def table(bench: Workbench, found: dict[str, Findings]) -> Table:
+    """A row a way of pruning."""
+    recipe = bench.recipe
+    return Table(
+        ("Pruned by", "zeros", "gzip", "Fréchet", "recall", "PSNR dB"),
+        [
+            [
+                name,
+                cell(it.zeros, percent),
+                whole(it.bytes_gzip),
+                cell(it.frechet),
+                cell(it.recall),
+                cell(it.psnr),
+            ]
+            for name, it in found.items()
+        ],
+        [
+            f"Run {recipe.name}, seed {recipe.seed}; {recipe.prune.steps} steps of batch "
+            f"{recipe.train.batch}; {recipe.evaluate.samples} pictures a file; all float32. The "
+            f"game's own weight of the teacher's pictures: {recipe.prune.distill:g}."
+        ],
+    )
+
+
+def main() -> int:
+    """Compare, then print and write what was found."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("run", type=Path, help="folder of a finished run, such as runs/digits")
+    parser.add_argument(
+        "--rate", type=float, help="learning rate on the teacher's pictures (the recipe's)"
+    )
+    parser.add_argument("--json", action="store_true", help="the rows as JSON on standard output")
+    parser.add_argument("--markdown", type=Path, help="write the table to this file, for the docs")
+    options = parser.parse_args()
+    bench = open_run(options.run)
+    with tempfile.TemporaryDirectory() as name, chatter_to(Path(name) / "log.txt"):
+        found = compare(bench, options.rate, Path(name))
+    compared = table(bench, found)
+    if options.json:
+        rows = {way: asdict(findings) for way, findings in found.items()}
+        print(json.dumps(rows, indent=1))
+    else:
+        Console().print(compared.for_terminal())
+    if options.markdown:
+        write_text(options.markdown, compared.markdown())
+    return 0
+
+
+if __name__ == "__main__":
+    run_as_program(main)
