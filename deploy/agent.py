@@ -4,7 +4,7 @@ This one file is copied to a target. It needs Python 3.9, numpy and a TFLite run
 this repository; ``deploy/jobs.py`` describes what it reads and prints::
 
     python agent.py JOB.json        # or the job on standard input
-    {"schema_version": 1, "target": "local", "p90_ms": 0.041, ..., "error": null}
+    {"schema_version": 2, "target": "local", "p90_ms": 0.041, ..., "error": null}
 
 Standard output carries exactly that one line. A failure is a measurement too: its ``error`` says
 what went wrong, and the exit code is 1. (A job that cannot be read has no subject to echo; its
@@ -18,6 +18,7 @@ way.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import gc
 import hashlib
@@ -28,6 +29,7 @@ import platform
 import re
 import sys
 import time
+import zlib
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -38,14 +40,37 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # Packages that hold an ``interpreter`` module, best first.
 RUNTIMES = (("ai-edge-litert", "ai_edge_litert"), ("tflite-runtime", "tflite_runtime"))
 
 # What the answer repeats of the job, so that it can be read alone.
-SUBJECT = ("target", "variant", "sha256", "bytes", "bytes_gzip", "threads", "delegate")
-SETTINGS = ("path", "warmup", "runs", "seed", "latents", "keep_samples")
+SUBJECT = (
+    "target",
+    "variant",
+    "sha256",
+    "bytes",
+    "bytes_gzip",
+    "bytes_zstd",
+    "threads",
+    "delegate",
+)
+SETTINGS = (
+    "path",
+    "warmup",
+    "runs",
+    "seed",
+    "latents",
+    "keep_samples",
+    "keep_outputs",
+    "count",
+    "sustain_s",
+)
+
+COUNTS = ("instructions", "dot_products", "loads", "stores")
+# Outputs worth carrying home for a comparison.
+KEPT_BYTES = 1 << 20
 
 WARMUP_BLOCK = 32
 # A block of warm-up runs that is not this much faster than the one before ends the warm-up.
@@ -170,9 +195,11 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     gc.enable()
 
     feeds = make_feeds(interpreter.get_input_details(), latents, job["seed"])
+    digest, outputs = draw_outputs(interpreter, feeds, job["keep_outputs"])
     absent = {
-        "instructions": "counted on emulated ARM cores only",
+        **dict.fromkeys(COUNTS, "counted on emulated ARM cores only"),
         "arena_bytes": "this runtime's Python interface does not tell",
+        "delegated": "not asked of the runtime yet",
         "spread": "needs more than one round",
     }
     if peak is None:
@@ -187,7 +214,8 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
         **summarize(samples),
         "overhead_ns": percentile(sorted(overhead), 50),
         "peak_rss_kb": peak,
-        "output_sha256": hash_outputs(interpreter, feeds),
+        "output_sha256": digest,
+        "outputs": outputs,
         "samples_ns": samples if job["keep_samples"] else None,
         "absent": absent,
         "warnings": [memory.warning] if memory.warning else [],
@@ -372,19 +400,49 @@ def summarize(samples_ns: Sequence[int]) -> dict[str, Any]:
         "mean_ms": sum(ordered) / len(ordered) / NS_PER_MS,
         "min_ms": ordered[0] / NS_PER_MS,
         "runs": len(ordered),
+        "per_second": 1e9 * len(ordered) / sum(ordered),
     }
 
 
-def hash_outputs(interpreter: Any, feeds: Iterator[dict[int, np.ndarray]]) -> str:
-    """sha256 over the bytes of all outputs, in order, for each of ``feeds`` in turn."""
+def draw_outputs(
+    interpreter: Any, feeds: Iterator[dict[int, np.ndarray]], keep: bool
+) -> tuple[str, list[dict[str, Any]] | None]:
+    """sha256 over the bytes of all outputs, in order, for each of ``feeds`` in turn.
+
+    With ``keep`` also the outputs themselves, of as many feeds as KEPT_BYTES hold, at least one.
+    """
     digest = hashlib.sha256()
-    indices = [detail["index"] for detail in interpreter.get_output_details()]
+    details = interpreter.get_output_details()
+    kept: list[list[np.ndarray]] = [[] for _ in details]
+    size = 0
     for feed in feeds:
         set_inputs(interpreter, feed)
         interpreter.invoke()
-        for index in indices:
-            digest.update(interpreter.get_tensor(index).tobytes())
-    return digest.hexdigest()
+        values = [interpreter.get_tensor(detail["index"]) for detail in details]
+        for value in values:
+            digest.update(value.tobytes())
+        if keep and (not size or size + sum(v.nbytes for v in values) <= KEPT_BYTES):
+            size += sum(value.nbytes for value in values)
+            for place, value in enumerate(values):
+                kept[place].append(value)
+    if not keep:
+        return digest.hexdigest(), None
+    outputs = [pack(detail["name"], kept[place]) for place, detail in enumerate(details)]
+    return digest.hexdigest(), outputs
+
+
+def pack(name: str, values: Sequence[np.ndarray]) -> dict[str, Any]:
+    """Arrays of one shape, put behind each other, as text: base64 of zlib."""
+    import numpy as np
+
+    together = np.concatenate([np.atleast_1d(value) for value in values])
+    raw = together.astype(together.dtype.newbyteorder("<")).tobytes()
+    return {
+        "name": name,
+        "dtype": str(together.dtype),
+        "shape": list(together.shape),
+        "data": base64.b64encode(zlib.compress(raw)).decode("ascii"),
+    }
 
 
 def watch_memory() -> Memory:

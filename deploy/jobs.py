@@ -11,29 +11,34 @@ import hashlib
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
+import zstandard
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from deploy.errors import PocketganError
 
-SCHEMA_VERSION: Literal[1] = 1
+SCHEMA_VERSION: Literal[2] = 2
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Size = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class Subject(BaseModel):
-    """What is measured: one variant's file on one target with one setting."""
-
+class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    schema_version: Literal[1] = SCHEMA_VERSION
-    target: str  # e.g. "local"
+
+class Subject(Part):
+    """What is measured: one variant's file on one target with one setting."""
+
+    schema_version: Literal[2] = SCHEMA_VERSION
+    target: str  # e.g. "local", "arm:cortex-a53"
     variant: str  # the file's stem, e.g. "int8"
     sha256: Sha256  # of the file
     bytes: Size
     bytes_gzip: Size  # level 9: what a download of the file costs
+    bytes_zstd: Size  # level 19
     threads: Count
     delegate: Literal["xnnpack", "none"]
 
@@ -52,6 +57,64 @@ class Job(Subject):
     seed: Size = 0
     latents: str | None = None
     keep_samples: bool = False  # answer with the time of each run
+    keep_outputs: bool = False  # answer with what was drawn, for comparison with another target
+    count: bool = False  # mark each run for an emulator that counts; nothing is timed
+    sustain_s: Positive | None = None  # then run this long without a pause, seconds
+
+
+class Output(Part):
+    """The values of one output tensor for all inputs in turn, or for the first of them."""
+
+    name: str
+    dtype: str  # numpy's name, e.g. "int8"
+    shape: tuple[Size, ...]  # of all inputs together, e.g. [64, 28, 28, 1]
+    data: str  # base64 of zlib of the little-endian bytes
+
+
+class Agreement(Part):
+    """How far a target's outputs lie from the desktop's for the same inputs.
+
+    ``largest`` is in steps of the quantized type for integers, in real units for floats.
+    """
+
+    reference: str  # whose outputs, e.g. "local"
+    equal: bool  # bit by bit
+    largest: Annotated[float, Field(ge=0)]
+    share: Share  # of values that differ at all
+
+
+class Conditions(Part):
+    """What the processor was doing; None where the system does not tell."""
+
+    governor: str | None = None
+    mhz: float | None = None
+    celsius: float | None = None
+
+
+class Sustained(Part):
+    """Speed while the target ran without a pause: medians of the first and last stretch, ms."""
+
+    seconds: Positive
+    stretch_s: Positive
+    runs: Count
+    first_ms: Positive
+    last_ms: Positive
+
+
+class Histogram(Part):
+    """How many runs took how long: ``counts[i]`` lie in [edges_ms[i], edges_ms[i + 1])."""
+
+    edges_ms: tuple[Positive, ...]
+    counts: tuple[Size, ...]
+
+
+class OperationCost(Part):
+    """What one operation of the file costs, in ms or, on a counted target, instructions."""
+
+    operation: str  # e.g. "TRANSPOSE_CONV"
+    layer: str  # name of its output tensor
+    cost: Annotated[float, Field(ge=0)]
+    unit: Literal["ms", "instructions"]
 
 
 class Measurement(Subject):
@@ -78,10 +141,24 @@ class Measurement(Subject):
     spread: Annotated[float, Field(ge=0)] | None = None  # (max - min) / median of the rounds' p50
     samples_ns: tuple[Count, ...] | None = None  # only where the job asks to keep them
 
+    per_second: Positive | None = None  # inferences, back to back
+
     peak_rss_kb: Count | None = None  # above an idle interpreter with numpy, after warm-up
-    arena_bytes: Count | None = None
-    instructions: Count | None = None  # per inference
+    arena_bytes: Count | None = None  # exact, from a runtime that tells (TFLite Micro)
+    instructions: Count | None = None  # per inference, as are the next three
+    dot_products: Size | None = None  # int8 dot-product and matrix instructions among them
+    loads: Size | None = None
+    stores: Size | None = None
+    delegated: Share | None = None  # share of the file's operations that the delegate took
     output_sha256: Sha256 | None = None
+
+    outputs: tuple[Output, ...] | None = None  # only where the job asks to keep them
+    agreement: Agreement | None = None  # with the desktop
+    histogram: Histogram | None = None
+    sustained: Sustained | None = None  # only where the job asks for it
+    before: Conditions | None = None
+    after: Conditions | None = None
+    profile: tuple[OperationCost, ...] | None = None
 
     absent: dict[str, str] = {}  # figure -> why it is missing
     warnings: tuple[str, ...] = ()
@@ -109,15 +186,21 @@ FIGURES = (
     "overhead_ns",
     "runs",
     "spread",
+    "per_second",
     "peak_rss_kb",
     "arena_bytes",
     "instructions",
+    "dot_products",
+    "loads",
+    "stores",
+    "delegated",
     "output_sha256",
 )
 
 
 def describe_file(path: Path) -> dict[str, str | int]:
-    """The fields of a job that tell of its file: path (absolute), sha256, bytes, bytes_gzip.
+    """The fields of a job that tell of its file: path (absolute), sha256, bytes, bytes_gzip,
+    bytes_zstd.
 
     Raises:
         PocketganError: the file cannot be read, or its name cannot be written in JSON.
@@ -136,6 +219,7 @@ def describe_file(path: Path) -> dict[str, str | int]:
         "sha256": hashlib.sha256(content).hexdigest(),
         "bytes": len(content),
         "bytes_gzip": len(gzip.compress(content, compresslevel=9)),
+        "bytes_zstd": len(zstandard.ZstdCompressor(level=19).compress(content)),
     }
 
 

@@ -9,8 +9,10 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from deploy.agent import summarize
-from deploy.jobs import FIGURES, Job, Measurement
+from deploy.jobs import FIGURES, Histogram, Job, Measurement
 
 # MLPerf's single stream asks for this many samples.
 ENOUGH_RUNS = 1024
@@ -72,21 +74,41 @@ def combine(rounds: Sequence[Measurement]) -> Measurement:
 
 def pool(good: Sequence[Measurement]) -> dict[str, Any]:
     """The figures of all rounds together."""
-    if any(measurement.samples_ns is None for measurement in good):
-        raise ValueError("rounds can be pooled only where their samples were kept")
-    samples = [sample for m in good for sample in m.samples_ns or ()]
     peaks = [m.peak_rss_kb for m in good if m.peak_rss_kb is not None]
     hashes = {m.output_sha256 for m in good}
+    return {
+        **_times(good),
+        "rounds": len(good),
+        "peak_rss_kb": max(peaks, default=None),
+        "output_sha256": hashes.pop() if len(hashes) == 1 else None,
+        "sustained": next((m.sustained for m in good if m.sustained), None),
+        "after": good[-1].after,
+    }
+
+
+def _times(good: Sequence[Measurement]) -> dict[str, Any]:
+    """The time figures of all rounds together; none where the target is not timed."""
+    samples = [sample for m in good for sample in m.samples_ns or ()]
+    if not samples:
+        return {}
+    if any(measurement.samples_ns is None for measurement in good):
+        raise ValueError("rounds can be pooled only where their samples were kept")
     return summarize(samples) | {
         "init_ms": statistics.median(m.init_ms for m in good if m.init_ms is not None),
         "first_ms": statistics.median(m.first_ms for m in good if m.first_ms is not None),
         "overhead_ns": statistics.median_low(m.overhead_ns for m in good if m.overhead_ns),
-        "rounds": len(good),
         "spread": spread([m.p50_ms for m in good if m.p50_ms is not None]),
+        "histogram": histogram(samples),
         "samples_ns": samples,
-        "peak_rss_kb": max(peaks, default=None),
-        "output_sha256": hashes.pop() if len(hashes) == 1 else None,
     }
+
+
+def histogram(samples_ns: Sequence[int], bins: int = 24) -> Histogram:
+    """Counts of ``samples_ns`` between edges that grow by one factor, fastest to slowest run."""
+    low, high = min(samples_ns), max(samples_ns) + 1
+    edges = np.geomspace(low, high, bins + 1)
+    counts, _ = np.histogram(samples_ns, edges)
+    return Histogram(edges_ms=tuple((edges / 1e6).tolist()), counts=tuple(counts.tolist()))
 
 
 def spread(medians_ms: Sequence[float]) -> float | None:
@@ -112,6 +134,6 @@ def doubts(fields: dict[str, Any]) -> list[str]:
             f"the rounds' medians lie {fields['spread']:.0%} apart (trust ends at "
             f"{SPREAD_LIMIT:.0%}): the machine was busy"
         )
-    if fields["runs"] < ENOUGH_RUNS:
+    if fields["runs"] is not None and fields["runs"] < ENOUGH_RUNS:
         found.append(f"{fields['runs']} runs; MLPerf's single stream asks for {ENOUGH_RUNS}")
     return found

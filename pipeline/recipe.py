@@ -106,6 +106,8 @@ class EvaluateSettings:
 class BenchmarkSettings:
     """Speed and memory, measured on the .tflite files."""
 
+    targets: list[str] = field(default_factory=lambda: ["local"])
+    """Where to measure; `pocketgan targets` shows all targets."""
     threads: list[PositiveInt] = field(default_factory=lambda: [1, 2])
     runs: PositiveInt = 2048
     """Timed inferences a variant and number of threads; MLPerf asks for 1,024."""

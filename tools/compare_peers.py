@@ -45,7 +45,8 @@ from finished_run import Examiner, Findings, open_run, prior, variant
 from rich.console import Console
 from tables import Table, cell, percent, whole
 
-from deploy.targets import local
+from deploy.harness import Plan, measure
+from deploy.targets.local import Local
 from pipeline import progress
 from pipeline.adversarial.randomness import Purpose
 from pipeline.atomic import write_text
@@ -206,15 +207,17 @@ def time_in_turns(bench: Workbench, files: dict[str, Path], folder: Path) -> dic
     np.save(seen, prior(bench, Purpose.EVALUATION, INPUTS))
     with progress.bar() as bar:
         task = bar.add_task("benchmark", total=None)
-        measurements = local.measure(
+        measurements = measure(
             files,
-            threads=[1],
-            rounds=settings.rounds,
-            runs=settings.runs,
-            warmup=settings.warmup,
-            seed=bench.recipe.seed,
-            latents=seen,
-            on_progress=lambda done, total: bar.update(task, completed=done, total=total),
+            [Local()],
+            Plan(
+                rounds=settings.rounds,
+                runs=settings.runs,
+                warmup=settings.warmup,
+                seed=bench.recipe.seed,
+                latents=seen,
+            ),
+            on_progress=lambda _, done, total: bar.update(task, completed=done, total=total),
         )
     return {measurement.variant: measurement for measurement in measurements}
 

@@ -1,26 +1,51 @@
-"""Where a variant can be measured. One file a target, one row here."""
+"""Where a variant can be measured. One file a kind of place; a name is KIND or KIND:DETAIL."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from deploy.errors import PocketganError
-from deploy.jobs import Measurement
-from deploy.targets import local
+from deploy.targets.local import Local
+from deploy.targets.target import Target
 
-# Every target takes the arguments of ``local.measure``.
-TARGETS: Mapping[str, Callable[..., list[Measurement]]] = MappingProxyType(
-    {"local": local.measure},
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of target."""
+
+    describe: str
+    offered: Callable[[], Sequence[Target]]
+    """Those that this machine has, or could have."""
+    find: Callable[[str], Target | None] = lambda detail: None
+    """One by the DETAIL of its name, where that cannot be listed (a host); None: no such one."""
+    install: Callable[[], None] | None = None
+    """Add what is missing here; prints what it does."""
+
+
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "local": Kind("this machine", lambda: [Local(), Local(xnnpack=False)]),
+    }
 )
 
 
-def find_target(name: str) -> Callable[..., list[Measurement]]:
-    """The function that measures on the target called ``name``.
+def offered() -> list[Target]:
+    """All targets that can be listed, whether or not they are ready."""
+    return [target for kind in KINDS.values() for target in kind.offered()]
+
+
+def find_target(name: str) -> Target:
+    """The target called ``name``.
 
     Raises:
-        PocketganError: there is no such target.
+        PocketganError: there is no such target; lists those that there are.
     """
-    try:
-        return TARGETS[name]
-    except KeyError:
-        known = ", ".join(TARGETS)
-        raise PocketganError(f"no target is called {name!r}", f"Choose one of: {known}.") from None
+    for target in offered():
+        if target.name == name:
+            return target
+    kind, _, detail = name.partition(":")
+    found = KINDS[kind].find(detail) if kind in KINDS else None
+    if found is None:
+        known = ", ".join(target.name for target in offered())
+        raise PocketganError(f"no target is called {name!r}", f"Choose one of: {known}.")
+    return found

@@ -1,12 +1,13 @@
-"""Speed and memory of each .tflite file on this machine, each in fresh processes."""
+"""Speed and memory of each .tflite file on each target, each in fresh processes."""
 
 import json
 from dataclasses import asdict
 
 import numpy as np
 
+from deploy.harness import Plan, measure
 from deploy.machine import describe_machine
-from deploy.targets import local
+from deploy.targets import find_target
 from pipeline import progress
 from pipeline.adversarial.randomness import Purpose, latents
 from pipeline.atomic import write_text
@@ -21,22 +22,27 @@ MACHINE = "machine.json"
 
 
 def benchmark(bench: Workbench) -> Outcome:
-    """Write one measurement a variant and number of threads, and what machine this is."""
+    """Write one measurement a target, variant and number of threads, and what machine this is."""
     settings, prior = bench.recipe.benchmark, networks.prior(bench)
     inputs = bench.scratch / "latents.npy"
     count = networks.whole_batches(bench, INPUTS)
     np.save(inputs, latents(bench.recipe.seed, Purpose.EVALUATION, count, *prior))
     with progress.bar() as bar:
         task = bar.add_task("benchmark", total=None)
-        measurements = local.measure(
+        measurements = measure(
             find_variants(bench.inputs["convert"]),
-            threads=settings.threads,
-            rounds=settings.rounds,
-            runs=settings.runs,
-            warmup=settings.warmup,
-            seed=bench.recipe.seed,
-            latents=inputs,
-            on_progress=lambda done, total: bar.update(task, completed=done, total=total),
+            [find_target(name) for name in settings.targets],
+            Plan(
+                threads=settings.threads,
+                rounds=settings.rounds,
+                runs=settings.runs,
+                warmup=settings.warmup,
+                seed=bench.recipe.seed,
+                latents=inputs,
+            ),
+            on_progress=lambda name, done, total: bar.update(
+                task, description=f"benchmark {name}", completed=done, total=total
+            ),
         )
     figures = [measurement.model_dump() for measurement in measurements]
     write_text(bench.folder / MEASUREMENTS, json.dumps(figures, indent=1) + "\n")
@@ -44,6 +50,14 @@ def benchmark(bench: Workbench) -> Outcome:
     write_text(bench.folder / MACHINE, json.dumps(machine, indent=1) + "\n")
     first = min(settings.threads)
     return Outcome(
-        {f"p50_ms_{m.variant}": m.p50_ms for m in measurements if m.threads == first},
-        [f"{m.variant}, {m.threads} threads: {m.error}" for m in measurements if m.error],
+        {
+            f"p50_ms_{m.variant}": m.p50_ms
+            for m in measurements
+            if m.target == "local" and m.threads == first
+        },
+        [
+            f"{m.variant} on {m.target}, {m.threads} threads: {m.error}"
+            for m in measurements
+            if m.error
+        ],
     )

@@ -189,9 +189,9 @@ def test_latents_that_do_not_fit_are_an_error(
     [
         ("", "JSON"),
         ("not json", "JSON"),
-        ("[]", "schema version 1"),
-        ('{"schema_version": 99}', "schema version 1"),
-        ('{"schema_version": 1}', "lacks target"),
+        ("[]", "schema version 2"),
+        ('{"schema_version": 99}', "schema version 2"),
+        ('{"schema_version": 2}', "lacks target"),
     ],
 )
 def test_job_that_cannot_be_read_is_an_error(text: str, message: str) -> None:

@@ -9,6 +9,7 @@ from deploy.jobs import Job, Measurement, failure
 from deploy.rounds import combine, run_rounds, schedule
 
 MS = 1_000_000
+UNKNOWN = ("arena_bytes", "instructions", "dot_products", "loads", "stores", "delegated")
 
 
 def measured(samples_ms: list[int], **changes: Any) -> Measurement:
@@ -20,6 +21,7 @@ def measured(samples_ms: list[int], **changes: Any) -> Measurement:
         "sha256": "0" * 64,
         "bytes": 1,
         "bytes_gzip": 1,
+        "bytes_zstd": 1,
         "threads": 1,
         "delegate": "xnnpack",
         "init_ms": 1.0,
@@ -29,14 +31,23 @@ def measured(samples_ms: list[int], **changes: Any) -> Measurement:
         "peak_rss_kb": 100,
         "output_sha256": "1" * 64,
         "samples_ns": samples,
-        "absent": {"arena_bytes": "-", "instructions": "-", "spread": "one round"},
+        "absent": {**dict.fromkeys(UNKNOWN, "-"), "spread": "one round"},
     }
     return Measurement.model_validate(fields | changes)
 
 
 def failed(error: str) -> Measurement:
     subject = measured([1]).model_dump(
-        include={"target", "variant", "sha256", "bytes", "bytes_gzip", "threads", "delegate"}
+        include={
+            "target",
+            "variant",
+            "sha256",
+            "bytes",
+            "bytes_gzip",
+            "bytes_zstd",
+            "threads",
+            "delegate",
+        }
     )
     return Measurement.model_validate(subject | {"error": error})
 

@@ -1,14 +1,17 @@
 import pytest
 
 from deploy.errors import PocketganError
-from deploy.targets import TARGETS, find_target, local
+from deploy.targets import find_target, offered
 
 
-def test_target_is_found_by_name() -> None:
-    assert find_target("local") is local.measure
+def test_every_offered_target_is_found_by_its_name() -> None:
+    names = [target.name for target in offered()]
+    assert len(set(names)) == len(names)
+    assert [find_target(name).name for name in names] == names
 
 
-def test_unknown_target_lists_those_that_exist() -> None:
-    with pytest.raises(PocketganError, match="locl") as caught:
-        find_target("locl")
-    assert all(name in caught.value.remedy for name in TARGETS)
+@pytest.mark.parametrize("name", ["locl", "local:", "local:nothing", "", ":", "LOCAL"])
+def test_unknown_target_lists_those_that_exist(name: str) -> None:
+    with pytest.raises(PocketganError, match="no target") as caught:
+        find_target(name)
+    assert all(target.name in caught.value.remedy for target in offered())

@@ -1,0 +1,172 @@
+"""Every variant on every target, with one method: interleaved rounds, outputs compared."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.agreement import compare
+from deploy.jobs import Job, Measurement, describe_file, failure
+from deploy.rounds import ENOUGH_RUNS, run_rounds
+from deploy.targets.local import answer as answer_here
+from deploy.targets.target import Target, TargetLostError
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being measured, processes done there and processes in all."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to measure. MLPerf's single stream: one query at a time, at least 1,024 samples."""
+
+    threads: Sequence[int] = (1,)
+    rounds: int = 4
+    """Fresh processes a variant and thread count, interleaved (``deploy/rounds.py``)."""
+    runs: int = 2 * ENOUGH_RUNS
+    """Timed runs of all rounds together, rounded up to a multiple of ``rounds``."""
+    warmup: int = 256
+    """Most runs a process makes before the clock counts."""
+    seed: int = 0
+    """Of the random inputs and of the order within a round."""
+    latents: Path | None = None
+    """.npy file, float32 [N, L], instead of random inputs."""
+    keep_samples: bool = False
+    """Keep the time of each run, in order of the rounds."""
+    sustain_s: float | None = None
+    """Seconds of running without a pause, in the last process of each job; None: not at all."""
+    time_limit: float = 120.0
+    """Seconds one process may take (without the sustained part)."""
+
+
+def measure(
+    variants: Mapping[str, Path],
+    targets: Sequence[Target],
+    plan: Plan,
+    *,
+    known: Sequence[Measurement] = (),
+    on_progress: Progress | None = None,
+    on_target: Callable[[list[Measurement]], None] | None = None,
+) -> list[Measurement]:
+    """Measure each of ``variants`` (name → .tflite) on each of ``targets``.
+
+    Args:
+        known: measurements of an earlier, interrupted call: those without an error are not
+            repeated.
+        on_target: called after each target with all measurements so far, so that they can be kept.
+
+    Returns:
+        One measurement a target, variant and number of threads, in that order. A variant that
+        crashes, hangs or fails has an ``error`` in its measurements, and so has all that was left
+        to do on a target that went away; the others are measured all the same.
+
+    Raises:
+        PocketganError: a file cannot be read, or a target is not available. Nothing has run then.
+    """
+    files = {name: describe_file(path) for name, path in variants.items()}
+    for target in targets:
+        target.require()
+    finished = {_key(m): m for m in known if m.error is None}
+    references: dict[str, Measurement] = {}
+    measurements: list[Measurement] = []
+    for target in targets:
+        jobs = _jobs(target, files, plan)
+        left = [job for job in jobs if _key(job) not in finished]
+        fresh = _measure_on(target, left, plan, on_progress) if left else []
+        if target.compared:
+            fresh = [_agreeing(m, j, references) for m, j in zip(fresh, left, strict=True)]
+        done = {_key(m): m for m in fresh} | finished
+        measurements += [_stripped(done[_key(job)], plan) for job in jobs]
+        if on_target is not None:
+            on_target(list(measurements))
+    return measurements
+
+
+def _jobs(target: Target, files: Mapping[str, dict[str, str | int]], plan: Plan) -> list[Job]:
+    rounds = plan.rounds if target.timed else 1
+    return [
+        Job.model_validate(
+            {
+                "target": target.name,
+                "variant": name,
+                **fields,
+                "threads": threads,
+                "delegate": target.delegate,
+                "warmup": plan.warmup,
+                "runs": -(-plan.runs // rounds),
+                "seed": plan.seed,
+                "latents": None if plan.latents is None else str(plan.latents.resolve()),
+                "keep_samples": True,
+                "keep_outputs": target.compared,
+                "count": not target.timed,
+            }
+        )
+        for name, fields in files.items()
+        for threads in target.threads(plan.threads)
+    ]
+
+
+def _measure_on(
+    target: Target, jobs: Sequence[Job], plan: Plan, on_progress: Progress | None
+) -> list[Measurement]:
+    rounds = plan.rounds if target.timed else 1
+    done = dict.fromkeys(jobs, 0)
+
+    def told(count: int, total: int) -> None:
+        if on_progress is not None:
+            on_progress(target.name, count, total)
+
+    with target.open() as session:
+
+        def run(job: Job) -> Measurement:
+            done[job] += 1
+            if plan.sustain_s is None or not target.timed or done[job] < rounds:
+                return session(job, plan.time_limit)
+            long = job.model_copy(update={"sustain_s": plan.sustain_s})
+            return session(long, plan.time_limit + plan.sustain_s)
+
+        return run_rounds(jobs, surviving(run), rounds=rounds, seed=plan.seed, on_progress=told)
+
+
+def surviving(run: Callable[[Job], Measurement]) -> Callable[[Job], Measurement]:
+    """``run``, but once its target is lost every further job fails at once, with the reason."""
+    lost: list[str] = []
+
+    def careful(job: Job) -> Measurement:
+        if not lost:
+            try:
+                return run(job)
+            except TargetLostError as error:
+                lost.append(error.problem)
+        return failure(job, lost[0])
+
+    return careful
+
+
+def _agreeing(
+    measurement: Measurement, job: Job, references: dict[str, Measurement]
+) -> Measurement:
+    """``measurement`` with how far its outputs lie from the desktop's for the same inputs."""
+    if measurement.error is not None or measurement.target == "local":
+        return measurement
+    if job.sha256 not in references:
+        here = {"target": "local", "threads": 1, "delegate": "xnnpack", "warmup": 0, "runs": 1}
+        references[job.sha256] = answer_here(
+            job.model_copy(update={**here, "count": False, "keep_outputs": True}), 120.0
+        )
+    return measurement.model_copy(
+        update={"agreement": compare(measurement, references[job.sha256])}
+    )
+
+
+def _stripped(measurement: Measurement, plan: Plan) -> Measurement:
+    """Without what only the comparison, or only a plot, needed."""
+    update: dict[str, None] = {"outputs": None}
+    if not plan.keep_samples:
+        update["samples_ns"] = None
+    return measurement.model_copy(update=update)
+
+
+def _key(subject: Job | Measurement) -> str:
+    """What two measurements of the same thing on the same target have in common."""
+    names = {"target", "variant", "sha256", "threads", "delegate"}
+    return json.dumps(subject.model_dump(include=names), sort_keys=True)

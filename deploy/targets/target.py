@@ -1,0 +1,64 @@
+"""What every target is: a place where a job becomes a measurement."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Literal
+
+from deploy.errors import PocketganError
+from deploy.jobs import Job, Measurement
+
+Session = Callable[[Job, float], Measurement]
+"""Carry out a job within so many seconds. Whatever befalls it becomes the answer's ``error``; only
+TargetLostError is raised."""
+
+
+@dataclass(frozen=True)
+class Availability:
+    """Whether a target can be used on this machine as it is."""
+
+    ready: bool
+    detail: str
+    """What was found, or what is missing."""
+    remedy: str = ""
+    """The command that adds it, where there is one."""
+
+
+class TargetLostError(PocketganError):
+    """The target went away in the middle: no further job can succeed there."""
+
+
+class Target(ABC):
+    """A place where variants are measured; one class a kind of place."""
+
+    name: str
+    """As a person types it, e.g. ``arm:cortex-a53``."""
+    timed: bool = True
+    """False where figures are counts, the same in every process: one round is enough."""
+    compared: bool = True
+    """Whether its answers hold outputs, to be compared with the desktop's."""
+    delegate: Literal["xnnpack", "none"] = "xnnpack"
+
+    def threads(self, wanted: Sequence[int]) -> Sequence[int]:
+        """Those numbers of threads, of the ``wanted``, that mean something here."""
+        return wanted
+
+    @abstractmethod
+    def availability(self) -> Availability:
+        """Look, without changing anything, and without waiting long."""
+
+    @abstractmethod
+    def open(self) -> AbstractContextManager[Session]:
+        """Make the target ready for jobs; leaving the context tidies up behind it.
+
+        Raises:
+            PocketganError: it is not available; says what to do.
+        """
+
+    def require(self) -> None:
+        """Raise PocketganError unless the target is available."""
+        found = self.availability()
+        if not found.ready:
+            remedy = f"Run: {found.remedy}" if found.remedy else "`pocketgan targets` tells more."
+            raise PocketganError(f"target {self.name}: {found.detail}", remedy)

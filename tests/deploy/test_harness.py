@@ -1,0 +1,140 @@
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from deploy.errors import PocketganError
+from deploy.harness import Plan, measure
+from deploy.jobs import Job, Measurement, failure
+from deploy.targets.local import Local
+from deploy.targets.target import Availability, Session, Target, TargetLostError
+
+
+def test_each_variant_and_thread_count_is_measured(float_file: Path, int8_file: Path) -> None:
+    progress: list[tuple[int, int]] = []
+    measurements = measure(
+        {"float32": float_file, "int8": int8_file},
+        [Local()],
+        Plan(threads=(1, 2), rounds=2, runs=33, warmup=4),
+        on_progress=lambda _, done, total: progress.append((done, total)),
+    )
+    assert [(m.variant, m.threads) for m in measurements] == [
+        ("float32", 1),
+        ("float32", 2),
+        ("int8", 1),
+        ("int8", 2),
+    ]
+    assert all(m.error is None and m.samples_ns is None for m in measurements)
+    assert {(m.rounds, m.runs) for m in measurements} == {(2, 34)}
+    assert {m.bytes for m in measurements[:2]} == {float_file.stat().st_size}
+    assert measurements[2].output_sha256 == measurements[3].output_sha256 is not None
+    assert measurements[0].output_sha256 != measurements[2].output_sha256
+    assert progress[-1] == (8, 8)
+
+
+def test_broken_variant_does_not_stop_the_others(float_file: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.tflite"
+    broken.write_bytes(float_file.read_bytes()[:1000])
+    bad, good = measure(
+        {"broken": broken, "float32": float_file},
+        [Local()],
+        Plan(rounds=2, runs=8, keep_samples=True),
+    )
+    assert bad.error
+    assert bad.p50_ms is None
+    assert good.error is None
+    assert len(good.samples_ns or ()) == 8
+
+
+def test_hostile_file_name_is_only_a_name(float_file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "--help; $(exit 1) \n'\"ü.tflite"
+    path.write_bytes(float_file.read_bytes())
+    (measurement,) = measure({"odd": path}, [Local()], Plan(rounds=1, runs=4))
+    assert measurement.error is None
+
+
+def test_missing_file_is_told_before_anything_runs(float_file: Path, tmp_path: Path) -> None:
+    progress: list[int] = []
+    with pytest.raises(PocketganError, match=r"gone\.tflite"):
+        measure(
+            {"float32": float_file, "gone": tmp_path / "gone.tflite"},
+            [Local()],
+            Plan(),
+            on_progress=lambda _, done, total: progress.append(done),
+        )
+    assert progress == []
+
+
+class Standin(Target):
+    """Answers from a list: what a real target could say, without one."""
+
+    def __init__(self, *answers: Measurement | Exception, timed: bool = False) -> None:
+        self.name = "standin"
+        self.timed = timed
+        self.answers = list(answers)
+        self.asked: list[Job] = []
+
+    def availability(self) -> Availability:
+        return Availability(bool(self.answers), "it has answers", "pocketgan targets install it")
+
+    @contextmanager
+    def open(self) -> Iterator[Session]:
+        def answer(job: Job, time_limit: float) -> Measurement:
+            self.asked.append(job)
+            given = self.answers.pop(0)
+            if isinstance(given, Exception):
+                raise given
+            return given
+
+        yield answer
+
+
+def test_target_that_is_not_ready_is_told_before_anything_runs(float_file: Path) -> None:
+    with pytest.raises(PocketganError, match="standin") as caught:
+        measure({"float32": float_file}, [Standin()], Plan())
+    assert "pocketgan targets install it" in caught.value.remedy
+
+
+def test_all_that_is_left_on_a_lost_target_says_so(
+    float_file: Path, int8_file: Path, job_for: Callable[..., Job]
+) -> None:
+    target = Standin(TargetLostError("standin went away"), timed=True)
+    lost = measure({"a": float_file, "b": int8_file}, [target], Plan(rounds=3))
+    assert [m.error for m in lost] == ["standin went away"] * 2
+    assert len(target.asked) == 1
+
+
+def test_what_is_known_is_not_measured_again(
+    float_file: Path, int8_file: Path, job_for: Callable[..., Job]
+) -> None:
+    files = {"float32": float_file, "int8": int8_file}
+    plan = Plan(rounds=1, runs=4)
+    first = measure(files, [Local()], plan)
+    broken = [first[0], failure(job_for(int8_file, variant="int8"), "gone")]
+    asked: list[int] = []
+    again = measure(
+        files, [Local()], plan, known=broken, on_progress=lambda _, done, total: asked.append(total)
+    )
+    assert asked == [1]
+    assert again[0] == first[0]
+    assert again[1].error is None
+
+
+def test_other_target_is_compared_with_the_desktop(float_file: Path) -> None:
+    (measurement,) = measure({"float32": float_file}, [Local(xnnpack=False)], Plan(runs=4))
+    assert measurement.agreement is not None
+    assert measurement.agreement.reference == "local"
+    assert measurement.agreement.largest < 1e-5
+    assert measurement.outputs is None
+
+
+def test_measurements_are_handed_over_after_each_target(float_file: Path) -> None:
+    counts: list[int] = []
+    measure(
+        {"float32": float_file},
+        [Local(), Local(xnnpack=False)],
+        Plan(rounds=1, runs=4),
+        on_target=lambda so_far: counts.append(len(so_far)),
+    )
+    assert counts == [1, 2]
