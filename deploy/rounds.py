@@ -88,11 +88,11 @@ def pool(good: Sequence[Measurement]) -> dict[str, Any]:
 
 def _times(good: Sequence[Measurement]) -> dict[str, Any]:
     """The time figures of all rounds together; none where the target is not timed."""
-    samples = [sample for m in good for sample in m.samples_ns or ()]
-    if not samples:
+    if all(measurement.p50_ms is None for measurement in good):
         return {}
     if any(measurement.samples_ns is None for measurement in good):
         raise ValueError("rounds can be pooled only where their samples were kept")
+    samples = [sample for m in good for sample in m.samples_ns or ()]
     return summarize(samples) | {
         "init_ms": statistics.median(m.init_ms for m in good if m.init_ms is not None),
         "first_ms": statistics.median(m.first_ms for m in good if m.first_ms is not None),

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import zstandard
 from pydantic import ValidationError
 
 from deploy import agent
@@ -33,9 +34,14 @@ FIGURES = {
     "rounds": 4,
     "spread": 0.01,
     "peak_rss_kb": 4000,
+    "per_second": 4000.0,
+    "delegated": 1.0,
     "output_sha256": "1" * 64,
 }
-ABSENT = {"arena_bytes": "not told", "instructions": "not counted"}
+ABSENT = {
+    "arena_bytes": "not told",
+    **dict.fromkeys(("instructions", "dot_products", "loads", "stores"), "not counted"),
+}
 
 
 def test_job_survives_json() -> None:
@@ -55,7 +61,9 @@ def test_measurement_survives_json() -> None:
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"absent": {}}, "arena_bytes, instructions"),
+        ({"absent": {}}, "arena_bytes, dot_products, instructions, loads, stores"),
+        ({"delegated": 1.1}, "delegated"),
+        ({"per_second": 0}, "per_second"),
         ({"absent": ABSENT | {"p50_ms": "no"}}, "p50_ms"),
         ({"absent": ABSENT | {"typo": "no"}}, "typo"),
         ({"p90_ms": 0}, "p90_ms"),
@@ -103,6 +111,7 @@ def test_describe_file_gives_hash_and_sizes(tmp_path: Path) -> None:
     assert fields["sha256"] == hashlib.sha256(bytes(5000)).hexdigest()
     assert fields["bytes"] == 5000
     assert fields["bytes_gzip"] == len(gzip.compress(bytes(5000), 9))
+    assert fields["bytes_zstd"] == len(zstandard.ZstdCompressor(19).compress(bytes(5000)))
 
 
 def test_describe_file_names_a_missing_file(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from deploy.agent import summarize
-from deploy.jobs import Job, Measurement, failure
+from deploy.jobs import FIGURES, Job, Measurement, failure
 from deploy.rounds import combine, run_rounds, schedule
 
 MS = 1_000_000
@@ -114,7 +114,7 @@ def test_rounds_that_disagree_on_the_output_have_none() -> None:
 
 
 def test_memory_known_in_one_round_only_is_kept() -> None:
-    gone = {"arena_bytes": "-", "instructions": "-", "spread": "-", "peak_rss_kb": "hidden"}
+    gone = {**dict.fromkeys((*UNKNOWN, "spread"), "-"), "peak_rss_kb": "hidden"}
     lacking = measured([1], peak_rss_kb=None, absent=gone)
     pooled = combine([lacking, measured([1])])
     assert pooled.peak_rss_kb == 100
@@ -135,6 +135,15 @@ def test_failed_round_is_told_beside_the_figures_of_the_others() -> None:
 
 def test_only_failed_rounds_give_the_error_alone() -> None:
     assert combine([failed("no memory")]) == failed("no memory")
+
+
+def test_counted_answer_needs_no_samples() -> None:
+    counted = {"instructions": 7, "dot_products": 0, "loads": 3, "stores": 2}
+    lacking = dict.fromkeys(set(FIGURES) - set(counted) - {"peak_rss_kb", "output_sha256"})
+    answer = measured(
+        [1], samples_ns=None, **lacking, **counted, absent=dict.fromkeys(lacking, "-")
+    )
+    assert combine([answer]) == answer
 
 
 def test_rounds_without_samples_cannot_be_pooled() -> None:
