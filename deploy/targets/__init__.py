@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from deploy.errors import PocketganError
+from deploy.targets import tflite_runtime
+from deploy.targets.environments import Say
 from deploy.targets.local import Local
 from deploy.targets.target import Target
+from deploy.targets.tflite_runtime import TfliteRuntime
 
 
 @dataclass(frozen=True)
@@ -18,15 +21,33 @@ class Kind:
     """Those that this machine has, or could have."""
     find: Callable[[str], Target | None] = lambda detail: None
     """One by the DETAIL of its name, where that cannot be listed (a host); None: no such one."""
-    install: Callable[[], None] | None = None
-    """Add what is missing here; prints what it does."""
 
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
-        "local": Kind("this machine", lambda: [Local(), Local(xnnpack=False)]),
+        "local": Kind("this machine", lambda: [Local(), Local(xnnpack=False), TfliteRuntime()]),
     }
 )
+
+INSTALLERS: Mapping[str, Callable[[Say], None]] = MappingProxyType(
+    {
+        "tflite-runtime": tflite_runtime.ENVIRONMENT.install,
+    }
+)
+"""What ``pocketgan targets install NAME`` adds; each tells its steps, a line at a time."""
+
+
+def install(name: str, say: Say) -> None:
+    """Add what the targets that need ``name`` lack.
+
+    Raises:
+        PocketganError: nothing is called so (lists what is), or a step failed.
+    """
+    if name not in INSTALLERS:
+        raise PocketganError(
+            f"nothing to install is called {name!r}", f"Choose one of: {', '.join(INSTALLERS)}."
+        )
+    INSTALLERS[name](say)
 
 
 def offered() -> list[Target]:

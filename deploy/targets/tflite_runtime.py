@@ -1,0 +1,43 @@
+"""This machine through tflite-runtime, LiteRT's predecessor, which devices out there still have.
+
+Its last release needs numpy < 2 and Python ≤ 3.11, so it lives in an environment of its own and the
+same agent runs in there. On x86 it leaves int8 files to kernels that its XNNPACK delegate would
+beat: it applies the delegate to float files only.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from deploy.jobs import Job, Measurement
+from deploy.targets.environments import Environment
+from deploy.targets.local import COMMAND
+from deploy.targets.process import run_agent
+from deploy.targets.target import Availability, Session, Target
+
+ENVIRONMENT = Environment(
+    name="tflite-runtime",
+    packages=("tflite-runtime==2.14.0", "numpy==1.26.4"),
+    module="tflite_runtime.interpreter",
+    pythons=("3.11", "3.10", "3.9"),
+)
+
+
+class TfliteRuntime(Target):
+    """tflite-runtime 2.14 in its environment, with the delegate that it applies by itself."""
+
+    name = "local:tflite-runtime"
+
+    def availability(self) -> Availability:
+        if ENVIRONMENT.ready:
+            return Availability(True, f"{ENVIRONMENT.packages[0]} in an environment of its own")
+        return Availability(False, "its environment is not installed", ENVIRONMENT.remedy)
+
+    @contextmanager
+    def open(self) -> Iterator[Session]:
+        self.require()
+        yield _answer
+
+
+def _answer(job: Job, time_limit: float) -> Measurement:
+    command = (str(ENVIRONMENT.python), *COMMAND[1:])
+    return run_agent(job, command=command, time_limit=time_limit)
