@@ -30,12 +30,13 @@ import re
 import sys
 import time
 import zlib
+from array import array
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import TextIO
 
     import numpy as np
@@ -76,6 +77,11 @@ WARMUP_BLOCK = 32
 # A block of warm-up runs that is not this much faster than the one before ends the warm-up.
 WARMUP_GAIN = 0.02
 
+# A sustained run is told in equal stretches of about this long, in seconds; of four at least.
+STRETCH_S = 30.0
+
+NEWER_RUNTIME = "use a newer runtime, or convert the file without it (to int8, say, or float32)"
+
 NS_PER_MS = 1e6
 ERROR_LENGTH = 1000
 
@@ -97,6 +103,10 @@ ARM_PARTS = {
     "0xd49": "Neoverse-N2",
     "0xc0f": "Cortex-A15",
 }
+
+
+# Thermal zones are named by their makers: cpu-thermal, x86_pkg_temp, soc_thermal, bigcore0-thermal.
+PROCESSOR_SENSOR = re.compile("cpu|pkg|package|soc|core", re.IGNORECASE)
 
 
 class AgentError(Exception):
@@ -177,6 +187,8 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     runtime = load_runtime()
     latents = load_latents(job["latents"])
     memory = watch_memory()
+    leave_memory_to_others()
+    before = conditions()
 
     start = time.perf_counter_ns()
     interpreter = open_interpreter(runtime, job)
@@ -192,6 +204,8 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     gc.disable()
     samples = time_runs(interpreter.invoke, job["runs"])
     overhead = time_runs(lambda: None, job["runs"])
+    sustained = sustain(interpreter.invoke, job["sustain_s"]) if job["sustain_s"] else None
+    after = conditions()
     gc.enable()
 
     feeds = make_feeds(interpreter.get_input_details(), latents, job["seed"])
@@ -199,11 +213,13 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     absent = {
         **dict.fromkeys(COUNTS, "counted on emulated ARM cores only"),
         "arena_bytes": "this runtime's Python interface does not tell",
-        "delegated": "not asked of the runtime yet",
         "spread": "needs more than one round",
     }
     if peak is None:
         absent["peak_rss_kb"] = memory.reason
+    delegated = delegated_share(interpreter)
+    if delegated is None:
+        absent["delegated"] = "this runtime's Python interface does not tell"
     return {
         "device": device_name(),
         "cpu": cpu_name(),
@@ -214,8 +230,12 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
         **summarize(samples),
         "overhead_ns": percentile(sorted(overhead), 50),
         "peak_rss_kb": peak,
+        "delegated": delegated,
         "output_sha256": digest,
         "outputs": outputs,
+        "sustained": sustained,
+        "before": before,
+        "after": after,
         "samples_ns": samples if job["keep_samples"] else None,
         "absent": absent,
         "warnings": [memory.warning] if memory.warning else [],
@@ -258,9 +278,25 @@ def open_interpreter(runtime: Runtime, job: dict[str, Any]) -> Any:
     options: dict[str, Any] = {"num_threads": job["threads"]}
     if job["delegate"] == "none":
         options["experimental_op_resolver_type"] = plain_kernels(runtime)
-    interpreter = runtime.module.Interpreter(job["path"], **options)
-    interpreter.allocate_tensors()
+    try:
+        interpreter = runtime.module.Interpreter(job["path"], **options)
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        lacking = missing_operation(str(error))
+        if lacking is None:
+            raise
+        version = f"{runtime.name} {runtime.version}"
+        raise AgentError(f"{version} is too old for {lacking}: {NEWER_RUNTIME}") from None
     return interpreter
+
+
+def missing_operation(refusal: str) -> str | None:
+    """The operation and version in a runtime's complaint that it knows none such, or None."""
+    match = re.search(r"builtin opcode '(\w+)' version '(\d+)'", refusal)
+    if match:
+        return f"{match.group(1)} version {match.group(2)}"
+    match = re.search(r"builtin_code out of range: (\d+)", refusal)
+    return f"the operation numbered {match.group(1)} in the schema" if match else None
 
 
 def plain_kernels(runtime: Runtime) -> Any:
@@ -404,6 +440,39 @@ def summarize(samples_ns: Sequence[int]) -> dict[str, Any]:
     }
 
 
+def sustain(call: Callable[[], object], seconds: float) -> dict[str, Any]:
+    """Call for ``seconds`` without a pause; the fields of ``Sustained``.
+
+    Only one stretch's samples are kept at a time, so that memory stays bounded.
+    """
+    stretch = seconds / max(4, int(seconds / STRETCH_S))
+    medians, runs = [], 0
+    for _ in range(round(seconds / stretch)):
+        samples = run_for(call, stretch)
+        medians.append(percentile(sorted(samples), 50) / NS_PER_MS)
+        runs += len(samples)
+    return {
+        "seconds": seconds,
+        "stretch_s": stretch,
+        "runs": runs,
+        "first_ms": medians[0],
+        "last_ms": medians[-1],
+    }
+
+
+def run_for(call: Callable[[], object], seconds: float) -> array[int]:
+    """Nanoseconds of each call, back to back, until ``seconds`` have passed. At least one."""
+    clock = time.perf_counter_ns
+    samples = array("Q")
+    now = clock()
+    end = now + seconds * 1e9
+    while now < end or not samples:
+        call()
+        start, now = now, clock()
+        samples.append(now - start)
+    return samples
+
+
 def draw_outputs(
     interpreter: Any, feeds: Iterator[dict[int, np.ndarray]], keep: bool
 ) -> tuple[str, list[dict[str, Any]] | None]:
@@ -443,6 +512,55 @@ def pack(name: str, values: Sequence[np.ndarray]) -> dict[str, Any]:
         "shape": list(together.shape),
         "data": base64.b64encode(zlib.compress(raw)).decode("ascii"),
     }
+
+
+def delegated_share(interpreter: Any) -> float | None:
+    """Share of the file's operations that delegates took; None where the runtime does not tell.
+
+    The runtime lists the file's operations and, behind them, a DELEGATE for each part of the graph
+    that was taken: all that leads from the inputs of that DELEGATE to its outputs.
+    """
+    try:
+        listed = interpreter._get_ops_details()
+    except AttributeError:
+        return None
+    parts = [each for each in listed if each["op_name"] == "DELEGATE"]
+    operations = [each for each in listed if each["op_name"] != "DELEGATE"]
+    makers = {tensor: each for each in operations for tensor in each["outputs"]}
+    taken = set()
+    for part in parts:
+        seen = set(part["inputs"])
+        ahead = set(part["outputs"])
+        while ahead:
+            tensor = ahead.pop()
+            if tensor in makers and tensor not in seen:
+                taken.add(makers[tensor]["index"])
+                ahead.update(makers[tensor]["inputs"])
+            seen.add(tensor)
+    return len(taken) / len(operations) if operations else None
+
+
+def leave_memory_to_others() -> None:
+    """Grow by half of the free memory at most: a file that claims huge tensors fails alone."""
+    free = free_bytes()
+    data_kb = find_int(r"^VmData:\s*(\d+) kB", read_text("/proc/self/status"))
+    if free is None or data_kb is None:
+        return
+    with contextlib.suppress(ImportError, OSError, ValueError):  # a preference, as above
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (data_kb * 1024 + free // 2, most))
+
+
+def free_bytes() -> int | None:
+    """Memory that the system, and the container if this is one, has left."""
+    free_kb = find_int(r"^MemAvailable:\s*(\d+) kB", read_text("/proc/meminfo"))
+    limit, used = (read_text(f"/sys/fs/cgroup/memory.{name}") for name in ("max", "current"))
+    left = [free_kb * 1024] if free_kb is not None else []
+    if limit.isdigit() and used.isdigit():
+        left.append(max(int(limit) - int(used), 0))
+    return min(left, default=None)
 
 
 def watch_memory() -> Memory:
@@ -487,6 +605,48 @@ def read_text(path: str | Path) -> str:
         return Path(path).read_text(encoding="utf-8", errors="replace").strip("\0\n ")
     except OSError:
         return ""
+
+
+def usable_cores() -> set[int]:
+    """Numbers of the cores that this process may run on."""
+    try:
+        return os.sched_getaffinity(0)
+    except AttributeError:  # not on this system
+        return set(range(os.cpu_count() or 1))
+
+
+def conditions(root: Path = Path("/"), cores: Iterable[int] | None = None) -> dict[str, Any]:
+    """What the processor is doing: the fields of ``Conditions``, of ``cores`` or all usable ones.
+
+    The frequency is the highest of the cores (one runs, the others may rest), and so is the
+    temperature of the processor's sensors.
+    """
+    numbers = sorted(usable_cores() if cores is None else cores)
+    scaling = [root / f"sys/devices/system/cpu/cpu{number}/cpufreq" for number in numbers]
+    governors = {read_text(folder / "scaling_governor") for folder in scaling} - {""}
+    khz = [find_int(r"^(\d+)$", read_text(folder / "scaling_cur_freq")) for folder in scaling]
+    mhz = [each / 1e3 for each in khz if each] or cpuinfo_mhz(root, numbers)
+    zones = sorted((root / "sys/class/thermal").glob("thermal_zone*"))
+    heat = [
+        find_int(r"^(-?\d+)$", read_text(zone / "temp"))
+        for zone in zones
+        if PROCESSOR_SENSOR.search(read_text(zone / "type"))
+    ]
+    return {
+        "governor": " + ".join(sorted(governors)) or None,
+        "mhz": max(mhz, default=None),
+        "celsius": max((each / 1e3 for each in heat if each is not None), default=None),
+    }
+
+
+def cpuinfo_mhz(root: Path, cores: Sequence[int]) -> list[float]:
+    """What x86 tells without frequency scaling."""
+    found = re.findall(
+        r"^processor\s*: (\d+)$(?:\n.+)*?\ncpu MHz\s*: ([\d.]+)$",
+        read_text(root / "proc/cpuinfo"),
+        re.MULTILINE,
+    )
+    return [float(mhz) for core, mhz in found if int(core) in cores]
 
 
 def device_name() -> str:
