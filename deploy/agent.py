@@ -186,9 +186,9 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     check_file(job)
     runtime = load_runtime()
     latents = load_latents(job["latents"])
-    memory = watch_memory()
     leave_memory_to_others()
     before = conditions()
+    memory = watch_memory()
 
     start = time.perf_counter_ns()
     interpreter = open_interpreter(runtime, job)

@@ -18,6 +18,12 @@ from deploy.jobs import FIGURES, Histogram, Job, Measurement
 ENOUGH_RUNS = 1024
 # Rounds whose medians differ by more than this share deserve no trust.
 SPREAD_LIMIT = 0.10
+# From this temperature on, °C, processors begin to slow themselves down.
+HOT_CELSIUS = 80.0
+# Share of the frequency whose loss is worth a word.
+FREQUENCY_LOSS = 0.10
+# A sustained run whose end is slower than its start by more than this share.
+SLOWDOWN = 0.05
 
 Progress = Callable[[int, int], None]
 
@@ -65,7 +71,8 @@ def combine(rounds: Sequence[Measurement]) -> Measurement:
         return rounds[0]
     fields = good[0].model_dump() | pool(good)
     fields["absent"] = reasons(good, fields)
-    fields["warnings"] = [*dict.fromkeys(w for m in good for w in m.warnings), *doubts(fields)]
+    told = dict.fromkeys(w for m in good for w in m.warnings)
+    fields["warnings"] = [*told, *doubts(fields), *strain(good)]
     if len(good) < len(rounds):
         error = next(m.error for m in rounds if m.error is not None)
         fields["error"] = f"{len(good)} of {len(rounds)} rounds went well, then: {error}"
@@ -136,4 +143,22 @@ def doubts(fields: dict[str, Any]) -> list[str]:
         )
     if fields["runs"] is not None and fields["runs"] < ENOUGH_RUNS:
         found.append(f"{fields['runs']} runs; MLPerf's single stream asks for {ENOUGH_RUNS}")
+    return found
+
+
+def strain(good: Sequence[Measurement]) -> list[str]:
+    """What heat did, or may have done, to the rounds."""
+    seen = [c for m in good for c in (m.before, m.after) if c is not None]
+    hottest = max((c.celsius for c in seen if c.celsius is not None), default=0.0)
+    found = []
+    if hottest >= HOT_CELSIUS:
+        found.append(f"the processor was {hottest:.0f} °C hot: it may have slowed itself down")
+    mhz = [c.mhz for c in seen if c.mhz is not None]
+    if mhz and mhz[-1] < mhz[0] * (1 - FREQUENCY_LOSS):
+        found.append(f"the processor's frequency fell from {mhz[0]:.0f} to {mhz[-1]:.0f} MHz")
+    found += [
+        f"slows down by {m.sustained.last_ms / m.sustained.first_ms - 1:.0%} under load"
+        for m in good
+        if m.sustained and m.sustained.last_ms > m.sustained.first_ms * (1 + SLOWDOWN)
+    ]
     return found

@@ -18,7 +18,7 @@ from deploy.targets.local import COMMAND
 
 MakeJob = Callable[..., Job]
 # What one round on a desktop cannot tell.
-UNTOLD = {*agent.COUNTS, "arena_bytes", "delegated", "spread"}
+UNTOLD = {*agent.COUNTS, "arena_bytes", "spread"}
 
 
 def ask(job: Job | str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
@@ -130,6 +130,146 @@ def test_agent_runs_without_xnnpack(float_file: Path, job_for: MakeJob) -> None:
     assert answer["error"] is None
     assert answer["delegate"] == "none"
     assert "XNNPACK" not in process.stderr
+
+
+@pytest.mark.parametrize(("delegate", "share"), [("xnnpack", 1.0), ("none", 0.0)])
+def test_delegated_share_is_seen(
+    delegate: str, share: float, int8_file: Path, job_for: MakeJob
+) -> None:
+    assert ask(job_for(int8_file, delegate=delegate))[1]["delegated"] == share
+
+
+class Listing:
+    """A runtime that lists operations as (name, inputs, outputs)."""
+
+    def __init__(self, *operations: tuple[str, list[int], list[int]]) -> None:
+        self.operations = operations
+
+    def _get_ops_details(self) -> list[dict[str, Any]]:
+        return [
+            {"index": place, "op_name": name, "inputs": inputs, "outputs": outputs}
+            for place, (name, inputs, outputs) in enumerate(self.operations)
+        ]
+
+
+def test_delegated_share_counts_what_lies_between_a_parts_inputs_and_outputs() -> None:
+    graph = Listing(
+        ("FULLY_CONNECTED", [0, 10], [1]),
+        ("RESHAPE", [1, 11], [2]),
+        ("RESIZE_NEAREST_NEIGHBOR", [2], [3]),
+        ("CONV_2D", [3, 12], [4]),
+        ("DELEGATE", [0, 10, 11], [2]),
+        ("DELEGATE", [3, 12], [4]),
+    )
+    assert agent.delegated_share(graph) == 0.75
+
+
+def test_delegated_share_of_a_runtime_that_does_not_list_is_unknown() -> None:
+    assert agent.delegated_share(object()) is None
+
+
+def test_sustained_run_is_told_in_equal_stretches(int8_file: Path, job_for: MakeJob) -> None:
+    measurement = Measurement.model_validate(ask(job_for(int8_file, sustain_s=0.2))[1])
+    assert measurement.sustained is not None
+    assert measurement.sustained.stretch_s == pytest.approx(0.05)
+    assert measurement.sustained.runs >= 4
+    assert measurement.runs == 16  # the ordinary samples are others
+
+
+@pytest.mark.parametrize(
+    ("seconds", "stretch"), [(8, 2), (100, 25), (120, 30), (130, 32.5), (600, 30)]
+)
+def test_sustained_stretches_last_half_a_minute_or_a_quarter(
+    seconds: float, stretch: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(0, 10**15, 10**9))  # every look takes a second
+    monkeypatch.setattr(agent.time, "perf_counter_ns", lambda: next(clock))
+    told = agent.sustain(lambda: None, seconds)
+    assert told["stretch_s"] == stretch
+    assert (told["first_ms"], told["last_ms"]) == (1000, 1000)
+    assert told["runs"] >= seconds
+
+
+def test_sustained_run_tells_the_first_and_last_stretch_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0
+
+    def look() -> int:
+        return now
+
+    def call() -> None:  # slower each time
+        nonlocal now
+        now += 10**7 + now // 100
+
+    monkeypatch.setattr(agent.time, "perf_counter_ns", look)
+    told = agent.sustain(call, 8)
+    assert 10 < told["first_ms"] < 30
+    assert 70 < told["last_ms"] < 100
+
+
+def write(root: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+def test_conditions_of_a_board_are_its_busiest_cores_and_hottest_sensors(tmp_path: Path) -> None:
+    cpu = "sys/devices/system/cpu/cpu"
+    heat = "sys/class/thermal/thermal_zone"
+    write(
+        tmp_path,
+        {
+            f"{cpu}0/cpufreq/scaling_governor": "ondemand\n",
+            f"{cpu}0/cpufreq/scaling_cur_freq": "600000\n",
+            f"{cpu}1/cpufreq/scaling_governor": "ondemand\n",
+            f"{cpu}1/cpufreq/scaling_cur_freq": "1500000\n",
+            f"{cpu}2/cpufreq/scaling_governor": "performance\n",
+            f"{cpu}2/cpufreq/scaling_cur_freq": "2400000\n",
+            f"{heat}0/type": "cpu-thermal\n",
+            f"{heat}0/temp": "48312\n",
+            f"{heat}1/type": "soc_thermal\n",
+            f"{heat}1/temp": "51000\n",
+            f"{heat}2/type": "battery\n",
+            f"{heat}2/temp": "90000\n",
+        },
+    )
+    assert agent.conditions(tmp_path, [0, 1]) == {
+        "governor": "ondemand",
+        "mhz": 1500,
+        "celsius": 51,
+    }
+    assert agent.conditions(tmp_path, [1, 2])["governor"] == "ondemand + performance"
+
+
+def test_frequency_without_scaling_is_what_x86_tells(tmp_path: Path) -> None:
+    block = "processor\t: {}\nvendor_id\t: x\ncpu MHz\t\t: {}\ncache size\t: 1 KB\n"
+    text = "\n".join(block.format(core, mhz) for core, mhz in [(0, 2100.5), (1, 3000)])
+    write(tmp_path, {"proc/cpuinfo": text})
+    assert agent.conditions(tmp_path, [0])["mhz"] == 2100.5
+    assert agent.conditions(tmp_path, [0, 1])["mhz"] == 3000
+
+
+def test_conditions_that_the_system_does_not_tell_are_none(tmp_path: Path) -> None:
+    write(tmp_path, {"sys/class/thermal/thermal_zone0/type": "cpu-thermal"})
+    assert agent.conditions(tmp_path) == {"governor": None, "mhz": None, "celsius": None}
+
+
+def test_agent_cannot_take_all_the_memory_there_is() -> None:
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import agent\n"
+        "free = agent.free_bytes()\n"
+        "agent.leave_memory_to_others()\n"
+        "bytes(free // 4)\n"
+        "try: bytes(free * 3 // 4)\n"
+        "except MemoryError: print('refused')"
+    )
+    folder = str(Path(agent.__file__).parent)
+    process = subprocess.run(
+        [sys.executable, "-I", "-c", code, folder], capture_output=True, text=True
+    )
+    assert process.stdout == "refused\n", process.stderr
 
 
 def test_missing_file_is_an_error_measurement(float_file: Path, job_for: MakeJob) -> None:

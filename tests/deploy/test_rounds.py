@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from deploy.agent import summarize
-from deploy.jobs import FIGURES, Job, Measurement, failure
+from deploy.jobs import FIGURES, Conditions, Job, Measurement, failure
 from deploy.rounds import combine, run_rounds, schedule
 
 MS = 1_000_000
@@ -125,6 +125,47 @@ def test_memory_known_in_one_round_only_is_kept() -> None:
 def test_warnings_of_rounds_are_told_once() -> None:
     pooled = combine([measured([1] * 600, warnings=["lower bound"])] * 2)
     assert pooled.warnings == ("lower bound",)
+
+
+def doing(celsius: float | None = None, mhz: float | None = None) -> Conditions:
+    return Conditions(celsius=celsius, mhz=mhz)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "warning"),
+    [
+        (doing(40), doing(79.9), None),
+        (doing(40), doing(80), "80 °C"),
+        (doing(91), doing(60), "91 °C"),
+        (doing(mhz=1500), doing(mhz=1360), None),
+        (doing(mhz=1500), doing(mhz=1340), "fell from 1500 to 1340 MHz"),
+        (doing(mhz=600), doing(mhz=1500), None),
+        (None, None, None),
+    ],
+)
+def test_heat_and_lost_frequency_are_flagged(
+    before: Conditions | None, after: Conditions | None, warning: str | None
+) -> None:
+    round_ = measured([100] * 1024, before=before, after=after)
+    warnings = combine([round_]).warnings
+    assert len(warnings) == (warning is not None)
+    assert warning is None or warning in warnings[0]
+
+
+def test_frequency_lost_between_the_rounds_is_flagged() -> None:
+    first = measured([100] * 512, before=doing(mhz=2000), after=doing(mhz=1900))
+    last = measured([100] * 512, before=doing(mhz=1850), after=doing(mhz=1700))
+    pooled = combine([first, last])
+    assert "fell from 2000 to 1700 MHz" in pooled.warnings[0]
+    assert (pooled.before, pooled.after) == (doing(mhz=2000), doing(mhz=1700))
+
+
+@pytest.mark.parametrize(("last_ms", "warned"), [(1.04, False), (1.2, True)])
+def test_slowdown_under_load_is_flagged(last_ms: float, warned: bool) -> None:
+    long = {"seconds": 120, "stretch_s": 30, "runs": 9, "first_ms": 1.0, "last_ms": last_ms}
+    pooled = combine([measured([1] * 512), measured([1] * 512, sustained=long)])
+    assert pooled.sustained is not None
+    assert any("slows down by 20% under load" in w for w in pooled.warnings) is warned
 
 
 def test_failed_round_is_told_beside_the_figures_of_the_others() -> None:
