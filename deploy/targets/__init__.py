@@ -8,6 +8,7 @@ from deploy.errors import PocketganError
 from deploy.targets import tflite_runtime
 from deploy.targets.environments import Say
 from deploy.targets.local import Local
+from deploy.targets.ssh import Ssh
 from deploy.targets.target import Target
 from deploy.targets.tflite_runtime import TfliteRuntime
 
@@ -26,6 +27,7 @@ class Kind:
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "local": Kind("this machine", lambda: [Local(), Local(xnnpack=False), TfliteRuntime()]),
+        "ssh": Kind("a board reached by ssh: ssh:user@host[:port]", list, Ssh),
     }
 )
 

@@ -1,0 +1,376 @@
+"""Against a real OpenSSH server on the loopback address, with keys and a host key of its own."""
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deploy.errors import PocketganError
+from deploy.harness import Plan, measure
+from deploy.targets import find_target
+from deploy.targets.ssh import ADDRESS, Ssh
+from deploy.targets.target import TargetLostError
+
+USER = pwd.getpwuid(os.getuid()).pw_name
+SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+
+needs_sshd = pytest.mark.skipif(
+    SSHD is None or shutil.which("ssh") is None, reason="needs OpenSSH's server and client"
+)
+
+HOOK = """
+import os, signal, sys, time
+from pathlib import Path
+hook = Path(__file__).with_name("hook")
+if "agent.py" in sys.orig_argv and hook.exists():
+    exec(hook.read_text())
+"""
+
+
+@dataclass
+class Server:
+    """An OpenSSH server whose sessions see a home, a PATH and a temporary folder of its own."""
+
+    folder: Path
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        return f"{USER}@127.0.0.1:{self.port}"
+
+    @property
+    def left_behind(self) -> list[Path]:
+        return list((self.folder / "tmp").iterdir())
+
+    def target(self, *options: str) -> Ssh:
+        return Ssh(self.address, ("-F", str(self.folder / "ssh_config"), *options))
+
+    def connections(self) -> int:
+        return (self.folder / "log").read_text().count("Accepted publickey")
+
+    def hook(self, code: str) -> None:
+        """Have the agent run ``code`` before anything else."""
+        (self.folder / "site" / "hook").write_text(code)
+
+    def start(self) -> None:
+        assert SSHD is not None
+        if os.getuid() == 0:
+            Path("/run/sshd").mkdir(exist_ok=True)  # where a root's sshd locks itself in
+        command = [SSHD, "-D", "-f", str(self.folder / "sshd_config"), "-E", f"{self.folder}/log"]
+        self.process = subprocess.Popen(command)
+        for _ in range(200):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.05)
+        raise RuntimeError((self.folder / "log").read_text())
+
+    def stop(self) -> None:
+        """End the server, and every connection as though the cable were pulled."""
+        if self.process is not None:
+            for pid in (self.process.pid, *descendants(self.process.pid)):
+                os.kill(pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+
+def descendants(pid: int) -> list[int]:
+    """The sshd processes below ``pid``; not the shells that they started."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            name, rest = stat.read_text().split("(", 1)[1].rsplit(")", 1)
+        except OSError:  # it ended meanwhile
+            continue
+        if int(rest.split()[1]) == pid and name.startswith("sshd"):
+            child = int(stat.parent.name)
+            found += [*descendants(child), child]
+    return found
+
+
+def make_key(path: Path) -> str:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path], check=True)
+    return path.with_suffix(".pub").read_text()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    folder = tmp_path / "server"
+    for name in ("home", "bin", "tmp", "site"):
+        (folder / name).mkdir(parents=True)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        server = Server(folder, free.getsockname()[1])
+    host_key = make_key(folder / "host_key")
+    (folder / "authorized_keys").write_text(make_key(folder / "client_key"))
+    (folder / "known_hosts").write_text(f"[127.0.0.1]:{server.port} {host_key}")
+    # Not a link: a virtual environment is found by the path of its Python.
+    python = folder / "bin" / "python3"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    (folder / "site" / "sitecustomize.py").write_text(HOOK)
+    (folder / "sshd_config").write_text(
+        f"""
+        ListenAddress 127.0.0.1:{server.port}
+        HostKey {folder}/host_key
+        AuthorizedKeysFile {folder}/authorized_keys
+        PidFile none
+        UsePAM no
+        StrictModes no
+        PasswordAuthentication no
+        KbdInteractiveAuthentication no
+        PermitRootLogin yes
+        SetEnv HOME={folder}/home TMPDIR={folder}/tmp PYTHONPATH={folder}/site PATH={folder}/bin:/usr/bin:/bin PIP_INDEX_URL=http://127.0.0.1:9 PIP_RETRIES=0 PIP_NO_INDEX=1
+        """  # noqa: E501  (sshd takes the first SetEnv only)
+    )
+    (folder / "ssh_config").write_text(
+        f"""
+        IdentityFile {folder}/client_key
+        IdentitiesOnly yes
+        UserKnownHostsFile {folder}/known_hosts
+        GlobalKnownHostsFile none
+        """
+    )
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@needs_sshd
+def test_float_and_int8_are_measured_and_agree_with_the_desktop(
+    server: Server, float_file: Path, int8_file: Path, latents_file: Path
+) -> None:
+    files = {"float32": float_file, "int8": int8_file}
+    plan = Plan(threads=(1, 2), rounds=2, runs=32, warmup=4, latents=latents_file)
+    measurements = measure(files, [server.target()], plan)
+    assert [m.error for m in measurements] == [None] * 4
+    assert {m.target for m in measurements} == {f"ssh:{server.address}"}
+    assert {(m.rounds, m.runs) for m in measurements} == {(2, 32)}
+    assert all(m.agreement is not None and m.agreement.equal for m in measurements)
+    assert not any("pinned" in warning for m in measurements for warning in m.warnings)
+    assert server.connections() == 1
+    assert server.left_behind == []
+
+
+@needs_sshd
+def test_agent_runs_on_as_many_of_the_last_cores_as_it_has_threads(
+    server: Server, float_file: Path, tmp_path: Path
+) -> None:
+    seen = tmp_path / "cores"
+    server.hook(f"open({str(seen)!r}, 'w').write(repr(os.sched_getaffinity(0)))")
+    measure({"float32": float_file}, [server.target()], Plan(rounds=1, runs=4))
+    assert seen.read_text() == repr({max(os.sched_getaffinity(0))})
+
+
+@needs_sshd
+def test_connection_that_cannot_be_shared_is_replaced_by_others(
+    server: Server, float_file: Path
+) -> None:
+    target = server.target("-o", "ControlPath=none")
+    (measurement,) = measure({"float32": float_file}, [target], Plan(rounds=1, runs=4))
+    assert measurement.error is None
+    assert server.connections() > 1
+    assert server.left_behind == []
+
+
+@needs_sshd
+def test_lost_board_keeps_what_it_gave_and_only_the_rest_is_run_again(
+    server: Server, float_file: Path, int8_file: Path
+) -> None:
+    files = {"float32": float_file, "int8": int8_file}
+    plan = Plan(rounds=1, runs=8, seed=1)
+
+    def pull_cable(_: str, done: int, total: int) -> None:
+        if done == 1:
+            server.stop()
+
+    first = measure(files, [server.target()], plan, on_progress=pull_cable)
+    (kept,) = [m for m in first if m.error is None]
+    (lost,) = [m for m in first if m.error is not None]
+    assert kept.p50_ms is not None
+    assert "connection" in str(lost.error)
+    assert server.address in str(lost.error)
+
+    server.start()
+    runs: list[int] = []
+    again = measure(
+        files, [server.target()], plan, known=first, on_progress=lambda _, d, total: runs.append(d)
+    )
+    assert runs == [1]
+    assert [m.error for m in again] == [None, None]
+    assert kept in again
+
+
+@needs_sshd
+def test_rounds_before_the_loss_are_kept_and_marked(server: Server, float_file: Path) -> None:
+    def pull_cable(_: str, done: int, total: int) -> None:
+        if done == 2:
+            server.stop()
+
+    (measurement,) = measure(
+        {"float32": float_file}, [server.target()], Plan(rounds=3, runs=12), on_progress=pull_cable
+    )
+    assert str(measurement.error).startswith("2 of 3 rounds went well, then: the connection to")
+    assert measurement.runs == 8
+
+
+@needs_sshd
+def test_board_lost_while_the_agent_runs_is_noticed(
+    server: Server, float_file: Path, tmp_path: Path
+) -> None:
+    server.hook(
+        f"os.kill({server.process.pid if server.process else 0}, signal.SIGKILL)\n"
+        "sshd = int(Path(f'/proc/{os.getppid()}/stat').read_text().rsplit(')', 1)[1].split()[1])\n"
+        "while 'sshd' not in Path(f'/proc/{sshd}/comm').read_text():\n"
+        "    sshd = int(Path(f'/proc/{sshd}/stat').read_text().rsplit(')', 1)[1].split()[1])\n"
+        "os.kill(sshd, signal.SIGKILL)\n"
+        "time.sleep(600)"
+    )
+    (measurement,) = measure({"float32": float_file}, [server.target()], Plan(rounds=1, runs=4))
+    assert f"the connection to {server.address} was lost" in str(measurement.error)
+
+
+@needs_sshd
+@pytest.mark.parametrize("name", ["SIGILL", "SIGSEGV", "SIGKILL"])
+def test_agent_ended_by_a_signal_names_it(server: Server, float_file: Path, name: str) -> None:
+    server.hook(f"os.kill(os.getpid(), signal.{name})")
+    (measurement,) = measure({"float32": float_file}, [server.target()], Plan(rounds=1, runs=4))
+    assert name in str(measurement.error)
+
+
+@needs_sshd
+def test_hanging_agent_is_ended_on_the_board_too(
+    server: Server, float_file: Path, tmp_path: Path
+) -> None:
+    pid = tmp_path / "pid"
+    server.hook(f"open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(600)")
+    plan = Plan(rounds=1, runs=4, time_limit=1)
+    (measurement,) = measure({"float32": float_file}, [server.target()], plan)
+    assert measurement.error == "no answer within 1 s"
+    assert not Path("/proc", pid.read_text()).exists()
+
+
+@needs_sshd
+def test_broken_file_does_not_stop_the_others(
+    server: Server, float_file: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.tflite"
+    broken.write_bytes(float_file.read_bytes()[:1000])
+    files = {"broken": broken, "float32": float_file}
+    bad, good = measure(files, [server.target()], Plan(rounds=1, runs=4))
+    assert bad.error is not None
+    assert good.error is None
+
+
+@needs_sshd
+def test_hostile_file_name_is_only_a_name(server: Server, float_file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "--help; $(touch owned) \n'\"ü.tflite"
+    path.write_bytes(float_file.read_bytes())
+    latents = tmp_path / "-oProxyCommand=x; `touch owned` '.npy"
+    np.save(latents, np.ones((2, 16), np.float32))
+    plan = Plan(rounds=1, runs=4, latents=latents)
+    (measurement,) = measure({"odd": path}, [server.target()], plan)
+    assert measurement.error is None
+    assert list(tmp_path.rglob("owned")) == []
+
+
+@needs_sshd
+def test_words_of_a_profile_are_not_taken_for_an_answer(server: Server, float_file: Path) -> None:
+    (server.folder / "home" / ".bashrc").write_text("echo Welcome to the board\n")
+    (measurement,) = measure({"float32": float_file}, [server.target()], Plan(rounds=1, runs=4))
+    assert measurement.error is None
+
+
+@needs_sshd
+def test_interrupted_session_leaves_nothing_on_the_board(server: Server) -> None:
+    def interrupted() -> None:
+        with server.target().open():
+            assert len(server.left_behind) == 1
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert server.left_behind == []
+
+
+def refused(target: Ssh) -> PocketganError:
+    with pytest.raises(PocketganError) as caught, target.open():
+        pass
+    assert not isinstance(caught.value, TargetLostError)
+    return caught.value
+
+
+@needs_sshd
+def test_unknown_host_key_is_refused(server: Server) -> None:
+    known = server.folder / "known_hosts"
+    known.write_text("")
+    error = refused(server.target())
+    assert "not known" in error.problem
+    assert f"`ssh -p {server.port} {USER}@127.0.0.1`" in error.remedy
+    assert known.read_text() == ""
+
+
+@needs_sshd
+def test_changed_host_key_is_refused(server: Server) -> None:
+    other = make_key(server.folder / "other")
+    (server.folder / "known_hosts").write_text(f"[127.0.0.1]:{server.port} {other}")
+    assert "not the one that is known" in refused(server.target()).problem
+
+
+@needs_sshd
+def test_key_that_the_board_does_not_know_is_told(server: Server) -> None:
+    (server.folder / "authorized_keys").write_text(make_key(server.folder / "other"))
+    error = refused(server.target())
+    assert "your keys" in error.problem
+    assert f"ssh-copy-id -p {server.port} {USER}@127.0.0.1" in error.remedy
+
+
+@needs_sshd
+def test_board_without_a_server_is_told(server: Server) -> None:
+    server.stop()
+    error = refused(server.target())
+    assert "no ssh server" in error.problem
+    assert str(server.port) in error.problem
+
+
+@needs_sshd
+def test_host_that_does_not_exist_is_told() -> None:
+    assert "no host of that name" in refused(Ssh("nobody@no.such.host.invalid")).problem
+
+
+@needs_sshd
+def test_board_without_a_runtime_says_what_to_run(server: Server) -> None:
+    python = server.folder / "bin" / "python3"
+    python.write_text("#!/bin/sh\nexec /usr/bin/env -i /usr/bin/false\n")
+    error = refused(server.target())
+    assert "no Python with a TFLite runtime" in error.problem
+    assert "pip install ai-edge-litert" in error.remedy
+    assert list((server.folder / "home" / ".cache" / "pocketgan").iterdir()) == []
+    assert server.left_behind == []
+
+
+@pytest.mark.parametrize("address", ["pi@board:22", "board", "me.x@10.0.0.7", "[fe80::1%eth0]:22"])
+def test_address_is_accepted(address: str) -> None:
+    assert find_target(f"ssh:{address}").name == f"ssh:{address}"
+
+
+@pytest.mark.parametrize(
+    "address", ["", "-oProxyCommand=x", "-p@host", "pi@-host", "a b", "pi@h;x", "pi@host:", "a@b@c"]
+)
+def test_address_that_ssh_could_misread_is_refused(address: str) -> None:
+    assert ADDRESS.fullmatch(address) is None
+    with pytest.raises(PocketganError, match="address"):
+        find_target(f"ssh:{address}")
