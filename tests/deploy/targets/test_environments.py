@@ -1,0 +1,84 @@
+import subprocess
+import sys
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from deploy.errors import PocketganError
+from deploy.targets.environments import Environment, find_python
+
+HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("POCKETGAN_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Environment:
+    """An environment of one package, which needs no network."""
+    wheel = tmp_path / "tiny-1.0-py3-none-any.whl"
+    info = "tiny-1.0.dist-info"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("tiny.py", "ANSWER = 42\n")
+        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
+        archive.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        archive.writestr(f"{info}/RECORD", f"tiny.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n")
+    return Environment("tiny", (str(wheel),), "tiny", (HERE,))
+
+
+def stand_in(folder: Path, name: str, script: str) -> None:
+    """A program ``name`` in ``folder``."""
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+    (folder / name).chmod(0o755)
+
+
+def test_installed_environment_runs_its_package_and_is_not_made_again(tiny: Environment) -> None:
+    assert not tiny.ready
+    tiny.install(lambda line: None)
+    assert tiny.ready
+    command = [str(tiny.python), "-I", "-c", "import tiny; print(tiny.ANSWER)"]
+    assert subprocess.run(command, capture_output=True, text=True).stdout == "42\n"
+
+    told: list[str] = []
+    tiny.install(told.append)
+    assert len(told) == 1
+    assert "already" in told[0]
+    assert not replace(tiny, packages=("tiny==2.0",)).ready
+
+    tiny.python.unlink()  # as when the Python it was made with is taken away
+    assert not tiny.ready
+
+
+def test_failed_installation_leaves_nothing_behind(tiny: Environment, cache: Path) -> None:
+    with pytest.raises(PocketganError, match="does not work: .*absent"):
+        replace(tiny, module="absent").install(lambda line: None)
+    assert list((cache / "environments").iterdir()) == []
+
+
+def test_python_that_only_pretends_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = tmp_path / "programs"
+    stand_in(programs, "python2.9", "echo 'version 2.9 is not installed'; exit 127")
+    stand_in(programs, "python2.8", "echo 2.8")
+    monkeypatch.setenv("PATH", str(programs))
+    assert find_python(("2.9", "2.8")) == str(programs / "python2.8")
+    assert find_python((HERE, "2.8")) == sys.executable
+
+
+def test_missing_python_is_named_with_what_to_do(
+    tiny: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(PocketganError, match=r"2\.9 or 2\.8") as caught:
+        replace(tiny, pythons=("2.9", "2.8")).install(lambda line: None)
+    assert HERE in caught.value.problem
+    assert "python2.9-venv" in caught.value.remedy
