@@ -3,6 +3,7 @@
 Each is a folder of ``pip``-installed, pinned packages under the cache, there whole or not at all.
 """
 
+import importlib.util
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from deploy.errors import PocketganError
 
 Say = Callable[[str], None]
 
-PROBE = "import ensurepip, sys, venv; print('%d.%d' % sys.version_info[:2])"
+PROBE = "import sys, venv; print('%d.%d' % sys.version_info[:2])"
 PROBE_SECONDS = 20.0
 INSTALL_SECONDS = 900.0
 
@@ -59,21 +60,25 @@ class Environment:
         """Make the environment aside, then move it into place; nothing is left of a failure.
 
         Raises:
-            PocketganError: no fitting Python, no network, or no wheel for this machine.
+            PocketganError: no fitting Python, no pip, no network, or no wheel for this machine.
         """
         if self.ready:
             say(f"{self.name}: {', '.join(self.packages)} already in {self.folder}")
             return
+        if importlib.util.find_spec("pip") is None:
+            problem = f"the environment {self.name} cannot be filled: no pip beside pocketgan"
+            raise PocketganError(problem, f"Add it: {sys.executable} -m ensurepip")
         python = find_python(self.pythons)
         parent = self.folder.parent
         parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{self.name}-", dir=parent) as aside:
             made = Path(aside) / self.name
             say(f"{self.name}: making an environment with {python}")
-            self._run([python, "-I", "-m", "venv", str(made)], "cannot be made")
+            self._run([python, "-I", "-m", "venv", "--without-pip", str(made)], "cannot be made")
             inside = str(made / "bin" / "python")
             say(f"{self.name}: installing {', '.join(self.packages)}")
-            self._run([inside, "-I", *_PIP, *self.packages], "cannot be filled")
+            pip = [sys.executable, "-I", "-m", "pip", "--python", inside, "install"]
+            self._run([*pip, *_PIP_OPTIONS, *self.packages], "cannot be filled")
             self._run([inside, "-I", "-c", f"import {self.module}"], "does not work")
             (made / _LIST).write_text(self._list)
             shutil.rmtree(self.folder, ignore_errors=True)  # of another version, or broken
@@ -103,10 +108,7 @@ class Environment:
 
 
 _LIST = "packages.txt"
-_PIP = (
-    *("-m", "pip", "install", "--no-input", "--quiet", "--disable-pip-version-check"),
-    "--only-binary=:all:",
-)
+_PIP_OPTIONS = ("--no-input", "--quiet", "--disable-pip-version-check", "--only-binary=:all:")
 
 
 def find_python(versions: Sequence[str]) -> str:
@@ -124,10 +126,8 @@ def find_python(versions: Sequence[str]) -> str:
             return path
     here = f"{sys.version_info.major}.{sys.version_info.minor}"
     raise PocketganError(
-        f"this needs Python {' or '.join(versions)} with its venv module; "
-        f"this is {here}, and PATH has no other that works",
-        f"Install one so that `python{versions[0]}` can be run. "
-        f"On Debian its venv module is a package of its own: python{versions[0]}-venv.",
+        f"this needs Python {' or '.join(versions)}; this is {here}, and PATH has no other",
+        f"Install one so that `python{versions[0]}` can be run.",
     )
 
 
