@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,7 +81,8 @@ class Server:
         """End the server, and every connection as though the cable were pulled."""
         if self.process is not None:
             for pid in (self.process.pid, *descendants(self.process.pid)):
-                os.kill(pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # it ended by itself
+                    os.kill(pid, signal.SIGKILL)
             self.process.wait()
             self.process = None
 
@@ -131,7 +133,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
         PasswordAuthentication no
         KbdInteractiveAuthentication no
         PermitRootLogin yes
-        SetEnv HOME={folder}/home TMPDIR={folder}/tmp PYTHONPATH={folder}/site PATH={folder}/bin:/usr/bin:/bin PIP_INDEX_URL=http://127.0.0.1:9 PIP_RETRIES=0 PIP_NO_INDEX=1
+        SetEnv HOME={folder}/home TMPDIR={folder}/tmp PYTHONPATH={folder}/site PATH={folder}/bin:/usr/bin:/bin
         """  # noqa: E501  (sshd takes the first SetEnv only)
     )
     (folder / "ssh_config").write_text(
@@ -360,6 +362,19 @@ def test_board_without_a_runtime_says_what_to_run(server: Server) -> None:
     assert "pip install ai-edge-litert" in error.remedy
     assert list((server.folder / "home" / ".cache" / "pocketgan").iterdir()) == []
     assert server.left_behind == []
+
+
+@needs_sshd
+@pytest.mark.slow
+def test_board_with_a_bare_python_gets_a_runtime_once(server: Server, float_file: Path) -> None:
+    bare = Path(sys.base_prefix, "bin", "python3")
+    (server.folder / "bin" / "python3").write_text(f'#!/bin/sh\nexec {bare} "$@"\n')
+    for _ in range(2):
+        (measurement,) = measure({"float32": float_file}, [server.target()], Plan(rounds=1, runs=4))
+        assert measurement.error is None
+        assert measurement.runtime == "ai-edge-litert"
+        (made,) = (server.folder / "home" / ".cache" / "pocketgan").iterdir()
+        assert made.name == "venv"
 
 
 @pytest.mark.parametrize("address", ["pi@board:22", "board", "me.x@10.0.0.7", "[fe80::1%eth0]:22"])
