@@ -131,17 +131,25 @@ class Memory(NamedTuple):
 
 def main(arguments: Sequence[str]) -> int:
     """Measure the job in the file named first, or on standard input; return the exit code."""
+    return answer(arguments, measure)
+
+
+def answer(arguments: Sequence[str], carry_out: Callable[[dict[str, Any]], dict[str, Any]]) -> int:
+    """``main`` for any way to carry a job out: a runtime of another kind has an agent of its own.
+
+    ``carry_out`` takes the job and gives the measurement's fields but the subject's.
+    """
     channel = claim_stdout()
     die_first_when_memory_runs_out()
     subject: dict[str, Any] = {}
     try:
         job = read_job(arguments)
         subject = {key: job[key] for key in SUBJECT}
-        figures = measure(job)
+        figures = carry_out(job)
     except Exception as error:  # whatever a runtime raises belongs in the answer
         figures = {"error": describe_error(error)}
-    answer = {"schema_version": SCHEMA_VERSION, **subject, **figures}
-    channel.write(json.dumps(answer, allow_nan=False) + "\n")
+    measurement = {"schema_version": SCHEMA_VERSION, **subject, **figures}
+    channel.write(json.dumps(measurement, allow_nan=False) + "\n")
     channel.flush()
     return 1 if figures["error"] else 0
 
