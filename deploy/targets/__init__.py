@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from deploy.errors import PocketganError
-from deploy.targets import tflite_runtime
+from deploy.targets import micro, tflite_runtime
 from deploy.targets.environments import Say
 from deploy.targets.local import Local
+from deploy.targets.micro import Micro
 from deploy.targets.ssh import Ssh
 from deploy.targets.target import Target
 from deploy.targets.tflite_runtime import TfliteRuntime
@@ -27,6 +28,7 @@ class Kind:
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "local": Kind("this machine", lambda: [Local(), Local(xnnpack=False), TfliteRuntime()]),
+        "micro": Kind("a microcontroller's runtime: memory, not speed", lambda: [Micro()]),
         "ssh": Kind("a board reached by ssh: ssh:user@host[:port]", list, Ssh),
     }
 )
@@ -34,6 +36,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
 INSTALLERS: Mapping[str, Callable[[Say], None]] = MappingProxyType(
     {
         "tflite-runtime": tflite_runtime.ENVIRONMENT.install,
+        "micro": micro.ENVIRONMENT.install,
     }
 )
 """What ``pocketgan targets install NAME`` adds; each tells its steps, a line at a time."""

@@ -1,0 +1,56 @@
+"""A microcontroller's runtime on this machine: does the file run, and in how large an arena."""
+
+import platform
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import deploy
+from deploy.jobs import Job, Measurement
+from deploy.targets.environments import Environment
+from deploy.targets.process import run_agent
+from deploy.targets.target import Availability, Session, Target
+
+ENVIRONMENT = Environment(
+    name="micro",
+    packages=(
+        "tflite-micro==0.dev20261023182759",
+        "numpy==2.4.6",
+        "flatbuffers==25.12.19",
+        "PyYAML==6.0.3",
+    ),
+    module="tflite_micro",
+    pythons=("3.11",),
+)
+# The environment lacks this repository. Appended: its own packages come first.
+AGENT = "import sys; sys.path.append(sys.argv[1]); from deploy.micro_agent import main; main([])"
+
+
+class Micro(Target):
+    """TensorFlow Lite Micro's own interpreter; see ``deploy/micro_agent.py``."""
+
+    name = "micro"
+    timed = False
+    profiled = False
+    delegate = "none"
+
+    def threads(self, wanted: Sequence[int]) -> Sequence[int]:
+        return (1,)
+
+    def availability(self) -> Availability:
+        if ENVIRONMENT.ready:
+            return Availability(True, f"{ENVIRONMENT.packages[0]} in an environment of its own")
+        if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
+            return Availability(False, "TFLite Micro's interpreter exists for x86-64 Linux only")
+        return Availability(False, "its environment is not installed", ENVIRONMENT.remedy)
+
+    @contextmanager
+    def open(self) -> Iterator[Session]:
+        self.require()
+        yield _answer
+
+
+def _answer(job: Job, time_limit: float) -> Measurement:
+    home = str(Path(deploy.__file__).resolve().parents[1])
+    command = (str(ENVIRONMENT.python), "-I", "-c", AGENT, home)
+    return run_agent(job, command=command, time_limit=time_limit)
