@@ -169,7 +169,7 @@ def die_first_when_memory_runs_out() -> None:
 
 def describe_error(error: Exception) -> str:
     name = "" if isinstance(error, AgentError) else f"{type(error).__name__}: "
-    return f"{name}{error}"[:ERROR_LENGTH]
+    return f"{name}{str(error) or 'no reason was given'}"[:ERROR_LENGTH]
 
 
 def read_job(arguments: Sequence[str]) -> dict[str, Any]:

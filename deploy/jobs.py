@@ -8,6 +8,7 @@ the version.
 
 import gzip
 import hashlib
+import stat
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -198,24 +199,39 @@ FIGURES = (
 )
 
 
+NAME_A_FILE = "Name a .tflite file that exists."
+# The offsets of a flatbuffer, which a .tflite is, reach no further.
+MOST_BYTES = (1 << 31) - 1
+
+
 def describe_file(path: Path) -> dict[str, str | int]:
     """The fields of a job that tell of its file: path (absolute), sha256, bytes, bytes_gzip,
     bytes_zstd.
 
     Raises:
-        PocketganError: the file cannot be read, or its name cannot be written in JSON.
+        PocketganError: the file cannot be read, is none (a pipe or a device might never end), is
+            larger than a .tflite can be, or its name cannot be written in JSON.
     """
     try:
-        str(path.resolve()).encode()
+        str(path).encode()
+        absolute = path.resolve()
+        str(absolute).encode()
     except UnicodeEncodeError as error:
         raise PocketganError(f"the name {str(path)!a} is not UTF-8", "Rename it.") from error
+    except (OSError, RuntimeError, ValueError) as error:  # e.g. links in a circle, a zero byte
+        raise PocketganError(f"cannot find {path}: {error}", NAME_A_FILE) from error
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        problem = f"cannot read {path}: {error.strerror or error}"
-        raise PocketganError(problem, "Name a .tflite file that exists.") from error
+        about = absolute.stat()
+        if not stat.S_ISREG(about.st_mode):
+            raise PocketganError(f"{path} is not a file", NAME_A_FILE)
+        if about.st_size > MOST_BYTES:
+            raise PocketganError(f"{path} is larger than 2 GB, no .tflite is", NAME_A_FILE)
+        content = absolute.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise PocketganError(f"cannot read {path}: {reason}", NAME_A_FILE) from error
     return {
-        "path": str(path.resolve()),
+        "path": str(absolute),
         "sha256": hashlib.sha256(content).hexdigest(),
         "bytes": len(content),
         "bytes_gzip": len(gzip.compress(content, compresslevel=9)),
