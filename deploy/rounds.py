@@ -45,7 +45,7 @@ def run_rounds(
     """Run each of ``jobs`` once a round; return one pooled measurement a job, in their order.
 
     A job that failed is left out of later rounds: it would fail again, perhaps slowly. The others
-    go on. ``jobs`` must keep their samples. ``on_progress(done, total)`` counts runs of ``run``.
+    go on. ``jobs`` should keep their samples. ``on_progress(done, total)`` counts runs of ``run``.
     """
     answers: list[list[Measurement]] = [[] for _ in jobs]
     turns = [index for order in schedule(len(jobs), rounds, seed) for index in order]
@@ -60,11 +60,12 @@ def run_rounds(
 def combine(rounds: Sequence[Measurement]) -> Measurement:
     """Pool measurements of one job: percentiles over all samples, medians of what comes once.
 
-    Peak memory is the highest of the rounds. A round that failed makes the whole carry its error,
-    beside the figures of the others.
+    Where a target has no samples to tell, its own percentiles are what comes once. Peak memory is
+    the highest of the rounds. A round that failed makes the whole carry its error, beside the
+    figures of the others.
 
     Raises:
-        ValueError: a round without an error holds no samples, or there is no round.
+        ValueError: some rounds hold samples and others none, or there is no round.
     """
     good = [measurement for measurement in rounds if measurement.error is None]
     if not good:
@@ -95,10 +96,11 @@ def pool(good: Sequence[Measurement]) -> dict[str, Any]:
 
 def _times(good: Sequence[Measurement]) -> dict[str, Any]:
     """The time figures of all rounds together; none where the target is not timed."""
-    if all(measurement.p50_ms is None for measurement in good):
-        return {}
-    if any(measurement.samples_ns is None for measurement in good):
-        raise ValueError("rounds can be pooled only where their samples were kept")
+    kept = {measurement.samples_ns is not None for measurement in good}
+    if kept == {False}:
+        return _medians(good)
+    if kept == {True, False}:
+        raise ValueError("rounds with samples and rounds without cannot be pooled")
     samples = [sample for m in good for sample in m.samples_ns or ()]
     return summarize(samples) | {
         "init_ms": statistics.median(m.init_ms for m in good if m.init_ms is not None),
@@ -107,6 +109,23 @@ def _times(good: Sequence[Measurement]) -> dict[str, Any]:
         "spread": spread([m.p50_ms for m in good if m.p50_ms is not None]),
         "histogram": histogram(samples),
         "samples_ns": samples,
+    }
+
+
+def _medians(good: Sequence[Measurement]) -> dict[str, Any]:
+    """What several rounds of a tool tell that shows figures of its own, but no samples.
+
+    The spread is that of the rounds' medians or, where the tool shows no median, of their means.
+    """
+    names = ("init_ms", "first_ms", "p50_ms", "p90_ms", "p99_ms", "mean_ms", "per_second")
+    told = {name: [v for m in good if (v := getattr(m, name)) is not None] for name in names}
+    medians = {name: statistics.median(values) for name, values in told.items() if values}
+    if not medians:
+        return {}
+    return medians | {
+        "min_ms": min((m.min_ms for m in good if m.min_ms is not None), default=None),
+        "runs": sum(m.runs for m in good if m.runs is not None) or None,
+        "spread": spread(told["p50_ms"] or told["mean_ms"]),
     }
 
 

@@ -187,9 +187,29 @@ def test_counted_answer_needs_no_samples() -> None:
     assert combine([answer]) == answer
 
 
-def test_rounds_without_samples_cannot_be_pooled() -> None:
+def test_figures_of_a_tool_without_samples_become_medians() -> None:
+    told = [
+        measured([p50], samples_ns=None, min_ms=fastest, runs=600, init_ms=init)
+        for p50, fastest, init in [(100, 70, 5), (90, 80, 9), (120, 60, 4)]
+    ]
+    pooled = combine(told)
+    assert (pooled.p50_ms, pooled.mean_ms, pooled.init_ms) == (100, 100, 5)
+    assert (pooled.min_ms, pooled.runs, pooled.rounds) == (60, 1800, 3)
+    assert pooled.spread == pytest.approx(0.3)
+    assert pooled.samples_ns is pooled.histogram is None
+
+
+def test_tool_that_tells_a_mean_only_has_the_spread_of_its_means() -> None:
+    gone = dict.fromkeys(("p50_ms", "p90_ms", "p99_ms", *UNKNOWN, "spread"), "-")
+    lacking = {"p50_ms": None, "p90_ms": None, "p99_ms": None, "samples_ns": None, "absent": gone}
+    pooled = combine([measured([mean], **lacking) for mean in (90, 110)])
+    assert pooled.p50_ms is None
+    assert pooled.spread == pytest.approx(0.2)
+
+
+def test_rounds_with_and_without_samples_cannot_be_pooled() -> None:
     with pytest.raises(ValueError, match="samples"):
-        combine([measured([1], samples_ns=None)])
+        combine([measured([1]), measured([1], samples_ns=None)])
 
 
 def test_failed_job_is_left_out_and_the_others_go_on(
