@@ -1,0 +1,142 @@
+"""The suite's results as a page that holds everything, and as tables for a terminal."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+import pipeline.report
+from pipeline.benchmarks import suite_charts
+from pipeline.benchmarks.generators import MEANING
+from pipeline.benchmarks.suite import FLOAT, Suite
+from pipeline.benchmarks.suite_findings import Place, View, doubts, sentences, spoken, views
+from pipeline.report.quantities import NONE, number, significant
+from pipeline.report.tree import leaves
+
+_HERE = Path(__file__).parent
+_REPORT = Path(pipeline.report.__file__).parent
+
+
+class Cell(NamedTuple):
+    int8: str
+    float32: str
+    best: bool
+
+
+class Row(NamedTuple):
+    """One place: a cell a family, then who is cheapest for its multiply-accumulates."""
+
+    pixels: int
+    width: int
+    cells: list[Cell]
+    per_mac: str
+
+
+class Chart(NamedTuple):
+    title: str
+    drawing: Markup
+
+
+class Panel(NamedTuple):
+    """One target's part of the page."""
+
+    view: View
+    families: list[str]
+    rows: list[Row]
+    sentences: list[str]
+    charts: list[Chart]
+
+
+def render_page(suite: Suite) -> str:
+    """The page as text. Refers to nothing outside itself; the same suite gives the same text."""
+    environment = Environment(
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = number
+    environment.filters["spoken"] = spoken
+    seen = views(suite)
+    return environment.get_template("suite.html.j2").render(
+        suite=suite,
+        style=Markup((_REPORT / "page.css").read_text(encoding="utf-8")),
+        panels=[_panel(view) for view in seen],
+        doubts=doubts(suite),
+        meaning=MEANING,
+        machine=[(key, str(value)) for key, value in leaves(suite.machine)],
+    )
+
+
+def _panel(view: View) -> Panel:
+    drawn = (
+        suite_charts.against_pixels(view),
+        suite_charts.against_width(view),
+        suite_charts.against_macs(view),
+        suite_charts.gains(view),
+    )
+    return Panel(
+        view,
+        view.families(),
+        rows(view),
+        sentences(view),
+        [Chart(found[0], Markup(found[1])) for found in drawn if found is not None],
+    )
+
+
+def rows(view: View) -> list[Row]:
+    """The table of one target: int8 and float32 of each family at each pixels and width."""
+    return [_row(view, place) for place in view.places]
+
+
+def _row(view: View, place: Place) -> Row:
+    best, frugal = view.cheapest(place, view.cost), view.cheapest(place, view.per_mac)
+    per_mac = NONE
+    if frugal is not None and (figure := view.per_mac(frugal)) is not None:
+        per_mac = f"{spoken(frugal.family)} {significant(figure)}"
+    cells = [_cell(view, place, family, best) for family in view.families()]
+    return Row(place.pixels, place.width, cells, per_mac)
+
+
+def _cell(view: View, place: Place, family: str, best: object) -> Cell:
+    result = place.family(family)
+    if result is None:
+        return Cell(NONE, NONE, False)
+    return Cell(_written(view.cost(result)), _written(view.cost(result, FLOAT)), result is best)
+
+
+def _written(cost: float | None) -> str:
+    return NONE if cost is None else significant(cost)
+
+
+def render_terminal(suite: Suite) -> RenderableType:
+    """A table and the findings for each target, then what to doubt."""
+    parts: list[RenderableType] = []
+    for view in views(suite):
+        title = f"{view.target}: int8 / float32, {view.headline.title} in {view.headline.unit}"
+        parts += [Text(title, style="bold"), _table(view), *_bullets(sentences(view)), Text()]
+    return Group(*parts, *_bullets(doubts(suite), "yellow"))
+
+
+def _table(view: View) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
+    for title in ("pixels", "width", *map(spoken, view.families())):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("cheapest per million MACs", no_wrap=True)
+    for row in rows(view):
+        cells = [
+            Text.assemble((cell.int8, "bold green" if cell.best else ""), f" / {cell.float32}")
+            for cell in row.cells
+        ]
+        table.add_row(str(row.pixels), str(row.width), *cells, row.per_mac)
+    return table
+
+
+def _bullets(lines: Sequence[str], style: str = "") -> list[Text]:
+    return [Text(f"- {line}", style=style) for line in lines]
