@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from deploy.errors import PocketganError
-from deploy.targets import micro, tflite_runtime
+from deploy.targets import arm, micro, sysroot, tflite_runtime
 from deploy.targets.environments import Say
+from deploy.targets.litert_benchmark import LitertBenchmark
 from deploy.targets.local import Local
 from deploy.targets.micro import Micro
 from deploy.targets.ssh import Ssh
@@ -28,7 +29,11 @@ class Kind:
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "local": Kind("this machine", lambda: [Local(), Local(xnnpack=False), TfliteRuntime()]),
+        "litert-benchmark": Kind(
+            "this machine by LiteRT's own tool: a second opinion", lambda: [LitertBenchmark()]
+        ),
         "micro": Kind("a microcontroller's runtime: memory, not speed", lambda: [Micro()]),
+        "arm": Kind("an ARM core, emulated: its instructions are counted", arm.cores),
         "ssh": Kind("a board reached by ssh: ssh:user@host[:port]", list, Ssh),
     }
 )
@@ -36,6 +41,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
 INSTALLERS: Mapping[str, Callable[[Say], None]] = MappingProxyType(
     {
         "tflite-runtime": tflite_runtime.ENVIRONMENT.install,
+        "arm": sysroot.install,
         "micro": micro.ENVIRONMENT.install,
     }
 )

@@ -1,0 +1,334 @@
+"""What an emulated ARM program finds around it: libraries, a Python, runtimes, a /proc/cpuinfo.
+
+One folder a machine (arm64, armhf), unpacked from Debian packages and wheels. No root rights, no
+containers, and the host's own packages and architectures stay as they are: apt gets a state folder
+of its own, and nothing is installed, only unpacked. QEMU's user emulation (``-L FOLDER``) then
+looks up each file that the program opens in there first.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from types import MappingProxyType
+
+from deploy import places
+from deploy.errors import PocketganError
+from deploy.targets.environments import Say
+
+INSTALL = "pocketgan targets install arm"
+STEP_SECONDS = 600.0
+
+# Of Debian 12, as are the names of the packages.
+PYTHON = "3.11"
+GLIBC_MINOR = 36  # wheels for this glibc (2.36) and all older ones run
+OLDEST_WHEELS = 17  # manylinux begins with glibc 2.17 on ARM
+
+PACKAGES = (
+    *("libc6", "libgcc-s1", "libstdc++6", "zlib1g", "libexpat1", "libssl3", "libffi8"),
+    *("libbz2-1.0", "liblzma5", "libuuid1"),
+    *("python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib"),
+)
+
+# The desktop's own version, so that outputs can be compared bit by bit.
+LITERT = ("ai_edge_litert", f"ai-edge-litert=={metadata.version('ai-edge-litert')}", "numpy==2.4.*")
+TFLITE_RUNTIME = ("tflite_runtime", "tflite-runtime==2.14.0")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A kind of ARM system, and the cores that QEMU offers for it."""
+
+    name: str
+    """Debian's name of the architecture."""
+    emulator: str
+    packages: tuple[str, ...]
+    wheels: str
+    """The architecture in a wheel's name."""
+    libraries: str
+    """The folder of its libraries in /usr/lib."""
+    runtimes: Mapping[str, tuple[str, ...]]
+    """Runtime → the package to import, then what pip installs. The first is the usual one."""
+    cores: Mapping[str, str]
+    """QEMU's name of a core → the lines of /proc/cpuinfo that tell it."""
+
+    @property
+    def folder(self) -> Path:
+        return folder() / self.name
+
+
+def _a64(part: str, variant: int = 0, more: str = "") -> str:
+    features = f"fp asimd evtstrm aes pmull sha1 sha2 crc32 cpuid{more}"
+    return _cpuinfo(features, 8, variant, part)
+
+
+def _cpuinfo(features: str, architecture: int, variant: int, part: str) -> str:
+    """As the kernel writes it (arch/arm64/kernel/cpuinfo.c), for one core."""
+    return (
+        f"processor\t: 0\nBogoMIPS\t: 125.00\nFeatures\t: {features}\nCPU implementer\t: 0x41\n"
+        f"CPU architecture: {architecture}\nCPU variant\t: {variant:#x}\nCPU part\t: {part}\n"
+        "CPU revision\t: 1\n\n"
+    )
+
+
+_ARMV8_2 = " atomics fphp asimdhp asimdrdm lrcpc dcpop asimddp"
+_ARMV7 = "half thumb fastmult vfp edsp neon vfpv3 tls vfpv4 idiva idivt vfpd32 lpae"
+
+ARM64 = Machine(
+    name="arm64",
+    emulator="qemu-aarch64",
+    packages=PACKAGES,
+    wheels="aarch64",
+    libraries="aarch64-linux-gnu",
+    runtimes=MappingProxyType(
+        {"ai-edge-litert": LITERT, "tflite-runtime": (*TFLITE_RUNTIME, "numpy==1.26.4")}
+    ),
+    # LiteRT chooses its kernels by the part number; one that is not the emulated core's ends in
+    # SIGILL, and none at all in SIGSEGV.
+    cores=MappingProxyType(
+        {
+            "cortex-a53": _a64("0xd03"),
+            "cortex-a72": _a64("0xd08"),
+            "cortex-a76": _a64("0xd0b", 4, _ARMV8_2),
+            "neoverse-n1": _a64("0xd0c", 4, _ARMV8_2),
+        }
+    ),
+)
+
+ARMHF = Machine(
+    name="armhf",
+    emulator="qemu-arm",
+    # There are no wheels of numpy for 32-bit ARM.
+    packages=(*PACKAGES, "python3-numpy", "libblas3", "liblapack3", "libgfortran5"),
+    wheels="armv7l",
+    libraries="arm-linux-gnueabihf",
+    runtimes=MappingProxyType({"tflite-runtime": TFLITE_RUNTIME}),
+    cores=MappingProxyType({"cortex-a15": _cpuinfo(_ARMV7, 7, 4, "0xc0f")}),
+)
+
+MACHINES = (ARM64, ARMHF)
+
+
+def folder() -> Path:
+    """Where the sysroots live."""
+    return places.cache() / "arm" / "sysroots"
+
+
+def ready() -> bool:
+    """Whether the sysroots are there, made as this version of pocketgan makes them."""
+    try:
+        return (folder() / _RECORD).read_text() == _recipe()
+    except OSError:
+        return False
+
+
+def emulation(
+    machine: Machine, core: str, runtime: str, *, options: Sequence[str] = ()
+) -> tuple[list[str], dict[str, str]]:
+    """The command that runs emulated Python on ``core``, and its whole environment.
+
+    ``options`` are more of QEMU's. Nothing but the arguments of Python is left to add.
+
+    Raises:
+        PocketganError: the emulator is missing.
+    """
+    return _emulation(machine, machine.folder, core, runtime, options)
+
+
+def find_emulator(machine: Machine) -> str:
+    """The path of QEMU's user emulation for ``machine``.
+
+    Raises:
+        PocketganError: it is not installed.
+    """
+    found = shutil.which(machine.emulator)
+    if found is None:
+        raise PocketganError(f"{machine.emulator} is not installed", "apt-get install qemu-user")
+    return found
+
+
+def install(say: Say) -> None:
+    """Make the sysroots of all machines aside, then move them into place.
+
+    Raises:
+        PocketganError: QEMU, apt or pip is missing, the network is, or what was made does not run.
+    """
+    if ready():
+        say(f"arm: sysroots already in {folder()}")
+        return
+    for machine in MACHINES:
+        find_emulator(machine)
+    for tool in ("apt-get", "dpkg"):
+        if shutil.which(tool) is None:
+            problem = f"no {tool} here: the ARM sysroots are made of Debian's packages"
+            raise PocketganError(problem, "Use a Debian 12 system, or a container with one.")
+    folder().parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".sysroots-", dir=folder().parent) as aside:
+        made = Path(aside) / "sysroots"
+        _download(Path(aside), say)
+        for machine in MACHINES:
+            _unpack(Path(aside), machine, made / machine.name, say)
+            _add_runtimes(machine, made / machine.name, say)
+            _add_cores(machine, made / machine.name)
+            _try(machine, made / machine.name, say)
+        (made / _RECORD).write_text(_recipe())
+        shutil.rmtree(folder(), ignore_errors=True)  # of another version, or broken
+        made.rename(folder())
+    say(f"arm: sysroots ready in {folder()}")
+
+
+_RECORD = "sysroots.json"
+
+# Packages of another architecture from the host's own sources, with a state of its own. What the
+# host's settings do after an update or a download concerns the host's caches: not here.
+_APT_SETTINGS = """
+Dir::State "{folder}/state";
+Dir::State::status "{folder}/status";
+Dir::Cache "{folder}/cache";
+APT::Architecture "{native}";
+APT::Architectures {{ {architectures} }};
+APT::Sandbox::User "";
+Acquire::Languages "none";
+Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
+#clear APT::Update::Pre-Invoke;
+#clear APT::Update::Post-Invoke;
+#clear APT::Update::Post-Invoke-Success;
+#clear DPkg::Post-Invoke;
+"""
+
+
+def _recipe() -> str:
+    """All that the sysroots are made of, as text."""
+    return json.dumps([vars(machine) for machine in MACHINES], indent=1, default=dict)
+
+
+def _download(aside: Path, say: Say) -> None:
+    """Bring the packages of all machines to ``aside``/packages."""
+    names = [machine.name for machine in MACHINES]
+    apt = aside / "apt"
+    for part in ("state/lists/partial", "cache/archives/partial"):
+        (apt / part).mkdir(parents=True)
+    (apt / "status").touch()
+    settings = apt / "apt.conf"
+    architectures = " ".join(f'"{name}";' for name in names)
+    settings.write_text(
+        _APT_SETTINGS.format(folder=apt, native=names[0], architectures=architectures)
+    )
+    packages = aside / "packages"
+    packages.mkdir()
+    say("arm: asking this system's package sources for ARM packages")
+    # Sources without ARM packages make it complain; whether ours are there shows at the download.
+    _run(["apt-get", "-c", str(settings), "-q", "update"], None)
+    wanted = [f"{package}:{machine.name}" for machine in MACHINES for package in machine.packages]
+    say(f"arm: downloading {len(wanted)} packages")
+    _run(
+        ["apt-get", "-c", str(settings), "-q", "download", *wanted],
+        "the Debian packages cannot be downloaded",
+        remedy="Is the network there? And are Debian 12's packages among this system's sources?",
+        cwd=packages,
+    )
+
+
+def _unpack(aside: Path, machine: Machine, made: Path, say: Say) -> None:
+    root = made / "root"
+    root.mkdir(parents=True)
+    say(f"arm: unpacking {machine.name}")
+    for package in sorted((aside / "packages").glob(f"*_{machine.name}.deb")):
+        _run(["dpkg", "-x", str(package), str(root)], f"{package.name} cannot be unpacked")
+    libraries = root / "usr" / "lib" / machine.libraries
+    for name in ("blas", "lapack"):  # what Debian's alternatives would do
+        if (libraries / name).is_dir():
+            (libraries / f"lib{name}.so.3").symlink_to(f"{name}/lib{name}.so.3")
+
+
+def _add_runtimes(machine: Machine, made: Path, say: Say) -> None:
+    """Each runtime in a folder of its own: one wants numpy 1, the other numpy 2."""
+    platforms = [
+        f"--platform=manylinux_2_{minor}_{machine.wheels}"
+        for minor in range(GLIBC_MINOR, OLDEST_WHEELS - 1, -1)
+    ]
+    for runtime, (_, *requirements) in machine.runtimes.items():
+        say(f"arm: installing {', '.join(requirements)} for {machine.name}")
+        target = str(made / "runtimes" / runtime)
+        pip = [sys.executable, "-I", "-m", "pip", "install", "--quiet", "--no-input", "--no-deps"]
+        # Python compiles the few modules that are imported; pip would compile all.
+        pip += ["--disable-pip-version-check", "--no-compile"]
+        wheels = ["--only-binary=:all:", f"--python-version={PYTHON}", *platforms]
+        _run(
+            [*pip, *wheels, "--target", target, *requirements],
+            f"the wheels of {runtime} for {machine.name} cannot be installed",
+            remedy="Is the network there? Then try again.",
+        )
+
+
+def _add_cores(machine: Machine, made: Path) -> None:
+    """What ``-L`` serves: a folder a core, the same system in all but /proc/cpuinfo."""
+    for core, cpuinfo in machine.cores.items():
+        served = made / "cores" / core
+        (served / "proc").mkdir(parents=True)
+        (served / "proc" / "cpuinfo").write_text(cpuinfo)
+        for part in (made / "root").iterdir():
+            (served / part.name).symlink_to(Path("../../root") / part.name)
+
+
+def _try(machine: Machine, made: Path, say: Say) -> None:
+    """Import each runtime on the plainest core. Python keeps what it compiles for later."""
+    core = next(iter(machine.cores))
+    for runtime, (package, *_) in machine.runtimes.items():
+        say(f"arm: trying {runtime} on an emulated {core}")
+        command, environment = _emulation(machine, made, core, runtime, ())
+        _run(
+            [*command, "-c", f"import numpy, {package}.interpreter"],
+            f"{runtime} does not run on an emulated {core}",
+            environment=environment,
+        )
+
+
+def _emulation(
+    machine: Machine, made: Path, core: str, runtime: str, options: Sequence[str]
+) -> tuple[list[str], dict[str, str]]:
+    qemu = [find_emulator(machine), "-L", str(made / "cores" / core), "-cpu", core, *options]
+    # No script folder, no user packages. Not -I: that would ignore PYTHONHASHSEED.
+    python = [str(made / "root" / "usr" / "bin" / f"python{PYTHON}"), "-s", "-P"]
+    environment = {
+        "PYTHONPATH": str(made / "runtimes" / runtime),
+        "PYTHONHASHSEED": "0",  # the same dictionaries, the same number of instructions
+        "OPENBLAS_NUM_THREADS": "1",
+        "LC_ALL": "C.UTF-8",
+    }
+    return [*qemu, *python], environment
+
+
+def _run(
+    command: Sequence[str],
+    problem: str | None,
+    *,
+    remedy: str = "",
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> None:
+    """Run a step; where it fails, ``problem`` and its last words are raised, unless it is None."""
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            timeout=STEP_SECONDS,
+            cwd=cwd,
+            env=dict(os.environ, LC_ALL="C.UTF-8") if environment is None else environment,
+        )
+    except subprocess.TimeoutExpired as error:
+        late = f"{problem or command[0]}: no end after {STEP_SECONDS:g} s"
+        raise PocketganError(late, "Is the network slow? Try again.") from error
+    if done.returncode != 0 and problem is not None:
+        said = done.stdout.strip().splitlines() or [f"exit code {done.returncode}"]
+        raise PocketganError(f"{problem}: {said[-1]}", remedy)
