@@ -1,6 +1,7 @@
 """The suite's results as a page that holds everything, and as tables for a terminal."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,7 +71,7 @@ def render_page(suite: Suite) -> str:
         panels=[_panel(view) for view in seen],
         doubts=doubts(suite),
         meaning=MEANING,
-        machine=[(key, str(value)) for key, value in leaves(suite.machine)],
+        machine=[(key, str(value)) for key, value in leaves(asdict(suite.machine))],
     )
 
 
