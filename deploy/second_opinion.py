@@ -1,0 +1,67 @@
+"""Does ``litert-benchmark`` agree with ``local`` on how fast a variant is?
+
+Both run the same kernels in processes of their own, on random inputs, but share no code above the
+runtime (``deploy/targets/litert_benchmark.py`` says what each times). Ours brackets ``invoke()``;
+theirs also holds the way of the buffers through the runtime's other interface, a few microseconds a
+call. And theirs are rounded to 0.01 ms, which alone is 2.5 % of 0.2 ms: below that, a difference
+says nothing and no verdict is given.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deploy.jobs import Measurement
+
+OURS, THEIRS = "local", "litert-benchmark"
+LIMIT = 0.10
+SHORTEST_MS = 0.2
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """Medians of one variant with one number of threads, ms."""
+
+    variant: str
+    threads: int
+    ours_ms: float
+    theirs_ms: float
+
+    @property
+    def ratio(self) -> float:
+        """Ours over theirs."""
+        return self.ours_ms / self.theirs_ms
+
+    @property
+    def judged(self) -> bool:
+        """Whether the variant is slow enough for a difference to mean something."""
+        return min(self.ours_ms, self.theirs_ms) >= SHORTEST_MS
+
+    @property
+    def agrees(self) -> bool:
+        return abs(self.ratio - 1) <= LIMIT
+
+
+def opinions(measurements: Sequence[Measurement]) -> list[Opinion]:
+    """One for each variant and number of threads that both targets timed, in order of ours."""
+    theirs = {_key(m): m.p50_ms for m in measurements if m.target == THEIRS}
+    found = []
+    for ours in measurements:
+        second = theirs.get(_key(ours))
+        if ours.target == OURS and ours.p50_ms is not None and second is not None:
+            found.append(Opinion(ours.variant, ours.threads, ours.p50_ms, second))
+    return found
+
+
+def doubts(measurements: Sequence[Measurement]) -> list[str]:
+    """A sentence for each variant on whose speed the two do not agree."""
+    return [
+        f"{it.variant} with {it.threads} thread{'s' if it.threads > 1 else ''}: {OURS} measured "
+        f"{it.ours_ms:.3f} ms, {THEIRS} {it.theirs_ms:.2f} ms ({it.ratio - 1:+.0%}; they should "
+        f"lie within {LIMIT:.0%}): measure again on a quiet machine"
+        for it in opinions(measurements)
+        if it.judged and not it.agrees
+    ]
+
+
+def _key(measurement: Measurement) -> tuple[str, str, int]:
+    return measurement.variant, measurement.sha256, measurement.threads
