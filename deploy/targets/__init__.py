@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from deploy.errors import PocketganError
-from deploy.targets import arm, micro, sysroot, tflite_runtime
+from deploy.targets import android, arm, micro, sysroot, tflite_runtime
 from deploy.targets.environments import Say
 from deploy.targets.litert_benchmark import LitertBenchmark
 from deploy.targets.local import Local
@@ -34,6 +34,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         ),
         "micro": Kind("a microcontroller's runtime: memory, not speed", lambda: [Micro()]),
         "arm": Kind("an ARM core, emulated: its instructions are counted", arm.cores),
+        "android": Kind("a phone, through adb: android:SERIAL", android.phones, android.Android),
         "ssh": Kind("a board reached by ssh: ssh:user@host[:port]", list, Ssh),
     }
 )

@@ -1,0 +1,549 @@
+"""Against a stand-in for the adb server, which speaks adb's protocol; no phone is involved.
+
+Its phone is a folder: commands run in this machine's shell, with /data, /sys and /proc replaced.
+"""
+
+import os
+import shutil
+import socket
+import socketserver
+import struct
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deploy.errors import PocketganError
+from deploy.harness import Plan, measure
+from deploy.jobs import Job
+from deploy.targets import find_target, offered
+from deploy.targets.adb import Phone, PhoneError, Server
+from deploy.targets.android import Android, phones, read_cores, read_device
+from deploy.targets.target import TargetLostError
+
+OUTPUTS = Path(__file__).parent / "outputs"
+SERIAL = "R58N12ABCDE"
+SYSTEM_FILES = {
+    "sys/devices/system/cpu/online": "0-1\n",
+    "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor": "powersave\n",
+    "sys/devices/system/cpu/cpu1/cpufreq/scaling_governor": "schedutil\n",
+    "sys/devices/system/cpu/cpu1/cpufreq/scaling_cur_freq": "2802000\n",
+    "sys/class/thermal/thermal_zone0/type": "battery\n",
+    "sys/class/thermal/thermal_zone0/temp": "31000\n",
+    "sys/class/thermal/thermal_zone1/type": "cpu-1-0\n",
+    "sys/class/thermal/thermal_zone1/temp": "41500\n",
+    "proc/cpuinfo": "processor: 0\nCPU part\t: 0xd05\nprocessor: 1\nCPU part\t: 0xd41\n",
+}
+GETPROP = """#!/bin/sh
+case "$1" in
+  ro.product.manufacturer) echo Google;;
+  ro.product.model) echo "Pixel 7";;
+  ro.build.version.release) echo 14;;
+  ro.soc.model) echo "Tensor GS201";;
+esac
+"""
+
+
+class StandIn(socketserver.ThreadingTCPServer):
+    """An adb server that knows ``devices`` (serial → state), and a phone in the folder ``root``."""
+
+    daemon_threads = True
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(("127.0.0.1", 0), Conversation)
+        self.root = root
+        self.devices = {SERIAL: "device"}
+        self.features = "shell_v2,cmd"
+        self.before_command: Callable[[str], None] = lambda command: None
+        self.full = False
+        for name, text in SYSTEM_FILES.items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(text)
+        self.home.mkdir(parents=True)
+        self.place("bin/getprop", GETPROP)
+
+    @property
+    def home(self) -> Path:
+        return self.root / "data/local/tmp"
+
+    @property
+    def ran(self) -> list[str]:
+        """Each call of the tool: its arguments and the sha256 of the model."""
+        log = self.root / "ran"
+        return log.read_text().splitlines() if log.exists() else []
+
+    def place(self, name: str, script: str) -> Path:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(script)
+        path.chmod(0o755)
+        return path
+
+    def tool(self, does: str) -> str:
+        return f"""#!/bin/sh
+for each in "$@"; do case "$each" in --graph=*) model=${{each#--graph=}};; esac; done
+echo "$@" $(sha256sum < "$model") >> {self.root}/ran
+{does}
+"""
+
+    def install(self, recorded: str = "tf2.8_profile", does: str | None = None) -> None:
+        """Put a tool on the phone that prints a recorded output."""
+        script = self.tool(does or f"cat {OUTPUTS}/{recorded}.txt")
+        self.place("data/local/tmp/benchmark_model", script)
+
+    def unplug(self) -> None:
+        self.devices.clear()
+
+
+class Conversation(socketserver.BaseRequestHandler):
+    """One connection, as adb's OVERVIEW.TXT, SERVICES.TXT and SYNC.TXT describe it."""
+
+    server: StandIn
+
+    def handle(self) -> None:
+        try:
+            while self.answer(self.read(int(self.read(4), 16)).decode()):
+                pass
+        except (EOFError, ConnectionError):
+            pass
+
+    def read(self, size: int) -> bytes:
+        content = b""
+        while len(content) < size:
+            chunk = self.request.recv(size - len(content))
+            if not chunk:
+                raise EOFError
+            content += chunk
+        return content
+
+    def say(self, status: bytes, text: str | None = None) -> None:
+        block = b"" if text is None else f"{len(text.encode()):04x}{text}".encode()
+        self.request.sendall(status + block)
+
+    def answer(self, request: str) -> bool:
+        """Answer one request; whether another may follow."""
+        devices = self.server.devices
+        if request == "host:version":
+            self.say(b"OKAY", "0029")
+        elif request == "host:devices":
+            self.say(b"OKAY", "".join(f"{name}\t{state}\n" for name, state in devices.items()))
+        elif request.endswith(":features"):
+            self.say(b"OKAY", self.server.features)
+        elif request.startswith("host:tport:serial:"):
+            serial = request.removeprefix("host:tport:serial:")
+            if devices.get(serial) != "device":
+                self.say(b"FAIL", f"device '{serial}' not found")
+                return False
+            self.say(b"OKAY")
+            self.request.sendall(struct.pack("<Q", 7))
+            return True
+        elif request.startswith(("shell:", "shell,v2:")):
+            service, _, command = request.partition(":")
+            self.say(b"OKAY")
+            self.run(command, framed=service == "shell,v2")
+        elif request == "sync:":
+            self.say(b"OKAY")
+            while self.sync():
+                pass
+        return False
+
+    def run(self, command: str, *, framed: bool) -> None:
+        self.server.before_command(command)
+        if not self.server.devices:
+            return
+        root = str(self.server.root)
+        for top in ("/data/local/tmp", "/sys/", "/proc/"):
+            command = command.replace(top, root + top)
+        environment = {"PATH": f"{root}/bin:{os.environ['PATH']}"}
+        done = subprocess.run(
+            ["sh", "-c", command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment,
+        )
+        output = done.stdout.replace(root.encode(), b"")
+        if not framed:  # through a terminal
+            self.request.sendall(output.replace(b"\n", b"\r\n"))
+            return
+        self.request.sendall(struct.pack("<BI", 1, len(output)) + output)
+        self.request.sendall(struct.pack("<BI", 3, 1) + bytes([done.returncode & 0xFF]))
+
+    def sync(self) -> bool:
+        kind, length = struct.unpack("<4sI", self.read(8))
+        name = self.read(length).decode()
+        if kind == b"STAT":
+            path = self.place(name)
+            found = path.stat() if path.exists() else None
+            numbers = (found.st_mode, found.st_size, int(found.st_mtime)) if found else (0, 0, 0)
+            self.request.sendall(b"STAT" + struct.pack("<III", *numbers))
+        elif kind == b"SEND":
+            name, _, mode = name.rpartition(",")
+            self.receive(self.place(name), int(mode))
+        elif kind == b"RECV":
+            content = self.place(name).read_bytes()
+            for start in range(0, len(content), 1 << 16):
+                chunk = content[start : start + (1 << 16)]
+                self.request.sendall(b"DATA" + struct.pack("<I", len(chunk)) + chunk)
+            self.request.sendall(b"DONE" + struct.pack("<I", 0))
+        return True
+
+    def place(self, name: str) -> Path:
+        return self.server.root / name.lstrip("/")
+
+    def receive(self, path: Path, mode: int) -> None:
+        content = b""
+        while True:
+            kind, length = struct.unpack("<4sI", self.read(8))
+            if kind == b"DONE":
+                break
+            content += self.read(length)
+        if self.server.full:
+            self.request.sendall(b"FAIL" + struct.pack("<I", 7) + b"no room")
+            return
+        path.write_bytes(content)
+        path.chmod(mode & 0o777)
+        self.request.sendall(b"OKAY" + struct.pack("<I", 0))
+
+
+@pytest.fixture
+def adb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    with StandIn(tmp_path / "phone") as server:
+        monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(server.server_address[1]))
+        monkeypatch.delenv("ANDROID_ADB_SERVER_ADDRESS", raising=False)
+        monkeypatch.delenv("POCKETGAN_BENCHMARK_MODEL", raising=False)
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_file_is_measured_by_the_phones_own_tool(
+    adb: StandIn, float_file: Path, int8_file: Path
+) -> None:
+    adb.install("tf2.8_profile")
+    files = {"float32": float_file, "int8": int8_file}
+    float32, int8 = measure(files, phones(), Plan(rounds=2, runs=2048))
+    assert float32.error is int8.error is None
+    assert int8.target == f"android:{SERIAL}"
+    assert int8.device == "Google Pixel 7, Android 14, Tensor GS201"
+    assert int8.cpu == "Cortex-A55 + Cortex-A78"
+    assert (int8.mean_ms, int8.min_ms, int8.init_ms) == (2950.34, 2727.568, 17.187)
+    assert (int8.runs, int8.rounds, int8.spread) == (100, 2, 0)
+    assert int8.profile is not None
+    assert int8.profile[0].operation == "CONV_2D"
+    assert int8.agreement is None
+    assert {"p50_ms", "p90_ms", "output_sha256", "delegated"} <= set(int8.absent)
+    assert list(adb.home.iterdir()) == [adb.home / "benchmark_model"]
+
+
+def test_tool_is_given_the_job_and_the_files_very_bytes(adb: StandIn, int8_file: Path) -> None:
+    adb.install()
+    plan = Plan(rounds=1, runs=40, warmup=7, threads=(1, 2))
+    one, two = measure({"int8": int8_file}, phones(), plan)
+    timed, *_ = (line for line in adb.ran if "--num_threads=2" in line and "profil" not in line)
+    for flag in ("--use_xnnpack=true", "--warmup_runs=7", "--num_runs=40", "--min_secs=0"):
+        assert flag in timed
+    assert one.sha256 == two.sha256
+    assert all(one.sha256 in line.split("--graph=")[1].split(".")[0] for line in adb.ran)
+    assert all(line.split()[-2] == one.sha256 for line in adb.ran)
+    assert sum("--enable_op_profiling" in line for line in adb.ran) == 2
+
+
+def test_conditions_are_those_of_the_cores_in_use(adb: StandIn, int8_file: Path) -> None:
+    adb.install()
+    (measurement,) = measure({"int8": int8_file}, phones(), Plan(rounds=1, runs=8))
+    assert measurement.before == measurement.after
+    assert measurement.before is not None
+    assert measurement.before.governor == "schedutil"
+    assert measurement.before.mhz == 2802
+    assert measurement.before.celsius == 41.5
+
+
+def test_newer_tool_tells_the_median_and_the_delegated_share(adb: StandIn, int8_file: Path) -> None:
+    adb.install("litert_profile")
+    (measurement,) = measure({"int8": int8_file}, phones(), Plan(rounds=2, runs=8))
+    assert measurement.p50_ms == 0.462
+    assert measurement.delegated == 1
+    assert measurement.peak_rss_kb == 11786
+    assert "p50_ms" not in measurement.absent
+
+
+def test_old_phone_without_the_new_shell_protocol_is_measured_alike(
+    adb: StandIn, int8_file: Path
+) -> None:
+    adb.install()
+    adb.features = "cmd"
+    (measurement,) = measure({"int8": int8_file}, phones(), Plan(rounds=1, runs=8))
+    assert measurement.error is None
+    assert measurement.device == "Google Pixel 7, Android 14, Tensor GS201"
+    assert measurement.before is not None
+    assert measurement.before.governor == "schedutil"
+
+
+def test_tool_of_the_user_is_pushed_and_removed_again(
+    adb: StandIn, int8_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool = tmp_path / "odd name; touch owned"
+    tool.write_text(adb.tool(f"cat {OUTPUTS}/tf2.8_profile.txt"))
+    monkeypatch.setenv("POCKETGAN_BENCHMARK_MODEL", str(tool))
+    (measurement,) = measure({"int8": int8_file}, phones(), Plan(rounds=1, runs=8))
+    assert measurement.error is None
+    assert list(adb.home.iterdir()) == []
+
+
+def test_latents_and_coarse_times_are_cautioned(
+    adb: StandIn, int8_file: Path, latents_file: Path
+) -> None:
+    text = "count=2 curr=9(all same)\nInference timings in us: Init: 1, First inference: 9"
+    adb.install(does=f"echo 'Initialized session in 0.1ms.\ncount=3 curr=9(all same)\n{text}'")
+    plan = Plan(rounds=1, runs=8, latents=latents_file, sustain_s=1)
+    (measurement,) = measure({"int8": int8_file}, phones(), plan)
+    told = " ".join(measurement.warnings)
+    assert all(word in told for word in ("microseconds", "latents", "sustained"))
+
+
+def test_missing_tool_says_how_to_add_it(adb: StandIn, int8_file: Path) -> None:
+    with pytest.raises(PocketganError, match="POCKETGAN_BENCHMARK_MODEL"):
+        measure({"int8": int8_file}, phones(), Plan())
+
+
+def test_named_tool_that_is_no_file_is_told(
+    adb: StandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("POCKETGAN_BENCHMARK_MODEL", str(tmp_path / "gone"))
+    (target,) = phones()
+    assert str(tmp_path / "gone") in target.availability().detail
+
+
+@pytest.mark.parametrize(
+    ("does", "said"),
+    [
+        ("echo 'ERROR: Failed to construct interpreter'; exit 1", "Failed to construct"),
+        ("head -c 3000 /dev/urandom", "no summary"),
+        ("true", "no summary"),
+        ("kill -ILL $$", "SIGILL"),
+        ("kill -SEGV $$", "SIGSEGV"),
+        ("kill -KILL $$", "SIGKILL"),
+        ("echo count=5; echo Inference timings in us: Init: 1", "unknown statistics"),
+    ],
+)
+def test_failing_tool_is_an_error_measurement(
+    adb: StandIn, int8_file: Path, does: str, said: str
+) -> None:
+    adb.install(does=does)
+    (measurement,) = measure({"int8": int8_file}, phones(), Plan(rounds=2, runs=8))
+    assert said in str(measurement.error)
+    assert list(adb.home.iterdir()) == [adb.home / "benchmark_model"]
+
+
+def test_hanging_tool_is_ended_on_the_phone_too(adb: StandIn, int8_file: Path) -> None:
+    pid = adb.root / "pid"
+    adb.install(does=f"echo $$ > {pid}; exec sleep 600")
+    plan = Plan(rounds=1, runs=8, time_limit=1)
+    (measurement,) = measure({"int8": int8_file}, phones(), plan)
+    assert measurement.error == "no answer within 1 s"
+    assert not Path("/proc", pid.read_text().strip()).exists()
+
+
+def test_phone_that_refuses_to_pin_is_cautioned(adb: StandIn, int8_file: Path) -> None:
+    adb.install()
+    adb.place("bin/taskset", "#!/bin/sh\nexit 1\n")
+    (measurement,) = measure({"int8": int8_file}, phones(), Plan(rounds=1, runs=8))
+    assert measurement.error is None
+    assert any("pinned" in warning for warning in measurement.warnings)
+
+
+def test_phone_that_goes_away_keeps_what_it_gave(
+    adb: StandIn, float_file: Path, int8_file: Path
+) -> None:
+    adb.install()
+    (target,) = phones()
+    files, plan = {"float32": float_file, "int8": int8_file}, Plan(rounds=1, runs=8)
+
+    def unplug_later(command: str) -> None:
+        if "--num_runs" in command and len(adb.ran) == 2:  # one measured, one profiled
+            adb.unplug()
+
+    adb.before_command = unplug_later
+    first = measure(files, [target], plan)
+    assert sorted(m.error or "" for m in first) == ["", f"the phone {SERIAL} went away"]
+
+    adb.devices[SERIAL] = "device"
+    adb.before_command = lambda command: None
+    asked: list[int] = []
+    again = measure(
+        files, [target], plan, known=first, on_progress=lambda _, done, total: asked.append(done)
+    )
+    assert asked == [1]
+    assert [m.error for m in again] == [None, None]
+
+
+@pytest.mark.parametrize("step", ["mkdir", "getprop", "thermal_zone", "cpuinfo"])
+def test_phone_lost_at_any_step_is_lost(
+    adb: StandIn, int8_file: Path, job_for: Callable[..., Job], step: str
+) -> None:
+    adb.install()
+    adb.before_command = lambda command: adb.unplug() if step in command else None
+    with pytest.raises(TargetLostError, match=SERIAL), Android(SERIAL).open() as session:
+        session(job_for(int8_file), 60)
+
+
+def test_lost_server_is_a_lost_phone_and_none_is_started(adb: StandIn) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    phone = Phone(Server("127.0.0.1", port), SERIAL)
+    with pytest.raises(TargetLostError):
+        phone.shell("true")
+    assert Server("127.0.0.1", port).devices() is None
+
+
+def test_full_phone_is_an_error_measurement(adb: StandIn, int8_file: Path) -> None:
+    adb.install()
+    adb.full = True
+    (measurement,) = measure({"int8": int8_file}, phones(), Plan(rounds=1, runs=8))
+    assert "did not take a file" in str(measurement.error)
+
+
+def test_what_is_pushed_comes_back_byte_by_byte(adb: StandIn) -> None:
+    phone = Phone(Server("127.0.0.1", adb.server_address[1]), SERIAL)
+    content = np.random.default_rng(3).bytes(300_001)
+    phone.push(content, "/data/local/tmp/bytes", 0o640)
+    assert phone.pull("/data/local/tmp/bytes") == content
+    assert (adb.home / "bytes").stat().st_mode & 0o777 == 0o640
+    adb.full = True
+    with pytest.raises(PhoneError):
+        phone.push(content, "/data/local/tmp/more")
+
+
+def test_hostile_file_name_is_only_a_name(adb: StandIn, float_file: Path, tmp_path: Path) -> None:
+    adb.install()
+    path = tmp_path / "--graph=x; touch owned `touch owned` '.tflite"
+    path.write_bytes(float_file.read_bytes())
+    (measurement,) = measure({"odd": path}, phones(), Plan(rounds=1, runs=8))
+    assert measurement.error is None
+    assert list(tmp_path.rglob("owned")) == []
+
+
+def test_each_phone_is_offered_and_found(adb: StandIn) -> None:
+    adb.install()
+    adb.devices["emulator-5554"] = "offline"
+    names = {f"android:{SERIAL}", "android:emulator-5554"}
+    assert names <= {target.name for target in offered()}
+    assert find_target(f"android:{SERIAL}").availability().ready
+
+
+def test_only_phone_needs_no_serial(adb: StandIn) -> None:
+    adb.install()
+    assert find_target("android").availability().ready
+
+
+@pytest.mark.parametrize("name", ["android", "android:nothing"])
+def test_choice_between_phones_lists_them(adb: StandIn, int8_file: Path, name: str) -> None:
+    adb.devices["192.168.0.7:5555"] = "device"
+    with pytest.raises(PocketganError, match="say which phone") as caught:
+        measure({"int8": int8_file}, [find_target(name)], Plan())
+    assert f"android:{SERIAL}, android:192.168.0.7:5555" in caught.value.problem
+
+
+@pytest.mark.parametrize(
+    ("state", "remedy"),
+    [
+        ("unauthorized", "allow USB debugging"),
+        ("offline", "plug it in again"),
+        ("no permissions", "udev"),
+        ("recovery", "start it anew"),
+    ],
+)
+def test_phone_that_is_not_ready_says_what_to_do(adb: StandIn, state: str, remedy: str) -> None:
+    adb.devices[SERIAL] = state
+    (target,) = phones()
+    found = target.availability()
+    assert not found.ready
+    assert remedy in found.detail
+
+
+def test_server_without_a_phone_is_told(adb: StandIn) -> None:
+    adb.devices.clear()
+    (target,) = phones()
+    assert "no phone is connected" in target.availability().detail
+
+
+@pytest.mark.parametrize("port", ["1", "99999999", "none"])
+def test_no_server_is_told_with_the_command_that_starts_it(
+    adb: StandIn, monkeypatch: pytest.MonkeyPatch, port: str
+) -> None:
+    monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", port)
+    if port == "none":  # adb's own port, wherever that is free
+        monkeypatch.setenv("ANDROID_ADB_SERVER_ADDRESS", "127.255.255.254")
+    (target,) = phones()
+    found = target.availability()
+    assert (target.name, found.remedy) == ("android", "adb start-server")
+
+
+def test_other_server_at_that_port_is_no_adb_server(
+    adb: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Shouting(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(100)
+            self.request.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Shouting) as other:
+        thread = threading.Thread(target=other.serve_forever, args=(0.05,))
+        thread.start()
+        monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(other.server_address[1]))
+        (target,) = phones()
+        found = target.availability()
+        other.shutdown()
+        thread.join()
+    assert "no adb server answers" in found.detail
+
+
+@pytest.mark.skipif(shutil.which("adb") is None, reason="needs adb")
+def test_real_adb_server_without_a_phone_is_understood(
+    adb: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(port))
+    command = ["adb", "-L", f"tcp:localhost:{port}", "server", "nodaemon"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, **quiet) as server:
+        try:
+            for _ in range(200):
+                if (found := Android().availability()).remedy != "adb start-server":
+                    break
+                time.sleep(0.05)
+        finally:
+            server.kill()
+    assert "no phone is connected" in found.detail
+
+
+def test_cores_are_read_from_the_kernels_list() -> None:
+    assert read_cores("0-3,6-7\n") == [0, 1, 2, 3, 6, 7]
+    assert read_cores("0\n") == [0]
+    assert read_cores("cat: Permission denied") == []
+
+
+@pytest.mark.parametrize(
+    ("shown", "device"),
+    [
+        ("Google\nPixel 7\n14\nGS201\ngs201\n", "Google Pixel 7, Android 14, GS201"),
+        ("samsung\nSamsung A5\n9\n\nexynos9\n", "Samsung A5, Android 9, exynos9"),
+        ("\r\nX\r\n\r\n\r\n\r\n", "X"),
+        ("\n\n\n\n\n", None),
+        ("", None),
+    ],
+)
+def test_device_is_named_by_what_the_phone_tells(shown: str, device: str | None) -> None:
+    assert read_device(shown) == device
