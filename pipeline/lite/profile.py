@@ -2,7 +2,9 @@
 
 The file is cut after each operation and all cuts are measured as variants of one comparison, so
 that drift hits them alike; an operation costs what its prefix costs more than the one before. This
-works wherever a whole file can be measured, and exactly where instructions are counted.
+works wherever a whole file can be measured, and exactly where instructions are counted. A time is
+that of the fastest run: neighbours on the machine only add to it, and under load the differences of
+medians drown in what they add.
 
 Read it with care: a delegate may fuse an operation with the next one when it sees both, keeps its
 data in another layout, and hands over the tensors at the cut. What entering and leaving the runtime
@@ -24,7 +26,7 @@ from pipeline.lite.prefix import Prefix, prefixes
 def profile(
     path: Path, target: Target, plan: Plan, *, on_progress: Progress | None = None
 ) -> tuple[OperationCost, ...]:
-    """The cost of each operation of the file: ms (medians), or instructions where they are counted.
+    """The cost of each operation of the file: ms, or instructions where they are counted.
 
     Measured with the first number of threads of ``plan``. A prefix that costs less than a shorter
     one, by noise or by what the cut undid, adds nothing, so that the costs still sum up to the
@@ -55,9 +57,9 @@ def costs(found: Sequence[Prefix], measured: Sequence[Measurement]) -> tuple[Ope
     before, rows = 0.0, []
     for prefix, measurement in zip(found, measured, strict=True):
         counted = measurement.instructions is not None
-        now = measurement.instructions if counted else measurement.p50_ms
+        now = measurement.instructions if counted else measurement.min_ms
         if measurement.error is not None or now is None:
-            reason = measurement.error or measurement.absent["p50_ms"]
+            reason = measurement.error or measurement.absent["min_ms"]
             raise PocketganError(
                 f"{measurement.target} cannot run the file up to {prefix.operation} "
                 f"({prefix.layer}): {reason}",

@@ -41,7 +41,7 @@ def test_profile_has_a_row_for_each_operation(
 
 
 def test_cost_is_what_a_prefix_takes_more_than_the_one_before() -> None:
-    rows = costs(PREFIXES, [measured(p50_ms=0.25), measured(p50_ms=0.75)])
+    rows = costs(PREFIXES, [measured(min_ms=0.25), measured(min_ms=0.75)])
     assert [(row.operation, row.layer, row.cost, row.unit) for row in rows] == [
         ("CONV_2D", "a", 0.25, "ms"),
         ("TANH", "b", 0.5, "ms"),
@@ -55,16 +55,16 @@ def test_instructions_are_the_cost_where_they_are_counted() -> None:
 
 def test_prefix_cheaper_than_a_shorter_one_adds_nothing_to_the_sum() -> None:
     three = [*PREFIXES, Prefix("RELU", "c", b"")]
-    rows = costs(three, [measured(p50_ms=0.5), measured(p50_ms=0.25), measured(p50_ms=0.75)])
+    rows = costs(three, [measured(min_ms=0.5), measured(min_ms=0.25), measured(min_ms=0.75)])
     assert [row.cost for row in rows] == [0.5, 0, 0.25]
 
 
 def test_prefix_that_cannot_be_measured_is_named() -> None:
     with pytest.raises(PocketganError, match=r"standin .* TANH \(b\): no such operation"):
-        costs(PREFIXES, [measured(p50_ms=1.0), measured(error="no such operation")])
+        costs(PREFIXES, [measured(min_ms=1.0), measured(error="no such operation")])
 
 
 def test_target_that_gives_neither_time_nor_instructions_says_why() -> None:
-    untold = measured(absent={"p50_ms": "only memory is told"})
+    untold = measured(absent={"min_ms": "only memory is told"})
     with pytest.raises(PocketganError, match="only memory is told"):
         costs(PREFIXES, [untold, untold])
