@@ -1,12 +1,16 @@
 """What kind of machine figures come from: all that a reader needs to judge times by."""
 
-import os
 import platform
 import re
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
-from deploy.agent import find_int, parse_cpu_name, read_text
+import numpy as np
+
+from deploy.agent import conditions, parse_cpu_name, read_text, usable_cores
 
 # Instructions that int8 arithmetic profits from, as /proc/cpuinfo calls them; and a hypervisor's
 # mark, because a virtual machine's clock has neighbours.
@@ -16,12 +20,24 @@ RELEVANT_FLAGS = (
     "avx512_vnni",
     "avx_vnni",
     "amx_int8",
+    "neon",
     "asimd",
     "asimddp",
     "i8mm",
     "sve",
     "hypervisor",
 )
+
+
+# Of x86 and ARM: several int8 products summed up by one instruction.
+DOT_PRODUCTS = {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"}
+VERSIONS = ("ai-edge-litert", "numpy")
+
+# A minute's load above this, a core, is other programs' doing.
+BUSY_LOAD = 0.5
+LITTLE_MEMORY = 1 << 30
+# Copied to measure bandwidth: more than most caches hold.
+COPIED_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -31,35 +47,126 @@ class Machine:
     system: str  # e.g. "Linux 6.1.0 x86_64"
     cpu: str
     cores: int  # that this process may use
+    cores_installed: int | None
+    threads_a_core: int | None  # hardware threads that share one core's units (SMT)
     flags: tuple[str, ...]  # of RELEVANT_FLAGS
     governor: str | None  # frequency scaling, e.g. "performance"
+    boost: bool | None  # whether the processor may exceed its base frequency for a while
+    load: float | None  # programs running or waiting to run, mean of the last minute
+    core_limit: float | None  # cores' worth of time that the control groups allow
     memory: int | None  # installed
+    memory_free: int | None  # for new programs, without swapping
     memory_limit: int | None  # of the control groups this process is in
+    memory_swap: int | None
     container: str | None  # e.g. "docker"
+    virtual: str | None  # virtual machine: whose, e.g. "QEMU"; None where none shows
+    versions: dict[str, str]  # of Python and the packages that measure
 
 
 def describe_machine(root: Path = Path("/")) -> Machine:
     """Describe this machine from the system files below ``root``."""
     cpuinfo = read_text(root / "proc/cpuinfo")
-    governor = read_text(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
-    memory_kb = find_int(r"^MemTotal:\s*(\d+) kB", read_text(root / "proc/meminfo"))
+    cpus = root / "sys/devices/system/cpu"
+    sizes = memory_sizes(root)
     return Machine(
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         cpu=parse_cpu_name(cpuinfo) or platform.machine(),
-        cores=usable_cores(),
+        cores=len(usable_cores()),
+        cores_installed=count_listed(read_text(cpus / "present")),
+        threads_a_core=count_listed(read_text(cpus / "cpu0/topology/thread_siblings_list")),
         flags=relevant_flags(cpuinfo),
-        governor=governor or None,
-        memory=None if memory_kb is None else memory_kb * 1024,
+        governor=conditions(root)["governor"],
+        boost=boost(cpus),
+        load=first_number(read_text(root / "proc/loadavg")),
+        core_limit=core_limit(root),
+        memory=sizes.get("MemTotal"),
+        memory_free=sizes.get("MemAvailable"),
         memory_limit=memory_limit(root),
+        memory_swap=sizes.get("SwapTotal"),
         container=container(root),
+        virtual=virtual(root, cpuinfo),
+        versions={"python": platform.python_version()} | {n: metadata.version(n) for n in VERSIONS},
     )
 
 
-def usable_cores() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on this system
-        return os.cpu_count() or 1
+def advice(machine: Machine) -> list[str]:
+    """What in this machine makes figures doubtful and what to do, a sentence or two each."""
+    found = []
+    if machine.load is not None and machine.load > BUSY_LOAD * machine.cores:
+        found.append(
+            f"Other programs are busy: the load of the last minute is {machine.load:.1f} on "
+            f"{machine.cores} cores. End them or wait; until then trust no time."
+        )
+    if machine.governor is not None and machine.governor != "performance":
+        found.append(
+            f"The frequency governor is {machine.governor}: the processor may run slower than it "
+            "can and change its speed in the middle. For steady times run: "
+            "sudo cpupower frequency-set -g performance"
+        )
+    if machine.virtual is not None:
+        found.append(
+            "This is a virtual machine: its neighbours take time that shows nowhere. Trust ratios "
+            "of variants measured together, not times; measure times on the device itself."
+        )
+    if machine.core_limit is not None and machine.core_limit < machine.cores:
+        found.append(
+            f"The container may use {machine.core_limit:g} of {machine.cores} cores' time and is "
+            "paused when that is spent. Raise its limit, or measure outside of it."
+        )
+    limits = [size for size in (machine.memory_limit, machine.memory_free) if size is not None]
+    if limits and min(limits) < LITTLE_MEMORY:
+        found.append(
+            f"Only {min(limits) / 2**20:.0f} MiB of memory may be used: larger models will be "
+            "ended, or swapped. Free some, or raise the container's limit."
+        )
+    if machine.flags and not DOT_PRODUCTS & set(machine.flags):
+        found.append(
+            "This processor has no int8 dot product: int8 gains less here than on newer phones "
+            "and desktops. Do not choose a variant for those by its times; measure a target that "
+            "has it."
+        )
+    return found
+
+
+def memory_bandwidth() -> float:
+    """Bytes a second, read and written together, of copying 64 MiB: the best of a few.
+
+    As STREAM's copy counts them (McCalpin, "Memory bandwidth and machine balance in current high
+    performance computers", 1995). One thread.
+    """
+    source = np.ones(COPIED_BYTES, np.uint8)
+    target = np.empty_like(source)
+    best = float("inf")
+    for _ in range(6):  # the first one brings the target's pages in
+        start = time.perf_counter()
+        np.copyto(target, source)
+        best = min(best, time.perf_counter() - start)
+    return 2 * COPIED_BYTES / best
+
+
+def count_listed(ranges: str) -> int | None:
+    """How many numbers a list like ``0-3,8`` of the kernel holds."""
+    bounds = re.findall(r"(\d+)(?:-(\d+))?", ranges)
+    return sum(int(last or first) - int(first) + 1 for first, last in bounds) or None
+
+
+def first_number(text: str) -> float | None:
+    match = re.match(r"[\d.]+", text)
+    return float(match.group()) if match else None
+
+
+def memory_sizes(root: Path) -> dict[str, int]:
+    """The sizes of /proc/meminfo, in bytes."""
+    found = re.findall(r"^(\w+):\s*(\d+) kB$", read_text(root / "proc/meminfo"), re.MULTILINE)
+    return {name: int(kb) * 1024 for name, kb in found}
+
+
+def boost(cpus: Path) -> bool | None:
+    """Whether the processor may exceed its base frequency; Intel's driver tells the opposite."""
+    text, opposite = read_text(cpus / "cpufreq/boost"), read_text(cpus / "intel_pstate/no_turbo")
+    if text:
+        return text == "1"
+    return opposite == "0" if opposite else None
 
 
 def relevant_flags(cpuinfo: str) -> tuple[str, ...]:
@@ -73,29 +180,40 @@ def memory_limit(root: Path) -> int | None:
     """The lowest memory limit, in bytes, of this process's control group and those above it."""
     limits = [
         int(text)
-        for folder, file in control_groups(root)
-        for group in (folder, *folder.parents)
-        if group.is_relative_to(root / "sys/fs/cgroup")
-        and (text := read_text(group / file)).isdigit()
+        for group, version in control_groups(root, "memory")
+        if (text := read_text(group / MEMORY_LIMITS[version])).isdigit()
     ]
     return min((limit for limit in limits if limit < NO_LIMIT), default=None)
 
 
+MEMORY_LIMITS = {1: "memory.limit_in_bytes", 2: "memory.max"}
 # Version 1 control groups write "none" as the largest page-aligned 64-bit number.
 NO_LIMIT = 1 << 62
 
 
-def control_groups(root: Path) -> list[tuple[Path, str]]:
-    """Folders of this process's memory control groups, versions 2 and 1, and the limit's file."""
-    found = []
+def core_limit(root: Path) -> float | None:
+    """The lowest limit on processor time, in cores, of the control groups; None without one."""
+    limits = []
+    for group, version in control_groups(root, "cpu"):
+        names = ("cpu.max",) if version == 2 else ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+        numbers = " ".join(read_text(group / name) for name in names).split()
+        if len(numbers) == 2 and all(number.isdigit() for number in numbers):
+            limits.append(int(numbers[0]) / int(numbers[1]))
+    return min(limits, default=None)
+
+
+def control_groups(root: Path, controller: str) -> Iterator[tuple[Path, int]]:
+    """Folders of this process's control groups for ``controller`` and of those above them, and
+    whether they are of version 1 or 2."""
+    mount = root / "sys/fs/cgroup"
     for line in read_text(root / "proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
-        mount = root / "sys/fs/cgroup"
-        if not controllers:
-            found.append((mount / path.lstrip("/"), "memory.max"))
-        elif "memory" in controllers.split(","):
-            found.append((mount / "memory" / path.lstrip("/"), "memory.limit_in_bytes"))
-    return found
+        if controllers and controller not in controllers.split(","):
+            continue
+        folder = (mount / controller if controllers else mount) / path.lstrip("/")
+        for group in (folder, *folder.parents):
+            if group.is_relative_to(mount):
+                yield group, 1 if controllers else 2
 
 
 def container(root: Path) -> str | None:
@@ -109,3 +227,30 @@ def container(root: Path) -> str | None:
         if word in groups:
             return kind
     return None
+
+
+# Words in the names of makers and products that are virtual machines, and what to call them.
+HYPERVISORS = {
+    "qemu": "QEMU",
+    "kvm": "KVM",
+    "vmware": "VMware",
+    "virtualbox": "VirtualBox",
+    "microsoft corporation virtual": "Hyper-V",
+    "xen": "Xen",
+    "amazon ec2": "Amazon EC2",
+    "google compute": "Google Compute Engine",
+    "parallels": "Parallels",
+}
+
+
+def virtual(root: Path, cpuinfo: str) -> str | None:
+    """The virtual machine that this seems to be. x86 has a flag for it, ARM only names."""
+    flagged = "hypervisor" in relevant_flags(cpuinfo)
+    if re.search(r"^flags\s*:", cpuinfo, re.MULTILINE) and not flagged:
+        return None  # a whole machine out of a cloud bears the cloud's name too
+    names = ("sys/class/dmi/id/sys_vendor", "sys/class/dmi/id/product_name", "sys/hypervisor/type")
+    maker = " ".join(read_text(root / name) for name in names).lower()
+    for word, name in HYPERVISORS.items():
+        if word in maker:
+            return name
+    return "of unknown make" if flagged else None
