@@ -50,10 +50,10 @@ CALIBRATION = 16
 ROUNDS = 2
 RUNS = 256
 FEWEST_RUNS = 8
-COUNTED_RUNS = 2
-"""Counts hardly vary."""
-SECONDS = 0.5
-"""What the timed runs of one process may take; big members get fewer runs for it."""
+FEWEST_COUNTED_RUNS, COUNTED_RUNS = 3, 31
+"""The first counts differ by what happens once; it matters to small members only."""
+SECONDS, COUNTED_SECONDS = 0.5, 5.0
+"""What the runs of one process may take; big members get fewer runs for it."""
 MACS_PER_SECOND = 8e9
 """About what one thread does, to plan by."""
 COUNTED_MACS_PER_SECOND = 20e6
@@ -190,8 +190,9 @@ def _counted(told: Progress, member: Member, before: int, total: int) -> Progres
 def plan_for(target: Target, macs: int, *, rounds: int = ROUNDS, runs: int = RUNS) -> Plan:
     """How a member with so many MACs is measured: big ones with fewer runs, and more patience."""
     if not target.timed:
-        patience = 120 + (COUNTED_RUNS + 3) * macs / COUNTED_MACS_PER_SECOND
-        return Plan(rounds=1, runs=COUNTED_RUNS, warmup=1, time_limit=patience)
+        each_s = macs / COUNTED_MACS_PER_SECOND
+        counted = max(FEWEST_COUNTED_RUNS, min(COUNTED_RUNS, int(COUNTED_SECONDS / each_s)))
+        return Plan(rounds=1, runs=counted, warmup=0, time_limit=120 + 2 * counted * each_s)
     affordable = int(SECONDS * MACS_PER_SECOND / max(macs, 1))
     each = max(FEWEST_RUNS, min(-(-runs // rounds), affordable))
     return Plan(rounds=rounds, runs=each * rounds, warmup=each // 2)

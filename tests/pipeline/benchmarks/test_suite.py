@@ -157,3 +157,4 @@ def test_big_members_get_fewer_runs_and_more_patience():
     assert plan_for(Local(), big).runs == suite.ROUNDS * suite.FEWEST_RUNS
     assert plan_for(Counter(), big).time_limit > plan_for(Counter(), small).time_limit
     assert plan_for(Counter(), small).runs == suite.COUNTED_RUNS
+    assert plan_for(Counter(), big).runs == suite.FEWEST_COUNTED_RUNS
