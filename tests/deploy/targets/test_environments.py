@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from deploy.errors import PocketganError
+from deploy.targets import micro, tflite_runtime
 from deploy.targets.environments import Environment, find_python
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -82,3 +83,10 @@ def test_missing_python_is_named_with_what_to_do(
         replace(tiny, pythons=("2.9", "2.8")).install(lambda line: None)
     assert HERE in caught.value.problem
     assert "`python2.9`" in caught.value.remedy
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("environment", [tflite_runtime.ENVIRONMENT, micro.ENVIRONMENT])
+def test_environments_of_the_targets_can_be_installed(environment: Environment) -> None:
+    environment.install(lambda line: None)
+    assert environment.ready
