@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from deploy.agreement import compare
 from deploy.jobs import Job, Measurement, describe_file, failure
 from deploy.rounds import ENOUGH_RUNS, run_rounds
 from deploy.targets.local import answer as answer_here
-from deploy.targets.target import Target, TargetLostError
+from deploy.targets.target import Session, Target, TargetLostError
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being measured, processes done there and processes in all."""
@@ -45,7 +46,7 @@ def measure(
     *,
     known: Sequence[Measurement] = (),
     on_progress: Progress | None = None,
-    on_target: Callable[[list[Measurement]], None] | None = None,
+    on_target: Callable[[list[Measurement]], object] | None = None,
 ) -> list[Measurement]:
     """Measure each of ``variants`` (name → .tflite) on each of ``targets``.
 
@@ -68,17 +69,23 @@ def measure(
     finished = {_key(m): m for m in known if m.error is None}
     references: dict[str, Measurement] = {}
     measurements: list[Measurement] = []
-    for target in targets:
-        jobs = _jobs(target, files, plan)
+    for group in _groups(targets):
+        jobs = [job for target in group for job in _jobs(target, files, plan)]
         left = [job for job in jobs if _key(job) not in finished]
-        fresh = _measure_on(target, left, plan, on_progress) if left else []
-        if target.compared:
-            fresh = [_agreeing(m, j, references) for m, j in zip(fresh, left, strict=True)]
+        fresh = _measure_on(group, left, plan, on_progress) if left else []
+        fresh = [_agreeing(m, j, references) for m, j in zip(fresh, left, strict=True)]
         done = {_key(m): m for m in fresh} | finished
         measurements += [_stripped(done[_key(job)], plan) for job in jobs]
         if on_target is not None:
             on_target(list(measurements))
     return measurements
+
+
+def _groups(targets: Sequence[Target]) -> list[list[Target]]:
+    """Targets that take turns: all that this machine's clock times, in the place of the first."""
+    here = [target for target in targets if target.timed_here]
+    first = [[target] if target not in here else here for target in targets]
+    return [group for place, group in enumerate(first) if group not in first[:place]]
 
 
 def _jobs(target: Target, files: Mapping[str, dict[str, str | int]], plan: Plan) -> list[Job]:
@@ -106,35 +113,39 @@ def _jobs(target: Target, files: Mapping[str, dict[str, str | int]], plan: Plan)
 
 
 def _measure_on(
-    target: Target, jobs: Sequence[Job], plan: Plan, on_progress: Progress | None
+    group: Sequence[Target], jobs: Sequence[Job], plan: Plan, on_progress: Progress | None
 ) -> list[Measurement]:
-    rounds = plan.rounds if target.timed else 1
+    timed = all(target.timed for target in group)
+    rounds = plan.rounds if timed else 1
+    name = " and ".join(target.name for target in group)
     done = dict.fromkeys(jobs, 0)
 
     def told(count: int, total: int) -> None:
         if on_progress is not None:
-            on_progress(target.name, count, total)
+            on_progress(name, count, total)
 
-    with target.open() as session:
+    with ExitStack() as stack:
+        sessions = {target.name: surviving(stack.enter_context(target.open())) for target in group}
 
         def run(job: Job) -> Measurement:
             done[job] += 1
-            if plan.sustain_s is None or not target.timed or done[job] < rounds:
+            session = sessions[job.target]
+            if plan.sustain_s is None or not timed or done[job] < rounds:
                 return session(job, plan.time_limit)
             long = job.model_copy(update={"sustain_s": plan.sustain_s})
             return session(long, plan.time_limit + plan.sustain_s)
 
-        return run_rounds(jobs, surviving(run), rounds=rounds, seed=plan.seed, on_progress=told)
+        return run_rounds(jobs, run, rounds=rounds, seed=plan.seed, on_progress=told)
 
 
-def surviving(run: Callable[[Job], Measurement]) -> Callable[[Job], Measurement]:
-    """``run``, but once its target is lost every further job fails at once, with the reason."""
+def surviving(session: Session) -> Session:
+    """``session``, but once its target is lost every job fails at once, with the reason."""
     lost: list[str] = []
 
-    def careful(job: Job) -> Measurement:
+    def careful(job: Job, time_limit: float) -> Measurement:
         if not lost:
             try:
-                return run(job)
+                return session(job, time_limit)
             except TargetLostError as error:
                 lost.append(error.problem)
         return failure(job, lost[0])
@@ -146,7 +157,7 @@ def _agreeing(
     measurement: Measurement, job: Job, references: dict[str, Measurement]
 ) -> Measurement:
     """``measurement`` with how far its outputs lie from the desktop's for the same inputs."""
-    if measurement.error is not None or measurement.target == "local":
+    if measurement.outputs is None or measurement.target == "local":
         return measurement
     if job.sha256 not in references:
         here = {"target": "local", "threads": 1, "delegate": "xnnpack", "warmup": 0, "runs": 1}

@@ -1,5 +1,17 @@
-"""``python -m pipeline`` is ``pocketgan``."""
+"""The ``pocketgan`` command, also as ``python -m pipeline``."""
 
-from pipeline.cli import run_as_program
+import sys
 
-run_as_program()
+
+def main() -> None:
+    """Load the command line and run it; Ctrl-C while it loads ends quietly, as later."""
+    try:
+        from pipeline.cli import run_as_program
+
+        run_as_program()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from jsonargparse import ArgumentParser, set_parsing_settings
 from rich.console import Console
@@ -18,6 +17,7 @@ from rich.table import Table
 
 from deploy.errors import PocketganError
 from pipeline import progress, recipe_file
+from pipeline.arguments import parse, parser
 from pipeline.chatter import chatter_to
 from pipeline.run import STAGES, Record, Run
 
@@ -204,25 +204,11 @@ def _show(run: Run, records: list[Record], as_json: bool) -> int:
 # ---------------------------------------------------------------------- looking
 
 
-def _parse(parser: ArgumentParser, arguments: list[str]) -> Any:
-    """Parsed arguments; PocketganError in place of a usage message."""
-    from argparse import ArgumentError
-
-    try:
-        return parser.parse_args(arguments)
-    except ArgumentError as error:
-        raise PocketganError(
-            f"{parser.prog}: {' '.join(str(error).split())}", f"`{parser.prog} --help` tells more."
-        ) from error
-
-
 def _inspect(arguments: list[str]) -> int:
-    parser = ArgumentParser(
-        prog="pocketgan inspect", description=COMMANDS["inspect"].describe, exit_on_error=False
-    )
-    parser.add_argument("file", type=str, help="any .tflite file")
-    parser.add_argument("--json", action="store_true", help="as JSON")
-    options = _parse(parser, arguments)
+    made = parser("inspect", COMMANDS["inspect"].describe)
+    made.add_argument("file", type=str, help="any .tflite file")
+    made.add_argument("--json", action="store_true", help="as JSON")
+    options = parse(made, arguments)
     from pipeline.lite import inspect
 
     summary = inspect.describe(Path(options.file))
@@ -233,11 +219,9 @@ def _inspect(arguments: list[str]) -> int:
 
 
 def _list(arguments: list[str]) -> int:
-    parser = ArgumentParser(
-        prog="pocketgan list", description=COMMANDS["list"].describe, exit_on_error=False
-    )
-    parser.add_argument("--json", action="store_true", help="as JSON")
-    options = _parse(parser, arguments)
+    made = parser("list", COMMANDS["list"].describe)
+    made.add_argument("--json", action="store_true", help="as JSON")
+    options = parse(made, arguments)
     with chatter_to(Path(os.devnull)):
         from pipeline import catalogue
 
@@ -247,13 +231,11 @@ def _list(arguments: list[str]) -> int:
 
 
 def _compare(arguments: list[str]) -> int:
-    parser = ArgumentParser(
-        prog="pocketgan compare", description=COMMANDS["compare"].describe, exit_on_error=False
-    )
-    parser.add_argument("a", type=str, help="a run's folder or its report.json")
-    parser.add_argument("b", type=str, help="another")
-    parser.add_argument("--json", action="store_true", help="as JSON")
-    options = _parse(parser, arguments)
+    made = parser("compare", COMMANDS["compare"].describe)
+    made.add_argument("a", type=str, help="a run's folder or its report.json")
+    made.add_argument("b", type=str, help="another")
+    made.add_argument("--json", action="store_true", help="as JSON")
+    options = parse(made, arguments)
     from pipeline.report import compare, schema
 
     a, b = (schema.read(_report_file(Path(path))) for path in (options.a, options.b))
@@ -270,9 +252,45 @@ def _report_file(path: Path) -> Path:
     return inside[0] if inside else path
 
 
+# ---------------------------------------------------------------------- measuring
+
+
+def _benchmark(arguments: list[str]) -> int:
+    """Of files, or the stage of a recipe: what was given tells."""
+    from pipeline.benchmarks import commands
+
+    if commands.asks_for_files(arguments):
+        return commands.benchmark(arguments)
+    return _single("benchmark")(arguments)
+
+
+def _targets(arguments: list[str]) -> int:
+    from pipeline.benchmarks import commands
+
+    return commands.targets(arguments)
+
+
+def _doctor(arguments: list[str]) -> int:
+    from pipeline.benchmarks import commands
+
+    return commands.doctor(arguments)
+
+
+def _bench_suite(arguments: list[str]) -> int:
+    from pipeline.benchmarks import commands
+
+    return commands.bench_suite(arguments)
+
+
 COMMANDS: dict[str, Command] = {
     "run": Command("All stages of a recipe, only what is stale", _run),
     **{name: Command(stage.describe, _single(name)) for name, stage in STAGES.items()},
+    "benchmark": Command(
+        "Speed and memory of a recipe's files, or of any: benchmark FILES --target T", _benchmark
+    ),
+    "targets": Command("Where files can be measured, and what adds a place", _targets),
+    "doctor": Command("What this machine is, and what makes its figures doubtful", _doctor),
+    "bench-suite": Command("A fixed set of generators on every target", _bench_suite),
     "inspect": Command("What a .tflite holds: operations, types, zeros, MACs, memory", _inspect),
     "compare": Command("Two reports side by side", _compare),
     "list": Command("Recipes, networks, losses, data sources", _list),

@@ -32,6 +32,7 @@ SILENT = "this tool does not tell"
 class LitertBenchmark(Target):
     """ai-edge-litert's own benchmark in this Python environment; random inputs only."""
 
+    timed_here = True
     name = "litert-benchmark"
     compared = False
     profiled = False

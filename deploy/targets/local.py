@@ -18,6 +18,8 @@ COMMAND = (sys.executable, "-I", str(Path(agent.__file__).resolve()))
 class Local(Target):
     """ai-edge-litert in this Python environment, with XNNPACK or with its plain kernels."""
 
+    timed_here = True
+
     def __init__(self, *, xnnpack: bool = True) -> None:
         self.name = "local" if xnnpack else "local:plain"
         self.delegate = "xnnpack" if xnnpack else "none"

@@ -34,6 +34,9 @@ from deploy.targets.target import Availability, Session, Target, TargetLostError
 # user@host:port as OpenSSH takes them; nothing that it could read as an option.
 ADDRESS = re.compile(r"((?:[\w.][\w.-]*@)?(?:\w[\w.-]*|\[[0-9A-Fa-f:.%\w]+\]))(?::(\d{1,5}))?")
 
+# A path that fits a socket's name, with the 17 characters that ssh adds, and needs no quotes.
+SOCKET = re.compile(r"[\w./-]{1,86}", re.ASCII)
+
 OPTIONS = (
     *("-T", "-a", "-x", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10"),
     *("-o", "ClearAllForwardings=yes", "-o", "RemoteCommand=none"),
@@ -156,7 +159,8 @@ class Ssh(Target):
     @contextmanager
     def _connected(self) -> Iterator["Board"]:
         with tempfile.TemporaryDirectory(prefix="pg-") as here:
-            client = ("ssh", *self._options, "-o", f"ControlPath={here}/c")
+            shared = f"{here}/c" if SOCKET.fullmatch(f"{here}/c") else "none"
+            client = ("ssh", *self._options, "-o", f"ControlPath={shared}")
             master = (*client, "-o", "ControlMaster=yes", self._login)
             said = Path(here, "said")
             with said.open("wb") as log, hold(master, log) as held:

@@ -36,8 +36,12 @@ class Target(ABC):
     """As a person types it, e.g. ``arm:cortex-a53``."""
     timed: bool = True
     """False where figures are counts, the same in every process: one round is enough."""
+    timed_here: bool = False
+    """Whether this machine's clock times it: such targets take turns, as drift hits all alike."""
     compared: bool = True
     """Whether its answers hold outputs, to be compared with the desktop's."""
+    profiled: bool = True
+    """Whether the difference of two files' figures tells what an operation costs."""
     delegate: Literal["xnnpack", "none"] = "xnnpack"
 
     def threads(self, wanted: Sequence[int]) -> Sequence[int]:

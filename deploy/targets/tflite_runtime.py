@@ -25,6 +25,7 @@ ENVIRONMENT = Environment(
 class TfliteRuntime(Target):
     """tflite-runtime 2.14 in its environment, with the delegate that it applies by itself."""
 
+    timed_here = True
     name = "local:tflite-runtime"
 
     def availability(self) -> Availability:

@@ -20,7 +20,7 @@ CUTOUT = 0.5  # of the side, as in the paper
 
 
 def _shift(pictures: Tensor, seed: Tensor) -> Tensor:
-    """Each picture moved by up to an eighth of its side; its border value fills the gap."""
+    """Each picture moved by up to an eighth of its side, rounded; border values fill the gap."""
     count, height, width = pictures.shape[0], pictures.shape[1], pictures.shape[2]
     reach = round(height * SHIFT)
     moves = tf.random.stateless_uniform([2, count, 1], seed, -reach, reach + 1, tf.int32)

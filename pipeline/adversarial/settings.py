@@ -12,6 +12,7 @@ from jsonargparse.typing import (
 )
 
 Share = restricted_number_type("Share", float, [(">=", 0), ("<", 1)], docstring="0 ≤ share < 1")
+Frames = restricted_number_type("Frames", int, (">=", 2), docstring="≥ 2")
 
 
 @dataclass(frozen=True)
@@ -66,5 +67,5 @@ class GameSettings:
     """At least so many seconds lie between two checkpoints."""
     collapse_ratio: ClosedUnitInterval = 0.35
     """Samples whose diversity is below this share of the real pictures' are a mode collapse."""
-    film_frames: PositiveInt = 12
-    """Pictures of the fixed latents kept for the film strip."""
+    film_frames: Frames = 12  # type: ignore[valid-type]
+    """Pictures of the fixed latents kept for the film strip, the first and last among them."""

@@ -6,17 +6,18 @@ later one may add targets, sizes or families.
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from deploy.errors import PocketganError
 from deploy.harness import Plan, measure
 from deploy.jobs import Measurement
-from deploy.machine import Machine, describe_machine
+from deploy.machine import describe_machine
 from deploy.targets.target import Target
 from pipeline.adversarial.randomness import Purpose, latents
 from pipeline.atomic import write_bytes, write_text
@@ -101,7 +102,7 @@ class Suite(Part):
     """Of the latest measurement, ISO 8601."""
     seed: Size
     versions: dict[str, str]
-    machine: Machine
+    machine: dict[str, JsonValue]
     left_out: tuple[str, ...]
     """Why some of the set's combinations do not exist."""
     results: tuple[Result, ...] = ()
@@ -258,7 +259,7 @@ def _begin(folder: Path, seed: int) -> Suite:
         date=_now(),
         seed=seed,
         versions=_versions(),
-        machine=describe_machine(),
+        machine=json.loads(json.dumps(asdict(describe_machine()))),
         left_out=tuple(left_out()),
     )
     folder.mkdir(parents=True, exist_ok=True)
@@ -269,7 +270,7 @@ def _begin(folder: Path, seed: int) -> Suite:
         ("generators", earlier.generators, fresh.generators),
         ("seed", earlier.seed, fresh.seed),
         ("versions", earlier.versions, fresh.versions),
-        ("processor", earlier.machine.cpu, fresh.machine.cpu),
+        ("processor", earlier.machine.get("cpu"), fresh.machine.get("cpu")),
     ):
         if then != now:
             raise PocketganError(

@@ -1,7 +1,6 @@
 """The suite's results as a page that holds everything, and as tables for a terminal."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +17,8 @@ from pipeline.benchmarks.suite import FLOAT, Suite
 from pipeline.benchmarks.suite_findings import Place, View, doubts, sentences, spoken, views
 from pipeline.report.quantities import NONE, number, significant
 from pipeline.report.tree import leaves
+
+PAGE = "suite.html"
 
 _HERE = Path(__file__).parent
 _REPORT = Path(pipeline.report.__file__).parent
@@ -71,7 +72,7 @@ def render_page(suite: Suite) -> str:
         panels=[_panel(view) for view in seen],
         doubts=doubts(suite),
         meaning=MEANING,
-        machine=[(key, str(value)) for key, value in leaves(asdict(suite.machine))],
+        machine=[(key, str(value)) for key, value in leaves(suite.machine)],
     )
 
 

@@ -23,6 +23,21 @@ UPDATES = 8
 """The masks are updated at least so often, however short the schedule."""
 
 
+def check_layers(model: tf_keras.Model, single: Mapping[str, float]) -> None:
+    """PocketganError for a name in ``single`` that is no layer with a kernel."""
+    names = _with_kernel(model)
+    for name in single:
+        if name not in names:
+            raise PocketganError(
+                f"prune.layers.{name}: the generator has no such layer with a kernel.",
+                f"Its layers are: {', '.join(names)}.",
+            )
+
+
+def _with_kernel(model: tf_keras.Model) -> list[str]:
+    return [layer.name for layer in model.layers if type(layer) in KERNEL_LAYERS]
+
+
 def layer_shares(
     model: tf_keras.Model,
     sparsity: float,
@@ -35,13 +50,8 @@ def layer_shares(
     ``single`` goes before ``first`` and ``last``, these before ``sparsity``. PocketganError for a
     name in ``single`` that is no such layer.
     """
-    names = [layer.name for layer in model.layers if type(layer) in KERNEL_LAYERS]
-    for name in single:
-        if name not in names:
-            raise PocketganError(
-                f"prune.layers.{name}: the generator has no such layer with a kernel.",
-                f"Its layers are: {', '.join(names)}.",
-            )
+    check_layers(model, single)
+    names = _with_kernel(model)
     shares = dict.fromkeys(names, sparsity)
     if first is not None:
         shares[names[0]] = first

@@ -32,6 +32,7 @@ def describe(path: str | Path) -> dict[str, Any]:
         "sha256": model.sha256,
         "bytes": model.size,
         "bytes_gzip": model.size_gzip,
+        "bytes_zstd": model.size_zstd,
         "description": model.description,
         "inputs": _ports(model.inputs, [signature.inputs for signature in model.signatures]),
         "outputs": _ports(model.outputs, [signature.outputs for signature in model.signatures]),
@@ -140,7 +141,8 @@ def _totals(summary: dict[str, Any]) -> Table:
     lines = {
         "file": summary["path"],
         "sha256": summary["sha256"],
-        "size": f"{summary['bytes']:,} bytes, {summary['bytes_gzip']:,} gzipped",
+        "size": f"{summary['bytes']:,} bytes, {summary['bytes_gzip']:,} gzipped, "
+        f"{summary['bytes_zstd']:,} with zstd",
         "inputs": "\n".join(map(_port_line, summary["inputs"])),
         "outputs": "\n".join(map(_port_line, summary["outputs"])),
         "operations": ", ".join(f"{name} {times}" for name, times in summary["ops"].items()),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import zstandard
 
 from deploy.errors import PocketganError
 from pipeline.lite.sparsity import Sparsity
@@ -210,6 +211,11 @@ class LiteModel:
     def size_gzip(self) -> int:
         """Bytes after gzip, level 9."""
         return len(gzip.compress(self.content, 9, mtime=0))
+
+    @cached_property
+    def size_zstd(self) -> int:
+        """Bytes after Zstandard, level 19."""
+        return len(zstandard.ZstdCompressor(level=19).compress(self.content))
 
     @cached_property
     def sha256(self) -> str:

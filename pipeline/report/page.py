@@ -1,7 +1,7 @@
 """``report.html``: one file that holds everything and works from disk, light or dark."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +10,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from pydantic import JsonValue
 
+from deploy.jobs import Measurement
+from pipeline.benchmarks.schema import File
+from pipeline.benchmarks.view import TargetsView, view
 from pipeline.report import charts, pareto, verdict
 from pipeline.report.charts import History
 from pipeline.report.images import (
@@ -19,7 +22,16 @@ from pipeline.report.images import (
     difference_grid,
     sample_grid,
 )
-from pipeline.report.quantities import BY_NAME, NONE, QUANTITIES, Figure, Quantity, best, number
+from pipeline.report.quantities import (
+    BY_NAME,
+    LOCAL,
+    NONE,
+    QUANTITIES,
+    Figure,
+    Quantity,
+    best,
+    number,
+)
 from pipeline.report.schema import Report, Variant
 from pipeline.report.tree import leaves
 from pipeline.variants import BASELINE, SHIPPED
@@ -69,7 +81,7 @@ class Sheet(NamedTuple):
 def render(report: Report, exhibits: Exhibits) -> str:
     """The page as text. Refers to nothing outside itself; the same input gives the same text."""
     environment = Environment(
-        loader=FileSystemLoader(_HERE),
+        loader=FileSystemLoader([_HERE, _HERE.parent / "benchmarks"]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -94,6 +106,7 @@ def render(report: Report, exhibits: Exhibits) -> str:
         film=_embedded(exhibits.film, "png"),
         animation=_embedded(exhibits.animation, "gif"),
         charts=_charts(report),
+        elsewhere=_elsewhere(report),
         curves=_curves(exhibits.histories),
         recipe=_lines(report.recipe),
         environment=_lines(report.environment),
@@ -207,6 +220,27 @@ def _charts(report: Report) -> dict[str, Markup | None]:
         "classes": charts.class_histogram(report),
     }
     return {name: None if chart is None else Markup(chart) for name, chart in drawn.items()}
+
+
+def _elsewhere(report: Report) -> TargetsView | None:
+    """The files on all targets, where more than this machine was asked."""
+    measurements = [m for variant in report.variants for m in variant.measurements]
+    if all(m.target == LOCAL for m in measurements):
+        return None
+    order = dict.fromkeys((m.target, m.threads) for m in measurements)
+    files = tuple(_file(variant) for variant in report.variants)
+    return view(_in_order(measurements, list(order)), files, BASELINE, bandwidth=None)
+
+
+def _in_order(
+    measurements: Sequence[Measurement], order: Sequence[tuple[str, int]]
+) -> list[Measurement]:
+    return sorted(measurements, key=lambda m: order.index((m.target, m.threads)))
+
+
+def _file(variant: Variant) -> File:
+    shared = File.model_fields.keys() & Variant.model_fields.keys()
+    return File.model_validate({name: getattr(variant, name) for name in shared})
 
 
 def _curves(histories: Mapping[str, History]) -> list[tuple[str, Markup]]:

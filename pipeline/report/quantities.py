@@ -134,6 +134,16 @@ QUANTITIES: tuple[Quantity, ...] = (
         "The same file gzipped, which is what a download costs.",
     ),
     Quantity(
+        "bytes_zstd",
+        "Zstd",
+        "kB",
+        "Size",
+        min,
+        _kilobytes,
+        _file("bytes_zstd"),
+        "The same file after Zstandard at level 19.",
+    ),
+    Quantity(
         "zeros",
         "Zeros",
         "%",

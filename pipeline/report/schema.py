@@ -22,7 +22,7 @@ from deploy.errors import PocketganError
 from deploy.jobs import Measurement
 
 SCHEMA: Literal["pocketgan.report"] = "pocketgan.report"
-VERSION: Literal[1] = 1
+VERSION: Literal[2] = 2
 
 
 def _relative(path: str) -> str:
@@ -134,6 +134,7 @@ class Variant(Figures):
     sha256: Sha256
     bytes: Count
     bytes_gzip: Count
+    bytes_zstd: Count
     parameters: Count
     zeros: Share
     """Of all kernel weights."""
@@ -169,7 +170,7 @@ class Report(Part):
     """One run, from recipe to gates. ``floor`` is the judge's verdict on real against real."""
 
     schema_name: Literal["pocketgan.report"] = Field(default=SCHEMA, alias="schema")
-    version: Literal[1] = VERSION
+    version: Literal[2] = VERSION
     pocketgan: str
     date: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d")]
     """ISO 8601."""

@@ -97,6 +97,7 @@ def _variant(
         sha256=model.sha256,
         bytes=model.size,
         bytes_gzip=model.size_gzip,
+        bytes_zstd=model.size_zstd,
         parameters=count.parameters(model),
         zeros=count.zero_share(kernels) or 0.0,  # every variant has kernels
         macs=count.total_macs(model),

@@ -129,12 +129,28 @@ def test_other_target_is_compared_with_the_desktop(float_file: Path) -> None:
     assert measurement.outputs is None
 
 
-def test_measurements_are_handed_over_after_each_target(float_file: Path) -> None:
+def test_measurements_are_handed_over_after_each_group_of_targets(
+    float_file: Path, job_for: Callable[..., Job]
+) -> None:
     counts: list[int] = []
+    answer = failure(job_for(float_file, target="standin"), "it only has to answer")
     measure(
         {"float32": float_file},
-        [Local(), Local(xnnpack=False)],
+        [Local(), Standin(answer)],
         Plan(rounds=1, runs=4),
         on_target=lambda so_far: counts.append(len(so_far)),
     )
     assert counts == [1, 2]
+
+
+def test_targets_that_this_machine_times_take_turns(float_file: Path) -> None:
+    told: list[str] = []
+    measurements = measure(
+        {"float32": float_file},
+        [Local(), Local(xnnpack=False)],
+        Plan(rounds=3, runs=6),
+        on_progress=lambda name, done, total: told.append(f"{name} {done}/{total}"),
+    )
+    assert told[-1] == "local and local:plain 6/6"
+    assert [m.target for m in measurements] == ["local", "local:plain"]
+    assert {m.rounds for m in measurements} == {3}

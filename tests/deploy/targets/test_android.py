@@ -353,6 +353,18 @@ def test_hanging_tool_is_ended_on_the_phone_too(adb: StandIn, int8_file: Path) -
     assert not Path("/proc", pid.read_text().strip()).exists()
 
 
+def test_tool_runs_on_as_many_of_the_last_cores_as_it_has_threads(
+    adb: StandIn, int8_file: Path
+) -> None:
+    last = max(os.sched_getaffinity(0))
+    (adb.root / "sys/devices/system/cpu/online").write_text(f"{last}\n")
+    mask = adb.root / "mask"
+    adb.install(does=f"taskset -p $$ > {mask}; cat {OUTPUTS}/tf2.8_profile.txt")
+    (measurement,) = measure({"int8": int8_file}, phones(), Plan(rounds=1, runs=8))
+    assert mask.read_text().split()[-1] == f"{1 << last:x}"
+    assert not any("pinned" in warning for warning in measurement.warnings)
+
+
 def test_phone_that_refuses_to_pin_is_cautioned(adb: StandIn, int8_file: Path) -> None:
     adb.install()
     adb.place("bin/taskset", "#!/bin/sh\nexit 1\n")

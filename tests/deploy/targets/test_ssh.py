@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -186,6 +187,36 @@ def test_connection_that_cannot_be_shared_is_replaced_by_others(
     assert measurement.error is None
     assert server.connections() > 1
     assert server.left_behind == []
+
+
+@needs_sshd
+def test_long_name_of_the_local_temporary_folder_does_no_harm(
+    server: Server, float_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / ("long" * 25)
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    (measurement,) = measure({"float32": float_file}, [server.target()], Plan(rounds=1, runs=4))
+    assert measurement.error is None
+
+
+@needs_sshd
+def test_board_that_allows_one_session_a_connection_is_measured(
+    server: Server, float_file: Path
+) -> None:
+    server.stop()
+    with (server.folder / "sshd_config").open("a") as config:
+        config.write("\nMaxSessions 1\n")
+    server.start()
+    (measurement,) = measure({"float32": float_file}, [server.target()], Plan(rounds=1, runs=4))
+    assert measurement.error is None
+
+
+@needs_sshd
+def test_board_without_room_for_a_folder_is_told(server: Server) -> None:
+    (server.folder / "tmp").rmdir()
+    error = refused(server.target())
+    assert "mktemp" in error.problem
 
 
 @needs_sshd

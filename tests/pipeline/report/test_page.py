@@ -189,7 +189,7 @@ def test_table_marks_the_best_and_explains_the_absent(report):
     by_name = {row.name: row for row in rows}
     assert by_name["int8"].cells[1].best
     assert not by_name["float32"].cells[1].best
-    psnr = by_name["float32"].cells[11]
+    psnr = by_name["float32"].cells[12]
     assert (psnr.text, footnotes[psnr.footnote - 1]) == ("–", "it is the reference")
     assert rows[-1].name == "real against real"
     assert [row.role for row in rows].count("ships") == 1

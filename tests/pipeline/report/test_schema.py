@@ -27,7 +27,7 @@ def test_report_survives_writing_and_reading(report, save):
 
 
 def test_report_text_names_schema_and_version(tree):
-    assert (tree["schema"], tree["version"]) == ("pocketgan.report", 1)
+    assert (tree["schema"], tree["version"]) == ("pocketgan.report", 2)
 
 
 def test_report_cannot_be_changed(report):
@@ -59,7 +59,7 @@ def test_report_cannot_be_changed(report):
         ),
         (lambda tree: tree["variants"].clear(), "'variants'"),
         (lambda tree: tree.update(schema="other"), "'schema'"),
-        (lambda tree: tree.update(version=2), "'version' is 2"),
+        (lambda tree: tree.update(version=1), "'version' is 1"),
         (lambda tree: tree["stages"][0].update(seconds=float("nan")), r"'stages\[0\]\.seconds'"),
     ],
 )

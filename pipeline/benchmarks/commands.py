@@ -1,0 +1,253 @@
+"""The commands that measure: benchmark FILES, targets, doctor, bench-suite."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentParser
+from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from deploy import targets as known
+from deploy.errors import PocketganError
+from deploy.harness import Plan
+from deploy.machine import advice, describe_machine
+from deploy.targets.target import Target
+from pipeline import progress
+from pipeline.arguments import parse, parser
+from pipeline.atomic import write_text
+from pipeline.benchmarks import files, make, schema, terminal
+from pipeline.report.tree import leaves
+
+OK, BAD_INPUT = 0, 2
+
+BENCHMARK = """Measure .tflite files of any origin: bytes, memory, speed or instructions on each
+target, outputs compared with this machine's, and a sentence which file to ship where. Inputs are
+random over what the model's inputs can hold, or given with --latents. Writes benchmark.json and
+benchmark.html; interrupted, the same command measures what is missing. Given a recipe in place of
+files, it is that recipe's stage: `pocketgan benchmark digits --help`."""
+
+
+def asks_for_files(arguments: Sequence[str]) -> bool:
+    """Whether ``benchmark`` was given files, rather than a recipe whose stage is meant."""
+    if arguments[:1] in ([], ["-h"], ["--help"]):
+        return True
+    return any(
+        argument.endswith(files.SUFFIX)
+        or argument.split("=")[0] == "--target"
+        or (Path(argument).is_dir() and any(Path(argument).glob(f"*{files.SUFFIX}")))
+        for argument in arguments
+    )
+
+
+def benchmark(arguments: list[str]) -> int:
+    options = parse(_benchmark_parser(), arguments)
+    if options.quiet or options.json:
+        progress.silence()
+    found = files.find(options.files)
+    question = make.Question(
+        found,
+        _targets(options.target),
+        Plan(
+            threads=tuple(options.threads),
+            rounds=options.rounds,
+            runs=options.runs,
+            warmup=options.warmup,
+            seed=options.seed,
+            latents=None if options.latents is None else Path(options.latents),
+            sustain_s=options.sustain,
+            time_limit=options.time_limit,
+        ),
+        make.choose_baseline(options.baseline, list(found)),
+    )
+    folder = Path(options.out)
+    with progress.bar() as bar:
+        built = make.benchmark(question, folder, _told(bar))
+        if options.profile:
+            built = make.add_profiles(built, question, folder, _told(bar))
+    if options.json:
+        print(schema.dumps(built), end="")
+    else:
+        Console().print(terminal.render(built, folder / make.PAGE))
+    return OK if any(m.error is None for m in built.measurements) else BAD_INPUT
+
+
+def _benchmark_parser() -> ArgumentParser:
+    made = parser("benchmark", BENCHMARK)
+    made.usage = "pocketgan benchmark FILES … [--target T …] [options]"
+    made.add_argument("files", nargs="+", type=str, help=".tflite files, or folders of them")
+    made.add_argument(
+        "--target",
+        action="append",
+        type=str,
+        help="where to measure, may be repeated; `pocketgan targets` lists them (default: local)",
+    )
+    made.add_argument("--threads", nargs="+", type=PositiveInt, default=[1], help="numbers of them")
+    made.add_argument("--runs", type=PositiveInt, default=2048, help="timed inferences in all")
+    made.add_argument(
+        "--rounds", type=PositiveInt, default=4, help="fresh processes that share them"
+    )
+    made.add_argument("--warmup", type=NonNegativeInt, default=256, help="most runs before those")
+    made.add_argument("--seed", type=NonNegativeInt, default=0, help="of the random inputs")
+    made.add_argument("--latents", type=str, help=".npy file, float32 [N, L], to feed instead")
+    made.add_argument(
+        "--sustain", type=PositiveFloat, help="seconds of running without a pause, at the end"
+    )
+    made.add_argument("--profile", action="store_true", help="cost of each operation of each file")
+    made.add_argument("--baseline", type=str, help="file to compare with (default: float32)")
+    made.add_argument("--time-limit", type=PositiveFloat, default=120.0, help="seconds a process")
+    made.add_argument("--out", type=str, default="benchmark", help="folder of the results")
+    made.add_argument("--quiet", action="store_true", help="no progress")
+    made.add_argument("--json", action="store_true", help="the result as JSON on standard output")
+    return made
+
+
+def _targets(names: Sequence[str] | None) -> list[Target]:
+    return [known.find_target(name) for name in dict.fromkeys(names or ["local"])]
+
+
+def _told(bar: Any) -> Callable[[str, int, int], None]:
+    """Show a target's progress in a line of its own."""
+    tasks: dict[str, Any] = {}
+
+    def tell(name: str, done: int, total: int) -> None:
+        if name not in tasks:
+            tasks[name] = bar.add_task(name, total=total)
+        bar.update(tasks[name], completed=done, total=total)
+
+    return tell
+
+
+# ---------------------------------------------------------------------- targets
+
+TARGETS = """Where files can be measured from here: what is ready, what is missing, and the command
+that adds it. `pocketgan targets install NAME` adds it."""
+
+
+def targets(arguments: list[str]) -> int:
+    made = parser("targets", TARGETS)
+    made.usage = "pocketgan targets [--json]  or  pocketgan targets install NAME …"
+    made.add_argument("action", nargs="?", type=str, help="'install', or nothing to list")
+    made.add_argument("names", nargs="*", type=str, help=f"of {', '.join(known.INSTALLERS)}")
+    made.add_argument("--json", action="store_true", help="the list as JSON")
+    options = parse(made, arguments)
+    if options.action is None:
+        return _list_targets(options.json)
+    if options.action != "install" or not options.names:
+        raise PocketganError(
+            f"pocketgan targets: {' '.join([options.action, *options.names])!r} is not understood",
+            f"For instance: pocketgan targets install {next(iter(known.INSTALLERS))}.",
+        )
+    for name in options.names:
+        known.install(name, lambda step: progress.console.print(step, markup=False))
+    return OK
+
+
+def _list_targets(as_json: bool) -> int:
+    found = [(target.name, target.availability()) for target in known.offered()]
+    if as_json:
+        print(json.dumps([{"name": name, **asdict(state)} for name, state in found], indent=1))
+        return OK
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for title in ("", "target", "what there is", "what adds it"):
+        table.add_column(title)
+    for name, state in found:
+        mark = Text("✓", style="green") if state.ready else Text("–", style="yellow")
+        table.add_row(mark, Text(name), Text(state.detail), Text(state.remedy, style="bold"))
+    for name, kind in known.KINDS.items():
+        if not kind.offered():
+            table.add_row("", Text(f"{name}:…"), Text(kind.describe), "")
+    Console().print(table)
+    return OK
+
+
+# ---------------------------------------------------------------------- the suite
+
+SUITE = """A fixed set of generators (five ways to upsample, four sizes, several widths, random
+weights by seed) as float32, float16, dynamic-range and int8, on each target: how cost grows with
+pixels and width, and which operation wins where. Interrupted, it goes on where it stopped."""
+
+
+def bench_suite(arguments: list[str]) -> int:
+    from pipeline.benchmarks import generators, suite, suite_page
+
+    made = parser("bench-suite", SUITE)
+    made.add_argument(
+        "--target",
+        action="append",
+        type=str,
+        help="where to measure, may be repeated (default: all that are ready)",
+    )
+    made.add_argument("--family", nargs="+", type=str, default=list(generators.FAMILIES))
+    made.add_argument("--pixels", nargs="+", type=PositiveInt, default=list(generators.PIXELS))
+    made.add_argument("--width", nargs="+", type=PositiveInt, default=list(generators.WIDTHS))
+    made.add_argument("--seed", type=NonNegativeInt, default=1, help="of the weights")
+    made.add_argument("--out", type=str, default="bench-suite", help="folder of the results")
+    made.add_argument("--quiet", action="store_true", help="no progress")
+    made.add_argument("--json", action="store_true", help="the result as JSON on standard output")
+    options = parse(made, arguments)
+    if options.quiet or options.json:
+        progress.silence()
+    chosen = _targets(options.target) if options.target else _ready()
+    folder = Path(options.out)
+    with progress.bar() as bar:
+        task = bar.add_task("bench-suite", total=None)
+        found = suite.run(
+            chosen,
+            folder,
+            families=options.family,
+            pixels=options.pixels,
+            widths=options.width,
+            seed=options.seed,
+            on_progress=lambda name, done, total: bar.update(
+                task, description=name, completed=done, total=total
+            ),
+        )
+    page = folder / suite_page.PAGE
+    write_text(page, suite_page.render_page(found))
+    if options.json:
+        print(found.model_dump_json(by_alias=True, indent=1))
+    else:
+        Console().print(suite_page.render_terminal(found), Text(f"Page: {page}"))
+    return OK
+
+
+def _ready() -> list[Target]:
+    return [target for target in known.offered() if target.availability().ready]
+
+
+# ---------------------------------------------------------------------- doctor
+
+DOCTOR = "What this machine is, and what in it makes figures doubtful"
+
+
+def doctor(arguments: list[str]) -> int:
+    made = parser("doctor", DOCTOR)
+    made.add_argument("--json", action="store_true", help="as JSON")
+    options = parse(made, arguments)
+    machine = describe_machine()
+    told = advice(machine)
+    if options.json:
+        print(json.dumps({"machine": asdict(machine), "advice": told}, indent=1))
+        return OK
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+    for key, value in leaves(asdict(machine)):
+        table.add_row(Text(key.replace("_", " "), style="dim"), Text(_written(key, value)))
+    fine = Text("Nothing here speaks against its figures.", style="green")
+    notes = Text("\n".join(f"• {sentence}" for sentence in told), style="yellow")
+    Console().print(Group(table, Text(), notes if told else fine))
+    return OK
+
+
+def _written(key: str, value: object) -> str:
+    if value is None:
+        return "not told"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, int) and "memory" in key:
+        return f"{value / 2**30:.1f} GiB"
+    return str(value)

@@ -1,0 +1,87 @@
+"""Which files a person means, what each is called, and what can be read off it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from deploy.errors import PocketganError
+from deploy.jobs import describe_file
+from pipeline.benchmarks.schema import File
+from pipeline.lite import count
+from pipeline.lite.model import LiteModel
+from pipeline.lite.read import read_model
+from pipeline.variants import VARIANTS
+
+SUFFIX = ".tflite"
+
+
+def find(given: Sequence[str]) -> dict[str, Path]:
+    """Name → file, for files and folders of files, variants of a run in their usual order.
+
+    A file is called by its stem; where two stems are equal, by as much of the path as tells them
+    apart.
+
+    Raises:
+        PocketganError: there is no such file or folder, or a folder holds no .tflite.
+    """
+    paths: dict[Path, None] = {}
+    for text in given:
+        paths |= dict.fromkeys(_expand(Path(text)))
+    return {name: path for path, name in zip(paths, _names(list(paths)), strict=True)}
+
+
+def _expand(path: Path) -> list[Path]:
+    if not path.is_dir():
+        if not path.exists():
+            raise PocketganError(f"{path}: no such file", f"Name {SUFFIX} files, or a folder.")
+        return [path.resolve()]
+    inside = sorted(path.glob(f"*{SUFFIX}"), key=_usual_place)
+    if not inside:
+        raise PocketganError(f"{path} holds no {SUFFIX} file", "Name another folder, or files.")
+    return [file.resolve() for file in inside]
+
+
+def _usual_place(path: Path) -> tuple[int, str]:
+    known = VARIANTS.index(path.stem) if path.stem in VARIANTS else len(VARIANTS)
+    return known, path.name
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """The shortest endings of the paths, without suffix, that differ from each other."""
+    depth = 1
+    while True:
+        names = ["/".join((*p.parts[-depth:-1], p.stem)) for p in paths]
+        twice = {name for name, number in Counter(names).items() if number > 1}
+        if not twice or depth > max(len(path.parts) for path in paths):
+            return names if not twice else [str(path) for path in paths]
+        depth += 1
+
+
+def describe(name: str, path: Path) -> File:
+    """Sizes of the file, and what it holds where it can be read."""
+    facts = describe_file(path)
+    try:
+        model = read_model(path)
+    except PocketganError as error:
+        return File.model_validate({"name": name, **facts, "problem": error.problem})
+    return File.model_validate(
+        {
+            "name": name,
+            **facts,
+            "parameters": count.parameters(model),
+            "macs": count.total_macs(model),
+            "float_ops": len(count.float_ops(model)),
+            "ops": count.op_counts(model),
+            "traffic": _traffic(model),
+        }
+    )
+
+
+def _traffic(model: LiteModel) -> int:
+    """Every tensor's bytes once: no inference can read its weights and write its results in less.
+
+    What stays in a cache between two operations, or two inferences, need not pass memory.
+    """
+    constants = {t.buffer_index: t.stored_bytes for t in model.tensors if t.is_constant}
+    computed = sum(t.dense_bytes for t in model.tensors if not t.is_constant)
+    return sum(constants.values()) + computed

@@ -1,0 +1,49 @@
+"""``benchmark.html``: one file that holds everything and works from disk, light or dark."""
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+import pipeline.report
+from pipeline.benchmarks import charts
+from pipeline.benchmarks.schema import Benchmark
+from pipeline.benchmarks.view import Plot, view
+from pipeline.report.quantities import number
+from pipeline.report.tree import leaves
+
+_HERE = Path(__file__).parent
+_REPORT = Path(pipeline.report.__file__).parent
+
+
+def render(benchmark: Benchmark) -> str:
+    """The page as text; refers to nothing outside itself."""
+    environment = Environment(
+        loader=FileSystemLoader([_HERE, _REPORT]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = number
+    seen = view(benchmark.measurements, benchmark.files, benchmark.baseline, benchmark.bandwidth)
+    histograms = [
+        Plot(f"{m.variant}, {m.target}, {m.threads} threads", Markup(chart))
+        for m in benchmark.measurements
+        if (chart := charts.histogram(m))
+    ]
+    profiles = [
+        Plot(f"{name} on {target}", Markup(chart))
+        for target, by_file in benchmark.profiles.items()
+        for name, costs in by_file.items()
+        if (chart := charts.profile(f"{name} on {target}", costs))
+    ]
+    return environment.get_template("benchmark.html.j2").render(
+        benchmark=benchmark,
+        style=Markup((_REPORT / "page.css").read_text(encoding="utf-8")),
+        seen=seen,
+        histograms=histograms,
+        profiles=profiles,
+        machine=[(key, str(value)) for key, value in leaves(benchmark.machine)],
+        plan=[(key, str(value)) for key, value in leaves(benchmark.plan)],
+    )

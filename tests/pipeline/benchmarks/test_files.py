@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import pytest
+
+from deploy.errors import PocketganError
+from pipeline.benchmarks.files import describe, find
+
+
+def touch(folder: Path, *names: str) -> list[str]:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name.encode())
+    return [str(folder / name) for name in names]
+
+
+def test_file_is_called_by_its_stem(tmp_path: Path) -> None:
+    (given,) = touch(tmp_path, "gen.tflite")
+    assert find([given]) == {"gen": tmp_path / "gen.tflite"}
+
+
+def test_folder_gives_its_files_in_the_order_of_every_table(tmp_path: Path) -> None:
+    touch(tmp_path, "int8.tflite", "other.tflite", "float32.tflite", "notes.txt")
+    assert list(find([str(tmp_path)])) == ["float32", "int8", "other"]
+
+
+def test_equal_stems_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    given = touch(tmp_path, "a/x/int8.tflite", "b/x/int8.tflite")
+    assert list(find(given)) == ["a/x/int8", "b/x/int8"]
+
+
+def test_file_named_twice_is_one_file(tmp_path: Path) -> None:
+    (given,) = touch(tmp_path, "gen.tflite")
+    assert len(find([given, given, str(tmp_path)])) == 1
+
+
+def test_stems_that_only_the_suffix_tells_apart_keep_their_paths(tmp_path: Path) -> None:
+    given = touch(tmp_path, "gen.tflite", "gen.lite")
+    assert set(find(given)) == set(given)
+
+
+@pytest.mark.parametrize(("name", "word"), [("none.tflite", "no such file"), ("", "holds no")])
+def test_nothing_to_measure_is_an_error(name: str, word: str, tmp_path: Path) -> None:
+    with pytest.raises(PocketganError, match=word):
+        find([str(tmp_path / name)])
+
+
+def test_unreadable_file_keeps_its_sizes_and_the_reason(tmp_path: Path) -> None:
+    (given,) = touch(tmp_path, "gen.tflite")
+    file = describe("gen", Path(given))
+    assert file.bytes == len("gen.tflite")
+    assert file.macs is None
+    assert "not a TensorFlow Lite file" in (file.problem or "")
