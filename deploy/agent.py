@@ -114,7 +114,6 @@ ARM_PARTS = {
     "0xc0f": "Cortex-A15",
 }
 
-
 # Thermal zones are named by their makers: cpu-thermal, x86_pkg_temp, soc_thermal, bigcore0-thermal.
 PROCESSOR_SENSOR = re.compile("cpu|pkg|package|soc|core", re.IGNORECASE)
 
@@ -205,7 +204,7 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     runtime = load_runtime()
     latents = load_latents(job["latents"])
     leave_memory_to_others()
-    before = conditions()
+    before = None if job["count"] else conditions()
     memory = watch_memory()
 
     start = time.perf_counter_ns()
@@ -234,7 +233,7 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
             "samples_ns": samples if job["keep_samples"] else None,
         }
     sustained = sustain(interpreter.invoke, job["sustain_s"]) if job["sustain_s"] else None
-    after = conditions()
+    after = None if job["count"] else conditions()
     gc.enable()
 
     feeds = make_feeds(interpreter.get_input_details(), latents, job["seed"])

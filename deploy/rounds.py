@@ -160,7 +160,7 @@ def doubts(fields: dict[str, Any]) -> list[str]:
             f"the rounds' medians lie {fields['spread']:.0%} apart (trust ends at "
             f"{SPREAD_LIMIT:.0%}): the machine was busy"
         )
-    timed = fields["p50_ms"] is not None
+    timed = fields["p50_ms"] is not None and fields["runs"] is not None
     if timed and fields["runs"] < ENOUGH_RUNS:
         found.append(f"{fields['runs']} runs; MLPerf's single stream asks for {ENOUGH_RUNS}")
     return found

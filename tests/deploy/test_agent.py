@@ -272,6 +272,13 @@ def test_agent_cannot_take_all_the_memory_there_is() -> None:
     assert process.stdout == "refused\n", process.stderr
 
 
+def test_conditions_are_told_of_timed_runs_only(int8_file: Path, job_for: MakeJob) -> None:
+    timed, counted = (ask(job_for(int8_file, count=count))[1] for count in (False, True))
+    names = {"governor", "mhz", "celsius"}
+    assert timed["before"].keys() == timed["after"].keys() == names
+    assert (counted["before"], counted["after"]) == (None, None)
+
+
 def test_missing_file_is_an_error_measurement(float_file: Path, job_for: MakeJob) -> None:
     process, answer = ask(job_for(float_file, path="/nowhere/x.tflite"))
     assert process.returncode == 1
