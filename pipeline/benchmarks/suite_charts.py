@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from statistics import geometric_mean
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullFormatter, NullLocator
+from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
 from pipeline.benchmarks.generators import FAMILIES
 from pipeline.benchmarks.suite import FLOAT, INT8, Result
@@ -25,6 +25,8 @@ from pipeline.report.drawing import (
 from pipeline.report.quantities import significant
 
 COLOURS = dict(zip(FAMILIES, HUES, strict=False))
+CROWDED = 1000
+"""Over such a range only powers of ten find room along an axis."""
 STYLES = {INT8: "-", FLOAT: DASHED}
 
 
@@ -108,6 +110,8 @@ def against_macs(view: View) -> tuple[str, str] | None:
                 told.append(f"{spoken(family)}: {_said([(x / 1e6, y) for x, y in points])}")
         macs = [result.macs / 1e6 for result in results]
         scale(axes, "x", macs)
+        if max(macs) / min(macs) > CROWDED:
+            axes.xaxis.set_major_locator(LogLocator())
         scale(axes, "y", drawn)
         _guide(axes, macs, drawn)
         _finish(axes, view)
