@@ -56,8 +56,8 @@ class Interpreter:
         try:
             with explained():
                 self._interpreter = runtime.Interpreter.from_file(path, arena_size=ARENA_LIMIT)
-        except struct.error as error:
-            raise AgentError(f"the file is cut short, or is no .tflite: {error}") from error
+        except (struct.error, TypeError, ValueError) as error:  # as Python reads the file first
+            raise AgentError(f"the file is damaged, or is no .tflite: {error}") from error
 
     def get_input_details(self) -> list[dict[str, Any]]:
         return list(describe(self._interpreter.get_input_details))
