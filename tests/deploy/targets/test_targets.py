@@ -1,7 +1,7 @@
 import pytest
 
 from deploy.errors import PocketganError
-from deploy.targets import find_target, offered
+from deploy.targets import INSTALLERS, find_target, install, offered
 
 
 def test_every_offered_target_is_found_by_its_name() -> None:
@@ -15,3 +15,9 @@ def test_unknown_target_lists_those_that_exist(name: str) -> None:
     with pytest.raises(PocketganError, match="no target") as caught:
         find_target(name)
     assert all(target.name in caught.value.remedy for target in offered())
+
+
+def test_installing_what_nobody_knows_lists_what_there_is() -> None:
+    with pytest.raises(PocketganError, match="'tflite'") as caught:
+        install("tflite", lambda step: None)
+    assert all(name in caught.value.remedy for name in INSTALLERS)
