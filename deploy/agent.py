@@ -82,6 +82,8 @@ EMPTY_BRACKETS = 31
 
 # Outputs worth carrying home for a comparison.
 KEPT_BYTES = 1 << 20
+# The first input's outputs are, unless no answer should be as large.
+MOST_KEPT_BYTES = 64 << 20
 
 WARMUP_BLOCK = 32
 # A block of warm-up runs that is not this much faster than the one before ends the warm-up.
@@ -524,7 +526,8 @@ def draw_outputs(
 ) -> tuple[str, list[dict[str, Any]] | None]:
     """sha256 over the bytes of all outputs, in order, for each of ``feeds`` in turn.
 
-    With ``keep`` also the outputs themselves, of as many feeds as KEPT_BYTES hold, at least one.
+    With ``keep`` also the outputs themselves, of as many feeds as KEPT_BYTES hold; of at least
+    one, unless that takes more than MOST_KEPT_BYTES.
     """
     digest = hashlib.sha256()
     details = interpreter.get_output_details()
@@ -536,11 +539,12 @@ def draw_outputs(
         values = [interpreter.get_tensor(detail["index"]) for detail in details]
         for value in values:
             digest.update(value.tobytes())
-        if keep and (not size or size + sum(v.nbytes for v in values) <= KEPT_BYTES):
+        room = (KEPT_BYTES if size else MOST_KEPT_BYTES) - size
+        if keep and sum(value.nbytes for value in values) <= room:
             size += sum(value.nbytes for value in values)
             for place, value in enumerate(values):
                 kept[place].append(value)
-    if not keep:
+    if not size:
         return digest.hexdigest(), None
     outputs = [pack(detail["name"], kept[place]) for place, detail in enumerate(details)]
     return digest.hexdigest(), outputs

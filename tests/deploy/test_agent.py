@@ -272,6 +272,37 @@ def test_agent_cannot_take_all_the_memory_there_is() -> None:
     assert process.stdout == "refused\n", process.stderr
 
 
+@pytest.mark.parametrize(("kept", "most", "rows"), [(200, 999, 3), (130, 999, 2), (1, 64, 1)])
+def test_outputs_are_kept_for_as_many_inputs_as_there_is_room(
+    kept: int,
+    most: int,
+    rows: int,
+    int8_file: Path,
+    latents_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(agent, "KEPT_BYTES", kept)
+    monkeypatch.setattr(agent, "MOST_KEPT_BYTES", most)
+    interpreter = Interpreter(str(int8_file))
+    interpreter.allocate_tensors()
+    feeds = agent.make_feeds(interpreter.get_input_details(), np.load(latents_file), seed=0)
+    _, outputs = agent.draw_outputs(interpreter, feeds, keep=True)
+    assert outputs is not None
+    assert [output["shape"] for output in outputs] == [[rows, 64]]
+
+
+def test_outputs_larger_than_an_answer_should_be_are_not_kept(
+    int8_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent, "MOST_KEPT_BYTES", 63)
+    interpreter = Interpreter(str(int8_file))
+    interpreter.allocate_tensors()
+    feeds = agent.make_feeds(interpreter.get_input_details(), None, seed=0)
+    digest, outputs = agent.draw_outputs(interpreter, feeds, keep=True)
+    assert outputs is None
+    assert len(digest) == 64
+
+
 def test_conditions_are_told_of_timed_runs_only(int8_file: Path, job_for: MakeJob) -> None:
     timed, counted = (ask(job_for(int8_file, count=count))[1] for count in (False, True))
     names = {"governor", "mhz", "celsius"}
