@@ -1,8 +1,10 @@
 """This machine through tflite-runtime, LiteRT's predecessor, which devices out there still have.
 
 Its last release needs numpy < 2 and Python ≤ 3.11, so it lives in an environment of its own and the
-same agent runs in there. On x86 it leaves int8 files to kernels that its XNNPACK delegate would
-beat: it applies the delegate to float files only.
+same agent runs in there. It applies its XNNPACK delegate to float files only. On x86 int8 files are
+left to the kernels that ``local:plain`` has too, and draw the same bytes; those do use threads, but
+wait for one another by spinning: two threads gain a third on idle cores and lose a factor of fifty
+where a neighbour takes one core away.
 """
 
 from collections.abc import Iterator

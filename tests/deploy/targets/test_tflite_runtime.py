@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.agent import missing_operation
 from deploy.agreement import compare
 from deploy.errors import PocketganError
 from deploy.jobs import Job
@@ -47,6 +48,27 @@ def test_file_too_new_for_it_is_an_error_that_names_operation_and_version(
         measurement = session(job_for(dynamic_range_file), 60)
     assert measurement.error is not None
     assert "tflite-runtime 2.14.0 is too old for FULLY_CONNECTED version 12" in measurement.error
+
+
+@pytest.mark.parametrize(
+    ("said", "lacking"),
+    [
+        (
+            "Didn't find op for builtin opcode 'FULLY_CONNECTED' version '12'. An older version of "
+            "this builtin might be supported.",
+            "FULLY_CONNECTED version 12",
+        ),
+        (
+            "Op builtin_code out of range: 210. Are you using old TFLite binary with newer model?",
+            "the operation numbered 210 in the schema",
+        ),
+        ("Failed to allocate tensors", None),
+    ],
+)
+def test_operation_that_a_runtime_lacks_is_read_off_its_refusal(
+    said: str, lacking: str | None
+) -> None:
+    assert missing_operation(said) == lacking
 
 
 def test_missing_environment_is_told_with_the_command_that_adds_it(
