@@ -2,9 +2,9 @@
 
 Its last release needs numpy < 2 and Python ≤ 3.11, so it lives in an environment of its own and the
 same agent runs in there. It applies its XNNPACK delegate to float files only. On x86 int8 files are
-left to the kernels that ``local:plain`` has too, and draw the same bytes; those do use threads, but
-wait for one another by spinning: two threads gain a third on idle cores and lose a factor of fifty
-where a neighbour takes one core away.
+left to the kernels that ``local:plain`` has too, and draw the same bytes. Those do use threads: two
+were seen to gain up to a third on idle cores, and to take fifty times as long where neighbours kept
+the cores busy.
 """
 
 from collections.abc import Iterator
