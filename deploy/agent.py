@@ -80,6 +80,8 @@ END_MARK = 0x50470002
 # Pairs of marks around nothing, to be subtracted.
 EMPTY_BRACKETS = 31
 
+# Inputs drawn where none are given: outputs are compared on all of them.
+RANDOM_INPUTS = 4
 # Outputs worth carrying home for a comparison.
 KEPT_BYTES = 1 << 20
 # The first input's outputs are, unless no answer should be as large.
@@ -357,7 +359,8 @@ def make_feeds(
 ) -> Iterator[dict[int, np.ndarray]]:
     """Yield what to set before each inference: tensor index to array. At least one."""
     if latents is None:
-        yield random_feed(details, seed)
+        for turn in range(RANDOM_INPUTS):
+            yield random_feed(details, seed + turn)
         return
     if len(details) != 1:
         raise AgentError(f"latents serve a file with one input; this one has {len(details)}")

@@ -155,6 +155,7 @@ class Measurement(Subject):
 
     outputs: tuple[Output, ...] | None = None  # only where the job asks to keep them
     agreement: Agreement | None = None  # with the desktop
+    plain_agreement: Agreement | None = None  # with it without XNNPACK, where that is no equality
     histogram: Histogram | None = None
     sustained: Sustained | None = None  # only where the job asks for it
     before: Conditions | None = None

@@ -286,7 +286,7 @@ COMMANDS: dict[str, Command] = {
     "run": Command("All stages of a recipe, only what is stale", _run),
     **{name: Command(stage.describe, _single(name)) for name, stage in STAGES.items()},
     "benchmark": Command(
-        "Speed and memory of a recipe's files, or of any: benchmark FILES --target T", _benchmark
+        "Measure .tflite files of any origin, or a recipe's, on any target", _benchmark
     ),
     "targets": Command("Where files can be measured, and what adds a place", _targets),
     "doctor": Command("What this machine is, and what makes its figures doubtful", _doctor),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from deploy.jobs import Measurement
+from deploy.jobs import Agreement, Measurement
 from pipeline.benchmarks.grid import Column, times_of
 from pipeline.benchmarks.limits import DOT_PRODUCT_CORES
 from pipeline.benchmarks.schema import File
@@ -42,7 +42,7 @@ def _gain(column: Column, name: str, baseline: str) -> str:
     if name == baseline or ratio is None or headline is None:
         return ""
     if 1 / ALIKE < ratio < ALIKE:
-        return f", with as much {headline.title} as {baseline}"
+        return f", {headline.same} {baseline}"
     words = headline.less if ratio < 1 else headline.more
     return f", {times(max(ratio, 1 / ratio))} {words} than {baseline}"
 
@@ -74,18 +74,23 @@ def _int8(files: Sequence[File]) -> str | None:
 
 
 def drawn_alike(measurements: Sequence[Measurement], target: str) -> str | None:
-    """Whether this target draws what the desktop draws."""
-    here = {m.variant: m.agreement for m in measurements if m.target == target and m.agreement}
+    """Whether this target draws what the desktop draws, or what it draws without XNNPACK."""
+    here = [m for m in measurements if m.target == target and m.agreement is not None]
     if not here:
         return None
-    equal = [name for name, agreement in here.items() if agreement.equal]
-    apart = [
-        f"{name} differs by at most {agreement.largest:g} in {agreement.share:.2%} of the values"
-        for name, agreement in here.items()
-        if not agreement.equal
-    ]
+    equal = [m.variant for m in here if m.agreement and m.agreement.equal]
     told = [f"{', '.join(equal)} drew bit for bit what this machine draws"] if equal else []
-    return f"{target}: {'; '.join(told + apart)}."
+    for m in here:
+        if m.agreement and not m.agreement.equal:
+            told.append(f"{m.variant} differs by at most {_written(m.agreement)}")
+    plain = [m.variant for m in here if m.plain_agreement and m.plain_agreement.equal]
+    if plain:
+        told.append(f"{', '.join(plain)} drew bit for bit what this machine draws without XNNPACK")
+    return f"{target}: {'; '.join(told)}."
+
+
+def _written(agreement: Agreement) -> str:
+    return f"{agreement.largest:.2g} in {agreement.share:.2%} of the values"
 
 
 def failures(measurements: Sequence[Measurement]) -> list[str]:

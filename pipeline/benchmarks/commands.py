@@ -25,11 +25,11 @@ from pipeline.report.tree import leaves
 
 OK, BAD_INPUT = 0, 2
 
-BENCHMARK = """Measure .tflite files of any origin: bytes, memory, speed or instructions on each
-target, outputs compared with this machine's, and a sentence which file to ship where. Inputs are
-random over what the model's inputs can hold, or given with --latents. Writes benchmark.json and
-benchmark.html; interrupted, the same command measures what is missing. Given a recipe in place of
-files, it is that recipe's stage: `pocketgan benchmark digits --help`."""
+BENCHMARK = """Measure .tflite files of any origin, or a recipe's, on any target: bytes, memory,
+speed or instructions, outputs compared with this machine's, and a sentence which file to ship
+where. Inputs are random over what the model's inputs can hold, or given with --latents. Writes
+benchmark.json and benchmark.html; interrupted, the same command measures what is missing. Given a
+recipe in place of files, it is that recipe's stage: `pocketgan benchmark digits --help`."""
 
 
 def asks_for_files(arguments: Sequence[str]) -> bool:
@@ -124,8 +124,7 @@ def _told(bar: Any) -> Callable[[str, int, int], None]:
 
 # ---------------------------------------------------------------------- targets
 
-TARGETS = """Where files can be measured from here: what is ready, what is missing, and the command
-that adds it. `pocketgan targets install NAME` adds it."""
+TARGETS = """Where files can be measured, and what adds a place: `targets install NAME`."""
 
 
 def targets(arguments: list[str]) -> int:
@@ -154,7 +153,7 @@ def _list_targets(as_json: bool) -> int:
         return OK
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for title in ("", "target", "what there is", "what adds it"):
-        table.add_column(title)
+        table.add_column(title, no_wrap=title == "target")
     for name, state in found:
         mark = Text("✓", style="green") if state.ready else Text("–", style="yellow")
         table.add_row(mark, Text(name), Text(state.detail), Text(state.remedy, style="bold"))
@@ -167,9 +166,9 @@ def _list_targets(as_json: bool) -> int:
 
 # ---------------------------------------------------------------------- the suite
 
-SUITE = """A fixed set of generators (five ways to upsample, four sizes, several widths, random
-weights by seed) as float32, float16, dynamic-range and int8, on each target: how cost grows with
-pixels and width, and which operation wins where. Interrupted, it goes on where it stopped."""
+SUITE = """A fixed set of generators on every target: five ways to upsample, four sizes, three
+widths, random weights by seed, as float32, float16, dynamic-range and int8. Shows how cost grows
+with pixels and width, and which operation wins where. Interrupted, it goes on where it stopped."""
 
 
 def bench_suite(arguments: list[str]) -> int:
@@ -222,7 +221,7 @@ def _ready() -> list[Target]:
 
 # ---------------------------------------------------------------------- doctor
 
-DOCTOR = "What this machine is, and what in it makes figures doubtful"
+DOCTOR = "What this machine is, and what makes its figures doubtful"
 
 
 def doctor(arguments: list[str]) -> int:

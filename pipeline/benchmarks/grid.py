@@ -18,8 +18,9 @@ class Headline:
     per_unit: float
     """What one unit is in the measurement's own."""
     less: str
+    same: str
     more: str
-    """The words for fewer and for more of it."""
+    """The words for fewer, for as much and for more of it."""
     how: str
 
     def write(self, value: float) -> str:
@@ -34,6 +35,7 @@ HEADLINES = (
         "ms",
         1,
         "faster",
+        "as fast as",
         "slower",
         "90th percentile of the time of one inference (MLPerf's single stream)",
     ),
@@ -43,6 +45,7 @@ HEADLINES = (
         "M",
         1e6,
         "fewer instructions",
+        "as many instructions as",
         "more instructions",
         "instructions executed by one inference on the emulated core, counted, not timed",
     ),
@@ -52,6 +55,7 @@ HEADLINES = (
         "kB",
         1000,
         "less memory",
+        "as much memory as",
         "more memory",
         "bytes of tensor arena that the microcontroller's runtime took",
     ),
@@ -61,6 +65,7 @@ HEADLINES = (
         "ms",
         1,
         "faster",
+        "as fast as",
         "slower",
         "median time of one inference (this tool tells no 90th percentile)",
     ),
@@ -70,6 +75,7 @@ HEADLINES = (
         "ms",
         1,
         "faster",
+        "as fast as",
         "slower",
         "mean time of one inference (this tool tells no percentiles)",
     ),

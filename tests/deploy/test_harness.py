@@ -126,6 +126,7 @@ def test_other_target_is_compared_with_the_desktop(float_file: Path) -> None:
     assert measurement.agreement is not None
     assert measurement.agreement.reference == "local"
     assert measurement.agreement.largest < 1e-5
+    assert measurement.plain_agreement is None
     assert measurement.outputs is None
 
 

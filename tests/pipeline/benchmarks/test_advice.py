@@ -1,6 +1,6 @@
 from collections.abc import Callable
 
-from deploy.jobs import Measurement
+from deploy.jobs import Agreement, Measurement
 from pipeline.benchmarks.advice import sentences
 from pipeline.benchmarks.grid import columns
 from pipeline.benchmarks.schema import File
@@ -54,7 +54,7 @@ def test_of_files_that_are_equally_fast_the_smallest_ships(
         measured("local", "int8", p90_ms=0.102),
     )
     (sentence,) = told(alike, files)
-    assert sentence.startswith("local: ship int8, with as much p90 as float32; float32 is as good")
+    assert sentence.startswith("local: ship int8, as fast as float32; float32 is as good")
 
 
 def test_target_where_nothing_was_measured_says_why(
@@ -62,3 +62,15 @@ def test_target_where_nothing_was_measured_says_why(
 ) -> None:
     broken = tuple(measured("micro", file.name, error="no such operation") for file in files)
     assert told(broken, files)[0] == "micro: nothing could be measured (no such operation)."
+
+
+def test_target_that_draws_as_the_desktop_without_xnnpack_says_so(
+    measured: Callable[..., Measurement], files: Files
+) -> None:
+    apart = Agreement(reference="local", equal=False, largest=3, share=0.01)
+    same = Agreement(reference="local:plain", equal=True, largest=0, share=0)
+    one = measured("micro", "int8", arena_bytes=9, agreement=apart, plain_agreement=same)
+    assert (
+        "micro: int8 differs by at most 3 in 1.00% of the values; int8 drew bit for bit what this "
+        "machine draws without XNNPACK." in told((one,), files)
+    )
