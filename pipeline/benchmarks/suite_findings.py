@@ -5,7 +5,7 @@ import statistics
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import groupby
 
 from deploy.rounds import SPREAD_LIMIT
 from pipeline.benchmarks.generators import DOUBLINGS
@@ -170,7 +170,7 @@ def predictor(view: View) -> str | None:
 def _equal_macs(view: View) -> Iterator[tuple[float, Result, Result]]:
     for place in view.places:
         priced = [(cost, r.name, r) for r in place.results if (cost := view.cost(r))]
-        for (low, _, cheap), (high, _, dear) in pairwise(sorted(priced)):
+        for (low, _, cheap), (high, _, dear) in combinations(sorted(priced), 2):
             if cheap.macs == dear.macs:
                 yield high / low, cheap, dear
 
