@@ -5,7 +5,7 @@ import statistics
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import combinations, groupby
 
 from deploy.rounds import SPREAD_LIMIT
 from pipeline.benchmarks.generators import DOUBLINGS
