@@ -27,6 +27,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Part(BaseModel):
+    """A piece of a file that programs read: nothing unknown in it, nothing infinite."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 

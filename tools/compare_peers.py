@@ -26,7 +26,6 @@ needs ai-edge-litert 2.3.0, which pocketgan has).
 import argparse
 import importlib
 import io
-import json
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -39,17 +38,15 @@ from typing import Any
 import numpy as np
 import tensorflow_model_optimization as tfmot
 import tf_keras
-from console import run_as_program
+from console import add_table_options, run_as_program, show_table
 from distil import distil
 from finished_run import Examiner, Findings, open_run, prior, variant
-from rich.console import Console
 from tables import Table, cell, percent, whole
 
 from deploy.harness import Plan, measure
 from deploy.targets.local import Local
 from pipeline import progress
 from pipeline.adversarial.randomness import Purpose
-from pipeline.atomic import write_text
 from pipeline.chatter import chatter_to
 from pipeline.determinism import prepare
 from pipeline.lite import convert as lite
@@ -272,12 +269,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("run", type=Path, help="folder of a finished run, such as runs/digits")
+    add_table_options(parser)
     parser.add_argument(
         "--rate", type=float, help="TF-MOT's learning rate (the recipe's for the same stage)"
     )
-    parser.add_argument("--json", action="store_true", help="the rows as JSON on standard output")
-    parser.add_argument("--markdown", type=Path, help="write the table to this file, for the docs")
     parser.add_argument("--keep", type=Path, help="keep the peers' .tflite files in this folder")
     options = parser.parse_args()
     bench = open_run(options.run)
@@ -289,13 +284,7 @@ def main() -> int:
             options.keep.mkdir(parents=True, exist_ok=True)
             for file in folder.glob("*.tflite"):
                 shutil.copy(file, options.keep)
-    found = table(bench, rows)
-    if options.json:
-        print(json.dumps([asdict(row) for row in rows], indent=1))
-    else:
-        Console().print(found.for_terminal())
-    if options.markdown:
-        write_text(options.markdown, found.markdown())
+    show_table(table(bench, rows), [asdict(row) for row in rows], options)
     return 0
 
 

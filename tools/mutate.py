@@ -36,6 +36,7 @@ from pipeline.lite.read import read_model
 # One inference is enough to see whether a file runs.
 PLAN = Plan(rounds=1, runs=1, warmup=0, time_limit=20.0)
 BLOCK = 25
+UNAFFECTED = "The good file was answered alike beside each block of damaged ones."
 # Stored values of this size or more are weights; damage elsewhere is more interesting.
 WEIGHTS_BYTES = 64
 
@@ -123,27 +124,27 @@ class Tally:
     """How often each (kind of damage, kind of answer) was seen."""
 
     seen: Counter[tuple[str, str]]
-    good_suffered: int
-    """Blocks in which the good file had another answer than alone."""
+    suffered: Sequence[str]
+    """What the good file was answered wherever that differs from its answer alone."""
 
     @property
     def passed(self) -> bool:
-        return not self.good_suffered and not any(way == "not named" for _, way in self.seen)
+        return not self.suffered and not any(way == "not named" for _, way in self.seen)
 
     def table(self) -> Table:
         kinds = list(dict.fromkeys(kind for kind, _ in self.seen))
         ways = sorted({way for _, way in self.seen})
         rows = [[kind, *(str(self.seen[kind, way]) for way in ways)] for kind in kinds]
         total = ["all", *(str(sum(self.seen[kind, way] for kind in kinds)) for way in ways)]
-        note = f"The good file's answer suffered in {self.good_suffered} blocks."
-        return Table(["damage", *ways], [*rows, total], [note])
+        notes = [f"The good file was answered: {answer}" for answer in self.suffered]
+        return Table(["damage", *ways], [*rows, total], notes or [UNAFFECTED])
 
 
 def tally(path: Path, count: int, seed: int) -> Tally:
     """Measure ``count`` damaged copies of the file, and the good one beside each block of them."""
     alone = measure({"good": path}, [Local()], PLAN)[0].output_sha256
     seen: Counter[tuple[str, str]] = Counter()
-    suffered = 0
+    suffered: list[str] = []
     damaged = islice(mutants(path.read_bytes(), seed), count)
     while block := list(islice(damaged, BLOCK)):
         with tempfile.TemporaryDirectory() as folder:
@@ -152,7 +153,8 @@ def tally(path: Path, count: int, seed: int) -> Tally:
                 variants[str(place)] = Path(folder) / f"{place}.tflite"
                 variants[str(place)].write_bytes(content)
             good, *answers = measure(variants, [Local()], PLAN)
-        suffered += good.error is not None or good.output_sha256 != alone
+        if good.output_sha256 != alone:
+            suffered.append(good.error or "another output")
         seen.update((kind, kind_of(a)) for (kind, _), a in zip(block, answers, strict=True))
     return Tally(seen, suffered)
 

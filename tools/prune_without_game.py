@@ -17,7 +17,6 @@ evaluate: the run's judge, the same latents.
 """
 
 import argparse
-import json
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
@@ -25,15 +24,13 @@ from pathlib import Path
 
 import numpy as np
 import tf_keras
-from console import run_as_program
+from console import add_table_options, run_as_program, show_table
 from distil import distil
 from finished_run import Examiner, Findings, open_run, prior, variant
-from rich.console import Console
 from tables import Table, cell, percent, whole
 
 from pipeline import progress
 from pipeline.adversarial.randomness import Purpose
-from pipeline.atomic import write_text
 from pipeline.chatter import chatter_to
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.prune import Pruning, layer_shares
@@ -128,24 +125,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("run", type=Path, help="folder of a finished run, such as runs/digits")
+    add_table_options(parser)
     parser.add_argument(
         "--rate", type=float, help="learning rate on the teacher's pictures (the recipe's)"
     )
-    parser.add_argument("--json", action="store_true", help="the rows as JSON on standard output")
-    parser.add_argument("--markdown", type=Path, help="write the table to this file, for the docs")
     options = parser.parse_args()
     bench = open_run(options.run)
     with tempfile.TemporaryDirectory() as name, chatter_to(Path(name) / "log.txt"):
         found = compare(bench, options.rate, Path(name))
-    compared = table(bench, found)
-    if options.json:
-        rows = {way: asdict(findings) for way, findings in found.items()}
-        print(json.dumps(rows, indent=1))
-    else:
-        Console().print(compared.for_terminal())
-    if options.markdown:
-        write_text(options.markdown, compared.markdown())
+    rows = {way: asdict(findings) for way, findings in found.items()}
+    show_table(table(bench, found), rows, options)
     return 0
 
 

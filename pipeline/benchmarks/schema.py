@@ -3,18 +3,14 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
-from deploy.jobs import Measurement, OperationCost
+from deploy.jobs import Measurement, OperationCost, Part
 
 SCHEMA: Literal["pocketgan.benchmark"] = "pocketgan.benchmark"
 VERSION: Literal[1] = 1
 
 Size = Annotated[int, Field(ge=0)]
-
-
-class Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class File(Part):
@@ -31,7 +27,7 @@ class File(Part):
     macs: Size | None = None
     """Multiply-accumulates of one inference, zeros counted as work."""
     float_ops: Size | None = None
-    ops: dict[str, Size] = {}
+    ops: dict[str, Size] = Field(default_factory=dict)
     traffic: Size | None = None
     """Bytes that one inference must move at least: weights and activations once."""
     problem: str | None = None
@@ -54,7 +50,7 @@ class Benchmark(Part):
     """Of this machine's memory, bytes a second."""
     files: tuple[File, ...]
     measurements: tuple[Measurement, ...]
-    profiles: dict[str, dict[str, tuple[OperationCost, ...]]] = {}
+    profiles: dict[str, dict[str, tuple[OperationCost, ...]]] = Field(default_factory=dict)
     """Target → file → what each of its operations costs."""
     remarks: tuple[str, ...] = ()
     """What a second opinion said of the figures."""

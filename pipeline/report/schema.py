@@ -10,8 +10,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     JsonValue,
     ValidationError,
@@ -19,7 +17,7 @@ from pydantic import (
 )
 
 from deploy.errors import PocketganError
-from deploy.jobs import Measurement
+from deploy.jobs import Measurement, Part
 
 SCHEMA: Literal["pocketgan.report"] = "pocketgan.report"
 VERSION: Literal[2] = 2
@@ -39,14 +37,10 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 RelativePath = Annotated[str, Field(min_length=1), AfterValidator(_relative)]
 
 
-class Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
 class Figures(Part):
     """A part some of whose figures may be absent, each with its reason."""
 
-    absent: dict[str, str] = {}
+    absent: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _absent_figures_have_reasons(self) -> "Figures":
@@ -155,7 +149,7 @@ class Stage(Part):
     seconds: NotNegative
     events: tuple[str, ...] = ()
     """What the stability monitor saw."""
-    metrics: dict[str, JsonValue] = {}
+    metrics: dict[str, JsonValue] = Field(default_factory=dict)
 
 
 class GateResult(Part):
@@ -182,7 +176,7 @@ class Report(Part):
     floor: Quality
     variants: Annotated[tuple[Variant, ...], Field(min_length=1)]
     stages: tuple[Stage, ...] = ()
-    environment: dict[str, JsonValue] = {}
+    environment: dict[str, JsonValue] = Field(default_factory=dict)
     gates: tuple[GateResult, ...] = ()
 
     @model_validator(mode="after")
