@@ -179,19 +179,19 @@ def bench_suite(arguments: list[str]) -> int:
         "--target",
         action="append",
         type=str,
-        help="where to measure, may be repeated (default: all that are ready)",
+        help="where to measure, may be repeated (default: local, about ten minutes)",
     )
     made.add_argument("--family", nargs="+", type=str, default=list(generators.FAMILIES))
     made.add_argument("--pixels", nargs="+", type=PositiveInt, default=list(generators.PIXELS))
     made.add_argument("--width", nargs="+", type=PositiveInt, default=list(generators.WIDTHS))
-    made.add_argument("--seed", type=NonNegativeInt, default=1, help="of the weights")
+    made.add_argument("--seed", type=NonNegativeInt, default=0, help="of the weights")
     made.add_argument("--out", type=str, default="bench-suite", help="folder of the results")
     made.add_argument("--quiet", action="store_true", help="no progress")
     made.add_argument("--json", action="store_true", help="the result as JSON on standard output")
     options = parse(made, arguments)
     if options.quiet or options.json:
         progress.silence()
-    chosen = _targets(options.target) if options.target else _ready()
+    chosen = _targets(options.target)
     folder = Path(options.out)
     with progress.bar() as bar:
         task = bar.add_task("bench-suite", total=None)
@@ -213,10 +213,6 @@ def bench_suite(arguments: list[str]) -> int:
     else:
         Console().print(suite_page.render_terminal(found), Text(f"Page: {page}"))
     return OK
-
-
-def _ready() -> list[Target]:
-    return [target for target in known.offered() if target.availability().ready]
 
 
 # ---------------------------------------------------------------------- doctor
