@@ -115,7 +115,7 @@ class OperationCost(Part):
     """What one operation of the file costs, in ms or, on a counted target, instructions."""
 
     operation: str  # e.g. "TRANSPOSE_CONV"
-    layer: str  # name of its output tensor
+    layer: str  # as `pocketgan inspect` names it
     cost: Annotated[float, Field(ge=0)]
     unit: Literal["ms", "instructions"]
 

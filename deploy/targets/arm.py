@@ -18,8 +18,8 @@ from deploy.targets import counter, sysroot
 from deploy.targets.process import run_agent
 from deploy.targets.target import Availability, Session, Target
 
-# Each run executes the same instructions, but for a rare detour of its memory allocation: the median
-# of these is the figure.
+# Each run executes the same instructions, but for a rare detour of its memory allocation: the
+# median of these is the figure.
 RUNS = 3
 
 OF_THE_EMULATOR = "the emulator's own memory would be measured with it"

@@ -114,7 +114,8 @@ class Ssh(Target):
 
     def availability(self) -> Availability:
         if shutil.which("ssh") is None:
-            return Availability(False, "the OpenSSH client is missing", "apt-get install openssh-client")
+            remedy = "apt-get install openssh-client"
+            return Availability(False, "the OpenSSH client is missing", remedy)
         return Availability(True, "the OpenSSH client is here; the board is not asked yet")
 
     @contextmanager

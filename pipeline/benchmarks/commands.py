@@ -139,7 +139,7 @@ def targets(arguments: list[str]) -> int:
     if options.action != "install" or not options.names:
         raise PocketganError(
             f"pocketgan targets: {' '.join([options.action, *options.names])!r} is not understood",
-            f"For instance: pocketgan targets install {next(iter(known.INSTALLERS))}.",
+            f"pocketgan targets install NAME, with a name of: {', '.join(known.INSTALLERS)}.",
         )
     for name in options.names:
         known.install(name, lambda step: progress.console.print(step, markup=False))

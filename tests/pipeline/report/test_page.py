@@ -184,6 +184,19 @@ def test_page_shows_fewer_of_bigger_pictures(report, size, width):
     assert Image.open(io.BytesIO(content)).width == width
 
 
+def test_targets_other_than_this_machine_get_a_section_of_their_own(report):
+    assert 'id="targets"' not in render(report, Exhibits())
+    int8 = report.variant("int8")
+    (here, *_) = int8.measurements
+    there = here.model_copy(update={"target": "ssh:pi@board", "p90_ms": 1.25})
+    seen = int8.model_copy(update={"measurements": (*int8.measurements, there)})
+    variants = tuple(seen if v.name == "int8" else v for v in report.variants)
+    page = render(report.model_copy(update={"variants": variants}), Exhibits())
+    assert 'id="targets"' in page
+    assert "1.25 ms" in page
+    assert not Page(page).unbalanced
+
+
 def test_table_marks_the_best_and_explains_the_absent(report):
     rows, footnotes = table(report)
     by_name = {row.name: row for row in rows}

@@ -1,0 +1,142 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.benchmarks import commands, make, schema
+from pipeline.cli import main
+
+QUICK = ("--runs", "8", "--rounds", "1", "--warmup", "1")
+
+
+@pytest.fixture(scope="session")
+def adder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The smallest file that a runtime runs: y = x + x, float32 [1, 4]."""
+    import tensorflow as tf
+
+    @tf.function(input_signature=[tf.TensorSpec([1, 4], tf.float32)])
+    def double(x: tf.Tensor) -> tf.Tensor:
+        return x + x
+
+    path = tmp_path_factory.mktemp("adder") / "adder.tflite"
+    function = double.get_concrete_function()
+    path.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([function]).convert())
+    return path
+
+
+def ask(*arguments: object) -> int:
+    return main([str(argument) for argument in arguments])
+
+
+def test_benchmark_of_files_leaves_a_page_and_figures_for_programs(
+    adder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ask("benchmark", adder, *QUICK, "--out", tmp_path, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["schema"] == "pocketgan.benchmark"
+    assert told["complete"]
+    assert told["measurements"][0]["p90_ms"] > 0
+    kept = schema.read_if_sound(tmp_path / make.RESULT)
+    assert kept is not None
+    assert kept.files[0].name == "adder"
+    assert "adder" in (tmp_path / make.PAGE).read_text(encoding="utf-8")
+
+
+def test_same_question_again_measures_only_what_is_missing(adder: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.tflite"
+    broken.write_bytes(adder.read_bytes()[:200])
+    out = tmp_path / "out"
+    question = ("benchmark", adder, broken, *QUICK, "--out", out, "--quiet")
+    assert ask(*question) == 0
+    first = schema.read_if_sound(out / make.RESULT)
+    assert ask(*question) == 0
+    second = schema.read_if_sound(out / make.RESULT)
+    assert first is not None
+    assert second is not None
+    assert not first.complete
+    assert first.measurements[0] == second.measurements[0]
+    assert second.measurements[1].error
+    assert ask(*question, "--seed", 1) == 0  # another question
+    third = schema.read_if_sound(out / make.RESULT)
+    assert third is not None
+    assert third.measurements[0] != first.measurements[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["gone.tflite"], "no such file"),
+        (["ADDER", "--target", "moon"], "no target is called 'moon'"),
+        (["ADDER", "--target", "arm:cortex-a99"], "no target"),
+        (["ADDER", "--baseline", "other"], "no file is called 'other'"),
+        (["ADDER", "--runs", "0"], "runs"),
+        (["ADDER", "--threads", "none"], "threads"),
+        (["ADDER", "--nonsense"], "nonsense"),
+        (["--target", "local"], "files"),
+    ],
+)
+def test_question_that_cannot_be_asked_is_one_message(
+    arguments: list[str],
+    word: str,
+    adder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = [str(adder) if argument == "ADDER" else argument for argument in arguments]
+    assert main(["benchmark", *given]) == 2
+    said = capsys.readouterr()
+    assert word in said.err
+    assert "Traceback" not in said.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_measured_at_all_is_bad_input(tmp_path: Path) -> None:
+    (tmp_path / "text.tflite").write_text("not a model")
+    assert ask("benchmark", tmp_path / "text.tflite", *QUICK, "--out", tmp_path, "--quiet") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "files"),
+    [
+        (["a.tflite"], True),
+        (["--target=local", "x"], True),
+        (["--help"], True),
+        ([], True),
+        (["digits"], False),
+        (["digits", "--help"], False),
+        (["digits", "--benchmark.runs", "9"], False),
+    ],
+)
+def test_recipe_is_told_from_files(arguments: list[str], files: bool) -> None:
+    assert commands.asks_for_files(arguments) is files
+
+
+def test_targets_lists_what_is_ready_and_what_adds_the_rest(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("POCKETGAN_CACHE", str(tmp_path))  # nothing is installed there
+    assert ask("targets", "--json") == 0
+    told = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert told["local"]["ready"]
+    assert not told["local:tflite-runtime"]["ready"]
+    assert "targets install tflite-runtime" in told["local:tflite-runtime"]["remedy"]
+
+
+@pytest.mark.parametrize("arguments", [["install"], ["install", "moon"], ["remove", "arm"]])
+def test_targets_refuses_what_it_does_not_know(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ask("targets", *arguments) == 2
+    assert "arm" in capsys.readouterr().err
+
+
+def test_doctor_tells_the_machine_and_what_is_wrong_with_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert ask("doctor", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["machine"]["cores"] >= 1
+    assert isinstance(told["advice"], list)
+    assert ask("doctor") == 0
