@@ -1,6 +1,7 @@
 """The commands that measure: benchmark FILES, targets, doctor, bench-suite."""
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +22,7 @@ from pipeline import progress
 from pipeline.arguments import parse, parser
 from pipeline.atomic import write_text
 from pipeline.benchmarks import files, make, schema, terminal
+from pipeline.chatter import LOG, chatter_to
 from pipeline.report.tree import leaves
 
 OK, BAD_INPUT = 0, 2
@@ -172,7 +174,8 @@ with pixels and width, and which operation wins where. Interrupted, it goes on w
 
 
 def bench_suite(arguments: list[str]) -> int:
-    from pipeline.benchmarks import generators, suite, suite_page
+    with chatter_to(Path(os.devnull)):
+        from pipeline.benchmarks import generators, suite, suite_page
 
     made = parser("bench-suite", SUITE)
     made.add_argument(
@@ -193,7 +196,8 @@ def bench_suite(arguments: list[str]) -> int:
         progress.silence()
     chosen = _targets(options.target)
     folder = Path(options.out)
-    with progress.bar() as bar:
+    folder.mkdir(parents=True, exist_ok=True)
+    with chatter_to(folder / LOG), progress.bar() as bar:
         task = bar.add_task("bench-suite", total=None)
         found = suite.run(
             chosen,

@@ -140,3 +140,15 @@ def test_doctor_tells_the_machine_and_what_is_wrong_with_it(
     assert told["machine"]["cores"] >= 1
     assert isinstance(told["advice"], list)
     assert ask("doctor") == 0
+
+
+def test_bench_suite_shows_figures_and_keeps_the_chatter_of_the_converter_in_a_log(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    small = ("--family", "dense", "--pixels", 28, "--width", 16, "--quiet")
+    assert ask("bench-suite", *small, "--out", tmp_path) == 0
+    said = capfd.readouterr()
+    assert "dense" in said.out
+    assert said.err == ""
+    assert (tmp_path / "log.txt").read_text()
+    assert (tmp_path / "suite.html").is_file()
