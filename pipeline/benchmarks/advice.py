@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from deploy import second_opinion
 from deploy.jobs import Agreement, Measurement
 from deploy.rounds import SPREAD_LIMIT
-from pipeline.benchmarks.grid import ALIKE, Column, times_of
+from pipeline.benchmarks.grid import ALIKE, Column, comparable, times_of
 from pipeline.benchmarks.limits import DOT_PRODUCT_CORES
 from pipeline.benchmarks.schema import File
 from pipeline.report.quantities import times
@@ -22,7 +22,7 @@ EXACT = ("instructions", "arena_bytes")
 def sentences(columns: Sequence[Column], files: Sequence[File]) -> list[str]:
     """What to doubt, what to ship target by target, what is drawn alike, and what failed."""
     told: list[str | None] = [untrusted(columns)]
-    if any(column.baseline is None for column in columns):
+    if not comparable(files):
         told.append(NOT_COMPARED)
     for column in columns:
         told += [verdict(column, files), int8_costs_more(column, files)]

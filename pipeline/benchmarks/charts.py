@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from deploy.jobs import Measurement, OperationCost
 from pipeline.benchmarks.grid import Column, Reading, place, times_of
@@ -113,6 +114,7 @@ def profile(name: str, costs: Sequence[OperationCost]) -> str | None:
         axes = figure.subplots()
         axes.barh(range(len(costs)), [cost.cost for cost in costs], height=0.62, color=ACCENT)
         name_rows(axes, rows, most=2 * LONG_NAME)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.set_xlabel(unit)
         told = "; ".join(f"{cost.operation}: {cost.cost:g} {unit}" for cost in costs)
         return svg(figure, f"Operations of {name}", f"{told}.")

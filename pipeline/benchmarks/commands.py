@@ -225,14 +225,19 @@ def bench_suite(arguments: list[str]) -> int:
         "--target",
         action="append",
         type=str,
-        help="where to measure, may be repeated (default: local, about ten minutes)",
+        help="where to measure; repeat it for several places (default: local, about ten minutes)",
     )
-    made.add_argument("--family", nargs="+", type=str, default=list(generators.FAMILIES))
-    made.add_argument("--pixels", nargs="+", type=PositiveInt, default=list(generators.PIXELS))
-    made.add_argument("--width", nargs="+", type=PositiveInt, default=list(generators.WIDTHS))
-    made.add_argument("--seed", type=NonNegativeInt, default=0, help="of the weights")
-    made.add_argument("--out", type=str, default="bench-suite", help="folder of the results")
-    made.add_argument("--quiet", action="store_true", help="no progress")
+    for name, kind, default, words in (
+        ("family", str, generators.FAMILIES, "ways to upsample that are compared"),
+        ("pixels", PositiveInt, generators.PIXELS, "pixels a side of the pictures"),
+        ("width", PositiveInt, generators.WIDTHS, "channels of the last map before the picture"),
+    ):
+        made.add_argument(f"--{name}", nargs="+", type=kind, default=list(default), help=words)
+    made.add_argument("--seed", type=NonNegativeInt, default=0, help="seed of the random weights")
+    made.add_argument(
+        "--out", type=str, default="bench-suite", help="folder that the results are written to"
+    )
+    made.add_argument("--quiet", action="store_true", help="show no progress")
     made.add_argument("--json", action="store_true", help="the result as JSON on standard output")
     options = parse(made, arguments)
     if options.quiet or options.json:

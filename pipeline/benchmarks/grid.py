@@ -182,6 +182,11 @@ class Column(NamedTuple):
         return self.readings[-1]
 
     @property
+    def has_median(self) -> bool:
+        """Whether it stands below another headline."""
+        return len(self.readings) > 1
+
+    @property
     def by(self) -> str:
         headline = self.deciding.headline
         return BY.get(headline.field, "") if headline else ""
@@ -189,8 +194,7 @@ class Column(NamedTuple):
     @property
     def chooses(self) -> bool:
         """Whether there is something to choose from, and this target is one to choose for."""
-        several = self.baseline is not None and len(self.cells) > 1
-        return several and self.target != second_opinion.THEIRS
+        return self.baseline is not None and self.target != second_opinion.THEIRS
 
     def noise(self, one: str, other: str) -> float:
         """By how much two files' figures may differ by chance."""
@@ -240,7 +244,7 @@ def columns(
 ) -> list[Column]:
     """A column a target and number of threads, in the order in which they were measured."""
     places = dict.fromkeys((m.target, m.threads) for m in measurements)
-    base = baseline if comparable(files) else None
+    base = baseline if len(files) > 1 and comparable(files) else None
     return [_column(place, measurements, [file.name for file in files], base) for place in places]
 
 
