@@ -29,7 +29,7 @@ REACH = 1.4
 LONG_NAME, WIDE = 30, 560
 
 
-def target(column: Column, baseline: str) -> str | None:
+def target(column: Column) -> str | None:
     """The headline figure of each file; timed ones reach from the median to the 99th percentile."""
     reading = column.readings[0]
     headline, figures = reading.headline, reading.figures
@@ -40,7 +40,7 @@ def target(column: Column, baseline: str) -> str | None:
         axes = figure.subplots()
         ends, written_p99 = [], False
         for row, (name, value) in enumerate(figures.items()):
-            colour = GHOST if name == baseline else ACCENT
+            colour = GHOST if name == column.baseline else ACCENT
             axes.barh(row, value / headline.per_unit, height=0.62, color=colour)
             ends.append(value / headline.per_unit)
             note, measurement = _note(reading, name), reading.cells[name].measurement

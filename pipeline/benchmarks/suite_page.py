@@ -11,11 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 import pipeline.report
+from deploy.jobs import Measurement
 from pipeline.benchmarks import suite_charts
 from pipeline.benchmarks.generators import MEANING
 from pipeline.benchmarks.method import method
 from pipeline.benchmarks.suite import FLOAT, Result, Suite
 from pipeline.benchmarks.suite_findings import Place, View, doubts, sentences, spoken, views
+from pipeline.benchmarks.view import Told, figure, output, remarks, share
 from pipeline.report.quantities import NONE, number, significant
 from pipeline.report.tree import lines
 
@@ -80,7 +82,25 @@ def render_page(suite: Suite) -> str:
         meaning=MEANING,
         machine=lines(suite.machine, none="not told"),
         method=times_in_words(suite),
+        figures=_figures,
+        headings=HEADINGS,
     )
+
+
+HEADINGS = (
+    *(Told(title) for title in ("p50, ms", "p90, ms", "Spread", "Runs")),
+    *(Told(title) for title in ("Memory, KiB", "Instructions", "Arena, bytes")),
+    *(Told("Output", kind="text"), Told("Remarks", kind="text remarks")),
+)
+
+
+def _figures(m: Measurement) -> list[Told]:
+    """A row below ``HEADINGS``."""
+    return [
+        *(figure(m, "p50_ms"), figure(m, "p90_ms"), share(m, "spread"), figure(m, "runs")),
+        *(figure(m, name) for name in ("peak_rss_kb", "instructions", "arena_bytes")),
+        *(output(m), remarks(m)),
+    ]
 
 
 def _panel(view: View) -> Panel:

@@ -56,7 +56,7 @@ def view(
 ) -> TargetsView:
     grid = columns(measurements, files, baseline)
     by_name = {file.name: file for file in files}
-    drawn = [(column.title, charts.target(column, baseline)) for column in grid]
+    drawn = [(column.title, charts.target(column)) for column in grid]
     rows = [_cells(m, by_name.get(m.variant), bandwidth) for m in measurements]
     headings = [Told(title, kind=cell.kind) for title, cell in rows[0].items()] if rows else []
     return TargetsView(
@@ -76,26 +76,26 @@ def _cells(m: Measurement, file: File | None, bandwidth: float | None) -> dict[s
     return {
         "Target": Told(m.target, kind="text"),
         "Threads": Told(str(m.threads)),
-        "Remarks": Told("; ".join(_remarks(m)), kind="text remarks"),
-        "p50, ms": _figure(m, "p50_ms"),
-        "p90, ms": _figure(m, "p90_ms"),
-        "Spread": _share(m, "spread"),
-        "p99, ms": _figure(m, "p99_ms"),
-        "Runs": _figure(m, "runs"),
-        "A second": _figure(m, "per_second"),
+        "Remarks": remarks(m),
+        "p50, ms": figure(m, "p50_ms"),
+        "p90, ms": figure(m, "p90_ms"),
+        "Spread": share(m, "spread"),
+        "p99, ms": figure(m, "p99_ms"),
+        "Runs": figure(m, "runs"),
+        "A second": figure(m, "per_second"),
         "Sustained, ms": _sustained(m),
-        "Load, ms": _figure(m, "init_ms"),
-        "First, ms": _figure(m, "first_ms"),
-        "Clock, ns": _figure(m, "overhead_ns"),
-        "Memory, KiB": _figure(m, "peak_rss_kb"),
-        "Arena, bytes": _figure(m, "arena_bytes"),
-        "Instructions": _figure(m, "instructions"),
-        "Dot products": _figure(m, "dot_products"),
-        "Loads": _figure(m, "loads"),
-        "Stores": _figure(m, "stores"),
-        "Delegated": _share(m, "delegated"),
+        "Load, ms": figure(m, "init_ms"),
+        "First, ms": figure(m, "first_ms"),
+        "Clock, ns": figure(m, "overhead_ns"),
+        "Memory, KiB": figure(m, "peak_rss_kb"),
+        "Arena, bytes": figure(m, "arena_bytes"),
+        "Instructions": figure(m, "instructions"),
+        "Dot products": figure(m, "dot_products"),
+        "Loads": figure(m, "loads"),
+        "Stores": figure(m, "stores"),
+        "Delegated": share(m, "delegated"),
         "Of the limit": _limit(m, file, bandwidth),
-        "Output": _output(m),
+        "Output": output(m),
         "Governor": _conditions(m, "governor"),
         "MHz": _conditions(m, "mhz"),
         "°C": _conditions(m, "celsius"),
@@ -104,11 +104,13 @@ def _cells(m: Measurement, file: File | None, bandwidth: float | None) -> dict[s
     }
 
 
-def _remarks(m: Measurement) -> list[str]:
-    return [*([m.error] if m.error else []), *m.warnings]
+def remarks(m: Measurement) -> Told:
+    told = [*([m.error] if m.error else []), *m.warnings]
+    return Told("; ".join(told), kind="text remarks")
 
 
-def _figure(m: Measurement, name: str) -> Told:
+def figure(m: Measurement, name: str) -> Told:
+    """A figure as it is written, or a dash with the reason behind it."""
     value = getattr(m, name)
     if value is None:
         return _absent(m, name)
@@ -117,7 +119,7 @@ def _figure(m: Measurement, name: str) -> Told:
     return Told(number(value))
 
 
-def _share(m: Measurement, name: str) -> Told:
+def share(m: Measurement, name: str) -> Told:
     value = getattr(m, name)
     return _absent(m, name) if value is None else Told(f"{value:.0%}")
 
@@ -139,7 +141,8 @@ def _limit(m: Measurement, file: File | None, bandwidth: float | None) -> Told:
     return Told(NONE if limit.share is None else f"{limit.share:.1%}", limit.words)
 
 
-def _output(m: Measurement) -> Told:
+def output(m: Measurement) -> Told:
+    """How far what was drawn lies from what this machine draws."""
     found = m.agreement
     if found is None:
         return Told(NONE, not_compared(m), "text")

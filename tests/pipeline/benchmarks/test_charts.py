@@ -17,7 +17,7 @@ def bars(chart: str) -> list[float]:
 
 def drawn(measured: Make, files: tuple[File, ...], p99_ms: float) -> str:
     both = [measured("local", f.name, p50_ms=0.9, p90_ms=1.0, p99_ms=p99_ms) for f in files]
-    chart = charts.target(columns(both, files, "float32")[0], "float32")
+    chart = charts.target(columns(both, files, "float32")[0])
     assert chart is not None
     return chart
 

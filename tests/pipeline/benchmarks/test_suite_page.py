@@ -128,3 +128,10 @@ def test_each_chart_is_explained_by_its_own_caption(text):
 def test_machine_is_in_words(suite):
     few = suite.model_copy(update={"results": suite.results[:2], "machine": {"boost": None}})
     assert "not told" in render_page(few)
+
+
+def test_each_dash_of_the_table_of_all_has_its_reason_behind_it(text):
+    table = text[text.index('<table class="every">') :].split("</table>")[0]
+    dashes = [cell for cell in re.findall("<td.*?</td>", table) if ">–<" in cell]
+    assert dashes
+    assert all('title="' in cell for cell in dashes)
