@@ -23,9 +23,10 @@ from pipeline.arguments import parse, parser
 from pipeline.atomic import write_text
 from pipeline.benchmarks import files, make, schema, terminal
 from pipeline.chatter import LOG, chatter_to
+from pipeline.recipe_file import shipped
 from pipeline.report.tree import lines
 
-OK, BAD_INPUT = 0, 2
+OK, BAD_INPUT, PARTLY_FAILED = 0, 2, 3
 
 BENCHMARK = """Measure .tflite files of any origin, or a recipe's, on any target: bytes, memory,
 speed or instructions, outputs compared with this machine's, and a sentence which file to ship
@@ -34,7 +35,7 @@ benchmark.json and benchmark.html; interrupted, the same command measures what i
 recipe in place of files, it is that recipe's stage: `pocketgan benchmark digits --help`.
 
 For instance `pocketgan benchmark float32.tflite int8.tflite --target local --target arm:cortex-a53
---threads 1 2` compares two files on this machine, with one thread and with two, and counts their
+--threads 1,2` compares two files on this machine, with one thread and with two, and counts their
 instructions on an emulated core."""
 
 
@@ -45,9 +46,9 @@ def asks_for_files(arguments: Sequence[str]) -> bool:
     return any(
         argument.endswith(files.SUFFIX)
         or argument.split("=")[0] == "--target"
-        or (Path(argument).is_dir() and any(Path(argument).glob(f"*{files.SUFFIX}")))
+        or files.is_model(Path(argument))
         for argument in arguments
-    )
+    ) or (arguments[0] not in shipped() and Path(arguments[0]).is_dir())
 
 
 def benchmark(arguments: list[str]) -> int:
@@ -59,27 +60,27 @@ def benchmark(arguments: list[str]) -> int:
         found,
         _targets(options.target),
         Plan(
-            threads=tuple(options.threads),
+            threads=_numbers(options.threads),
             rounds=options.rounds,
             runs=options.runs,
             warmup=options.warmup,
             seed=options.seed,
-            latents=None if options.latents is None else Path(options.latents),
+            latents=None if options.latents is None else files.latents(Path(options.latents)),
             sustain_s=options.sustain,
             time_limit=options.time_limit,
         ),
         make.choose_baseline(options.baseline, list(found)),
+        options.profile,
     )
     folder = Path(options.out)
     with progress.bar() as bar:
         built = make.benchmark(question, folder, _told(bar))
-        if options.profile:
-            built = make.add_profiles(built, question, folder, _told(bar))
     if options.json:
         print(schema.dumps(built), end="")
     else:
         Console().print(terminal.render(built, folder / make.PAGE))
-    return OK if any(m.error is None for m in built.measurements) else BAD_INPUT
+    failed = [m.error is not None for m in built.measurements]
+    return BAD_INPUT if all(failed) else PARTLY_FAILED if any(failed) else OK
 
 
 def _benchmark_parser() -> ArgumentParser:
@@ -95,10 +96,9 @@ def _benchmark_parser() -> ArgumentParser:
     )
     made.add_argument(
         "--threads",
-        nargs="+",
-        type=PositiveInt,
-        default=[1],
-        help="how many threads a file may use; several numbers measure it with each",
+        type=str,
+        default="1",
+        help="how many threads a file may use; of several, as in 1,2,4, it is measured with each",
     )
     made.add_argument(
         "--runs",
@@ -153,6 +153,17 @@ def _benchmark_parser() -> ArgumentParser:
 
 def _targets(names: Sequence[str] | None) -> list[Target]:
     return [known.find_target(name) for name in dict.fromkeys(names or ["local"])]
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """Whole numbers from 1 on, in a list with commas."""
+    try:
+        numbers = tuple(dict.fromkeys(int(part) for part in text.split(",")))
+    except ValueError:
+        numbers = (0,)
+    if min(numbers) < 1:
+        raise PocketganError(f"--threads {text}: not numbers of threads", "Write for instance 1,2.")
+    return numbers
 
 
 def _told(bar: Any) -> Callable[[str, int, int], None]:

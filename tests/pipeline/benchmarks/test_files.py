@@ -1,10 +1,11 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from deploy.errors import PocketganError
-from pipeline.benchmarks.files import describe, find
+from pipeline.benchmarks.files import describe, find, is_model, latents
 from pipeline.lite import convert
 from pipeline.lite.read import read_model
 
@@ -91,3 +92,26 @@ def test_work_on_kernels_of_int8_is_told_apart_and_views_move_nothing(
     assert (file.input_shapes, file.output_shapes) == (((1, 32),), ((1, 8, 8, 4),))
     constants = [t.stored_bytes for t in read_model(path).tensors if t.is_constant]
     assert file.traffic == sum(constants) + 4 * (32 + 1024 + 256)
+
+
+def test_folder_that_is_called_like_a_file_is_passed_over(tmp_path: Path) -> None:
+    touch(tmp_path, "gen.tflite")
+    (tmp_path / "folder.tflite").mkdir()
+    assert list(find([str(tmp_path)])) == ["gen"]
+
+
+def test_model_is_known_by_how_it_begins(tmp_path: Path) -> None:
+    model, text = tmp_path / "model.lite", tmp_path / "text.lite"
+    model.write_bytes(b"\x1c\0\0\0TFL3 and more")
+    text.write_text("name: digits")
+    assert [is_model(path) for path in (model, text, tmp_path, tmp_path / "gone")] == [
+        *(True, False, False, False)
+    ]
+
+
+@pytest.mark.parametrize("values", [[[np.nan, 1.0]], [[np.inf, 1.0]], [1.0], [[1]]])
+def test_latents_that_cannot_be_fed_are_refused(values: object, tmp_path: Path) -> None:
+    path = tmp_path / "latents.npy"
+    np.save(path, np.array(values))
+    with pytest.raises(PocketganError, match="latents must be"):
+        latents(path)
