@@ -179,6 +179,8 @@ def drawn_alike(measurements: Sequence[Measurement]) -> str | None:
     for name, each in apart.items():
         if each.within_one is not None:
             told.append(f"{name} lies at most {_steps(each)} from it")
+    if not equal:  # nothing has said yet what "it" is
+        told[0] = f"{told[0].removesuffix('it')}what this machine draws"
     plain = dict.fromkeys(m.variant for m in measurements if _plain(m))
     if plain:
         told.append(f"{', '.join(plain)} drew bit for bit what this machine draws without XNNPACK")

@@ -131,3 +131,9 @@ def test_variants_of_one_generator_have_its_shapes_and_about_its_work(
     (column,) = columns(both, others, "float32")
     assert (column.cells["int8"].ratio is not None) is same
     assert bool(column.best()) is same
+
+
+def test_one_file_has_no_ratio_to_itself(measured: Make, files: Files) -> None:
+    (column,) = columns([measured("local", "int8", p90_ms=0.1)], files[1:], "int8")
+    assert column.readings[0].text("int8") == "0.100 ms"
+    assert not column.chooses

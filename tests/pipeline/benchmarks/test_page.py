@@ -109,3 +109,11 @@ def test_machine_and_plan_are_in_words(benchmark: Benchmark) -> None:
     for text in ("23.5 GiB", "avx2, neon", "not told", "keep samples</dt><dd>no", "none"):
         assert text in page
     assert "None" not in page
+
+
+def test_title_counts_targets_and_not_their_numbers_of_threads(
+    benchmark: Benchmark, measured: Callable[..., Measurement]
+) -> None:
+    both = tuple(measured("local", "int8", p90_ms=1.0, threads=n) for n in (1, 2))
+    page = render(benchmark.model_copy(update={"measurements": both}))
+    assert "2 files on 1 target<" in page
