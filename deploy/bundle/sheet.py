@@ -1,0 +1,50 @@
+"""The contact sheet: what a generator draws, on one PNG."""
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+COLUMNS = 8
+MOST_ROWS = 32
+GAP = 2
+MARGIN = 8
+SMALLEST_TILE = 56
+"""Pixels; smaller pictures are enlarged by a whole factor."""
+PAPER, INK = (255, 255, 255), (32, 32, 32)
+_LONGEST_NAME = 24
+
+
+def rows(classes: int) -> int:
+    """Rows of a sheet: one a class, as far as there is room, or as many as columns."""
+    return min(classes, MOST_ROWS) or COLUMNS
+
+
+def contact_sheet(pictures: np.ndarray, names: Sequence[str] = ()) -> bytes:
+    """A PNG of pictures uint8 [N, H, W, C] in rows of eight; row i is called ``names[i]``."""
+    enlarged = pictures.repeat(factor := _factor(pictures.shape[1]), 1).repeat(factor, 2)
+    height, width = enlarged.shape[1] + GAP, enlarged.shape[2] + GAP
+    font = ImageFont.load_default(14)
+    shown = [name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…" for name in names]
+    left = MARGIN + max((round(font.getlength(name)) + MARGIN for name in shown), default=0)
+    size = (
+        left + COLUMNS * width - GAP + MARGIN,
+        len(pictures) // COLUMNS * height + 2 * MARGIN - GAP,
+    )
+    sheet = Image.new("RGB", size, PAPER)
+    for place, picture in enumerate(enlarged):
+        across, down = place % COLUMNS, place // COLUMNS
+        tile = Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture)
+        sheet.paste(tile, (left + across * width, MARGIN + down * height))
+    pen = ImageDraw.Draw(sheet)
+    for down, name in enumerate(shown):
+        middle = MARGIN + down * height + (height - GAP) // 2
+        pen.text((left - MARGIN, middle), name, INK, font, anchor="rm")
+    written = io.BytesIO()
+    sheet.save(written, "PNG", optimize=True)
+    return written.getvalue()
+
+
+def _factor(side: int) -> int:
+    return max(1, -(-SMALLEST_TILE // side))
