@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from deploy.bundle import sheet
-from deploy.bundle.code import plain
 from deploy.bundle.schema import Model, Quality
+from deploy.bundle.text import plain
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from deploy.bundle.files import CODE
 from deploy.bundle.schema import Model
+from deploy.bundle.text import plain
 
 _ESCAPES = {"\\": "\\\\", '"': '\\"'}
 _KOTLIN = {**_ESCAPES, "$": "\\$"}
+_CPP = {**_ESCAPES, "?": "\\?"}  # two in a row would begin a trigraph
 
 
 def code(model: Model) -> dict[str, bytes]:
@@ -22,7 +24,8 @@ def code(model: Model) -> dict[str, bytes]:
     )
     environment.filters |= {
         "text": _text,
-        "kotlin_text": lambda t: _text(t, _KOTLIN),
+        "kotlin_text": lambda text: _text(text, _KOTLIN),
+        "cpp_text": lambda text: _text(text, _CPP),
         "plain": plain,
     }
     facts = _facts(model)
@@ -50,13 +53,6 @@ def _about(model: Model) -> str:
     return f"{size} {model.pixels.channels} pictures of '{plain(model.data.name)}'{classes}"
 
 
-def plain(text: str) -> str:
-    """Text without control characters, so that it stays in its line of a comment."""
-    return "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
-    )
-
-
 def _text(text: str, escapes: dict[str, str] = _ESCAPES) -> str:
-    """A string literal; names of classes are names of a stranger's folders."""
+    """A string literal of Python and Swift, or, with its escapes, of another language."""
     return '"' + "".join(escapes.get(character, character) for character in plain(text)) + '"'

@@ -129,7 +129,7 @@ def _draw(
 
 def _ports(interpreter: Any) -> tuple[Port, Port]:
     """Input and output as the file's signature and tensors tell them."""
-    signature = next(iter(interpreter.get_signature_list().values()), {})
+    signature: dict[str, list[str]] = next(iter(interpreter.get_signature_list().values()), {})
     names = signature.get("inputs", []), signature.get("outputs", [])
     details = interpreter.get_input_details(), interpreter.get_output_details()
     if any(len(side) != 1 for side in (*names, *details)):

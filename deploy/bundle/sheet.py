@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from deploy.bundle.text import plain
+
 COLUMNS = 8
 MOST_ROWS = 32
 GAP = 2
@@ -23,28 +25,27 @@ def rows(classes: int) -> int:
 
 def contact_sheet(pictures: np.ndarray, names: Sequence[str] = ()) -> bytes:
     """A PNG of pictures uint8 [N, H, W, C] in rows of eight; row i is called ``names[i]``."""
-    enlarged = pictures.repeat(factor := _factor(pictures.shape[1]), 1).repeat(factor, 2)
-    height, width = enlarged.shape[1] + GAP, enlarged.shape[2] + GAP
+    factor = max(1, -(-SMALLEST_TILE // pictures.shape[1]))
+    enlarged = pictures.repeat(factor, axis=1).repeat(factor, axis=2)
+    height, width = (side + GAP for side in enlarged.shape[1:3])
     font = ImageFont.load_default(14)
-    shown = [name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…" for name in names]
+    shown = [_short(name) for name in names]
     left = MARGIN + max((round(font.getlength(name)) + MARGIN for name in shown), default=0)
-    size = (
-        left + COLUMNS * width - GAP + MARGIN,
-        len(pictures) // COLUMNS * height + 2 * MARGIN - GAP,
-    )
-    sheet = Image.new("RGB", size, PAPER)
+    across, down = COLUMNS * width - GAP, len(pictures) // COLUMNS * height - GAP
+    sheet = Image.new("RGB", (left + across + MARGIN, down + 2 * MARGIN), PAPER)
     for place, picture in enumerate(enlarged):
-        across, down = place % COLUMNS, place // COLUMNS
+        row, column = divmod(place, COLUMNS)
         tile = Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture)
-        sheet.paste(tile, (left + across * width, MARGIN + down * height))
+        sheet.paste(tile, (left + column * width, MARGIN + row * height))
     pen = ImageDraw.Draw(sheet)
-    for down, name in enumerate(shown):
-        middle = MARGIN + down * height + (height - GAP) // 2
+    for row, name in enumerate(shown):
+        middle = MARGIN + row * height + (height - GAP) // 2
         pen.text((left - MARGIN, middle), name, INK, font, anchor="rm")
     written = io.BytesIO()
     sheet.save(written, "PNG", optimize=True)
     return written.getvalue()
 
 
-def _factor(side: int) -> int:
-    return max(1, -(-SMALLEST_TILE // side))
+def _short(name: str) -> str:
+    name = plain(name)
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
