@@ -53,7 +53,7 @@ def bundle(arguments: list[str]) -> int:
     run = open_run(options.run, Path(options.runs))
     if not options.force:
         _refuse_unfit(run)
-    folder = Path(options.out) if options.out else run.folder / "bundle"
+    folder = Path(options.out) if options.out is not None else run.folder / "bundle"
     _refuse_foreign(folder)
     contents = make(order(run, options.variant, speed=not options.no_speed), key)
     packed = _write(contents, folder)
@@ -81,25 +81,37 @@ def _refuse_foreign(folder: Path) -> None:
     """Only a bundle is replaced: whatever else is in the way may be somebody's work."""
     if not folder.name or folder.name == "..":
         raise PocketganError(f"--out {folder} has no name.", "Name a folder, such as --out bundle.")
-    if os.path.lexists(folder) and (not folder.is_dir() or folder.is_symlink()):
-        raise PocketganError(
-            f"{folder} is in the way: it is no folder.", "Name another with --out."
-        )
-    if not folder.is_dir() or not any(folder.iterdir()):
-        return
-    contents, problems = archive.read(folder)
-    if problems or files.SUMS not in contents:
-        found = next(iter(problems), f"it has no {files.SUMS}")
-        raise PocketganError(
-            f"{folder} is not empty and no bundle ({found}), so it is not replaced.",
-            "Name another folder with --out, or remove it first.",
-        )
+    for place in (folder, _zip_of(folder)):
+        if os.path.lexists(place) and (why := _no_bundle(place)):
+            raise PocketganError(
+                f"{place} is in the way and no bundle ({why}), so it is not replaced.",
+                "Name another folder with --out, or remove it first.",
+            )
+
+
+def _no_bundle(place: Path) -> str:
+    """Why what is there is more than a bundle, or less; empty if it may be replaced by one."""
+    if place.is_symlink():
+        return "a link"
+    if place.is_dir() and not any(place.iterdir()):
+        return ""
+    try:
+        contents, problems = archive.read(place)
+    except PocketganError as error:
+        return error.problem
+    if problems:
+        return problems[0]
+    return "" if files.SUMS in contents else f"it has no {files.SUMS}"
+
+
+def _zip_of(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.zip")
 
 
 def _write(contents: dict[str, bytes], folder: Path) -> Path:
     """The folder and FOLDER.zip, each there whole or not at all."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    packed = folder.with_name(f"{folder.name}.zip")
+    packed = _zip_of(folder)
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
