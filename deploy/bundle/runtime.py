@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from deploy.agent import AgentError, load_runtime, plain_kernels
+from deploy.agent import AgentError, leave_memory_to_others, load_runtime, plain_kernels
 from deploy.bundle.numbers import encode
 from deploy.bundle.schema import Port
 from deploy.errors import PocketganError
@@ -86,6 +86,7 @@ def answer() -> None:
     """Read a question on standard input, write the answer to standard output."""
     channel = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a runtime prints is no answer
+    leave_memory_to_others()  # a file may ask for any amount
     with np.load(io.BytesIO(sys.stdin.buffer.read())) as arrays:
         content, inputs = arrays["content"].tobytes(), arrays["inputs"]
         plain = bool(arrays["plain"])
