@@ -10,8 +10,9 @@ def encode(values: np.ndarray, port: Port) -> np.ndarray:
     if not port.scale:
         return values.astype(np.float32)
     limits = np.iinfo(port.dtype)
-    steps = np.rint(values.astype(np.float64) / port.scale) + port.zero_point
-    encoded: np.ndarray = np.clip(steps, limits.min, limits.max).astype(port.dtype)
+    with np.errstate(all="ignore"):  # a stranger's scale and latents may be anything
+        steps = np.rint(values.astype(np.float64) / port.scale) + port.zero_point
+        encoded: np.ndarray = np.clip(steps, limits.min, limits.max).astype(port.dtype)
     return encoded
 
 

@@ -16,6 +16,11 @@ def test_real_numbers_are_rounded_half_to_even_and_clipped() -> None:
     assert stored.tolist() == [3, 3, 5, 3, 127, -128]
 
 
+def test_a_strangers_scale_and_latents_warn_of_nothing() -> None:
+    port = Port(name="x", dtype="int8", shape=(1, 2), scale=1e-300, zero_point=10**18)
+    assert encode(np.array([1e30, np.inf, -np.inf, np.nan], np.float32), port).shape == (4,)
+
+
 def test_a_float_port_takes_numbers_as_they_are() -> None:
     assert encode(np.array([0.3], np.float32), FLOAT).tolist() == [np.float32(0.3)]
 
