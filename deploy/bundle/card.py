@@ -1,12 +1,12 @@
 """The model card: what a person reads before shipping the file."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from deploy.bundle import sheet
 from deploy.bundle.schema import Model, Quality
+from deploy.bundle.template import environment
 from deploy.bundle.text import plain
 
 
@@ -60,15 +60,8 @@ LINES = (
 
 def card(model: Model, story: Story) -> bytes:
     """CARD.md; the same model and story give the same bytes."""
-    environment = Environment(
-        loader=PackageLoader("deploy.bundle", "."),
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"md": _escape, "count": _count, "figure": _figure}
-    template = environment.get_template("card.md.j2")
+    filters: dict[str, Callable[..., str]] = {"md": _escape, "count": _count, "figure": _figure}
+    template = environment(filters).get_template("CARD.md.j2")
     return template.render(
         m=model,
         story=story,

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -159,7 +160,8 @@ def test_cpp_says_what_is_wrong(
 def test_names_of_classes_are_only_text_in_every_language(
     order_of: Orders, put: Put, tmp_path: Path, compiled: Callable[[Path], Path]
 ) -> None:
-    contents = make(order_of(classes=5, class_names=HOSTILE, name="evil\n#*/name"))
+    order = order_of(classes=5, class_names=HOSTILE, name='evil\n#*/name"""; x \\')
+    contents = make(replace(order, data=order.data.model_copy(update={"name": '"""; x \\'})))
     shown = [name.replace("\n", "\N{REPLACEMENT CHARACTER}") for name in HOSTILE]
     python = contents["code/generator.py"].decode()
     lists = [node.value for node in ast.walk(ast.parse(python)) if isinstance(node, ast.Assign)]
