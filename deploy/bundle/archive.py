@@ -21,6 +21,7 @@ _MODE = stat.S_IFREG | 0o644
 _UNIX = 3
 _MOST_ENTRIES = 64
 _GET_IT_AGAIN = "Get the bundle again from where it came."
+_OR_UNPACK = f"{_GET_IT_AGAIN} If another program packed it again, unpack it, verify the folder."
 
 
 def pack(contents: Contents) -> bytes:
@@ -95,7 +96,7 @@ def _read_zip(path: Path) -> tuple[dict[str, bytes], list[str]]:
     try:
         contents = _unpack(packed)
     except _NoBundleError as error:
-        raise PocketganError(f"{path}: {error}.", _GET_IT_AGAIN) from error
+        raise PocketganError(f"{path}: {error}.", _OR_UNPACK) from error
     # Whatever a damaged zip makes the reader stumble over.
     except (
         zipfile.BadZipFile,
