@@ -351,6 +351,8 @@ def load_latents(path: str | None) -> np.ndarray | None:
     if latents.ndim != 2 or len(latents) == 0 or latents.dtype.kind != "f":
         found = f"{latents.dtype} {list(latents.shape)}"
         raise AgentError(f"latents must be floats [N, L], N ≥ 1; {path} holds {found}")
+    if not np.isfinite(latents).all():
+        raise AgentError(f"latents must be finite; {path} holds infinite ones, or none (NaN)")
     return latents
 
 

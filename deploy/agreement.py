@@ -21,11 +21,13 @@ def compare(measurement: Measurement, reference: Measurement) -> Agreement | Non
     if [_kind(output) for output in ours] != [_kind(output) for output in theirs]:
         return None
     apart = np.concatenate([_distances(a, b) for a, b in zip(ours, theirs, strict=True)])
+    integers = all(np.dtype(output.dtype).kind in "iu" for output in ours)
     return Agreement(
         reference=reference.target,
         equal=not apart.any(),
         largest=float(apart.max(initial=0.0)),
         share=float(np.mean(apart != 0)) if apart.size else 0.0,
+        within_one=float(np.mean(apart <= 1)) if integers and apart.size else None,
     )
 
 

@@ -1,19 +1,22 @@
 """Every variant on every target, with one method: interleaved rounds, outputs compared."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from deploy.agreement import compare
+from deploy.errors import PocketganError
 from deploy.jobs import Agreement, Job, Measurement, describe_file, failure
 from deploy.rounds import ENOUGH_RUNS, run_rounds
 from deploy.targets.local import answer as answer_here
 from deploy.targets.target import Session, Target, TargetLostError
 
 REFERENCE_SECONDS = 120.0
+
+LATE = "timed in a later call than others of this target: ratios hold the drift between the calls"
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being measured, processes done there and processes in all."""
@@ -49,19 +52,21 @@ def measure(
     *,
     known: Sequence[Measurement] = (),
     on_progress: Progress | None = None,
-    on_target: Callable[[list[Measurement]], object] | None = None,
+    on_round: Callable[[list[Measurement]], object] | None = None,
 ) -> list[Measurement]:
     """Measure each of ``variants`` (name → .tflite) on each of ``targets``.
 
     Args:
         known: measurements of an earlier, interrupted call: those without an error are not
             repeated.
-        on_target: called after each target with all measurements so far, so that they can be kept.
+        on_round: called after each round with all measurements so far, so that they can be kept;
+            those of rounds that are not all done carry an error.
 
     Returns:
         One measurement a target, variant and number of threads, in that order. A variant that
         crashes, hangs or fails has an ``error`` in its measurements, and so has all that was left
-        to do on a target that went away; the others are measured all the same.
+        to do on a target that went away or could not be opened; the others are measured all the
+        same.
 
     Raises:
         PocketganError: a file cannot be read, or a target is not available. Nothing has run then.
@@ -74,14 +79,39 @@ def measure(
     measurements: list[Measurement] = []
     for group in _groups(targets):
         jobs = [job for target in group for job in _jobs(target, files, plan)]
+        kept = [finished[_key(job)] for job in jobs if _key(job) in finished]
         left = [job for job in jobs if _key(job) not in finished]
-        fresh = _measure_on(group, left, plan, on_progress) if left else []
-        fresh = [_agreeing(m, j, desktop) for m, j in zip(fresh, left, strict=True)]
-        done = {_key(m): m for m in fresh} | finished
-        measurements += [_stripped(done[_key(job)], plan) for job in jobs]
-        if on_target is not None:
-            on_target(list(measurements))
+
+        def assemble(
+            fresh: Sequence[Measurement],
+            jobs: Sequence[Job] = jobs,
+            left: Sequence[Job] = left,
+            kept: Sequence[Measurement] = kept,
+        ) -> list[Measurement]:
+            """All measurements of the group, in the order of its jobs."""
+            compared = [_agreeing(m, job, desktop) for m, job in zip(fresh, left, strict=True)]
+            done = {_key(m): m for m in (*kept, *_of_another_time(compared, kept))}
+            return [_stripped(done[_key(job)], plan) for job in jobs]
+
+        def tell(
+            fresh: Sequence[Measurement], before: Sequence[Measurement] = measurements
+        ) -> None:
+            if on_round is not None:
+                on_round([*before, *assemble(fresh)])
+
+        fresh = _measure_on(group, left, plan, on_progress, tell) if left else []
+        measurements = [*measurements, *assemble(fresh)]
     return measurements
+
+
+def _of_another_time(
+    fresh: Sequence[Measurement], kept: Sequence[Measurement]
+) -> Iterator[Measurement]:
+    """``fresh``, with a word to those that are compared with what an earlier call has timed."""
+    earlier = {m.target for m in kept if m.p50_ms is not None}
+    for m in fresh:
+        late = (*m.warnings, LATE) if m.target in earlier else m.warnings
+        yield m.model_copy(update={"warnings": late})
 
 
 def _groups(targets: Sequence[Target]) -> list[list[Target]]:
@@ -116,7 +146,11 @@ def _jobs(target: Target, files: Mapping[str, dict[str, str | int]], plan: Plan)
 
 
 def _measure_on(
-    group: Sequence[Target], jobs: Sequence[Job], plan: Plan, on_progress: Progress | None
+    group: Sequence[Target],
+    jobs: Sequence[Job],
+    plan: Plan,
+    on_progress: Progress | None,
+    on_round: Callable[[list[Measurement]], object],
 ) -> list[Measurement]:
     timed = all(target.timed for target in group)
     rounds = plan.rounds if timed else 1
@@ -128,7 +162,7 @@ def _measure_on(
             on_progress(name, count, total)
 
     with ExitStack() as stack:
-        sessions = {target.name: surviving(stack.enter_context(target.open())) for target in group}
+        sessions = {target.name: surviving(opened(target, stack)) for target in group}
 
         def run(job: Job) -> Measurement:
             done[job] += 1
@@ -138,7 +172,18 @@ def _measure_on(
             long = job.model_copy(update={"sustain_s": plan.sustain_s})
             return session(long, plan.time_limit + plan.sustain_s)
 
-        return run_rounds(jobs, run, rounds=rounds, seed=plan.seed, on_progress=told)
+        return run_rounds(
+            jobs, run, rounds=rounds, seed=plan.seed, on_progress=told, on_round=on_round
+        )
+
+
+def opened(target: Target, stack: ExitStack) -> Session:
+    """A session on ``target`` until ``stack`` closes; one that gives the reason if it fails."""
+    try:
+        return stack.enter_context(target.open())
+    except PocketganError as error:
+        reason = f"{error.problem} ({error.remedy})" if error.remedy else error.problem
+        return lambda job, time_limit: failure(job, reason)
 
 
 def surviving(session: Session) -> Session:
@@ -164,9 +209,14 @@ def _agreeing(measurement: Measurement, job: Job, desktop: "Desktop") -> Measure
     """
     if measurement.outputs is None or measurement.target == "local":
         return measurement
-    agreement = compare(measurement, desktop.answer(job, "xnnpack"))
+    reference = desktop.answer(job, "xnnpack")
+    agreement = compare(measurement, reference)
+    if agreement is None:
+        why = reference.error or "it gave outputs of another kind"
+        warning = f"outputs could not be compared with this machine's: {why}"
+        return measurement.model_copy(update={"warnings": (*measurement.warnings, warning)})
     update: dict[str, Agreement | None] = {"agreement": agreement}
-    if agreement is not None and not agreement.equal and measurement.target != "local:plain":
+    if not agreement.equal and measurement.target != "local:plain":
         update["plain_agreement"] = compare(measurement, desktop.answer(job, "none"))
     return measurement.model_copy(update=update)
 

@@ -84,6 +84,7 @@ class Agreement(Part):
     equal: bool  # bit by bit
     largest: Annotated[float, Field(ge=0)]
     share: Share  # of values that differ at all
+    within_one: Share | None = None  # of values at most one step apart; None for floats
 
 
 class Conditions(Part):

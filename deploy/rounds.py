@@ -41,28 +41,34 @@ def run_rounds(
     rounds: int,
     seed: int,
     on_progress: Progress | None = None,
+    on_round: Callable[[list[Measurement]], object] | None = None,
 ) -> list[Measurement]:
     """Run each of ``jobs`` once a round; return one pooled measurement a job, in their order.
 
     A job that failed is left out of later rounds: it would fail again, perhaps slowly. The others
-    go on. ``jobs`` should keep their samples. ``on_progress(done, total)`` counts runs of ``run``.
+    go on. ``jobs`` should keep their samples. ``on_progress(done, total)`` counts runs of ``run``;
+    ``on_round`` gets what there is after each round.
     """
     answers: list[list[Measurement]] = [[] for _ in jobs]
-    turns = [index for order in schedule(len(jobs), rounds, seed) for index in order]
-    for done, index in enumerate(turns, start=1):
-        if all(answer.error is None for answer in answers[index]):
-            answers[index].append(run(jobs[index]))
-        if on_progress is not None:
-            on_progress(done, len(turns))
-    return [combine(answer) for answer in answers]
+    done, total = 0, len(jobs) * rounds
+    for order in schedule(len(jobs), rounds, seed):
+        for index in order:
+            if all(answer.error is None for answer in answers[index]):
+                answers[index].append(run(jobs[index]))
+            done += 1
+            if on_progress is not None:
+                on_progress(done, total)
+        if on_round is not None:
+            on_round([combine(answer, rounds) for answer in answers])
+    return [combine(answer, rounds) for answer in answers]
 
 
-def combine(rounds: Sequence[Measurement]) -> Measurement:
+def combine(rounds: Sequence[Measurement], planned: int = 0) -> Measurement:
     """Pool measurements of one job: percentiles over all samples, medians of what comes once.
 
     Where a target has no samples to tell, its own percentiles are what comes once. Peak memory is
-    the highest of the rounds. A round that failed makes the whole carry its error, beside the
-    figures of the others.
+    the highest of the rounds. A round that failed, or fewer of them than ``planned``, make the
+    whole carry an error, beside the figures of the others.
 
     Raises:
         ValueError: some rounds hold samples and others none, or there is no round.
@@ -74,9 +80,10 @@ def combine(rounds: Sequence[Measurement]) -> Measurement:
     fields["absent"] = reasons(good, fields)
     told = dict.fromkeys(w for m in good for w in m.warnings)
     fields["warnings"] = [*told, *doubts(fields), *strain(good)]
-    if len(good) < len(rounds):
-        error = next(m.error for m in rounds if m.error is not None)
-        fields["error"] = f"{len(good)} of {len(rounds)} rounds went well, then: {error}"
+    planned = max(planned, len(rounds))
+    if len(good) < planned:
+        then = next((f", then: {m.error}" for m in rounds if m.error is not None), "")
+        fields["error"] = f"{len(good)} of {planned} rounds went well{then or ' until now'}"
     return Measurement.model_validate(fields)
 
 

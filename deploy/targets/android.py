@@ -1,48 +1,23 @@
 """A phone, through adb. Never tried on a real phone yet: only against a stand-in adb server.
 
-A user's own ``benchmark_model`` (TensorFlow Lite's or LiteRT's tool) does the measuring. It is the
-file that $POCKETGAN_BENCHMARK_MODEL names, or one that lies at /data/local/tmp/benchmark_model on
-the phone. Each round is a fresh process of it, pinned to the last cores, which are the big ones.
-
-What differs from the other targets: the tool has no samples and no percentiles but, when new, the
-median; its clock counts whole microseconds; its inputs are always random; it shows no outputs, so
-that nothing is compared with the desktop; and it warms up for half a second at least.
-
-The demo app's benchmark mode, once there is one, is a second way beside ``Tool``.
+Two ways lead to figures. The demo app, where it is installed, carries jobs out as the agent does on
+other targets: percentiles, memory, outputs. Otherwise a ``benchmark_model`` of the user's does what
+it can (``android_tool.py``); it goes first where $POCKETGAN_BENCHMARK_MODEL names one.
 """
 
-import hashlib
-import math
 import os
-import re
-import secrets
 import socket
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from deploy import agent
 from deploy.errors import PocketganError
-from deploy.jobs import FIGURES, Conditions, Job, Measurement, Subject, failure
-from deploy.targets.benchmark_model import parse
-from deploy.targets.process import name_signal
-from deploy.targets.target import Availability, Session, Target, TargetLostError
+from deploy.targets.target import Availability, Session, Target
 
 if TYPE_CHECKING:
     from deploy.targets.adb import Phone
 
-HOME = "/data/local/tmp"  # the one place where a shell may write and run
-INSTALLED = f"{HOME}/benchmark_model"
-VARIABLE = "POCKETGAN_BENCHMARK_MODEL"
-
 ADB_START = "adb start-server"
-GRACE = 10.0  # what the way to the phone may add to a time limit, seconds
-TIMED_OUT = (124, 143)  # of `timeout`, new and old
-PROFILED_RUNS = 64
-# A mean below this is known to less than 1 % by a clock of whole microseconds.
-COARSE_MS = 0.1
 
 STATES = {
     "unauthorized": "unlock it and allow USB debugging in the dialogue that it shows",
@@ -51,38 +26,9 @@ STATES = {
     "no": "you may not use this USB device: install Android's udev rules",  # "no permissions"
 }
 
-SHOW_DEVICE = """
-for name in product.manufacturer product.model build.version.release soc.model board.platform; do
-  echo "$(getprop ro.$name)"
-done
-"""
-SHOW_CONDITIONS = """
-for file in /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor \\
-    /sys/devices/system/cpu/cpu*/cpufreq/scaling_cur_freq \\
-    /sys/class/thermal/thermal_zone*/type /sys/class/thermal/thermal_zone*/temp; do
-  echo "$file $(cat "$file")"
-done 2>/dev/null
-"""
-CONDITION = re.compile(r"^(/sys/(?:\w+/)+\w+) (.+)$", re.MULTILINE | re.ASCII)
-
-REASONS = {
-    **dict.fromkeys(agent.COUNTS, "counted on emulated ARM cores only"),
-    "p50_ms": "this benchmark_model shows no median",
-    "p90_ms": "benchmark_model shows no 90th percentile",
-    "p99_ms": "benchmark_model shows no 99th percentile",
-    "overhead_ns": "benchmark_model does not measure it",
-    "spread": "needs more than one round",
-    "arena_bytes": "benchmark_model does not tell",
-    "delegated": "this benchmark_model does not tell",
-    "peak_rss_kb": "benchmark_model saw no growth",
-    "output_sha256": "benchmark_model shows no outputs",
-}
-
 
 class Android(Target):
     """The phone with this serial, or the only one that is connected."""
-
-    compared = False
 
     def __init__(self, serial: str = "") -> None:
         self.name = f"android:{serial}" if serial else "android"
@@ -105,7 +51,7 @@ class Android(Target):
                 False, f"the phone is {state}: {STATES.get(state, 'start it anew')}"
             )
         try:
-            return find_tool(open_phone(serial))
+            return find_way(open_phone(serial))
         except PocketganError as error:
             return Availability(False, error.problem)
         except TimeoutError:
@@ -114,9 +60,14 @@ class Android(Target):
     @contextmanager
     def open(self) -> Iterator[Session]:
         self.require()
+        # adbutils loads half a second of other packages: not for those who have no phone in mind.
+        from deploy.targets.android_app import App
+        from deploy.targets.android_tool import Tool
+
         phone = open_phone(self._serial or next(iter(list_phones() or {}), ""))
-        with Tool.placed(phone) as tool:
-            yield tool.answer
+        way = App if prefers_app(phone) else Tool
+        with way.placed(phone) as placed:
+            yield placed.answer
 
 
 def phones() -> list[Target]:
@@ -137,7 +88,6 @@ def list_phones() -> dict[str, str] | None:
         socket.create_connection(server_address(), timeout=0.5).close()
     except (OSError, OverflowError):  # a port number may be too large
         return None
-    # adbutils loads half a second of other packages: not for those who have no phone in mind.
     from deploy.targets.adb import Server
 
     return Server(*server_address()).devices()
@@ -149,180 +99,20 @@ def open_phone(serial: str) -> "Phone":
     return Phone(Server(*server_address()), serial)
 
 
-def find_tool(phone: "Phone") -> Availability:
-    """Whether there is a benchmark_model for this phone."""
-    named = os.environ.get(VARIABLE)
-    if named:
-        if Path(named).is_file():
-            return Availability(True, f"benchmark_model is {named}")
-        return Availability(False, f"${VARIABLE} names no file: {named}")
-    if phone.shell(f"test -x {INSTALLED}")[0] == 0:
-        return Availability(True, f"benchmark_model is at {INSTALLED} on the phone")
-    return Availability(
-        False,
-        f"no benchmark_model: name TensorFlow Lite's or LiteRT's for this phone in ${VARIABLE}, or "
-        f"push it as {INSTALLED} and make it executable",
-    )
+def prefers_app(phone: "Phone") -> bool:
+    """Whether the demo app is to measure: it is there, and the user named no tool."""
+    from deploy.targets import android_app, android_tool
+
+    return android_tool.VARIABLE not in os.environ and android_app.installed(phone)
 
 
-class Tool:
-    """``benchmark_model`` on ``phone``, with a ``folder`` there for what it reads and writes."""
+def find_way(phone: "Phone") -> Availability:
+    """Whether anything on this phone, or for it, can measure."""
+    from deploy.targets import android_app, android_tool
 
-    def __init__(self, phone: "Phone", folder: str, command: str) -> None:
-        self._phone = phone
-        self._folder = folder
-        self._command = command
-        self._cores = read_cores(phone.shell("cat /sys/devices/system/cpu/online")[1])
-        self._device = read_device(phone.shell(SHOW_DEVICE)[1])
-        self._cpu = agent.parse_cpu_name(phone.shell("cat /proc/cpuinfo")[1]) or None
-        self._sent: set[str] = set()
-        self._profiles: dict[tuple[str, int], Any] = {}
-
-    @classmethod
-    @contextmanager
-    def placed(cls, phone: "Phone") -> Iterator["Tool"]:
-        """Make a fresh folder on the phone; it is removed in the end."""
-        folder = f"{HOME}/pocketgan-{secrets.token_hex(8)}"
-        named = os.environ.get(VARIABLE)
-        try:
-            phone.shell(f"mkdir {folder}")
-            if named:
-                phone.push(Path(named).read_bytes(), f"{folder}/benchmark_model", 0o755)
-            yield cls(phone, folder, f"{folder}/benchmark_model" if named else INSTALLED)
-        finally:
-            with suppress(PocketganError, TimeoutError):
-                phone.shell(f"rm -rf {folder}")
-
-    def answer(self, job: Job, time_limit: float) -> Measurement:
-        """Carry out ``job`` in a fresh process of the tool."""
-        try:
-            return self._measure(job, time_limit)
-        except TargetLostError:
-            raise
-        except PocketganError as error:
-            return failure(job, error.problem)
-        except TimeoutError:
-            return failure(job, f"no answer within {time_limit:g} s")
-        except ValueError as error:
-            return failure(job, str(error))
-        except OSError as error:
-            return failure(job, f"cannot be read: {error}")
-
-    def _measure(self, job: Job, time_limit: float) -> Measurement:
-        self._put(job)
-        before = self._conditions(job)
-        pinned, text = self._run(job, ("--min_secs=0", f"--num_runs={job.runs}"), time_limit)
-        after = self._conditions(job)
-        figures = parse(text)
-        fields = {
-            **job.model_dump(include=set(Subject.model_fields)),
-            **figures,
-            "device": self._device,
-            "cpu": self._cpu,
-            "runtime": "benchmark_model",
-            "before": before,
-            "after": after,
-            "profile": self._profile(job, time_limit),
-            "warnings": cautions(job, figures, pinned),
-        }
-        fields["absent"] = {
-            name: REASONS.get(name, "benchmark_model did not tell")
-            for name in FIGURES
-            if fields.get(name) is None
-        }
-        return Measurement.model_validate(fields)
-
-    def _put(self, job: Job) -> None:
-        """Push the job's file unless it is there; its name there is made from its content."""
-        if job.sha256 in self._sent:
-            return
-        content = Path(job.path).read_bytes()
-        if hashlib.sha256(content).hexdigest() != job.sha256:
-            raise ValueError(f"{job.path} is not the file of the job: its sha256 differs")
-        self._phone.push(content, f"{self._folder}/{job.sha256}.tflite")
-        self._sent.add(job.sha256)
-
-    def _run(self, job: Job, flags: Sequence[str], time_limit: float) -> tuple[bool, str]:
-        """Whether the tool could be pinned to cores, and what it printed.
-
-        Raises:
-            ValueError: it crashed or failed.
-            TimeoutError, TargetLostError, PhoneError: as the phone's methods.
-        """
-        mask = sum(1 << core for core in self._cores[-job.threads :])
-        xnnpack = "true" if job.delegate == "xnnpack" else "false"
-        command = " ".join(
-            (
-                f"$limit $pin {self._command} --graph={job.sha256}.tflite",
-                f"--num_threads={job.threads} --use_xnnpack={xnnpack}",
-                f"--warmup_runs={job.warmup} --max_secs={math.ceil(time_limit)}",
-                *flags,
-            )
-        )
-        script = (
-            f"cd {self._folder} || exit 1\n"
-            f"taskset {mask:x} true 2>/dev/null && pin='taskset {mask:x}'\n"
-            f"command -v timeout >/dev/null && limit='timeout {math.ceil(time_limit)}'\n"
-            f"{command} >output 2>&1\n"
-            "code=$?; echo $pin; exit $code"
-        )
-        code, pin = self._phone.shell(script, time_limit + GRACE)
-        if code in TIMED_OUT:
-            raise TimeoutError
-        if code > 128:
-            raise ValueError(f"benchmark_model was ended by {name_signal(code - 128)}")
-        text = self._phone.pull(f"{self._folder}/output").decode(errors="replace")
-        if code != 0:
-            last = (text.strip().splitlines() or ["it said nothing"])[-1][:500]
-            raise ValueError(f"benchmark_model failed (exit code {code}): {last}")
-        return "taskset" in pin, text
-
-    def _profile(self, job: Job, time_limit: float) -> Any:
-        """The cost of each operation, from a short run of its own: watching costs time."""
-        key = (job.sha256, job.threads)
-        if key not in self._profiles:
-            # Each of the two tools knows one of these flags and passes over the other.
-            flags = ("--enable_op_profiling=true", "--use_profiler=true")
-            runs = ("--min_secs=0", f"--num_runs={min(job.runs, PROFILED_RUNS)}")
-            self._profiles[key] = None
-            with suppress(ValueError, TimeoutError):
-                _, text = self._run(job, (*flags, *runs), time_limit)
-                self._profiles[key] = parse(text).get("profile")
-        return self._profiles[key]
-
-    def _conditions(self, job: Job) -> Conditions:
-        """What the cores are doing that the job runs on."""
-        shown = CONDITION.findall(self._phone.shell(SHOW_CONDITIONS)[1].replace("\r", ""))
-        with tempfile.TemporaryDirectory() as root:
-            for path, content in shown:
-                file = Path(root, path.lstrip("/"))
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_text(content, encoding="utf-8")
-            return Conditions(**agent.conditions(Path(root), self._cores[-job.threads :]))
-
-
-def read_cores(online: str) -> list[int]:
-    """The numbers in the kernel's list of ``online`` cores, e.g. "0-3,6"; ascending."""
-    cores: list[int] = []
-    for first, last in re.findall(r"(\d{1,3})(?:-(\d{1,3}))?", online):
-        cores += range(int(first), int(last or first) + 1)
-    return cores
-
-
-def read_device(shown: str) -> str | None:
-    """The phone as its maker calls it, its Android and its chip; None where it tells nothing."""
-    maker, model, release, chip, board, *_ = [*map(str.strip, shown.splitlines()), *[""] * 5]
-    name = model if model.lower().startswith(maker.lower()) else f"{maker} {model}".strip()
-    android = f"Android {release}" if release else ""
-    return ", ".join(part for part in (name, android, chip or board) if part) or None
-
-
-def cautions(job: Job, figures: dict[str, Any], pinned: bool) -> list[str]:
-    """What a reader must know of this tool's figures."""
-    found = {
-        "not pinned to a core: this phone refuses": not pinned,
-        "times are in whole microseconds: too coarse here": figures["mean_ms"] < COARSE_MS,
-        "inputs were random: benchmark_model takes no latents": job.latents is not None,
-        "sustained speed was not measured: benchmark_model cannot": job.sustain_s is not None,
-    }
-    return [caution for caution, holds in found.items() if holds]
+    if prefers_app(phone):
+        return Availability(True, f"the demo app {android_app.PACKAGE} measures")
+    found = android_tool.find_tool(phone)
+    if found.ready:
+        return found
+    return Availability(False, f"{found.detail}; or install the demo app (`make android`)")

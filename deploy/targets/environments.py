@@ -3,13 +3,13 @@
 Each is a folder of ``pip``-installed, pinned packages under the cache, there whole or not at all.
 """
 
-import importlib.util
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 from deploy import places
@@ -65,7 +65,7 @@ class Environment:
         if self.ready:
             say(f"{self.name}: {', '.join(self.packages)} already in {self.folder}")
             return
-        if importlib.util.find_spec("pip") is None:
+        if not any(metadata.distributions(name="pip")):
             problem = f"the environment {self.name} cannot be filled: no pip beside pocketgan"
             raise PocketganError(problem, f"Add it: {sys.executable} -m ensurepip")
         python = find_python(self.pythons)

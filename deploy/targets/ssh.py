@@ -28,6 +28,7 @@ from typing import IO
 from deploy import agent
 from deploy.errors import PocketganError
 from deploy.jobs import Job, Measurement, failure
+from deploy.targets import wheels
 from deploy.targets.process import read_answer
 from deploy.targets.target import Availability, Session, Target, TargetLostError
 
@@ -74,16 +75,30 @@ for python in python3 "$HOME/.cache/pocketgan/venv/bin/python"; do
 done
 exit 1
 """
-# Made aside and renamed: it is there whole or not at all.
+# Of the Python there: its version, and the kind of wheels that it takes.
+DESCRIBE = """
+import json, platform, sys
+version = "%d.%d" % sys.version_info[:2]
+print(json.dumps([version, platform.machine(), platform.libc_ver()[1]]))
+"""
+# Made aside and renamed: it is there whole or not at all. What was copied into the folder's wheels/
+# goes before the board's own way to a package index, which many boards do not have.
 INSTALL = """
 mkdir -p "$HOME/.cache/pocketgan" || exit 1
 new=$(mktemp -d "$HOME/.cache/pocketgan/new.XXXXXX") || exit 1
 trap 'rm -rf "$new"' EXIT
-pip="$new/bin/python -m pip install --quiet --only-binary=:all: numpy"
+pip="$new/bin/python -m pip install --quiet --only-binary=:all:"
 python3 -m venv "$new" &&
-{ $pip ai-edge-litert==VERSION || $pip ai-edge-litert || $pip 'numpy<2' tflite-runtime; } &&
+{ $pip --no-index --no-deps wheels/*.whl ||
+  $pip numpy ai-edge-litert==VERSION || $pip numpy ai-edge-litert ||
+  $pip 'numpy<2' tflite-runtime; } &&
 rm -rf "$HOME/.cache/pocketgan/venv" && mv "$new" "$HOME/.cache/pocketgan/venv"
 """
+# What is fetched for a board; the first that has wheels for it.
+RUNTIMES = (
+    (f"ai-edge-litert=={metadata.version('ai-edge-litert')}", "numpy"),
+    ("tflite-runtime==2.14.0", "numpy<2"),
+)
 LAUNCH = """
 import os, sys
 if hasattr(os, "sched_setaffinity"):
@@ -294,7 +309,9 @@ def explain_refusal(login: str, said: str) -> PocketganError:
 
 def copy(board: Board, content: bytes, name: str) -> None:
     """Write ``content`` to the file ``name`` in the board's folder; raise CopyError if not."""
-    process = board.run(f"cat > {name}", time_limit=COPYING_LIMIT, data=content)
+    there = shlex.quote(name)
+    script = f'mkdir -p "$(dirname {there})" && cat > {there}'
+    process = board.run(script, time_limit=COPYING_LIMIT, data=content)
     if process.returncode != 0:
         problem = f"{board.address} did not take a file: {last_line(process.stderr)}"
         raise CopyError(problem, "Make room in its temporary folder.")
@@ -308,6 +325,7 @@ def prepare_python(board: Board) -> tuple[str, bool]:
     """
     found = board.run(FIND_PYTHON, time_limit=OPENING_LIMIT)
     if found.returncode != 0:
+        copy_wheels(board)
         install = INSTALL.replace("VERSION", metadata.version("ai-edge-litert"))
         installed = board.run(install, time_limit=INSTALLING_LIMIT)
         found = board.run(FIND_PYTHON, time_limit=OPENING_LIMIT)
@@ -321,6 +339,25 @@ def prepare_python(board: Board) -> tuple[str, bool]:
         )
     executable, pins = json.loads(last_line(found.stdout))
     return str(executable), bool(pins)
+
+
+def copy_wheels(board: Board) -> None:
+    """Fetch the wheels of a runtime for the board's Python here, and copy them there.
+
+    Nothing is lost where that fails: the board may still reach a package index itself.
+    """
+    described = board.run(f"python3 -c {shlex.quote(DESCRIBE)}", time_limit=OPENING_LIMIT)
+    if described.returncode != 0:
+        return
+    version, machine, glibc = json.loads(last_line(described.stdout))
+    if not glibc.startswith("2."):  # another C library has wheels of another kind
+        return
+    selected = wheels.selection(version, machine, int(glibc.split(".")[1]))
+    for requirements in RUNTIMES:
+        with tempfile.TemporaryDirectory() as here, suppress(PocketganError):
+            for wheel in wheels.fetch(requirements, selected, Path(here)):
+                copy(board, wheel.read_bytes(), f"wheels/{wheel.name}")
+            return
 
 
 def run_agent(board: Board, python: str, job: Job, time_limit: float) -> Measurement:

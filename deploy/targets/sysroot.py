@@ -21,6 +21,7 @@ from types import MappingProxyType
 from deploy import places
 from deploy.errors import PocketganError
 from deploy.targets.environments import Say
+from deploy.targets.wheels import selection
 
 INSTALL = "pocketgan targets install arm"
 STEP_SECONDS = 600.0
@@ -28,7 +29,6 @@ STEP_SECONDS = 600.0
 # Of Debian 12, as are the names of the packages.
 PYTHON = "3.11"
 GLIBC_MINOR = 36  # wheels for this glibc (2.36) and all older ones run
-OLDEST_WHEELS = 17  # manylinux begins with glibc 2.17 on ARM
 
 PACKAGES = (
     *("libc6", "libgcc-s1", "libstdc++6", "zlib1g", "libexpat1", "libssl3", "libffi8"),
@@ -249,17 +249,13 @@ def _unpack(aside: Path, machine: Machine, made: Path, say: Say) -> None:
 
 def _add_runtimes(machine: Machine, made: Path, say: Say) -> None:
     """Each runtime in a folder of its own: one wants numpy 1, the other numpy 2."""
-    platforms = [
-        f"--platform=manylinux_2_{minor}_{machine.wheels}"
-        for minor in range(GLIBC_MINOR, OLDEST_WHEELS - 1, -1)
-    ]
+    wheels = selection(PYTHON, machine.wheels, GLIBC_MINOR)
     for runtime, (_, *requirements) in machine.runtimes.items():
         say(f"arm: installing {', '.join(requirements)} for {machine.name}")
         target = str(made / "runtimes" / runtime)
         pip = [sys.executable, "-I", "-m", "pip", "install", "--quiet", "--no-input", "--no-deps"]
         # Python compiles the few modules that are imported; pip would compile all.
         pip += ["--disable-pip-version-check", "--no-compile"]
-        wheels = ["--only-binary=:all:", f"--python-version={PYTHON}", *platforms]
         _run(
             [*pip, *wheels, "--target", target, *requirements],
             f"the wheels of {runtime} for {machine.name} cannot be installed",

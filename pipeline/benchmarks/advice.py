@@ -15,29 +15,43 @@ ALIKE = 1.05
 
 def ship(column: Column, files: Sequence[File], baseline: str) -> str:
     """Which file to ship on this target, and what it gains."""
-    best = column.best()
-    if best is None or column.headline is None:
+    values = _deciding(column)
+    if not values:
         reasons = dict.fromkeys(cell.reason for cell in column.cells.values())
         return f"{column.title}: nothing could be measured ({'; '.join(reasons)})."
-    small = _smallest_alike(column, files)
-    gain = _gain(column, small, baseline)
-    if small == best or baseline not in column.cells:
-        return f"{column.title}: ship {small}{gain}."
-    return (
-        f"{column.title}: ship {small}{gain}; {best} is as good within {ALIKE - 1:.0%}, but bigger."
-    )
-
-
-def _smallest_alike(column: Column, files: Sequence[File]) -> str:
-    """Of the files that are as fast as the best: the one that is shortest to download."""
-    values = {name: cell.value for name, cell in column.cells.items() if cell.value is not None}
     limit = min(values.values()) * ALIKE
     alike = [file for file in files if file.name in values and values[file.name] <= limit]
-    return min(alike, key=lambda file: file.bytes_gzip).name
+    small = min(alike, key=lambda file: file.bytes_gzip).name
+    best = min(values, key=lambda name: values[name])
+    told = f"{column.title}: ship {small}{_gain(column, small, baseline)}"
+    if small == best or baseline not in column.cells:
+        return f"{told}."
+    return f"{told}; {best} is as good within {ALIKE - 1:.0%}, but bigger."
+
+
+def _deciding(column: Column) -> dict[str, float]:
+    """File → the figure that a choice goes by; less is better.
+
+    That is the median where there is one: a neighbour's visit moves the 90th percentile of one file
+    and not of another.
+    """
+    cells = {name: cell for name, cell in column.cells.items() if cell.value is not None}
+    medians = {name: m.p50_ms for name, cell in cells.items() if (m := cell.measurement)}
+    timed = {name: median for name, median in medians.items() if median is not None}
+    if len(timed) == len(cells):
+        return timed
+    return {name: cell.value for name, cell in cells.items() if cell.value is not None}
+
+
+def _ratio(column: Column, name: str | None, baseline: str) -> float | None:
+    values = _deciding(column)
+    if name not in values or baseline not in values:
+        return None
+    return values[name] / values[baseline]
 
 
 def _gain(column: Column, name: str, baseline: str) -> str:
-    ratio = column.cells[name].ratio
+    ratio = _ratio(column, name, baseline)
     headline = column.headline
     if name == baseline or ratio is None or headline is None:
         return ""
@@ -48,17 +62,25 @@ def _gain(column: Column, name: str, baseline: str) -> str:
 
 
 def int8_costs_more(column: Column, files: Sequence[File], baseline: str) -> str | None:
-    """A warning where the int8 file is no gain in speed: a surprise to most people."""
+    """A warning where the int8 file gains nothing: a surprise to most people."""
     name = _int8(files)
-    ratio = column.cells[name].ratio if name in column.cells else None
-    if name is None or ratio is None or ratio < ALIKE or column.headline is None:
+    ratio = _ratio(column, name, baseline)
+    if ratio is None or column.headline is None:
         return None
-    told = (
-        f"{column.title}: {name} costs {times_of(ratio)} the {column.headline.title} of {baseline}"
-    )
+    if column.headline.field == "arena_bytes":
+        what, least, instead = "arena", 1.0, "bytes, not memory"
+    elif column.headline.field == "instructions":
+        what, least, instead = "instructions", 1.0, "bytes and memory, not speed"
+    else:
+        what, least, instead = "time", ALIKE, "bytes and memory, not speed"
+    if ratio <= least:
+        return None
     core = column.target.split(":")[1] if column.target.startswith("arm:") else ""
     why = " (this core has no dot-product instruction)" if core and _lacks_dot(core) else ""
-    return f"{told}{why}: there int8 buys bytes and memory, not speed."
+    return (
+        f"{column.title}: {name} costs {times_of(ratio)} the {what} of {baseline}{why}: there int8 "
+        f"buys {instead}."
+    )
 
 
 def _lacks_dot(core: str) -> bool:
@@ -75,22 +97,34 @@ def _int8(files: Sequence[File]) -> str | None:
 
 def drawn_alike(measurements: Sequence[Measurement], target: str) -> str | None:
     """Whether this target draws what the desktop draws, or what it draws without XNNPACK."""
-    here = [m for m in measurements if m.target == target and m.agreement is not None]
-    if not here:
+    found = {m.variant: m.agreement for m in measurements if m.target == target and m.agreement}
+    if not found:
         return None
-    equal = [m.variant for m in here if m.agreement and m.agreement.equal]
+    equal = [name for name, agreement in found.items() if agreement.equal]
     told = [f"{', '.join(equal)} drew bit for bit what this machine draws"] if equal else []
-    for m in here:
-        if m.agreement and not m.agreement.equal:
-            told.append(f"{m.variant} differs by at most {_written(m.agreement)}")
-    plain = [m.variant for m in here if m.plain_agreement and m.plain_agreement.equal]
+    apart = {name: agreement for name, agreement in found.items() if not agreement.equal}
+    floats = {name: each.largest for name, each in apart.items() if each.within_one is None}
+    if floats:
+        verb = "lie" if len(floats) > 1 else "lies"
+        told.append(f"{', '.join(floats)} {verb} within {max(floats.values()):.2g} of it")
+    for name, each in apart.items():
+        if each.within_one is not None:
+            told.append(f"{name} lies at most {_steps(each)} from it")
+    plain = [m.variant for m in measurements if m.target == target and _plain(m)]
     if plain:
         told.append(f"{', '.join(plain)} drew bit for bit what this machine draws without XNNPACK")
     return f"{target}: {'; '.join(told)}."
 
 
-def _written(agreement: Agreement) -> str:
-    return f"{agreement.largest:.2g} in {agreement.share:.2%} of the values"
+def _steps(agreement: Agreement) -> str:
+    """For instance "4 steps (99.97% of the values within one)"."""
+    if agreement.largest <= 1:
+        return f"one step (in {agreement.share:.2%} of the values)"
+    return f"{agreement.largest:g} steps ({agreement.within_one:.2%} of the values within one)"
+
+
+def _plain(measurement: Measurement) -> bool:
+    return measurement.plain_agreement is not None and measurement.plain_agreement.equal
 
 
 def failures(measurements: Sequence[Measurement]) -> list[str]:

@@ -70,8 +70,8 @@ def histogram(measurement: Measurement) -> str | None:
         axes = figure.subplots()
         widths = [b - a for a, b in zip(told.edges_ms, told.edges_ms[1:], strict=False)]
         axes.bar(told.edges_ms[:-1], told.counts, widths, align="edge", color=ACCENT)
-        axes.set_xscale("log")
         scale(axes, "x", told.edges_ms)
+        axes.set_xlim(told.edges_ms[0], told.edges_ms[-1])
         axes.set_xlabel("ms")
         axes.set_ylabel("inferences")
         name = f"{measurement.variant} on {measurement.target}, {measurement.threads} threads"

@@ -1,6 +1,7 @@
 """The commands that measure: benchmark FILES, targets, doctor, bench-suite."""
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -21,9 +22,11 @@ from pipeline import progress
 from pipeline.arguments import parse, parser
 from pipeline.atomic import write_text
 from pipeline.benchmarks import files, make, schema, terminal
+from pipeline.chatter import LOG, chatter_to
+from pipeline.recipe_file import shipped
 from pipeline.report.tree import leaves
 
-OK, BAD_INPUT = 0, 2
+OK, BAD_INPUT, PARTLY_FAILED = 0, 2, 3
 
 BENCHMARK = """Measure .tflite files of any origin, or a recipe's, on any target: bytes, memory,
 speed or instructions, outputs compared with this machine's, and a sentence which file to ship
@@ -39,9 +42,9 @@ def asks_for_files(arguments: Sequence[str]) -> bool:
     return any(
         argument.endswith(files.SUFFIX)
         or argument.split("=")[0] == "--target"
-        or (Path(argument).is_dir() and any(Path(argument).glob(f"*{files.SUFFIX}")))
+        or files.is_model(Path(argument))
         for argument in arguments
-    )
+    ) or (arguments[0] not in shipped() and Path(arguments[0]).is_dir())
 
 
 def benchmark(arguments: list[str]) -> int:
@@ -53,27 +56,27 @@ def benchmark(arguments: list[str]) -> int:
         found,
         _targets(options.target),
         Plan(
-            threads=tuple(options.threads),
+            threads=_numbers(options.threads),
             rounds=options.rounds,
             runs=options.runs,
             warmup=options.warmup,
             seed=options.seed,
-            latents=None if options.latents is None else Path(options.latents),
+            latents=None if options.latents is None else files.latents(Path(options.latents)),
             sustain_s=options.sustain,
             time_limit=options.time_limit,
         ),
         make.choose_baseline(options.baseline, list(found)),
+        options.profile,
     )
     folder = Path(options.out)
     with progress.bar() as bar:
         built = make.benchmark(question, folder, _told(bar))
-        if options.profile:
-            built = make.add_profiles(built, question, folder, _told(bar))
     if options.json:
         print(schema.dumps(built), end="")
     else:
         Console().print(terminal.render(built, folder / make.PAGE))
-    return OK if any(m.error is None for m in built.measurements) else BAD_INPUT
+    failed = [m.error is not None for m in built.measurements]
+    return BAD_INPUT if all(failed) else PARTLY_FAILED if any(failed) else OK
 
 
 def _benchmark_parser() -> ArgumentParser:
@@ -86,7 +89,7 @@ def _benchmark_parser() -> ArgumentParser:
         type=str,
         help="where to measure, may be repeated; `pocketgan targets` lists them (default: local)",
     )
-    made.add_argument("--threads", nargs="+", type=PositiveInt, default=[1], help="numbers of them")
+    made.add_argument("--threads", type=str, default="1", help="numbers of threads, e.g. 1,2,4")
     made.add_argument("--runs", type=PositiveInt, default=2048, help="timed inferences in all")
     made.add_argument(
         "--rounds", type=PositiveInt, default=4, help="fresh processes that share them"
@@ -108,6 +111,17 @@ def _benchmark_parser() -> ArgumentParser:
 
 def _targets(names: Sequence[str] | None) -> list[Target]:
     return [known.find_target(name) for name in dict.fromkeys(names or ["local"])]
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """Whole numbers from 1 on, in a list with commas."""
+    try:
+        numbers = tuple(dict.fromkeys(int(part) for part in text.split(",")))
+    except ValueError:
+        numbers = (0,)
+    if min(numbers) < 1:
+        raise PocketganError(f"--threads {text}: not numbers of threads", "Write for instance 1,2.")
+    return numbers
 
 
 def _told(bar: Any) -> Callable[[str, int, int], None]:
@@ -172,7 +186,8 @@ with pixels and width, and which operation wins where. Interrupted, it goes on w
 
 
 def bench_suite(arguments: list[str]) -> int:
-    from pipeline.benchmarks import generators, suite, suite_page
+    with chatter_to(Path(os.devnull)):
+        from pipeline.benchmarks import generators, suite, suite_page
 
     made = parser("bench-suite", SUITE)
     made.add_argument(
@@ -193,7 +208,8 @@ def bench_suite(arguments: list[str]) -> int:
         progress.silence()
     chosen = _targets(options.target)
     folder = Path(options.out)
-    with progress.bar() as bar:
+    folder.mkdir(parents=True, exist_ok=True)
+    with chatter_to(folder / LOG), progress.bar() as bar:
         task = bar.add_task("bench-suite", total=None)
         found = suite.run(
             chosen,

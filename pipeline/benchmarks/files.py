@@ -4,12 +4,13 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from deploy.agent import AgentError, load_latents
 from deploy.errors import PocketganError
 from deploy.jobs import describe_file
 from pipeline.benchmarks.schema import File
 from pipeline.lite import count
 from pipeline.lite.model import LiteModel
-from pipeline.lite.read import read_model
+from pipeline.lite.read import IDENTIFIER, read_model
 from pipeline.variants import VARIANTS
 
 SUFFIX = ".tflite"
@@ -30,12 +31,34 @@ def find(given: Sequence[str]) -> dict[str, Path]:
     return {name: path for path, name in zip(paths, _names(list(paths)), strict=True)}
 
 
+def is_model(path: Path) -> bool:
+    """Whether this is a file that begins as a .tflite does, whatever it is called."""
+    try:
+        with path.open("rb") as file:
+            return file.read(8)[4:] == IDENTIFIER
+    except OSError:
+        return False
+
+
+def latents(path: Path) -> Path:
+    """``path``, if it holds latents that can be fed: finite float32 [N, L].
+
+    Raises:
+        PocketganError: it does not.
+    """
+    try:
+        load_latents(str(path))
+    except AgentError as error:
+        raise PocketganError(str(error), "Save them with numpy.save.") from error
+    return path
+
+
 def _expand(path: Path) -> list[Path]:
     if not path.is_dir():
         if not path.exists():
             raise PocketganError(f"{path}: no such file", f"Name {SUFFIX} files, or a folder.")
         return [path.resolve()]
-    inside = sorted(path.glob(f"*{SUFFIX}"), key=_usual_place)
+    inside = sorted((f for f in path.glob(f"*{SUFFIX}") if f.is_file()), key=_usual_place)
     if not inside:
         raise PocketganError(f"{path} holds no {SUFFIX} file", "Name another folder, or files.")
     return [file.resolve() for file in inside]

@@ -1,5 +1,6 @@
 """Measure any .tflite files on any targets, and keep what was measured on the way."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -32,6 +33,8 @@ class Question:
     plan: Plan
     baseline: str
     """Name of the file that the others are compared with."""
+    profile: bool = False
+    """Whether to find out what each operation costs."""
 
 
 def choose_baseline(named: str | None, names: Sequence[str]) -> str:
@@ -50,64 +53,111 @@ def choose_baseline(named: str | None, names: Sequence[str]) -> str:
 def benchmark(
     question: Question, folder: Path, on_progress: Progress | None = None
 ) -> schema.Benchmark:
-    """Answer ``question``; after each target benchmark.json and benchmark.html are up to date.
+    """Answer ``question``; after each round benchmark.json holds what there is.
 
-    What an earlier, incomplete answer in ``folder`` to an equal plan holds is not measured again.
+    What an earlier answer in ``folder`` by the same plan, on the same machine and with the same
+    versions holds of the same files is kept: of other targets always, of these if that answer was
+    not complete.
 
     Raises:
         PocketganError: a file cannot be read, or a target is not available; nothing was run then.
     """
-    written = _plan(question.plan)
-    described = tuple(files.describe(name, path) for name, path in question.files.items())
+    empty = _empty(question)
     earlier = schema.read_if_sound(folder / RESULT)
-    unfinished = earlier is not None and not earlier.complete and earlier.plan == written
-    known = earlier.measurements if earlier and unfinished else ()
-    bandwidth = memory_bandwidth()
-    machine = asdict(describe_machine())
+    kept = _still_true(earlier, empty) if earlier else ()
+    asked = {target.name for target in question.targets}
+    others = tuple(m for m in kept if m.target not in asked)
+    known = tuple(m for m in kept if m.target in asked and earlier and not earlier.complete)
     folder.mkdir(parents=True, exist_ok=True)
+    built = empty
 
-    def keep(measurements: Sequence[Measurement], complete: bool = False) -> schema.Benchmark:
-        built = schema.Benchmark(
-            schema=schema.SCHEMA,
-            pocketgan=version("pocketgan"),
-            date=datetime.now(UTC).isoformat(timespec="seconds"),
-            plan=written,
-            baseline=question.baseline,
-            machine=machine,
-            bandwidth=bandwidth,
-            files=described,
-            measurements=tuple(measurements),
-            remarks=tuple(doubts(measurements)),
-            complete=complete,
+    def keep(measurements: Sequence[Measurement]) -> None:
+        nonlocal built
+        built = _answered(empty, [*others, *measurements])
+        write_text(folder / RESULT, schema.dumps(built))
+
+    try:
+        measured = measure(
+            question.files,
+            question.targets,
+            question.plan,
+            known=known,
+            on_progress=on_progress,
+            on_round=keep,
         )
-        write(built, folder)
-        return built
-
-    measured = measure(
-        question.files,
-        question.targets,
-        question.plan,
-        known=known,
-        on_progress=on_progress,
-        on_target=keep,
-    )
-    return keep(measured, complete=all(m.error is None for m in measured))
-
-
-def add_profiles(
-    built: schema.Benchmark, question: Question, folder: Path, on_progress: Progress | None = None
-) -> schema.Benchmark:
-    """``built`` with what each operation costs, on the targets that time or count."""
-    profiles: dict[str, dict[str, tuple[OperationCost, ...]]] = {}
-    for target in question.targets:
-        if not target.profiled:
-            continue
-        for name, path in question.files.items():
-            costs = profile(path, target, question.plan, on_progress=on_progress)
-            profiles.setdefault(target.name, {})[name] = costs
-            built = built.model_copy(update={"profiles": profiles})
+        keep(measured)
+        if question.profile:
+            finished = earlier.profiles if earlier and known else {}
+            built = _with_profiles(built, question, folder, finished, on_progress)
+        complete = all(m.error is None for m in measured)
+        built = built.model_copy(update={"complete": complete})
+    finally:
+        if built.measurements:
             write(built, folder)
     return built
+
+
+def _empty(question: Question) -> schema.Benchmark:
+    """The answer before anything was measured."""
+    return schema.Benchmark(
+        schema=schema.SCHEMA,
+        pocketgan=version("pocketgan"),
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        plan=_plan(question.plan),
+        baseline=question.baseline,
+        machine=asdict(describe_machine()),
+        bandwidth=memory_bandwidth(),
+        files=tuple(files.describe(name, path) for name, path in question.files.items()),
+        measurements=(),
+    )
+
+
+def _answered(empty: schema.Benchmark, measurements: Sequence[Measurement]) -> schema.Benchmark:
+    told = {"measurements": tuple(measurements), "remarks": tuple(doubts(measurements))}
+    return empty.model_copy(update=told)
+
+
+def _still_true(earlier: schema.Benchmark, now: schema.Benchmark) -> tuple[Measurement, ...]:
+    """What of an earlier answer would be measured alike today."""
+    if _circumstances(earlier) != _circumstances(now):
+        return ()
+    files = {(file.name, file.sha256) for file in now.files}
+    return tuple(m for m in earlier.measurements if (m.variant, m.sha256) in files)
+
+
+def _circumstances(benchmark: schema.Benchmark) -> tuple[Any, ...]:
+    """All but the files and targets that figures depend on."""
+    machine = benchmark.machine
+    return (
+        *(benchmark.plan, benchmark.baseline, benchmark.pocketgan),
+        *(machine.get("cpu"), machine.get("versions")),
+    )
+
+
+def _with_profiles(
+    built: schema.Benchmark,
+    question: Question,
+    folder: Path,
+    finished: Mapping[str, Mapping[str, tuple[OperationCost, ...]]],
+    on_progress: Progress | None,
+) -> schema.Benchmark:
+    """``built`` with what each operation costs, on the targets that time or count."""
+    profiles = {target: dict(found) for target, found in finished.items()}
+    failed = {(m.target, m.variant) for m in built.measurements if m.error is not None}
+    missing: list[str] = []
+    for target in (target for target in question.targets if target.profiled):
+        here = profiles.setdefault(target.name, {})
+        for name, path in question.files.items():
+            if name in here or (target.name, name) in failed:
+                continue
+            try:
+                here[name] = profile(path, target, question.plan, on_progress=on_progress)
+            except PocketganError as error:
+                missing.append(f"no profile of {name} on {target.name}: {error.problem}")
+            told = {"profiles": profiles, "remarks": (*built.remarks, *missing)}
+            write_text(folder / RESULT, schema.dumps(built.model_copy(update=told)))
+    told = {"profiles": profiles, "remarks": (*built.remarks, *missing)}
+    return built.model_copy(update=told)
 
 
 def write(built: schema.Benchmark, folder: Path) -> None:
@@ -119,5 +169,7 @@ def write(built: schema.Benchmark, folder: Path) -> None:
 def _plan(plan: Plan) -> dict[str, Any]:
     written = asdict(plan)
     written["threads"] = list(plan.threads)
-    written["latents"] = None if plan.latents is None else str(plan.latents)
+    if plan.latents is not None:
+        digest = hashlib.sha256(plan.latents.read_bytes()).hexdigest()
+        written["latents"] = f"{plan.latents} (sha256 {digest})"
     return written

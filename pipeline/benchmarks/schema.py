@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError
 from deploy.jobs import Measurement, OperationCost, Part
 
 SCHEMA: Literal["pocketgan.benchmark"] = "pocketgan.benchmark"
-VERSION: Literal[1] = 1
+VERSION: Literal[2] = 2
 
 Size = Annotated[int, Field(ge=0)]
 
@@ -38,7 +38,7 @@ class Benchmark(Part):
     """All that ``pocketgan benchmark FILES`` found."""
 
     schema_: Literal["pocketgan.benchmark"] = Field(SCHEMA, alias="schema")
-    version: Literal[1] = VERSION
+    version: Literal[2] = VERSION
     pocketgan: str
     date: str
     plan: dict[str, Any]
@@ -53,7 +53,7 @@ class Benchmark(Part):
     profiles: dict[str, dict[str, tuple[OperationCost, ...]]] = Field(default_factory=dict)
     """Target → file → what each of its operations costs."""
     remarks: tuple[str, ...] = ()
-    """What a second opinion said of the figures."""
+    """What a second opinion said of the figures, and which profiles could not be made."""
     complete: bool = False
     """False where the command was interrupted or a measurement failed."""
 

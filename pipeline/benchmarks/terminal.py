@@ -7,8 +7,9 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.benchmarks.advice import sentences
-from pipeline.benchmarks.grid import Column, columns
+from pipeline.benchmarks.grid import Column, columns, times_of
 from pipeline.benchmarks.schema import Benchmark
+from pipeline.report.quantities import NONE, significant
 
 METHOD = (
     "One inference at a time (MLPerf's single stream); ratios are to {baseline} on the same target."
@@ -52,14 +53,27 @@ def table(grid: list[Column], benchmark: Benchmark) -> Table:
     """A row a target, a column a file: targets are many and their names long."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("Target", no_wrap=True)
-    table.add_column("", style="dim")
     for file in benchmark.files:
-        table.add_column(file.name, justify="right")
+        table.add_column(file.name, justify="right", overflow="fold")
     for column in grid:
         best = column.best()
-        cells = [
-            Text(column.text(file.name), style="bold green" if file.name == best else "")
-            for file in benchmark.files
-        ]
-        table.add_row(column.title, column.headline.title if column.headline else "", *cells)
+        cells = [_cell(column, file.name, file.name == best) for file in benchmark.files]
+        table.add_row(_target(column), *cells)
     return table
+
+
+def _target(column: Column) -> Text:
+    """The target, and below what it is read by: so that seven files fit into 80 columns."""
+    headline = column.headline
+    read_by = f"{headline.title}, {headline.unit}" if headline else "nothing measured"
+    return Text.assemble(column.title, "\n", (f"  {read_by}", "dim"))
+
+
+def _cell(column: Column, name: str, best: bool) -> Text:
+    """The figure, and below its ratio to the baseline."""
+    cell, headline = column.cells[name], column.headline
+    if cell.value is None or headline is None:
+        return Text(NONE)
+    figure = significant(cell.value / headline.per_unit)
+    ratio = "" if cell.ratio is None else f"\n{times_of(cell.ratio)}"
+    return Text.assemble((figure, "bold green" if best else ""), (ratio, "dim"))

@@ -41,6 +41,7 @@ def test_distance_counts_steps_and_their_share() -> None:
     agreement = compare(drawing(other), drawing(PICTURE))
     assert agreement is not None
     assert (agreement.equal, agreement.largest, agreement.share) == (False, 3, 2 / 16)
+    assert agreement.within_one == 15 / 16
 
 
 def test_int8_extremes_do_not_wrap_around() -> None:

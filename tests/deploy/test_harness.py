@@ -130,18 +130,45 @@ def test_other_target_is_compared_with_the_desktop(float_file: Path) -> None:
     assert measurement.outputs is None
 
 
-def test_measurements_are_handed_over_after_each_group_of_targets(
+def test_measurements_are_handed_over_after_each_round(
     float_file: Path, job_for: Callable[..., Job]
 ) -> None:
-    counts: list[int] = []
+    told: list[list[Measurement]] = []
     answer = failure(job_for(float_file, target="standin"), "it only has to answer")
     measure(
         {"float32": float_file},
         [Local(), Standin(answer)],
-        Plan(rounds=1, runs=4),
-        on_target=lambda so_far: counts.append(len(so_far)),
+        Plan(rounds=2, runs=4),
+        on_round=told.append,
     )
-    assert counts == [1, 2]
+    assert [len(so_far) for so_far in told] == [1, 1, 2]
+    assert [so_far[0].error for so_far in told] == ["1 of 2 rounds went well until now", None, None]
+
+
+def test_target_that_cannot_be_opened_does_not_stop_the_others(float_file: Path) -> None:
+    class Closed(Standin):
+        @contextmanager
+        def open(self) -> Iterator[Session]:
+            raise PocketganError("nobody is at home", "Knock.")
+            yield
+
+    answers = [failure, failure]
+    closed, here = measure(
+        {"float32": float_file}, [Closed(*answers), Local()], Plan(rounds=1, runs=4)
+    )
+    assert closed.error == "nobody is at home (Knock.)"
+    assert here.error is None
+
+
+def test_file_timed_in_a_later_call_than_the_others_says_so(
+    float_file: Path, int8_file: Path, job_for: Callable[..., Job]
+) -> None:
+    files, plan = {"float32": float_file, "int8": int8_file}, Plan(rounds=1, runs=4)
+    first = measure(files, [Local()], plan)
+    broken = [first[0], failure(job_for(int8_file, variant="int8"), "gone")]
+    kept, late = measure(files, [Local()], plan, known=broken)
+    assert kept == first[0]
+    assert any("later call" in warning for warning in late.warnings)
 
 
 def test_targets_that_this_machine_times_take_turns(float_file: Path) -> None:

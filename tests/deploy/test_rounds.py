@@ -174,6 +174,17 @@ def test_failed_round_is_told_beside_the_figures_of_the_others() -> None:
     assert pooled.p50_ms == 1
 
 
+def test_rounds_that_are_still_to_come_are_told() -> None:
+    pooled = combine([measured([1]), measured([2])], 4)
+    assert pooled.error == "2 of 4 rounds went well until now"
+    assert pooled.runs == 2
+
+
+def test_failure_is_counted_against_the_rounds_that_were_planned() -> None:
+    pooled = combine([measured([1]), failed("SIGSEGV")], 4)
+    assert pooled.error == "1 of 4 rounds went well, then: SIGSEGV"
+
+
 def test_only_failed_rounds_give_the_error_alone() -> None:
     assert combine([failed("no memory")]) == failed("no memory")
 
@@ -241,3 +252,17 @@ def test_rounds_interleave_the_jobs(float_file: Path, job_for: Callable[..., Job
 
     run_rounds(jobs, run, rounds=3, seed=4)
     assert [ran[start : start + 5] for start in (0, 5, 10)] == schedule(5, 3, seed=4)
+
+
+def test_what_there_is_after_each_round_is_told(
+    job_for: Callable[..., Job], int8_file: Path
+) -> None:
+    told: list[list[Measurement]] = []
+    jobs = [job_for(int8_file)]
+    final = run_rounds(
+        jobs, lambda job: measured([1]), rounds=3, seed=0, on_round=lambda found: told.append(found)
+    )
+    assert [len(found) for found in told] == [1, 1, 1]
+    assert [found[0].rounds for found in told] == [1, 2, 3]
+    assert [found[0].error is None for found in told] == [False, False, True]
+    assert told[-1] == final

@@ -1,17 +1,13 @@
-"""Against a stand-in for the adb server, which speaks adb's protocol; no phone is involved.
-
-Its phone is a folder: commands run in this machine's shell, with /data, /sys and /proc replaced.
-"""
+"""Against the stand-in for an adb server of conftest.py; no phone is involved."""
 
 import os
 import shutil
 import socket
 import socketserver
-import struct
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,212 +18,15 @@ from deploy.harness import Plan, measure
 from deploy.jobs import Job
 from deploy.targets import find_target, offered
 from deploy.targets.adb import Phone, PhoneError, Server
-from deploy.targets.android import Android, phones, read_cores, read_device
+from deploy.targets.android import Android, phones
+from deploy.targets.android_facts import read_cores, read_device
 from deploy.targets.target import TargetLostError
 
 OUTPUTS = Path(__file__).parent / "outputs"
 SERIAL = "R58N12ABCDE"
-SYSTEM_FILES = {
-    "sys/devices/system/cpu/online": "0-1\n",
-    "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor": "powersave\n",
-    "sys/devices/system/cpu/cpu1/cpufreq/scaling_governor": "schedutil\n",
-    "sys/devices/system/cpu/cpu1/cpufreq/scaling_cur_freq": "2802000\n",
-    "sys/class/thermal/thermal_zone0/type": "battery\n",
-    "sys/class/thermal/thermal_zone0/temp": "31000\n",
-    "sys/class/thermal/thermal_zone1/type": "cpu-1-0\n",
-    "sys/class/thermal/thermal_zone1/temp": "41500\n",
-    "proc/cpuinfo": "processor: 0\nCPU part\t: 0xd05\nprocessor: 1\nCPU part\t: 0xd41\n",
-}
-GETPROP = """#!/bin/sh
-case "$1" in
-  ro.product.manufacturer) echo Google;;
-  ro.product.model) echo "Pixel 7";;
-  ro.build.version.release) echo 14;;
-  ro.soc.model) echo "Tensor GS201";;
-esac
-"""
 
 
-class StandIn(socketserver.ThreadingTCPServer):
-    """An adb server that knows ``devices`` (serial → state), and a phone in the folder ``root``."""
-
-    daemon_threads = True
-
-    def __init__(self, root: Path) -> None:
-        super().__init__(("127.0.0.1", 0), Conversation)
-        self.root = root
-        self.devices = {SERIAL: "device"}
-        self.features = "shell_v2,cmd"
-        self.before_command: Callable[[str], None] = lambda command: None
-        self.full = False
-        for name, text in SYSTEM_FILES.items():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            (root / name).write_text(text)
-        self.home.mkdir(parents=True)
-        self.place("bin/getprop", GETPROP)
-
-    @property
-    def home(self) -> Path:
-        return self.root / "data/local/tmp"
-
-    @property
-    def ran(self) -> list[str]:
-        """Each call of the tool: its arguments and the sha256 of the model."""
-        log = self.root / "ran"
-        return log.read_text().splitlines() if log.exists() else []
-
-    def place(self, name: str, script: str) -> Path:
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(script)
-        path.chmod(0o755)
-        return path
-
-    def tool(self, does: str) -> str:
-        return f"""#!/bin/sh
-for each in "$@"; do case "$each" in --graph=*) model=${{each#--graph=}};; esac; done
-echo "$@" $(sha256sum < "$model") >> {self.root}/ran
-{does}
-"""
-
-    def install(self, recorded: str = "tf2.8_profile", does: str | None = None) -> None:
-        """Put a tool on the phone that prints a recorded output."""
-        script = self.tool(does or f"cat {OUTPUTS}/{recorded}.txt")
-        self.place("data/local/tmp/benchmark_model", script)
-
-    def unplug(self) -> None:
-        self.devices.clear()
-
-
-class Conversation(socketserver.BaseRequestHandler):
-    """One connection, as adb's OVERVIEW.TXT, SERVICES.TXT and SYNC.TXT describe it."""
-
-    server: StandIn
-
-    def handle(self) -> None:
-        try:
-            while self.answer(self.read(int(self.read(4), 16)).decode()):
-                pass
-        except (EOFError, ConnectionError):
-            pass
-
-    def read(self, size: int) -> bytes:
-        content = b""
-        while len(content) < size:
-            chunk = self.request.recv(size - len(content))
-            if not chunk:
-                raise EOFError
-            content += chunk
-        return content
-
-    def say(self, status: bytes, text: str | None = None) -> None:
-        block = b"" if text is None else f"{len(text.encode()):04x}{text}".encode()
-        self.request.sendall(status + block)
-
-    def answer(self, request: str) -> bool:
-        """Answer one request; whether another may follow."""
-        devices = self.server.devices
-        if request == "host:version":
-            self.say(b"OKAY", "0029")
-        elif request == "host:devices":
-            self.say(b"OKAY", "".join(f"{name}\t{state}\n" for name, state in devices.items()))
-        elif request.endswith(":features"):
-            self.say(b"OKAY", self.server.features)
-        elif request.startswith("host:tport:serial:"):
-            serial = request.removeprefix("host:tport:serial:")
-            if devices.get(serial) != "device":
-                self.say(b"FAIL", f"device '{serial}' not found")
-                return False
-            self.say(b"OKAY")
-            self.request.sendall(struct.pack("<Q", 7))
-            return True
-        elif request.startswith(("shell:", "shell,v2:")):
-            service, _, command = request.partition(":")
-            self.say(b"OKAY")
-            self.run(command, framed=service == "shell,v2")
-        elif request == "sync:":
-            self.say(b"OKAY")
-            while self.sync():
-                pass
-        return False
-
-    def run(self, command: str, *, framed: bool) -> None:
-        self.server.before_command(command)
-        if not self.server.devices:
-            return
-        root = str(self.server.root)
-        for top in ("/data/local/tmp", "/sys/", "/proc/"):
-            command = command.replace(top, root + top)
-        environment = {"PATH": f"{root}/bin:{os.environ['PATH']}"}
-        done = subprocess.run(
-            ["sh", "-c", command],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=environment,
-        )
-        output = done.stdout.replace(root.encode(), b"")
-        if not framed:  # through a terminal
-            self.request.sendall(output.replace(b"\n", b"\r\n"))
-            return
-        self.request.sendall(struct.pack("<BI", 1, len(output)) + output)
-        self.request.sendall(struct.pack("<BI", 3, 1) + bytes([done.returncode & 0xFF]))
-
-    def sync(self) -> bool:
-        kind, length = struct.unpack("<4sI", self.read(8))
-        name = self.read(length).decode()
-        if kind == b"STAT":
-            path = self.place(name)
-            found = path.stat() if path.exists() else None
-            numbers = (found.st_mode, found.st_size, int(found.st_mtime)) if found else (0, 0, 0)
-            self.request.sendall(b"STAT" + struct.pack("<III", *numbers))
-        elif kind == b"SEND":
-            name, _, mode = name.rpartition(",")
-            self.receive(self.place(name), int(mode))
-        elif kind == b"RECV":
-            content = self.place(name).read_bytes()
-            for start in range(0, len(content), 1 << 16):
-                chunk = content[start : start + (1 << 16)]
-                self.request.sendall(b"DATA" + struct.pack("<I", len(chunk)) + chunk)
-            self.request.sendall(b"DONE" + struct.pack("<I", 0))
-        return True
-
-    def place(self, name: str) -> Path:
-        return self.server.root / name.lstrip("/")
-
-    def receive(self, path: Path, mode: int) -> None:
-        content = b""
-        while True:
-            kind, length = struct.unpack("<4sI", self.read(8))
-            if kind == b"DONE":
-                break
-            content += self.read(length)
-        if self.server.full:
-            self.request.sendall(b"FAIL" + struct.pack("<I", 7) + b"no room")
-            return
-        path.write_bytes(content)
-        path.chmod(mode & 0o777)
-        self.request.sendall(b"OKAY" + struct.pack("<I", 0))
-
-
-@pytest.fixture
-def adb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
-    with StandIn(tmp_path / "phone") as server:
-        monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(server.server_address[1]))
-        monkeypatch.delenv("ANDROID_ADB_SERVER_ADDRESS", raising=False)
-        monkeypatch.delenv("POCKETGAN_BENCHMARK_MODEL", raising=False)
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def test_file_is_measured_by_the_phones_own_tool(
-    adb: StandIn, float_file: Path, int8_file: Path
-) -> None:
+def test_file_is_measured_by_the_phones_own_tool(adb, float_file: Path, int8_file: Path) -> None:
     adb.install("tf2.8_profile")
     files = {"float32": float_file, "int8": int8_file}
     float32, int8 = measure(files, phones(), Plan(rounds=2, runs=2048))
@@ -244,7 +43,7 @@ def test_file_is_measured_by_the_phones_own_tool(
     assert list(adb.home.iterdir()) == [adb.home / "benchmark_model"]
 
 
-def test_tool_is_given_the_job_and_the_files_very_bytes(adb: StandIn, int8_file: Path) -> None:
+def test_tool_is_given_the_job_and_the_files_very_bytes(adb, int8_file: Path) -> None:
     adb.install()
     plan = Plan(rounds=1, runs=40, warmup=7, threads=(1, 2))
     one, two = measure({"int8": int8_file}, phones(), plan)
@@ -257,7 +56,7 @@ def test_tool_is_given_the_job_and_the_files_very_bytes(adb: StandIn, int8_file:
     assert sum("--enable_op_profiling" in line for line in adb.ran) == 2
 
 
-def test_conditions_are_those_of_the_cores_in_use(adb: StandIn, int8_file: Path) -> None:
+def test_conditions_are_those_of_the_cores_in_use(adb, int8_file: Path) -> None:
     adb.install()
     (measurement,) = measure({"int8": int8_file}, phones(), Plan(rounds=1, runs=8))
     assert measurement.before == measurement.after
@@ -267,7 +66,7 @@ def test_conditions_are_those_of_the_cores_in_use(adb: StandIn, int8_file: Path)
     assert measurement.before.celsius == 41.5
 
 
-def test_newer_tool_tells_the_median_and_the_delegated_share(adb: StandIn, int8_file: Path) -> None:
+def test_newer_tool_tells_the_median_and_the_delegated_share(adb, int8_file: Path) -> None:
     adb.install("litert_profile")
     (measurement,) = measure({"int8": int8_file}, phones(), Plan(rounds=2, runs=8))
     assert measurement.p50_ms == 0.462
@@ -276,9 +75,7 @@ def test_newer_tool_tells_the_median_and_the_delegated_share(adb: StandIn, int8_
     assert "p50_ms" not in measurement.absent
 
 
-def test_old_phone_without_the_new_shell_protocol_is_measured_alike(
-    adb: StandIn, int8_file: Path
-) -> None:
+def test_old_phone_without_the_new_shell_protocol_is_measured_alike(adb, int8_file: Path) -> None:
     adb.install()
     adb.features = "cmd"
     (measurement,) = measure({"int8": int8_file}, phones(), Plan(rounds=1, runs=8))
@@ -289,7 +86,7 @@ def test_old_phone_without_the_new_shell_protocol_is_measured_alike(
 
 
 def test_tool_of_the_user_is_pushed_and_removed_again(
-    adb: StandIn, int8_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    adb, int8_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tool = tmp_path / "odd name; touch owned"
     tool.write_text(adb.tool(f"cat {OUTPUTS}/tf2.8_profile.txt"))
@@ -299,9 +96,7 @@ def test_tool_of_the_user_is_pushed_and_removed_again(
     assert list(adb.home.iterdir()) == []
 
 
-def test_latents_and_coarse_times_are_cautioned(
-    adb: StandIn, int8_file: Path, latents_file: Path
-) -> None:
+def test_latents_and_coarse_times_are_cautioned(adb, int8_file: Path, latents_file: Path) -> None:
     text = "count=2 curr=9(all same)\nInference timings in us: Init: 1, First inference: 9"
     adb.install(does=f"echo 'Initialized session in 0.1ms.\ncount=3 curr=9(all same)\n{text}'")
     plan = Plan(rounds=1, runs=8, latents=latents_file, sustain_s=1)
@@ -310,13 +105,13 @@ def test_latents_and_coarse_times_are_cautioned(
     assert all(word in told for word in ("microseconds", "latents", "sustained"))
 
 
-def test_missing_tool_says_how_to_add_it(adb: StandIn, int8_file: Path) -> None:
+def test_missing_tool_says_how_to_add_it(adb, int8_file: Path) -> None:
     with pytest.raises(PocketganError, match="POCKETGAN_BENCHMARK_MODEL"):
         measure({"int8": int8_file}, phones(), Plan())
 
 
 def test_named_tool_that_is_no_file_is_told(
-    adb: StandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    adb, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("POCKETGAN_BENCHMARK_MODEL", str(tmp_path / "gone"))
     (target,) = phones()
@@ -335,16 +130,14 @@ def test_named_tool_that_is_no_file_is_told(
         ("echo count=5; echo Inference timings in us: Init: 1", "unknown statistics"),
     ],
 )
-def test_failing_tool_is_an_error_measurement(
-    adb: StandIn, int8_file: Path, does: str, said: str
-) -> None:
+def test_failing_tool_is_an_error_measurement(adb, int8_file: Path, does: str, said: str) -> None:
     adb.install(does=does)
     (measurement,) = measure({"int8": int8_file}, phones(), Plan(rounds=2, runs=8))
     assert said in str(measurement.error)
     assert list(adb.home.iterdir()) == [adb.home / "benchmark_model"]
 
 
-def test_hanging_tool_is_ended_on_the_phone_too(adb: StandIn, int8_file: Path) -> None:
+def test_hanging_tool_is_ended_on_the_phone_too(adb, int8_file: Path) -> None:
     pid = adb.root / "pid"
     adb.install(does=f"echo $$ > {pid}; exec sleep 600")
     plan = Plan(rounds=1, runs=8, time_limit=1)
@@ -353,9 +146,7 @@ def test_hanging_tool_is_ended_on_the_phone_too(adb: StandIn, int8_file: Path) -
     assert not Path("/proc", pid.read_text().strip()).exists()
 
 
-def test_tool_runs_on_as_many_of_the_last_cores_as_it_has_threads(
-    adb: StandIn, int8_file: Path
-) -> None:
+def test_tool_runs_on_as_many_of_the_last_cores_as_it_has_threads(adb, int8_file: Path) -> None:
     last = max(os.sched_getaffinity(0))
     (adb.root / "sys/devices/system/cpu/online").write_text(f"{last}\n")
     mask = adb.root / "mask"
@@ -365,7 +156,7 @@ def test_tool_runs_on_as_many_of_the_last_cores_as_it_has_threads(
     assert not any("pinned" in warning for warning in measurement.warnings)
 
 
-def test_phone_that_refuses_to_pin_is_cautioned(adb: StandIn, int8_file: Path) -> None:
+def test_phone_that_refuses_to_pin_is_cautioned(adb, int8_file: Path) -> None:
     adb.install()
     adb.place("bin/taskset", "#!/bin/sh\nexit 1\n")
     (measurement,) = measure({"int8": int8_file}, phones(), Plan(rounds=1, runs=8))
@@ -373,9 +164,7 @@ def test_phone_that_refuses_to_pin_is_cautioned(adb: StandIn, int8_file: Path) -
     assert any("pinned" in warning for warning in measurement.warnings)
 
 
-def test_phone_that_goes_away_keeps_what_it_gave(
-    adb: StandIn, float_file: Path, int8_file: Path
-) -> None:
+def test_phone_that_goes_away_keeps_what_it_gave(adb, float_file: Path, int8_file: Path) -> None:
     adb.install()
     (target,) = phones()
     files, plan = {"float32": float_file, "int8": int8_file}, Plan(rounds=1, runs=8)
@@ -400,7 +189,7 @@ def test_phone_that_goes_away_keeps_what_it_gave(
 
 @pytest.mark.parametrize("step", ["mkdir", "getprop", "thermal_zone", "cpuinfo"])
 def test_phone_lost_at_any_step_is_lost(
-    adb: StandIn, int8_file: Path, job_for: Callable[..., Job], step: str
+    adb, int8_file: Path, job_for: Callable[..., Job], step: str
 ) -> None:
     adb.install()
     adb.before_command = lambda command: adb.unplug() if step in command else None
@@ -408,7 +197,7 @@ def test_phone_lost_at_any_step_is_lost(
         session(job_for(int8_file), 60)
 
 
-def test_lost_server_is_a_lost_phone_and_none_is_started(adb: StandIn) -> None:
+def test_lost_server_is_a_lost_phone_and_none_is_started(adb) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -418,14 +207,14 @@ def test_lost_server_is_a_lost_phone_and_none_is_started(adb: StandIn) -> None:
     assert Server("127.0.0.1", port).devices() is None
 
 
-def test_full_phone_is_an_error_measurement(adb: StandIn, int8_file: Path) -> None:
+def test_full_phone_is_an_error_measurement(adb, int8_file: Path) -> None:
     adb.install()
     adb.full = True
     (measurement,) = measure({"int8": int8_file}, phones(), Plan(rounds=1, runs=8))
     assert "did not take a file" in str(measurement.error)
 
 
-def test_what_is_pushed_comes_back_byte_by_byte(adb: StandIn) -> None:
+def test_what_is_pushed_comes_back_byte_by_byte(adb) -> None:
     phone = Phone(Server("127.0.0.1", adb.server_address[1]), SERIAL)
     content = np.random.default_rng(3).bytes(300_001)
     phone.push(content, "/data/local/tmp/bytes", 0o640)
@@ -436,7 +225,7 @@ def test_what_is_pushed_comes_back_byte_by_byte(adb: StandIn) -> None:
         phone.push(content, "/data/local/tmp/more")
 
 
-def test_hostile_file_name_is_only_a_name(adb: StandIn, float_file: Path, tmp_path: Path) -> None:
+def test_hostile_file_name_is_only_a_name(adb, float_file: Path, tmp_path: Path) -> None:
     adb.install()
     path = tmp_path / "--graph=x; touch owned `touch owned` '.tflite"
     path.write_bytes(float_file.read_bytes())
@@ -445,7 +234,7 @@ def test_hostile_file_name_is_only_a_name(adb: StandIn, float_file: Path, tmp_pa
     assert list(tmp_path.rglob("owned")) == []
 
 
-def test_each_phone_is_offered_and_found(adb: StandIn) -> None:
+def test_each_phone_is_offered_and_found(adb) -> None:
     adb.install()
     adb.devices["emulator-5554"] = "offline"
     names = {f"android:{SERIAL}", "android:emulator-5554"}
@@ -453,13 +242,13 @@ def test_each_phone_is_offered_and_found(adb: StandIn) -> None:
     assert find_target(f"android:{SERIAL}").availability().ready
 
 
-def test_only_phone_needs_no_serial(adb: StandIn) -> None:
+def test_only_phone_needs_no_serial(adb) -> None:
     adb.install()
     assert find_target("android").availability().ready
 
 
 @pytest.mark.parametrize("name", ["android", "android:nothing"])
-def test_choice_between_phones_lists_them(adb: StandIn, int8_file: Path, name: str) -> None:
+def test_choice_between_phones_lists_them(adb, int8_file: Path, name: str) -> None:
     adb.devices["192.168.0.7:5555"] = "device"
     with pytest.raises(PocketganError, match="say which phone") as caught:
         measure({"int8": int8_file}, [find_target(name)], Plan())
@@ -475,7 +264,7 @@ def test_choice_between_phones_lists_them(adb: StandIn, int8_file: Path, name: s
         ("recovery", "start it anew"),
     ],
 )
-def test_phone_that_is_not_ready_says_what_to_do(adb: StandIn, state: str, remedy: str) -> None:
+def test_phone_that_is_not_ready_says_what_to_do(adb, state: str, remedy: str) -> None:
     adb.devices[SERIAL] = state
     (target,) = phones()
     found = target.availability()
@@ -483,7 +272,7 @@ def test_phone_that_is_not_ready_says_what_to_do(adb: StandIn, state: str, remed
     assert remedy in found.detail
 
 
-def test_server_without_a_phone_is_told(adb: StandIn) -> None:
+def test_server_without_a_phone_is_told(adb) -> None:
     adb.devices.clear()
     (target,) = phones()
     assert "no phone is connected" in target.availability().detail
@@ -491,7 +280,7 @@ def test_server_without_a_phone_is_told(adb: StandIn) -> None:
 
 @pytest.mark.parametrize("port", ["1", "99999999", "none"])
 def test_no_server_is_told_with_the_command_that_starts_it(
-    adb: StandIn, monkeypatch: pytest.MonkeyPatch, port: str
+    adb, monkeypatch: pytest.MonkeyPatch, port: str
 ) -> None:
     monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", port)
     if port == "none":  # adb's own port, wherever that is free
@@ -501,9 +290,7 @@ def test_no_server_is_told_with_the_command_that_starts_it(
     assert (target.name, found.remedy) == ("android", "adb start-server")
 
 
-def test_other_server_at_that_port_is_no_adb_server(
-    adb: StandIn, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_other_server_at_that_port_is_no_adb_server(adb, monkeypatch: pytest.MonkeyPatch) -> None:
     class Shouting(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             self.request.recv(100)
@@ -522,7 +309,7 @@ def test_other_server_at_that_port_is_no_adb_server(
 
 @pytest.mark.skipif(shutil.which("adb") is None, reason="needs adb")
 def test_real_adb_server_without_a_phone_is_understood(
-    adb: StandIn, monkeypatch: pytest.MonkeyPatch
+    adb, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

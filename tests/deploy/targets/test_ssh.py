@@ -397,9 +397,12 @@ def test_board_without_a_runtime_says_what_to_run(server: Server) -> None:
 
 @needs_sshd
 @pytest.mark.slow
-def test_board_with_a_bare_python_gets_a_runtime_once(server: Server, float_file: Path) -> None:
+def test_board_with_a_bare_python_and_no_network_gets_a_runtime_once(
+    server: Server, float_file: Path
+) -> None:
     bare = Path(sys.base_prefix, "bin", "python3")
-    (server.folder / "bin" / "python3").write_text(f'#!/bin/sh\nexec {bare} "$@"\n')
+    no_index = "PIP_CONFIG_FILE=/dev/null PIP_INDEX_URL=http://127.0.0.1:9/ PIP_FIND_LINKS="
+    (server.folder / "bin" / "python3").write_text(f'#!/bin/sh\n{no_index} exec {bare} "$@"\n')
     for _ in range(2):
         (measurement,) = measure({"float32": float_file}, [server.target()], Plan(rounds=1, runs=4))
         assert measurement.error is None

@@ -1,8 +1,11 @@
 import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
+from deploy.errors import PocketganError
 from pipeline.benchmarks import commands, make, schema
 from pipeline.cli import main
 
@@ -47,16 +50,16 @@ def test_same_question_again_measures_only_what_is_missing(adder: Path, tmp_path
     broken.write_bytes(adder.read_bytes()[:200])
     out = tmp_path / "out"
     question = ("benchmark", adder, broken, *QUICK, "--out", out, "--quiet")
-    assert ask(*question) == 0
+    assert ask(*question) == 3
     first = schema.read_if_sound(out / make.RESULT)
-    assert ask(*question) == 0
+    assert ask(*question) == 3
     second = schema.read_if_sound(out / make.RESULT)
     assert first is not None
     assert second is not None
     assert not first.complete
     assert first.measurements[0] == second.measurements[0]
     assert second.measurements[1].error
-    assert ask(*question, "--seed", 1) == 0  # another question
+    assert ask(*question, "--seed", 1) == 3  # another question
     third = schema.read_if_sound(out / make.RESULT)
     assert third is not None
     assert third.measurements[0] != first.measurements[0]
@@ -73,6 +76,8 @@ def test_same_question_again_measures_only_what_is_missing(adder: Path, tmp_path
         (["ADDER", "--threads", "none"], "threads"),
         (["ADDER", "--nonsense"], "nonsense"),
         (["--target", "local"], "files"),
+        (["ADDER", "--threads", "1,0"], "not numbers of threads"),
+        (["ADDER", "--latents", "gone.npy"], "gone.npy"),
     ],
 )
 def test_question_that_cannot_be_asked_is_one_message(
@@ -92,6 +97,74 @@ def test_question_that_cannot_be_asked_is_one_message(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_other_targets_of_an_earlier_call_are_kept(adder: Path, tmp_path: Path) -> None:
+    question = ("benchmark", adder, *QUICK, "--out", tmp_path, "--quiet")
+    assert ask(*question, "--target", "local:plain") == 0
+    assert ask(*question, "--target", "local") == 0
+    kept = schema.read_if_sound(tmp_path / make.RESULT)
+    assert kept is not None
+    assert {m.target for m in kept.measurements} == {"local", "local:plain"}
+
+
+def test_latents_of_the_same_name_and_other_content_are_another_question(
+    adder: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.tflite"
+    broken.write_bytes(adder.read_bytes()[:200])
+    latents = tmp_path / "latents.npy"
+    question = ("benchmark", adder, broken, *QUICK, "--latents", latents, "--out", tmp_path)
+    drawn = []
+    for value in (1, 2):
+        np.save(latents, np.full((1, 4), value, np.float32))
+        assert ask(*question, "--quiet") == 3
+        kept = schema.read_if_sound(tmp_path / make.RESULT)
+        assert kept is not None
+        drawn.append(kept.measurements[0].output_sha256)
+    assert drawn[0] != drawn[1]
+
+
+def test_interrupted_call_keeps_the_rounds_that_were_done(
+    adder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question = ("benchmark", adder, *QUICK[:2], "--rounds", 3, "--out", tmp_path, "--quiet")
+    told: list[int] = []
+
+    def interrupt(name: str, done: int, total: int) -> None:
+        told.append(done)
+        if done == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, "_told", lambda bar: interrupt)
+    assert ask(*question) == 130
+    kept = schema.read_if_sound(tmp_path / make.RESULT)
+    assert kept is not None
+    assert not kept.complete
+    assert kept.measurements[0].error == "1 of 3 rounds went well until now"
+    assert kept.measurements[0].p50_ms is not None
+    assert (tmp_path / make.PAGE).is_file()
+
+
+def test_file_without_a_profile_does_not_cost_the_others_theirs(
+    adder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other.tflite"
+    other.write_bytes(adder.read_bytes() + b"\0")
+    real = make.profile
+
+    def refuse(path: Path, *rest: Any, **more: Any) -> Any:
+        if path.stem == "adder":
+            raise PocketganError("its operations cannot be told apart", "Look at it.")
+        return real(path, *rest, **more)
+
+    monkeypatch.setattr(make, "profile", refuse)
+    assert ask("benchmark", adder, other, *QUICK, "--profile", "--out", tmp_path, "--quiet") == 0
+    kept = schema.read_if_sound(tmp_path / make.RESULT)
+    assert kept is not None
+    assert kept.complete
+    assert list(kept.profiles["local"]) == ["other"]
+    assert any("no profile of adder on local" in remark for remark in kept.remarks)
+
+
 def test_nothing_measured_at_all_is_bad_input(tmp_path: Path) -> None:
     (tmp_path / "text.tflite").write_text("not a model")
     assert ask("benchmark", tmp_path / "text.tflite", *QUICK, "--out", tmp_path, "--quiet") == 2
@@ -107,6 +180,8 @@ def test_nothing_measured_at_all_is_bad_input(tmp_path: Path) -> None:
         (["digits"], False),
         (["digits", "--help"], False),
         (["digits", "--benchmark.runs", "9"], False),
+        (["digits", "--runs", "tests"], False),
+        (["tests"], True),
     ],
 )
 def test_recipe_is_told_from_files(arguments: list[str], files: bool) -> None:
@@ -140,3 +215,15 @@ def test_doctor_tells_the_machine_and_what_is_wrong_with_it(
     assert told["machine"]["cores"] >= 1
     assert isinstance(told["advice"], list)
     assert ask("doctor") == 0
+
+
+def test_bench_suite_shows_figures_and_keeps_the_chatter_of_the_converter_in_a_log(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    small = ("--family", "dense", "--pixels", 28, "--width", 16, "--quiet")
+    assert ask("bench-suite", *small, "--out", tmp_path) == 0
+    said = capfd.readouterr()
+    assert "dense" in said.out
+    assert said.err == ""
+    assert (tmp_path / "log.txt").read_text()
+    assert (tmp_path / "suite.html").is_file()

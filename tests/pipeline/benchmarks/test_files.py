@@ -1,9 +1,10 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from deploy.errors import PocketganError
-from pipeline.benchmarks.files import describe, find
+from pipeline.benchmarks.files import describe, find, is_model, latents
 
 
 def touch(folder: Path, *names: str) -> list[str]:
@@ -51,3 +52,26 @@ def test_unreadable_file_keeps_its_sizes_and_the_reason(tmp_path: Path) -> None:
     assert file.bytes == len("gen.tflite")
     assert file.macs is None
     assert "not a TensorFlow Lite file" in (file.problem or "")
+
+
+def test_folder_that_is_called_like_a_file_is_passed_over(tmp_path: Path) -> None:
+    touch(tmp_path, "gen.tflite")
+    (tmp_path / "folder.tflite").mkdir()
+    assert list(find([str(tmp_path)])) == ["gen"]
+
+
+def test_model_is_known_by_how_it_begins(tmp_path: Path) -> None:
+    model, text = tmp_path / "model.lite", tmp_path / "text.lite"
+    model.write_bytes(b"\x1c\0\0\0TFL3 and more")
+    text.write_text("name: digits")
+    assert [is_model(path) for path in (model, text, tmp_path, tmp_path / "gone")] == [
+        *(True, False, False, False)
+    ]
+
+
+@pytest.mark.parametrize("values", [[[np.nan, 1.0]], [[np.inf, 1.0]], [1.0], [[1]]])
+def test_latents_that_cannot_be_fed_are_refused(values: object, tmp_path: Path) -> None:
+    path = tmp_path / "latents.npy"
+    np.save(path, np.array(values))
+    with pytest.raises(PocketganError, match="latents must be"):
+        latents(path)

@@ -16,8 +16,14 @@ def test_page_refers_to_nothing_outside_itself(benchmark: Benchmark) -> None:
 
 
 def test_page_of_an_incomplete_benchmark_says_so(benchmark: Benchmark) -> None:
-    assert "not complete" in render(benchmark)
-    assert "not complete" not in render(benchmark.model_copy(update={"complete": True}))
+    good = tuple(m for m in benchmark.measurements if m.error is None)
+    interrupted = benchmark.model_copy(update={"measurements": good})
+    assert "not complete" in render(interrupted)
+    assert "not complete" not in render(interrupted.model_copy(update={"complete": True}))
+
+
+def test_page_of_a_benchmark_with_failures_counts_them(benchmark: Benchmark) -> None:
+    assert "1 measurement failed" in render(benchmark)
 
 
 def test_hostile_names_are_only_text(benchmark: Benchmark) -> None:

@@ -1,0 +1,152 @@
+"""A phone's figures by the demo app's hands-free benchmark (``android_demo/README.md``).
+
+The app is an agent as ``deploy/agent.py`` is one: a job in, a measurement out, by the same method.
+Each round is a fresh process of it. Files go to and come from the app's own folder on the shared
+storage, which adb's shell may write and read.
+"""
+
+import hashlib
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from deploy.errors import PocketganError
+from deploy.jobs import Job, Measurement, failure
+from deploy.targets.adb import Phone
+from deploy.targets.android_facts import Facts
+from deploy.targets.target import TargetLostError
+
+PACKAGE = "org.pocketgan.demo"
+FILES = f"/sdcard/Android/data/{PACKAGE}/files"
+JOBS, RESULTS = f"{FILES}/jobs", f"{FILES}/results"
+
+LOOK_EVERY = 0.25  # seconds between two looks for the answer
+STARTING_LIMIT = 30.0
+
+
+def installed(phone: Phone) -> bool:
+    """Whether the demo app is on the phone."""
+    code, listed = phone.shell(f"pm path {PACKAGE}")
+    return code == 0 and "package:" in listed
+
+
+class App:
+    """The demo app on ``phone``; what was sent to it is removed in the end."""
+
+    def __init__(self, phone: Phone) -> None:
+        self._phone = phone
+        self._facts = Facts(phone)
+        self._sent: set[str] = set()
+
+    @classmethod
+    @contextmanager
+    def placed(cls, phone: Phone) -> Iterator["App"]:
+        app = cls(phone)
+        phone.shell(f"mkdir -p {JOBS} {RESULTS}")
+        try:
+            yield app
+        finally:
+            with suppress(PocketganError, TimeoutError):
+                phone.shell(f"am force-stop {PACKAGE}")
+                app._remove(*(f"{JOBS}/{name}" for name in app._sent))
+
+    def answer(self, job: Job, time_limit: float) -> Measurement:
+        """Carry out ``job`` in a fresh process of the app."""
+        try:
+            return self._measure(job, time_limit)
+        except TargetLostError:
+            raise
+        except PocketganError as error:
+            return failure(job, error.problem)
+        except TimeoutError:
+            return failure(job, f"no answer within {time_limit:g} s")
+        except OSError as error:
+            return failure(job, f"cannot be read: {error}")
+
+    def _measure(self, job: Job, time_limit: float) -> Measurement:
+        there = job.model_copy(
+            update={
+                "path": self._put(Path(job.path), ".tflite"),
+                "latents": job.latents and self._put(Path(job.latents), ".npy"),
+            }
+        )
+        cores = self._facts.last_cores(job.threads)
+        before = self._facts.conditions(cores)
+        answer = self._carry_out(there, time_limit)
+        try:
+            measurement = Measurement.model_validate_json(answer)
+        except ValidationError as error:
+            return failure(job, f"the app's answer is no measurement: {error.errors()[0]['msg']}")
+        if (measurement.sha256, measurement.variant) != (job.sha256, job.variant):
+            return failure(job, "the app answered another job")
+        if measurement.error is not None:
+            return measurement
+        about = {
+            "before": before,
+            "after": self._facts.conditions(cores),
+            "cpu": measurement.cpu or self._facts.cpu,
+            "device": self._facts.device or measurement.device,
+        }
+        return measurement.model_copy(update=about)
+
+    def _put(self, file: Path, suffix: str) -> str:
+        """Push ``file`` unless it is there; its name there is made from its content."""
+        content = file.read_bytes()
+        name = hashlib.sha256(content).hexdigest() + suffix
+        if name not in self._sent:
+            self._phone.push(content, f"{JOBS}/{name}")
+            self._sent.add(name)
+        return name
+
+    def _carry_out(self, job: Job, time_limit: float) -> bytes:
+        """What the app lays down for ``job``.
+
+        Raises:
+            TimeoutError, TargetLostError, PhoneError: as the phone's methods.
+            PocketganError: the app cannot be started, or ended without an answer.
+        """
+        name = f"pg-{secrets.token_hex(8)}"
+        question, result = f"{JOBS}/{name}.json", f"{RESULTS}/{name}.json"
+        self._phone.push(job.model_dump_json().encode(), question)
+        try:
+            self._start(name)
+            self._await(result, time_limit)
+            return self._phone.pull(result)
+        finally:
+            with suppress(TimeoutError):
+                self._remove(question, result)
+
+    def _start(self, name: str) -> None:
+        """A fresh process of the app with this job."""
+        activity = f"-n {PACKAGE}/.JobActivity --es id {name} --es job_file {name}.json"
+        script = f"am force-stop {PACKAGE}; am start -W {activity}"
+        code, said = self._phone.shell(script, STARTING_LIMIT)
+        if code != 0 or "Error" in said:
+            last = (said.strip().splitlines() or ["it said nothing"])[-1][:500]
+            raise PocketganError(f"the app cannot be started: {last}", "Is the phone unlocked?")
+
+    def _await(self, result: str, time_limit: float) -> None:
+        """Wait until the answer is there; it appears whole."""
+        script = f"test -e {result} && echo there; pidof {PACKAGE}"
+        end = time.monotonic() + time_limit
+        while time.monotonic() < end:
+            _, said = self._phone.shell(script)
+            if "there" in said:
+                return
+            if not said.strip() and "there" not in self._phone.shell(script)[1]:
+                raise PocketganError(
+                    "the app ended without an answer: it crashed, or the system ended it",
+                    "`adb logcat -d -b crash` says more.",
+                )
+            time.sleep(LOOK_EVERY)
+        with suppress(TimeoutError):
+            self._phone.shell(f"am force-stop {PACKAGE}")
+        raise TimeoutError
+
+    def _remove(self, *paths: str) -> None:
+        if paths:
+            self._phone.shell(f"rm -f {' '.join(paths)}")
