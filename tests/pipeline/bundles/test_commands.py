@@ -243,7 +243,6 @@ def test_a_bundle_with_something_added_is_left_alone(
     assert (out / "notes.txt").read_text() == "mine"
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device")
 def test_a_full_disk_leaves_nothing_half_written(
     tiny_runs: Path, tmp_path: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
