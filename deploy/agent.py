@@ -27,6 +27,7 @@ import json
 import os
 import platform
 import re
+import signal
 import sys
 import time
 import zlib
@@ -67,6 +68,7 @@ SETTINGS = (
     "keep_outputs",
     "count",
     "sustain_s",
+    "budget_s",
 )
 
 TIMES = (
@@ -87,12 +89,19 @@ KEPT_BYTES = 1 << 20
 # The first input's outputs are, unless no answer should be as large.
 MOST_KEPT_BYTES = 64 << 20
 
+# However slow a model is, the clock sees it this often.
+FEWEST_RUNS = 8
+# Of the budget, for the warm-up.
+WARMUP_SHARE = 0.25
+
 WARMUP_BLOCK = 32
 # A block of warm-up runs that is not this much faster than the one before ends the warm-up.
 WARMUP_GAIN = 0.02
 
 # A sustained run is told in equal stretches of about this long, in seconds; of four at least.
 STRETCH_S = 30.0
+
+PR_SET_PDEATHSIG = 1  # man 2 prctl
 
 NEWER_RUNTIME = "use a newer runtime, or convert the file without it (to int8, say, or float32)"
 
@@ -154,6 +163,7 @@ def answer(arguments: Sequence[str], carry_out: Callable[[dict[str, Any]], dict[
     """
     channel = claim_stdout()
     die_first_when_memory_runs_out()
+    die_with_who_waits()
     subject: dict[str, Any] = {}
     try:
         job = read_job(arguments)
@@ -178,6 +188,17 @@ def die_first_when_memory_runs_out() -> None:
     """Ask the kernel to end the agent before whoever waits for its answer."""
     with contextlib.suppress(OSError):  # not on this system: nothing is lost but the preference
         Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+def die_with_who_waits() -> None:
+    """Ask the kernel to end the agent when the process that started it ends, however it does.
+
+    A measurement that nobody waits for would spoil the next one.
+    """
+    with contextlib.suppress(Exception):  # no Linux, or no ctypes: nothing is lost but the wish
+        import ctypes
+
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def describe_error(error: Exception) -> str:
@@ -218,7 +239,8 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     feeds = make_feeds(interpreter.get_input_details(), latents, job["seed"])
     set_inputs(interpreter, next(feeds))
     (first_ns,) = time_runs(interpreter.invoke, 1)
-    warm_up(interpreter.invoke, job["warmup"])
+    affordable = affordable_runs(first_ns, job["budget_s"])
+    warm_up(interpreter.invoke, min(job["warmup"], int(affordable * WARMUP_SHARE)))
     peak = peak_above_idle(memory)  # before the samples below need memory of their own
 
     gc.collect()
@@ -227,8 +249,9 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
         count_runs(interpreter, job["runs"])
         figures: dict[str, Any] = {"runs": job["runs"]}
     else:
-        samples = time_runs(interpreter.invoke, job["runs"])
-        overhead = time_runs(lambda: None, job["runs"])
+        runs = min(job["runs"], max(affordable, FEWEST_RUNS))
+        samples = time_runs(interpreter.invoke, runs)
+        overhead = time_runs(lambda: None, runs)
         figures = {
             "init_ms": init_ns / NS_PER_MS,
             "first_ms": first_ns / NS_PER_MS,
@@ -437,6 +460,13 @@ def time_runs(call: Callable[[], object], runs: int) -> list[int]:
         call()
         samples[run] = clock() - start
     return samples
+
+
+def affordable_runs(first_ns: int, budget_s: float | None) -> int:
+    """How many runs as long as the first one, mostly the longest, fit into the budget."""
+    if budget_s is None:
+        return sys.maxsize
+    return int(budget_s * 1e9 / max(first_ns, 1))
 
 
 def count_runs(interpreter: Any, runs: int) -> None:

@@ -16,6 +16,9 @@ from deploy.targets.target import Session, Target, TargetLostError
 
 REFERENCE_SECONDS = 120.0
 
+# Of the time limit, for the timed runs; the rest is for loading, drawing, and a machine in a mood.
+BUDGET = 0.5
+
 LATE = "timed in a later call than others of this target: ratios hold the drift between the calls"
 
 Progress = Callable[[str, int, int], None]
@@ -138,6 +141,7 @@ def _jobs(target: Target, files: Mapping[str, dict[str, str | int]], plan: Plan)
                 "keep_samples": True,
                 "keep_outputs": target.compared,
                 "count": not target.timed,
+                "budget_s": plan.time_limit * BUDGET,
             }
         )
         for name, fields in files.items()

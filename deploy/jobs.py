@@ -63,6 +63,7 @@ class Job(Subject):
     keep_outputs: bool = False  # answer with what was drawn, for comparison with another target
     count: bool = False  # mark each run for an emulator that counts; nothing is timed
     sustain_s: Positive | None = None  # then run this long without a pause, seconds
+    budget_s: Positive | None = None  # fewer timed runs if all would take longer than this
 
 
 class Output(Part):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from deploy import places
 from deploy.errors import PocketganError
+from deploy.targets.steps import run_step
 
 Say = Callable[[str], None]
 
@@ -86,25 +87,12 @@ class Environment:
         say(f"{self.name}: ready in {self.folder}")
 
     def _run(self, command: Sequence[str], what: str) -> None:
-        """Run a step of the installation; its last words are the reason where it fails."""
-        try:
-            done = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                encoding="utf-8",
-                errors="replace",
-                timeout=INSTALL_SECONDS,
-            )
-        except subprocess.TimeoutExpired as error:
-            problem = f"the environment {self.name} {what}: no end after {INSTALL_SECONDS:g} s"
-            raise PocketganError(problem, "Is the network slow? Try again.") from error
-        if done.returncode != 0:
-            said = done.stdout.strip().splitlines() or [f"exit code {done.returncode}"]
-            problem = f"the environment {self.name} {what}: {said[-1]}"
-            remedy = f"Is the network there? `{' '.join(command)}` says more. Then try again."
-            raise PocketganError(problem, remedy)
+        run_step(
+            command,
+            f"the environment {self.name} {what}",
+            remedy=f"Is the network there? `{' '.join(command)}` says more. Then try again.",
+            time_limit=INSTALL_SECONDS,
+        )
 
 
 _LIST = "packages.txt"

@@ -9,10 +9,10 @@ looks up each file that the program opens in there first.
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -21,6 +21,7 @@ from types import MappingProxyType
 from deploy import places
 from deploy.errors import PocketganError
 from deploy.targets.environments import Say
+from deploy.targets.steps import run_step
 from deploy.targets.wheels import selection
 
 INSTALL = "pocketgan targets install arm"
@@ -309,22 +310,14 @@ def _run(
     cwd: Path | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> None:
-    """Run a step; where it fails, ``problem`` and its last words are raised, unless it is None."""
-    try:
-        done = subprocess.run(
+    """Run a step of the installation, in English; where ``problem`` is None it may fail."""
+    plain = dict(os.environ, LC_ALL="C.UTF-8") if environment is None else environment
+    with nullcontext() if problem else suppress(PocketganError):
+        run_step(
             command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-            timeout=STEP_SECONDS,
+            problem or command[0],
+            remedy=remedy,
+            time_limit=STEP_SECONDS,
             cwd=cwd,
-            env=dict(os.environ, LC_ALL="C.UTF-8") if environment is None else environment,
+            environment=plain,
         )
-    except subprocess.TimeoutExpired as error:
-        late = f"{problem or command[0]}: no end after {STEP_SECONDS:g} s"
-        raise PocketganError(late, "Is the network slow? Try again.") from error
-    if done.returncode != 0 and problem is not None:
-        said = done.stdout.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise PocketganError(f"{problem}: {said[-1]}", remedy)

@@ -1,11 +1,10 @@
 """Wheels for another Linux machine, chosen and fetched here."""
 
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.errors import PocketganError
+from deploy.targets.steps import run_step
 
 OLDEST_GLIBC = 17  # manylinux begins with glibc 2.17 on ARM
 FETCHING_LIMIT = 300.0  # seconds
@@ -26,21 +25,11 @@ def fetch(requirements: Sequence[str], selected: Sequence[str], folder: Path) ->
     """
     pip = [sys.executable, "-I", "-m", "pip", "download", "--quiet", "--no-input", "--no-deps"]
     command = [*pip, "--disable-pip-version-check", *selected, "--dest", str(folder)]
-    try:
-        done = subprocess.run(
-            [*command, *requirements],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-            timeout=FETCHING_LIMIT,
-        )
-    except subprocess.TimeoutExpired as error:
-        problem = f"{', '.join(requirements)}: no end after {FETCHING_LIMIT:g} s"
-        raise PocketganError(problem, "Is the network slow? Try again.") from error
-    if done.returncode != 0:
-        said = done.stdout.strip().splitlines() or [f"exit code {done.returncode}"]
-        problem = f"{', '.join(requirements)} cannot be fetched: {said[-1]}"
-        raise PocketganError(problem, "Is the network there?")
+    what = ", ".join(requirements)
+    run_step(
+        [*command, *requirements],
+        f"{what} cannot be fetched",
+        remedy="Is the network there?",
+        time_limit=FETCHING_LIMIT,
+    )
     return sorted(folder.glob("*.whl"))

@@ -5,10 +5,11 @@ later one may add targets, sizes or families.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -51,9 +52,7 @@ CALIBRATION = 16
 ROUNDS = 2
 RUNS = 256
 FEWEST_RUNS = 8
-FEWEST_COUNTED_RUNS, COUNTED_RUNS = 3, 31
-"""The first counts differ by what happens once; it matters to small members only."""
-SECONDS, COUNTED_SECONDS = 0.5, 5.0
+SECONDS = 0.5
 """What the runs of one process may take; big members get fewer runs for it."""
 MACS_PER_SECOND = 8e9
 """About what one thread does, to plan by."""
@@ -162,38 +161,68 @@ def run(
     for target in targets:
         target.require()
     suite = _begin(folder, seed)
-    processes = {t.name: len(VARIANTS) * (rounds if t.timed else 1) for t in targets}
-    done, total = 0, len(asked) * sum(processes.values())
-    for member in asked:
-        on_progress(member.name, done, total)
-        files = write(member, folder / FILES, seed)
-        result = suite.result(member.name) or _describe(member, files)
+    done, total = 0, sum(_processes(target, asked, rounds) for target in targets)
+    for _, alike in groupby(asked, key=lambda member: (member.pixels, member.width)):
+        place = list(alike)
+        on_progress(place[0].name, done, total)
+        files: dict[str, Path] = {}
+        for member in place:
+            made = write(member, folder / FILES, seed)
+            files |= {f"{member.name}/{variant}": path for variant, path in made.items()}
+            suite = _with_result(suite, suite.result(member.name) or _describe(member, made))
+        results = [result for member in place if (result := suite.result(member.name))]
+        largest = max(result.macs for result in results)
         for target in targets:
-            fresh = measure(
-                files,
-                [target],
-                plan_for(target, result.macs, rounds=rounds, runs=runs),
-                known=result.measurements,
-                on_progress=_counted(on_progress, member, done, total),
-            )
-            done += processes[target.name]
-            result = _with_measurements(result, target, fresh)
-            suite = _with_result(suite, result)
+            plan = plan_for(target, largest, rounds=rounds, runs=runs)
+            told = _counted(on_progress, place[0], done, total)
+            for result in _measured(results, target, files, plan, told):
+                suite = _with_result(suite, result)
+            done += _processes(target, place, rounds)
+            results = [result for member in place if (result := suite.result(member.name))]
             write_text(folder / FILE, suite.model_dump_json(by_alias=True, indent=1) + "\n")
     return suite
 
 
+def _processes(target: Target, asked: Sequence[Member], rounds: int) -> int:
+    return len(asked) * len(VARIANTS) * (rounds if target.timed else 1)
+
+
+def _measured(
+    results: Sequence[Result],
+    target: Target,
+    files: dict[str, Path],
+    plan: Plan,
+    on_progress: Progress,
+) -> Iterator[Result]:
+    """``results`` with what ``target`` says; their files take turns, since they are compared.
+
+    A file of ``files`` is called member/variant.
+    """
+    known = [
+        m.model_copy(update={"variant": f"{result.name}/{m.variant}"})
+        for result in results
+        for m in result.measurements
+    ]
+    fresh = measure(files, [target], plan, known=known, on_progress=on_progress)
+    for result in results:
+        mine = [
+            m.model_copy(update={"variant": m.variant.split("/")[1]})
+            for m in fresh
+            if m.variant.split("/")[0] == result.name
+        ]
+        yield _with_measurements(result, target, mine)
+
+
 def _counted(told: Progress, member: Member, before: int, total: int) -> Progress:
     """One call's progress as part of the whole."""
-    return lambda target, done, _: told(f"{member.name} on {target}", before + done, total)
+    size = f"{member.pixels} pixels, width {member.width}"
+    return lambda target, done, _: told(f"{size} on {target}", before + done, total)
 
 
 def plan_for(target: Target, macs: int, *, rounds: int = ROUNDS, runs: int = RUNS) -> Plan:
-    """How a member with so many MACs is measured: big ones with fewer runs, and more patience."""
+    """How members with so many MACs are measured: big ones with fewer runs, and more patience."""
     if not target.timed:
-        each_s = macs / COUNTED_MACS_PER_SECOND
-        counted = max(FEWEST_COUNTED_RUNS, min(COUNTED_RUNS, int(COUNTED_SECONDS / each_s)))
-        return Plan(rounds=1, runs=counted, warmup=0, time_limit=120 + 2 * counted * each_s)
+        return Plan(rounds=1, runs=1, warmup=0, time_limit=120 + macs / COUNTED_MACS_PER_SECOND)
     affordable = int(SECONDS * MACS_PER_SECOND / max(macs, 1))
     each = max(FEWEST_RUNS, min(-(-runs // rounds), affordable))
     return Plan(rounds=rounds, runs=each * rounds, warmup=each // 2)

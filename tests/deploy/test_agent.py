@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -520,3 +521,39 @@ def test_feeds_take_as_many_latents_as_the_batch() -> None:
 )
 def test_cpu_name_is_found_on_x86_and_arm(cpuinfo: str, name: str) -> None:
     assert agent.parse_cpu_name(cpuinfo) == name
+
+
+def test_slow_model_gets_the_runs_that_its_budget_affords(
+    float_file: Path, job_for: MakeJob
+) -> None:
+    _, short = ask(job_for(float_file, runs=100_000, warmup=1000, budget_s=1e-6))
+    assert short["runs"] == agent.FEWEST_RUNS
+    _, plenty = ask(job_for(float_file, runs=50, budget_s=60))
+    assert plenty["runs"] == 50
+
+
+def test_agent_ends_with_who_started_it(float_file: Path, job_for: MakeJob) -> None:
+    starter = (
+        "import subprocess, sys\n"
+        "agent = subprocess.Popen(sys.argv[2:], stdin=subprocess.PIPE)\n"
+        "agent.stdin.write(sys.argv[1].encode())\n"
+        "agent.stdin.close()\n"
+        "print(agent.pid, flush=True)\n"
+        "agent.wait()\n"
+    )
+    endless = job_for(float_file, runs=10**8, budget_s=1000).model_dump_json()
+    command = [sys.executable, "-c", starter, endless, *COMMAND]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as waiting:
+        assert waiting.stdout is not None
+        maps = Path("/proc", waiting.stdout.readline().strip(), "maps")
+        wait_until(lambda: "numpy" in maps.read_text())  # loaded after the agent's first steps
+        waiting.kill()
+    wait_until(lambda: not maps.exists())
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if holds():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it did not come to pass")

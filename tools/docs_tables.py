@@ -1,0 +1,69 @@
+"""The docs' tables of what was measured on targets, from the files that the commands leave.
+
+    python tools/docs_tables.py benchmark/benchmark.json [--files float32 int8-ptq int8]
+    python tools/docs_tables.py bench-suite/suite.json
+
+Prints Markdown: of a benchmark, a row a target and a column a file; of the suite, a table a target
+with int8 and float32 of each family at each size.
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from console import run_as_program
+from tables import Table
+
+from deploy.errors import PocketganError
+from pipeline.benchmarks import schema, suite
+from pipeline.benchmarks.grid import columns
+from pipeline.benchmarks.suite_findings import doubts, sentences, spoken, views
+from pipeline.benchmarks.suite_page import rows
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("file", type=Path, help="benchmark.json or suite.json")
+    parser.add_argument("--files", nargs="+", help="those of a benchmark to show; all otherwise")
+    options = parser.parse_args()
+    if options.file.name == suite.FILE:
+        print("\n".join(of_suite(suite.read(options.file.parent))))
+        return 0
+    benchmark = schema.read_if_sound(options.file)
+    if benchmark is None:
+        raise PocketganError(f"{options.file}: no benchmark.json of this version", "Measure anew.")
+    print(of_benchmark(benchmark, options.files).markdown())
+    return 0
+
+
+def of_benchmark(benchmark: schema.Benchmark, files: Sequence[str] | None) -> Table:
+    """A row a target: the headline figure of each file, its ratio to the baseline behind it."""
+    names = files or [file.name for file in benchmark.files]
+    grid = columns(
+        benchmark.measurements, [file.name for file in benchmark.files], benchmark.baseline
+    )
+    lines = [
+        [f"`{column.title}`", column.headline.title, *(column.text(name) for name in names)]
+        for column in grid
+        if column.headline is not None
+    ]
+    return Table(["target", "figure", *names], lines, [])
+
+
+def of_suite(found: suite.Suite) -> Iterator[str]:
+    """A heading, a table and the findings for each target."""
+    for view in views(found):
+        yield f"## `{view.target}`: {view.headline.title}, {view.headline.unit}\n"
+        headings = ["pixels", "width", *map(spoken, view.families())]
+        lines = [
+            [str(row.pixels), str(row.width), *(f"{c.int8} / {c.float32}" for c in row.cells)]
+            for row in rows(view)
+        ]
+        yield Table(headings, lines, sentences(view)).markdown()
+    yield "\n".join(f"- {doubt}" for doubt in doubts(found))
+
+
+if __name__ == "__main__":
+    run_as_program(main)
