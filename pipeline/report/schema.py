@@ -21,6 +21,7 @@ from deploy.jobs import Measurement, Part
 
 SCHEMA: Literal["pocketgan.report"] = "pocketgan.report"
 VERSION: Literal[2] = 2
+FILE = "report.json"
 
 
 def _relative(path: str) -> str:

@@ -24,7 +24,7 @@ from pipeline.stages.benchmark import MACHINE, MEASUREMENTS
 from pipeline.stages.evaluate import QUALITY, SAMPLES
 from pipeline.variants import find_variants
 
-REPORT = "report.json"
+REPORT = schema.FILE
 PAGE = "report.html"
 
 

@@ -1,0 +1,35 @@
+"""From real numbers to what a file takes, and from what it draws to pixels."""
+
+import numpy as np
+
+from deploy.bundle.schema import Pixels, Port
+
+
+def encode(values: np.ndarray, port: Port) -> np.ndarray:
+    """Real numbers as the port's type: round(v / scale) + zero_point, half to even, clipped."""
+    if not port.scale:
+        return values.astype(np.float32)
+    limits = np.iinfo(port.dtype)
+    with np.errstate(all="ignore"):  # a stranger's scale and latents may be anything
+        steps = np.rint(values.astype(np.float64) / port.scale) + port.zero_point
+        encoded: np.ndarray = np.clip(steps, limits.min, limits.max).astype(port.dtype)
+    return encoded
+
+
+def to_pixels(drawn: np.ndarray, port: Port, pixels: Pixels) -> np.ndarray:
+    """What the file draws, in its own type → uint8 of the same shape, black 0 and white 255."""
+    values = drawn.astype(np.float64)
+    if port.scale:
+        values = (values - port.zero_point) * port.scale
+    levels = np.rint((values - pixels.low) / (pixels.high - pixels.low) * 255)
+    return np.clip(levels, 0, 255).astype(np.uint8)
+
+
+def wire(array: np.ndarray) -> bytes:
+    """The values in order, little-endian."""
+    return array.astype(array.dtype.newbyteorder("<")).tobytes()
+
+
+def unwire(content: bytes, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
+    """The opposite of ``wire``. Raises ValueError where there are more bytes or fewer."""
+    return np.frombuffer(content, np.dtype(dtype).newbyteorder("<")).reshape(shape).astype(dtype)

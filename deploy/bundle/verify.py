@@ -1,0 +1,173 @@
+"""Hold a bundle against itself and against the local runtime."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from deploy.bundle import archive, files, schema
+from deploy.bundle.files import Contents
+from deploy.bundle.numbers import encode, unwire, wire
+from deploy.bundle.runtime import Drawn, draw
+from deploy.bundle.signature import is_good
+from deploy.errors import PocketganError
+
+ALLOWED_STEPS = 8
+"""Of an int8 output, for a runtime that rounds neither as LiteRT does with XNNPACK nor as without.
+One step in front of tanh is four behind it (TensorFlow Lite's plain kernels against XNNPACK's: 4 at
+most, in 210 of 6,272 values of `digits`); behind a bilinear resize it is two steps."""
+ALLOWED_SHARE = 1 / 255
+"""Of the range from black to white, for finer outputs: a level of grey."""
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How far the golden outputs lie from what the local runtime draws of the same inputs."""
+
+    runtime: str
+    reference: str
+    """The nearer of the golden outputs: with XNNPACK, or plain, without it."""
+    largest: float
+    """Steps of an integer output, real units of a float one; 0 where all is equal, bit by bit."""
+    unit: str
+    differing: int
+    """Values that differ at all."""
+    values: int
+
+    @property
+    def words(self) -> str:
+        if not self.differing:
+            return "equal, bit by bit" + (", to plain.bin" if self.reference == files.PLAIN else "")
+        largest = f"{self.largest:.0f}" if self.unit == "steps" else f"{self.largest:.2g}"
+        unit = "step" if largest == "1" else self.unit
+        return f"{largest} {unit} apart at most, in {self.differing} of {self.values} values"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found. A bundle is sound if there is no problem."""
+
+    problems: tuple[str, ...]
+    model: schema.Model | None = None
+    likeness: Likeness | None = None
+    signed: bool = False
+    signature_checked: bool = False
+
+
+def verify(path: Path, key: Ed25519PublicKey | None = None) -> Verdict:
+    """Check a bundle's folder or zip: files, checksums, signature, schema, generator, drawings.
+
+    The file runs only if the checksums are right. Raises PocketganError where ``path`` cannot be
+    read as a bundle at all.
+    """
+    contents, problems = archive.read(path)
+    if files.SUMS not in contents and files.MODEL not in contents:
+        raise PocketganError(
+            f"{path} holds no bundle: neither {files.SUMS} nor {files.MODEL} is in it.",
+            "Name the folder or the zip that `pocketgan bundle` wrote.",
+        )
+    problems = [*problems, *files.differences(contents), *_signature_problems(contents, key)]
+    signed = files.SIGNATURE in contents
+    if problems:
+        return Verdict(tuple(problems), signed=signed)
+    try:
+        model = schema.loads(contents[files.MODEL])
+        problems = [*_mismatches(model, contents)]
+        if problems:
+            return Verdict(tuple(problems), model, signed=signed)
+        inputs, golden = _golden(model, contents)
+        drawn = draw(contents[files.GENERATOR], inputs)
+    except PocketganError as error:
+        return Verdict((error.problem,), signed=signed)
+    compared = [_compare(drawn, outputs, name) for name, outputs in golden.items()]
+    likeness = min(compared, key=lambda it: (it.largest, it.differing))
+    problems = [*_other_ports(model, drawn), *_too_far(model, likeness)]
+    return Verdict(tuple(problems), model, likeness, signed, signed and key is not None)
+
+
+def _signature_problems(contents: Contents, key: Ed25519PublicKey | None) -> Iterator[str]:
+    signature = contents.get(files.SIGNATURE)
+    if signature is None:
+        if key is not None:
+            yield f"{files.SIGNATURE} is missing: the bundle is not signed"
+    elif len(signature) != 64:
+        yield f"{files.SIGNATURE} is not an Ed25519 signature, which has 64 bytes"
+    elif key is not None and not is_good(signature, contents.get(files.SUMS, b""), key):
+        yield f"{files.SIGNATURE} is not this key's signature of {files.SUMS}"
+
+
+def _mismatches(model: schema.Model, contents: Contents) -> Iterator[str]:
+    """Where model.json does not fit the files beside it, short of running one."""
+    generator = contents[files.GENERATOR]
+    if model.file.bytes != len(generator):
+        yield f"{files.MODEL}: file.bytes is {model.file.bytes}, the file has {len(generator)}"
+    if model.file.sha256 != hashlib.sha256(generator).hexdigest():
+        yield f"{files.MODEL}: file.sha256 is that of another file"
+    yield from (f"{name} is empty" for name in (*files.CODE, files.CARD) if not contents[name])
+    if not contents[files.SHEET].startswith(b"\x89PNG\r\n\x1a\n"):
+        yield f"{files.SHEET} is no PNG"
+
+
+def _golden(model: schema.Model, contents: Contents) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The golden inputs, and the outputs by name, all in the file's types.
+
+    Raises PocketganError where they do not fit model.json.
+    """
+    taken = (model.golden.count, model.latent.width)
+    drawn = (model.golden.count, *model.output.shape[1:])
+    shapes = {
+        files.LATENTS: ("float32", taken),
+        files.INPUTS: (model.input.dtype, taken),
+        files.OUTPUTS: (model.output.dtype, drawn),
+        files.PLAIN: (model.output.dtype, drawn),
+    }
+    arrays = {}
+    for name, (dtype, shape) in shapes.items():
+        try:
+            arrays[name] = unwire(contents[name], dtype, shape)
+        except ValueError as error:
+            raise PocketganError(f"{name} does not hold {dtype} {list(shape)}") from error
+    if wire(encode(arrays[files.LATENTS], model.input)) != contents[files.INPUTS]:
+        raise PocketganError(f"{files.INPUTS} is not {files.LATENTS} by input.scale of model.json")
+    return arrays[files.INPUTS], {name: arrays[name] for name in (files.OUTPUTS, files.PLAIN)}
+
+
+def _compare(drawn: Drawn, golden: np.ndarray, name: str) -> Likeness:
+    apart = np.zeros(1)
+    if drawn.outputs.shape == golden.shape and drawn.outputs.dtype == golden.dtype:
+        apart = np.abs(drawn.outputs.astype(np.float64) - golden.astype(np.float64))
+        apart[np.isnan(apart)] = np.inf
+    return Likeness(
+        drawn.runtime,
+        name,
+        float(apart.max()),
+        "steps" if drawn.output.scale else "units",
+        int(np.count_nonzero(apart)),
+        golden.size,
+    )
+
+
+def _other_ports(model: schema.Model, drawn: Drawn) -> Iterator[str]:
+    """What model.json says of the generator's input and output, and the file does not."""
+    for name, told, found in (
+        ("input", model.input, drawn.input),
+        ("output", model.output, drawn.output),
+    ):
+        for field in schema.Port.model_fields:
+            here, there = getattr(told, field), getattr(found, field)
+            if here != there:
+                yield f"{files.MODEL}: {name}.{field} is {here}, {files.GENERATOR} has {there}"
+
+
+def _too_far(model: schema.Model, likeness: Likeness) -> Iterator[str]:
+    step = model.output.scale or 1.0
+    level = ALLOWED_SHARE * (model.pixels.high - model.pixels.low) / step
+    allowed = ALLOWED_STEPS if model.output.dtype == "int8" else level
+    if likeness.largest > allowed:
+        yield (
+            f"{likeness.reference}: {likeness.runtime} draws otherwise here: {likeness.words} "
+            f"({allowed:.2g} {likeness.unit} are allowed)"
+        )

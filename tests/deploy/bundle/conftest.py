@@ -1,0 +1,129 @@
+"""Small real generators as .tflite, what a bundle asks to know of them, and bundles of them."""
+
+import sys
+import warnings
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deploy.bundle import schema
+from deploy.bundle.card import Story
+from deploy.bundle.make import Order, make
+
+sys.path.insert(0, str(Path(__file__).parents[3] / "tools"))  # of tflite_c.py
+
+LENGTH, SIDE = 8, 6
+SHA = "5" * 64
+
+Orders = Callable[..., Order]
+
+
+@cache
+def _generator(dtype: str, classes: int, channels: int, batch: int) -> bytes:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TensorFlow's own
+        import tf_keras
+
+        from pipeline.lite import convert
+
+        tf_keras.utils.set_random_seed(3)
+        network = tf_keras.Sequential(
+            [
+                tf_keras.layers.Input((LENGTH + classes,)),
+                tf_keras.layers.Dense(SIDE * SIDE * channels),
+                tf_keras.layers.Reshape((SIDE, SIDE, channels)),
+                tf_keras.layers.Activation("tanh"),
+            ]
+        )
+        rows = np.random.default_rng(1).standard_normal((64, LENGTH + classes)).astype(np.float32)
+        if dtype == "int8":
+            return convert.to_int8_post_training(network, rows, batch)
+        if dtype == "int16":
+            return convert.to_int16x8(network, rows, batch)
+        return convert.to_float32(network, batch)
+
+
+@pytest.fixture(scope="session")
+def order_of() -> Orders:
+    """A function that gives an order for a generator of that kind; the rest is made up."""
+
+    def give(
+        dtype: str = "int8",
+        classes: int = 3,
+        channels: int = 1,
+        batch: int = 1,
+        class_names: tuple[str, ...] | None = None,
+        gates_failed: tuple[str, ...] = (),
+        unfinished: tuple[str, ...] = (),
+        name: str = "small",
+    ) -> Order:
+        names = tuple(f"kind {n}" for n in range(classes)) if class_names is None else class_names
+        return Order(
+            content=_generator(dtype, classes, channels, batch),
+            name=name,
+            variant=dtype,
+            latent=schema.Latent(length=LENGTH, classes=classes, class_names=names),
+            pixels=(-1.0, 1.0),
+            quality=schema.Quality(frechet=1.5, frechet_floor=0.25, samples=64),
+            measurements=(),
+            made=schema.Made(
+                pocketgan="0",
+                versions={"tensorflow": "2"},
+                recipe=name,
+                seed=1,
+                recipe_sha256=SHA,
+                teacher_sha256=SHA,
+                gates_failed=gates_failed,
+                unfinished=unfinished,
+            ),
+            data=schema.Data(name="dots", sha256=SHA, licence="yours."),
+            story=Story(("It was drawn up.",)),
+        )
+
+    return give
+
+
+@pytest.fixture(scope="session")
+def bundle_of(order_of: Orders) -> Callable[[str, int, int], dict[str, bytes]]:
+    """A function that gives the files of a bundle of that kind, made once. For looking at only."""
+
+    @cache
+    def give(dtype: str, classes: int, channels: int) -> dict[str, bytes]:
+        return make(order_of(dtype, classes, channels))
+
+    return give
+
+
+@pytest.fixture(scope="session")
+def made(bundle_of: Callable[[str, int, int], dict[str, bytes]]) -> dict[str, bytes]:
+    """The files of a bundle: int8, three classes, grey. For looking at only."""
+    return bundle_of("int8", 3, 1)
+
+
+@pytest.fixture
+def model(made: dict[str, bytes]) -> schema.Model:
+    return schema.loads(made["model.json"])
+
+
+@pytest.fixture(scope="session")
+def put() -> Callable[[dict[str, bytes], Path], Path]:
+    """A function that writes a bundle's files as they are, sound or not."""
+
+    def write(contents: dict[str, bytes], folder: Path) -> Path:
+        for name, content in contents.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def unpacked(
+    made: dict[str, bytes], put: Callable[[dict[str, bytes], Path], Path], tmp_path: Path
+) -> Path:
+    """The same as a folder of one's own."""
+    return put(made, tmp_path / "small")

@@ -1,0 +1,91 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from deploy.bundle import schema
+from deploy.bundle.card import Baseline, Story, card
+from deploy.bundle.make import Order, make
+from deploy.jobs import Measurement
+
+Orders = Callable[..., Order]
+
+
+@pytest.fixture
+def measured(model: schema.Model) -> schema.Model:
+    subject = {
+        "target": "arm:cortex-a76",
+        "variant": "int8",
+        "sha256": model.file.sha256,
+        "bytes": 1,
+        "bytes_gzip": 1,
+        "bytes_zstd": 1,
+        "threads": 1,
+        "delegate": "xnnpack",
+    }
+    failed = Measurement(**subject, error="no such core")
+    timed = failed.model_copy(update={"error": None, "p50_ms": 0.0412, "instructions": 1_680_000})
+    return model.model_copy(update={"measurements": (timed, failed)})
+
+
+def test_card_tells_picture_quality_size_limits_licence_and_use(made: dict[str, bytes]) -> None:
+    told = made["CARD.md"].decode()
+    for part in (
+        *("# small, int8", "![What it draws](contact_sheet.png)", "6×6 pictures, grey"),
+        *("| Fréchet distance | 1.50 | 0.25 |", "## Limits", "yours.", "golden/inputs.bin"),
+        *("1. It was drawn up.", "recipe *small*, seed 1"),
+    ):
+        assert part in told
+    assert "--force" not in told
+    assert "None" not in told
+
+
+def test_card_tells_speed_by_target_and_what_could_not_be_measured(
+    measured: schema.Model,
+) -> None:
+    told = card(measured, Story()).decode()
+    assert "| arm:cortex-a76 | – | –  | 1 | 0.0412 | – | – | 1,680,000 |" in told
+    assert "arm:cortex-a76, 1 threads: no such core." in told
+    assert (
+        "Not measured." in card(measured.model_copy(update={"measurements": ()}), Story()).decode()
+    )
+
+
+def test_card_says_why_there_is_no_speed(model: schema.Model) -> None:
+    assert "Left out." in card(model, Story(no_speed="Left out.")).decode()
+
+
+def test_card_sets_the_baseline_beside_it(model: schema.Model) -> None:
+    dense = Baseline(4000, 3000, schema.Quality(frechet=1.25))
+    told = card(model, Story(baseline=dense, parameters=12, zeros=0.5, float_ops=0)).decode()
+    assert "| Fréchet distance | 1.50 | 1.25 | 0.25 |" in told
+    assert "| 4,000 |" in told
+    assert "12 parameters, 50 % of the weights are zero" in told
+
+
+def test_forced_bundle_says_so_on_top(order_of: Orders) -> None:
+    forced = order_of(gates_failed=("zeros >= 0.75",), unfinished=("stage report has not run",))
+    told = make(forced)["CARD.md"].decode()
+    top = told[: told.index("## What it draws")]
+    assert "Not good enough by its own recipe, bundled with `--force`" in top
+    assert "`zeros >= 0.75`" in top
+    assert "From an unfinished run" in top
+    assert "stage report has not run." in top
+
+
+def test_unmeasured_quality_is_told_and_not_shown_as_zero(model: schema.Model) -> None:
+    bare = model.model_copy(update={"quality": schema.Quality()})
+    told = card(bare, Story()).decode()
+    assert "Not measured." in told
+    assert "0.00" not in told
+
+
+def test_names_cannot_write_markup(order_of: Orders) -> None:
+    evil = replace(
+        order_of(class_names=("a|b", "<script>", "`*_\n# c")), name="[x](http://example)"
+    )
+    told = make(evil)["CARD.md"].decode()
+    assert "a\\|b" in told
+    assert "<script>" not in told
+    assert "\n# c" not in told
+    assert "[x](" not in told

