@@ -1,0 +1,257 @@
+"""Build the Android app without Gradle: resources, Kotlin, dex, one aligned and signed APK.
+
+    python tools/build_apk.py --bundles build/android/bundles
+
+What it needs is fetched once and pinned (`android_artifacts.py`). Each step is skipped while its
+inputs are unchanged.
+"""
+
+import argparse
+import hashlib
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from android_artifacts import DEMO, Artifacts, fetch
+from console import run_as_program
+
+from deploy.errors import PocketganError
+from deploy.places import cache
+
+ROOT = DEMO.parent
+MAIN = DEMO / "app/src/main"
+BUILD = ROOT / "build/android"
+APK = ROOT / "build/pocketgan-demo.apk"
+
+PACKAGE = "org.pocketgan.demo"
+VERSION_CODE, VERSION_NAME = 1, "0.1.0"
+MIN_SDK, TARGET_SDK = 24, 34
+ABIS = ("arm64-v8a", "armeabi-v7a", "x86_64")
+
+# What the app reads of a bundle.
+MODEL_FILES = ("model.json", "generator.tflite", "golden/*")
+STORED = (".tflite", ".so", ".arsc")
+ALIGNMENT = {".so": 1 << 14}  # pages of 16 KB
+OTHER_ALIGNMENT = 16  # as a flatbuffer wants it
+
+# Android's key for debug builds: anybody may know it, it proves nothing.
+KEY_ALIAS, KEY_PASSWORD = "androiddebugkey", "android"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A folder that is made from files, and made again only when one of them has changed."""
+
+    folder: Path
+    inputs: tuple[Path, ...]
+    settings: str = ""
+
+    def make(self, fill: Callable[[Path], None]) -> Path:
+        key = self.key()
+        stamp = self.folder.with_suffix(".key")
+        if not stamp.is_file() or stamp.read_text() != key:
+            print(f"{self.folder.name} …", file=sys.stderr)
+            stamp.unlink(missing_ok=True)
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder.mkdir(parents=True)
+            fill(self.folder)
+            stamp.write_text(key)
+        return self.folder
+
+    def key(self) -> str:
+        digest = hashlib.sha256(self.settings.encode())
+        for path in self.inputs:
+            digest.update(f"{path}\0".encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+        return digest.hexdigest()
+
+
+def build(artifacts: Artifacts, bundles: Path, apk: Path = APK) -> Path:
+    """The signed APK that holds ``bundles``, a folder with one folder a variant."""
+    resources = link_resources(artifacts)
+    classes = compile_kotlin(artifacts, resources)
+    dex = make_dex(artifacts, classes)
+    apk.parent.mkdir(parents=True, exist_ok=True)
+    unsigned = BUILD / "unsigned.apk"
+    write_apk(unsigned, contents(artifacts, resources, dex, bundles))
+    sign(artifacts, unsigned, apk)
+    return apk
+
+
+def link_resources(artifacts: Artifacts) -> Path:
+    """resources.apk (compiled manifest and resources) and R.java."""
+    manifest = MAIN / "AndroidManifest.xml"
+
+    def fill(folder: Path) -> None:
+        compiled = folder / "compiled.zip"
+        run(artifacts.aapt2, "compile", "--dir", MAIN / "res", "-o", compiled)
+        run(
+            *(artifacts.aapt2, "link", "-I", artifacts.android, "--manifest", manifest),
+            *("--custom-package", PACKAGE, "--java", folder / "java"),
+            *("--min-sdk-version", str(MIN_SDK), "--target-sdk-version", str(TARGET_SDK)),
+            *("--version-code", str(VERSION_CODE), "--version-name", VERSION_NAME),
+            *("-o", folder / "resources.apk", compiled),
+        )
+
+    inputs = (manifest, *files(MAIN / "res"), artifacts.aapt2)
+    return Step(BUILD / "resources", inputs, f"{MIN_SDK} {TARGET_SDK} {VERSION_NAME}").make(fill)
+
+
+def compile_kotlin(artifacts: Artifacts, resources: Path) -> Path:
+    """The app's classes."""
+    java = files(resources / "java")
+    libraries = [artifacts.android, *app_jars(artifacts)]
+
+    def fill(folder: Path) -> None:
+        kotlinc(artifacts, [MAIN / "kotlin", *java], libraries, folder)
+        run("javac", "-nowarn", "--release", "11", "-d", folder, *java)
+
+    return Step(BUILD / "classes", (*files(MAIN / "kotlin"), *java, artifacts.stdlib)).make(fill)
+
+
+def kotlinc(artifacts: Artifacts, sources: list[Path], libraries: list[Path], folder: Path) -> None:
+    """Compile Kotlin; a warning is an error."""
+    run(
+        *("java", "-Xmx1g", "-cp", joined(artifacts.compiler)),
+        "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler",
+        *("-no-stdlib", "-no-reflect", "-jvm-target", "11", "-Werror"),
+        *("-classpath", joined(libraries), "-d", folder, *sources),
+    )
+
+
+def app_jars(artifacts: Artifacts) -> list[Path]:
+    """The Java side of the libraries in the APK."""
+
+    def fill(folder: Path) -> None:
+        for aar in artifacts.aars:
+            content = zipfile.ZipFile(aar).read("classes.jar")
+            (folder / aar.with_suffix(".jar").name).write_bytes(content)
+
+    return [artifacts.stdlib, *files(Step(BUILD / "jars", tuple(artifacts.aars)).make(fill))]
+
+
+def make_dex(artifacts: Artifacts, classes: Path) -> Path:
+    """classes.dex: the app and its libraries for Android's virtual machine."""
+    compiled = [path for path in files(classes) if path.suffix == ".class"]
+    jars = app_jars(artifacts)
+
+    def fill(folder: Path) -> None:
+        run(
+            *("java", "-Xmx1g", "-cp", artifacts.d8, "com.android.tools.r8.D8", "--release"),
+            *("--min-api", str(MIN_SDK), "--lib", artifacts.android, "--output", folder),
+            *(*compiled, *jars),
+        )
+
+    return Step(BUILD / "dex", (*compiled, *jars), str(MIN_SDK)).make(fill)
+
+
+def contents(
+    artifacts: Artifacts, resources: Path, dex: Path, bundles: Path
+) -> Iterator[tuple[str, bytes]]:
+    """Name and content of each file of the APK."""
+    with zipfile.ZipFile(resources / "resources.apk") as linked:
+        for name in sorted(linked.namelist()):
+            yield name, linked.read(name)
+    for path in files(dex):
+        yield path.name, path.read_bytes()
+    for aar in artifacts.aars:
+        with zipfile.ZipFile(aar) as library:
+            for name in sorted(library.namelist()):
+                folder, _, rest = name.partition("/")
+                if folder == "jni" and rest.startswith(ABIS):
+                    yield f"lib/{rest}", library.read(name)
+    for bundle in find_bundles(bundles):
+        for pattern in MODEL_FILES:
+            for path in sorted(bundle.glob(pattern)):
+                yield f"assets/bundles/{path.relative_to(bundles)}", path.read_bytes()
+
+
+def find_bundles(folder: Path) -> list[Path]:
+    """The bundles in ``folder``, by name.
+
+    Raises PocketganError where there is none.
+    """
+    found = [path.parent for path in sorted(folder.glob("*/model.json"))]
+    if not found:
+        raise PocketganError(
+            f"{folder} holds no bundle, a folder with a model.json in it",
+            "Make one: pocketgan bundle RUN --variant int8 --out "
+            f"{folder / 'int8'}, or give a finished run to `make android RUN=runs/digits`.",
+        )
+    return found
+
+
+def write_apk(path: Path, entries: Iterable[tuple[str, bytes]]) -> None:
+    """A zip whose stored files begin where Android can map them.
+
+    No times in it: the same contents give the same bytes.
+    """
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as apk:
+        for name, content in entries:
+            info = zipfile.ZipInfo(name)
+            suffix = Path(name).suffix
+            if suffix in STORED:
+                start = apk.fp.tell() + zipfile.sizeFileHeader + len(name.encode())
+                info.extra = bytes(-start % ALIGNMENT.get(suffix, OTHER_ALIGNMENT))
+            else:
+                info.compress_type = zipfile.ZIP_DEFLATED
+            apk.writestr(info, content)
+
+
+def sign(artifacts: Artifacts, unsigned: Path, apk: Path) -> None:
+    run(
+        *("java", "-jar", artifacts.apksigner, "sign", "--ks", debug_key()),
+        *("--ks-pass", f"pass:{KEY_PASSWORD}", "--ks-key-alias", KEY_ALIAS),
+        *("--v1-signing-enabled", "false", "--v4-signing-enabled", "false"),
+        *("--min-sdk-version", str(MIN_SDK), "--out", apk, unsigned),
+    )
+
+
+def debug_key() -> Path:
+    """The key of debug builds, made once, so that a new build installs over an old one."""
+    keystore = cache() / "android" / "debug.keystore"
+    if not keystore.is_file():
+        keystore.parent.mkdir(parents=True, exist_ok=True)
+        run(
+            *("keytool", "-genkeypair", "-keystore", keystore, "-alias", KEY_ALIAS),
+            *("-storepass", KEY_PASSWORD, "-keyalg", "RSA", "-keysize", "2048"),
+            *("-validity", "10000", "-dname", "CN=Android Debug,O=Android,C=US"),
+        )
+    return keystore
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def joined(paths: Iterable[Path]) -> str:
+    """A class path."""
+    return ":".join(map(str, paths))
+
+
+def run(*command: str | Path) -> None:
+    """Run a step's program; what it says is shown where it fails."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        print(done.stdout, done.stderr, sep="", file=sys.stderr)
+        raise PocketganError(f"{Path(command[0]).name} failed; what it said stands above")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Build the Android app into a signed APK.")
+    parser.add_argument("--bundles", type=Path, help="a folder with one bundle a variant")
+    parser.add_argument("--out", type=Path, default=APK, help="the APK")
+    parser.add_argument("--pin", action="store_true", help="only write artifacts.sha256 anew")
+    options = parser.parse_args()
+    artifacts = fetch(options.pin)
+    if not options.pin:
+        print(build(artifacts, options.bundles, options.out))
+    return 0
+
+
+if __name__ == "__main__":
+    run_as_program(main)
