@@ -108,7 +108,7 @@ def compile_kotlin(artifacts: Artifacts, resources: Path) -> Path:
 
     def fill(folder: Path) -> None:
         kotlinc(artifacts, [MAIN / "kotlin", *java], libraries, folder)
-        run("javac", "-nowarn", "--release", "11", "-d", folder, *java)
+        run("javac", "-nowarn", "-Xlint:-options", "--release", "8", "-d", folder, *java)
 
     return Step(BUILD / "classes", (*files(MAIN / "kotlin"), *java, artifacts.stdlib)).make(fill)
 
@@ -118,7 +118,7 @@ def kotlinc(artifacts: Artifacts, sources: list[Path], libraries: list[Path], fo
     run(
         *("java", "-Xmx1g", "-cp", joined(artifacts.compiler)),
         "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler",
-        *("-no-stdlib", "-no-reflect", "-jvm-target", "11", "-Werror"),
+        *("-no-stdlib", "-no-reflect", "-jvm-target", "1.8", "-Xjdk-release=1.8", "-Werror"),
         *("-classpath", joined(libraries), "-d", folder, *sources),
     )
 
