@@ -125,13 +125,16 @@ def kotlinc(artifacts: Artifacts, sources: list[Path], libraries: list[Path], fo
 
 def app_jars(artifacts: Artifacts) -> list[Path]:
     """The Java side of the libraries in the APK."""
+    return [artifacts.stdlib, *unpack_jars(artifacts.aars, BUILD / "jars")]
 
+
+def unpack_jars(aars: list[Path], folder: Path) -> list[Path]:
     def fill(folder: Path) -> None:
-        for aar in artifacts.aars:
+        for aar in aars:
             content = zipfile.ZipFile(aar).read("classes.jar")
             (folder / aar.with_suffix(".jar").name).write_bytes(content)
 
-    return [artifacts.stdlib, *files(Step(BUILD / "jars", tuple(artifacts.aars)).make(fill))]
+    return files(Step(folder, tuple(aars)).make(fill))
 
 
 def make_dex(artifacts: Artifacts, classes: Path) -> Path:
@@ -153,17 +156,31 @@ def contents(
     artifacts: Artifacts, resources: Path, dex: Path, bundles: Path
 ) -> Iterator[tuple[str, bytes]]:
     """Name and content of each file of the APK."""
-    with zipfile.ZipFile(resources / "resources.apk") as linked:
-        for name in sorted(linked.namelist()):
-            yield name, linked.read(name)
+    yield from linked(resources)
     for path in files(dex):
         yield path.name, path.read_bytes()
     for aar in artifacts.aars:
-        with zipfile.ZipFile(aar) as library:
-            for name in sorted(library.namelist()):
-                folder, _, rest = name.partition("/")
-                if folder == "jni" and rest.startswith(ABIS):
-                    yield f"lib/{rest}", library.read(name)
+        yield from native_libraries(aar)
+    yield from assets(bundles)
+
+
+def linked(resources: Path) -> Iterator[tuple[str, bytes]]:
+    """The compiled manifest and resources."""
+    with zipfile.ZipFile(resources / "resources.apk") as archive:
+        for name in sorted(archive.namelist()):
+            yield name, archive.read(name)
+
+
+def native_libraries(aar: Path) -> Iterator[tuple[str, bytes]]:
+    with zipfile.ZipFile(aar) as library:
+        for name in sorted(library.namelist()):
+            folder, _, rest = name.partition("/")
+            if folder == "jni" and rest.partition("/")[0] in ABIS:
+                yield f"lib/{rest}", library.read(name)
+
+
+def assets(bundles: Path) -> Iterator[tuple[str, bytes]]:
+    """What the app reads of each bundle, byte for byte."""
     for bundle in find_bundles(bundles):
         for pattern in MODEL_FILES:
             for path in sorted(bundle.glob(pattern)):

@@ -8,14 +8,39 @@ import java.nio.ByteOrder
 import java.nio.channels.FileChannel
 import java.security.MessageDigest
 
-/** The bundles in the app's assets, a folder a variant. */
-class Bundles(private val assets: AssetManager, private val folder: String = "bundles") {
+/** Where bundles lie, a folder a variant. */
+interface Shelf {
+    fun folders(): List<String>
+    fun read(path: String): ByteArray
+
+    /** The file's bytes, mapped: they are read when they are used. */
+    fun map(path: String): ByteBuffer
+}
+
+/** The app's assets. What is mapped must be stored uncompressed in the APK. */
+class AssetShelf(private val assets: AssetManager) : Shelf {
+    override fun folders(): List<String> = assets.list(FOLDER).orEmpty().toList()
+
+    override fun read(path: String): ByteArray = assets.open("$FOLDER/$path").use { it.readBytes() }
+
+    override fun map(path: String): ByteBuffer = assets.openFd("$FOLDER/$path").use { asset ->
+        FileInputStream(asset.fileDescriptor).channel.use {
+            it.map(FileChannel.MapMode.READ_ONLY, asset.startOffset, asset.declaredLength)
+        }
+    }
+
+    private companion object {
+        const val FOLDER = "bundles"
+    }
+}
+
+/** The bundles on a shelf, as `docs/bundle.md` describes them. */
+class Bundles(private val shelf: Shelf) {
     /** The one to ship first, then the others by name. */
-    fun variants(): List<String> =
-        assets.list(folder).orEmpty().sortedWith(compareBy({ it != SHIPPED }, { it }))
+    fun variants(): List<String> = shelf.folders().sortedWith(compareBy({ it != SHIPPED }, { it }))
 
     /** @throws BadInput it is missing or not as `docs/bundle.md` says. */
-    fun model(variant: String): Model = told(variant) { Model.parse(String(read(variant, CARD))) }
+    fun model(variant: String): Model = told(variant) { Model.parse(String(shelf.read("$variant/$CARD"))) }
 
     /**
      * The bundle's model, mapped, not read.
@@ -23,7 +48,7 @@ class Bundles(private val assets: AssetManager, private val folder: String = "bu
      * @throws BadInput it is missing, or not the file that its `model.json` speaks of.
      */
     fun map(variant: String, model: Model): ByteBuffer = told(variant) {
-        val mapped = openMapped("$folder/$variant/$FILE")
+        val mapped = shelf.map("$variant/$FILE")
         if (mapped.capacity().toLong() != model.bytes) {
             throw BadInput("$FILE has ${mapped.capacity()} bytes, model.json says ${model.bytes}")
         }
@@ -35,20 +60,11 @@ class Bundles(private val assets: AssetManager, private val folder: String = "bu
 
     /** A golden file, which must hold [bytes]. */
     fun golden(variant: String, name: String, bytes: Int): ByteBuffer = told(variant) {
-        val content = read(variant, "golden/$name")
+        val content = shelf.read("$variant/golden/$name")
         if (content.size != bytes) {
             throw BadInput("golden/$name has ${content.size} bytes, not $bytes")
         }
         ByteBuffer.wrap(content).order(ByteOrder.LITTLE_ENDIAN)
-    }
-
-    private fun read(variant: String, path: String): ByteArray =
-        assets.open("$folder/$variant/$path").use { it.readBytes() }
-
-    private fun openMapped(path: String): ByteBuffer = assets.openFd(path).use { asset ->
-        FileInputStream(asset.fileDescriptor).channel.use {
-            it.map(FileChannel.MapMode.READ_ONLY, asset.startOffset, asset.declaredLength)
-        }
     }
 
     /** Errors say which bundle they speak of, and what to do. */

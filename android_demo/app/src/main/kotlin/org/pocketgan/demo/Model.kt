@@ -18,6 +18,8 @@ data class Model(
     val low: Double,
     val high: Double,
     val goldenCount: Int,
+    /** The golden outputs of a runtime without XNNPACK are there too. */
+    val goldenPlain: Boolean,
     val goldenRuntime: String,
 ) {
     fun pixels() = Pixels(output, low, high)
@@ -58,6 +60,7 @@ data class Model(
                 low = pixels.getDouble("low"),
                 high = pixels.getDouble("high"),
                 goldenCount = golden.getInt("count"),
+                goldenPlain = golden.has("plain"),
                 goldenRuntime = golden.getString("runtime"),
             )
         }

@@ -19,6 +19,8 @@ class Proof(
     val inputs: Agreement,
     /** Golden inputs drawn here against the golden outputs. */
     val outputs: Agreement,
+    /** The same against the outputs of a runtime without XNNPACK, where the bundle has them. */
+    val plain: Agreement?,
     /** Colours of each picture drawn here, and of the golden ones. */
     val drawn: List<IntArray>,
     val golden: List<IntArray>,
@@ -33,6 +35,8 @@ class Proof(
             val goldenLatents = bundles.golden(variant, "latents.f32", latents.bytes)
             val goldenInputs = bundles.golden(variant, "inputs.bin", inputs.bytes)
             val goldenOutputs = bundles.golden(variant, "outputs.bin", outputs.bytes)
+            val plain =
+                if (model.goldenPlain) bundles.golden(variant, "plain.bin", outputs.bytes) else null
 
             val seeded = latents.buffer()
             for (seed in 0 until count) {
@@ -52,6 +56,7 @@ class Proof(
                 compare(latents, seeded, goldenLatents),
                 compare(inputs, quantized, goldenInputs),
                 compare(outputs, drawn, goldenOutputs),
+                plain?.let { compare(outputs, drawn, it) },
                 pictures(model, count, drawn),
                 pictures(model, count, goldenOutputs),
             )

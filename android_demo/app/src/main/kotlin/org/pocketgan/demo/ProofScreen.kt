@@ -38,7 +38,9 @@ class ProofScreen(activity: MainActivity, parent: ViewGroup) :
         card.findViewById<TextView>(R.id.verdict).text =
             if (proof.outputs.equal) string(R.string.proof_equal, proof.count)
             else describe(proof.outputs, proof.model.output)
-        card.findViewById<TextView>(R.id.details).text = listOf(
+        val plain = proof.plain?.takeIf { !proof.outputs.equal }
+        card.findViewById<TextView>(R.id.details).text = listOfNotNull(
+            plain?.let { line(R.string.proof_plain, describe(it, proof.model.output)) },
             line(R.string.proof_seeds, describe(proof.latents, null)),
             line(R.string.proof_inputs, describe(proof.inputs, proof.model.input)),
             string(R.string.proof_golden_by, proof.model.goldenRuntime),
