@@ -153,11 +153,9 @@ class ScreensTest {
         settle(activity)
         assertEquals(3, setOf(start, middle, pixels(find(R.id.walk_picture))).size)
 
+        pauseFrames()
         press(R.id.play)
-        repeat(100) {
-            shadowOf(activity.mainLooper).idleFor(Duration.ofMillis(16))
-            settle(activity)
-        }
+        repeat(25) { settle(activity) }
         assertNotEquals(1000, find<SeekBar>(R.id.walk).progress)
         assertTrue(text(R.id.frames), Regex("\\d\\d frames a second") matches text(R.id.frames))
         press(R.id.play)

@@ -6,8 +6,10 @@ import java.io.File
 import java.nio.ByteBuffer
 import java.nio.channels.FileChannel
 import java.nio.file.StandardOpenOption
+import java.time.Duration
 import org.json.JSONObject
 import org.robolectric.Shadows.shadowOf
+import org.robolectric.shadows.ShadowChoreographer
 
 /** The app on this machine's TensorFlow Lite, with bundles that a test may break. */
 class TestApplication : DemoApplication() {
@@ -39,6 +41,14 @@ fun leave(name: String, content: ByteArray) {
     File(folder, name).writeBytes(content)
 }
 
+/** Frames come with the clock of the test only: a picture that moves would never let it settle. */
+fun pauseFrames() {
+    ShadowChoreographer.setPaused(true)
+    ShadowChoreographer.setFrameDelay(FRAME)
+}
+
+private val FRAME: Duration = Duration.ofMillis(16)
+
 /** Wait until the studio has nothing to do and the main thread has shown it. */
 fun settle(activity: MainActivity) {
     repeat(3) {
@@ -46,10 +56,11 @@ fun settle(activity: MainActivity) {
         activity.studio.submit({}) { done = true }
         val end = System.nanoTime() + 20_000_000_000
         while (!done && System.nanoTime() < end) {
-            shadowOf(activity.mainLooper).idle()
+            shadowOf(activity.mainLooper).idleFor(FRAME)
             Thread.sleep(1)
         }
-        shadowOf(activity.mainLooper).idle()
+        check(done) { "the studio hangs" }
+        shadowOf(activity.mainLooper).idleFor(FRAME)
     }
 }
 
