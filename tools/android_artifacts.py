@@ -92,7 +92,7 @@ def fetch(pin: bool = False) -> Artifacts:
         PocketganError: a program is missing, a file cannot be fetched, or is not the pinned one.
     """
     check_programs()
-    folder = cache() / "android" / "artifacts"
+    folder = artifacts_folder()
     pins = read_pins()
     if pin or not all((folder / name).is_file() for name in pins):
         fill(folder)
@@ -108,6 +108,10 @@ def fetch(pin: bool = False) -> Artifacts:
             "`python tools/build_apk.py --pin`.",
         )
     return Artifacts(folder)
+
+
+def artifacts_folder() -> Path:
+    return cache() / "android" / "artifacts"
 
 
 def check_programs() -> None:

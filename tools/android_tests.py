@@ -73,7 +73,8 @@ def write_config(resources: Path, bundles: Path) -> Path:
     """Tell Robolectric where the app's manifest and resources are, as Gradle does."""
     config = build_apk.BUILD / "test-config"
     apk = build_apk.BUILD / "test.apk"
-    build_apk.write_apk(apk, [*build_apk.linked(resources), *build_apk.assets(bundles)])
+    assets = build_apk.gather(bundles, build_apk.BUILD / "test-assets")
+    build_apk.write_apk(apk, [*build_apk.linked(resources), *build_apk.packed(assets)])
     properties = config / "com/android/tools/test_config.properties"
     properties.parent.mkdir(parents=True, exist_ok=True)
     properties.write_text(

@@ -1,6 +1,7 @@
 """Build the Android app without Gradle: resources, Kotlin, dex, one aligned and signed APK.
 
-    python tools/build_apk.py --bundles build/android/bundles
+    python tools/build_apk.py runs/digits            # bundles the run's variants itself
+    python tools/build_apk.py --bundles FOLDER       # a folder with one bundle a variant
 
 What it needs is fetched once and pinned (`android_artifacts.py`). Each step is skipped while its
 inputs are unchanged.
@@ -32,6 +33,8 @@ VERSION_CODE, VERSION_NAME = 1, "0.1.0"
 MIN_SDK, TARGET_SDK = 24, 34
 ABIS = ("arm64-v8a", "armeabi-v7a", "x86_64")
 
+# Of a run, in the app: the file to ship, and what it is compared with.
+VARIANTS = ("int8", "float32")
 # What the app reads of a bundle.
 MODEL_FILES = ("model.json", "generator.tflite", "golden/*")
 STORED = (".tflite", ".so", ".arsc")
@@ -70,14 +73,14 @@ class Step:
         return digest.hexdigest()
 
 
-def build(artifacts: Artifacts, bundles: Path, apk: Path = APK) -> Path:
-    """The signed APK that holds ``bundles``, a folder with one folder a variant."""
+def build(artifacts: Artifacts, assets: Path, apk: Path = APK) -> Path:
+    """The signed APK, with all that lies in the folder ``assets``."""
     resources = link_resources(artifacts)
     classes = compile_kotlin(artifacts, resources)
     dex = make_dex(artifacts, classes)
     apk.parent.mkdir(parents=True, exist_ok=True)
     unsigned = BUILD / "unsigned.apk"
-    write_apk(unsigned, contents(artifacts, resources, dex, bundles))
+    write_apk(unsigned, contents(artifacts, resources, dex, assets))
     sign(artifacts, unsigned, apk)
     return apk
 
@@ -153,7 +156,7 @@ def make_dex(artifacts: Artifacts, classes: Path) -> Path:
 
 
 def contents(
-    artifacts: Artifacts, resources: Path, dex: Path, bundles: Path
+    artifacts: Artifacts, resources: Path, dex: Path, assets: Path
 ) -> Iterator[tuple[str, bytes]]:
     """Name and content of each file of the APK."""
     yield from linked(resources)
@@ -161,7 +164,7 @@ def contents(
         yield path.name, path.read_bytes()
     for aar in artifacts.aars:
         yield from native_libraries(aar)
-    yield from assets(bundles)
+    yield from packed(assets)
 
 
 def linked(resources: Path) -> Iterator[tuple[str, bytes]]:
@@ -179,27 +182,45 @@ def native_libraries(aar: Path) -> Iterator[tuple[str, bytes]]:
                 yield f"lib/{rest}", library.read(name)
 
 
-def assets(bundles: Path) -> Iterator[tuple[str, bytes]]:
-    """What the app reads of each bundle, byte for byte."""
-    for bundle in find_bundles(bundles):
-        for pattern in MODEL_FILES:
-            for path in sorted(bundle.glob(pattern)):
-                yield f"assets/bundles/{path.relative_to(bundles)}", path.read_bytes()
+def packed(assets: Path) -> Iterator[tuple[str, bytes]]:
+    for path in files(assets):
+        yield f"assets/{path.relative_to(assets)}", path.read_bytes()
 
 
-def find_bundles(folder: Path) -> list[Path]:
-    """The bundles in ``folder``, by name.
+def make_bundles(run_folder: str) -> Path:
+    """Bundles of a finished run, made by `pocketgan bundle`: a folder with one a variant."""
+    folder = BUILD / "bundles"
+    shutil.rmtree(folder, ignore_errors=True)
+    for variant in VARIANTS:
+        out = folder / variant
+        command = ("bundle", run_folder, "--variant", variant, "--out", str(out))
+        done = subprocess.run([sys.executable, "-m", "pipeline", *command], cwd=ROOT, check=False)
+        if done.returncode:
+            raise PocketganError(
+                f"pocketgan {' '.join(command)} failed",
+                "Make a run that is finished and passes its gates: make run",
+            )
+    return folder
+
+
+def gather(bundles: Path, assets: Path) -> Path:
+    """Copy what the app reads of each of ``bundles`` to where the app's assets lie.
 
     Raises PocketganError where there is none.
     """
-    found = [path.parent for path in sorted(folder.glob("*/model.json"))]
+    found = [path.parent for path in sorted(bundles.glob("*/model.json"))]
     if not found:
         raise PocketganError(
-            f"{folder} holds no bundle, a folder with a model.json in it",
-            "Make one: pocketgan bundle RUN --variant int8 --out "
-            f"{folder / 'int8'}, or give a finished run to `make android RUN=runs/digits`.",
+            f"{bundles} holds no bundle, a folder with a model.json in it",
+            f"Make one: pocketgan bundle RUN --variant int8 --out {bundles / 'int8'}",
         )
-    return found
+    shutil.rmtree(assets, ignore_errors=True)
+    for bundle in found:
+        for path in (path for pattern in MODEL_FILES for path in bundle.glob(pattern)):
+            copy = assets / "bundles" / path.relative_to(bundles)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+    return assets
 
 
 def write_apk(path: Path, entries: Iterable[tuple[str, bytes]]) -> None:
@@ -260,13 +281,17 @@ def run(*command: str | Path) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Build the Android app into a signed APK.")
-    parser.add_argument("--bundles", type=Path, help="a folder with one bundle a variant")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("run", nargs="?", help="a finished run, such as runs/digits")
+    source.add_argument("--bundles", type=Path, help="a folder with one bundle a variant")
+    source.add_argument("--fetch", action="store_true", help="only fetch what the build needs")
+    source.add_argument("--pin", action="store_true", help="only fetch, and write the pins anew")
     parser.add_argument("--out", type=Path, default=APK, help="the APK")
-    parser.add_argument("--pin", action="store_true", help="only write artifacts.sha256 anew")
     options = parser.parse_args()
     artifacts = fetch(options.pin)
-    if not options.pin:
-        print(build(artifacts, options.bundles, options.out))
+    if not (options.pin or options.fetch):
+        bundles = options.bundles or make_bundles(options.run)
+        print(build(artifacts, gather(bundles, BUILD / "assets"), options.out))
     return 0
 
 

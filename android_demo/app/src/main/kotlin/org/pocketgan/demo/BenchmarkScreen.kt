@@ -116,7 +116,7 @@ class BenchmarkScreen(activity: MainActivity, parent: ViewGroup, state: Bundle?)
         )
         addRow(
             string(R.string.figure_memory),
-            rows.map { string(R.string.megabytes, figure(it.pssKb / 1024.0)) },
+            rows.map { if (it.pssKb > 0) megabytes(it.pssKb) else string(R.string.unknown) },
         )
         addRow(
             string(R.string.figure_thermal),
@@ -127,6 +127,8 @@ class BenchmarkScreen(activity: MainActivity, parent: ViewGroup, state: Bundle?)
             addRow(string(R.string.figure_sustained), sustained.map(::change))
         }
     }
+
+    private fun megabytes(kb: Long) = string(R.string.megabytes, figure(kb / 1024.0))
 
     private fun change(sustained: JSONObject?): String = if (sustained == null) "" else {
         val (first, last) = listOf("first_ms", "last_ms").map { figure(sustained.getDouble(it)) }

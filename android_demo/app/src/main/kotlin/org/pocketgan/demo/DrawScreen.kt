@@ -203,6 +203,8 @@ class DrawScreen(activity: MainActivity, parent: ViewGroup, state: Bundle?) :
         val large = PictureView(activity).apply {
             contentDescription = describePicture(drawn, picture)
             show(drawn.pictures[picture], drawn.width, drawn.height)
+            val margin = resources.getDimensionPixelSize(R.dimen.margin)
+            setPadding(margin, margin, margin, 0)
         }
         dialog = AlertDialog.Builder(activity)
             .setTitle(

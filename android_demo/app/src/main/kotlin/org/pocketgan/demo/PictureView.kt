@@ -6,7 +6,7 @@ import android.graphics.Canvas
 import android.graphics.Paint
 import android.graphics.Rect
 import android.util.AttributeSet
-import android.util.TypedValue
+import android.view.Gravity
 import android.view.View
 import android.view.ViewGroup
 import android.widget.GridLayout
@@ -34,10 +34,15 @@ class PictureView(context: Context, attributes: AttributeSet? = null) : View(con
 
     override fun onDraw(canvas: Canvas) {
         val picture = bitmap ?: return
-        val side = minOf(width.toFloat() / picture.width, height.toFloat() / picture.height)
-        val right = (width + picture.width * side).toInt() / 2
-        val bottom = (height + picture.height * side).toInt() / 2
-        place.set(width - right, height - bottom, right, bottom)
+        place.set(paddingLeft, paddingTop, width - paddingRight, height - paddingBottom)
+        val scale = minOf(
+            place.width().toFloat() / picture.width,
+            place.height().toFloat() / picture.height,
+        )
+        place.inset(
+            ((place.width() - picture.width * scale) / 2).toInt(),
+            ((place.height() - picture.height * scale) / 2).toInt(),
+        )
         canvas.drawBitmap(picture, null, place, paint)
     }
 
@@ -53,10 +58,8 @@ fun GridLayout.addPictures(count: Int): List<PictureView> = List(count) {
         )
         place.width = 0
         place.height = ViewGroup.LayoutParams.WRAP_CONTENT
-        place.setGravity(android.view.Gravity.FILL_HORIZONTAL)
-        val margin = TypedValue.applyDimension(
-            TypedValue.COMPLEX_UNIT_DIP, 2f, resources.displayMetrics,
-        ).toInt()
+        place.setGravity(Gravity.FILL_HORIZONTAL)
+        val margin = resources.getDimensionPixelSize(R.dimen.gap)
         place.setMargins(margin, margin, margin, margin)
         addView(picture, place)
     }

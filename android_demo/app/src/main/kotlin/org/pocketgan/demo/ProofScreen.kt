@@ -35,12 +35,10 @@ class ProofScreen(activity: MainActivity, parent: ViewGroup) :
         Proof.of(studio.generator(variant, Settings(threads = 1)), studio.bundles, variant)
 
     private fun show(card: View, proof: Proof) {
-        card.findViewById<TextView>(R.id.verdict).text =
-            if (proof.outputs.equal) string(R.string.proof_equal, proof.count)
-            else describe(proof.outputs, proof.model.output)
-        val plain = proof.plain?.takeIf { !proof.outputs.equal }
+        card.findViewById<TextView>(R.id.verdict).text = verdict(proof)
         card.findViewById<TextView>(R.id.details).text = listOfNotNull(
-            plain?.let { line(R.string.proof_plain, describe(it, proof.model.output)) },
+            line(R.string.proof_outputs, describe(proof.outputs, proof.model.output)),
+            proof.plain?.let { line(R.string.proof_plain, describe(it, proof.model.output)) },
             line(R.string.proof_seeds, describe(proof.latents, null)),
             line(R.string.proof_inputs, describe(proof.inputs, proof.model.input)),
             string(R.string.proof_golden_by, proof.model.goldenRuntime),
@@ -59,6 +57,14 @@ class ProofScreen(activity: MainActivity, parent: ViewGroup) :
         }
     }
 
+    private fun verdict(proof: Proof): String = when {
+        proof.outputs.equal -> string(R.string.proof_equal, proof.count)
+        proof.plain?.equal == true -> string(R.string.proof_equal_plain, proof.count)
+        proof.model.output.type == ElementType.FLOAT32 && proof.outputs.largest < ROUNDING ->
+            string(R.string.proof_rounding, proof.count)
+        else -> string(R.string.proof_unequal)
+    }
+
     private fun line(name: Int, value: String) = string(R.string.proof_line, string(name), value)
 
     /** [spec] is null for real numbers. */
@@ -70,5 +76,9 @@ class ProofScreen(activity: MainActivity, parent: ViewGroup) :
             string(R.string.proof_steps, found.largest.toInt())
         }
         return string(R.string.proof_differs, distance, found.differing, found.values)
+    }
+
+    private companion object {
+        const val ROUNDING = 1e-4
     }
 }
