@@ -37,7 +37,7 @@ def golden_files() -> Iterator[tuple[str, bytes]]:
 def numbers() -> dict[str, Any]:
     return {
         "random": [random_inputs(seed, dtype) for seed in SEEDS for dtype in DTYPES],
-        "encode": [encoded(dtype, *scale) for dtype, *scale in ENCODINGS],
+        "encode": [encoded(*encoding) for encoding in ENCODINGS],
         "statistics": [statistics(count) for count in (1, 2, 3, 10, 99, 100, 101, 1024)],
         "cpu": [[text, agent.parse_cpu_name(text)] for text in CPU_INFO],
     }

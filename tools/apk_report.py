@@ -65,7 +65,7 @@ def segment_alignment(library: bytes) -> int:
     wide = library[4] == 2
     (table,) = struct.unpack_from("<Q" if wide else "<I", library, 32 if wide else 28)
     size, count = struct.unpack_from("<HH", library, 54 if wide else 42)
-    found = []
+    found: list[int] = []
     for number in range(count):
         header = struct.unpack_from("<IIQQQQQQ" if wide else "<8I", library, table + number * size)
         if header[0] == 1:  # PT_LOAD

@@ -40,6 +40,7 @@ MODEL_FILES = ("model.json", "generator.tflite", "golden/*")
 STORED = (".tflite", ".so", ".arsc")
 ALIGNMENT = {".so": 1 << 14}  # pages of 16 KB
 OTHER_ALIGNMENT = 16  # as a flatbuffer wants it
+LOCAL_HEADER = 30  # bytes before the name of a zip's entry
 
 # Android's key for debug builds: anybody may know it, it proves nothing.
 KEY_ALIAS, KEY_PASSWORD = "androiddebugkey", "android"
@@ -122,7 +123,8 @@ def kotlinc(artifacts: Artifacts, sources: list[Path], libraries: list[Path], fo
         *("java", "-Xmx1g", "-cp", joined(artifacts.compiler)),
         "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler",
         *("-no-stdlib", "-no-reflect", "-jvm-target", "1.8", "-Xjdk-release=1.8", "-Werror"),
-        *("-classpath", joined(libraries), "-d", folder, *sources),
+        *("-classpath", joined(libraries), "-d", folder),
+        *sources,
     )
 
 
@@ -228,12 +230,12 @@ def write_apk(path: Path, entries: Iterable[tuple[str, bytes]]) -> None:
 
     No times in it: the same contents give the same bytes.
     """
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as apk:
+    with path.open("wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as apk:
         for name, content in entries:
             info = zipfile.ZipInfo(name)
             suffix = Path(name).suffix
             if suffix in STORED:
-                start = apk.fp.tell() + zipfile.sizeFileHeader + len(name.encode())
+                start = file.tell() + LOCAL_HEADER + len(name.encode())
                 info.extra = bytes(-start % ALIGNMENT.get(suffix, OTHER_ALIGNMENT))
             else:
                 info.compress_type = zipfile.ZIP_DEFLATED
