@@ -41,11 +41,13 @@ class Agent(
             val feeds = Feeds(session, latents, job.seed)
             feeds.set(0)
             val firstNs = session.run()
-            warmUp(session, job.warmup)
+            val affordable = affordableRuns(firstNs, job.budgetSeconds)
+            warmUp(session, minOf(job.warmup.toLong(), (affordable * WARMUP_SHARE).toLong()).toInt())
             val peakKb = memory.peakKb() // before the samples below need memory of their own
 
-            val samples = timeRuns(session, job.runs)
-            val overhead = Statistics.median(LongArray(job.runs) { timeNothing() })
+            val runs = minOf(job.runs.toLong(), maxOf(affordable, FEWEST_RUNS)).toInt()
+            val samples = timeRuns(session, runs)
+            val overhead = Statistics.median(LongArray(runs) { timeNothing() })
             val sustained = job.sustainSeconds?.let { sustain(session, it) }
             val after = machine.conditions()
             warned += warnings()
@@ -91,6 +93,10 @@ class Agent(
             ("overhead_ns" to "below what this device's clock can tell").takeIf { overhead <= 0 },
         )
     }
+
+    /** How many runs as long as the first one, mostly the longest, fit into the budget. */
+    private fun affordableRuns(firstNs: Long, seconds: Double?): Long =
+        if (seconds == null) Long.MAX_VALUE else (seconds * 1e9 / maxOf(firstNs, 1)).toLong()
 
     private fun timeRuns(session: Session, runs: Int): LongArray {
         val samples = LongArray(runs)
@@ -164,6 +170,11 @@ class Agent(
     companion object {
         /** Inputs drawn where none are given: outputs are compared on all of them. */
         const val RANDOM_INPUTS = 4
+        /** However slow a model is, the clock sees it this often. */
+        private const val FEWEST_RUNS = 8L
+
+        /** Of the budget, for the warm-up. */
+        private const val WARMUP_SHARE = 0.25
         private const val WARMUP_BLOCK = 32
         private const val WARMUP_GAIN = 0.02
         private const val STRETCH_S = 30.0

@@ -15,13 +15,15 @@ data class Job(
     val keepSamples: Boolean,
     val keepOutputs: Boolean,
     val sustainSeconds: Double?,
+    /** Fewer timed runs if all would take longer than this. */
+    val budgetSeconds: Double? = null,
 ) {
     companion object {
         const val SCHEMA_VERSION = 2
         const val MOST_RUNS = 1_000_000
         const val MOST_WARMUP = 100_000
         const val MOST_THREADS = 64
-        const val LONGEST_SUSTAIN_S = 3600.0
+        const val LONGEST_S = 3600.0
         private const val MOST_BYTES = Int.MAX_VALUE.toLong() // a flatbuffer reaches no further
         private const val TEXT_LENGTH = 200
 
@@ -31,7 +33,7 @@ data class Job(
         )
         private val REQUIRED = SUBJECT + listOf("schema_version", "path", "warmup", "runs")
         private val OPTIONAL =
-            listOf("seed", "latents", "keep_samples", "keep_outputs", "count", "sustain_s")
+            listOf("seed", "latents", "keep_samples", "keep_outputs", "count", "sustain_s", "budget_s")
 
         /** @throws BadInput the text is no JSON object. */
         fun read(text: String): JSONObject = try {
@@ -77,6 +79,7 @@ data class Job(
                 keepSamples = flag("keep_samples"),
                 keepOutputs = flag("keep_outputs"),
                 sustainSeconds = if (given("sustain_s")) seconds("sustain_s") else null,
+                budgetSeconds = if (given("budget_s")) seconds("budget_s") else null,
             )
         }
 
@@ -115,8 +118,8 @@ data class Job(
 
         private fun seconds(name: String): Double {
             val value = (json.get(name) as? Number)?.toDouble() ?: Double.NaN
-            if (!(value > 0 && value <= LONGEST_SUSTAIN_S)) {
-                throw BadInput("$name: not a number of seconds above 0, at most $LONGEST_SUSTAIN_S")
+            if (!(value > 0 && value <= LONGEST_S)) {
+                throw BadInput("$name: not a number of seconds above 0, at most $LONGEST_S")
             }
             return value
         }

@@ -27,6 +27,7 @@ class Latents(val rows: Int, val length: Int, private val values: FloatArray) {
             val (rows, length) = header.destructured.toList().map { it.toLong() }
             if (rows * length == 0L || 4 * rows * length != content.size.toLong() - start) return null
             val values = FloatArray((rows * length).toInt()) { buffer.getFloat(start + 4 * it) }
+            if (!values.all(Float::isFinite)) throw BadInput("latents must be finite numbers")
             return Latents(rows.toInt(), length.toInt(), values)
         }
     }

@@ -128,6 +128,12 @@ class JobTest {
     }
 
     @Test
+    fun `a budget is kept, with eight runs at least`() {
+        val answer = answer("budget", job("budget_s" to 1e-9, "runs" to 1000).toString())
+        assertEquals(8, answer.getInt("runs"))
+    }
+
+    @Test
     fun `the benchmark's own measurements fit the schema`() {
         val studio = Studio(app.bundles, app.runtime)
         val benchmark = Benchmark(studio, Device(context), null)
@@ -160,6 +166,7 @@ class JobTest {
             job("seed" to 4294967293) to "seed: 4294967293 is not",
             job("sustain_s" to 1e9) to "sustain_s: not a number of seconds",
             job("sustain_s" to "long") to "sustain_s: not a number of seconds",
+            job("budget_s" to 0) to "budget_s: not a number of seconds",
             job("count" to true) to "count: only an emulator counts",
             job("keep_outputs" to 1) to "keep_outputs: neither true nor false",
             job("delegate" to "nnapi") to "neither xnnpack nor none",

@@ -155,6 +155,11 @@ class NumbersTest {
         val latents = Latents.parse(content)
         assertEquals(listOf(3f, 4f, 5f), latents.row(1).toList())
         assertEquals(2, latents.rows)
+        val infinite = content.dropLast(4).toByteArray() + byteArrayOf(0, 0, 0x80.toByte(), 0x7f)
+        assertEquals(
+            "latents must be finite numbers",
+            runCatching { Latents.parse(infinite) }.exceptionOrNull()?.message,
+        )
         for (broken in listOf(content.dropLast(1), content.drop(1), content.take(9), emptyList())) {
             assertEquals(
                 "latents must be a .npy file, float32 [N, L], N ≥ 1",
