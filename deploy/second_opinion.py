@@ -69,9 +69,6 @@ def remarks(measurements: Sequence[Measurement]) -> list[str]:
     return told
 
 
-doubts = remarks  # the name that callers know it by
-
-
 def _disagreement(it: Opinion) -> str:
     return (
         f"{_named(it)}: {OURS} measured {it.ours_ms:.3f} ms, {THEIRS} {it.theirs_ms:.{DECIMALS}f} "
