@@ -2,8 +2,9 @@
 PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
 BIN := .venv/bin
 RECIPE ?= digits
+RUN ?= runs/$(RECIPE)
 
-.PHONY: run test test-all check lock clean
+.PHONY: run test test-all check android android-test lock clean
 
 run: .venv/ready
 	$(BIN)/pocketgan run $(RECIPE)
@@ -18,6 +19,13 @@ check: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# An APK with the files of a finished run: build/pocketgan-demo.apk. Needs a JDK and Maven.
+android: .venv/ready
+	$(BIN)/python tools/build_apk.py $(RUN)
+
+android-test: .venv/ready
+	$(BIN)/python tools/android_tests.py
 
 .venv/ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv

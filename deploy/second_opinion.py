@@ -15,6 +15,8 @@ from deploy.jobs import Measurement
 OURS, THEIRS = "local", "litert-benchmark"
 LIMIT = 0.10
 SHORTEST_MS = 0.2
+DECIMALS = 2
+"""Of a millisecond: theirs have no more."""
 
 
 @dataclass(frozen=True)
@@ -52,15 +54,31 @@ def opinions(measurements: Sequence[Measurement]) -> list[Opinion]:
     return found
 
 
-def doubts(measurements: Sequence[Measurement]) -> list[str]:
-    """A sentence for each variant on whose speed the two do not agree."""
-    return [
-        f"{it.variant} with {it.threads} thread{'s' if it.threads > 1 else ''}: {OURS} measured "
-        f"{it.ours_ms:.3f} ms, {THEIRS} {it.theirs_ms:.2f} ms ({it.ratio - 1:+.0%}; they should "
-        f"lie within {LIMIT:.0%}): measure again on a quiet machine"
-        for it in opinions(measurements)
-        if it.judged and not it.agrees
-    ]
+def remarks(measurements: Sequence[Measurement]) -> list[str]:
+    """What the second opinion is: agreement, each disagreement, and what it cannot judge."""
+    found = opinions(measurements)
+    told = []
+    if agreeing := [_named(it) for it in found if it.judged and it.agrees]:
+        told.append(f"{THEIRS} agrees with {OURS} within {LIMIT:.0%}: {', '.join(agreeing)}.")
+    told += [_disagreement(it) for it in found if it.judged and not it.agrees]
+    if short := [_named(it) for it in found if not it.judged]:
+        told.append(
+            f"Too fast for {THEIRS} to judge, below {SHORTEST_MS:g} ms at its steps of "
+            f"{10**-DECIMALS:g} ms: {', '.join(short)}."
+        )
+    return told
+
+
+def _disagreement(it: Opinion) -> str:
+    return (
+        f"{_named(it)}: {OURS} measured {it.ours_ms:.3f} ms, {THEIRS} {it.theirs_ms:.{DECIMALS}f} "
+        f"ms ({it.ratio - 1:+.0%}; they should lie within {LIMIT:.0%}): measure again on a quiet "
+        "machine."
+    )
+
+
+def _named(it: Opinion) -> str:
+    return it.variant if it.threads == 1 else f"{it.variant} with {it.threads} threads"
 
 
 def _key(measurement: Measurement) -> tuple[str, str, int]:

@@ -26,7 +26,7 @@ def silence() -> None:
 def bar() -> Progress:
     """A progress display: what, how far, elapsed, time left."""
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),  # [ and ] are part of some addresses
         BarColumn(bar_width=28),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

@@ -39,15 +39,14 @@ def main() -> int:
 
 
 def of_benchmark(benchmark: schema.Benchmark, files: Sequence[str] | None) -> Table:
-    """A row a target: the headline figure of each file, its ratio to the baseline behind it."""
+    """A row a target and figure, the ratio to the baseline behind it; a median below its p90."""
     names = files or [file.name for file in benchmark.files]
-    grid = columns(
-        benchmark.measurements, [file.name for file in benchmark.files], benchmark.baseline
-    )
+    grid = columns(benchmark.measurements, benchmark.files, benchmark.baseline)
     lines = [
-        [f"`{column.title}`", column.headline.title, *(column.text(name) for name in names)]
+        [f"`{column.title}`", reading.headline.title, *(reading.text(name) for name in names)]
         for column in grid
-        if column.headline is not None
+        for reading in column.readings
+        if reading.headline is not None
     ]
     return Table(["target", "figure", *names], lines, [])
 

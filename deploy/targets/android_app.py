@@ -46,13 +46,15 @@ class App:
     @contextmanager
     def placed(cls, phone: Phone) -> Iterator["App"]:
         app = cls(phone)
+        # Started once without a job, the app makes its folders; those are its own then.
+        app._start("hello", "")
         phone.shell(f"mkdir -p {JOBS} {RESULTS}")
         try:
             yield app
         finally:
             with suppress(PocketganError, TimeoutError):
                 phone.shell(f"am force-stop {PACKAGE}")
-                app._remove(*(f"{JOBS}/{name}" for name in app._sent))
+                app._remove(f"{RESULTS}/hello.json", *(f"{JOBS}/{name}" for name in app._sent))
 
     def answer(self, job: Job, time_limit: float) -> Measurement:
         """Carry out ``job`` in a fresh process of the app."""
@@ -113,16 +115,16 @@ class App:
         question, result = f"{JOBS}/{name}.json", f"{RESULTS}/{name}.json"
         self._phone.push(job.model_dump_json().encode(), question)
         try:
-            self._start(name)
+            self._start(name, f"--es job_file {name}.json")
             self._await(result, time_limit)
             return self._phone.pull(result)
         finally:
             with suppress(TimeoutError):
                 self._remove(question, result)
 
-    def _start(self, name: str) -> None:
-        """A fresh process of the app with this job."""
-        activity = f"-n {PACKAGE}/.JobActivity --es id {name} --es job_file {name}.json"
+    def _start(self, name: str, job: str) -> None:
+        """A fresh process of the app, with this job or none."""
+        activity = f"-n {PACKAGE}/.JobActivity --es id {name} {job}"
         script = f"am force-stop {PACKAGE}; am start -W {activity}"
         code, said = self._phone.shell(script, STARTING_LIMIT)
         if code != 0 or "Error" in said:
@@ -148,5 +150,4 @@ class App:
         raise TimeoutError
 
     def _remove(self, *paths: str) -> None:
-        if paths:
-            self._phone.shell(f"rm -f {' '.join(paths)}")
+        self._phone.shell(f"rm -f {' '.join(paths)}")

@@ -106,8 +106,18 @@ def read_result(job: Job, result: dict[str, Any]) -> Measurement:
             **figures,
             "runs": latency["num_runs"],
             "absent": absent,
+            "warnings": cautions(job),
         }
     )
+
+
+def cautions(job: Job) -> list[str]:
+    """What was asked and this tool cannot do."""
+    found = {
+        "inputs were random: litert-benchmark takes no latents": job.latents is not None,
+        "sustained speed was not measured: litert-benchmark cannot": job.sustain_s is not None,
+    }
+    return [caution for caution, holds in found.items() if holds]
 
 
 def _explain(process: subprocess.CompletedProcess[str]) -> str:

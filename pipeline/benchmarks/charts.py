@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
 from deploy.jobs import Measurement, OperationCost
-from pipeline.benchmarks.grid import Column
+from pipeline.benchmarks.grid import Column, Reading, place, times_of
 from pipeline.report.drawing import (
     ACCENT,
     GHOST,
     INK,
     MUTED,
     SMALL,
+    WIDTH,
     drawing,
     height_of_rows,
     name_rows,
@@ -18,47 +22,65 @@ from pipeline.report.drawing import (
     svg,
 )
 
+# A 99th percentile beyond so many times the largest 90th is written, not drawn: under load it would
+# press all bars together.
+REACH = 1.4
+# A profile's rows hold an operation and a layer: such names get a wider drawing.
+LONG_NAME, WIDE = 30, 560
 
-def target(column: Column, baseline: str) -> str | None:
-    """The headline figure of each file; timed ones reach on to the 99th percentile."""
-    headline = column.headline
-    rows = [(name, cell) for name, cell in column.cells.items() if cell.value is not None]
-    if headline is None or not rows:
+
+def target(column: Column) -> str | None:
+    """The headline figure of each file; timed ones reach from the median to the 99th percentile."""
+    reading = column.readings[0]
+    headline, figures = reading.headline, reading.figures
+    if headline is None or not figures:
         return None
-    with drawing(height_of_rows(len(rows))) as figure:
+    reach = REACH * max(figures.values())
+    with drawing(height_of_rows(len(figures))) as figure:
         axes = figure.subplots()
-        drawn: list[float] = []
-        for row, (name, cell) in enumerate(rows):
-            value = (cell.value or 0) / headline.per_unit
-            colour = GHOST if name == baseline else ACCENT
-            axes.barh(row, value, height=0.62, color=colour)
-            drawn.append(value)
-            if headline.field == "p90_ms" and cell.measurement is not None:
-                drawn += _span(axes, cell.measurement, row)
-            ratio = "" if cell.ratio is None else f"  {cell.ratio:.2f}×"
+        ends, written_p99 = [], False
+        for row, (name, value) in enumerate(figures.items()):
+            colour = GHOST if name == column.baseline else ACCENT
+            axes.barh(row, value / headline.per_unit, height=0.62, color=colour)
+            ends.append(value / headline.per_unit)
+            note, measurement = _note(reading, name), reading.cells[name].measurement
+            if headline.field == "p90_ms" and measurement and measurement.p99_ms:
+                if measurement.p99_ms <= reach:
+                    ends[-1] = max(ends[-1], _span(axes, measurement, row))
+                else:
+                    note += f"  p99 {headline.figure(measurement.p99_ms)}"
+                    written_p99 = True
             axes.annotate(
-                f"{headline.write(cell.value or 0)}{ratio}",
-                xy=(max(drawn[-2:]) if headline.field == "p90_ms" else value, row),
+                note,
+                xy=(ends[-1], row),
                 xytext=(5, 0),
                 textcoords="offset points",
                 va="center",
                 color=MUTED,
                 fontsize=SMALL,
             )
-        name_rows(axes, [short(name) for name, _ in rows])
-        axes.set_xlim(0, max(drawn) * 1.45)
+        name_rows(axes, [short(name) for name in figures])
+        axes.set_xlim(0, max(ends) * (2 if written_p99 else 1.45))
         axes.set_xlabel(f"{headline.title}, {headline.unit}")
-        told = "; ".join(f"{name}: {column.text(name)}" for name, _ in rows)
+        told = "; ".join(f"{name}: {reading.text(name)}" for name in figures)
         return svg(figure, f"{column.title}", f"{headline.how}. {told}.")
 
 
-def _span(axes: object, measurement: Measurement, row: int) -> list[float]:
+def _note(reading: Reading, name: str) -> str:
+    """What stands behind a bar."""
+    cell, unit = reading.cells[name], reading.headline.unit if reading.headline else ""
+    ratio = "" if cell.ratio is None else f"  {times_of(cell.ratio)}"
+    return f"{reading.figure(name)} {unit}{ratio}"
+
+
+def _span(axes: Axes, measurement: Measurement, row: int) -> float:
+    """A whisker from the median to the 99th percentile; returns where it ends."""
     p50, p99 = measurement.p50_ms, measurement.p99_ms
     if p50 is None or p99 is None:
-        return []
-    axes.plot([p50, p99], [row, row], color=INK, linewidth=1)  # type: ignore[attr-defined]
-    axes.plot(p50, row, "|", color=INK, markersize=9)  # type: ignore[attr-defined]
-    return [p50, p99]
+        return 0.0
+    axes.plot([p50, p99], [row, row], color=INK, linewidth=1)
+    axes.plot(p50, row, "|", color=INK, markersize=9)
+    return p99
 
 
 def histogram(measurement: Measurement) -> str | None:
@@ -74,7 +96,7 @@ def histogram(measurement: Measurement) -> str | None:
         axes.set_xlim(told.edges_ms[0], told.edges_ms[-1])
         axes.set_xlabel("ms")
         axes.set_ylabel("inferences")
-        name = f"{measurement.variant} on {measurement.target}, {measurement.threads} threads"
+        name = f"{measurement.variant} on {place(measurement.target, measurement.threads)}"
         return svg(figure, f"Times of {name}", f"p50 {measurement.p50_ms} ms.")
 
 
@@ -83,10 +105,16 @@ def profile(name: str, costs: Sequence[OperationCost]) -> str | None:
     if not costs:
         return None
     unit = costs[0].unit
-    with drawing(height_of_rows(len(costs))) as figure:
+    # Two parts of one layer may look alike all the same: their places tell them apart.
+    rows = [
+        f"{number} {cost.operation} {short(cost.layer, 28)}" for number, cost in enumerate(costs, 1)
+    ]
+    width = WIDTH if max(map(len, rows)) < LONG_NAME else WIDE
+    with drawing(height_of_rows(len(costs)), width) as figure:
         axes = figure.subplots()
         axes.barh(range(len(costs)), [cost.cost for cost in costs], height=0.62, color=ACCENT)
-        name_rows(axes, [f"{cost.operation} {short(cost.layer, 14)}" for cost in costs])
+        name_rows(axes, rows, most=2 * LONG_NAME)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.set_xlabel(unit)
         told = "; ".join(f"{cost.operation}: {cost.cost:g} {unit}" for cost in costs)
         return svg(figure, f"Operations of {name}", f"{told}.")

@@ -24,7 +24,7 @@ from pipeline.atomic import write_text
 from pipeline.benchmarks import files, make, schema, terminal
 from pipeline.chatter import LOG, chatter_to
 from pipeline.recipe_file import shipped
-from pipeline.report.tree import leaves
+from pipeline.report.tree import lines
 
 OK, BAD_INPUT, PARTLY_FAILED = 0, 2, 3
 
@@ -32,7 +32,11 @@ BENCHMARK = """Measure .tflite files of any origin, or a recipe's, on any target
 speed or instructions, outputs compared with this machine's, and a sentence which file to ship
 where. Inputs are random over what the model's inputs can hold, or given with --latents. Writes
 benchmark.json and benchmark.html; interrupted, the same command measures what is missing. Given a
-recipe in place of files, it is that recipe's stage: `pocketgan benchmark digits --help`."""
+recipe in place of files, it is that recipe's stage: `pocketgan benchmark digits --help`.
+
+For instance `pocketgan benchmark float32.tflite int8.tflite --target local --target arm:cortex-a53
+--threads 1,2` compares two files on this machine, with one thread and with two, and counts their
+instructions on an emulated core."""
 
 
 def asks_for_files(arguments: Sequence[str]) -> bool:
@@ -87,24 +91,62 @@ def _benchmark_parser() -> ArgumentParser:
         "--target",
         action="append",
         type=str,
-        help="where to measure, may be repeated; `pocketgan targets` lists them (default: local)",
+        help="where to measure; repeat it for several places, which `pocketgan targets` lists "
+        "(default: local)",
     )
-    made.add_argument("--threads", type=str, default="1", help="numbers of threads, e.g. 1,2,4")
-    made.add_argument("--runs", type=PositiveInt, default=2048, help="timed inferences in all")
     made.add_argument(
-        "--rounds", type=PositiveInt, default=4, help="fresh processes that share them"
+        "--threads",
+        type=str,
+        default="1",
+        help="how many threads a file may use; of several, as in 1,2,4, it is measured with each",
     )
-    made.add_argument("--warmup", type=NonNegativeInt, default=256, help="most runs before those")
-    made.add_argument("--seed", type=NonNegativeInt, default=0, help="of the random inputs")
-    made.add_argument("--latents", type=str, help=".npy file, float32 [N, L], to feed instead")
     made.add_argument(
-        "--sustain", type=PositiveFloat, help="seconds of running without a pause, at the end"
+        "--runs",
+        type=PositiveInt,
+        default=2048,
+        help="timed inferences of each file on each target, all --rounds together",
     )
-    made.add_argument("--profile", action="store_true", help="cost of each operation of each file")
-    made.add_argument("--baseline", type=str, help="file to compare with (default: float32)")
-    made.add_argument("--time-limit", type=PositiveFloat, default=120.0, help="seconds a process")
-    made.add_argument("--out", type=str, default="benchmark", help="folder of the results")
-    made.add_argument("--quiet", action="store_true", help="no progress")
+    made.add_argument(
+        "--rounds",
+        type=PositiveInt,
+        default=4,
+        help="fresh processes that the timed inferences of a file are spread over",
+    )
+    made.add_argument(
+        "--warmup",
+        type=NonNegativeInt,
+        default=256,
+        help="untimed inferences that each process makes first, at most",
+    )
+    made.add_argument(
+        "--seed", type=NonNegativeInt, default=0, help="seed of the random inputs and of the order"
+    )
+    made.add_argument(
+        "--latents", type=str, help="inputs in place of random ones: a .npy file, float32 [N, L]"
+    )
+    made.add_argument(
+        "--sustain",
+        type=PositiveFloat,
+        help="seconds to run each file without a pause in the end, to see whether it slows down",
+    )
+    made.add_argument(
+        "--profile", action="store_true", help="also measure what each operation of a file costs"
+    )
+    made.add_argument(
+        "--baseline",
+        type=str,
+        help="name of the file that the others are compared with (default: float32, or the first)",
+    )
+    made.add_argument(
+        "--time-limit",
+        type=PositiveFloat,
+        default=120.0,
+        help="seconds after which a process that does not answer is ended",
+    )
+    made.add_argument(
+        "--out", type=str, default="benchmark", help="folder that the results are written to"
+    )
+    made.add_argument("--quiet", action="store_true", help="show no progress")
     made.add_argument("--json", action="store_true", help="the result as JSON on standard output")
     return made
 
@@ -167,7 +209,7 @@ def _list_targets(as_json: bool) -> int:
         return OK
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for title in ("", "target", "what there is", "what adds it"):
-        table.add_column(title, no_wrap=title == "target")
+        table.add_column(title, no_wrap=title == "target", overflow="fold")
     for name, state in found:
         mark = Text("✓", style="green") if state.ready else Text("–", style="yellow")
         table.add_row(mark, Text(name), Text(state.detail), Text(state.remedy, style="bold"))
@@ -194,14 +236,19 @@ def bench_suite(arguments: list[str]) -> int:
         "--target",
         action="append",
         type=str,
-        help="where to measure, may be repeated (default: local, about ten minutes)",
+        help="where to measure; repeat it for several places (default: local, about ten minutes)",
     )
-    made.add_argument("--family", nargs="+", type=str, default=list(generators.FAMILIES))
-    made.add_argument("--pixels", nargs="+", type=PositiveInt, default=list(generators.PIXELS))
-    made.add_argument("--width", nargs="+", type=PositiveInt, default=list(generators.WIDTHS))
-    made.add_argument("--seed", type=NonNegativeInt, default=0, help="of the weights")
-    made.add_argument("--out", type=str, default="bench-suite", help="folder of the results")
-    made.add_argument("--quiet", action="store_true", help="no progress")
+    for name, kind, default, words in (
+        ("family", str, generators.FAMILIES, "ways to upsample that are compared"),
+        ("pixels", PositiveInt, generators.PIXELS, "pixels a side of the pictures"),
+        ("width", PositiveInt, generators.WIDTHS, "channels of the last map before the picture"),
+    ):
+        made.add_argument(f"--{name}", nargs="+", type=kind, default=list(default), help=words)
+    made.add_argument("--seed", type=NonNegativeInt, default=0, help="seed of the random weights")
+    made.add_argument(
+        "--out", type=str, default="bench-suite", help="folder that the results are written to"
+    )
+    made.add_argument("--quiet", action="store_true", help="show no progress")
     made.add_argument("--json", action="store_true", help="the result as JSON on standard output")
     options = parse(made, arguments)
     if options.quiet or options.json:
@@ -246,19 +293,9 @@ def doctor(arguments: list[str]) -> int:
         print(json.dumps({"machine": asdict(machine), "advice": told}, indent=1))
         return OK
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
-    for key, value in leaves(asdict(machine)):
-        table.add_row(Text(key.replace("_", " "), style="dim"), Text(_written(key, value)))
+    for key, value in lines(asdict(machine), none="not told"):
+        table.add_row(Text(key, style="dim"), Text(value))
     fine = Text("Nothing here speaks against its figures.", style="green")
     notes = Text("\n".join(f"• {sentence}" for sentence in told), style="yellow")
     Console().print(Group(table, Text(), notes if told else fine))
     return OK
-
-
-def _written(key: str, value: object) -> str:
-    if value is None:
-        return "not told"
-    if isinstance(value, (list, tuple)):
-        return ", ".join(map(str, value)) or "none"
-    if isinstance(value, int) and "memory" in key:
-        return f"{value / 2**30:.1f} GiB"
-    return str(value)

@@ -93,18 +93,30 @@ def describe(name: str, path: Path) -> File:
             **facts,
             "parameters": count.parameters(model),
             "macs": count.total_macs(model),
+            "macs_int8": count.int8_macs(model),
             "float_ops": len(count.float_ops(model)),
             "ops": count.op_counts(model),
             "traffic": _traffic(model),
+            "input_shapes": tuple(tensor.shape for tensor in model.inputs),
+            "output_shapes": tuple(tensor.shape for tensor in model.outputs),
         }
     )
+
+
+# Operations that only call the same bytes by another shape.
+VIEWS = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")
 
 
 def _traffic(model: LiteModel) -> int:
     """Every tensor's bytes once: no inference can read its weights and write its results in less.
 
-    What stays in a cache between two operations, or two inferences, need not pass memory.
+    What stays in a cache between two operations, or two inferences, need not pass memory. Weights
+    are unpacked once, before the first inference.
     """
     constants = {t.buffer_index: t.stored_bytes for t in model.tensors if t.is_constant}
-    computed = sum(t.dense_bytes for t in model.tensors if not t.is_constant)
-    return sum(constants.values()) + computed
+    moved = [tensor for subgraph in model.subgraphs for tensor in subgraph.inputs]
+    for subgraph in model.subgraphs:
+        for op in subgraph.ops:
+            if op.name not in VIEWS and not subgraph.unpacks_constant(op):
+                moved += op.outputs
+    return sum(constants.values()) + sum(tensor.dense_bytes for tensor in moved)

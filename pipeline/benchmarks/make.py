@@ -12,7 +12,7 @@ from deploy.errors import PocketganError
 from deploy.harness import Plan, Progress, measure
 from deploy.jobs import Measurement, OperationCost
 from deploy.machine import describe_machine, memory_bandwidth
-from deploy.second_opinion import doubts
+from deploy.second_opinion import remarks
 from deploy.targets.target import Target
 from pipeline.atomic import write_text
 from pipeline.benchmarks import files, schema
@@ -113,7 +113,7 @@ def _empty(question: Question) -> schema.Benchmark:
 
 
 def _answered(empty: schema.Benchmark, measurements: Sequence[Measurement]) -> schema.Benchmark:
-    told = {"measurements": tuple(measurements), "remarks": tuple(doubts(measurements))}
+    told = {"measurements": tuple(measurements), "remarks": tuple(remarks(measurements))}
     return empty.model_copy(update=told)
 
 

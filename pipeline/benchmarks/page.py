@@ -6,11 +6,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 import pipeline.report
+from deploy.jobs import OperationCost
 from pipeline.benchmarks import charts
+from pipeline.benchmarks.grid import place
+from pipeline.benchmarks.method import method
 from pipeline.benchmarks.schema import Benchmark
 from pipeline.benchmarks.view import Plot, view
 from pipeline.report.quantities import number
-from pipeline.report.tree import leaves
+from pipeline.report.tree import lines
 
 _HERE = Path(__file__).parent
 _REPORT = Path(pipeline.report.__file__).parent
@@ -28,15 +31,14 @@ def render(benchmark: Benchmark) -> str:
     environment.filters["number"] = number
     seen = view(benchmark.measurements, benchmark.files, benchmark.baseline, benchmark.bandwidth)
     histograms = [
-        Plot(f"{m.variant}, {m.target}, {m.threads} threads", Markup(chart))
+        Plot(f"{m.variant} on {place(m.target, m.threads)}", Markup(chart))
         for m in benchmark.measurements
         if (chart := charts.histogram(m))
     ]
     profiles = [
-        Plot(f"{name} on {target}", Markup(chart))
-        for target, by_file in benchmark.profiles.items()
-        for name, costs in by_file.items()
-        if (chart := charts.profile(f"{name} on {target}", costs))
+        Plot(name, Markup(chart))
+        for name, costs in _profiles(benchmark).items()
+        if (chart := charts.profile(name, costs))
     ]
     return environment.get_template("benchmark.html.j2").render(
         benchmark=benchmark,
@@ -44,6 +46,22 @@ def render(benchmark: Benchmark) -> str:
         seen=seen,
         histograms=histograms,
         profiles=profiles,
-        machine=[(key, str(value)) for key, value in leaves(benchmark.machine)],
-        plan=[(key, str(value)) for key, value in leaves(benchmark.plan)],
+        machine=lines(benchmark.machine, none="not told"),
+        plan=lines(benchmark.plan, none="none"),
+        method=method(benchmark.measurements, benchmark.plan),
     )
+
+
+def _profiles(benchmark: Benchmark) -> dict[str, tuple[OperationCost, ...]]:
+    """What each operation costs: as the target itself tells, else as prefixes told."""
+    cut = {
+        f"{name} on {target}": costs
+        for target, by_file in benchmark.profiles.items()
+        for name, costs in by_file.items()
+    }
+    own = {
+        f"{m.variant} on {place(m.target, m.threads)}": m.profile
+        for m in benchmark.measurements
+        if m.profile
+    }
+    return cut | own

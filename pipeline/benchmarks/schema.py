@@ -26,10 +26,14 @@ class File(Part):
     parameters: Size | None = None
     macs: Size | None = None
     """Multiply-accumulates of one inference, zeros counted as work."""
+    macs_int8: Size | None = None
+    """Those of them that int8 instructions may carry out."""
     float_ops: Size | None = None
     ops: dict[str, Size] = Field(default_factory=dict)
     traffic: Size | None = None
     """Bytes that one inference must move at least: weights and activations once."""
+    input_shapes: tuple[tuple[Size, ...], ...] = ()
+    output_shapes: tuple[tuple[Size, ...], ...] = ()
     problem: str | None = None
     """Why the file could not be read; it is given to the targets all the same."""
 

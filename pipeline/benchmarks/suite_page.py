@@ -11,14 +11,21 @@ from rich.table import Table
 from rich.text import Text
 
 import pipeline.report
+from deploy.jobs import Measurement
 from pipeline.benchmarks import suite_charts
 from pipeline.benchmarks.generators import MEANING
-from pipeline.benchmarks.suite import FLOAT, Suite
+from pipeline.benchmarks.method import method
+from pipeline.benchmarks.suite import FLOAT, Result, Suite
 from pipeline.benchmarks.suite_findings import Place, View, doubts, sentences, spoken, views
+from pipeline.benchmarks.view import Told, figure, output, remarks, share
 from pipeline.report.quantities import NONE, number, significant
-from pipeline.report.tree import leaves
+from pipeline.report.tree import lines
 
 PAGE = "suite.html"
+
+LINES = "Solid lines are int8, dashed ones float32."
+PROPORTION = "Were MACs all that counts, all would lie along the dashed line."
+GAINS = "A dot left of the dashed line is a generator that int8 makes cheaper."
 
 _HERE = Path(__file__).parent
 _REPORT = Path(pipeline.report.__file__).parent
@@ -41,6 +48,7 @@ class Row(NamedTuple):
 
 class Chart(NamedTuple):
     title: str
+    note: str
     drawing: Markup
 
 
@@ -72,23 +80,42 @@ def render_page(suite: Suite) -> str:
         panels=[_panel(view) for view in seen],
         doubts=doubts(suite),
         meaning=MEANING,
-        machine=[(key, str(value)) for key, value in leaves(suite.machine)],
+        machine=lines(suite.machine, none="not told"),
+        method=times_in_words(suite),
+        figures=_figures,
+        headings=HEADINGS,
     )
+
+
+HEADINGS = (
+    *(Told(title) for title in ("p50, ms", "p90, ms", "Spread", "Runs")),
+    *(Told(title) for title in ("Memory, KiB", "Instructions", "Arena, bytes")),
+    *(Told("Output", kind="text"), Told("Remarks", kind="text remarks")),
+)
+
+
+def _figures(m: Measurement) -> list[Told]:
+    """A row below ``HEADINGS``."""
+    return [
+        *(figure(m, "p50_ms"), figure(m, "p90_ms"), share(m, "spread"), figure(m, "runs")),
+        *(figure(m, name) for name in ("peak_rss_kb", "instructions", "arena_bytes")),
+        *(output(m), remarks(m)),
+    ]
 
 
 def _panel(view: View) -> Panel:
     drawn = (
-        suite_charts.against_pixels(view),
-        suite_charts.against_width(view),
-        suite_charts.against_macs(view),
-        suite_charts.gains(view),
+        (suite_charts.against_pixels(view), LINES),
+        (suite_charts.against_width(view), LINES),
+        (suite_charts.against_macs(view), PROPORTION),
+        (suite_charts.gains(view), GAINS),
     )
     return Panel(
         view,
         view.families(),
         rows(view),
         sentences(view),
-        [Chart(found[0], Markup(found[1])) for found in drawn if found is not None],
+        [Chart(found[0], note, Markup(found[1])) for found, note in drawn if found],
     )
 
 
@@ -100,17 +127,18 @@ def rows(view: View) -> list[Row]:
 def _row(view: View, place: Place) -> Row:
     best, frugal = view.cheapest(place, view.cost), view.cheapest(place, view.per_mac)
     per_mac = NONE
-    if frugal is not None and (figure := view.per_mac(frugal)) is not None:
-        per_mac = f"{spoken(frugal.family)} {significant(figure)}"
+    if frugal and (figure := view.per_mac(frugal[0])) is not None:
+        names = ", ".join(spoken(result.family) for result in frugal)
+        per_mac = f"{names} {significant(figure)}"
     cells = [_cell(view, place, family, best) for family in view.families()]
     return Row(place.pixels, place.width, cells, per_mac)
 
 
-def _cell(view: View, place: Place, family: str, best: object) -> Cell:
+def _cell(view: View, place: Place, family: str, best: Sequence[Result]) -> Cell:
     result = place.family(family)
     if result is None:
         return Cell(NONE, NONE, False)
-    return Cell(_written(view.cost(result)), _written(view.cost(result, FLOAT)), result is best)
+    return Cell(_written(view.cost(result)), _written(view.cost(result, FLOAT)), result in best)
 
 
 def _written(cost: float | None) -> str:
@@ -121,23 +149,33 @@ def render_terminal(suite: Suite) -> RenderableType:
     """A table and the findings for each target, then what to doubt."""
     parts: list[RenderableType] = []
     for view in views(suite):
-        title = f"{view.target}: int8 / float32, {view.headline.title} in {view.headline.unit}"
+        title = f"{view.target}: int8 above float32, {view.headline.title} in {view.headline.unit}"
         parts += [Text(title, style="bold"), _table(view), *_bullets(sentences(view)), Text()]
-    return Group(*parts, *_bullets(doubts(suite), "yellow"))
+    how = Text(" ".join(times_in_words(suite)), style="dim")
+    return Group(*parts, *_bullets(doubts(suite), "yellow"), how)
 
 
 def _table(view: View) -> Table:
+    """Two lines a place: so that five families fit into 80 columns."""
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
-    for title in ("pixels", "width", *map(spoken, view.families())):
+    for title in ("pixels", "width"):
         table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("cheapest per million MACs", no_wrap=True)
+    for family in view.families():
+        table.add_column(spoken(family).replace(" ", "\n"), justify="right", no_wrap=True)
+    table.add_column("cheapest per\nmillion MACs", overflow="fold")
     for row in rows(view):
         cells = [
-            Text.assemble((cell.int8, "bold green" if cell.best else ""), f" / {cell.float32}")
+            Text.assemble(
+                (cell.int8, "bold green" if cell.best else ""), (f"\n{cell.float32}", "dim")
+            )
             for cell in row.cells
         ]
         table.add_row(str(row.pixels), str(row.width), *cells, row.per_mac)
     return table
+
+
+def times_in_words(suite: Suite) -> list[str]:
+    return method([m for result in suite.results for m in result.measurements], {})
 
 
 def _bullets(lines: Sequence[str], style: str = "") -> list[Text]:

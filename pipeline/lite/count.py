@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pipeline.lite.model import LiteModel, Op, Tensor
+from pipeline.lite.model import LiteModel, Op, Subgraph, Tensor
 
 # Which inputs hold weights that multiply activations or are looked up.
 _KERNEL_INPUTS = {
@@ -26,6 +26,7 @@ _KERNEL_INPUTS = {
 }
 # Plain integers of these types are shapes and indices; with a scale they are biases.
 _INDEX_TYPES = ("bool", "int32", "int64", "uint32", "uint64", "string", "resource", "variant")
+_NARROW = ("int8", "uint8", "int4", "uint4", "int2")
 STRUCTURE = "(file structure)"
 
 
@@ -137,6 +138,24 @@ def parameters(model: LiteModel) -> int:
 def total_macs(model: LiteModel) -> int:
     """Multiply-accumulates of one run (see macs.py for what counts)."""
     return sum(op.macs for op in model.ops)
+
+
+def int8_macs(model: LiteModel) -> int:
+    """Those of ``total_macs`` that int8 instructions may carry out.
+
+    Their weights have at most 8 bits and their activations are not int16: float activations count,
+    because a dynamic-range kernel quantizes them on its way in.
+    """
+    return sum(
+        op.macs for subgraph in model.subgraphs for op in subgraph.ops if _is_int8(subgraph, op)
+    )
+
+
+def _is_int8(subgraph: Subgraph, op: Op) -> bool:
+    slots = _KERNEL_INPUTS.get(op.name, ())
+    weights = [subgraph.constant(op.inputs[slot]) for slot in slots if slot < len(op.inputs)]
+    narrow = [weight for weight in weights if weight and weight.dtype in _NARROW]
+    return bool(narrow) and all(tensor.dtype != "int16" for tensor in op.outputs)
 
 
 def bytes_by_layer(model: LiteModel) -> dict[str, int]:

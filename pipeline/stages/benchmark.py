@@ -11,6 +11,7 @@ from deploy.targets import find_target
 from pipeline import progress
 from pipeline.adversarial.randomness import Purpose, latents
 from pipeline.atomic import write_text
+from pipeline.benchmarks.grid import place
 from pipeline.run import Outcome, Workbench
 from pipeline.stages import networks
 from pipeline.variants import find_variants
@@ -56,7 +57,7 @@ def benchmark(bench: Workbench) -> Outcome:
             if m.target == "local" and m.threads == first
         },
         [
-            f"{m.variant} on {m.target}, {m.threads} threads: {m.error}"
+            f"{m.variant} on {place(m.target, m.threads)}: {m.error}"
             for m in measurements
             if m.error
         ],

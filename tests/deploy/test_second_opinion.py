@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from deploy.jobs import FIGURES, Measurement
-from deploy.second_opinion import doubts, opinions
+from deploy.second_opinion import opinions, remarks
 
 
 def timed(target: str, p50_ms: float | None, **changes: Any) -> Measurement:
@@ -46,19 +46,40 @@ def test_other_file_of_the_same_name_is_no_pair() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs", "doubtful"),
-    [(1.09, 1.0, 0), (1.11, 1.0, 1), (0.91, 1.0, 0), (0.89, 1.0, 1), (0.05, 0.1, 0)],
+    ("ours", "theirs", "word"),
+    [
+        (1.09, 1.0, "agrees with local within 10%: int8."),
+        (1.11, 1.0, "+11%"),
+        (0.91, 1.0, "agrees with local within 10%: int8."),
+        (0.89, 1.0, "-11%"),
+        (0.05, 0.1, "Too fast for litert-benchmark to judge"),
+    ],
 )
-def test_difference_beyond_a_tenth_is_doubted_unless_too_short(
-    ours: float, theirs: float, doubtful: int
+def test_each_pair_is_told_to_agree_or_not_or_to_be_too_fast(
+    ours: float, theirs: float, word: str
 ) -> None:
-    assert len(doubts([timed("local", ours), timed("litert-benchmark", theirs)])) == doubtful
+    (sentence,) = remarks([timed("local", ours), timed("litert-benchmark", theirs)])
+    assert word in sentence
 
 
-def test_doubt_names_the_variant_and_both_figures() -> None:
-    (sentence,) = doubts([timed("local", 2.0), timed("litert-benchmark", 1.0)])
-    for part in ("int8", "1 thread:", "2.000 ms", "1.00 ms", "+100%"):
+def test_files_of_one_verdict_share_a_sentence() -> None:
+    pairs = [
+        timed(target, 0.05, variant=name, threads=threads)
+        for target in ("local", "litert-benchmark")
+        for name, threads in (("int8", 1), ("int8", 2), ("float16", 1))
+    ]
+    (sentence,) = remarks(pairs)
+    assert sentence.endswith("int8, int8 with 2 threads, float16.")
+
+
+def test_disagreement_names_the_variant_and_both_figures_by_their_own_digits() -> None:
+    (sentence,) = remarks([timed("local", 2.0), timed("litert-benchmark", 1.0)])
+    for part in ("int8:", "2.000 ms", " 1.00 ms", "+100%"):
         assert part in sentence
+
+
+def test_no_pair_gives_no_remark() -> None:
+    assert remarks([timed("local", 2.0)]) == []
 
 
 def test_figure_that_is_absent_gives_no_opinion() -> None:

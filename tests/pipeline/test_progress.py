@@ -1,4 +1,7 @@
+import io
+
 import pytest
+from rich.console import Console
 
 from pipeline import progress
 
@@ -20,3 +23,12 @@ def test_silenced_notes_are_not_shown(capsys: pytest.CaptureFixture[str]) -> Non
     progress.silence()
     progress.console.print("second")
     assert capsys.readouterr().err == "first\n"
+
+
+def test_brackets_of_an_address_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = io.StringIO()
+    monkeypatch.setattr(progress, "console", Console(file=text, force_terminal=True, width=120))
+    with progress.bar() as bar:
+        bar.add_task("ssh:pi@[fe80::1]:22 and x[/y]", total=1)
+        bar.refresh()
+    assert "ssh:pi@[fe80::1]:22 and x[/y]" in text.getvalue()

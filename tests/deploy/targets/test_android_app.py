@@ -4,6 +4,7 @@ Where the phone's ``am`` would start the app, a script gives the job to ``deploy
 speaks the same schema, or lays down an answer that the app's own code wrote.
 """
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from deploy.targets.android import Android, phones
 from deploy.targets.target import TargetLostError
 
 SERIAL = "R58N12ABCDE"
+GENERATOR = Path(__file__).parents[3] / "android_demo/app/src/test/bundles/int8/generator.tflite"
 FILES = "sdcard/Android/data/org.pocketgan.demo/files"
 
 # The app takes a file by its plain name in its folder of jobs, and renames its answer into place.
@@ -36,6 +38,11 @@ while [ $# -gt 0 ]; do
   shift
 done
 echo "Starting: Intent {{ cmp=org.pocketgan.demo/.JobActivity }}"
+if [ -z "$job" ]; then
+  mkdir -p {files}/jobs {files}/results
+  echo '{{"error": "no job was given"}}' > "{files}/results/$id.json"
+  exit 0
+fi
 {does}
 """
 
@@ -87,7 +94,7 @@ def test_each_round_is_a_fresh_process_of_the_app(adb, app, int8_file: Path) -> 
     app()
     measure({"int8": int8_file}, phones(), Plan(rounds=3, runs=12))
     verbs = [line.split()[0] for line in (adb.root / "am").read_text().splitlines()]
-    assert verbs == ["force-stop", "start"] * 3 + ["force-stop"]
+    assert verbs == ["force-stop", "start"] * (1 + 3) + ["force-stop"]
 
 
 def test_users_own_tool_goes_before_the_app(
@@ -120,6 +127,29 @@ def test_failing_app_is_an_error_measurement(
     (measurement,) = measure({"int8": int8_file}, phones(), plan)
     assert said in str(measurement.error)
     assert left(adb) == []
+
+
+def test_answer_that_the_app_itself_gave_is_understood_and_compared(adb, app) -> None:
+    """What the app's own tests left for this file; they draw without XNNPACK."""
+    answer = json.loads((Path(__file__).parent / "outputs" / "app_answer.json").read_text())
+    subject = {"target": f"android:{SERIAL}"}
+    (adb.root / "answer").write_text(json.dumps(answer | subject))
+    app("cp {root}/answer {files}/results/$id.json")
+    plan = Plan(rounds=1, runs=answer["runs"], seed=7)  # as they asked the app
+    (measurement,) = measure({"int8": GENERATOR}, phones(), plan)
+    assert measurement.error is None
+    assert measurement.runtime == "tensorflow-lite"
+    assert measurement.p90_ms == answer["p90_ms"]
+    assert measurement.agreement is not None
+    assert measurement.agreement.equal or (
+        measurement.plain_agreement is not None and measurement.plain_agreement.equal
+    )
+
+
+def test_answer_to_another_job_is_refused(adb, app, int8_file: Path) -> None:
+    app(f"cp {Path(__file__).parent}/outputs/app_answer.json {{files}}/results/$id.json")
+    (measurement,) = measure({"int8": int8_file}, phones(), Plan(rounds=1, runs=8))
+    assert measurement.error == "the app answered another job"
 
 
 def test_phone_lost_while_the_app_works_is_lost(

@@ -44,6 +44,17 @@ def test_result_becomes_figures_and_reasons(float_file: Path, job_for: Callable[
     assert "p95" in measurement.absent["p90_ms"]
 
 
+def test_what_the_tool_cannot_do_is_warned_of(
+    float_file: Path, job_for: Callable[..., Job]
+) -> None:
+    assert read_result(job_for(float_file), result()).warnings == ()
+    asked = read_result(job_for(float_file, latents="z.npy", sustain_s=9.0), result())
+    assert [warning.split(":")[0] for warning in asked.warnings] == [
+        "inputs were random",
+        "sustained speed was not measured",
+    ]
+
+
 def test_time_that_was_rounded_away_is_absent(
     float_file: Path, job_for: Callable[..., Job]
 ) -> None:

@@ -36,7 +36,7 @@ def measured() -> Callable[..., Measurement]:
 @pytest.fixture
 def files() -> tuple[File, ...]:
     """float32 and int8 of one generator with 2.4 million multiply-accumulates."""
-    sizes = {"float32": (4000, 3000, 7), "int8": (1000, 800, 0)}
+    sizes = {"float32": (4000, 3000, 7, 0), "int8": (1000, 800, 0, 2_400_000)}
     return tuple(
         File(
             name=name,
@@ -46,11 +46,14 @@ def files() -> tuple[File, ...]:
             bytes_gzip=packed,
             bytes_zstd=packed,
             macs=2_400_000,
+            macs_int8=int8,
             float_ops=floats,
             ops={"CONV_2D": 3},
             traffic=size,
+            input_shapes=((1, 64),),
+            output_shapes=((1, 28, 28, 1),),
         )
-        for name, (size, packed, floats) in sizes.items()
+        for name, (size, packed, floats, int8) in sizes.items()
     )
 
 
@@ -63,7 +66,13 @@ def measurements(measured: Callable[..., Measurement]) -> tuple[Measurement, ...
         measured("local", "float32", p50_ms=0.2, p90_ms=0.21, p99_ms=0.4),
         measured("local", "int8", p50_ms=0.04, p90_ms=0.042, p99_ms=0.1),
         measured("arm:cortex-a53", "float32", instructions=2_590_000, agreement=near),
-        measured("arm:cortex-a53", "int8", instructions=3_380_000, agreement=same),
+        measured(
+            "arm:cortex-a53",
+            "int8",
+            instructions=3_380_000,
+            agreement=same,
+            runtime="ai-edge-litert",
+        ),
         measured("arm:cortex-a76", "float32", instructions=2_170_000, agreement=near),
         measured("arm:cortex-a76", "int8", instructions=1_680_000, agreement=same),
         measured("micro", "float32", error="the agent was ended by SIGSEGV"),

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from deploy.errors import PocketganError
+from deploy.targets.local import Local
+from deploy.targets.target import Availability
 from pipeline.benchmarks import commands, make, schema
 from pipeline.cli import main
 
@@ -197,6 +199,32 @@ def test_targets_lists_what_is_ready_and_what_adds_the_rest(
     assert told["local"]["ready"]
     assert not told["local:tflite-runtime"]["ready"]
     assert "targets install tflite-runtime" in told["local:tflite-runtime"]["remedy"]
+
+
+def test_targets_fit_into_a_narrow_terminal_without_losing_a_letter(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Long(Local):
+        name = "long"
+
+        def availability(self) -> Availability:
+            return Availability(True, "tflite-micro==0.dev20261023182759 in an environment")
+
+    monkeypatch.setattr(commands.known, "offered", lambda: [Long()])
+    monkeypatch.setenv("COLUMNS", "80")
+    assert ask("targets") == 0
+    said = capsys.readouterr().out
+    assert "…" not in said.replace(":…", "")
+    assert "tflite-micro==0.dev20261023182759" in "".join(said.split())
+
+
+def test_each_option_of_benchmark_can_be_read_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        ask("benchmark", "--help")
+    said = " ".join(capsys.readouterr().out.split())
+    assert "For instance `pocketgan benchmark" in said
+    for vague in ("numbers of them", "before those", "seconds a process", "that share them"):
+        assert vague not in said
 
 
 @pytest.mark.parametrize("arguments", [["install"], ["install", "moon"], ["remove", "arm"]])

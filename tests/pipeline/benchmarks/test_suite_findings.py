@@ -15,7 +15,7 @@ MACS = {DENSE: 1, "transposed_conv": 16, "resize_conv": 36, "sub_pixel": 36, "de
 def result(measured):
     """One member as a target saw it whose costs follow the prices above."""
 
-    def make(family, pixels, width, field="p90_ms", target="local", per_unit=1.0):
+    def make(family, pixels, width, field="p50_ms", target="local", per_unit=1.0):
         member = Member(family, pixels, width)
         macs = MACS[family] * pixels**2 * width
         cost = per_unit * PRICE[family] * macs / 1e6
@@ -59,9 +59,54 @@ def suite(result):
 def test_cheapest_family_is_named_and_dense_has_no_part_in_it(suite):
     (view,) = views(suite)
     told = " ".join(sentences(view))
-    assert "int8 is cheapest with depthwise in 4 of 4" in told
+    assert "int8 is cheapest by the median with depthwise in 4 of 4" in told
+    assert "counts as cheapest" not in told
     assert "sub pixel 0.0100 ms" in told
     assert "5× between the ends" in told
+
+
+def test_families_within_the_tolerance_are_ties(suite):
+    costs = {"depthwise": 1.0, "sub_pixel": 1.04, "resize_conv": 1.06, "transposed_conv": 2.0}
+    level = suite.model_copy(
+        update={
+            "results": tuple(
+                result.model_copy(
+                    update={
+                        "measurements": tuple(
+                            m.model_copy(update={"p50_ms": costs.get(result.family, 0.1)})
+                            for m in result.measurements
+                        )
+                    }
+                )
+                for result in suite.results
+            )
+        }
+    )
+    (view,) = views(level)
+    told = sentences(view)[0]
+    assert "depthwise in 4 of 4" in told
+    assert "sub pixel in 4 of 4" in told
+    assert "resize" not in told
+    assert told.endswith("within 5% of the cheapest counts as cheapest.")
+
+
+def test_choice_goes_by_the_median_where_a_neighbour_moved_the_percentile(suite):
+    moved = suite.model_copy(
+        update={
+            "results": tuple(
+                result.model_copy(
+                    update={
+                        "measurements": tuple(
+                            m.model_copy(update={"p90_ms": 1 / m.p50_ms})
+                            for m in result.measurements
+                        )
+                    }
+                )
+                for result in suite.results
+            )
+        }
+    )
+    assert sentences(views(moved)[0]) == sentences(views(suite)[0])
 
 
 def test_place_where_a_family_is_missing_has_no_winner(suite):

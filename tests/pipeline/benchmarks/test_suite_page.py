@@ -100,10 +100,38 @@ def test_suite_without_figures_makes_a_page_all_the_same(suite):
 
 
 def test_terminal_shows_tables_findings_and_doubts(suite):
-    console = Console(width=160, record=True, file=io.StringIO())
+    console = Console(width=80, record=True, file=io.StringIO())
     console.print(render_terminal(suite))
     text = console.export_text()
-    assert "local: int8 / float32, p90 in ms" in text
-    assert "0.0200 / 0.0600" in text
-    assert "int8 is cheapest with transposed conv in 4 of 4" in text
+    assert "local: int8 above float32, p50 in ms" in text
+    assert "int8 is cheapest by the median with transposed conv" in " ".join(text.split())
     assert "<b>it fell over</b>" in text
+
+
+def test_narrow_terminal_keeps_every_digit_of_all_families(suite):
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(render_terminal(suite))
+    lines = console.export_text().splitlines()
+    start = next(n for n, line in enumerate(lines) if line.split()[:2] == ["28", "16"])
+    int8, float32 = lines[start].split(), lines[start + 1].split()
+    assert int8[2:7] == ["0.0100", "0.0200", "0.0300", "0.0400", "0.0500"]
+    assert float32[:5] == ["0.0300", "0.0600", "0.0900", "0.120", "0.150"]
+
+
+def test_each_chart_is_explained_by_its_own_caption(text):
+    captions = re.findall("<figcaption>(.*?)</figcaption>", text)
+    assert len(captions) == 7
+    assert all("<small>" in caption for caption in captions)
+    assert "first two charts" not in text
+
+
+def test_machine_is_in_words(suite):
+    few = suite.model_copy(update={"results": suite.results[:2], "machine": {"boost": None}})
+    assert "not told" in render_page(few)
+
+
+def test_each_dash_of_the_table_of_all_has_its_reason_behind_it(text):
+    table = text[text.index('<table class="every">') :].split("</table>")[0]
+    dashes = [cell for cell in re.findall("<td.*?</td>", table) if ">–<" in cell]
+    assert dashes
+    assert all('title="' in cell for cell in dashes)

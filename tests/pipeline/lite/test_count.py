@@ -35,6 +35,22 @@ def test_totals_do_not_depend_on_how_the_weights_are_stored(
 
 
 @pytest.mark.parametrize(
+    ("kind", "share"),
+    [
+        ("float32", 0),
+        ("float16", 0),
+        ("dynamic-range", 1280),  # the one kernel that is large enough
+        ("int8", 1280 + 16 * 480 + 64 * 54 + 64 * 162),
+        ("int16x8", 0),  # int16 activations
+    ],
+)
+def test_work_for_int8_instructions_goes_by_the_type_of_each_kernel(
+    kind: str, share: int, variant: Variant
+) -> None:
+    assert count.int8_macs(read_model(variant(kind))) == share
+
+
+@pytest.mark.parametrize(
     ("kind", "dtypes"),
     [
         ("float32", ["float32"] * 4),

@@ -1,4 +1,4 @@
-from pipeline.report.tree import leaves
+from pipeline.report.tree import leaves, lines
 
 
 def test_leaves_get_dotted_keys_and_lists_stay_whole():
@@ -9,3 +9,23 @@ def test_leaves_get_dotted_keys_and_lists_stay_whole():
         "gates": ["a", "b"],
         "slim": {},
     }
+
+
+def test_lines_are_written_for_people():
+    tree = {
+        "cpu": {"name_of": "a cpu", "flags": ["avx2", "neon"]},
+        "memory": 3 << 30,
+        "cores": 2,
+        "boost": False,
+        "load": None,
+        "extras": [],
+    }
+    assert lines(tree, none="not told") == [
+        ("cpu.name of", "a cpu"),
+        ("cpu.flags", "avx2, neon"),
+        ("memory", "3.0 GiB"),
+        ("cores", "2"),
+        ("boost", "no"),
+        ("load", "not told"),
+        ("extras", "none"),
+    ]

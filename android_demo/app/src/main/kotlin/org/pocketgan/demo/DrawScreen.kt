@@ -1,0 +1,242 @@
+package org.pocketgan.demo
+
+import android.app.AlertDialog
+import android.os.Bundle
+import android.view.View
+import android.view.ViewGroup
+import android.widget.CheckBox
+import android.widget.GridLayout
+import android.widget.SeekBar
+import android.widget.Spinner
+import android.widget.Switch
+import android.widget.ToggleButton
+import kotlin.random.Random
+
+/** Pictures by seed; all that is shown follows from the seed and the choices, which are kept. */
+class DrawScreen(activity: MainActivity, parent: ViewGroup, state: Bundle?) :
+    Screen(activity, R.layout.screen_draw, parent) {
+    private val studio = activity.studio
+    private val variants = studio.bundles.variants()
+    private val threads = threadChoices()
+
+    private var seed = state?.getLong(SEED) ?: newSeed()
+    private var variant = state?.getInt(VARIANT) ?: 0
+    private var label = state?.getInt(LABEL) ?: ANY
+    private var thread = state?.getInt(THREADS) ?: 0
+    private var gpu = state?.getBoolean(GPU) ?: false
+    private var compare = state?.getBoolean(COMPARE) ?: false
+    private var enlarged = state?.getInt(ENLARGED) ?: NONE
+
+    private val sheet = view.findViewById<GridLayout>(R.id.sheet).addPictures(Sheet.PICTURES)
+    private val comparison = view.findViewById<GridLayout>(R.id.comparison)
+    private val compared = comparison.addPictures(COMPARED)
+    private val differences = comparison.addPictures(COMPARED)
+    private val slider = view.findViewById<SeekBar>(R.id.walk)
+    private val play = view.findViewById<ToggleButton>(R.id.play)
+
+    private val walk = Walk(
+        studio,
+        view.findViewById(R.id.walk_picture),
+        moved = { slider.progress = (it * slider.max).toInt() },
+        counted = { text(R.id.frames).text = string(R.string.frames, it) },
+    )
+    private val shake = Shake(activity) { renew() }
+    private var request: SheetRequest? = null
+    private var shown: Sheet? = null
+    private var dialog: AlertDialog? = null
+
+    init {
+        offerChoices()
+        sheet.forEachIndexed { picture, view ->
+            view.foreground = activity.themed(android.R.attr.selectableItemBackground)
+            view.setOnClickListener { enlarge(picture) }
+        }
+        view.findViewById<View>(R.id.new_pictures).setOnClickListener { renew() }
+        slider.setOnSeekBarChangeListener(object : SeekBar.OnSeekBarChangeListener {
+            override fun onProgressChanged(bar: SeekBar, progress: Int, fromUser: Boolean) {
+                if (!walk.playing) walk.moveTo(progress.toFloat() / bar.max)
+            }
+
+            override fun onStartTrackingTouch(bar: SeekBar) {
+                play.isChecked = false
+            }
+
+            override fun onStopTrackingTouch(bar: SeekBar) = Unit
+        })
+        slider.progress = state?.getInt(SHARE) ?: 0
+        play.setOnCheckedChangeListener { _, on -> if (on) walk.play() else walk.pause() }
+    }
+
+    private fun offerChoices() {
+        view.findViewById<Spinner>(R.id.variant).offer(variants, variant) {
+            variant = it
+            redraw()
+        }
+        view.findViewById<Spinner>(R.id.threads).offer(threads.map(Int::toString), thread) {
+            thread = it
+            redraw()
+        }
+        view.findViewById<CheckBox>(R.id.gpu).apply {
+            isChecked = gpu
+            setOnCheckedChangeListener { _, on ->
+                gpu = on
+                redraw()
+            }
+        }
+        view.findViewById<Switch>(R.id.compare).apply {
+            visibility = if (variants.size > 1) View.VISIBLE else View.GONE
+            isChecked = compare
+            setOnCheckedChangeListener { _, on ->
+                compare = on
+                redraw()
+            }
+        }
+        view.findViewById<View>(R.id.label_choice).visibility = View.GONE
+    }
+
+    /** Classes are known once a model is. */
+    private fun offerLabels(names: List<String>) {
+        val spinner = view.findViewById<Spinner>(R.id.label)
+        if (names.isEmpty() || spinner.count == names.size + 1) return
+        view.findViewById<View>(R.id.label_choice).visibility = View.VISIBLE
+        spinner.offer(listOf(string(R.string.any_label)) + names, label + 1) {
+            label = it - 1
+            redraw()
+        }
+    }
+
+    override fun start() {
+        shake.start()
+        redraw()
+    }
+
+    override fun stop() {
+        play.isChecked = false
+        shake.stop()
+        dialog?.apply {
+            setOnDismissListener(null)
+            dismiss()
+        }
+        dialog = null
+    }
+
+    override fun save(state: Bundle) {
+        state.putLong(SEED, seed)
+        state.putInt(VARIANT, variant)
+        state.putInt(LABEL, label)
+        state.putInt(THREADS, thread)
+        state.putBoolean(GPU, gpu)
+        state.putBoolean(COMPARE, compare)
+        state.putInt(ENLARGED, enlarged)
+        state.putInt(SHARE, slider.progress)
+    }
+
+    private fun renew() {
+        seed = newSeed()
+        redraw()
+    }
+
+    private fun redraw() {
+        val delegate = if (gpu) Delegate.GPU else Delegate.XNNPACK
+        val other = variants.firstOrNull { it != variants[variant] }
+        val wanted = SheetRequest(
+            variants[variant],
+            Settings(threads[thread], delegate),
+            seed,
+            label.takeIf { it != ANY },
+            other.takeIf { compare },
+        )
+        view.findViewById<Switch>(R.id.compare).text = string(R.string.compare, other.orEmpty())
+        if (wanted == request && shown != null) return
+        request = wanted
+        studio.submit({ Sheet.draw(studio, wanted) }) { drawn ->
+            if (request == wanted) drawn.fold(::show) { text(R.id.trouble).tell(describe(it)) }
+        }
+        walk.between(wanted)
+    }
+
+    private fun show(drawn: Sheet) {
+        shown = drawn
+        text(R.id.trouble).tell(drawn.note?.let { string(R.string.gpu_fell_back, it) })
+        offerLabels(drawn.model.latent.classNames)
+        sheet.forEachIndexed { picture, view ->
+            view.show(drawn.pictures[picture], drawn.width, drawn.height)
+            view.contentDescription = describePicture(drawn, picture)
+        }
+        text(R.id.speed).text =
+            string(R.string.speed, figure(drawn.inferenceMs), figure(drawn.perSecond))
+        showComparison(drawn)
+        if (enlarged != NONE && dialog == null) enlarge(enlarged)
+    }
+
+    private fun showComparison(drawn: Sheet) {
+        val found = drawn.comparison
+        comparison.visibility = if (found == null) View.GONE else View.VISIBLE
+        text(R.id.difference).tell(
+            found?.let {
+                string(R.string.compare_result, it.largest, figure(it.mean), Difference.AMPLIFIED)
+            },
+        )
+        if (found == null) return
+        for (picture in 0 until COMPARED) {
+            compared[picture].show(found.pictures[picture], drawn.width, drawn.height)
+            compared[picture].contentDescription = describePicture(drawn, picture)
+            differences[picture].show(found.differences[picture], drawn.width, drawn.height)
+            differences[picture].contentDescription =
+                string(R.string.difference_picture, picture + 1)
+        }
+    }
+
+    private fun className(drawn: Sheet, picture: Int): String? {
+        val names = drawn.model.latent.classNames
+        return names.getOrNull(request?.label(picture, names.size) ?: 0)
+    }
+
+    private fun describePicture(drawn: Sheet, picture: Int): String =
+        className(drawn, picture)?.let { string(R.string.picture_of_class, picture + 1, it) }
+            ?: string(R.string.picture, picture + 1)
+
+    private fun enlarge(picture: Int) {
+        val drawn = shown ?: return
+        enlarged = picture
+        val number = (seed + picture).toString()
+        val large = PictureView(activity).apply {
+            contentDescription = describePicture(drawn, picture)
+            show(drawn.pictures[picture], drawn.width, drawn.height)
+            val margin = resources.getDimensionPixelSize(R.dimen.margin)
+            setPadding(margin, margin, margin, 0)
+        }
+        dialog = AlertDialog.Builder(activity)
+            .setTitle(
+                className(drawn, picture)?.let { string(R.string.enlarged_of_class, number, it) }
+                    ?: string(R.string.enlarged, number),
+            )
+            .setView(large)
+            .setPositiveButton(R.string.close, null)
+            .setOnDismissListener {
+                enlarged = NONE
+                dialog = null
+            }
+            .show()
+    }
+
+    private companion object {
+        const val SEED = "seed"
+        const val VARIANT = "variant"
+        const val LABEL = "label"
+        const val THREADS = "threads"
+        const val GPU = "gpu"
+        const val COMPARE = "compare"
+        const val ENLARGED = "enlarged"
+        const val SHARE = "share"
+        const val ANY = -1
+        const val NONE = -1
+        const val COMPARED = 8
+
+        // Numbers that a person can read out.
+        fun newSeed() = Random.nextLong(1_000_000)
+    }
+}
+
+private fun MainActivity.themed(attribute: Int) =
+    obtainStyledAttributes(intArrayOf(attribute)).run { getDrawable(0).also { recycle() } }

@@ -1,0 +1,105 @@
+"""Run the Android app's tests on this machine's JVM, in Robolectric.
+
+    python tools/android_tests.py [--bundles build/android/bundles --screenshots build/screenshots]
+
+Without options the app holds the tiny bundles of its tests; with them screenshots of it are taken
+with real ones.
+"""
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import build_apk
+from android_artifacts import DEMO, Artifacts, fetch
+from console import run_as_program
+
+TESTS = DEMO / "app/src/test"
+# What the tests leave for Python to look at.
+LEFT = build_apk.BUILD / "left"
+FAILED = 1
+
+# What Robolectric reaches into; it prints these lines where they lack.
+OPENED = ("java.lang", "java.util", "java.io", "java.net", "java.security", "java.text")
+
+
+def run_tests(artifacts: Artifacts, bundles: Path, screenshots: Path | None) -> int:
+    """Compile and run; the exit code."""
+    resources = build_apk.link_resources(artifacts)
+    classes = build_apk.compile_kotlin(artifacts, resources)
+    tests = compile_tests(artifacts, classes)
+    config = write_config(resources, bundles)
+    properties = {
+        "robolectric.offline": "true",
+        "robolectric.dependency.dir": artifacts.folder,
+        "pocketgan.tests": TESTS,
+        "pocketgan.left": LEFT,
+        "pocketgan.screenshots": screenshots.absolute() if screenshots else "",
+    }
+    libraries = test_libraries(artifacts)
+    return subprocess.run(
+        [
+            *("java", "-Xmx2g", *(f"-D{name}={value}" for name, value in properties.items())),
+            *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED),
+            *("-cp", build_apk.joined([config, TESTS / "resources", tests, classes, *libraries])),
+            *("org.junit.runner.JUnitCore", *test_classes(tests, screenshots is not None)),
+        ],
+        cwd=build_apk.BUILD,
+        check=False,
+    ).returncode
+
+
+def compile_tests(artifacts: Artifacts, classes: Path) -> Path:
+    sources = build_apk.files(TESTS / "kotlin")
+    libraries = [classes, *test_libraries(artifacts)]
+
+    def fill(folder: Path) -> None:
+        build_apk.kotlinc(artifacts, [TESTS / "kotlin"], libraries, folder)
+
+    inputs = (*sources, *build_apk.files(classes), *artifacts.for_tests)
+    return build_apk.Step(build_apk.BUILD / "test-classes", inputs).make(fill)
+
+
+def test_libraries(artifacts: Artifacts) -> list[Path]:
+    aars = artifacts.all("monitor-*.aar")  # Robolectric starts activities with it
+    monitor = build_apk.unpack_jars(aars, build_apk.BUILD / "test-jars")
+    app = build_apk.app_jars(artifacts)
+    return [*app, *artifacts.for_tests, *monitor, artifacts.android]
+
+
+def write_config(resources: Path, bundles: Path) -> Path:
+    """Tell Robolectric where the app's manifest and resources are, as Gradle does."""
+    config = build_apk.BUILD / "test-config"
+    apk = build_apk.BUILD / "test.apk"
+    assets = build_apk.gather(bundles, build_apk.BUILD / "test-assets")
+    build_apk.write_apk(apk, [*build_apk.linked(resources), *build_apk.packed(assets)])
+    properties = config / "com/android/tools/test_config.properties"
+    properties.parent.mkdir(parents=True, exist_ok=True)
+    properties.write_text(
+        f"android_resource_apk={apk}\n"
+        f"android_merged_manifest={build_apk.MAIN / 'AndroidManifest.xml'}\n"
+        f"android_custom_package={build_apk.PACKAGE}\n"
+    )
+    return config
+
+
+def test_classes(folder: Path, screenshots: bool) -> Iterator[str]:
+    """All tests; or those only that take screenshots."""
+    for path in sorted(folder.rglob("*Test.class")):
+        if not screenshots or path.stem == "ScreenshotTest":
+            yield ".".join(path.relative_to(folder).with_suffix("").parts)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Run the Android app's tests on the JVM.")
+    parser.add_argument("--bundles", type=Path, default=TESTS / "bundles", help="what it holds")
+    parser.add_argument("--screenshots", type=Path, help="only take screenshots, into this folder")
+    options = parser.parse_args()
+    code = run_tests(fetch(), options.bundles, options.screenshots)
+    return FAILED if code else 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_as_program(main))

