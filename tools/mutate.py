@@ -42,7 +42,7 @@ WEIGHTS_BYTES = 64
 
 
 def mutants(content: bytes, seed: int) -> Iterator[tuple[str, bytes]]:
-    """Endlessly: the kind of damage, and ``content`` damaged that way."""
+    """Endlessly: the kind of damage, and ``content`` damaged that way; never as it was."""
     chance = random.Random(seed)
     places = structure(content)
     damages = {
@@ -55,7 +55,8 @@ def mutants(content: bytes, seed: int) -> Iterator[tuple[str, bytes]]:
     }
     while True:
         for kind, damage in damages.items():
-            yield kind, damage()
+            # A byte may be flipped back, or be overwritten with what it was.
+            yield kind, next(made for made in iter(damage, None) if made != content)
 
 
 def structure(content: bytes) -> list[int]:

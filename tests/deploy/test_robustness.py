@@ -41,7 +41,7 @@ def test_damage_is_of_every_kind_and_repeats_by_seed(int8_file: Path) -> None:
     )
     assert one == again
     assert len({kind for kind, _ in one}) == 6
-    assert all(damaged != content for kind, damaged in one if kind != "bytes zeroed")
+    assert all(damaged != content for _, damaged in one)
 
 
 @pytest.mark.parametrize(
