@@ -90,9 +90,21 @@ def _quality(run: FinishedRun, variant: reports.Variant | None) -> schema.Qualit
 
 
 def _measurements(variant: reports.Variant | None) -> tuple[Measurement, ...]:
-    """Figures only: what was drawn, and the time of each run, would make model.json heavy."""
-    kept = {"outputs": None, "samples_ns": None, "histogram": None, "profile": None}
-    return tuple(it.model_copy(update=kept) for it in variant.measurements) if variant else ()
+    """Figures only: what was drawn, and the time of each run, would make model.json heavy.
+
+    A bundle is given away: whose board and which phone it was stays here.
+    """
+    left_out: dict[str, None] = dict.fromkeys(("outputs", "samples_ns", "histogram", "profile"))
+    return tuple(
+        it.model_copy(update={**left_out, "target": _place(it.target)})
+        for it in (variant.measurements if variant else ())
+    )
+
+
+def _place(target: str) -> str:
+    """``ssh`` of ssh:user@host, ``android`` of android:SERIAL; other names as they are."""
+    kind = target.split(":")[0]
+    return kind if kind in ("ssh", "android") else target
 
 
 def _made(run: FinishedRun, told: Provenance) -> schema.Made:

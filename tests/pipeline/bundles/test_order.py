@@ -1,4 +1,5 @@
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,22 @@ def test_every_source_has_a_licence() -> None:
     assert SOURCES["mnist"].licence.startswith("MNIST, by Yann LeCun and Corinna Cortes: CC BY-SA")
     assert "MIT" in SOURCES["fashion"].licence
     assert SOURCES["folder"].licence.startswith("yours")
+
+
+def test_bundle_tells_nobody_whose_board_it_was(tiny_runs: Path) -> None:
+    run = open_run("tiny", tiny_runs)
+    assert run.report is not None
+    places = ("ssh:pi@kitchen.example", "android:R58N12ABCDE", "arm:cortex-a53")
+    variants = tuple(
+        variant.model_copy(
+            update={
+                "measurements": tuple(
+                    variant.measurements[0].model_copy(update={"target": place}) for place in places
+                )
+            }
+        )
+        for variant in run.report.variants
+    )
+    seen = replace(run, report=run.report.model_copy(update={"variants": variants}))
+    told = order(seen, "int8", speed=True)
+    assert [m.target for m in told.measurements] == ["ssh", "android", "arm:cortex-a53"]
