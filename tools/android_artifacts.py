@@ -137,7 +137,7 @@ def fill(folder: Path) -> None:
     """Fetch everything into ``folder``, which appears when it is whole."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as aside:
-        print("fetching about 700 MB of libraries and tools (once)", file=sys.stderr)
+        print("fetching about 650 MB of libraries and tools (once)", file=sys.stderr)
         whole = Path(aside, "artifacts")
         run_fetcher(
             *("mvn", "--batch-mode", "--quiet", "-f", POM),

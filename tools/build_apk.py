@@ -196,12 +196,15 @@ def make_bundles(run_folder: str) -> Path:
     for variant in VARIANTS:
         out = folder / variant
         command = ("bundle", run_folder, "--variant", variant, "--out", str(out))
-        done = subprocess.run([sys.executable, "-m", "pipeline", *command], cwd=ROOT, check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", "pipeline", *command],
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
         if done.returncode:
-            raise PocketganError(
-                f"pocketgan {' '.join(command)} failed",
-                "Make a run that is finished and passes its gates: make run",
-            )
+            raise PocketganError(f"no bundle of {run_folder}: {done.stderr.strip()}")
     return folder
 
 

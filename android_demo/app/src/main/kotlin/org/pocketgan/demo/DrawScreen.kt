@@ -150,13 +150,26 @@ class DrawScreen(activity: MainActivity, parent: ViewGroup, state: Bundle?) :
         if (wanted == request && shown != null) return
         request = wanted
         studio.submit({ Sheet.draw(studio, wanted) }) { drawn ->
-            if (request == wanted) drawn.fold(::show) { text(R.id.trouble).tell(describe(it)) }
+            if (request == wanted) drawn.fold(::show, ::fail)
         }
         walk.between(wanted)
     }
 
+    /** Nothing of another variant stays on the screen. */
+    private fun fail(error: Throwable) {
+        text(R.id.trouble).tell(describe(error))
+        seen(false)
+    }
+
+    private fun seen(drawn: Boolean) {
+        for (id in listOf(R.id.sheet, R.id.speed, R.id.walk_picture)) {
+            view.findViewById<View>(id).visibility = if (drawn) View.VISIBLE else View.INVISIBLE
+        }
+    }
+
     private fun show(drawn: Sheet) {
         shown = drawn
+        seen(true)
         text(R.id.trouble).tell(drawn.note?.let { string(R.string.gpu_fell_back, it) })
         offerLabels(drawn.model.latent.classNames)
         sheet.forEachIndexed { picture, view ->

@@ -28,8 +28,13 @@ class PictureView(context: Context, attributes: AttributeSet? = null) : View(con
 
     override fun onMeasure(widthSpec: Int, heightSpec: Int) {
         val width = getDefaultSize(suggestedMinimumWidth, widthSpec)
-        val exact = MeasureSpec.getMode(heightSpec) == MeasureSpec.EXACTLY
-        setMeasuredDimension(width, if (exact) MeasureSpec.getSize(heightSpec) else width)
+        val room = MeasureSpec.getSize(heightSpec)
+        val height = when (MeasureSpec.getMode(heightSpec)) {
+            MeasureSpec.EXACTLY -> room
+            MeasureSpec.AT_MOST -> minOf(width, room)
+            else -> width
+        }
+        setMeasuredDimension(width, height)
     }
 
     override fun onDraw(canvas: Canvas) {

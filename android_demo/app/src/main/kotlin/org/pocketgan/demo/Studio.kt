@@ -22,8 +22,10 @@ class Studio(val bundles: Bundles, val runtime: Runtime) : Closeable {
         main.post { done(result) }
     }
 
-    /** As [submit] for a frame: both are made once and nothing is allocated for either. */
-    fun execute(work: Runnable) = thread.execute(work)
+    /** As [submit], for a frame: [work] is made once. Nothing happens once the studio is closed. */
+    fun execute(work: Runnable) {
+        if (!thread.isShutdown) thread.execute(work)
+    }
 
     fun post(work: Runnable) = main.post(work)
 

@@ -178,6 +178,20 @@ class ScreensTest {
     }
 
     @Test
+    @Config(qualifiers = "w891dp-h411dp-land-mdpi")
+    fun `an enlarged picture fits a device that lies on its side`() {
+        find<GridLayout>(R.id.sheet).getChildAt(0).performClick()
+        settle(activity)
+        val dialog = ShadowDialog.getLatestDialog() as android.app.AlertDialog
+        val picture = find(dialog.window!!.decorView)!!
+        assertTrue("${picture.height}", picture.height in 100..411)
+        assertTrue(dialog.getButton(android.app.AlertDialog.BUTTON_POSITIVE).isShown)
+    }
+
+    private fun find(view: View): PictureView? = view as? PictureView
+        ?: (view as? android.view.ViewGroup)?.children()?.firstNotNullOfOrNull(::find)
+
+    @Test
     fun `turning the device keeps pictures, choices and the open interpreter`() {
         choose(R.id.label, 6)
         find<SeekBar>(R.id.walk).progress = 250
@@ -297,7 +311,9 @@ class ScreensTest {
         controller = start()
         val words = "generator.tflite has 1000 bytes"
         assertTrue(text(R.id.trouble), words in text(R.id.trouble))
+        assertEquals(View.INVISIBLE, find<View>(R.id.sheet).visibility)
         choose(R.id.variant, 1) // the other bundle is whole
+        assertEquals(View.VISIBLE, find<View>(R.id.sheet).visibility)
         assertEquals(View.GONE, find<View>(R.id.trouble).visibility)
         assertEquals(16, shown(R.id.sheet).toSet().size)
 
