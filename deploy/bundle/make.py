@@ -6,6 +6,7 @@ import platform
 from dataclasses import dataclass
 
 import numpy as np
+import zstandard
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from deploy.bundle import files, schema, sheet
@@ -96,6 +97,7 @@ def _describe(order: Order, drawn: Drawn) -> schema.Model:
             sha256=hashlib.sha256(order.content).hexdigest(),
             bytes=len(order.content),
             bytes_gzip=len(gzip.compress(order.content, compresslevel=9, mtime=0)),
+            bytes_zstd=len(zstandard.ZstdCompressor(level=19).compress(order.content)),
         ),
         input=drawn.input,
         output=drawn.output,

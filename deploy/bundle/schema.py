@@ -21,6 +21,7 @@ class File(Part):
     sha256: Sha256
     bytes: Size
     bytes_gzip: Size  # level 9
+    bytes_zstd: Size  # level 19
 
 
 class Port(Part):

@@ -18,7 +18,7 @@ from deploy.errors import PocketganError
 from deploy.jobs import Job, Measurement, failure
 from deploy.targets.adb import Phone
 from deploy.targets.android_facts import Facts
-from deploy.targets.target import TargetLostError
+from deploy.targets.android_way import Way
 
 PACKAGE = "org.pocketgan.demo"
 FILES = f"/sdcard/Android/data/{PACKAGE}/files"
@@ -34,7 +34,7 @@ def installed(phone: Phone) -> bool:
     return code == 0 and "package:" in listed
 
 
-class App:
+class App(Way):
     """The demo app on ``phone``; what was sent to it is removed in the end."""
 
     def __init__(self, phone: Phone) -> None:
@@ -55,19 +55,6 @@ class App:
             with suppress(PocketganError, TimeoutError):
                 phone.shell(f"am force-stop {PACKAGE}")
                 app._remove(f"{RESULTS}/hello.json", *(f"{JOBS}/{name}" for name in app._sent))
-
-    def answer(self, job: Job, time_limit: float) -> Measurement:
-        """Carry out ``job`` in a fresh process of the app."""
-        try:
-            return self._measure(job, time_limit)
-        except TargetLostError:
-            raise
-        except PocketganError as error:
-            return failure(job, error.problem)
-        except TimeoutError:
-            return failure(job, f"no answer within {time_limit:g} s")
-        except OSError as error:
-            return failure(job, f"cannot be read: {error}")
 
     def _measure(self, job: Job, time_limit: float) -> Measurement:
         there = job.model_copy(

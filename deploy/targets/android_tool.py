@@ -20,12 +20,13 @@ from typing import Any
 
 from deploy import agent
 from deploy.errors import PocketganError
-from deploy.jobs import FIGURES, Job, Measurement, Subject, failure
+from deploy.jobs import FIGURES, Job, Measurement, Subject
 from deploy.targets.adb import Phone
 from deploy.targets.android_facts import Facts
+from deploy.targets.android_way import Way
 from deploy.targets.benchmark_model import parse
 from deploy.targets.process import name_signal
-from deploy.targets.target import Availability, TargetLostError
+from deploy.targets.target import Availability
 
 HOME = "/data/local/tmp"  # the one place where a shell may write and run
 INSTALLED = f"{HOME}/benchmark_model"
@@ -67,7 +68,7 @@ def find_tool(phone: Phone) -> Availability:
     )
 
 
-class Tool:
+class Tool(Way):
     """``benchmark_model`` on ``phone``, with a ``folder`` there for what it reads and writes."""
 
     def __init__(self, phone: Phone, folder: str, command: str) -> None:
@@ -92,21 +93,6 @@ class Tool:
         finally:
             with suppress(PocketganError, TimeoutError):
                 phone.shell(f"rm -rf {folder}")
-
-    def answer(self, job: Job, time_limit: float) -> Measurement:
-        """Carry out ``job`` in a fresh process of the tool."""
-        try:
-            return self._measure(job, time_limit)
-        except TargetLostError:
-            raise
-        except PocketganError as error:
-            return failure(job, error.problem)
-        except TimeoutError:
-            return failure(job, f"no answer within {time_limit:g} s")
-        except ValueError as error:
-            return failure(job, str(error))
-        except OSError as error:
-            return failure(job, f"cannot be read: {error}")
 
     def _measure(self, job: Job, time_limit: float) -> Measurement:
         self._put(job)

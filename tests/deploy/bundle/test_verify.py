@@ -178,7 +178,14 @@ def test_a_generator_that_does_not_run_is_found(
     cut = made["generator.tflite"][:500]
     sha, size = hashlib.sha256(cut).hexdigest(), len(cut)
     changed = _edited(
-        made, file={"path": "generator.tflite", "sha256": sha, "bytes": size, "bytes_gzip": 1}
+        made,
+        file={
+            "path": "generator.tflite",
+            "sha256": sha,
+            "bytes": size,
+            "bytes_gzip": 1,
+            "bytes_zstd": 1,
+        },
     )
     (problem,) = again(generator_tflite=cut, model_json=changed).problems
     assert "the file does not run" in problem

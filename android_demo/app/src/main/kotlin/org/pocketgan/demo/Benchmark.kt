@@ -71,9 +71,10 @@ class Benchmark(private val studio: Studio, private val device: Device, saved: S
             "sha256" to model.sha256,
             "bytes" to model.bytes,
             "bytes_gzip" to model.bytesGzip,
+            "bytes_zstd" to model.bytesZstd,
             "threads" to settings.threads,
             "delegate" to "xnnpack",
-        ) + listOfNotNull(model.bytesZstd?.let { "bytes_zstd" to it })
+        )
         val measurement = toJson(subject + figures) as JSONObject
         return Row(measurement, Debug.getPss(), device.thermalStatus())
     }

@@ -11,7 +11,7 @@ data class Model(
     val sha256: String,
     val bytes: Long,
     val bytesGzip: Long,
-    val bytesZstd: Long?,
+    val bytesZstd: Long,
     val input: TensorSpec,
     val output: TensorSpec,
     val latent: LatentSpec,
@@ -53,7 +53,7 @@ data class Model(
                 sha256 = file.getString("sha256"),
                 bytes = file.getLong("bytes"),
                 bytesGzip = file.getLong("bytes_gzip"),
-                bytesZstd = zstdBytes(json.optJSONArray("measurements"), file.getString("sha256")),
+                bytesZstd = file.getLong("bytes_zstd"),
                 input = tensor("input", json.getJSONObject("input")),
                 output = tensor("output", json.getJSONObject("output")),
                 latent = LatentSpec(latent.getInt("length"), classNames(latent)),
@@ -95,12 +95,6 @@ data class Model(
             }
             return List(names.length(), names::getString)
         }
-
-        /** The run's own measurements know how small zstd makes the file. */
-        private fun zstdBytes(measurements: JSONArray?, sha256: String): Long? =
-            measurements?.let { List(it.length(), it::getJSONObject) }
-                ?.find { it.optString("sha256") == sha256 && it.has("bytes_zstd") }
-                ?.getLong("bytes_zstd")
 
         private fun check(model: Model) {
             if (model.input.shape != listOf(1, model.latent.width)) {
