@@ -243,7 +243,7 @@ def _per_doubling(
 def doubts(suite: Suite) -> list[str]:
     """What failed, and how many timings deserve little trust."""
     made = [m for result in suite.results for m in result.measurements]
-    told = [f"{error}: {', '.join(names)}." for error, names in _failures(suite).items()]
+    told = [f"{error}: {_hit(members)}." for error, members in _failures(suite).items()]
     timed = [m for m in made if m.spread is not None]
     wide = [m for m in timed if m.spread is not None and m.spread > SPREAD_LIMIT]
     if wide:
@@ -254,14 +254,27 @@ def doubts(suite: Suite) -> list[str]:
     return told
 
 
-def _failures(suite: Suite) -> dict[str, list[str]]:
-    failed: dict[str, list[str]] = {}
+def _failures(suite: Suite) -> dict[str, dict[str, list[str]]]:
+    """Error → variant → the generators whose file it hit."""
+    failed: dict[str, dict[str, list[str]]] = {}
     for result in suite.results:
         for m in result.measurements:
             if m.error:
-                name = f"{result.name} {m.variant}"
-                failed.setdefault(f"{m.target}: {m.error}", []).append(name)
+                hit = failed.setdefault(f"{m.target}: {m.error.rstrip('.')}", {})
+                hit.setdefault(m.variant, []).append(result.name)
     return failed
+
+
+def _hit(members: dict[str, list[str]]) -> str:
+    """Few by their names, many by their number."""
+    told = []
+    for variant, names in members.items():
+        few = len(names) <= _FEW
+        told.append(f"{variant} of {', '.join(names) if few else f'{len(names)} generators'}")
+    return "; ".join(told)
+
+
+_FEW = 3
 
 
 def _figures(results: Sequence[Result], figure: Callable[[Result], float | None]) -> list[float]:

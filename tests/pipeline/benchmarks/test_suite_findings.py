@@ -158,7 +158,21 @@ def test_target_that_only_failed_is_doubted_and_not_shown(result, measured):
     bad = measured("arm:cortex-a53", INT8, error="no answer within 120 s")
     found = suite_of(good.model_copy(update={"measurements": (*good.measurements, bad)}))
     assert [view.target for view in views(found)] == ["local"]
-    assert doubts(found) == ["arm:cortex-a53: no answer within 120 s: sub_pixel-64-w16 int8-ptq."]
+    assert doubts(found) == [
+        "arm:cortex-a53: no answer within 120 s: int8-ptq of sub_pixel-64-w16."
+    ]
+
+
+def test_many_failures_of_one_kind_are_counted_and_not_listed(result, measured):
+    bad = measured("micro", "float16", error="it cannot run DEQUANTIZE.")
+    results = [
+        result(family, 64, width).model_copy(update={"measurements": (bad,)})
+        for family in ("sub_pixel", "depthwise")
+        for width in (16, 32)
+    ]
+    assert doubts(suite_of(*results)) == [
+        "micro: it cannot run DEQUANTIZE: float16 of 4 generators."
+    ]
 
 
 def test_wide_spread_is_doubted(result, measured):
