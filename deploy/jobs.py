@@ -235,8 +235,12 @@ def describe_file(path: Path) -> dict[str, str | int]:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise PocketganError(f"cannot read {path}: {reason}", NAME_A_FILE) from error
+    return {"path": str(absolute), **weigh(content)}
+
+
+def weigh(content: bytes) -> dict[str, str | int]:
+    """sha256, bytes, and the bytes that gzip (level 9) and zstd (level 19) leave of a file."""
     return {
-        "path": str(absolute),
         "sha256": hashlib.sha256(content).hexdigest(),
         "bytes": len(content),
         "bytes_gzip": len(gzip.compress(content, compresslevel=9)),

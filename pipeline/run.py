@@ -205,14 +205,11 @@ class Run:
 
     def path(self, name: str) -> Path:
         """The folder of a stage."""
-        return self.folder / f"{[*STAGES].index(name) + 1}-{name}"
+        return stage_folder(self.folder, name)
 
     def record(self, name: str) -> Record | None:
         """What a stage wrote about itself; None where it is missing or unreadable."""
-        try:
-            return Record.model_validate_json((self.path(name) / RECORD).read_bytes())
-        except (OSError, ValidationError):
-            return None
+        return read_record(self.path(name))
 
     def is_fresh(self, name: str) -> bool:
         """Whether making the stage now would give what is there already."""
@@ -239,7 +236,7 @@ class Run:
             return f"it was made from something else ({self._difference(stage, record)})"
         for file, digest in record.outputs.items():
             path = self.path(name) / file
-            if not path.is_file() or _sha256(path) != digest:
+            if not path.is_file() or file_sha256(path) != digest:
                 return f"{path} is missing or was changed"
         return ""
 
@@ -270,7 +267,7 @@ class Run:
             settings=self._settings(stage),
             inputs=self._inputs(stage),
             outputs={
-                str(path.relative_to(partial)): _sha256(path)
+                str(path.relative_to(partial)): file_sha256(path)
                 for path in sorted(partial.rglob("*"))
                 if path.is_file() and path.name != _KEY_FILE
             },
@@ -302,7 +299,7 @@ class Run:
 
     def _inputs(self, stage: Stage) -> dict[str, str]:
         """Hashes of records, not keys: times and memory differ when they are measured again."""
-        return {need: _sha256(self.path(need) / RECORD) for need in stage.needs}
+        return {need: file_sha256(self.path(need) / RECORD) for need in stage.needs}
 
     def _facts(self, stage: Stage) -> dict[str, Any]:
         """Everything that decides the result."""
@@ -341,7 +338,21 @@ def _versions() -> dict[str, str]:
     return {package: version(package) for package in PACKAGES}
 
 
-def _sha256(path: Path) -> str:
+def stage_folder(run: Path, name: str) -> Path:
+    """The folder of a stage in a run's folder."""
+    return run / f"{[*STAGES].index(name) + 1}-{name}"
+
+
+def read_record(folder: Path) -> Record | None:
+    """The record in a stage's folder; None where it is missing or unreadable."""
+    try:
+        return Record.model_validate_json((folder / RECORD).read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def file_sha256(path: Path) -> str:
+    """Of what a file holds."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

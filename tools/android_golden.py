@@ -7,7 +7,6 @@ cannot drift apart; the bundles are of the tiny generators that `android_tiny_mo
 by LiteRT. A test of this project makes them anew and compares.
 """
 
-import gzip
 import hashlib
 import json
 import math
@@ -17,9 +16,9 @@ from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
-from zstandard import ZstdCompressor
 
 from deploy import agent
+from deploy.jobs import weigh
 
 TESTS = Path(__file__).parents[1] / "android_demo/app/src/test"
 VARIANTS = ("int8", "float32")
@@ -153,13 +152,7 @@ def agent_outputs(interpreter: Interpreter) -> dict[str, Any]:
 
 
 def sizes(content: bytes) -> dict[str, Any]:
-    return {
-        "path": "generator.tflite",
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "bytes": len(content),
-        "bytes_gzip": len(gzip.compress(content, 9)),
-        "bytes_zstd": len(ZstdCompressor(level=19).compress(content)),
-    }
+    return {"path": "generator.tflite", **weigh(content)}
 
 
 def port(name: str, detail: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from console import run_as_program
 from tables import Table, cell, percent
 
 from pipeline.report import schema
-from pipeline.report.quantities import significant
+from pipeline.report.quantities import local_measurement, significant
 from pipeline.variants import BASELINE, SHIPPED
 
 RUNS = (
@@ -78,8 +78,8 @@ def line(variant: schema.Variant) -> tuple[str, ...]:
 
 def p50(variant: schema.Variant) -> float | None:
     """Median on this machine with one thread, ms."""
-    here = [m for m in variant.measurements if m.target == "local" and m.threads == 1]
-    return here[0].p50_ms if here else None
+    here = local_measurement(variant, 1)
+    return here.p50_ms if here else None
 
 
 if __name__ == "__main__":

@@ -1,12 +1,9 @@
 """Putting a bundle together, in memory: the file draws, and what it drew goes beside it."""
 
-import gzip
-import hashlib
 import platform
 from dataclasses import dataclass
 
 import numpy as np
-import zstandard
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from deploy.bundle import files, schema, sheet
@@ -16,7 +13,7 @@ from deploy.bundle.numbers import to_pixels, wire
 from deploy.bundle.prior import SEEDING, latents
 from deploy.bundle.runtime import Drawn, draw
 from deploy.errors import PocketganError
-from deploy.jobs import Measurement
+from deploy.jobs import Measurement, weigh
 
 GOLDEN = 8
 _CPUS = {"x86_64": "x86-64", "AMD64": "x86-64", "aarch64": "arm64"}
@@ -93,12 +90,7 @@ def _describe(order: Order, drawn: Drawn) -> schema.Model:
     return schema.Model(
         name=order.name,
         variant=order.variant,
-        file=schema.File(
-            sha256=hashlib.sha256(order.content).hexdigest(),
-            bytes=len(order.content),
-            bytes_gzip=len(gzip.compress(order.content, compresslevel=9, mtime=0)),
-            bytes_zstd=len(zstandard.ZstdCompressor(level=19).compress(order.content)),
-        ),
+        file=schema.File.model_validate(weigh(order.content)),
         input=drawn.input,
         output=drawn.output,
         latent=order.latent,

@@ -2,18 +2,16 @@
 
 import numpy as np
 
+from deploy import agent
 from deploy.bundle.schema import Pixels, Port
 
 
 def encode(values: np.ndarray, port: Port) -> np.ndarray:
     """Real numbers as the port's type: round(v / scale) + zero_point, half to even, clipped."""
-    if not port.scale:
-        return values.astype(np.float32)
-    limits = np.iinfo(port.dtype)
+    quantization = (port.scale, port.zero_point)
+    detail = {"name": port.name, "dtype": port.dtype, "quantization": quantization}
     with np.errstate(all="ignore"):  # a stranger's scale and latents may be anything
-        steps = np.rint(values.astype(np.float64) / port.scale) + port.zero_point
-        encoded: np.ndarray = np.clip(steps, limits.min, limits.max).astype(port.dtype)
-    return encoded
+        return agent.encode(values, detail)
 
 
 def to_pixels(drawn: np.ndarray, port: Port, pixels: Pixels) -> np.ndarray:

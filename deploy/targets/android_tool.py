@@ -26,7 +26,7 @@ from deploy.targets.android_facts import Facts
 from deploy.targets.android_way import Way
 from deploy.targets.benchmark_model import parse
 from deploy.targets.process import name_signal
-from deploy.targets.target import Availability
+from deploy.targets.target import Availability, unheeded
 
 HOME = "/data/local/tmp"  # the one place where a shell may write and run
 INSTALLED = f"{HOME}/benchmark_model"
@@ -183,7 +183,6 @@ def cautions(job: Job, figures: dict[str, Any], pinned: bool) -> list[str]:
     found = {
         "not pinned to a core: this phone refuses": not pinned,
         "times are in whole microseconds: too coarse here": figures["mean_ms"] < COARSE_MS,
-        "inputs were random: benchmark_model takes no latents": job.latents is not None,
-        "sustained speed was not measured: benchmark_model cannot": job.sustain_s is not None,
     }
-    return [caution for caution, holds in found.items() if holds]
+    told = [caution for caution, holds in found.items() if holds]
+    return [*told, *unheeded(job, "benchmark_model")]

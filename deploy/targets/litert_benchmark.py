@@ -21,7 +21,7 @@ from typing import Any
 from deploy import agent
 from deploy.jobs import Job, Measurement, Subject, failure
 from deploy.targets.process import explain_silence, name_signal
-from deploy.targets.target import Availability, Session, Target
+from deploy.targets.target import Availability, Session, Target, unheeded
 
 # What the console script ``litert-benchmark`` starts.
 COMMAND = (sys.executable, "-I", "-m", "ai_edge_litert.tools.benchmark_litert_model")
@@ -106,18 +106,9 @@ def read_result(job: Job, result: dict[str, Any]) -> Measurement:
             **figures,
             "runs": latency["num_runs"],
             "absent": absent,
-            "warnings": cautions(job),
+            "warnings": unheeded(job, "litert-benchmark"),
         }
     )
-
-
-def cautions(job: Job) -> list[str]:
-    """What was asked and this tool cannot do."""
-    found = {
-        "inputs were random: litert-benchmark takes no latents": job.latents is not None,
-        "sustained speed was not measured: litert-benchmark cannot": job.sustain_s is not None,
-    }
-    return [caution for caution, holds in found.items() if holds]
 
 
 def _explain(process: subprocess.CompletedProcess[str]) -> str:

@@ -20,7 +20,6 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from importlib import metadata
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import IO
@@ -90,14 +89,14 @@ trap 'rm -rf "$new"' EXIT
 pip="$new/bin/python -m pip install --quiet --only-binary=:all:"
 python3 -m venv "$new" &&
 { $pip --no-index --no-deps wheels/*.whl ||
-  $pip numpy ai-edge-litert==VERSION || $pip numpy ai-edge-litert ||
+  $pip numpy LITERT || $pip numpy ai-edge-litert ||
   $pip 'numpy<2' tflite-runtime; } &&
 rm -rf "$HOME/.cache/pocketgan/venv" && mv "$new" "$HOME/.cache/pocketgan/venv"
 """
 # What is fetched for a board; the first that has wheels for it.
 RUNTIMES = (
-    (f"ai-edge-litert=={metadata.version('ai-edge-litert')}", "numpy"),
-    ("tflite-runtime==2.14.0", "numpy<2"),
+    (wheels.LITERT, "numpy"),
+    (wheels.TFLITE_RUNTIME, "numpy<2"),
 )
 LAUNCH = """
 import os, sys
@@ -326,7 +325,7 @@ def prepare_python(board: Board) -> tuple[str, bool]:
     found = board.run(FIND_PYTHON, time_limit=OPENING_LIMIT)
     if found.returncode != 0:
         copy_wheels(board)
-        install = INSTALL.replace("VERSION", metadata.version("ai-edge-litert"))
+        install = INSTALL.replace("LITERT", wheels.LITERT)
         installed = board.run(install, time_limit=INSTALLING_LIMIT)
         found = board.run(FIND_PYTHON, time_limit=OPENING_LIMIT)
     if found.returncode != 0:

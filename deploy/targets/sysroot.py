@@ -14,15 +14,14 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
 
 from deploy import places
 from deploy.errors import PocketganError
+from deploy.targets import wheels
 from deploy.targets.environments import Say
 from deploy.targets.steps import run_step
-from deploy.targets.wheels import selection
 
 INSTALL = "pocketgan targets install arm"
 STEP_SECONDS = 600.0
@@ -37,9 +36,8 @@ PACKAGES = (
     *("python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib"),
 )
 
-# The desktop's own version, so that outputs can be compared bit by bit.
-LITERT = ("ai_edge_litert", f"ai-edge-litert=={metadata.version('ai-edge-litert')}", "numpy==2.4.*")
-TFLITE_RUNTIME = ("tflite_runtime", "tflite-runtime==2.14.0")
+LITERT = ("ai_edge_litert", wheels.LITERT, "numpy==2.4.*")
+TFLITE_RUNTIME = ("tflite_runtime", wheels.TFLITE_RUNTIME)
 
 
 @dataclass(frozen=True)
@@ -250,7 +248,7 @@ def _unpack(aside: Path, machine: Machine, made: Path, say: Say) -> None:
 
 def _add_runtimes(machine: Machine, made: Path, say: Say) -> None:
     """Each runtime in a folder of its own: one wants numpy 1, the other numpy 2."""
-    wheels = selection(PYTHON, machine.wheels, GLIBC_MINOR)
+    selected = wheels.selection(PYTHON, machine.wheels, GLIBC_MINOR)
     for runtime, (_, *requirements) in machine.runtimes.items():
         say(f"arm: installing {', '.join(requirements)} for {machine.name}")
         target = str(made / "runtimes" / runtime)
@@ -258,7 +256,7 @@ def _add_runtimes(machine: Machine, made: Path, say: Say) -> None:
         # Python compiles the few modules that are imported; pip would compile all.
         pip += ["--disable-pip-version-check", "--no-compile"]
         _run(
-            [*pip, *wheels, "--target", target, *requirements],
+            [*pip, *selected, "--target", target, *requirements],
             f"the wheels of {runtime} for {machine.name} cannot be installed",
             remedy="Is the network there? Then try again.",
         )

@@ -25,6 +25,15 @@ class Availability:
     """The command that adds it, where there is one."""
 
 
+def unheeded(job: Job, tool: str) -> list[str]:
+    """What was asked of a tool that takes no latents and runs no longer than it has to."""
+    found = {
+        f"inputs were random: {tool} takes no latents": job.latents is not None,
+        f"sustained speed was not measured: {tool} cannot": job.sustain_s is not None,
+    }
+    return [caution for caution, holds in found.items() if holds]
+
+
 class TargetLostError(PocketganError):
     """The target went away in the middle: no further job can succeed there."""
 

@@ -15,10 +15,11 @@ from deploy.targets.environments import Environment
 from deploy.targets.local import COMMAND
 from deploy.targets.process import run_agent
 from deploy.targets.target import Availability, Session, Target
+from deploy.targets.wheels import TFLITE_RUNTIME
 
 ENVIRONMENT = Environment(
     name="tflite-runtime",
-    packages=("tflite-runtime==2.14.0", "numpy==1.26.4"),
+    packages=(TFLITE_RUNTIME, "numpy==1.26.4"),
     module="tflite_runtime.interpreter",
     pythons=("3.11", "3.10", "3.9"),
 )

@@ -2,9 +2,14 @@
 
 import sys
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 
 from deploy.targets.steps import run_step
+
+# The desktop's own version, so that outputs can be compared bit by bit; and its predecessor's last.
+LITERT = f"ai-edge-litert=={metadata.version('ai-edge-litert')}"
+TFLITE_RUNTIME = "tflite-runtime==2.14.0"
 
 OLDEST_GLIBC = 17  # manylinux begins with glibc 2.17 on ARM
 FETCHING_LIMIT = 300.0  # seconds

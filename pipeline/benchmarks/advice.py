@@ -8,7 +8,7 @@ from deploy.rounds import SPREAD_LIMIT
 from pipeline.benchmarks.grid import ALIKE, Column, comparable, times_of
 from pipeline.benchmarks.limits import DOT_PRODUCT_CORES
 from pipeline.benchmarks.schema import File
-from pipeline.report.quantities import times
+from pipeline.report.quantities import listed, times
 from pipeline.variants import SHIPPED
 
 NOT_COMPARED = (
@@ -35,7 +35,7 @@ def sentences(columns: Sequence[Column], files: Sequence[File]) -> list[str]:
 def untrusted(columns: Sequence[Column]) -> str | None:
     """The figures that the page and the terminal mark with a ~."""
     found = [
-        f"{_listed(names)} on {column.title}"
+        f"{listed(names)} on {column.title}"
         for column in columns
         if (names := [name for name, cell in column.cells.items() if cell.doubt])
     ]
@@ -123,7 +123,7 @@ def int8_costs_more(column: Column, files: Sequence[File]) -> str | None:
         return None
     if ratio <= 1 or (headline.field not in EXACT and column.alike(name, baseline)):
         return None
-    what = {"arena_bytes": "arena", "instructions": "instructions"}.get(headline.field, "time")
+    what = headline.title if headline.field in EXACT else "time"
     instead = "bytes, not memory" if what == "arena" else "bytes and memory, not speed"
     return (
         f"{column.title}{column.by}: {name} costs {times_of(ratio)} the {what} of {baseline}"
@@ -211,7 +211,3 @@ def failures(columns: Sequence[Column]) -> list[str]:
                 error = f"{column.target}: {cell.measurement.error}"
                 told.setdefault(error, []).append(name)
     return [f"{error} ({', '.join(dict.fromkeys(names))})" for error, names in told.items()]
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))

@@ -11,7 +11,7 @@ from deploy.rounds import SPREAD_LIMIT
 from pipeline.benchmarks.generators import DOUBLINGS
 from pipeline.benchmarks.grid import ALIKE, HEADLINES, MEDIAN, Headline, times_of
 from pipeline.benchmarks.suite import FLOAT, INT8, Result, Suite
-from pipeline.report.quantities import significant, times
+from pipeline.report.quantities import listed, significant, times
 
 # The median before the 90th percentile: few runs tell little of a tail, and a neighbour's visit
 # moves that of one generator and not of another.
@@ -125,7 +125,7 @@ def winners(view: View) -> str | None:
     ]
     by = " by the median" if view.headline is MEDIAN else ""
     ties = "" if all(len(families) == 1 for _, families in won) else _TIES
-    return f"At equal maps and channels, int8 is cheapest{by} with {_listed(told)}{ties}."
+    return f"At equal maps and channels, int8 is cheapest{by} with {listed(told)}{ties}."
 
 
 _TIES = f"; within {ALIKE - 1:.0%} of the cheapest counts as cheapest"
@@ -155,7 +155,7 @@ def per_mac(view: View) -> str | None:
     told = [f"{spoken(family)} {significant(costs[family])} {unit}" for family in ordered]
     ratio = times(costs[ordered[-1]] / costs[ordered[0]])
     return (
-        f"A million int8 MACs cost, in the geometric mean of all sizes, {_listed(told)}: "
+        f"A million int8 MACs cost, in the geometric mean of all sizes, {listed(told)}: "
         f"{ratio} between the ends."
     )
 
@@ -198,8 +198,8 @@ def gain(view: View) -> str | None:
     ordered = sorted(ratios, key=lambda family: ratios[family])
     told = [f"{times_of(ratios[family])} with {spoken(family)}" for family in ordered]
     dearer = [spoken(family) for family in ordered if ratios[family] > ALIKE]
-    warning = f" With {_listed(dearer)}, int8 buys bytes but costs more." if dearer else ""
-    return f"int8 costs, of float32's {view.headline.title}, {_listed(told)}.{warning}"
+    warning = f" With {listed(dearer)}, int8 buys bytes but costs more." if dearer else ""
+    return f"int8 costs, of float32's {view.headline.title}, {listed(told)}.{warning}"
 
 
 Axis = Callable[[Result], int]
@@ -220,8 +220,8 @@ def growth(view: View) -> list[str]:
             if (found := list(_per_doubling(view, view.of(family), axis, other)))
         }
         if factors:
-            listed = [f"{spoken(family)} {times(factor)}" for family, factor in factors.items()]
-            told.append(f"Doubling {words} multiplies the int8 cost: {_listed(listed)}.")
+            each = [f"{spoken(family)} {times(factor)}" for family, factor in factors.items()]
+            told.append(f"Doubling {words} multiplies the int8 cost: {listed(each)}.")
     return told
 
 
@@ -279,7 +279,3 @@ _FEW = 3
 
 def _figures(results: Sequence[Result], figure: Callable[[Result], float | None]) -> list[float]:
     return [value for result in results if (value := figure(result)) is not None]
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))

@@ -1,15 +1,12 @@
 """A finished run, read without TensorFlow and without the pictures it was trained on."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from deploy.errors import PocketganError
 from pipeline.report import schema
-from pipeline.run import RECORD, STAGES, Record
+from pipeline.run import RECORD, STAGES, Record, file_sha256, read_record, stage_folder
 from pipeline.variants import find_variants
 
 
@@ -31,7 +28,7 @@ class FinishedRun:
         return str(record.settings["data"]["source"]) if record else "unknown"
 
     def stage(self, name: str) -> Path:
-        return _stage(self.folder, name)
+        return stage_folder(self.folder, name)
 
     def variant(self, name: str) -> Path:
         """The file of a variant; PocketganError where the run did not convert it."""
@@ -59,13 +56,15 @@ def open_run(name: str, runs: Path) -> FinishedRun:
     records: dict[str, Record] = {}
     problems: list[str] = []
     for stage in STAGES:
-        record = _record(folder, stage)
+        record = read_record(stage_folder(folder, stage))
         problem = _lack(folder, stage, record, records)
         if record is not None and not problem:
             records[stage] = record
         else:
             problems.append(problem)
-    report = schema.read(_stage(folder, "report") / schema.FILE) if "report" in records else None
+    report = (
+        schema.read(stage_folder(folder, "report") / schema.FILE) if "report" in records else None
+    )
     return FinishedRun(folder, records, report, tuple(problems))
 
 
@@ -73,38 +72,22 @@ def _is_run(folder: Path) -> bool:
     return (folder / "recipe.yaml").is_file()
 
 
-def _stage(folder: Path, name: str) -> Path:
-    return folder / f"{[*STAGES].index(name) + 1}-{name}"
-
-
-def _record(folder: Path, stage: str) -> Record | None:
-    try:
-        return Record.model_validate_json((_stage(folder, stage) / RECORD).read_bytes())
-    except (OSError, ValidationError):
-        return None
-
-
 def _lack(folder: Path, stage: str, record: Record | None, complete: dict[str, Record]) -> str:
     """Why a stage is not complete; empty if it is."""
     if record is None:
-        there = _stage(folder, stage).exists()
+        there = stage_folder(folder, stage).exists()
         return f"stage {stage} " + ("left a broken record" if there else "has not run")
     for need in STAGES[stage].needs:
         if need not in complete:
             return f"stage {stage} needs {need}, which is not complete"
-        if record.inputs.get(need) != _sha256(_stage(folder, need) / RECORD):
+        if record.inputs.get(need) != file_sha256(stage_folder(folder, need) / RECORD):
             return f"stage {stage} was made from another {need} than is there now"
-    changed = next(_changed(_stage(folder, stage), record), None)
+    changed = next(_changed(stage_folder(folder, stage), record), None)
     return f"stage {stage}: {changed} is missing or was changed" if changed else ""
 
 
 def _changed(folder: Path, record: Record) -> Iterator[str]:
     for file, digest in record.outputs.items():
         path = folder / file
-        if not path.is_file() or _sha256(path) != digest:
+        if not path.is_file() or file_sha256(path) != digest:
             yield file
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -4,7 +4,7 @@ Each says how it is read off a variant, how it is written, which way is better a
 measured.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -63,6 +63,11 @@ def number(value: float) -> str:
 def times(ratio: float) -> str:
     """A ratio for a sentence: 14×, 3.6×."""
     return f"{ratio:.0f}×" if ratio >= 9.95 else f"{ratio:.1f}".removesuffix(".0") + "×"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """Words in a row: "a", "a and b", "a, b and c"."""
+    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
 
 
 def local_measurement(variant: Variant, threads: int) -> Measurement | None:

@@ -9,6 +9,7 @@ from deploy.jobs import Measurement, Sustained
 from pipeline.benchmarks.grid import columns
 from pipeline.benchmarks.schema import Benchmark
 from pipeline.benchmarks.terminal import render, sizes, table
+from pipeline.variants import VARIANTS
 
 
 def test_terminal_shows_sizes_grid_and_sentences(benchmark: Benchmark) -> None:
@@ -28,15 +29,7 @@ def test_terminal_shows_sizes_grid_and_sentences(benchmark: Benchmark) -> None:
 def test_seven_files_fit_into_a_narrow_terminal(
     benchmark: Benchmark, measured: Callable[..., Measurement]
 ) -> None:
-    names = (
-        "float32",
-        "float16",
-        "dynamic-range",
-        "int8-ptq",
-        "pruned-float32",
-        "int8-qat",
-        "int8",
-    )
+    names = VARIANTS[:7]
     files = tuple(benchmark.files[0].model_copy(update={"name": name}) for name in names)
     figures = tuple(measured("arm:cortex-a53", name, instructions=4_915_300) for name in names)
     wide = benchmark.model_copy(update={"files": files, "measurements": figures})
