@@ -1,0 +1,156 @@
+"""Purpose-built small generators: what learns from a teacher when its own channels are too many.
+
+They are made of what int8 kernels do cheapest (docs/suite.md): a low-rank first Dense layer, plain
+convolutions on small maps, and sub-pixel convolutions instead of transposed ones.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import tf_keras
+from jsonargparse.typing import NonNegativeInt
+
+from deploy.errors import PocketganError
+from pipeline.networks.dcgan import BATCH_NORM_MOMENTUM
+from pipeline.networks.layers import DepthToSpace
+
+SMALLEST_MAP = 8
+"""A side at which a map is not halved any more."""
+Shape = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class StudentSettings:
+    """The shape of a student; `pocketgan compress` searches it."""
+
+    block: str = "sub_pixel"
+    """What doubles a map: sub_pixel, depthwise or transposed; or slim, the teacher's own layers."""
+    rank: NonNegativeInt = 16
+    """Width of the linear bottleneck before the first map; 0 for none."""
+    channels: tuple[int, ...] = (16, 8)
+    """Of each hidden map, the smallest map first."""
+    mixers: NonNegativeInt = 0
+    """Convolutions 3×3 that keep the smallest map as it is."""
+
+
+def build_student(settings: StudentSettings, source: tuple[int, ...], image: Shape) -> Any:
+    """A student [N, *source] → [N, *image] in -1..1.
+
+    ``source`` is (latent + classes,) or the height, width and channels of a picture. Raises
+    PocketganError where the sizes do not go together.
+    """
+    wanted = len(map_sides(image))
+    if len(settings.channels) != wanted or settings.block not in DOUBLINGS:
+        raise PocketganError(
+            f"a student of block '{settings.block}' with channels {settings.channels} cannot draw "
+            f"pictures of {image[0]}×{image[1]}.",
+            f"Give {wanted} numbers of channels and one of the blocks {', '.join(DOUBLINGS)}.",
+        )
+    layers = tf_keras.layers
+    given = layers.Input(source, name="latent" if len(source) == 1 else "picture")
+    x, skipped = (_seed_map if len(source) == 1 else _encoded)(given, settings, image)
+    for number in range(1, settings.mixers + 1):
+        x = _activated(_conv(x, x.shape[-1], 3, f"mix_{number}"), f"mix_{number}")
+    double = DOUBLINGS[settings.block]
+    for number, channels in enumerate(settings.channels[1:], start=1):
+        x = double(x, channels, f"up_{number}", True)
+        same = [skip for skip in skipped if skip.shape[1:] == x.shape[1:]]
+        if same:
+            x = layers.Add(name=f"up_{number}_skip")([x, same[0]])
+    last = double if len(settings.channels) > 1 or image[0] != x.shape[1] else _plain
+    x = last(x, image[2], "pixels", False)
+    return tf_keras.Model(given, layers.Activation("tanh", name="image")(x), name="student")
+
+
+def map_sides(image: Shape) -> list[tuple[int, int]]:
+    """Height and width of each hidden map, the smallest first."""
+    sides = [image[:2]]
+    while min(sides[0]) > SMALLEST_MAP and not (sides[0][0] % 2 or sides[0][1] % 2):
+        sides.insert(0, (sides[0][0] // 2, sides[0][1] // 2))
+    return sides[:-1] or sides
+
+
+# ---------------------------------------------------------------------- the first map
+
+
+def _seed_map(latent: Any, settings: StudentSettings, image: Shape) -> tuple[Any, list[Any]]:
+    """Latents → the smallest map. The bottleneck is linear: a product of two kernels."""
+    layers, (height, width) = tf_keras.layers, map_sides(image)[0]
+    x = latent
+    if settings.rank:
+        x = layers.Dense(settings.rank, use_bias=False, name="reduce")(x)
+    x = layers.Dense(height * width * settings.channels[0], use_bias=False, name="project")(x)
+    x = _activated(x, "project")
+    return layers.Reshape([height, width, settings.channels[0]], name="seed_map")(x), []
+
+
+def _encoded(picture: Any, settings: StudentSettings, image: Shape) -> tuple[Any, list[Any]]:
+    """A picture → the smallest map and those on the way, each half the size of the one before."""
+    sides = map_sides(image)
+    x, kept = picture, []
+    for number, channels in enumerate(reversed(settings.channels), start=1):
+        if tuple(x.shape[1:3]) == sides[0]:
+            break
+        x = _activated(_conv(x, channels, 3, f"down_{number}", strides=2), f"down_{number}")
+        kept.append(x)
+    if tuple(x.shape[1:3]) != sides[0]:
+        raise PocketganError(
+            f"pictures of {picture.shape[1]}×{picture.shape[2]} cannot be halved to "
+            f"{sides[0][0]}×{sides[0][1]}, where the picture drawn starts.",
+            "Use inputs whose side is that of the output, divided or multiplied by a power of 2.",
+        )
+    return _activated(_conv(x, settings.channels[0], 3, "bottom"), "bottom"), kept
+
+
+# ---------------------------------------------------------------------- from map to map
+
+
+def _sub_pixel(x: Any, channels: int, name: str, hidden: bool) -> Any:
+    x = _conv(x, 4 * channels, 3, name, hidden)
+    return DepthToSpace(2, name=f"{name}_pixels")(_activated(x, name) if hidden else x)
+
+
+def _depthwise(x: Any, channels: int, name: str, hidden: bool) -> Any:
+    """A depthwise convolution 3×3, then 1×1 to four times the channels, which become pixels."""
+    deep = tf_keras.layers.DepthwiseConv2D(
+        3, padding="same", use_bias=False, name=f"{name}_depthwise"
+    )
+    x = _activated(deep(x), f"{name}_depthwise")
+    x = _conv(x, 4 * channels, 1, name, hidden)
+    return DepthToSpace(2, name=f"{name}_pixels")(_activated(x, name) if hidden else x)
+
+
+def _transposed(x: Any, channels: int, name: str, hidden: bool) -> Any:
+    layer = tf_keras.layers.Conv2DTranspose(
+        channels, 4, 2, padding="same", use_bias=not hidden, name=name
+    )
+    return _activated(layer(x), name) if hidden else layer(x)
+
+
+def _plain(x: Any, channels: int, name: str, hidden: bool) -> Any:
+    return _conv(x, channels, 3, name, hidden)
+
+
+Doubling = Callable[[Any, int, str, bool], Any]
+DOUBLINGS: dict[str, Doubling] = {
+    "sub_pixel": _sub_pixel,
+    "depthwise": _depthwise,
+    "transposed": _transposed,
+}
+"""A map [N, H, W, C], channels, name, whether batch norm and ReLU follow → [N, 2H, 2W, channels]."""
+
+
+def _conv(
+    x: Any, channels: int, kernel: int, name: str, hidden: bool = True, strides: int = 1
+) -> Any:
+    layer = tf_keras.layers.Conv2D(
+        channels, kernel, strides, padding="same", use_bias=not hidden, name=name
+    )
+    return layer(x)
+
+
+def _activated(x: Any, name: str) -> Any:
+    layers = tf_keras.layers
+    x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_norm")(x)
+    return layers.ReLU(name=f"{name}_act")(x)
