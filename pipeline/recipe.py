@@ -15,6 +15,7 @@ from jsonargparse.typing import (
 
 from pipeline.adversarial.settings import GameSettings, Share
 from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings
+from pipeline.networks.student import StudentSettings
 
 SHIPPED = Path(__file__).parent / "recipes"
 Seed = restricted_number_type(
@@ -39,6 +40,83 @@ class DataSettings:
     """1 grey, 3 colour."""
     test_fraction: OpenUnitInterval = 0.2
     """Share kept for the metrics, never trained on; sources with a published test set keep that."""
+
+
+@dataclass(frozen=True)
+class TeacherSettings:
+    """A generator that is trained already; `pocketgan compress` fills this in."""
+
+    file: Path | None = None
+    """A run's folder, a .keras or .h5 file, or a SavedModel's folder."""
+    sha256: str = ""
+    """Of what is there, so that another file of the same name is noticed."""
+    discriminator: Path | None = None
+    """A .keras file of the discriminator that the generator was trained with, where there is one."""
+    pixels: tuple[float, float] | None = None
+    """Black and white in the generator's output, where its last layer does not tell."""
+    inputs: Path | None = None
+    """Folder of pictures, for a generator that reads pictures."""
+    input_pixels: tuple[float, float] | None = None
+    """Black and white in the pictures that it reads."""
+    custom: Path | None = None
+    """A Python file that registers the generator's own layers; it is run."""
+    allow_unsafe: bool = False
+    """Load files that hold code, which then runs."""
+    lessons: PositiveInt = 16384
+    """Pictures that the teacher draws for its student."""
+
+
+@dataclass(frozen=True)
+class BudgetSettings:
+    """What the int8 file may cost; a limit that is not given does not bind."""
+
+    max_kb: PositiveFloat | None = None
+    """Length of the file, in 1,000 bytes."""
+    max_gzip_kb: PositiveFloat | None = None
+    """Length of the gzipped file, in 1,000 bytes."""
+    max_macs: PositiveInt | None = None
+    """Multiply-accumulates of one picture."""
+    max_ms: PositiveFloat | None = None
+    """Median milliseconds of one picture on the target, one thread."""
+    max_quality_drop: PositiveFloat | None = None
+    """Share by which the Fréchet distance may exceed the teacher's: 0.05 or 5%."""
+    target: str = "local"
+    """Where max_ms holds."""
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """Looking for the student that fits the budget: many short imitations, the best go on."""
+
+    trials: PositiveInt = 16
+    """Students that are tried."""
+    steps: PositiveInt = 600
+    """Updates of those that reach the last rung; at each rung before, a third of them."""
+    study: str | None = None
+    """Where the trials are kept: a file, or the URL of a database that several machines share."""
+    blocks: list[str] = field(
+        default_factory=lambda: ["sub_pixel", "depthwise", "transposed", "slim"]
+    )
+    """What students may be made of."""
+    bits: list[int] = field(default_factory=lambda: [4, 5, 6, 8])
+    """Bits that the kernels may have on average."""
+    student: StudentSettings | None = None
+    """A student that is given: then nothing is searched."""
+
+
+@dataclass(frozen=True)
+class DistillSettings:
+    """Teaching the student that was chosen."""
+
+    imitate: NonNegativeInt = 2000
+    """Updates in which the student copies the teacher's pictures only."""
+    imitate_rate: PositiveFloat = 2e-3
+    steps: NonNegativeInt = 4000
+    """Updates in the game that follows, against the discriminator."""
+    rate: PositiveFloat = 8e-4
+    """Adam's learning rate for both networks; it falls to a twentieth along a half cosine."""
+    distill: NonNegativeFloat = 10.0
+    """Weight of the squared difference to the teacher's picture in that game."""
 
 
 @dataclass(frozen=True)
@@ -142,3 +220,7 @@ class Recipe:
     evaluate: EvaluateSettings = field(default_factory=EvaluateSettings)
     benchmark: BenchmarkSettings = field(default_factory=BenchmarkSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
+    teacher: TeacherSettings = field(default_factory=TeacherSettings)
+    budget: BudgetSettings = field(default_factory=BudgetSettings)
+    search: SearchSettings = field(default_factory=SearchSettings)
+    student: DistillSettings = field(default_factory=DistillSettings)

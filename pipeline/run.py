@@ -23,8 +23,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from deploy.errors import PocketganError
 from pipeline.atomic import replace_folder, write_text
 from pipeline.chatter import LOG, chatter_to
-from pipeline.data import sources
+from pipeline.data import drawn, sources
 from pipeline.data.dataset import Dataset
+from pipeline.data.sources import TEACHER
 from pipeline.recipe import Recipe
 from pipeline.recipe_file import as_dict, to_yaml
 
@@ -92,7 +93,7 @@ class Workbench:
 
 @dataclass(frozen=True)
 class Stage:
-    """A step of the path; its entry is the function of the same name in ``pipeline.stages``."""
+    """A step of a path; its entry is the function of the same name in ``pipeline.stages``."""
 
     name: str
     describe: str
@@ -111,28 +112,18 @@ class Stage:
 
 _NETWORKS = ("data", "generator", "discriminator", "train")
 
-STAGES = {
-    stage.name: stage
-    for stage in (
-        Stage("train", "play the GAN game; keep the averaged generator", (), _NETWORKS, True),
-        Stage(
-            "prune",
-            "grow zeros in the kernels while the game goes on",
-            ("train",),
-            (*_NETWORKS, "prune"),
-            True,
-        ),
-        Stage(
-            "quantize",
-            "fold batch norm, then fine-tune with int8 rounding",
-            ("train", "prune"),
-            (*_NETWORKS, "quantize"),
-            True,
-        ),
+
+def _path(*stages: Stage) -> dict[str, Stage]:
+    return {stage.name: stage for stage in stages}
+
+
+def _last(*made: str) -> tuple[Stage, ...]:
+    """The stages in which every path ends; ``made`` are those that hold generators."""
+    return (
         Stage(
             "convert",
             "write every variant as .tflite, and check it",
-            ("train", "prune", "quantize"),
+            made,
             ("data", "generator", "convert"),
             True,
         ),
@@ -153,12 +144,65 @@ STAGES = {
         Stage(
             "report",
             "put it all on one page",
-            ("train", "prune", "quantize", "convert", "evaluate", "benchmark"),
+            (*made, "convert", "evaluate", "benchmark"),
             ("report",),
             True,
         ),
     )
-}
+
+
+_QUANTIZE = "fold batch norm, then fine-tune with int8 rounding"
+
+STAGES = _path(
+    Stage("train", "play the GAN game; keep the averaged generator", (), _NETWORKS, True),
+    Stage(
+        "prune",
+        "grow zeros in the kernels while the game goes on",
+        ("train",),
+        (*_NETWORKS, "prune"),
+        True,
+    ),
+    Stage("quantize", _QUANTIZE, ("train", "prune"), (*_NETWORKS, "quantize"), True),
+    *_last("train", "prune", "quantize"),
+)
+"""The path of a recipe: a GAN is trained here."""
+
+COMPRESSION = _path(
+    Stage(
+        "teacher",
+        "take in the generator; let it draw what its student learns from",
+        (),
+        ("generator", "teacher"),
+    ),
+    Stage(
+        "search",
+        "try students that fit the budget; the best go on",
+        ("teacher",),
+        ("data", "generator", "evaluate", "budget", "search"),
+        True,
+    ),
+    Stage(
+        "student",
+        "teach the chosen one: imitation, then the game",
+        ("teacher", "search"),
+        (*_NETWORKS, "search", "student"),
+        True,
+    ),
+    Stage(
+        "quantize",
+        _QUANTIZE,
+        ("teacher", "search", "student"),
+        (*_NETWORKS, "budget", "search", "quantize"),
+        True,
+    ),
+    *_last("teacher", "search", "student", "quantize"),
+)
+"""The path of `pocketgan compress`: a generator is there, and a smaller one is taught by it."""
+
+
+def path_of(recipe: Recipe) -> dict[str, Stage]:
+    """The stages that a recipe goes through, in order."""
+    return STAGES if recipe.teacher.file is None else COMPRESSION
 
 
 class Run:
@@ -168,12 +212,15 @@ class Run:
         self.recipe = recipe
         self.root = root
         self.folder = root / recipe.name
+        self.stages = path_of(recipe)
         self._known: dict[str, str] = {}
 
     @cached_property
     def dataset(self) -> Dataset:
         """The pictures of the recipe: uint8 arrays, split into train and test."""
         data = self.recipe.data
+        if data.source == TEACHER:
+            return drawn.read(self.path("teacher"))
         return sources.load(
             data.source,
             image_size=data.image_size,
@@ -205,7 +252,7 @@ class Run:
 
     def path(self, name: str) -> Path:
         """The folder of a stage."""
-        return stage_folder(self.folder, name)
+        return stage_folder(self.folder, name, self.stages)
 
     def record(self, name: str) -> Record | None:
         """What a stage wrote about itself; None where it is missing or unreadable."""
@@ -225,7 +272,7 @@ class Run:
         return self._known[name]
 
     def _look(self, name: str) -> str:
-        stage = STAGES[name]
+        stage = self.stages[name]
         for need in stage.needs:
             if self.staleness(need):
                 return f"{need} must run first"
@@ -245,7 +292,7 @@ class Run:
 
         Raises PocketganError where an input is missing, broken or of another recipe.
         """
-        stage = STAGES[name]
+        stage = self.stages[name]
         for need in stage.needs:
             reason = self.staleness(need)
             if reason:
@@ -338,9 +385,9 @@ def _versions() -> dict[str, str]:
     return {package: version(package) for package in PACKAGES}
 
 
-def stage_folder(run: Path, name: str) -> Path:
+def stage_folder(run: Path, name: str, path: Mapping[str, Stage] = STAGES) -> Path:
     """The folder of a stage in a run's folder."""
-    return run / f"{[*STAGES].index(name) + 1}-{name}"
+    return run / f"{[*path].index(name) + 1}-{name}"
 
 
 def read_record(folder: Path) -> Record | None:

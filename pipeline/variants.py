@@ -8,6 +8,7 @@ VARIANTS = (
     "dynamic-range",
     "int8-ptq",
     "pruned-float32",
+    "student-float32",
     "int8-qat",
     "int8",
     "int16x8",

@@ -20,6 +20,7 @@ from pipeline import progress
 from pipeline.adversarial.augment import augment, check_names
 from pipeline.adversarial.checkpoint import Checkpoint, load_checkpoint
 from pipeline.adversarial.ema import MovingAverage
+from pipeline.adversarial.lessons import Lessons
 from pipeline.adversarial.losses import find_loss
 from pipeline.adversarial.monitor import Row, mean_distance, new_events
 from pipeline.adversarial.randomness import Purpose, draw_latents, seed_pair
@@ -52,7 +53,8 @@ class Players:
     """The networks of a game.
 
     ``teacher``, where given, is a frozen generator whose picture of the same latent is a second
-    target: ``distill`` times the mean squared difference is added to the generator's loss.
+    target: ``distill`` times the mean squared difference is added to the generator's loss. With
+    ``lessons`` what the generator reads, and that target, come from there.
     """
 
     generator: tf_keras.Model
@@ -62,6 +64,7 @@ class Players:
     pixels: PixelRange
     teacher: tf_keras.Model | None = None
     distill: float = 0.0
+    lessons: Lessons | None = None
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,9 @@ class Game:
             (self._discriminator_adam, players.discriminator),
         ):
             optimizer._create_all_weights(network.trainable_variables)
-        self._fixed_latents, _ = self._draw(FIXED_PICTURES, Purpose.FIXED, 0)
+        lessons = players.lessons
+        self._deck = None if lessons is None else lessons.on_device(players.pixels)
+        self._fixed_latents, _, _ = self._draw(FIXED_PICTURES, Purpose.FIXED, 0)
         shown = np.random.default_rng(seed).choice(len(pictures), min(1024, len(pictures)), False)
         self._real_distance = mean_distance(pictures[shown])
 
@@ -202,7 +207,7 @@ class Game:
         The averages never met the statistics that the training weights left behind.
         """
         for number in range(batches):
-            latents, _ = self._draw(self.settings.batch, Purpose.RECALIBRATE, number)
+            latents, _, _ = self._draw(self.settings.batch, Purpose.RECALIBRATE, number)
             self._settle(latents)
 
     @tf.function
@@ -229,7 +234,7 @@ class Game:
     def _train_both(self, moment: Tensor, penalize: bool) -> Tensor:
         """Update both networks from one drawing: both gradients are taken at the same weights."""
         variables = self.players.generator.trainable_variables
-        latents, classes = self._draw(self.settings.batch, Purpose.LATENT, moment)
+        latents, classes, target = self._draw(self.settings.batch, Purpose.LATENT, moment)
         drop = self.settings.generator_weights.drop
         dropped = DroppedWeights(
             variables, drop, seed_pair(self._seed, Purpose.GENERATOR_DROP, moment)
@@ -239,7 +244,7 @@ class Game:
                 fake = self.players.generator(latents, training=True)
             critic = self._judge_pictures(fake, classes, moment, penalize)
             loss = self._loss.generator(critic.fake_logits)
-            loss += self._generator_extras(fake, latents)
+            loss += self._generator_extras(fake, latents, target)
         gradients = dropped.to_original(variables, tape.gradient(loss, variables))
         self._update_critic(critic)
         self._generator_adam.apply_gradients(zip(gradients, variables, strict=True))
@@ -257,7 +262,7 @@ class Game:
         )
 
     def _train_critic(self, moment: Tensor, penalize: bool) -> None:
-        latents, classes = self._draw(self.settings.batch, Purpose.LATENT, moment)
+        latents, classes, _ = self._draw(self.settings.batch, Purpose.LATENT, moment)
         fake = self.players.generator(latents, training=True)
         self._update_critic(self._judge_pictures(fake, classes, moment, penalize))
 
@@ -302,14 +307,15 @@ class Game:
                 clip = self.settings.clip
                 variable.assign(tf.clip_by_value(variable, -clip, clip))
 
-    def _generator_extras(self, fake: Tensor, latents: Tensor) -> Tensor:
+    def _generator_extras(self, fake: Tensor, latents: Tensor, target: Tensor | None) -> Tensor:
         """Weight penalties and the teacher's picture as a second target."""
         players = self.players
         extras = weight_penalty(
             players.generator.trainable_variables, self.settings.generator_weights
         )
-        if players.teacher is not None:
+        if target is None and players.teacher is not None:
             target = players.teacher(latents, training=False)
+        if target is not None:
             extras += players.distill * tf.reduce_mean(tf.square(fake - target))
         return extras
 
@@ -329,9 +335,14 @@ class Game:
         classes = tf.one_hot(tf.gather(self._labels, chosen), self.players.classes)
         return pictures * ((high - low) / 255) + low, classes
 
-    def _draw(self, count: int, purpose: Purpose, moment: Tensor) -> tuple[Tensor, Tensor]:
+    def _draw(
+        self, count: int, purpose: Purpose, moment: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """What the generator reads, its one-hot classes, and where known the teacher's pictures."""
         seed = seed_pair(self._seed, purpose, moment)
-        return draw_latents(seed, count, self.players.latent, self.players.classes)
+        if self._deck is not None:
+            return self._deck.draw(seed, count)
+        return *draw_latents(seed, count, self.players.latent, self.players.classes), None
 
     def _set_rates(self) -> None:
         """Half a cosine from the full learning rate to its final share (Loshchilov 2017, eq. 5)."""

@@ -72,6 +72,13 @@ def load(
     )
 
 
+def _teacher(_: Request) -> Dataset:
+    raise PocketganError(
+        "The data source 'teacher' is for `pocketgan compress`: its teacher draws the pictures.",
+        f"Name another source: {', '.join(name for name in SOURCES if name != TEACHER)}.",
+    )
+
+
 def _digits(request: Request) -> Dataset:
     if request.folder is not None:
         raise PocketganError(
@@ -98,6 +105,9 @@ def _folder(request: Request) -> Dataset:
 
 _MNIST = "MNIST, by Yann LeCun and Corinna Cortes: CC BY-SA 3.0"
 
+TEACHER = "teacher"
+"""Not read from anywhere: a run's first stage draws these pictures."""
+
 SOURCES = {
     "digits": Source(
         "5,000 MNIST digits, built in: 28×28, grey, ten classes",
@@ -119,5 +129,10 @@ SOURCES = {
         "your own images, any size and format that Pillow reads; sub-folders are classes",
         _folder,
         "yours. pocketgan was given a folder and knows nothing of its licence.",
+    ),
+    TEACHER: Source(
+        "what the generator draws that `pocketgan compress` was given, where there is nothing else",
+        _teacher,
+        "that of the generator.",
     ),
 }

@@ -9,7 +9,7 @@ from deploy.harness import Plan, measure
 from deploy.machine import describe_machine
 from deploy.targets import find_target
 from pipeline import progress
-from pipeline.adversarial.randomness import Purpose, latents
+from pipeline.adversarial.randomness import Purpose
 from pipeline.atomic import write_text
 from pipeline.benchmarks.grid import place
 from pipeline.run import Outcome, Workbench
@@ -24,10 +24,10 @@ MACHINE = "machine.json"
 
 def benchmark(bench: Workbench) -> Outcome:
     """Write one measurement a target, variant and number of threads, and what machine this is."""
-    settings, prior = bench.recipe.benchmark, networks.prior(bench)
+    settings = bench.recipe.benchmark
     inputs = bench.scratch / "latents.npy"
     count = networks.whole_batches(bench, INPUTS)
-    np.save(inputs, latents(bench.recipe.seed, Purpose.EVALUATION, count, *prior))
+    np.save(inputs, networks.inputs(bench, Purpose.EVALUATION, count))
     with progress.bar() as bar:
         task = bar.add_task("benchmark", total=None)
         measurements = measure(

@@ -10,7 +10,7 @@ import tf_keras
 
 from deploy.errors import PocketganError
 from pipeline import progress
-from pipeline.adversarial.randomness import Purpose, latents
+from pipeline.adversarial.randomness import Purpose
 from pipeline.atomic import write_bytes
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.determinism import prepare
@@ -44,7 +44,7 @@ def convert(bench: Workbench) -> Outcome:
         for stage in ("train", "prune")
     )
     aware = {name: load_aware(bench.inputs["quantize"], name) for name in BASES}
-    shown = _prior(bench, Purpose.CONTROL, networks.whole_batches(bench, COMPARED))
+    shown = networks.inputs(bench, Purpose.CONTROL, networks.whole_batches(bench, COMPARED))
     steps: dict[str, dict[str, float]] = {}
     for name, make in progress.track(list(_variants(bench, dense, pruned, aware)), "convert"):
         content = write_metadata(make(), PROVENANCE, _provenance(bench, name, dense))
@@ -65,7 +65,7 @@ def _variants(
     """Name → how its bytes are made; the last of the required ones is the one to ship."""
     settings = bench.recipe.convert
     batch = settings.batch
-    seen = _prior(bench, Purpose.CALIBRATION, settings.calibration * batch)
+    seen = networks.inputs(bench, Purpose.CALIBRATION, settings.calibration * batch)
     variants: list[tuple[str, Callable[[], bytes]]] = [
         ("float32", lambda: lite.to_float32(dense, batch)),
         ("float16", lambda: lite.to_float16(dense, batch)),
@@ -78,10 +78,6 @@ def _variants(
     if settings.int16x8:
         variants.append(("int16x8", lambda: lite.to_int16x8(dense, seen, batch)))
     return variants
-
-
-def _prior(bench: Workbench, purpose: Purpose, count: int) -> np.ndarray:
-    return latents(bench.recipe.seed, purpose, count, *networks.prior(bench))
 
 
 def _provenance(bench: Workbench, variant: str, dense: tf_keras.Model) -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.adversarial.game import FIXED_PICTURES
-from pipeline.adversarial.randomness import Purpose, latents
+from pipeline.adversarial.randomness import Purpose
 from pipeline.atomic import replaced, write_text
 from pipeline.determinism import prepare
 from pipeline.lite.draw import draw
@@ -30,9 +30,9 @@ def evaluate(bench: Workbench) -> Outcome:
     prepare(recipe.seed)
     judge = find_judge(bench)
     real = RealImages.seen_by(judge, bench.dataset.test)
-    count, prior = settings.samples, networks.prior(bench)
+    count = settings.samples
     seen, shown = (
-        latents(recipe.seed, purpose, networks.whole_batches(bench, number), *prior)
+        networks.inputs(bench, purpose, networks.whole_batches(bench, number))
         for purpose, number in ((Purpose.EVALUATION, count), (Purpose.FIXED, FIXED_PICTURES))
     )
     samples = {REAL: bench.dataset.test[:FIXED_PICTURES]}

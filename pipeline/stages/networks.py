@@ -3,12 +3,16 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import tf_keras
 
 from deploy.errors import PocketganError
 from pipeline.adversarial.game import Game, Players
+from pipeline.adversarial.lessons import Lessons
+from pipeline.adversarial.randomness import Purpose, latents
 from pipeline.adversarial.settings import GameSettings
 from pipeline.compression.scheme import quantize_scope
+from pipeline.data.drawn import HELD, LESSONS, read_lessons
 from pipeline.networks.pixels import pixel_range
 from pipeline.networks.settings import ImageShape
 from pipeline.run import Workbench
@@ -54,16 +58,17 @@ def game(
     settings: GameSettings,
     teacher: tf_keras.Model | None = None,
     distill: float = 0.0,
+    lessons: Lessons | None = None,
 ) -> Game:
     """The adversarial game of this run, on the train split."""
     players = Players(
         generator,
         discriminator,
-        bench.recipe.generator.latent,
-        classes(bench),
-        pixel_range(teacher if teacher is not None else generator),
+        *prior(bench),
+        pixel_range(generator if teacher is None else teacher),
         teacher,
         distill,
+        lessons,
     )
     data = bench.dataset
     return Game(players, data.train, data.train_labels, settings, bench.recipe.seed)
@@ -91,6 +96,18 @@ def whole_batches(bench: Workbench, count: int) -> int:
     """``count``, or the next number above it that fills the batches of this run's files."""
     batch = int(bench.recipe.convert.batch)
     return -(-count // batch) * batch
+
+
+def inputs(bench: Workbench, purpose: Purpose, count: int) -> np.ndarray:
+    """What the generator reads, float32 [count, …]: latents of the run's prior, or pictures.
+
+    Pictures come in turn: for calibration those of the lessons, else those that are held back.
+    """
+    if bench.recipe.teacher.inputs is None:
+        return latents(bench.recipe.seed, purpose, count, *prior(bench))
+    kept = LESSONS if purpose is Purpose.CALIBRATION else HELD
+    pictures = read_lessons(bench.run.path("teacher") / kept).inputs
+    return np.resize(pictures, (count, *pictures.shape[1:]))
 
 
 def prior(bench: Workbench) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import tf_keras
 
-from pipeline.adversarial.randomness import Purpose, latents
+from pipeline.adversarial.randomness import Purpose
 from pipeline.atomic import replaced
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.prune import zeros
@@ -66,10 +66,8 @@ def _fine_tune(bench: Workbench, variant: str, base: Path, teacher: tf_keras.Mod
     prepare(seed)
     start = fold_batch_norm(networks.load(base / networks.GENERATOR))
     discriminator = networks.load(base / networks.DISCRIMINATOR)
-    shape = networks.prior(bench)
-    aware = quantization_aware(
-        start, latents(seed, Purpose.CALIBRATION, settings.calibration, *shape)
-    )
+    seen = networks.inputs(bench, Purpose.CALIBRATION, settings.calibration)
+    aware = quantization_aware(start, seen)
     rules = networks.fine_tuning(bench, settings.steps, settings.rate, settings.ema)
     game = networks.game(bench, aware, discriminator, rules, teacher, settings.distill)
     diary = Diary(bench.folder, variant, f"-{variant}")
