@@ -23,6 +23,10 @@ Seed = restricted_number_type(
 Samples = restricted_number_type(
     "Samples", int, [(">=", 6)], docstring="≥ 6, as neighbourhoods of five demand"
 )
+LEAST_BITS, MOST_BITS = 2, 8
+Bits = restricted_number_type(
+    "Bits", int, [(">=", LEAST_BITS), ("<=", MOST_BITS)], docstring="2 ≤ bits ≤ 8"
+)
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,10 @@ class QuantizeSettings:
     """Decay of the moving average of the weights."""
     calibration: PositiveInt = 512
     """Latents that set the first ranges of the activations."""
+    bits: Bits = 8  # type: ignore[valid-type]
+    """Bits of each weight: fewer make the compressed file smaller, and leave its speed alone."""
+    layers: dict[str, int] = field(default_factory=dict)
+    """Bits of the weights of single layers by name; goes before ``bits``."""
 
 
 @dataclass(frozen=True)
