@@ -24,6 +24,10 @@ Seed = restricted_number_type(
 Samples = restricted_number_type(
     "Samples", int, [(">=", 6)], docstring="≥ 6, as neighbourhoods of five demand"
 )
+LEAST_BITS, MOST_BITS = 2, 8
+Bits = restricted_number_type(
+    "Bits", int, [(">=", LEAST_BITS), ("<=", MOST_BITS)], docstring="2 ≤ bits ≤ 8"
+)
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class TeacherSettings:
     sha256: str = ""
     """Of what is there, so that another file of the same name is noticed."""
     discriminator: Path | None = None
-    """A .keras file of the discriminator that the generator was trained with, where there is one."""
+    """The discriminator that it was trained with, where there is one: a .keras file."""
     pixels: tuple[float, float] | None = None
     """Black and white in the generator's output, where its last layer does not tell."""
     inputs: Path | None = None
@@ -156,6 +160,10 @@ class QuantizeSettings:
     """Decay of the moving average of the weights."""
     calibration: PositiveInt = 512
     """Latents that set the first ranges of the activations."""
+    bits: Bits = 8  # type: ignore[valid-type]
+    """Bits of each weight: fewer make the compressed file smaller, and leave its speed alone."""
+    layers: dict[str, int] = field(default_factory=dict)
+    """Bits of the weights of single layers by name; goes before ``bits``."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from jsonargparse import ArgumentParser
 
 from deploy.errors import PocketganError
 from pipeline.data.sources import SOURCES
-from pipeline.recipe import SHIPPED, Recipe
+from pipeline.recipe import LEAST_BITS, MOST_BITS, SHIPPED, Recipe
 from pipeline.report.gates import parse_gate
 
 
@@ -122,6 +122,12 @@ def _check_names(recipe: Recipe, where: str) -> None:
             raise PocketganError(
                 f"{where}: prune.layers.{layer}: {share} is no share of zeros.",
                 "Give a number from 0 to 1.",
+            )
+    for layer, bits in recipe.quantize.layers.items():
+        if not LEAST_BITS <= bits <= MOST_BITS:
+            raise PocketganError(
+                f"{where}: quantize.layers.{layer}: a weight cannot have {bits} bits.",
+                f"Give a whole number from {LEAST_BITS} to {MOST_BITS}.",
             )
     if not recipe.benchmark.threads:
         raise PocketganError(

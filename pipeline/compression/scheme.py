@@ -5,7 +5,7 @@ pruned zeros, outputs of tanh and sigmoid in the ranges that TFLite demands, and
 fused to the layer before it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,10 @@ from pipeline.networks.layers import DepthToSpace
 
 _quantizers = tfmot.quantization.keras.quantizers
 _PREFIX = "quant_"
+
+FULL_BITS = 8
+"""Bits of a weight that may have every level of the file's int8."""
+_INT8_LEVELS = 127  # On either side of zero: the range is symmetric.
 
 KERNEL_LAYERS = (
     tf_keras.layers.Dense,
@@ -58,15 +62,25 @@ _SLOPE_STEPS = 256
 _SMALLEST_CHANNEL = 1e-4
 
 
+def levels(bits: int) -> int:
+    """Levels on either side of zero of a weight with ``bits`` (2 to 8) bits."""
+    return (1 << bits - 1) - 1
+
+
 class MaskedWeights(_quantizers.LastValueQuantizer):  # type: ignore[misc, name-defined]
-    """Symmetric 8-bit weights (−127..127) in which a zero of the pruned kernel stays a zero.
+    """Symmetric weights of 2ᵇ − 1 levels in which a zero of the pruned kernel stays a zero.
 
     The mask is part of the model: a masked weight gets no gradient, and a symmetric range maps 0
     to 0, so that the zeros can be counted again in the file.
+
+    The file stores int8 whatever ``bits`` (2 to 8) says: level n is the number n, so that a kernel
+    of 4 bits holds −7..7. The range says so to the converter: it is ±127 steps, of which the
+    outer levels stay unused.
     """
 
-    def __init__(self, per_axis: bool) -> None:
+    def __init__(self, per_axis: bool, bits: int = FULL_BITS) -> None:
         super().__init__(num_bits=8, per_axis=per_axis, symmetric=True, narrow_range=True)
+        self.bits = bits
 
     def build(self, tensor_shape: Any, name: str, layer: Any) -> dict[str, Any]:
         """Range variables, and the mask float32 [kernel's shape], all ones at first."""
@@ -76,11 +90,11 @@ class MaskedWeights(_quantizers.LastValueQuantizer):  # type: ignore[misc, name-
         return {**super().build(tensor_shape, name, layer), "mask": mask}
 
     def __call__(self, inputs: Any, training: Any, weights: dict[str, Any], **kwargs: Any) -> Any:
-        """The kernel, masked and rounded to its 255 levels; while training they follow it."""
+        """The kernel, masked and rounded to its levels; while training they follow it."""
         kernel = inputs * weights["mask"]
         low, high = weights["min_var"], weights["max_var"]
         if training:
-            limit = self._limit(kernel)
+            limit = self._limit(kernel) * (_INT8_LEVELS / levels(self.bits))
             low, high = low.assign(-limit), high.assign(limit)
         per_channel = tf.quantization.fake_quant_with_min_max_vars_per_channel
         per_tensor = tf.quantization.fake_quant_with_min_max_vars
@@ -96,7 +110,7 @@ class MaskedWeights(_quantizers.LastValueQuantizer):  # type: ignore[misc, name-
 
     def get_config(self) -> dict[str, Any]:
         """What the constructor takes."""
-        return {"per_axis": self.per_axis}
+        return {"per_axis": self.per_axis, "bits": self.bits}
 
 
 def _activations_quantizer() -> Any:
@@ -166,13 +180,18 @@ class KernelConfig(_Config):
     """
 
     def __init__(
-        self, fused: bool, attribute: str, per_axis: bool, saturation: float | None
+        self,
+        fused: bool,
+        attribute: str,
+        per_axis: bool,
+        saturation: float | None,
+        bits: int = FULL_BITS,
     ) -> None:
         self.fused, self.attribute, self.per_axis = fused, attribute, per_axis
-        self.saturation = saturation
+        self.saturation, self.bits = saturation, bits
 
     def get_weights_and_quantizers(self, layer: Any) -> list[Any]:
-        return [(getattr(layer, self.attribute), MaskedWeights(self.per_axis))]
+        return [(getattr(layer, self.attribute), MaskedWeights(self.per_axis, self.bits))]
 
     def set_quantize_weights(self, layer: Any, quantize_weights: Sequence[Any]) -> None:
         setattr(layer, self.attribute, quantize_weights[0])
@@ -190,6 +209,7 @@ class KernelConfig(_Config):
             "attribute": self.attribute,
             "per_axis": self.per_axis,
             "saturation": self.saturation,
+            "bits": self.bits,
         }
 
 
@@ -224,8 +244,13 @@ def quantize_scope() -> Any:
     return tfmot.quantization.keras.quantize_scope({part.__name__: part for part in parts})
 
 
-def config_for(model: tf_keras.Model, layer: tf_keras.layers.Layer) -> _Config:
-    """How the layer of a folded model is quantized; PocketganError where it cannot be."""
+def config_for(
+    model: tf_keras.Model, layer: tf_keras.layers.Layer, bits: int = FULL_BITS
+) -> _Config:
+    """How the layer of a folded model is quantized; PocketganError where it cannot be.
+
+    ``bits`` are those of its kernel's weights, if it has a kernel.
+    """
     _refuse(model, layer)
     if isinstance(layer, KERNEL_LAYERS):
         reader, *others = followers(model, layer) or [layer]
@@ -235,6 +260,7 @@ def config_for(model: tf_keras.Model, layer: tf_keras.layers.Layer) -> _Config:
             attribute="depthwise_kernel" if depthwise else "kernel",
             per_axis=type(layer) is tf_keras.layers.Conv2D,
             saturation=None if others else _SATURATION.get(_function(reader)),
+            bits=bits,
         )
     if isinstance(layer, INPUT_RANGE_LAYERS):
         return InputRangeConfig()
@@ -288,18 +314,23 @@ def _is_relu(layer: tf_keras.layers.Layer) -> bool:
     return not layer.negative_slope and not layer.threshold and layer.max_value in (None, 6)
 
 
-def quantization_aware(model: tf_keras.Model, latents: np.ndarray) -> tf_keras.Model:
+def quantization_aware(
+    model: tf_keras.Model, latents: np.ndarray, bits: Mapping[str, int] | None = None
+) -> tf_keras.Model:
     """A copy of a folded model that rounds weights and activations as int8 does.
 
     ``latents`` float32 [N, L] set the first ranges of the activations; the zeros that the kernels
-    have now are held from now on.
+    have now are held from now on. ``bits`` are those of a layer's weights by its name, 2 to 8, and
+    8 where it says nothing: 2ᵇ − 1 levels, as many on either side of zero. Biases and activations
+    keep theirs.
     """
+    bits = bits or {}
     clones = {layer.name: _clone(layer) for layer in model.layers}
     input_quantizer = _quantizers.AllValuesQuantizer(8, False, False, False)
     annotated = rebuild(
         model,
         lambda layer: tfmot.quantization.keras.quantize_annotate_layer(
-            clones[layer.name], config_for(model, layer)
+            clones[layer.name], config_for(model, layer, bits.get(layer.name, FULL_BITS))
         ),
         on_input=QuantizeLayer(input_quantizer, name="quantize_latent"),
     )
@@ -381,7 +412,7 @@ def round_biases(aware: tf_keras.Model) -> None:
         (_, _, kernel), *_ = wrapper._weight_vars
         (source,) = sources(aware, wrapper)
         read = _ranges(aware, source)
-        step = (read["max_var"] - read["min_var"]) / 255 * kernel["max_var"] / 127
+        step = (read["max_var"] - read["min_var"]) / 255 * kernel["max_var"] / _INT8_LEVELS
         bias = wrapper.layer.bias
         bias.assign(tf.round(bias / step) * step)
 

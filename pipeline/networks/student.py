@@ -138,7 +138,7 @@ DOUBLINGS: dict[str, Doubling] = {
     "depthwise": _depthwise,
     "transposed": _transposed,
 }
-"""A map [N, H, W, C], channels, name, whether batch norm and ReLU follow → [N, 2H, 2W, channels]."""
+"""A map [N, H, W, C], channels, name, whether ReLU follows → [N, 2H, 2W, channels]."""
 
 
 def _conv(

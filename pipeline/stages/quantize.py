@@ -1,12 +1,14 @@
 """Fold batch norm, round to int8 while the game goes on, with and without pruning."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import tf_keras
 
 from pipeline.adversarial.randomness import Purpose
-from pipeline.atomic import replaced
+from pipeline.atomic import replaced, write_text
+from pipeline.compression.bits import layer_bits
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.prune import zeros
 from pipeline.compression.scheme import quantization_aware, round_biases
@@ -45,6 +47,10 @@ def _weights(folder: Path, variant: str) -> Path:
     return folder / f"{variant}.weights.npz"
 
 
+def _bits(folder: Path, variant: str) -> Path:
+    return folder / f"{variant}.bits.json"
+
+
 def _save_weights(aware: tf_keras.Model, path: Path) -> None:
     """As arrays in their order. Keras writes HDF5, whose library crashes where the disk is full."""
     with replaced(path) as aside, aside.open("wb") as file:
@@ -55,7 +61,8 @@ def load_aware(folder: Path, variant: str) -> tf_keras.Model:
     """The fine-tuned quantization-aware generator of a variant."""
     start = networks.load(folded(folder, variant))
     length = start.input_shape[-1]
-    aware = quantization_aware(start, np.zeros([1, length], np.float32))
+    bits = json.loads(_bits(folder, variant).read_text())
+    aware = quantization_aware(start, np.zeros([1, length], np.float32), bits)
     with np.load(_weights(folder, variant)) as arrays:
         aware.set_weights([arrays[name] for name in arrays.files])
     return aware
@@ -66,8 +73,9 @@ def _fine_tune(bench: Workbench, variant: str, base: Path, teacher: tf_keras.Mod
     prepare(seed)
     start = fold_batch_norm(networks.load(base / networks.GENERATOR))
     discriminator = networks.load(base / networks.DISCRIMINATOR)
+    bits = layer_bits(start, settings.bits, settings.layers)
     seen = networks.inputs(bench, Purpose.CALIBRATION, settings.calibration)
-    aware = quantization_aware(start, seen)
+    aware = quantization_aware(start, seen, bits)
     rules = networks.fine_tuning(bench, settings.steps, settings.rate, settings.ema)
     game = networks.game(bench, aware, discriminator, rules, teacher, settings.distill)
     diary = Diary(bench.folder, variant, f"-{variant}")
@@ -75,6 +83,7 @@ def _fine_tune(bench: Workbench, variant: str, base: Path, teacher: tf_keras.Mod
     game.recalibrate()
     round_biases(aware)
     start.save(folded(bench.folder, variant))
+    write_text(_bits(bench.folder, variant), json.dumps(bits) + "\n")
     _save_weights(aware, _weights(bench.folder, variant))
     diary.close(story)
     return Outcome({"zeros": round(zeros(start), 6), "distill": settings.distill}, story.events)

@@ -1,6 +1,6 @@
 """Train the dense GAN: the teacher of everything that follows."""
 
-from pipeline.compression.prune import check_layers
+from pipeline.compression import bits, prune
 from pipeline.determinism import prepare
 from pipeline.networks.registry import build_discriminator, build_generator
 from pipeline.run import Outcome, Workbench
@@ -14,7 +14,9 @@ def train(bench: Workbench) -> Outcome:
     prepare(recipe.seed)
     image = networks.image_shape(bench)
     generator = build_generator(recipe.generator, image)
-    check_layers(generator, recipe.prune.layers)  # better told now than after the training
+    # Better told now than after the training.
+    prune.check_layers(generator, recipe.prune.layers)
+    bits.check_layers(generator, recipe.quantize.layers)
     discriminator = build_discriminator(recipe.discriminator, image)
     game = networks.game(bench, generator, discriminator, recipe.train)
     diary = Diary(bench.folder, "train")

@@ -148,6 +148,9 @@ BAD_FILES = {
     "no number": ("train: {generator_rate: .nan}", ("train.generator_rate", "nan")),
     "deep out of range": ("train: {generator_weights: {drop: 1}}", ("generator_weights.drop",)),
     "layer out of range": ("prune: {layers: {project: 1.3}}", ("prune.layers.project", "1.3")),
+    "bits too few": ("quantize: {bits: 1}", ("quantize.bits", "1")),
+    "layer's bits too many": ("quantize: {layers: {up: 9}}", ("quantize.layers.up", "9")),
+    "layer's bits broken": ("quantize: {layers: {up: 2.5}}", ("quantize.layers", "2.5")),
     "seed too large for NumPy": ("seed: 4294967296", ("seed", "4294967296")),
     "no threads": ("benchmark: {threads: []}", ("benchmark.threads",)),
     "unknown source": ("data: {source: digitz}", ("data.source", "digitz")),
@@ -200,6 +203,7 @@ BAD_OVERRIDES = {
     "malformed gate": (("--report.gates", "[zeros => 3]"), "report.gates"),
     "path for a name": (("--name", "a/b"), "a/b"),
     "layer out of range": (("--prune.layers.project", "1.3"), "prune.layers.project"),
+    "layer's bits too few": (("--quantize.layers.project", "1"), "quantize.layers.project"),
 }
 
 

@@ -1,4 +1,5 @@
-from collections.abc import Callable
+import gzip
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -68,8 +69,8 @@ class Quantized(NamedTuple):
     model: LiteModel
 
 
-def quantized(start: tf_keras.Model) -> Quantized:
-    aware = quantization_aware(start, SEEN)
+def quantized(start: tf_keras.Model, bits: Mapping[str, int] | None = None) -> Quantized:
+    aware = quantization_aware(start, SEEN, bits)
     train(aware)
     round_biases(aware)
     content = to_int8_trained(aware)
@@ -325,3 +326,59 @@ def test_rounded_bias_is_a_whole_number_of_steps_near_the_old_one() -> None:
     in_steps = bias.numpy() / step
     np.testing.assert_allclose(in_steps, np.rint(in_steps), atol=1e-2)
     assert 0 < np.abs(bias.numpy() - before).max() <= 0.501 * step
+
+
+BITS = {"seed": 3, "sharp": 4, "soft": 5, "plain": 2, "pixels": 6}
+
+
+@pytest.fixture(scope="module")
+def coarse() -> Quantized:
+    return quantized(weighted(every_kind("tanh")), BITS)
+
+
+def stored_kernels(model: LiteModel) -> dict[str, np.ndarray]:
+    return {
+        found.op.layer: found.tensor.data() for found in count.constants(model) if found.is_kernel
+    }
+
+
+def test_kernel_in_the_file_holds_only_the_levels_of_its_bits(coarse: Quantized) -> None:
+    outermost = {name: 2 ** (bits - 1) - 1 for name, bits in BITS.items()}
+    found = stored_kernels(coarse.model)
+    assert {name: int(np.abs(kernel).max()) for name, kernel in found.items()} == outermost
+
+
+def test_kernel_in_the_file_is_the_one_that_training_saw(coarse: Quantized) -> None:
+    (tensor,) = (
+        found.tensor
+        for found in count.constants(coarse.model)
+        if found.is_kernel and found.op.layer == "seed"
+    )
+    ((kernel, quantizer, variables),) = coarse.aware.get_layer("quant_seed")._weight_vars
+    seen = quantizer(kernel, False, variables).numpy()
+    np.testing.assert_allclose(tensor.data().T * tensor.scales[0], seen, rtol=1e-6)
+
+
+def test_file_with_coarse_weights_draws_what_the_aware_model_draws(coarse: Quantized) -> None:
+    assert count.float_ops(coarse.model) == []
+    assert np.mean(steps_apart(coarse) < 1.5) >= 0.999
+
+
+def test_pruned_weights_stay_zeros_among_coarse_ones(coarse: Quantized) -> None:
+    zeros = {kernel.layer: kernel.zeros for kernel in count.kernels(coarse.model)}
+    for name in BITS:
+        assert zeros[name] >= np.count_nonzero(coarse.start.get_layer(name).get_weights()[0] == 0)
+
+
+def test_fewer_bits_make_a_smaller_compressed_file(net: Quantized, coarse: Quantized) -> None:
+    def kernels(model: LiteModel) -> bytes:
+        return b"".join(kernel.tobytes() for kernel in stored_kernels(model).values())
+
+    assert len(gzip.compress(kernels(coarse.model))) < 0.7 * len(gzip.compress(kernels(net.model)))
+
+
+def test_layers_without_a_word_on_bits_have_eight() -> None:
+    start = weighted(every_kind("tanh"))
+    aware = [quantization_aware(start, SEEN, bits) for bits in (None, {}, {"seed": 8})]
+    first, *others = [to_int8_trained(model) for model in aware]
+    assert others == [first, first]
