@@ -56,6 +56,8 @@ class TeacherSettings:
     """Of what is there, so that another file of the same name is noticed."""
     discriminator: Path | None = None
     """The discriminator that it was trained with, where there is one: a .keras file."""
+    classes: NonNegativeInt = 0
+    """So many last entries of its input are a one-hot class."""
     pixels: tuple[float, float] | None = None
     """Black and white in the generator's output, where its last layer does not tell."""
     inputs: Path | None = None

@@ -27,6 +27,9 @@ class Purpose(IntEnum):
     CALIBRATION = 11
     EVALUATION = 12
     CONTROL = 13
+    LESSON = 14
+    REFERENCE = 15
+    SEARCH = 16
 
 
 _STREAMS = 64

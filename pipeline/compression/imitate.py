@@ -14,6 +14,7 @@ import tf_keras
 
 from pipeline.adversarial.lessons import Lessons
 from pipeline.adversarial.randomness import Purpose, seed_pair
+from pipeline.compression.rounding import Coarseness, CoarseKernels
 from pipeline.networks.pixels import PixelRange
 
 FINAL_SHARE = 0.1
@@ -25,7 +26,8 @@ class Imitation:
     """The training of one student on lessons; ``go_on`` may be called again and again.
 
     Adam, its rate falling to a tenth along half a cosine over ``steps`` (Hinton 2015, with the
-    picture in the place of the soft label; Aguinaldo 2019, section 3.1).
+    picture in the place of the soft label; Aguinaldo 2019, section 3.1). With a ``coarseness`` the
+    student draws with coarse kernels while it learns, and is to be looked at in ``as_drawn``.
     """
 
     def __init__(
@@ -38,12 +40,14 @@ class Imitation:
         rate: float,
         batch: int,
         seed: int,
+        coarseness: Coarseness = Coarseness(),  # noqa: B008 (frozen)
     ) -> None:
         self.student = student
         self.steps = steps
         self.done = 0
         self._deck = lessons.on_device(pixels)
         self._batch, self._seed = batch, seed
+        self._coarseness = coarseness
         self._schedule = tf_keras.optimizers.schedules.CosineDecay(rate, steps, alpha=FINAL_SHARE)
         self._adam = tf_keras.optimizers.legacy.Adam(rate)
         self._adam._create_all_weights(student.trainable_variables)
@@ -62,19 +66,24 @@ class Imitation:
         for number in range(SETTLING):
             self._settle(tf.constant(number))
 
+    def as_drawn(self) -> CoarseKernels:
+        """A context in which the student has the coarse kernels that it is trained for."""
+        return CoarseKernels(self.student.trainable_variables, self._coarseness)
+
     @tf.function
     def _step(self, step: Any) -> Any:
         self._adam.learning_rate.assign(self._schedule(step))
         inputs, _, pictures = self._draw(Purpose.LATENT, step)
         variables = self.student.trainable_variables
-        with tf.GradientTape() as tape:
+        with tf.GradientTape() as tape, self.as_drawn():
             error = tf.reduce_mean(tf.square(self.student(inputs, training=True) - pictures))
         self._adam.apply_gradients(zip(tape.gradient(error, variables), variables, strict=True))
         return error
 
     @tf.function
     def _settle(self, number: Any) -> Any:
-        return self.student(self._draw(Purpose.RECALIBRATE, number)[0], training=True)
+        with self.as_drawn():
+            return self.student(self._draw(Purpose.RECALIBRATE, number)[0], training=True)
 
     def _draw(self, purpose: Purpose, moment: Any) -> tuple[Any, Any, Any]:
         return self._deck.draw(seed_pair(self._seed, purpose, moment), self._batch)

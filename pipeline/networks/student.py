@@ -14,6 +14,7 @@ from jsonargparse.typing import NonNegativeInt
 from deploy.errors import PocketganError
 from pipeline.networks.dcgan import BATCH_NORM_MOMENTUM
 from pipeline.networks.layers import DepthToSpace
+from pipeline.networks.pixels import PixelRange
 
 SMALLEST_MAP = 8
 """A side at which a map is not halved any more."""
@@ -34,8 +35,10 @@ class StudentSettings:
     """Convolutions 3×3 that keep the smallest map as it is."""
 
 
-def build_student(settings: StudentSettings, source: tuple[int, ...], image: Shape) -> Any:
-    """A student [N, *source] → [N, *image] in -1..1.
+def build_student(
+    settings: StudentSettings, source: tuple[int, ...], image: Shape, pixels: PixelRange
+) -> tf_keras.Model:
+    """A student [N, *source] → [N, *image] in 0..1 where ``pixels`` are that, else in -1..1.
 
     ``source`` is (latent + classes,) or the height, width and channels of a picture. Raises
     PocketganError where the sizes do not go together.
@@ -49,7 +52,8 @@ def build_student(settings: StudentSettings, source: tuple[int, ...], image: Sha
         )
     layers = tf_keras.layers
     given = layers.Input(source, name="latent" if len(source) == 1 else "picture")
-    x, skipped = (_seed_map if len(source) == 1 else _encoded)(given, settings, image)
+    start = _seed_map if len(source) == 1 else _encoded
+    x, skipped = start(given, settings, image)
     for number in range(1, settings.mixers + 1):
         x = _activated(_conv(x, x.shape[-1], 3, f"mix_{number}"), f"mix_{number}")
     double = DOUBLINGS[settings.block]
@@ -60,7 +64,8 @@ def build_student(settings: StudentSettings, source: tuple[int, ...], image: Sha
             x = layers.Add(name=f"up_{number}_skip")([x, same[0]])
     last = double if len(settings.channels) > 1 or image[0] != x.shape[1] else _plain
     x = last(x, image[2], "pixels", False)
-    return tf_keras.Model(given, layers.Activation("tanh", name="image")(x), name="student")
+    bound = "sigmoid" if pixels == (0.0, 1.0) else "tanh"
+    return tf_keras.Model(given, layers.Activation(bound, name="image")(x), name="student")
 
 
 def map_sides(image: Shape) -> list[tuple[int, int]]:
