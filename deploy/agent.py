@@ -600,7 +600,13 @@ def pack(name: str, values: Sequence[np.ndarray]) -> dict[str, Any]:
 
 
 def delegated_share(interpreter: Any) -> float | None:
-    """Share of the file's operations that delegates took; None where the runtime does not tell.
+    """Share of the file's operations that delegates took; None where the runtime does not tell."""
+    delegated = delegated_operations(interpreter)
+    return sum(delegated) / len(delegated) if delegated else None
+
+
+def delegated_operations(interpreter: Any) -> list[bool] | None:
+    """For each of the file's operations whether a delegate took it; None where it is not told.
 
     The runtime lists the file's operations and, behind them, a DELEGATE for each part of the graph
     that was taken: all that leads from the inputs of that DELEGATE to its outputs.
@@ -622,7 +628,7 @@ def delegated_share(interpreter: Any) -> float | None:
                 taken.add(makers[tensor]["index"])
                 ahead.update(makers[tensor]["inputs"])
             seen.add(tensor)
-    return len(taken) / len(operations) if operations else None
+    return [each["index"] in taken for each in operations]
 
 
 def leave_memory_to_others() -> None:

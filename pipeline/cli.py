@@ -252,6 +252,12 @@ def _report_file(path: Path) -> Path:
     return inside[0] if inside else path
 
 
+def _check(arguments: list[str]) -> int:
+    from pipeline.teachers import commands
+
+    return commands.check(arguments)
+
+
 # ---------------------------------------------------------------------- shipping
 
 
@@ -303,6 +309,7 @@ COMMANDS: dict[str, Command] = {
     "benchmark": Command(
         "Measure .tflite files of any origin, or a recipe's, on any target", _benchmark
     ),
+    "check": Command("What compressing a generator, yours or anyone's, will meet", _check),
     "bundle": Command("Write what an app developer needs of a finished run", _bundle),
     "verify": Command("Check a bundle, folder or zip: a changed byte anywhere is found", _verify),
     "targets": Command("Where files can be measured, and what adds a place", _targets),

@@ -13,16 +13,14 @@ INPUT, OUTPUT = "latent", "image"
 
 
 def convert(model: tf_keras.Model, batch: int, configure: Configure = lambda _: None) -> bytes:
-    """Convert a generator [N, L] → [N, H, W, C] with N fixed to ``batch``.
+    """Convert a generator [N, L] or [N, H, W, C] → [N, H', W', C'] with N fixed to ``batch``.
 
     A fixed batch spares the SHAPE, STRIDED_SLICE and PACK operations that a free one brings.
     ``configure`` sets the converter's options.
     """
-    length = model.input_shape[-1]
+    signature = tf.TensorSpec([batch, *model.input_shape[1:]], tf.float32, name=INPUT)
 
-    @tf.function(
-        input_signature=[tf.TensorSpec([batch, length], tf.float32, name=INPUT)], autograph=False
-    )
+    @tf.function(input_signature=[signature], autograph=False)
     def draw(latent: Any) -> dict[str, Any]:
         return {OUTPUT: model(latent, training=False)}
 

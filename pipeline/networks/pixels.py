@@ -5,16 +5,16 @@ import tf_keras
 
 PixelRange = tuple[float, float]
 
-_RANGES: dict[str, PixelRange] = {"tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0)}
+ACTIVATION_RANGES: dict[str, PixelRange] = {"tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0)}
 
 
 def pixel_range(generator: tf_keras.Model) -> PixelRange:
     """Smallest and largest value that the generator's last activation gives: of tanh or sigmoid."""
     functions = [layer.activation for layer in generator.layers if hasattr(layer, "activation")]
     last = functions[-1].__name__ if functions else "no activation"
-    if last not in _RANGES:
+    if last not in ACTIVATION_RANGES:
         raise ValueError(f"{generator.name} ends with {last}, not with tanh or sigmoid")
-    return _RANGES[last]
+    return ACTIVATION_RANGES[last]
 
 
 def to_uint8(pictures: np.ndarray, pixels: PixelRange) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""Teachers: trained generators of any origin, as one kind of model."""

@@ -1,0 +1,123 @@
+"""What a model file would run, or which files it would touch, found before it is loaded.
+
+Keras refuses Lambda layers in .keras files only, and by the layers that it knows of: its HDF5
+readers run them whatever ``safe_mode`` says (CVE-2025-9905), and names of any importable function
+could stand for a layer (CVE-2025-1550). So the stored configuration is read here, as JSON, first.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+_RUNS_CODE = {
+    "Lambda": "Python code",
+    "__lambda__": "Python code",
+    "TorchModuleWrapper": "a pickle",
+    "JaxLayer": "a function of another library",
+    "FlaxLayer": "a function of another library",
+    "TFSMLayer": "another model, loaded from a path",
+    "StringLookup": "a vocabulary that may be loaded from a path",
+    "IntegerLookup": "a vocabulary that may be loaded from a path",
+    "TextVectorization": "a vocabulary that may be loaded from a path",
+}
+# Modules of Keras in which there are only parts of models, and no helpers such as get_file.
+_MODELING = re.compile(
+    r"(tf_)?keras(\.src)?(\.(layers|models|engine|ops|activations|initializers|regularizers"
+    r"|constraints|dtype_policies|mixed_precision|quantizers)(\.\w+)*)?"
+)
+_CLASSES_OF_NUMPY = re.compile(r"(numpy|builtins|tensorflow)(\.\w+)*")
+# What a TFOpLambda layer of Keras 2 may compute, as names in TensorFlow's own interface.
+_HARMLESS_FUNCTIONS = re.compile(
+    r"(math|nn|linalg|image|__operators__)\.\w+|identity|cast|reshape|transpose|concat|stack"
+    r"|unstack|split|tile|pad|expand_dims|squeeze|shape|zeros|ones|zeros_like|ones_like|one_hot"
+    r"|clip_by_value|convert_to_tensor|repeat|reverse|gather|where|slice|strided_slice|broadcast_to"
+    r"|compat\.v1\.(shape|transpose|gather|nn\.\w+|image\.\w+)"
+)
+# Saving and restoring are part of every SavedModel.
+_OF_EVERY_SAVED_MODEL = re.compile(r"(Save|Restore)V2|MergeV2Checkpoints|ShardedFilename")
+_TOUCHES = re.compile(
+    r"PyFunc|File|Reader|Dataset|Print|Debug|Summary|Save|Restore|Checkpoint|ImmutableConst"
+    r"|Library|RemoteFused|Rpc|Socket"
+)
+
+
+def parts(config: Any) -> Iterator[dict[str, Any]]:
+    """Every object that a stored configuration describes, nested ones too."""
+    if isinstance(config, dict):
+        if isinstance(config.get("class_name"), str):
+            yield config
+        for key, value in config.items():
+            if key != "compile_config":  # optimizers and losses are not loaded
+                yield from parts(value)
+    elif isinstance(config, list):
+        for value in config:
+            yield from parts(value)
+
+
+def unsafe_parts(config: Any) -> list[str]:
+    """What in a stored configuration would run code or read other files, in words."""
+    found = ((part, _danger(part)) for part in parts(config))
+    return list(dict.fromkeys(f"{_named(part)}: {danger}" for part, danger in found if danger))
+
+
+def unknown_parts(config: Any, is_known: Callable[[str], bool]) -> list[str]:
+    """Names of classes and functions that neither Keras nor ``is_known`` has."""
+    foreign = filter(_is_foreign, parts(config))
+    names = dict.fromkeys(part.get("registered_name") or _name(part) for part in foreign)
+    return [name for name in names if not is_known(name)]
+
+
+def unsafe_operations(operations: Iterable[str]) -> list[str]:
+    """Those operations of a TensorFlow graph that run Python or touch files."""
+    found = {
+        operation
+        for operation in operations
+        if _TOUCHES.search(operation) and not _OF_EVERY_SAVED_MODEL.fullmatch(operation)
+    }
+    return sorted(found)
+
+
+def _danger(part: dict[str, Any]) -> str:
+    """What is dangerous about an object; empty if nothing is."""
+    config = part.get("config")
+    settings = config if isinstance(config, dict) else {}
+    name = part["class_name"].split(">")[-1]
+    if name in _RUNS_CODE:
+        return _RUNS_CODE[name]
+    if name in ("TFOpLambda", "ClassMethod"):
+        function = str(settings.get("function", settings.get("symbol")))
+        return "" if _HARMLESS_FUNCTIONS.fullmatch(function) else f"calls {function}"
+    if name == "TensorFlowOpLayer":
+        return "an operation that is stored as a graph"
+    if name == "function" and _module(part) and not _MODELING.fullmatch(_module(part)):
+        return "" if _module(part) == "builtins" else f"calls {_module(part)}.{config}"
+    return ""
+
+
+def _is_foreign(part: dict[str, Any]) -> bool:
+    module, name = _module(part), part["class_name"]
+    if name.startswith("__"):
+        return False
+    if module:
+        return not (_MODELING.fullmatch(module) or _CLASSES_OF_NUMPY.fullmatch(module))
+    return ">" in name or bool(part.get("registered_name"))
+
+
+def _module(part: dict[str, Any]) -> str:
+    return str(part.get("module") or "")
+
+
+def _name(part: dict[str, Any]) -> str:
+    """The name of a function, or that of a class."""
+    config = part.get("config")
+    return (
+        config
+        if part["class_name"] == "function" and isinstance(config, str)
+        else str(part["class_name"])
+    )
+
+
+def _named(part: dict[str, Any]) -> str:
+    config = part.get("config")
+    name = config.get("name") if isinstance(config, dict) else None
+    return f"layer '{name}' ({part['class_name']})" if name else part["class_name"]
