@@ -13,9 +13,9 @@ from pipeline.compression.rounding import Coarseness
 from pipeline.networks.student import StudentSettings
 from pipeline.search.budget import Budget
 from pipeline.search.cost import Cost
+from pipeline.search.students import HUNDREDTHS, SLIM
 
-SLIM = "slim"
-NARROWEST, WIDEST = 2, 128
+NARROWEST, WIDEST = 2, HUNDREDTHS
 """Channels of the first map; of a slim student hundredths of the teacher's channels."""
 LEAST_RANK = 4
 TAPERS = (0.5, 1.0)

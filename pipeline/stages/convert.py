@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,12 @@ from pipeline.lite.draw import draw
 from pipeline.lite.metadata import PROVENANCE, write_metadata
 from pipeline.lite.read import read_model
 from pipeline.lite.refuse import refuse_float
-from pipeline.networks.pixels import pixel_range
-from pipeline.recipe import Recipe
+from pipeline.networks.pixels import PixelRange, pixel_range
 from pipeline.recipe_file import as_dict
-from pipeline.run import STAGES, Outcome, Workbench
+from pipeline.run import Outcome, Workbench
 from pipeline.stages import networks
-from pipeline.stages.quantize import BASES, load_aware
+from pipeline.stages.quantize import bases, load_aware
+from pipeline.stages.student import student_pixels
 
 COMPARED = 512
 """Latents on which a fake-quantized model is held against its file."""
@@ -32,76 +33,127 @@ ALLOWED_STEPS = 2
 ENOUGH_WITHIN = 0.999
 
 
+@dataclass(frozen=True)
+class Variant:
+    """A file to be written: its name, black and white in what it draws, how its bytes are made."""
+
+    name: str
+    pixels: PixelRange
+    make: Callable[[], bytes]
+
+
 def convert(bench: Workbench) -> Outcome:
-    """Write float32, float16, dynamic-range, int8-ptq, pruned-float32, int8-qat and int8.
+    """Write every variant of this run's path; the last of the required ones is the one to ship.
 
     Raises PocketganError where an int8 variant holds a float operation, or where a file draws
     otherwise than the fake-quantized model that it was made from.
     """
     prepare(bench.recipe.seed)
-    dense, pruned = (
-        fold_batch_norm(networks.load(bench.inputs[stage] / networks.GENERATOR))
-        for stage in ("train", "prune")
-    )
-    aware = {name: load_aware(bench.inputs["quantize"], name) for name in BASES}
+    aware = {name: load_aware(bench.inputs["quantize"], name) for name in bases(bench.inputs)}
     shown = networks.inputs(bench, Purpose.CONTROL, networks.whole_batches(bench, COMPARED))
     steps: dict[str, dict[str, float]] = {}
-    for name, make in progress.track(list(_variants(bench, dense, pruned, aware)), "convert"):
-        content = write_metadata(make(), PROVENANCE, _provenance(bench, name, dense))
+    events: list[str] = []
+    for variant in progress.track(_variants(bench, aware), "convert"):
+        name = variant.name
+        try:
+            made = variant.make()
+        except UnconvertedError as error:
+            events.append(f"{name} is missing: {error}")
+            continue
+        content = write_metadata(made, PROVENANCE, _provenance(bench, variant))
         if name.startswith("int8"):
             refuse_float(read_model(content), name)
         if name in aware:
             steps[name] = _compare(name, aware[name], content, shown)
         write_bytes(bench.folder / f"{name}.tflite", content)
-    return Outcome({"steps": steps})
+    return Outcome({"steps": steps}, events)
 
 
-def _variants(
-    bench: Workbench,
-    dense: tf_keras.Model,
-    pruned: tf_keras.Model,
-    aware: dict[str, tf_keras.Model],
-) -> list[tuple[str, Callable[[], bytes]]]:
-    """Name → how its bytes are made; the last of the required ones is the one to ship."""
+class UnconvertedError(Exception):
+    """A foreign generator that the converter cannot write in that form: its variant is left out."""
+
+
+def _variants(bench: Workbench, aware: dict[str, tf_keras.Model]) -> list[Variant]:
+    if "student" in bench.inputs:
+        return _of_student(bench, aware)
+    return _of_dense(bench, aware)
+
+
+def _of_dense(bench: Workbench, aware: dict[str, tf_keras.Model]) -> list[Variant]:
+    """float32, float16, dynamic-range, int8-ptq, pruned-float32, int8-qat and int8."""
     settings = bench.recipe.convert
     batch = settings.batch
+    dense, pruned = (
+        fold_batch_norm(networks.load(bench.inputs[stage] / networks.GENERATOR))
+        for stage in ("train", "prune")
+    )
     seen = networks.inputs(bench, Purpose.CALIBRATION, settings.calibration * batch)
-    variants: list[tuple[str, Callable[[], bytes]]] = [
-        ("float32", lambda: lite.to_float32(dense, batch)),
-        ("float16", lambda: lite.to_float16(dense, batch)),
-        ("dynamic-range", lambda: lite.to_dynamic_range(dense, batch)),
-        ("int8-ptq", lambda: lite.to_int8_post_training(dense, seen, batch)),
-        ("pruned-float32", lambda: lite.to_float32(pruned, batch)),
-        ("int8-qat", lambda: lite.to_int8_trained(aware["int8-qat"], batch)),
-        ("int8", lambda: lite.to_int8_trained(aware["int8"], batch)),
-    ]
+    makers: dict[str, Callable[[], bytes]] = {
+        "float32": lambda: lite.to_float32(dense, batch),
+        "float16": lambda: lite.to_float16(dense, batch),
+        "dynamic-range": lambda: lite.to_dynamic_range(dense, batch),
+        "int8-ptq": lambda: lite.to_int8_post_training(dense, seen, batch),
+        "pruned-float32": lambda: lite.to_float32(pruned, batch),
+        "int8-qat": lambda: lite.to_int8_trained(aware["int8-qat"], batch),
+        "int8": lambda: lite.to_int8_trained(aware["int8"], batch),
+    }
     if settings.int16x8:
-        variants.append(("int16x8", lambda: lite.to_int16x8(dense, seen, batch)))
-    return variants
+        makers["int16x8"] = lambda: lite.to_int16x8(dense, seen, batch)
+    pixels = pixel_range(dense)
+    return [Variant(name, pixels, make) for name, make in makers.items()]
 
 
-def _provenance(bench: Workbench, variant: str, dense: tf_keras.Model) -> bytes:
+def _of_student(bench: Workbench, aware: dict[str, tf_keras.Model]) -> list[Variant]:
+    """The teacher in float32 and, rounded after its training, in int8; the student in both."""
+    settings = bench.recipe.convert
+    batch = settings.batch
+    teacher = networks.teacher(bench)
+    given = teacher.model if teacher.is_opaque else fold_batch_norm(teacher.model)
+    student = fold_batch_norm(networks.load(bench.inputs["student"] / networks.GENERATOR))
+    seen = networks.inputs(bench, Purpose.CALIBRATION, settings.calibration * batch)
+    pixels = student_pixels(bench.inputs["student"])
+
+    def rounded_teacher() -> bytes:
+        try:
+            content = lite.to_int8_post_training(given, seen, batch)
+            refuse_float(read_model(content), "int8-ptq")
+        except Exception as error:  # whatever the converter says of a foreign layer
+            raise UnconvertedError(" ".join(str(error).split())[:200]) from error
+        return content
+
+    return [
+        Variant("float32", teacher.pixels, lambda: lite.to_float32(given, batch)),
+        Variant("int8-ptq", teacher.pixels, rounded_teacher),
+        Variant("student-float32", pixels, lambda: lite.to_float32(student, batch)),
+        Variant("int8", pixels, lambda: lite.to_int8_trained(aware["int8"], batch)),
+    ]
+
+
+def _provenance(bench: Workbench, variant: Variant) -> bytes:
     """What the file says of itself: JSON, UTF-8."""
-    record = bench.run.record("train")
+    record = bench.run.record(next(iter(bench.run.stages)))
+    latent, classes = networks.prior(bench)
     facts: dict[str, Any] = {
         "pocketgan": record.versions if record else {},
         "recipe": bench.recipe.name,
-        "recipe_sha256": _recipe_sha256(bench.recipe),
+        "recipe_sha256": _recipe_sha256(bench),
         "seed": bench.recipe.seed,
-        "variant": variant,
-        "latent": bench.recipe.generator.latent,
-        "classes": dense.input_shape[-1] - bench.recipe.generator.latent,
+        "variant": variant.name,
+        "latent": latent,
+        "classes": classes,
         "prior": "normal",
-        "pixels": pixel_range(dense),
+        "pixels": variant.pixels,
     }
     return json.dumps(facts, sort_keys=True).encode()
 
 
-def _recipe_sha256(recipe: Recipe) -> str:
+def _recipe_sha256(bench: Workbench) -> str:
     """Of what the file follows from: the sections of later stages may change without a new file."""
-    stages = (*STAGES["convert"].needs, "convert")
-    sections = {section for stage in stages for section in STAGES[stage].sections}
-    deciding = {name: value for name, value in as_dict(recipe).items() if name in sections}
+    path = bench.run.stages
+    stages = (*path["convert"].needs, "convert")
+    sections = {section for stage in stages for section in path[stage].sections}
+    values = as_dict(bench.recipe).items()
+    deciding = {name: value for name, value in values if name in sections}
     return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
 
 

@@ -13,9 +13,11 @@ from pipeline.adversarial.randomness import Purpose, latents
 from pipeline.adversarial.settings import GameSettings
 from pipeline.compression.scheme import quantize_scope
 from pipeline.data.drawn import HELD, LESSONS, read_lessons
-from pipeline.networks.pixels import pixel_range
+from pipeline.networks.pixels import PixelRange, pixel_range
 from pipeline.networks.settings import ImageShape
 from pipeline.run import Workbench
+from pipeline.teachers.store import read_saved_teacher
+from pipeline.teachers.teacher import Teacher
 
 GENERATOR = "generator.keras"
 DISCRIMINATOR = "discriminator.keras"
@@ -51,6 +53,14 @@ def load(path: Path) -> tf_keras.Model:
         ) from error
 
 
+def teacher(bench: Workbench) -> Teacher:
+    """The dense generator that everything is compared with: trained in this run, or given."""
+    if "teacher" in bench.inputs:
+        return read_saved_teacher(bench.inputs["teacher"])
+    model = load(bench.inputs["train"] / GENERATOR)
+    return Teacher(model, *prior(bench), pixel_range(model), None, "stage train")
+
+
 def game(
     bench: Workbench,
     generator: tf_keras.Model,
@@ -59,13 +69,17 @@ def game(
     teacher: tf_keras.Model | None = None,
     distill: float = 0.0,
     lessons: Lessons | None = None,
+    pixels: PixelRange | None = None,
 ) -> Game:
-    """The adversarial game of this run, on the train split."""
+    """The adversarial game of this run, on the train split.
+
+    ``pixels``: black and white in what the generator draws, where its last layer does not say.
+    """
     players = Players(
         generator,
         discriminator,
         *prior(bench),
-        pixel_range(generator if teacher is None else teacher),
+        pixels or pixel_range(generator if teacher is None else teacher),
         teacher,
         distill,
         lessons,

@@ -1,32 +1,39 @@
 """Fold batch norm, round to int8 while the game goes on, with and without pruning."""
 
 import json
+from collections.abc import Container
 from pathlib import Path
 
 import numpy as np
 import tf_keras
 
+from pipeline.adversarial.game import Game
 from pipeline.adversarial.randomness import Purpose
+from pipeline.adversarial.settings import GameSettings
 from pipeline.atomic import replaced, write_text
 from pipeline.compression.bits import layer_bits
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.prune import zeros
 from pipeline.compression.scheme import quantization_aware, round_biases
+from pipeline.data.drawn import LESSONS, read_lessons
 from pipeline.determinism import prepare
 from pipeline.run import Outcome, Workbench
 from pipeline.stages import networks
 from pipeline.stages.diary import Diary
+from pipeline.stages.search import read_choice
+from pipeline.stages.student import student_pixels
 
-BASES = {"int8": "prune", "int8-qat": "train"}
-"""Quantized variant → the stage whose generator it starts from."""
+
+def bases(stages: Container[str]) -> dict[str, str]:
+    """Quantized variant → the stage whose generator it starts from."""
+    return {"int8": "student"} if "student" in stages else {"int8": "prune", "int8-qat": "train"}
 
 
 def quantize(bench: Workbench) -> Outcome:
     """For each quantized variant write its folded float start, its weights, history and film."""
-    teacher = fold_batch_norm(networks.load(bench.inputs["train"] / networks.GENERATOR))
     outcomes = {
-        variant: _fine_tune(bench, variant, bench.inputs[stage], teacher)
-        for variant, stage in BASES.items()
+        variant: _fine_tune(bench, variant, bench.inputs[stage])
+        for variant, stage in bases(bench.inputs).items()
     }
     return Outcome(
         {variant: outcome.metrics for variant, outcome in outcomes.items()},
@@ -60,24 +67,45 @@ def _save_weights(aware: tf_keras.Model, path: Path) -> None:
 def load_aware(folder: Path, variant: str) -> tf_keras.Model:
     """The fine-tuned quantization-aware generator of a variant."""
     start = networks.load(folded(folder, variant))
-    length = start.input_shape[-1]
     bits = json.loads(_bits(folder, variant).read_text())
-    aware = quantization_aware(start, np.zeros([1, length], np.float32), bits)
+    aware = quantization_aware(start, np.zeros([1, *start.input_shape[1:]], np.float32), bits)
     with np.load(_weights(folder, variant)) as arrays:
         aware.set_weights([arrays[name] for name in arrays.files])
     return aware
 
 
-def _fine_tune(bench: Workbench, variant: str, base: Path, teacher: tf_keras.Model) -> Outcome:
+def _bits_of(bench: Workbench, start: tf_keras.Model) -> dict[str, int]:
+    """As the recipe says; of a student as its search found."""
+    settings = bench.recipe.quantize
+    if "search" not in bench.inputs:
+        return layer_bits(start, settings.bits, settings.layers)
+    chosen = read_choice(bench.inputs["search"]).chosen
+    return layer_bits(start, chosen.bits, settings.layers)
+
+
+def _game(
+    bench: Workbench, aware: tf_keras.Model, discriminator: tf_keras.Model, rules: GameSettings
+) -> Game:
+    """The teacher's pictures come from its lessons, where it left any."""
+    distill = bench.recipe.quantize.distill
+    if "teacher" in bench.inputs:
+        lessons = read_lessons(bench.inputs["teacher"] / LESSONS)
+        pixels = student_pixels(bench.inputs["student"])
+        return networks.game(bench, aware, discriminator, rules, None, distill, lessons, pixels)
+    teacher = fold_batch_norm(networks.teacher(bench).model)
+    return networks.game(bench, aware, discriminator, rules, teacher, distill)
+
+
+def _fine_tune(bench: Workbench, variant: str, base: Path) -> Outcome:
     settings, seed = bench.recipe.quantize, bench.recipe.seed
     prepare(seed)
     start = fold_batch_norm(networks.load(base / networks.GENERATOR))
     discriminator = networks.load(base / networks.DISCRIMINATOR)
-    bits = layer_bits(start, settings.bits, settings.layers)
+    bits = _bits_of(bench, start)
     seen = networks.inputs(bench, Purpose.CALIBRATION, settings.calibration)
     aware = quantization_aware(start, seen, bits)
     rules = networks.fine_tuning(bench, settings.steps, settings.rate, settings.ema)
-    game = networks.game(bench, aware, discriminator, rules, teacher, settings.distill)
+    game = _game(bench, aware, discriminator, rules)
     diary = Diary(bench.folder, variant, f"-{variant}")
     story = game.play(bench.scratch / f"{variant}.npz", f"quantize {variant}", diary.write)
     game.recalibrate()

@@ -19,7 +19,7 @@ from pipeline.recipe_file import as_dict
 from pipeline.report import schema
 from pipeline.report.gates import check_all, parse_gate
 from pipeline.report.page import Exhibits, render
-from pipeline.run import STAGES, Outcome, Workbench
+from pipeline.run import Outcome, Workbench
 from pipeline.stages.benchmark import MACHINE, MEASUREMENTS
 from pipeline.stages.evaluate import QUALITY, SAMPLES
 from pipeline.variants import find_variants
@@ -138,12 +138,12 @@ def _exhibits(bench: Workbench) -> Exhibits:
         samples = {name: arrays[name] for name in arrays.files}
     histories = {
         f"{stage} {path.stem.removeprefix('history').lstrip('-')}".strip(): _history(path)
-        for stage in STAGES
+        for stage in bench.run.stages
         if stage in bench.inputs
         for path in sorted(bench.inputs[stage].glob("history*.csv"))
     }
-    train = bench.inputs["train"]
-    return Exhibits(samples, histories, train / "film.png", train / "film.gif")
+    taught = bench.inputs.get("student") or bench.inputs["train"]
+    return Exhibits(samples, histories, taught / "film.png", taught / "film.gif")
 
 
 def _history(path: Path) -> dict[str, list[float]]:

@@ -1,0 +1,178 @@
+"""The search itself: Optuna draws students, short imitations rank them, bad ones die early."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import TrialState
+
+from deploy.errors import PocketganError
+from pipeline.adversarial.lessons import Lessons
+from pipeline.compression.imitate import Imitation
+from pipeline.search.budget import Budget
+from pipeline.search.choice import Tried
+from pipeline.search.look import Look
+from pipeline.search.space import Proposal, Space
+from pipeline.search.students import Workshop
+
+REDUCTION = 3
+"""Of the students at a rung one in so many goes on, for so many times as long (Jamieson 2016)."""
+RUNGS = 3
+WORST = 1e6
+"""What a student counts whose pictures are no numbers."""
+RATE, BATCH = 2e-3, 128
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What all trials share."""
+
+    workshop: Workshop
+    space: Space
+    budget: Budget
+    lessons: Lessons
+    look: Look
+    steps: int
+    seed: int
+
+
+def open_study(place: Path | str, seed: int) -> optuna.Study:
+    """The study in a file (a journal that several processes may share) or at a database's URL.
+
+    Raises PocketganError where it cannot be opened.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        storage = (
+            RDBStorage(str(place))
+            if "://" in str(place)
+            else JournalStorage(JournalFileBackend(str(place)))
+        )
+        study = optuna.create_study(
+            study_name="students",
+            storage=storage,
+            sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=6),
+            pruner=optuna.pruners.SuccessiveHalvingPruner(1, REDUCTION, 0),
+            load_if_exists=True,
+        )
+    except Exception as error:  # a database's driver raises what it likes
+        raise PocketganError(
+            f"the study at {place} cannot be opened: {' '.join(str(error).split())[:200]}",
+            "Give a file's path, or a database's URL such as sqlite:///study.db.",
+        ) from error
+    if not study.trials:
+        for start in STARTS:
+            study.enqueue_trial(start, skip_if_exists=True)
+    return study
+
+
+STARTS: tuple[dict[str, Any], ...] = (
+    {"block": "sub_pixel", "rank": 16, "taper": 0.7, "mixers": 0, "bits": 5, "share": 1.0},
+    {"block": "sub_pixel", "rank": 10, "taper": 1.0, "mixers": 1, "bits": 4, "share": 1.0},
+)
+"""Shapes that were good for digits and clothes alike; a search starts there."""
+
+
+def finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    """Those that count: trained to a rung, or known not to fit."""
+    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+
+
+def search(
+    study: optuna.Study, ground: Ground, trials: int, on_trial: Callable[[int, str], None]
+) -> list[Tried]:
+    """Try students until the study holds ``trials`` that are finished; gives all that were trained.
+
+    Raises PocketganError where no student fits the budget.
+    """
+    while (done := len(finished(study))) < trials:
+        trial = study.ask()
+        try:
+            value = _try(trial, ground, lambda words, done=done: on_trial(done, words))
+        except optuna.TrialPruned:
+            study.tell(trial, state=TrialState.PRUNED)
+        except BaseException:
+            study.tell(trial, state=TrialState.FAIL)
+            raise
+        else:
+            study.tell(trial, value)
+    tried = tried_of(study)
+    if not tried:
+        reason = next(
+            (t.user_attrs["unfit"] for t in finished(study) if "unfit" in t.user_attrs), ""
+        )
+        raise PocketganError(f"no student fits: {reason}", "Give a larger budget.")
+    return tried
+
+
+def _try(trial: optuna.Trial, ground: Ground, tell: Callable[[str], None]) -> float:
+    """One student, to the rung where it dies or to the last."""
+    try:
+        proposal = ground.space.draw(trial, ground.budget)
+    except PocketganError as error:
+        trial.set_user_attr("unfit", error.problem)
+        raise optuna.TrialPruned from error
+    trial.set_user_attr("proposal", _as_attribute(proposal))
+    tell(words_of(proposal))
+    student = ground.workshop.build(proposal.student)
+    pixels = ground.workshop.pixels(proposal.student)
+    imitation = Imitation(
+        student,
+        ground.lessons,
+        pixels,
+        steps=ground.steps,
+        rate=RATE,
+        batch=BATCH,
+        seed=ground.seed,
+        coarseness=proposal.coarseness,
+    )
+    score = WORST
+    for rung in range(RUNGS):
+        imitation.go_on(math.ceil(ground.steps / REDUCTION ** (RUNGS - 1 - rung)))
+        imitation.settle()
+        with imitation.as_drawn():
+            score = min(ground.look(student, pixels), WORST)
+        trial.set_user_attr("steps", imitation.done)
+        trial.report(score, rung + 1)
+        if rung + 1 < RUNGS and trial.should_prune():
+            raise optuna.TrialPruned
+    return score
+
+
+def _as_attribute(proposal: Proposal) -> dict[str, Any]:
+    return {
+        "student": vars(proposal.student),
+        "bits": proposal.coarseness.bits,
+        "zeros": proposal.coarseness.zeros,
+        "cost": proposal.cost._asdict(),
+    }
+
+
+def tried_of(study: optuna.Study) -> list[Tried]:
+    """Every trained trial, in the order of their numbers."""
+    return [
+        Tried(
+            number=trial.number,
+            student=trial.user_attrs["proposal"]["student"],
+            bits=trial.user_attrs["proposal"]["bits"],
+            zeros=trial.user_attrs["proposal"]["zeros"],
+            cost=trial.user_attrs["proposal"]["cost"],
+            steps=trial.user_attrs["steps"],
+            score=trial.intermediate_values[max(trial.intermediate_values)],
+            finished=trial.state is TrialState.COMPLETE,
+        )
+        for trial in finished(study)
+        if trial.intermediate_values
+    ]
+
+
+def words_of(proposal: Proposal) -> str:
+    """A student in few words."""
+    student = proposal.student
+    widths = "→".join(map(str, student.channels))
+    return f"{student.block} {widths} rank {student.rank}, {proposal.coarseness.bits} bits"

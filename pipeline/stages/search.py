@@ -1,0 +1,134 @@
+"""Find the student that fits the budget: many are tried for a little while."""
+
+import math
+import shutil
+from pathlib import Path
+
+from pipeline import progress
+from pipeline.adversarial.randomness import Purpose
+from pipeline.atomic import write_text
+from pipeline.compression.rounding import Coarseness
+from pipeline.data.drawn import LESSONS, read_lessons
+from pipeline.determinism import prepare
+from pipeline.networks.student import StudentSettings
+from pipeline.run import Outcome, Workbench
+from pipeline.search import budget, choice, trials
+from pipeline.search.choice import Choice, Tried
+from pipeline.search.cost import Cost, pricing
+from pipeline.search.look import looking
+from pipeline.search.refuse import refuse_met_budget, refuse_unreachable
+from pipeline.search.space import ZEROS, Space
+from pipeline.search.students import SLIM, Workshop
+from pipeline.stages import networks
+from pipeline.stages.evaluate import find_judge
+from pipeline.teachers.store import read_saved_teacher
+
+CHOICE, STUDY = "choice.json", "study.journal"
+LOOKED_AT = 2000
+"""Pictures by which a student is compared with its teacher."""
+
+
+def search(bench: Workbench) -> Outcome:
+    """Write ``choice.json``, and the study where it has no other place."""
+    recipe, settings = bench.recipe, bench.recipe.search
+    prepare(recipe.seed)
+    teacher = read_saved_teacher(bench.inputs["teacher"])
+    workshop = Workshop(teacher, recipe.seed)
+    limits = budget.budget_of(recipe.budget)
+    space = _space(bench, workshop)
+    refuse_met_budget(workshop, limits, recipe.budget)
+    made = (
+        _given(space, settings.student)
+        if settings.student
+        else _searched(bench, workshop, space, limits)
+    )
+    write_text(bench.folder / CHOICE, choice.dumps(made))
+    return Outcome(
+        {
+            "chosen": made.chosen.words,
+            "reason": made.reason,
+            "tried": len(made.tried),
+            "expected": made.chosen.cost._asdict(),
+        },
+        [f"slim left out: {workshop.why_not_slim}"] if _slim_left_out(bench, workshop) else [],
+    )
+
+
+def read_choice(folder: Path) -> Choice:
+    """What the search chose; PocketganError where it is missing or damaged."""
+    path = folder / CHOICE
+    return choice.loads(path.read_text(encoding="utf-8"), str(path))
+
+
+def _space(bench: Workbench, workshop: Workshop) -> Space:
+    settings, limits = bench.recipe.search, bench.recipe.budget
+    price = pricing(limits.target if limits.max_ms else None)
+
+    def cost(student: StudentSettings, coarseness: Coarseness) -> Cost:
+        return price(workshop.build(student), coarseness)
+
+    blocks = [block for block in settings.blocks if block != SLIM or workshop.groups]
+    by_gzip = limits.max_gzip_kb is not None or limits.max_quality_drop is not None
+    return Space(
+        tuple(blocks),
+        # Neither bits nor zeros change the raw file or its speed: they would only cost quality.
+        tuple(settings.bits) if by_gzip else (8,),
+        ZEROS if by_gzip else (0.0,),
+        workshop.maps,
+        len(workshop.groups),
+        workshop.teacher.latent,
+        cost,
+    )
+
+
+def _slim_left_out(bench: Workbench, workshop: Workshop) -> bool:
+    return SLIM in bench.recipe.search.blocks and not workshop.groups
+
+
+def _given(space: Space, student: StudentSettings) -> Choice:
+    """The one that the recipe names."""
+    coarseness = Coarseness(min(space.bits))
+    tried = Tried(
+        number=0,
+        student=student,
+        bits=coarseness.bits,
+        zeros=0.0,
+        cost=space.price(student, coarseness),
+        steps=0,
+        score=0.0,
+        finished=True,
+    )
+    return choice.choose([tried], smallest=False)
+
+
+def _searched(bench: Workbench, workshop: Workshop, space: Space, limits: budget.Budget) -> Choice:
+    settings, seed = bench.recipe.search, bench.recipe.seed
+    refuse_unreachable(space, limits)
+    lessons = read_lessons(bench.inputs["teacher"] / LESSONS)
+    ground = trials.Ground(
+        workshop,
+        space,
+        limits,
+        lessons,
+        looking(
+            find_judge(bench),
+            lessons.pictures[:LOOKED_AT],
+            networks.inputs(bench, Purpose.SEARCH, LOOKED_AT),
+        ),
+        settings.steps,
+        seed,
+    )
+    kept = bench.scratch / STUDY
+    study = trials.open_study(settings.study or kept, seed)
+    with progress.bar() as bar:
+        task = bar.add_task("search", total=settings.trials)
+        tried = trials.search(
+            study,
+            ground,
+            settings.trials,
+            lambda done, words: bar.update(task, completed=done, description=f"search: {words}"),
+        )
+    if kept.exists():
+        shutil.copyfile(kept, bench.folder / STUDY)
+    smallest = bench.recipe.budget.max_quality_drop is not None
+    return choice.choose([one for one in tried if math.isfinite(one.score)], smallest=smallest)
