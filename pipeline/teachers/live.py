@@ -1,6 +1,6 @@
 """A generator as its own library runs it, whatever that is."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,7 +42,8 @@ class Live:
     ports: tuple[Port, ...]
     compute: Callable[..., list[Any]]
     """Tensors in the order of the ports → all outputs, at inference."""
-    weights: Mapping[str, np.ndarray]
+    weights: tuple[tuple[str, np.ndarray], ...]
+    """Name and values; names may repeat."""
     layers: tuple[SourceLayer, ...]
     functional: Any = None
     """The model of keras or tf_keras, where it is a graph of layers."""

@@ -43,7 +43,7 @@ def _saved_model(path: Path, custom: Mapping[str, Any], allow_unsafe: bool) -> L
 
 
 def _live(model: Any, origin: str, path: Path) -> Live:
-    weights = {_path_of(weight): weight.numpy() for weight in model.weights}
+    weights = tuple((_path_of(weight), weight.numpy()) for weight in model.weights)
     graph = rebuild.functional(model)
     if graph is None:
         return Live(origin, _ports_of_code(model, path), _caller(model), weights, _rows(model))

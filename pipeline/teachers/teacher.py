@@ -74,20 +74,19 @@ def load_teacher(
     way_in = entry(str(path), live.ports, known)
     try_out(path, live, way_in)
     built = build(path, live, way_in)
-    opaque = built.frozen
-    drawn = pictures.range_of_operation(opaque.last_operation()) if opaque else None
-    found = drawn if opaque else pictures.output_range(built.model)
-    read = None if opaque or way_in.latent else pictures.input_range(built.model)
+    read = None
+    if not way_in.latent:
+        read = pictures.wanted_range(str(path), built.input_pixels, input_pixels, "input")
     return Teacher(
-        built.model,
-        way_in.latent,
-        way_in.classes,
-        pictures.wanted_range(str(path), found, pixels, "output"),
-        None if way_in.latent else pictures.wanted_range(str(path), read, input_pixels, "input"),
-        live.origin,
-        tuple(filter(None, (way_in.note, *built.notes))),
-        built.layers,
-        opaque,
+        model=built.model,
+        latent=way_in.latent,
+        classes=way_in.classes,
+        pixels=pictures.wanted_range(str(path), built.pixels, pixels, "output"),
+        input_pixels=read,
+        origin=live.origin,
+        notes=tuple(filter(None, (way_in.note, *built.notes))),
+        layers=built.layers,
+        frozen=built.frozen,
     )
 
 
@@ -100,7 +99,7 @@ def _classes_of_run(path: Path, live: Live) -> int | None:
 
 
 def _refuse_nan(path: Path, live: Live) -> None:
-    broken = [name for name, values in live.weights.items() if not _finite(values)]
+    broken = [name for name, values in live.weights if not _finite(values)]
     if broken:
         more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
         raise PocketganError(
