@@ -23,7 +23,8 @@ _RUNS_CODE = {
 # Modules of Keras in which there are only parts of models, and no helpers such as get_file.
 _MODELING = re.compile(
     r"(tf_)?keras(\.src)?(\.(layers|models|engine|ops|activations|initializers|regularizers"
-    r"|constraints|dtype_policies|mixed_precision|quantizers)(\.\w+)*)?"
+    r"|constraints|dtype_policies|mixed_precision|quantizers|random|losses|metrics|optimizers)"
+    r"(\.\w+)*)?"
 )
 _CLASSES_OF_NUMPY = re.compile(r"(numpy|builtins|tensorflow)(\.\w+)*")
 # What a TFOpLambda layer of Keras 2 may compute, as names in TensorFlow's own interface.
@@ -89,8 +90,11 @@ def _danger(part: dict[str, Any]) -> str:
         return "" if _HARMLESS_FUNCTIONS.fullmatch(function) else f"calls {function}"
     if name == "TensorFlowOpLayer":
         return "an operation that is stored as a graph"
-    if name == "function" and _module(part) and not _MODELING.fullmatch(_module(part)):
-        return "" if _module(part) == "builtins" else f"calls {_module(part)}.{config}"
+    module, called = _module(part), _name(part)
+    of_models = module == "builtins" or _MODELING.fullmatch(module)
+    # "utils.get_file" of module "keras" leads out of the modules that hold parts of models.
+    if module and ((name == "function" and not of_models) or (of_models and "." in called)):
+        return f"calls {module}.{called}"
     return ""
 
 
