@@ -5,6 +5,7 @@ readers run them whatever ``safe_mode`` says (CVE-2025-9905), and names of any i
 could stand for a layer (CVE-2025-1550). So the stored configuration is read here, as JSON, first.
 """
 
+import builtins
 import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -91,9 +92,13 @@ def _danger(part: dict[str, Any]) -> str:
     if name == "TensorFlowOpLayer":
         return "an operation that is stored as a graph"
     module, called = _module(part), _name(part)
-    of_models = module == "builtins" or _MODELING.fullmatch(module)
+    # Keras calls its own functions builtins; Python's own have other names.
+    of_models = _MODELING.fullmatch(module) or (
+        module == "builtins" and not hasattr(builtins, called)
+    )
     # "utils.get_file" of module "keras" leads out of the modules that hold parts of models.
-    if module and ((name == "function" and not of_models) or (of_models and "." in called)):
+    leads_out = bool(of_models) and "." in called
+    if module and (leads_out or (name == "function" and not of_models)):
         return f"calls {module}.{called}"
     return ""
 

@@ -32,6 +32,9 @@ DANGEROUS = [
     layer(
         "x", activation={"class_name": "function", "config": "get_file", "module": "keras.utils"}
     ),
+    layer("x", activation={"class_name": "function", "config": "utils.load", "module": "keras"}),
+    layer("x", activation={"class_name": "function", "config": "exec", "module": "builtins"}),
+    layer("utils.load", "keras"),
 ]
 
 
