@@ -18,8 +18,9 @@ from pipeline.teachers.twins import NoTwinError
 
 TRIED = 4
 """Inputs on which a model is held against itself and against what it was made from."""
-TOLERANCE = 1e-4
-"""Largest difference, as a share of the largest value: float32 sums in any order."""
+TOLERANCE = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2}
+"""Largest difference, as a share of the largest value, by the type that the source computes in:
+sums in any order, of numbers of that precision."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def _of_layers(live: Live, way_in: Entry) -> Built:
     given = way_in.random(TRIED)
     (wanted,) = live.compute(*_split(way_in, given))
     drawn = model(given, training=False)
-    if not _alike(np.asarray(wanted), np.asarray(drawn)):
+    if not _alike(np.asarray(wanted), np.asarray(drawn), TOLERANCE[live.precision]):
         apart = float(np.max(np.abs(np.asarray(wanted, np.float32) - drawn)))
         raise NoTwinError(f"rebuilt of tf_keras layers it draws otherwise (by {apart:.2g})")
     rows = tuple(rebuilding.rows)
@@ -114,9 +115,9 @@ def opaque_model(frozen: Frozen, shape: tuple[int, ...]) -> tf_keras.Model:
     return tf_keras.Model(port, Opaque(frozen, name="opaque")(port), name="teacher")
 
 
-def _alike(one: np.ndarray, other: np.ndarray) -> bool:
+def _alike(one: np.ndarray, other: np.ndarray, tolerance: float = TOLERANCE["float32"]) -> bool:
     one, other = one.astype(np.float32), other.astype(np.float32)
-    limit = TOLERANCE * max(1.0, float(np.max(np.abs(one), initial=0)))
+    limit = tolerance * max(1.0, float(np.max(np.abs(one), initial=0)))
     return one.shape == other.shape and bool(np.max(np.abs(one - other), initial=0) <= limit)
 
 

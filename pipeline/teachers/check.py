@@ -173,5 +173,6 @@ def _trial(variant: str, convert: Callable[[], bytes]) -> TrialFile:
 def _reason(error: Exception) -> str:
     """The part of a converter's pages that says what is wrong."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    telling = [line for line in lines if "error:" in line or "is not supported" in line.lower()]
+    named = [line for line in lines if line.startswith(("TF Select ops:", "Custom ops:"))]
+    telling = named or [line for line in lines if "error:" in line]
     return " ".join((telling or lines or [type(error).__name__])[-1].split())[:300]

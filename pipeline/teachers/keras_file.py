@@ -102,12 +102,12 @@ def open_file(path: Path, kind: Kind) -> KerasFile:
     """Look at a .keras or HDF5 file; PocketganError where it is damaged or holds weights only."""
     try:
         return _open_archive(path) if kind is Kind.KERAS else _open_hdf5(path)
-    except (zipfile.BadZipFile, EOFError, RuntimeError, OSError) as error:
-        raise cut_short(path) from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise PocketganError(
             f"{path} is damaged: {_one_line(error)}", "Save or copy it again."
         ) from error
+    except (zipfile.BadZipFile, EOFError, RuntimeError, OSError) as error:
+        raise cut_short(path) from error
 
 
 def _open_archive(path: Path) -> KerasFile:

@@ -1,7 +1,7 @@
 """A generator as its own library runs it, whatever that is."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -49,4 +49,5 @@ class Live:
     """The model of keras or tf_keras, where it is a graph of layers."""
     batch: int | None = None
     """The only number of rows that ``compute`` takes; None where any will do."""
-    notes: tuple[str, ...] = field(default=())
+    precision: str = "float32"
+    """The coarsest type in which a layer of it computes; weights are float32."""

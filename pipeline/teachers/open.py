@@ -52,7 +52,13 @@ def _live(model: Any, origin: str, path: Path) -> Live:
         return rebuild.compute(graph, tensors)
 
     ports = tuple(_port(tensor, graph) for tensor in graph.inputs)
-    return Live(origin, ports, compute, weights, _rows(model), functional=graph)
+    return Live(origin, ports, compute, weights, _rows(model), graph, precision=_precision(model))
+
+
+def _precision(model: Any) -> str:
+    """Of a model that was trained in mixed precision, the half one."""
+    used = {str(getattr(layer, "compute_dtype", "")) for layer in model.layers}
+    return next((half for half in ("bfloat16", "float16") if half in used), "float32")
 
 
 def _caller(model: Any) -> Any:

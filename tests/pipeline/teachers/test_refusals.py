@@ -325,6 +325,19 @@ def test_configuration_that_is_no_json_is_damage(
     assert "damaged" in refused(load_teacher, path)
 
 
+def test_configuration_that_is_nested_without_end_is_damage(
+    k3: Callable[..., Path], refused: Refused
+) -> None:
+    path = k3((4,), L.Dense(16, "tanh"), L.Reshape((4, 4, 1)))
+    with zipfile.ZipFile(path) as archive:
+        held = {name: archive.read(name) for name in archive.namelist()}
+    held["config.json"] = b"[" * 100_000 + b"]" * 100_000
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in held.items():
+            archive.writestr(name, content)
+    assert "damaged: RecursionError" in refused(load_teacher, path)
+
+
 def test_state_that_changes_the_picture_is_found(
     saved_module: Callable[..., Path], refused: Refused
 ) -> None:

@@ -219,3 +219,13 @@ def test_activations_that_differ_between_keras_2_and_3_are_noticed(k3: Callable[
     assert teacher.is_opaque
     assert "draws otherwise" in teacher.notes[-1]
     assert_draws_as(teacher, keras.models.load_model(path), latents(teacher))
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_generator_trained_in_mixed_precision_keeps_its_layers(
+    policy: str, k3: Callable[..., Path]
+) -> None:
+    layers = [L.Dense(16, dtype=policy), L.Reshape((4, 4, 1)), L.Activation("tanh", dtype=policy)]
+    teacher = load_teacher(k3((4,), *layers))
+    assert not teacher.is_opaque
+    assert teacher.model(latents(teacher)).dtype == "float32"
