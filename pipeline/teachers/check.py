@@ -15,7 +15,7 @@ from pipeline.lite.delegate import left_behind
 from pipeline.lite.read import read_model
 from pipeline.networks.pixels import PixelRange
 from pipeline.teachers.fates import LayerFate, fates, opacity, refusals
-from pipeline.teachers.teacher import Teacher
+from pipeline.teachers.generator import Teacher
 
 SCHEMA = 1
 CALIBRATION = 8

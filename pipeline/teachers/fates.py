@@ -9,8 +9,8 @@ import tf_keras
 from deploy.errors import PocketganError
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.scheme import config_for
+from pipeline.teachers.generator import Teacher
 from pipeline.teachers.live import SourceLayer
-from pipeline.teachers.teacher import Teacher
 
 
 class Fate(StrEnum):

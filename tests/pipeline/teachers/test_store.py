@@ -4,8 +4,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.teachers.store import read_saved_teacher, save_teacher
-from pipeline.teachers.teacher import Teacher, load_teacher
+from pipeline.teachers.teacher import (
+    Teacher,
+    load_teacher,
+    read_saved_teacher,
+    save_teacher,
+)
 
 Refused = Callable[..., str]
 KEPT = ("latent", "classes", "pixels", "input_pixels", "origin", "notes", "layers", "is_opaque")
