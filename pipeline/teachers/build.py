@@ -8,6 +8,7 @@ import tensorflow as tf
 import tf_keras
 
 from deploy.errors import PocketganError
+from pipeline.networks.pixels import PixelRange
 from pipeline.teachers import pictures
 from pipeline.teachers.entry import Entry
 from pipeline.teachers.live import Live, SourceLayer
@@ -17,8 +18,9 @@ from pipeline.teachers.twins import NoTwinError
 
 TRIED = 4
 """Inputs on which a model is held against itself and against what it was made from."""
-TOLERANCE = 1e-4
-"""Largest difference, as a share of the largest value: float32 sums in any order."""
+TOLERANCE = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2}
+"""Largest difference, as a share of the largest value, by the type that the source computes in:
+sums in any order, of numbers of that precision."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,11 @@ class Built:
 
     model: tf_keras.Model
     layers: tuple[SourceLayer, ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
+    pixels: PixelRange | None
+    """What the last layers or operations can give; None where they do not say."""
+    input_pixels: PixelRange | None = None
+    """What the first layer, where it rescales pictures, says of them."""
     frozen: Frozen | None = None
     """The graph of an opaque model; None for one of layers."""
 
@@ -54,11 +60,17 @@ def _of_layers(live: Live, way_in: Entry) -> Built:
     given = way_in.random(TRIED)
     (wanted,) = live.compute(*_split(way_in, given))
     drawn = model(given, training=False)
-    if not _alike(np.asarray(wanted), np.asarray(drawn)):
+    if not _alike(np.asarray(wanted), np.asarray(drawn), TOLERANCE[live.precision]):
         apart = float(np.max(np.abs(np.asarray(wanted, np.float32) - drawn)))
         raise NoTwinError(f"rebuilt of tf_keras layers it draws otherwise (by {apart:.2g})")
     rows = tuple(rebuilding.rows)
-    return Built(model, rows, tuple(f"{row.name}: {row.note}" for row in rows if row.note))
+    return Built(
+        model,
+        rows,
+        tuple(f"{row.name}: {row.note}" for row in rows if row.note),
+        pictures.output_range(model),
+        None if way_in.latent else pictures.input_range(model),
+    )
 
 
 def _opaque(path: Path, live: Live, way_in: Entry, reason: str) -> Built:
@@ -88,7 +100,13 @@ def _opaque(path: Path, live: Live, way_in: Entry, reason: str) -> Built:
             f"{path} draws otherwise as a fixed graph.",
             "It keeps a state, or depends on the batch: save it without.",
         )
-    return Built(model, live.layers, (f"kept as one layer that draws: {reason}",), frozen)
+    return Built(
+        model,
+        live.layers,
+        (f"opaque, known by what it draws only: {reason}",),
+        pictures.range_of_operation(inner.last_operation()),
+        frozen=frozen,
+    )
 
 
 def opaque_model(frozen: Frozen, shape: tuple[int, ...]) -> tf_keras.Model:
@@ -97,9 +115,9 @@ def opaque_model(frozen: Frozen, shape: tuple[int, ...]) -> tf_keras.Model:
     return tf_keras.Model(port, Opaque(frozen, name="opaque")(port), name="teacher")
 
 
-def _alike(one: np.ndarray, other: np.ndarray) -> bool:
+def _alike(one: np.ndarray, other: np.ndarray, tolerance: float = TOLERANCE["float32"]) -> bool:
     one, other = one.astype(np.float32), other.astype(np.float32)
-    limit = TOLERANCE * max(1.0, float(np.max(np.abs(one), initial=0)))
+    limit = tolerance * max(1.0, float(np.max(np.abs(one), initial=0)))
     return one.shape == other.shape and bool(np.max(np.abs(one - other), initial=0) <= limit)
 
 
@@ -117,15 +135,15 @@ def try_out(path: Path, live: Live, way_in: Entry) -> None:
     pictures.check_pictures(
         str(path), shapes, [values.dtype.name for values in first], not way_in.latent
     )
+    if not np.isfinite(first[0].astype(np.float32)).all():
+        raise PocketganError(
+            f"{path} draws numbers that are not finite.", "Give an earlier checkpoint."
+        )
     if not _alike(first[0], second[0]):
         raise PocketganError(
             f"{path} draws another picture from the same input each time: a layer of it is random "
             "at inference too, such as noise injection.",
             "Give the noise a fixed value, or make it part of the latent vector.",
-        )
-    if not np.isfinite(first[0].astype(np.float32)).all():
-        raise PocketganError(
-            f"{path} draws numbers that are not finite.", "Give an earlier checkpoint."
         )
 
 

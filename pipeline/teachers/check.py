@@ -14,8 +14,8 @@ from pipeline.lite import count
 from pipeline.lite.delegate import left_behind
 from pipeline.lite.read import read_model
 from pipeline.networks.pixels import PixelRange
-from pipeline.teachers.fates import Fate, LayerFate, fates, refusals
-from pipeline.teachers.teacher import Teacher
+from pipeline.teachers.fates import LayerFate, fates, opacity, refusals
+from pipeline.teachers.generator import Teacher
 
 SCHEMA = 1
 CALIBRATION = 8
@@ -91,7 +91,7 @@ def check(teacher: Teacher, path: str) -> Check:
             _trial("float32", lambda: lite.to_float32(folded)),
             _trial("int8-ptq", lambda: lite.to_int8_post_training(folded, seen)),
         ),
-        notes=(*teacher.notes, *_doubts(teacher, seen)),
+        notes=(*_notes(teacher), *_doubts(teacher, seen)),
         slimming=not reasons,
         verdict=_verdict(reasons),
     )
@@ -113,9 +113,15 @@ def trial_inputs(teacher: Teacher, count: int, seed: int = 1) -> np.ndarray:
     return np.concatenate([drawn, one_hot], axis=1)
 
 
+def _notes(teacher: Teacher) -> list[str]:
+    """Those that belong to no layer."""
+    of_layers = {f"{row.name}: {row.note}" for row in teacher.layers}
+    return [note for note in teacher.notes if note not in of_layers]
+
+
 def _against_slimming(teacher: Teacher, folded: tf_keras.Model) -> list[str]:
     if teacher.is_opaque:
-        return [teacher.notes[-1] if teacher.notes else "its layers are not known"]
+        return [opacity(teacher)]
     return [error.problem.rstrip(".") for error in refusals(folded).values()]
 
 
@@ -167,8 +173,6 @@ def _trial(variant: str, convert: Callable[[], bytes]) -> TrialFile:
 def _reason(error: Exception) -> str:
     """The part of a converter's pages that says what is wrong."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    telling = [line for line in lines if "error:" in line or "is not supported" in line.lower()]
+    named = [line for line in lines if line.startswith(("TF Select ops:", "Custom ops:"))]
+    telling = named or [line for line in lines if "error:" in line]
     return " ".join((telling or lines or [type(error).__name__])[-1].split())[:300]
-
-
-__all__ = ["BOTH", "EDGE", "Check", "Fate", "TrialFile", "check", "trial_inputs"]

@@ -13,10 +13,9 @@ from pipeline.chatter import chatter_to
 
 OK, BAD_INPUT = 0, 2
 
-CHECK = """What compressing a generator will meet: the fate of every layer, the bytes, MACs and slow
-operations of the generator as it is, and whether it can be compressed. No training, a few seconds.
-GENERATOR is a run's folder, a .keras or .h5 file of Keras 2 or 3, or a SavedModel folder. Exit code
-0 if it can be compressed, 2 if not."""
+CHECK = """What compressing a generator, yours or anyone's, will meet: the fate of every layer, the
+bytes, MACs and slow operations of the generator as it is, and whether it can be compressed. No
+training, a few seconds. Exit code 0 if it can be compressed, 2 if not."""
 
 
 def check(arguments: list[str]) -> int:

@@ -50,6 +50,8 @@ def entry(path: str, ports: Sequence[Port], classes: int | None) -> Entry:
     Raises PocketganError for inputs that are neither latents, with or without a class, nor
     pictures, for an unknown size, and for a number of classes that cannot be.
     """
+    if classes is not None and classes < 0:
+        raise PocketganError(f"--classes {classes} is no number of classes.", "Leave it away.")
     for port in ports:
         if None in port.shape:
             raise PocketganError(

@@ -9,8 +9,8 @@ import tf_keras
 from deploy.errors import PocketganError
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.scheme import config_for
+from pipeline.teachers.generator import Teacher
 from pipeline.teachers.live import SourceLayer
-from pipeline.teachers.teacher import Teacher
 
 
 class Fate(StrEnum):
@@ -59,6 +59,7 @@ _INSTEAD = {
     "elu": "LeakyReLU",
     "selu": "LeakyReLU",
 }
+_NOT_OPAQUE = "Save it as a functional or sequential model of Keras's own layers."
 # Supported, but not the best there is (docs/suite.md).
 _SLOW = {
     "Conv2DTranspose": "gains least from int8; sub-pixel convolution, which edge students have, "
@@ -70,12 +71,17 @@ _SLOW = {
 def fates(teacher: Teacher) -> list[LayerFate]:
     """The fate of each layer of the file, in order; of an opaque teacher all are replaced."""
     if teacher.is_opaque:
-        reason = teacher.notes[-1] if teacher.notes else ""
-        return [_fate(row, Fate.REPLACED, reason) for row in teacher.layers]
+        reason = opacity(teacher)
+        return [_fate(row, Fate.REPLACED, reason, _NOT_OPAQUE) for row in teacher.layers]
     folded = fold_batch_norm(teacher.model)
     refused = refusals(folded)
     kept = {layer.name for layer in folded.layers}
     return [_of_row(row, kept, refused, _functions(teacher.model)) for row in teacher.layers]
+
+
+def opacity(teacher: Teacher) -> str:
+    """Why nothing but its drawing is known of an opaque teacher, in words."""
+    return f"the generator is {teacher.notes[-1]}"
 
 
 def refusals(folded: tf_keras.Model) -> dict[str, PocketganError]:

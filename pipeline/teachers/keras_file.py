@@ -1,5 +1,6 @@
 """Models in .keras and HDF5 files, of Keras 2 and Keras 3: looked at first, loaded then."""
 
+import io
 import json
 import warnings
 import zipfile
@@ -101,12 +102,12 @@ def open_file(path: Path, kind: Kind) -> KerasFile:
     """Look at a .keras or HDF5 file; PocketganError where it is damaged or holds weights only."""
     try:
         return _open_archive(path) if kind is Kind.KERAS else _open_hdf5(path)
-    except (zipfile.BadZipFile, EOFError, RuntimeError, OSError) as error:
-        raise cut_short(path) from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise PocketganError(
             f"{path} is damaged: {_one_line(error)}", "Save or copy it again."
         ) from error
+    except (zipfile.BadZipFile, EOFError, RuntimeError, OSError) as error:
+        raise cut_short(path) from error
 
 
 def _open_archive(path: Path) -> KerasFile:
@@ -116,11 +117,14 @@ def _open_archive(path: Path) -> KerasFile:
             raise zipfile.BadZipFile(broken)
         metadata = json.loads(archive.read("metadata.json"))
         config = json.loads(archive.read("config.json"))
+        with h5py.File(io.BytesIO(archive.read("model.weights.h5")), "r") as weights:
+            _refuse_other_files(path, weights)
     return KerasFile(path, config, str(metadata["keras_version"]))
 
 
 def _open_hdf5(path: Path) -> KerasFile:
     with h5py.File(path, "r") as file:
+        _refuse_other_files(path, file)
         if "model_config" not in file.attrs:
             raise PocketganError(
                 f"{path} holds weights only, and not what to do with them.",
@@ -129,6 +133,26 @@ def _open_hdf5(path: Path) -> KerasFile:
         config = json.loads(file.attrs["model_config"])
         version = file.attrs.get("keras_version", "2")
     return KerasFile(path, config, version.decode() if isinstance(version, bytes) else version)
+
+
+def _refuse_other_files(path: Path, file: Any) -> None:
+    """HDF5 may take its numbers from another file of the reader's machine (CVE-2026-1669)."""
+    found: list[str] = []
+
+    def look_at_link(name: str, link: Any) -> None:
+        if isinstance(link, h5py.ExternalLink):
+            found.append(name)
+
+    def look_at_item(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
+            found.append(name)
+
+    file.visititems_links(look_at_link)
+    file.visititems(look_at_item)
+    if found:
+        raise PocketganError(
+            f"{path} takes '{found[0]}' from another file.", "Ask its author for a whole file."
+        )
 
 
 def _one_line(error: Exception) -> str:

@@ -1,6 +1,5 @@
 """What kind of file or folder a path is, by what lies there and not by its name."""
 
-import io
 import zipfile
 from enum import Enum
 from pathlib import Path
@@ -31,12 +30,13 @@ def kind_of(path: Path) -> Kind:
         return _kind_of_folder(path)
     if not path.exists():
         raise PocketganError(f"{path}: there is no such file or folder.", ACCEPTED)
-    content = path.read_bytes()
-    if content.startswith(_ZIP):
-        return _kind_of_zip(path, content)
-    if content.startswith(_HDF5):
+    with path.open("rb") as file:
+        head = file.read(16)
+    if head.startswith(_ZIP):
+        return _kind_of_zip(path)
+    if head.startswith(_HDF5):
         return Kind.HDF5
-    raise _foreign(path, content)
+    raise _foreign(path, head)
 
 
 def _kind_of_folder(path: Path) -> Kind:
@@ -52,9 +52,10 @@ def _kind_of_folder(path: Path) -> Kind:
     raise PocketganError(f"{path} is a folder with neither a run nor a SavedModel in it.", ACCEPTED)
 
 
-def _kind_of_zip(path: Path, content: bytes) -> Kind:
+def _kind_of_zip(path: Path) -> Kind:
     try:
-        names = zipfile.ZipFile(io.BytesIO(content)).namelist()
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
     except zipfile.BadZipFile as error:
         raise cut_short(path) from error
     if {"config.json", "metadata.json"} <= set(names):
@@ -71,11 +72,11 @@ def cut_short(path: Path) -> PocketganError:
     )
 
 
-def _foreign(path: Path, content: bytes) -> PocketganError:
+def _foreign(path: Path, head: bytes) -> PocketganError:
     """The error for a file that no Keras has written."""
-    if not content:
+    if not head:
         return PocketganError(f"{path} is empty.", "Save the model again.")
-    if content[4:8] == _LITE:
+    if head[4:8] == _LITE:
         return PocketganError(
             f"{path} is a .tflite file: it is compressed already, and nothing can learn from it.",
             "Give the Keras model that it was made from.",
@@ -84,7 +85,7 @@ def _foreign(path: Path, content: bytes) -> PocketganError:
         return PocketganError(f"{path} is a part of a SavedModel.", f"Give {path.parent}.")
     if path.suffix == ".onnx":
         return PocketganError(f"{path} is an ONNX file.", _TO_KERAS)
-    if content.startswith(_PICKLE) or path.suffix in (".pt", ".pth", ".pkl", ".pickle"):
+    if head.startswith(_PICKLE) or path.suffix in (".pt", ".pth", ".pkl", ".pickle"):
         return PocketganError(
             f"{path} is a pickle, such as PyTorch writes; loading one runs code.", _TO_KERAS
         )

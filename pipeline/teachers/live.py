@@ -1,7 +1,7 @@
 """A generator as its own library runs it, whatever that is."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -42,10 +42,12 @@ class Live:
     ports: tuple[Port, ...]
     compute: Callable[..., list[Any]]
     """Tensors in the order of the ports → all outputs, at inference."""
-    weights: Mapping[str, np.ndarray]
+    weights: tuple[tuple[str, np.ndarray], ...]
+    """Name and values; names may repeat."""
     layers: tuple[SourceLayer, ...]
     functional: Any = None
     """The model of keras or tf_keras, where it is a graph of layers."""
     batch: int | None = None
     """The only number of rows that ``compute`` takes; None where any will do."""
-    notes: tuple[str, ...] = field(default=())
+    precision: str = "float32"
+    """The coarsest type in which a layer of it computes; weights are float32."""

@@ -43,7 +43,7 @@ def _saved_model(path: Path, custom: Mapping[str, Any], allow_unsafe: bool) -> L
 
 
 def _live(model: Any, origin: str, path: Path) -> Live:
-    weights = {_path_of(weight): weight.numpy() for weight in model.weights}
+    weights = tuple((_path_of(weight), weight.numpy()) for weight in model.weights)
     graph = rebuild.functional(model)
     if graph is None:
         return Live(origin, _ports_of_code(model, path), _caller(model), weights, _rows(model))
@@ -52,7 +52,13 @@ def _live(model: Any, origin: str, path: Path) -> Live:
         return rebuild.compute(graph, tensors)
 
     ports = tuple(_port(tensor, graph) for tensor in graph.inputs)
-    return Live(origin, ports, compute, weights, _rows(model), functional=graph)
+    return Live(origin, ports, compute, weights, _rows(model), graph, precision=_precision(model))
+
+
+def _precision(model: Any) -> str:
+    """Of a model that was trained in mixed precision, the half one."""
+    used = {str(getattr(layer, "compute_dtype", "")) for layer in model.layers}
+    return next((half for half in ("bfloat16", "float16") if half in used), "float32")
 
 
 def _caller(model: Any) -> Any:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import tf_keras
 
@@ -140,7 +139,9 @@ def input_range(model: tf_keras.Model) -> PixelRange | None:
     return None
 
 
-def wanted_range(path: str, found: PixelRange | None, given: PixelRange | None, of: str) -> Any:
+def wanted_range(
+    path: str, found: PixelRange | None, given: PixelRange | None, of: str
+) -> PixelRange:
     """The range that the user gives, or the one that was found.
 
     ``of`` is "output" or "input". Raises PocketganError where neither is known, or that given is

@@ -5,6 +5,7 @@ readers run them whatever ``safe_mode`` says (CVE-2025-9905), and names of any i
 could stand for a layer (CVE-2025-1550). So the stored configuration is read here, as JSON, first.
 """
 
+import builtins
 import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -23,7 +24,8 @@ _RUNS_CODE = {
 # Modules of Keras in which there are only parts of models, and no helpers such as get_file.
 _MODELING = re.compile(
     r"(tf_)?keras(\.src)?(\.(layers|models|engine|ops|activations|initializers|regularizers"
-    r"|constraints|dtype_policies|mixed_precision|quantizers)(\.\w+)*)?"
+    r"|constraints|dtype_policies|mixed_precision|quantizers|random|losses|metrics|optimizers)"
+    r"(\.\w+)*)?"
 )
 _CLASSES_OF_NUMPY = re.compile(r"(numpy|builtins|tensorflow)(\.\w+)*")
 # What a TFOpLambda layer of Keras 2 may compute, as names in TensorFlow's own interface.
@@ -89,8 +91,15 @@ def _danger(part: dict[str, Any]) -> str:
         return "" if _HARMLESS_FUNCTIONS.fullmatch(function) else f"calls {function}"
     if name == "TensorFlowOpLayer":
         return "an operation that is stored as a graph"
-    if name == "function" and _module(part) and not _MODELING.fullmatch(_module(part)):
-        return "" if _module(part) == "builtins" else f"calls {_module(part)}.{config}"
+    module, called = _module(part), _name(part)
+    # Keras calls its own functions builtins; Python's own have other names.
+    of_models = _MODELING.fullmatch(module) or (
+        module == "builtins" and not hasattr(builtins, called)
+    )
+    # "utils.get_file" of module "keras" leads out of the modules that hold parts of models.
+    leads_out = bool(of_models) and "." in called
+    if module and (leads_out or (name == "function" and not of_models)):
+        return f"calls {module}.{called}"
     return ""
 
 

@@ -88,7 +88,7 @@ def live_function(path: Path) -> Live:
         _alive = restored  # a signature does not keep its own variables
         return list(function(**dict(zip(names, tensors, strict=True))).values())
 
-    weights = {variable.name: variable.numpy() for variable in function.variables}
+    weights = tuple((variable.name, variable.numpy()) for variable in function.variables)
     return Live(
         origin=f"SavedModel {path.name}",
         ports=tuple(
@@ -101,7 +101,7 @@ def live_function(path: Path) -> Live:
                 "the whole graph",
                 "SavedModel",
                 tuple(next(iter(function.structured_outputs.values())).shape),
-                sum(values.size for values in weights.values()),
+                sum(values.size for _, values in weights),
             ),
         ),
         batch=next(iter(batches)),

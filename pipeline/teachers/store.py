@@ -13,9 +13,9 @@ from deploy.errors import PocketganError
 from pipeline.atomic import write_bytes, write_text
 from pipeline.teachers import layers as _layers  # noqa: F401  so that Keras knows them
 from pipeline.teachers.build import opaque_model
+from pipeline.teachers.generator import Teacher
 from pipeline.teachers.live import SourceLayer
 from pipeline.teachers.opaque import Frozen
-from pipeline.teachers.teacher import Teacher
 
 FACTS, MODEL, GRAPH = "teacher.json", "generator.keras", "graph.pb"
 SCHEMA = 1

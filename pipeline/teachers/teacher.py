@@ -1,10 +1,8 @@
-"""A teacher: a trained generator of any origin that can draw, and so can teach a student."""
+"""Teachers: loaded from wherever they come, saved, and read again."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import tf_keras
 
 from deploy.errors import PocketganError
 from pipeline.networks.pixels import PixelRange
@@ -12,40 +10,13 @@ from pipeline.recipe_file import load as load_recipe
 from pipeline.teachers import pictures
 from pipeline.teachers.build import build, try_out
 from pipeline.teachers.entry import entry
+from pipeline.teachers.generator import Teacher
 from pipeline.teachers.kind import RECIPE, Kind, kind_of
-from pipeline.teachers.live import Live, SourceLayer
-from pipeline.teachers.opaque import Frozen
+from pipeline.teachers.live import Live
 from pipeline.teachers.open import open_generator
+from pipeline.teachers.store import read_saved_teacher, save_teacher
 
-
-@dataclass(frozen=True)
-class Teacher:
-    """A generator as everything else wants it, whatever it was before."""
-
-    model: tf_keras.Model
-    """For inference only. One input: latents float32 [N, latent + classes], the class one-hot at
-    the end, or pictures float32 [N, H, W, C]. One output: pictures float32 [N, H', W', C']."""
-    latent: int
-    """0 for a generator that reads pictures."""
-    classes: int
-    """0 for an unconditional generator."""
-    pixels: PixelRange
-    """Black and white in what it draws."""
-    input_pixels: PixelRange | None
-    """Black and white in the pictures that it reads; None where it reads latents."""
-    origin: str
-    """Where it comes from, in words."""
-    notes: tuple[str, ...] = ()
-    """What was rewritten while loading, in words."""
-    layers: tuple[SourceLayer, ...] = ()
-    """The layers of the file, in order, and what became of each."""
-    frozen: Frozen | None = None
-    """The graph of an opaque teacher, of which nothing but its drawing is known; else None."""
-
-    @property
-    def is_opaque(self) -> bool:
-        """Whether it is one layer that draws, and no graph of layers that could be slimmed."""
-        return self.frozen is not None
+__all__ = ["Teacher", "load_teacher", "read_saved_teacher", "save_teacher"]
 
 
 def load_teacher(
@@ -74,20 +45,19 @@ def load_teacher(
     way_in = entry(str(path), live.ports, known)
     try_out(path, live, way_in)
     built = build(path, live, way_in)
-    opaque = built.frozen
-    drawn = pictures.range_of_operation(opaque.last_operation()) if opaque else None
-    found = drawn if opaque else pictures.output_range(built.model)
-    read = None if opaque or way_in.latent else pictures.input_range(built.model)
+    read = None
+    if not way_in.latent:
+        read = pictures.wanted_range(str(path), built.input_pixels, input_pixels, "input")
     return Teacher(
-        built.model,
-        way_in.latent,
-        way_in.classes,
-        pictures.wanted_range(str(path), found, pixels, "output"),
-        None if way_in.latent else pictures.wanted_range(str(path), read, input_pixels, "input"),
-        live.origin,
-        tuple(filter(None, (way_in.note, *built.notes))),
-        built.layers,
-        opaque,
+        model=built.model,
+        latent=way_in.latent,
+        classes=way_in.classes,
+        pixels=pictures.wanted_range(str(path), built.pixels, pixels, "output"),
+        input_pixels=read,
+        origin=live.origin,
+        notes=tuple(filter(None, (way_in.note, *built.notes))),
+        layers=built.layers,
+        frozen=built.frozen,
     )
 
 
@@ -100,7 +70,7 @@ def _classes_of_run(path: Path, live: Live) -> int | None:
 
 
 def _refuse_nan(path: Path, live: Live) -> None:
-    broken = [name for name, values in live.weights.items() if not _finite(values)]
+    broken = [name for name, values in live.weights if not _finite(values)]
     if broken:
         more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
         raise PocketganError(

@@ -195,7 +195,7 @@ def _operation(operation: Any, name: str, operands: Sequence[Any]) -> tf_keras.l
         return L.Concatenate(operation.axis, name=name)
     if kind in _OF_TWO and len(operands) == 2 and not numbers:
         return _OF_TWO[kind](name=name)
-    behind = kind in _COMMUTES or numbers == [operands[-1]]
+    behind = kind in _COMMUTES or any(number is operands[-1] for number in numbers)
     if kind in _BY_NUMBER and len(operands) == 2 and len(numbers) == 1 and behind:
         return L.Rescaling(**_BY_NUMBER[kind](numbers[0]), name=name)
     raise NoTwinError(f"operation '{name}' ({kind}) has no layer in tf_keras")

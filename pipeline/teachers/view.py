@@ -73,7 +73,7 @@ def _layers(layers: Sequence[LayerFate]) -> Table:
             Text(layer.type),
             _shape(layer.shape[1:]),
             f"{layer.weights:,}" if layer.weights else "",
-            Text(f"{layer.fate.value}{number}", style=_STYLES[layer.fate]),
+            Text(f"{layer.fate.value.split()[0]}{number}", style=_STYLES[layer.fate]),
         )
     return table
 
@@ -92,8 +92,8 @@ def _footnotes(layers: Sequence[LayerFate]) -> Table:
 def _files(files: Sequence[TrialFile]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("as it is")
-    for column in ("bytes", "gzip", "MACs", "operations", "in float", "outside XNNPACK"):
-        table.add_column(column, justify="right")
+    for column in ("bytes", "gzip", "MACs", "operations", "float", "not XNNPACK"):
+        table.add_column(column, justify="right", no_wrap=not column.startswith("not"))
     for file in files:
         if file.error:
             table.add_row(file.variant, Text("–"))
@@ -130,8 +130,12 @@ def _remedies(layers: Sequence[LayerFate]) -> list[Text]:
 
 
 def _listed(names: Sequence[str]) -> str:
+    """Each operation once: how often it occurs, and where first."""
+    operations = Counter(name.split(" in ")[0] for name in names)
+    first = {name.split(" in ")[0]: name for name in reversed(names)}
     return ", ".join(
-        name if times == 1 else f"{times} × {name}" for name, times in Counter(names).items()
+        first[operation] + (f" and {times - 1} more" if times > 1 else "")
+        for operation, times in operations.items()
     )
 
 

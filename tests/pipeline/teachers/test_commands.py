@@ -1,0 +1,69 @@
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from pipeline.cli import main
+
+Ask = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def ask(capsys: pytest.CaptureFixture[str]) -> Ask:
+    """A function that runs check: exit code, standard output, standard error."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        code = main(["check", *map(str, arguments)])
+        out, err = capsys.readouterr()
+        return code, out, " ".join(err.split())
+
+    return run
+
+
+def test_check_shows_layers_and_verdict(files: Mapping[str, Path], ask: Ask) -> None:
+    code, out, err = ask(files["conditional.keras"], "--classes", 3)
+    assert (code, err) == (0, "")
+    assert "Conv2DTranspose" in out
+    assert "6 latents and a class of 3, one-hot" in out
+    assert "can be compressed: slimming and edge students" in " ".join(out.split())
+
+
+def test_check_as_json_is_one_document(files: Mapping[str, Path], ask: Ask) -> None:
+    code, out, err = ask(files["unet.keras"], "--input-pixels", -1, 1, "--json")
+    assert (code, err) == (0, "")
+    told = json.loads(out)
+    assert told["slimming"] is False
+    assert told["input_pixels"] == [-1, 1]
+    assert {layer["fate"] for layer in told["layers"]} >= {"supported", "replaced in the student"}
+    assert told["files"][1]["variant"] == "int8-ptq"
+
+
+def test_custom_file_is_an_option(files: Mapping[str, Path], custom: Path, ask: Ask) -> None:
+    code, out, _ = ask(files["subclassed.keras"], "--custom", custom)
+    assert code == 0
+    assert "edge students only" in " ".join(out.split())
+
+
+def test_what_is_no_generator_is_one_message_and_exit_code_2(tmp_path: Path, ask: Ask) -> None:
+    code, out, err = ask(tmp_path / "nowhere.keras")
+    assert (code, out) == (2, "")
+    assert err.startswith("pocketgan: ")
+    assert "nowhere.keras" in err
+
+
+def test_refusal_as_json_is_one_document(tmp_path: Path, ask: Ask) -> None:
+    code, out, err = ask(tmp_path / "nowhere.keras", "--json")
+    assert (code, err) == (2, "")
+    told = json.loads(out)
+    assert told["verdict"].startswith("cannot be: ")
+    assert told["remedy"]
+
+
+@pytest.mark.parametrize("bad", [("--pixels", 1), ("--classes", "x"), ("--classes", -1)])
+def test_bad_option_is_one_message(
+    bad: tuple[object, ...], files: Mapping[str, Path], ask: Ask
+) -> None:
+    code, out, err = ask(files["dcgan.keras"], *bad)
+    assert (code, out) == (2, "")
+    assert err.startswith("pocketgan: ")
