@@ -32,11 +32,12 @@ def without_ballast(content: bytes) -> bytes:
     with damage_reported("the model"):
         model = schema.ModelT.InitFromPackedBuf(content)
         model.description = None
-        model.metadata = [entry for entry in model.metadata or [] if entry.name not in _BALLAST]
+        kept = [entry for entry in model.metadata or [] if entry.name not in _BALLAST]
+        model.metadata = kept or None
         names = _names(read)
         for subgraph, shorter in zip(model.subgraphs, names, strict=True):
             for tensor, name in zip(subgraph.tensors, shorter, strict=True):
-                tensor.name = name.encode()
+                tensor.name = name.encode() or None
         _keep_used_buffers(model)
         return pack(model)
 
@@ -67,7 +68,7 @@ def _keep_used_buffers(model: Any) -> None:
             buffers.append(buffer)
         return kept[number]
 
-    for holder in (*_tensors(model), *model.metadata):
+    for holder in (*_tensors(model), *(model.metadata or [])):
         holder.buffer = moved(holder.buffer)
     model.buffers = buffers
 
