@@ -24,6 +24,7 @@ import numpy as np
 import tf_keras
 from console import run_as_program
 from rich.console import Console
+from scipy.optimize import nnls
 from tables import Table, cell, percent, whole
 
 from deploy.harness import measure
@@ -36,6 +37,7 @@ from pipeline.lite import convert as lite
 from pipeline.lite import count
 from pipeline.lite.metadata import PROVENANCE, write_metadata
 from pipeline.lite.read import read_model
+from pipeline.lite.slim_file import without_ballast
 from pipeline.networks.student import DOUBLINGS, StudentSettings, build_student
 from pipeline.search.calibration import PLAN, calibrated, with_random_weights
 from pipeline.search.cost import Cost, cost
@@ -117,7 +119,7 @@ def shipped(folded: tf_keras.Model, bits: dict[str, int]) -> bytes:
     aware = quantization_aware(folded, drawn, bits)
     aware(drawn, training=True)  # sets the ranges of the kernels
     round_biases(aware)
-    return write_metadata(lite.to_int8_trained(aware), PROVENANCE, provenance())
+    return without_ballast(write_metadata(lite.to_int8_trained(aware), PROVENANCE, provenance()))
 
 
 def provenance() -> bytes:
@@ -159,7 +161,7 @@ def fit_structure(number: int) -> str:
         ("AROUND_GZIP", packed, [model.size_gzip for model in sizes]),
     ):
         rest = np.array(total) - without
-        weights, *_ = np.linalg.lstsq(table / np.array(total)[:, None], rest / total)
+        weights, _ = nnls(table / np.array(total)[:, None], rest / total)
         errors = np.abs(table @ weights - rest) / total
         named = ", ".join(
             f"{field}={weight:.1f}"

@@ -88,12 +88,14 @@ def calibrated(target: str) -> Calibration:
 
 def calibrate(target: str, subject: Mapping[str, Any] | None = None) -> Calibration:
     """Measure the set on the target and fit; raises as ``calibrated`` does."""
+    place = find_target(target)
+    place.require()
     models = dict(calibration_set())
     with tempfile.TemporaryDirectory(prefix="pocketgan-latency-") as folder:
         files = {name: Path(folder) / f"{name}.tflite" for name in models}
         for name, model in models.items():
             files[name].write_bytes(int8_file(model))
-        measurements = measure(files, [find_target(target)], PLAN)
+        measurements = measure(files, [place], PLAN)
     figures = {m.variant: _figure(m) for m in measurements}
     (unit,) = {unit for unit, _ in figures.values()}
     measured = {name: figure for name, (_, figure) in figures.items()}
@@ -130,7 +132,10 @@ def _subject(target: str) -> dict[str, Any]:
     return {
         "set": VERSION,
         "target": target,
-        "machine": {key: machine[key] for key in ("system", "cpu", "cores", "flags")},
+        "machine": {
+            **{key: machine[key] for key in ("system", "cpu", "cores")},
+            "flags": list(machine["flags"]),
+        },
         "versions": {**machine["versions"], **{name: version(name) for name in PACKAGES}},
     }
 
