@@ -33,6 +33,7 @@ def cost(
     bits: Mapping[str, int] = MappingProxyType({}),
     zeros: Mapping[str, float] = _NONE,
     latency: Latency | None = None,
+    trained: bool = False,
 ) -> Cost:
     """The cost of a float model of any layers that the int8 scheme knows; nothing is trained.
 
@@ -40,6 +41,9 @@ def cost(
         bits: of each weight, 2 to 8, by the layer's name; 8 where none are given.
         zeros: share of each kernel, 0 to 1, by the layer's name; none where none are given.
         latency: what the operations cost on a target, ``calibrated(target).latency``.
+        trained: whether the weights are what they will be, or near it, as a slimmed teacher's are.
+            Else they count as normally distributed, which those of small students are; a large
+            teacher's have heavier tails and compress a quarter better.
 
     Raises:
         PocketganError: a layer has no int8 form.
@@ -49,7 +53,7 @@ def cost(
     timed = latency is not None and latency.unit == "ms"
     return Cost(
         bytes=file_bytes(ops, AROUND),
-        bytes_gzip=gzip_bytes(ops, AROUND_GZIP, bits, zeros),
+        bytes_gzip=gzip_bytes(ops, AROUND_GZIP, bits, zeros, trained),
         macs=sum(op.macs for op in ops),
         p50_ms=predicted if timed else None,
         instructions=None if predicted is None or timed else round(predicted),

@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import tf_keras
 
 from pipeline.compression.fold import fold_batch_norm
@@ -50,6 +51,8 @@ class Operation:
     biases: int = 0
     ranges: int = 0
     """Scales of the kernel: one, or one for each output channel."""
+    weights: np.ndarray | None = field(default=None, repr=False, compare=False)
+    """The kernel's float values, batch norm folded into them."""
 
     @property
     def moved(self) -> int:
@@ -91,16 +94,18 @@ def _operations(folded: tf_keras.Model, bits: Mapping[str, int]) -> Iterator[Ope
         layer = node.layer
         if node.is_input or _fused(folded, layer, configs):
             continue
-        kernel, biases = _weights(layer)
+        kernel, biases = _kernel(layer), _biases(layer)
+        shape = () if kernel is None else kernel.shape
         per_channel = getattr(configs[layer.name], "per_axis", False)
         yield Operation(
             _name(layer),
             layer.name,
             tuple(_shape(tensor) for tensor in node.keras_inputs),
             _shape(node.outputs),
-            kernel,
+            shape,
             biases,
-            kernel[0] if per_channel else min(len(kernel), 1),
+            shape[0] if per_channel else min(len(shape), 1),
+            kernel,
         )
 
 
@@ -116,20 +121,20 @@ def _name(layer: tf_keras.layers.Layer) -> str:
     return _NAMES[type(layer)]
 
 
-def _weights(layer: tf_keras.layers.Layer) -> tuple[Shape, int]:
-    """Shape of the kernel as TFLite stores it, output channels first, and number of biases."""
+def _kernel(layer: tf_keras.layers.Layer) -> np.ndarray | None:
+    """The kernel as TFLite stores it: output channels first, a depthwise one [1, H, W, C]."""
     if not isinstance(layer, KERNEL_LAYERS):
-        return (), 0
-    kernel, *bias = (tuple(weight.shape) for weight in layer.weights)
+        return None
+    kernel: np.ndarray = layer.get_weights()[0]
     if isinstance(layer, L.DepthwiseConv2D):
-        height, width, channels, multiplier = kernel
-        kernel = (1, height, width, channels * multiplier)
-    elif isinstance(layer, L.Conv2DTranspose):
-        height, width, out, into = kernel
-        kernel = (out, height, width, into)
-    else:
-        kernel = (kernel[-1], *kernel[:-1])
-    return kernel, bias[0][0] if bias else 0
+        return kernel.reshape(1, *kernel.shape[:2], -1)
+    return np.moveaxis(kernel, 2 if isinstance(layer, L.Conv2DTranspose) else -1, 0)
+
+
+def _biases(layer: tf_keras.layers.Layer) -> int:
+    if not isinstance(layer, KERNEL_LAYERS) or not layer.use_bias:
+        return 0
+    return int(layer.bias.shape[0])
 
 
 def _shape(tensor: Any) -> Shape:

@@ -70,18 +70,26 @@ def gzip_bytes(
     around: Structure,
     bits: Mapping[str, int],
     zeros: Mapping[str, float],
+    trained: bool = False,
 ) -> int:
     """Bytes of the file after gzip, level 9.
 
     ``bits`` (2 to 8; where none are given, 8) and ``zeros`` (share, 0 to 1, the smallest weights)
-    are of the kernels of single layers.
+    are of the kernels of single layers. Where the weights are ``trained`` the kernels are taken as
+    they are.
     """
     random = np.random.default_rng(0)
     numbers = b"".join(
         number
         for op in ops
         if op.kernel
-        for number in _numbers(op, bits.get(op.layer, FULL_BITS), zeros.get(op.layer, 0.0), random)
+        for number in _numbers(
+            op,
+            op.weights if trained else None,
+            bits.get(op.layer, FULL_BITS),
+            zeros.get(op.layer, 0.0),
+            random,
+        )
     )
     return round(len(gzip.compress(numbers, 9, mtime=0)) + around.bytes(ops))
 
@@ -96,13 +104,14 @@ def _stored(op: Operation) -> int:
 
 
 def _numbers(
-    op: Operation, bits: int, zeros: float, random: np.random.Generator
+    op: Operation, known: np.ndarray | None, bits: int, zeros: float, random: np.random.Generator
 ) -> Iterator[bytes]:
     """Kernel, biases and scales as a file might hold them: normal, the range up to the largest."""
-    kernel = random.normal(size=op.kernel).astype(np.float32)
+    kernel = (random.normal(size=op.kernel) if known is None else known).astype(np.float32)
     size = np.abs(kernel)
     kernel[size < np.quantile(size, zeros)] = 0
-    widest = size.reshape(op.ranges, -1).max(1).reshape(-1, *[1] * (len(op.kernel) - 1))
+    limits = np.maximum(size.reshape(op.ranges, -1).max(1), np.finfo(np.float32).tiny)
+    widest = limits.reshape(-1, *[1] * (len(op.kernel) - 1))
     level = np.rint(kernel / widest * levels(bits))
     yield np.rint(level * (LEVELS / levels(bits))).astype(np.int8).tobytes()
     steps = random.normal(size=op.biases) * _BIAS_STEPS

@@ -1,6 +1,7 @@
 import dataclasses
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import tf_keras
 
@@ -50,6 +51,14 @@ def test_fewer_bits_and_more_zeros_compress_better_but_leave_the_file_as_long(
     sizes = [each.bytes_gzip for each in by_zeros]
     assert sizes == sorted(sizes, reverse=True)
     assert len({each.bytes for each in by_zeros}) == 1
+
+
+def test_trained_weights_with_heavy_tails_compress_better_than_normal_ones(student: Make) -> None:
+    model = tf_keras.models.clone_model(student("dcgan"))
+    weights = [np.random.default_rng(3).standard_t(2.5, w.shape) for w in model.get_weights()]
+    model.set_weights([np.abs(w) if w.ndim == 1 else w for w in weights])
+    assert cost(model, trained=True).bytes_gzip < 0.9 * cost(model).bytes_gzip
+    assert cost(model, trained=True).bytes == cost(model).bytes
 
 
 def test_same_question_has_the_same_answer(student: Make) -> None:
