@@ -51,7 +51,7 @@ _RESIZED = (
     (_COLOUR, 16, True),
     (_COLOUR, 12, False),
 )
-PLAN = Plan(rounds=2, runs=512, warmup=64)
+PLAN = Plan(rounds=2, runs=1024, warmup=64)
 """Short: that it is done while a person waits counts more than the last percent."""
 PACKAGES = ("tensorflow", "ai-edge-litert", "numpy")
 
@@ -131,6 +131,7 @@ def _subject(target: str) -> dict[str, Any]:
     machine = asdict(describe_machine())
     return {
         "set": VERSION,
+        "runs": PLAN.runs,
         "target": target,
         "machine": {
             **{key: machine[key] for key in ("system", "cpu", "cores")},
