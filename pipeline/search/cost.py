@@ -1,0 +1,60 @@
+"""What a student will cost, before it is trained or converted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import tf_keras
+
+from pipeline.search.latency import Latency
+from pipeline.search.operations import operations
+from pipeline.search.size import AROUND, AROUND_GZIP, file_bytes, gzip_bytes
+
+_NONE: Mapping[str, float] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The predicted cost of a generator's int8 file."""
+
+    bytes: int
+    bytes_gzip: int
+    """After gzip, level 9."""
+    macs: int
+    """Multiply-accumulates of one picture, exactly."""
+    p50_ms: float | None = None
+    """None where no target was asked, or one that counts."""
+    instructions: int | None = None
+    """Of one picture; None where no target was asked, or one that times."""
+
+
+def cost(
+    model: tf_keras.Model,
+    bits: Mapping[str, int] = MappingProxyType({}),
+    zeros: Mapping[str, float] = _NONE,
+    latency: Latency | None = None,
+    trained: bool = False,
+) -> Cost:
+    """The cost of a float model of any layers that the int8 scheme knows; nothing is trained.
+
+    Args:
+        bits: of each weight, 2 to 8, by the layer's name; 8 where none are given.
+        zeros: share of each kernel, 0 to 1, by the layer's name; none where none are given.
+        latency: what the operations cost on a target, ``calibrated(target).latency``.
+        trained: whether the weights are what they will be, or near it, as a slimmed teacher's are.
+            Else they count as normally distributed, which those of small students are; a large
+            teacher's have heavier tails and compress a quarter better.
+
+    Raises:
+        PocketganError: a layer has no int8 form.
+    """
+    ops = operations(model, bits)
+    predicted = None if latency is None else latency.predict(ops)
+    timed = latency is not None and latency.unit == "ms"
+    return Cost(
+        bytes=file_bytes(ops, AROUND),
+        bytes_gzip=gzip_bytes(ops, AROUND_GZIP, bits, zeros, trained),
+        macs=sum(op.macs for op in ops),
+        p50_ms=predicted if timed else None,
+        instructions=None if predicted is None or timed else round(predicted),
+    )

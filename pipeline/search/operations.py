@@ -1,0 +1,141 @@
+"""The operations that a generator's int8 file will hold, told from the model alone."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import tf_keras
+
+from pipeline.compression.fold import fold_batch_norm
+from pipeline.compression.graph import nodes, sources
+from pipeline.compression.scheme import FULL_BITS, KERNEL_LAYERS, KernelConfig, config_for
+from pipeline.lite.macs import macs
+from pipeline.lite.model import Tensor
+from pipeline.networks.layers import DepthToSpace
+
+Shape = tuple[int, ...]
+L = tf_keras.layers
+
+_NAMES: dict[type, str] = {
+    L.Dense: "FULLY_CONNECTED",
+    L.Conv2D: "CONV_2D",
+    L.DepthwiseConv2D: "DEPTHWISE_CONV_2D",
+    L.Conv2DTranspose: "TRANSPOSE_CONV",
+    L.Reshape: "RESHAPE",
+    L.Flatten: "RESHAPE",
+    L.UpSampling2D: "RESIZE_NEAREST_NEIGHBOR",
+    L.ZeroPadding2D: "PAD",
+    DepthToSpace: "DEPTH_TO_SPACE",
+    L.LeakyReLU: "LEAKY_RELU",
+    L.ReLU: "RELU",
+    L.Add: "ADD",
+}
+_FUNCTIONS = {"relu": "RELU", "tanh": "TANH", "sigmoid": "LOGISTIC"}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation; shapes are those of the file, with a batch of 1."""
+
+    op: str
+    """TFLite's name of it."""
+    layer: str
+    inputs: tuple[Shape, ...]
+    """Those that the network computes."""
+    output: Shape
+    kernel: Shape = ()
+    """Empty where there is none."""
+    biases: int = 0
+    ranges: int = 0
+    """Scales of the kernel: one, or one for each output channel."""
+    weights: np.ndarray | None = field(default=None, repr=False, compare=False)
+    """The kernel's float values, batch norm folded into them."""
+
+    @property
+    def moved(self) -> int:
+        """Values read and written, weights not among them."""
+        return sum(math.prod(shape) for shape in (*self.inputs, self.output))
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one run (see pipeline/lite/macs.py for what counts)."""
+        if not self.kernel:
+            return 0
+        read, kernel, made = (
+            Tensor(0, "", shape, "int8") for shape in (self.inputs[0], self.kernel, self.output)
+        )
+        transposed = self.op == "TRANSPOSE_CONV"
+        return macs(self.op, [made, kernel, read] if transposed else [read, kernel], [made])
+
+
+def operations(
+    model: tf_keras.Model, bits: Mapping[str, int] = MappingProxyType({})
+) -> list[Operation]:
+    """The operations of the fake-quantized model's file, in order; batch norm is folded.
+
+    ``bits`` of the kernels of single layers decide on their ranges; 8 where none are given.
+
+    The converter may swap neighbours that commute, such as tanh and depth to space. Raises
+    PocketganError where a layer has no int8 form (see pipeline/compression/scheme.py).
+    """
+    return list(_operations(fold_batch_norm(model), bits))
+
+
+def _operations(folded: tf_keras.Model, bits: Mapping[str, int]) -> Iterator[Operation]:
+    configs = {
+        layer.name: config_for(folded, layer, bits.get(layer.name, FULL_BITS))
+        for layer in folded.layers
+        if not isinstance(layer, L.InputLayer)
+    }
+    for node in nodes(folded):
+        layer = node.layer
+        if node.is_input or _fused(folded, layer, configs):
+            continue
+        kernel, biases = _kernel(layer), _biases(layer)
+        shape = () if kernel is None else kernel.shape
+        per_channel = getattr(configs[layer.name], "per_axis", False)
+        yield Operation(
+            _name(layer),
+            layer.name,
+            tuple(_shape(tensor) for tensor in node.keras_inputs),
+            _shape(node.outputs),
+            shape,
+            biases,
+            shape[0] if per_channel else min(len(shape), 1),
+            kernel,
+        )
+
+
+def _fused(folded: tf_keras.Model, layer: Any, configs: dict[str, Any]) -> bool:
+    """Whether the operation before it computes the layer."""
+    before = [configs.get(source.name) for source in sources(folded, layer)]
+    return any(isinstance(config, KernelConfig) and config.fused for config in before)
+
+
+def _name(layer: tf_keras.layers.Layer) -> str:
+    if isinstance(layer, L.Activation):
+        return _FUNCTIONS[layer.activation.__name__]
+    return _NAMES[type(layer)]
+
+
+def _kernel(layer: tf_keras.layers.Layer) -> np.ndarray | None:
+    """The kernel as TFLite stores it: output channels first, a depthwise one [1, H, W, C]."""
+    if not isinstance(layer, KERNEL_LAYERS):
+        return None
+    kernel: np.ndarray = layer.get_weights()[0]
+    if isinstance(layer, L.DepthwiseConv2D):
+        return kernel.reshape(1, *kernel.shape[:2], -1)
+    return np.moveaxis(kernel, 2 if isinstance(layer, L.Conv2DTranspose) else -1, 0)
+
+
+def _biases(layer: tf_keras.layers.Layer) -> int:
+    if not isinstance(layer, KERNEL_LAYERS) or not layer.use_bias:
+        return 0
+    return int(layer.bias.shape[0])
+
+
+def _shape(tensor: Any) -> Shape:
+    return (1, *tensor.shape[1:])

@@ -1,0 +1,125 @@
+"""Bytes of an int8 file, plain and after gzip, told from its operations alone.
+
+Numbers are counted; what stands around them (tables of a flatbuffer, names, provenance) is linear
+in a few counts. Compressed bytes are not computed from the entropy, since deflate stays a quarter
+above it on few levels and profits from runs of zeros: kernels like trained ones are drawn at random
+and compressed.
+"""
+
+import gzip
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.compression.scheme import FULL_BITS, levels
+from pipeline.lite.metadata import ALIGNMENT
+from pipeline.search.operations import Operation
+
+SCALE = np.dtype(np.float32).itemsize + np.dtype(np.int64).itemsize
+"""Bytes of one scale with its zero point."""
+LEVELS = 127
+"""Of an int8 kernel, on either side of zero."""
+# Root mean square of a trained bias, in steps of its scale.
+_BIAS_STEPS = 3000.0
+# Operations that read a shape out of a constant.
+_WITH_SHAPE = ("RESHAPE", "TRANSPOSE_CONV", "RESIZE_NEAREST_NEIGHBOR", "PAD")
+
+
+@dataclass(frozen=True)
+class Structure:
+    """Bytes of a file besides its numbers, fitted to files by least squares.
+
+    For the file as a whole, and for each operation, each constant, each kind of operation and each
+    letter of a layer's name.
+    """
+
+    file: float
+    operation: float
+    constant: float
+    kind: float
+    letter: float
+
+    def bytes(self, ops: Sequence[Operation]) -> float:
+        """What these operations take."""
+        weights = (self.file, self.operation, self.constant, self.kind, self.letter)
+        return float(np.dot(weights, structure(ops)))
+
+
+AROUND = Structure(file=886.8, operation=149.0, constant=91.3, kind=34.3, letter=1.0)
+AROUND_GZIP = Structure(file=765.9, operation=74.1, constant=3.7, kind=0.0, letter=0.0)
+"""By ``python tools/check_cost_model.py --structure``, see docs/cost_model.md."""
+
+
+def structure(ops: Sequence[Operation]) -> tuple[int, int, int, int, int]:
+    """What ``Structure`` counts: 1, operations, constants, kinds of operation, letters."""
+    constants = sum(bool(op.kernel) + bool(op.biases) + (op.op in _WITH_SHAPE) for op in ops)
+    # An operation's output is called after its layer, and so is a kernel.
+    letters = sum(len(op.layer) * (2 if op.kernel else 1) for op in ops)
+    return 1, len(ops), constants, len({op.op for op in ops}), letters
+
+
+def file_bytes(ops: Sequence[Operation], around: Structure) -> int:
+    """Bytes of the file."""
+    return round(sum(map(_stored, ops)) + around.bytes(ops))
+
+
+def gzip_bytes(
+    ops: Sequence[Operation],
+    around: Structure,
+    bits: Mapping[str, int],
+    zeros: Mapping[str, float],
+    trained: bool = False,
+) -> int:
+    """Bytes of the file after gzip, level 9.
+
+    ``bits`` (2 to 8; where none are given, 8) and ``zeros`` (share, 0 to 1, the smallest weights)
+    are of the kernels of single layers. Where the weights are ``trained`` the kernels are taken as
+    they are.
+    """
+    random = np.random.default_rng(0)
+    numbers = b"".join(
+        number
+        for op in ops
+        if op.kernel
+        for number in _numbers(
+            op,
+            op.weights if trained else None,
+            bits.get(op.layer, FULL_BITS),
+            zeros.get(op.layer, 0.0),
+            random,
+        )
+    )
+    return round(len(gzip.compress(numbers, 9, mtime=0)) + around.bytes(ops))
+
+
+def _stored(op: Operation) -> int:
+    """Bytes of kernel, biases and their scales, each but these at a multiple of 16."""
+    if not op.kernel:
+        return 0
+    arrays = (math.prod(op.kernel), np.dtype(np.int32).itemsize * op.biases)
+    tables = op.ranges * SCALE * (2 if op.biases else 1)
+    return sum(-(-size // ALIGNMENT) * ALIGNMENT for size in arrays) + tables
+
+
+def _numbers(
+    op: Operation, known: np.ndarray | None, bits: int, zeros: float, random: np.random.Generator
+) -> Iterator[bytes]:
+    """Kernel, biases and scales as a file might hold them: normal, the range up to the largest."""
+    kernel = (random.normal(size=op.kernel) if known is None else known).astype(np.float32)
+    size = np.abs(kernel)
+    kernel[size < np.quantile(size, zeros)] = 0
+    limits = np.maximum(size.reshape(op.ranges, -1).max(1), np.finfo(np.float32).tiny)
+    widest = limits.reshape(-1, *[1] * (len(op.kernel) - 1))
+    level = np.rint(kernel / widest * levels(bits))
+    yield np.rint(level * (LEVELS / levels(bits))).astype(np.int8).tobytes()
+    steps = random.normal(size=op.biases) * _BIAS_STEPS
+    if op.biases and bits < FULL_BITS:  # as many bits as the kernel's (scheme.round_biases)
+        coarse = np.ceil(np.abs(steps).max() / levels(bits))
+        steps = np.rint(steps / coarse) * coarse
+    yield np.rint(steps).astype(np.int32).tobytes()
+    if op.ranges > 1:
+        for _ in range(2 if op.biases else 1):
+            yield widest.tobytes()
+            yield bytes(8 * op.ranges)
