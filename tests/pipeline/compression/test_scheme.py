@@ -364,6 +364,21 @@ def test_file_with_coarse_weights_draws_what_the_aware_model_draws(coarse: Quant
     assert np.mean(steps_apart(coarse) < 1.5) >= 0.999
 
 
+def test_biases_beside_coarse_weights_have_as_many_levels(coarse: Quantized) -> None:
+    for found in count.constants(coarse.model):
+        if found.slot == 2 and found.op.layer in BITS:
+            levels = np.unique(np.abs(found.tensor.data()))
+            step = levels[levels > 0].min()
+            np.testing.assert_array_equal(levels % step, 0)
+            assert levels.max() <= step * (2 ** (BITS[found.op.layer] - 1) - 1)
+
+
+def test_only_conv2d_of_eight_bits_has_a_scale_for_each_channel(coarse: Quantized) -> None:
+    found = [tensor for tensor in coarse.model.tensors if tensor.is_constant and tensor.scales]
+    assert found
+    assert all(len(tensor.scales) == 1 for tensor in found)
+
+
 def test_pruned_weights_stay_zeros_among_coarse_ones(coarse: Quantized) -> None:
     zeros = {kernel.layer: kernel.zeros for kernel in count.kernels(coarse.model)}
     for name in BITS:
