@@ -33,12 +33,20 @@ def write_metadata(content: bytes, name: str, payload: bytes) -> bytes:
     read_model(content)
     with damage_reported("the model"):
         model = schema.ModelT.InitFromPackedBuf(content)
-        _refuse_data_outside(model)
-        model.buffers = [_AlignedBuffer(buffer.data) for buffer in model.buffers]
         _store(model, name.encode(), payload)
-        builder = flatbuffers.Builder(len(content) + len(payload))
-        builder.Finish(model.Pack(builder), file_identifier=IDENTIFIER)
-        return bytes(builder.Output())
+        return pack(model)
+
+
+def pack(model: Any) -> bytes:
+    """The bytes of the schema's ``ModelT``, every buffer at a multiple of 16 bytes.
+
+    Raises PocketganError where the model keeps data after its flatbuffer.
+    """
+    _refuse_data_outside(model)
+    model.buffers = [_AlignedBuffer(buffer.data) for buffer in model.buffers]
+    builder = flatbuffers.Builder()
+    builder.Finish(model.Pack(builder), file_identifier=IDENTIFIER)
+    return bytes(builder.Output())
 
 
 class _AlignedBuffer(schema.BufferT):  # type: ignore[misc]  # The schema has no types.
@@ -61,7 +69,7 @@ def _refuse_data_outside(model: Any) -> None:
 
 
 def _store(model: Any, name: bytes, payload: bytes) -> None:
-    buffer = _AlignedBuffer(np.frombuffer(payload, np.uint8))
+    buffer = schema.BufferT(np.frombuffer(payload, np.uint8))
     entries = model.metadata or []
     used = Counter(entry.buffer for entry in entries)
     used.update(tensor.buffer for subgraph in model.subgraphs for tensor in subgraph.tensors)
