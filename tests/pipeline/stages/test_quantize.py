@@ -1,14 +1,20 @@
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from deploy.errors import PocketganError
 from pipeline.adversarial.randomness import Purpose, latents
+from pipeline.cli import main
 from pipeline.lite import count
+from pipeline.lite.convert import to_int8_trained
 from pipeline.lite.draw import draw
 from pipeline.lite.read import read_model
-from pipeline.run import Record, Run
+from pipeline.recipe_file import load
+from pipeline.run import Record, Run, Workbench
 from pipeline.stages.quantize import BASES, load_aware
+from pipeline.stages.train import train
 
 
 @pytest.mark.parametrize("variant", BASES)
@@ -20,6 +26,29 @@ def test_fine_tuned_model_is_read_back_and_draws_what_its_file_draws(
     file = draw(tiny.path("convert") / f"{variant}.tflite", shown)
     assert np.abs(file - model).max() <= 2 / 128
     assert model.std() > 0.01
+
+
+def test_bits_of_the_recipe_reach_the_files_of_both_variants(
+    tiny_recipe: Path, tiny_copy: Path
+) -> None:
+    asked = ("--quantize.bits", "4", "--quantize.layers", "{pixels: 6}")
+    assert main(["quantize", str(tiny_recipe), "--runs", str(tiny_copy), "--quiet", *asked]) == 0
+    folder = Run(load(str(tiny_recipe), asked), tiny_copy).path("quantize")
+    for variant in BASES:
+        model = read_model(to_int8_trained(load_aware(folder, variant)))
+        largest = {
+            found.op.layer: int(np.abs(found.tensor.data()).max())
+            for found in count.constants(model)
+            if found.is_kernel
+        }
+        assert largest == {"project": 7, "upsample": 7, "pixels": 31}
+
+
+def test_bits_for_an_unknown_layer_are_refused_before_the_training(
+    bench: Callable[..., Workbench],
+) -> None:
+    with pytest.raises(PocketganError, match=r"quantize\.layers\.sead"):
+        train(bench("--quantize.layers", "{sead: 4}"))
 
 
 def test_zeros_of_the_pruning_survive_in_the_int8_file_only(
