@@ -151,7 +151,7 @@ def _make(run: Run, name: str) -> Record:
     if not reason and record:
         progress.console.print(f"[green]✓[/] {name}: fresh")
         return record
-    progress.console.print(f"[bold]›[/] {name}: {STAGES[name].describe}")
+    progress.console.print(f"[bold]›[/] {name}: {run.stages[name].describe}")
     try:
         record = run.make(name)
     except OSError as error:
@@ -163,10 +163,19 @@ def _make(run: Run, name: str) -> Record:
 
 def _run(arguments: list[str]) -> int:
     request = _request("run", COMMANDS["run"].describe, arguments)
-    run = request.run
+    return _run_all(request.run, request.json)
+
+
+def _run_all(run: Run, as_json: bool) -> int:
     with run.lock():
-        records = [_make(run, name) for name in STAGES]
-    return _show(run, records, request.json)
+        records = [_make(run, name) for name in run.stages]
+    return _show(run, records, as_json)
+
+
+def _compress(arguments: list[str]) -> int:
+    from pipeline.search import commands
+
+    return commands.compress(arguments, _run_all)
 
 
 def _single(name: str) -> Callable[[list[str]], int]:
@@ -305,6 +314,9 @@ def _bench_suite(arguments: list[str]) -> int:
 
 COMMANDS: dict[str, Command] = {
     "run": Command("All stages of a recipe, only what is stale", _run),
+    "compress": Command(
+        "The smallest generator within a budget, from yours or anyone's", _compress
+    ),
     **{name: Command(stage.describe, _single(name)) for name, stage in STAGES.items()},
     "benchmark": Command(
         "Measure .tflite files of any origin, or a recipe's, on any target", _benchmark

@@ -14,7 +14,7 @@ import tf_keras
 
 from pipeline.adversarial.lessons import Lessons
 from pipeline.adversarial.randomness import Purpose, seed_pair
-from pipeline.compression.rounding import Coarseness, CoarseKernels
+from pipeline.compression.rounding import CoarseKernels, Coarseness
 from pipeline.networks.pixels import PixelRange
 
 FINAL_SHARE = 0.1

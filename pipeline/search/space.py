@@ -4,16 +4,21 @@ A budget is an equation: of a shape (block, rank, ratio of the widths, bits, zer
 student that keeps it is the one worth trying (as in CAT, Jin 2021, where the width is solved for).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+
+from optuna.trial import BaseTrial
 
 from deploy.errors import PocketganError
+from pipeline.compression.bits import kernel_layers
 from pipeline.compression.rounding import Coarseness
-from pipeline.networks.student import StudentSettings
+from pipeline.compression.scheme import FULL_BITS
+from pipeline.networks.student import DOUBLINGS, StudentSettings
+from pipeline.recipe import Recipe
 from pipeline.search.budget import Budget
-from pipeline.search.cost import Cost
-from pipeline.search.students import HUNDREDTHS, SLIM
+from pipeline.search.calibration import calibrated
+from pipeline.search.cost import Cost, cost
+from pipeline.search.students import HUNDREDTHS, SLIM, Workshop
 
 NARROWEST, WIDEST = 2, HUNDREDTHS
 """Channels of the first map; of a slim student hundredths of the teacher's channels."""
@@ -26,12 +31,7 @@ SHARES = (0.5, 1.0)
 """Range of the budget that a trial uses: smaller students make the front of size and quality."""
 
 
-class Trial(Protocol):
-    """What this asks of Optuna's trial."""
-
-    def suggest_categorical(self, name: str, choices: Sequence[object]) -> object: ...
-    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int: ...
-    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float: ...
+Price = Callable[[StudentSettings, Coarseness], Cost]
 
 
 @dataclass(frozen=True)
@@ -55,17 +55,17 @@ class Space:
     groups: int
     latent: int
     """0 for a generator that reads pictures."""
-    price: Callable[[StudentSettings, Coarseness], Cost]
+    price: Price
 
-    def draw(self, trial: Trial, budget: Budget) -> Proposal:
+    def draw(self, trial: BaseTrial, budget: Budget) -> Proposal:
         """The widest student of a drawn shape that keeps its share of the budget.
 
         Raises PocketganError where even the narrowest does not.
         """
         shape = self._shape(trial)
         coarseness = Coarseness(
-            int(str(trial.suggest_categorical("bits", self.bits))),
-            float(str(trial.suggest_categorical("zeros", self.zeros))),
+            trial.suggest_categorical("bits", self.bits),
+            trial.suggest_categorical("zeros", self.zeros),
         )
         share = trial.suggest_float("share", *SHARES, log=True)
         return self.widest(shape, coarseness, budget, share)
@@ -83,10 +83,8 @@ class Space:
         best = at(low)
         if budget.share(best.cost) > share:
             raise PocketganError(
-                f"the budget is too small: the smallest {shape.block} student has "
-                f"{best.cost.bytes:,} bytes ({best.cost.bytes_gzip:,} gzipped) and "
-                f"{best.cost.macs:,} multiply-accumulates.",
-                f"What binds is {budget.tightest(best.cost).words}.",
+                f"the smallest {shape.block} student of that shape needs more than the budget.",
+                "Give a larger budget.",
             )
         while low < high:
             middle = (low + high + 1) // 2
@@ -97,6 +95,16 @@ class Space:
                 high = middle - 1
         return best
 
+    def smallest(self, budget: Budget) -> Proposal:
+        """The student that uses least of the budget's tightest limit."""
+        shapes = [Shape(block, LEAST_RANK, TAPERS[0], 0) for block in self.blocks]
+        coarseness = Coarseness(min(self.bits), max(self.zeros))
+        proposals = [
+            Proposal(student, coarseness, self.price(student, coarseness))
+            for student in (self.student(shape, NARROWEST) for shape in shapes)
+        ]
+        return min(proposals, key=lambda one: budget.share(one.cost))
+
     def student(self, shape: "Shape", width: int) -> StudentSettings:
         """A shape at a width."""
         if shape.block == SLIM:
@@ -106,13 +114,62 @@ class Space:
         ]
         return StudentSettings(shape.block, shape.rank, tuple(channels), shape.mixers)
 
-    def _shape(self, trial: Trial) -> "Shape":
-        block = str(trial.suggest_categorical("block", self.blocks))
+    def _shape(self, trial: BaseTrial) -> "Shape":
+        block = trial.suggest_categorical("block", self.blocks)
         most = max(LEAST_RANK, min(64, self.latent))
         rank = trial.suggest_int("rank", LEAST_RANK, most, log=True) if self.latent else 0
         taper = trial.suggest_float("taper", *TAPERS)
         mixers = trial.suggest_int("mixers", 0, MOST_MIXERS)
         return Shape(block, rank, taper, mixers)
+
+
+def space_of(recipe: Recipe, workshop: Workshop) -> Space:
+    """The students that a recipe allows of a teacher.
+
+    Raises PocketganError for a block that there is not, and where no block is left.
+    """
+    settings, limits = recipe.search, recipe.budget
+    known = (*DOUBLINGS, SLIM)
+    for block in settings.blocks:
+        if block not in known:
+            raise PocketganError(
+                f"search.blocks: there is no block '{block}'.", f"Known: {', '.join(known)}."
+            )
+    blocks = [block for block in settings.blocks if block != SLIM or workshop.groups]
+    if not blocks:
+        raise PocketganError(
+            f"no student can be cut out of this teacher: {workshop.why_not_slim}.",
+            f"Allow others in search.blocks: {', '.join(DOUBLINGS)}.",
+        )
+    # Neither bits nor zeros change the raw file or its speed: they would only cost quality.
+    coarse = limits.max_gzip_kb is not None or limits.max_quality_drop is not None
+    return Space(
+        tuple(blocks),
+        tuple(settings.bits) if coarse else (FULL_BITS,),
+        ZEROS if coarse else (0.0,),
+        workshop.maps,
+        len(workshop.groups),
+        workshop.teacher.latent,
+        _pricing(workshop, limits.target if limits.max_ms else None),
+    )
+
+
+def _pricing(workshop: Workshop, target: str | None) -> Price:
+    """What a student's file will cost; ``target`` is where its latency is asked, if it is."""
+    latency = calibrated(target).latency if target else None
+
+    def price(student: StudentSettings, coarseness: Coarseness) -> Cost:
+        model = workshop.build(student)
+        layers = kernel_layers(model)
+        return cost(
+            model,
+            dict.fromkeys(layers, coarseness.bits),
+            dict.fromkeys(layers[:-1], coarseness.zeros),
+            latency,
+            trained=student.block == SLIM,
+        )
+
+    return price
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,7 @@ def search(
     while (done := len(finished(study))) < trials:
         trial = study.ask()
         try:
-            value = _try(trial, ground, lambda words, done=done: on_trial(done, words))
+            value = _try(trial, ground, partial(on_trial, done))
         except optuna.TrialPruned:
             study.tell(trial, state=TrialState.PRUNED)
         except BaseException:
@@ -146,10 +147,10 @@ def _try(trial: optuna.Trial, ground: Ground, tell: Callable[[str], None]) -> fl
 
 def _as_attribute(proposal: Proposal) -> dict[str, Any]:
     return {
-        "student": vars(proposal.student),
+        "student": asdict(proposal.student),
         "bits": proposal.coarseness.bits,
         "zeros": proposal.coarseness.zeros,
-        "cost": proposal.cost._asdict(),
+        "cost": asdict(proposal.cost),
     }
 
 

@@ -20,6 +20,7 @@ from pipeline.lite.draw import draw
 from pipeline.lite.metadata import PROVENANCE, write_metadata
 from pipeline.lite.read import read_model
 from pipeline.lite.refuse import refuse_float
+from pipeline.lite.slim_file import without_ballast
 from pipeline.networks.pixels import PixelRange, pixel_range
 from pipeline.recipe_file import as_dict
 from pipeline.run import Outcome, Workbench
@@ -125,7 +126,9 @@ def _of_student(bench: Workbench, aware: dict[str, tf_keras.Model]) -> list[Vari
         Variant("float32", teacher.pixels, lambda: lite.to_float32(given, batch)),
         Variant("int8-ptq", teacher.pixels, rounded_teacher),
         Variant("student-float32", pixels, lambda: lite.to_float32(student, batch)),
-        Variant("int8", pixels, lambda: lite.to_int8_trained(aware["int8"], batch)),
+        Variant(
+            "int8", pixels, lambda: without_ballast(lite.to_int8_trained(aware["int8"], batch))
+        ),
     ]
 
 

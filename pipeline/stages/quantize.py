@@ -1,5 +1,6 @@
 """Fold batch norm, round to int8 while the game goes on, with and without pruning."""
 
+import gzip
 import json
 from collections.abc import Container
 from pathlib import Path
@@ -11,17 +12,32 @@ from pipeline.adversarial.game import Game
 from pipeline.adversarial.randomness import Purpose
 from pipeline.adversarial.settings import GameSettings
 from pipeline.atomic import replaced, write_text
-from pipeline.compression.bits import layer_bits
+from pipeline.compression.bits import (
+    Prices,
+    choose_bits,
+    expected_bytes,
+    layer_bits,
+    sensitivities,
+)
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.prune import zeros
-from pipeline.compression.scheme import quantization_aware, round_biases
+from pipeline.compression.scheme import FULL_BITS, quantization_aware, round_biases
 from pipeline.data.drawn import LESSONS, read_lessons
 from pipeline.determinism import prepare
+from pipeline.lite.convert import to_int8_trained
+from pipeline.lite.slim_file import without_ballast
 from pipeline.run import Outcome, Workbench
+from pipeline.search.budget import KILO
 from pipeline.stages import networks
 from pipeline.stages.diary import Diary
 from pipeline.stages.search import read_choice
 from pipeline.stages.student import student_pixels
+
+PRICED = 256
+"""Latents by which it is judged what a layer can bear."""
+FILLED = 0.96
+"""Share of a gzip limit that is aimed at: training moves weights, and files name their origin."""
+WEIGHED = 3
 
 
 def bases(stages: Container[str]) -> dict[str, str]:
@@ -74,13 +90,43 @@ def load_aware(folder: Path, variant: str) -> tf_keras.Model:
     return aware
 
 
-def _bits_of(bench: Workbench, start: tf_keras.Model) -> dict[str, int]:
-    """As the recipe says; of a student as its search found."""
+def _bits_of(bench: Workbench, start: tf_keras.Model, seen: np.ndarray) -> dict[str, int]:
+    """As the recipe says; of a student by what each layer can bear, within what its budget allows.
+
+    Layers whose bits the recipe names keep them.
+    """
     settings = bench.recipe.quantize
     if "search" not in bench.inputs:
         return layer_bits(start, settings.bits, settings.layers)
-    chosen = read_choice(bench.inputs["search"]).chosen
-    return layer_bits(start, chosen.bits, settings.layers)
+    even = layer_bits(start, read_choice(bench.inputs["search"]).chosen.bits, settings.layers)
+    limit = bench.recipe.budget.max_gzip_kb
+    if limit is None and set(even.values()) == {FULL_BITS}:
+        return even
+    prices = sensitivities(start, seen[:PRICED])
+    for name, bits in settings.layers.items():
+        prices[name] = {bits: prices[name][bits]}
+    target = expected_bytes(prices, even)
+    if limit is None:
+        return choose_bits(prices, target)
+    return _fitted(start, seen, prices, target, round(limit * KILO * FILLED))
+
+
+def _fitted(
+    start: tf_keras.Model, seen: np.ndarray, prices: Prices, target: int, limit: int
+) -> dict[str, int]:
+    """Bits with which the gzipped file, written and weighed, is as near below ``limit`` as it can.
+
+    What a file holds besides its weights is known only by writing one.
+    """
+    bits = choose_bits(prices, target)
+    for _ in range(WEIGHED):
+        written = without_ballast(to_int8_trained(quantization_aware(start, seen[:1], bits)))
+        around = len(gzip.compress(written, 9)) - expected_bytes(prices, bits)
+        closer = choose_bits(prices, limit - around)
+        if closer == bits:
+            break
+        bits = closer
+    return bits
 
 
 def _game(
@@ -101,8 +147,8 @@ def _fine_tune(bench: Workbench, variant: str, base: Path) -> Outcome:
     prepare(seed)
     start = fold_batch_norm(networks.load(base / networks.GENERATOR))
     discriminator = networks.load(base / networks.DISCRIMINATOR)
-    bits = _bits_of(bench, start)
     seen = networks.inputs(bench, Purpose.CALIBRATION, settings.calibration)
+    bits = _bits_of(bench, start, seen)
     aware = quantization_aware(start, seen, bits)
     rules = networks.fine_tuning(bench, settings.steps, settings.rate, settings.ema)
     game = _game(bench, aware, discriminator, rules)

@@ -2,6 +2,7 @@
 
 import math
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 from pipeline import progress
@@ -14,10 +15,8 @@ from pipeline.networks.student import StudentSettings
 from pipeline.run import Outcome, Workbench
 from pipeline.search import budget, choice, trials
 from pipeline.search.choice import Choice, Tried
-from pipeline.search.cost import Cost, pricing
 from pipeline.search.look import looking
-from pipeline.search.refuse import refuse_met_budget, refuse_unreachable
-from pipeline.search.space import ZEROS, Space
+from pipeline.search.space import Space, space_of
 from pipeline.search.students import SLIM, Workshop
 from pipeline.stages import networks
 from pipeline.stages.evaluate import find_judge
@@ -35,8 +34,7 @@ def search(bench: Workbench) -> Outcome:
     teacher = read_saved_teacher(bench.inputs["teacher"])
     workshop = Workshop(teacher, recipe.seed)
     limits = budget.budget_of(recipe.budget)
-    space = _space(bench, workshop)
-    refuse_met_budget(workshop, limits, recipe.budget)
+    space = space_of(recipe, workshop)
     made = (
         _given(space, settings.student)
         if settings.student
@@ -48,7 +46,7 @@ def search(bench: Workbench) -> Outcome:
             "chosen": made.chosen.words,
             "reason": made.reason,
             "tried": len(made.tried),
-            "expected": made.chosen.cost._asdict(),
+            "expected": asdict(made.chosen.cost),
         },
         [f"slim left out: {workshop.why_not_slim}"] if _slim_left_out(bench, workshop) else [],
     )
@@ -58,27 +56,6 @@ def read_choice(folder: Path) -> Choice:
     """What the search chose; PocketganError where it is missing or damaged."""
     path = folder / CHOICE
     return choice.loads(path.read_text(encoding="utf-8"), str(path))
-
-
-def _space(bench: Workbench, workshop: Workshop) -> Space:
-    settings, limits = bench.recipe.search, bench.recipe.budget
-    price = pricing(limits.target if limits.max_ms else None)
-
-    def cost(student: StudentSettings, coarseness: Coarseness) -> Cost:
-        return price(workshop.build(student), coarseness)
-
-    blocks = [block for block in settings.blocks if block != SLIM or workshop.groups]
-    by_gzip = limits.max_gzip_kb is not None or limits.max_quality_drop is not None
-    return Space(
-        tuple(blocks),
-        # Neither bits nor zeros change the raw file or its speed: they would only cost quality.
-        tuple(settings.bits) if by_gzip else (8,),
-        ZEROS if by_gzip else (0.0,),
-        workshop.maps,
-        len(workshop.groups),
-        workshop.teacher.latent,
-        cost,
-    )
 
 
 def _slim_left_out(bench: Workbench, workshop: Workshop) -> bool:
@@ -103,7 +80,6 @@ def _given(space: Space, student: StudentSettings) -> Choice:
 
 def _searched(bench: Workbench, workshop: Workshop, space: Space, limits: budget.Budget) -> Choice:
     settings, seed = bench.recipe.search, bench.recipe.seed
-    refuse_unreachable(space, limits)
     lessons = read_lessons(bench.inputs["teacher"] / LESSONS)
     ground = trials.Ground(
         workshop,

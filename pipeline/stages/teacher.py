@@ -8,13 +8,14 @@ from deploy.errors import PocketganError
 from pipeline import progress
 from pipeline.adversarial.lessons import Lessons
 from pipeline.adversarial.randomness import Purpose, latents
-from pipeline.data import drawn, picture_folder
+from pipeline.data import drawn, folder
 from pipeline.determinism import prepare
 from pipeline.networks.pixels import to_uint8
 from pipeline.run import Outcome, Workbench
 from pipeline.stages import networks
 from pipeline.teachers.discriminator import load_discriminator
-from pipeline.teachers.teacher import Teacher, load_teacher, save_teacher
+from pipeline.teachers.generator import Teacher
+from pipeline.teachers.teacher import load_teacher, save_teacher
 
 REFERENCE = 5000
 """Pictures to judge by where there are no others."""
@@ -32,7 +33,9 @@ def teacher(bench: Workbench) -> Outcome:
     loaded = load(bench)
     save_teacher(loaded, bench.folder)
     if settings.discriminator is not None:
-        discriminator = load_discriminator(settings.discriminator, loaded)
+        discriminator = load_discriminator(
+            settings.discriminator, loaded, settings.custom, settings.allow_unsafe
+        )
         discriminator.save(bench.folder / networks.DISCRIMINATOR)
     parts = _pictures_read(bench, loaded) if settings.inputs else _latents(bench, loaded)
     for name, inputs in parts.items():
@@ -76,14 +79,30 @@ def _latents(bench: Workbench, loaded: Teacher) -> dict[str, np.ndarray]:
 
 def _pictures_read(bench: Workbench, loaded: Teacher) -> dict[str, np.ndarray]:
     """Inputs by the file that they go to: the user's pictures, parted once."""
-    folder = bench.recipe.teacher.inputs
-    assert folder is not None and loaded.input_pixels is not None
-    pictures = picture_folder.read(folder, loaded.model.input_shape[1:], loaded.input_pixels)
+    place, wanted = bench.recipe.teacher.inputs, loaded.input_pixels
+    assert place is not None
+    assert wanted is not None
+    height, width, channels = loaded.model.input_shape[1:]
+    if height != width:
+        raise PocketganError(
+            f"the generator reads pictures of {height}×{width}.", "Only square ones can be read."
+        )
+    found = folder.load(
+        place,
+        image_size=height,
+        channels=channels,
+        cache=bench.run.root / ".cache",
+        test_fraction=0.5,
+        seed=bench.recipe.seed,
+    )
+    pictures = np.concatenate([found.train, found.test])
     if len(pictures) < FEWEST_INPUTS:
         raise PocketganError(
-            f"{folder} holds {len(pictures)} pictures that can be read.",
+            f"{place} holds {len(pictures)} pictures that can be read.",
             f"Give {FEWEST_INPUTS} or more: some to learn from, some to judge by.",
         )
+    low, high = wanted
+    pictures = pictures.astype(np.float32) * ((high - low) / 255) + low
     order = np.random.default_rng(bench.recipe.seed).permutation(len(pictures))
     ends = [round(share * len(order)) for share in SHARES]
     kept = np.split(pictures[order], ends)

@@ -1,0 +1,227 @@
+"""The command compress: a generator and a budget become a recipe, and the recipe is run."""
+
+import argparse
+import hashlib
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deploy.errors import PocketganError
+from pipeline import progress, recipe_file
+from pipeline.data.sources import TEACHER
+from pipeline.recipe import SHIPPED, Recipe
+from pipeline.run import RECORD, Run, file_sha256, stage_folder
+from pipeline.search.budget import gates_of
+
+COMPRESS = """A generator goes in, and a budget; a small int8 .tflite that draws like it comes out,
+with a report. Students within the budget are tried, the best is taught by the generator and rounded
+to int8. GENERATOR is a run's folder, a .keras or .h5 file, or a SavedModel (`pocketgan check` says
+whether it can be compressed). The same command again goes on where it was stopped, and does nothing
+that is done."""
+EPILOG = """Every value of the recipe can be changed too, for instance --search.trials 40,
+--student.steps 8000 or --search.study sqlite:///study.db; `pocketgan run --help` explains each.
+Examples: pocketgan compress runs/digits --max-gzip-kb 12;
+pocketgan compress dcgan.keras --max-kb 60 --max-ms 0.2;
+pocketgan compress pix2pix.keras --inputs photos --max-macs 20000000"""
+BASE = SHIPPED / "base" / "compress.yaml"
+OF_A_RUN = ("seed", "data", "generator", "discriminator", "train", "convert", "evaluate")
+"""Sections of a run's recipe that its student keeps."""
+
+_VALUES = {
+    "max_kb": ("budget.max_kb", "the file's length, in 1,000 bytes"),
+    "max_gzip_kb": ("budget.max_gzip_kb", "the gzipped file's length, in 1,000 bytes"),
+    "max_macs": ("budget.max_macs", "multiply-accumulates of a picture"),
+    "max_ms": ("budget.max_ms", "median milliseconds of a picture on the target, one thread"),
+    "max_quality_drop": (
+        "budget.max_quality_drop",
+        "how much the Fréchet distance may grow: 5%% or 0.05; the smallest such file is made",
+    ),
+    "target": ("budget.target", "where --max-ms holds; `pocketgan targets` lists them"),
+    "data": ("data.source", "real pictures: a source of `pocketgan list`; without, none are used"),
+    "data_folder": ("data.folder", "folder of real pictures, or of the source's files"),
+    "discriminator": ("teacher.discriminator", "the discriminator's .keras file, if you have it"),
+    "inputs": ("teacher.inputs", "folder of pictures, for a generator that reads pictures"),
+    "trials": ("search.trials", "students to try"),
+    "name": ("name", "of the run's folder; by default the generator's with the budget"),
+}
+
+
+def compress(arguments: list[str], run_all: Callable[[Run, bool], int]) -> int:
+    """Make the recipe and run it; ``run_all`` does the stages and shows the report."""
+    options, overrides = _parse(arguments)
+    if options.quiet or options.json:
+        progress.silence()
+    recipe = recipe_of(options, overrides)
+    return run_all(Run(recipe, Path(options.runs)), options.json)
+
+
+def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    made = argparse.ArgumentParser(
+        prog="pocketgan compress",
+        description=COMPRESS,
+        epilog=EPILOG,
+        exit_on_error=False,
+        allow_abbrev=False,
+    )
+    made.add_argument("generator", help="a run's folder, a model file, or a SavedModel")
+    for name, (_, words) in _VALUES.items():
+        made.add_argument(f"--{name.replace('_', '-')}", help=words)
+    made.add_argument("--classes", type=int, help="entries at the end of the latents, one-hot")
+    for name, what in (("pixels", "draws"), ("input-pixels", "reads")):
+        made.add_argument(
+            f"--{name}",
+            nargs=2,
+            type=float,
+            metavar=("LOW", "HIGH"),
+            help=f"black and white in the pictures that it {what}, where the file does not say",
+        )
+    made.add_argument(
+        "--custom", help="a Python file of yours that registers its layers; it is run"
+    )
+    made.add_argument("--allow-unsafe", action="store_true", help="load files that run code")
+    made.add_argument(
+        "--data-free", action="store_true", help="of a run use the generator only, no pictures"
+    )
+    made.add_argument("--runs", default="runs", help="folder in which each run has its own")
+    made.add_argument("--quiet", action="store_true", help="no progress, no notes")
+    made.add_argument("--json", action="store_true", help="the result as JSON")
+    try:
+        return made.parse_known_args(arguments)
+    except argparse.ArgumentError as error:
+        raise PocketganError(
+            f"pocketgan compress: {error}", "`pocketgan compress --help` tells more."
+        ) from error
+
+
+def recipe_of(options: argparse.Namespace, overrides: list[str]) -> Recipe:
+    """The recipe of a generator and a budget, everything that can be refused at once refused.
+
+    Raises PocketganError for a generator or a budget that does not do.
+    """
+    from pipeline.search.refuse import refuse_budget
+    from pipeline.search.space import space_of
+    from pipeline.search.students import Workshop
+    from pipeline.teachers.commands import generator_options
+    from pipeline.teachers.teacher import load_teacher
+
+    path = Path(options.generator)
+    with progress.console.status(f"look at {path}"):
+        teacher = load_teacher(path, **generator_options(options))
+    _refuse_shape(teacher, options)
+    recipe = _load(path, options, overrides, _facts(teacher))
+    workshop = Workshop(teacher, recipe.seed)
+    refuse_budget(recipe.budget, workshop, space_of(recipe, workshop))
+    return recipe
+
+
+def _facts(teacher: Any) -> dict[str, Any]:
+    """What the recipe must say because the generator is so."""
+    height, _, channels = teacher.model.output_shape[1:]
+    return {
+        "generator": {
+            "latent": max(1, teacher.latent),
+            "conditional": teacher.classes > 0,
+        },
+        "data": {"image_size": height, "channels": channels},
+    }
+
+
+def _refuse_shape(teacher: Any, options: argparse.Namespace) -> None:
+    height, width, channels = teacher.model.output_shape[1:]
+    if height != width or channels not in (1, 3):
+        raise PocketganError(
+            f"{options.generator} draws pictures of {height}×{width}×{channels}.",
+            "compress needs square pictures in grey or colour: the metrics are made for those.",
+        )
+    if teacher.latent and options.inputs:
+        raise PocketganError(
+            f"{options.generator} reads latents, not pictures.", "Leave --inputs out."
+        )
+    if not teacher.latent and not options.inputs:
+        raise PocketganError(
+            f"{options.generator} reads pictures.",
+            "Give a folder of such pictures with --inputs: its student learns from them.",
+        )
+
+
+def _load(
+    path: Path, options: argparse.Namespace, overrides: list[str], facts: Mapping[str, Any]
+) -> Recipe:
+    """The base, then what the run says, what the generator says, what the person says."""
+    values = yaml.safe_load(BASE.read_text(encoding="utf-8"))
+    of_run = path / "recipe.yaml"
+    if of_run.is_file():
+        known = yaml.safe_load(of_run.read_text(encoding="utf-8"))
+        values |= {section: known[section] for section in OF_A_RUN if section in known}
+    has_pictures = of_run.is_file() or options.data or options.data_folder
+    if options.data_free or options.inputs or not has_pictures:
+        values["data"] = {"source": TEACHER}
+    elif of_run.is_file() and not options.discriminator:
+        options.discriminator = str(stage_folder(path, "train") / "discriminator.keras")
+    if options.data_folder and not options.data:
+        options.data = "folder"
+    for section, fixed in facts.items():
+        values[section] = {**values.get(section, {}), **fixed}
+    values["teacher"] = {
+        "file": str(path),
+        "sha256": _sha256(path),
+        "classes": options.classes or 0,
+        "pixels": options.pixels,
+        "input_pixels": options.input_pixels,
+        "custom": options.custom,
+        "allow_unsafe": options.allow_unsafe,
+    }
+    values["name"] = _name(path, options)
+    given = [
+        part
+        for name, (key, _) in _VALUES.items()
+        if (value := getattr(options, name)) is not None
+        for part in (f"--{key}", _share(value) if name == "max_quality_drop" else str(value))
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "compress.yaml"
+        file.write_text(yaml.safe_dump(values), encoding="utf-8")
+        recipe = recipe_file.load(str(file), [*given, *overrides])
+        if not recipe.report.gates:
+            gates = yaml.safe_dump(gates_of(recipe.budget), default_flow_style=True, width=9999)
+            recipe = recipe_file.load(
+                str(file), [*given, *overrides, "--report.gates", gates.strip()]
+            )
+    return recipe
+
+
+def _share(value: str) -> str:
+    """5% → 0.05."""
+    try:
+        return str(float(value[:-1]) / 100) if value.endswith("%") else str(float(value))
+    except ValueError as error:
+        raise PocketganError(
+            f"--max-quality-drop {value} is no share.", "Give for instance 5% or 0.05."
+        ) from error
+
+
+def _name(path: Path, options: argparse.Namespace) -> str:
+    """digits-12kbgz-0.1ms: the generator and its budget, so that budgets have runs of their own."""
+    parts = [
+        (options.max_kb, "kb"),
+        (options.max_gzip_kb, "kbgz"),
+        (options.max_ms, "ms"),
+        (options.max_macs, "macs"),
+        (options.max_quality_drop, "drop"),
+    ]
+    free = ["free"] if options.data_free else []
+    words = [f"{value}{unit}".replace("%", "pct") for value, unit in parts if value]
+    return "-".join([path.resolve().stem, *words, *free])
+
+
+def _sha256(path: Path) -> str:
+    """Of the file; of a folder's files; of a run's record of its training."""
+    record = stage_folder(path, "train") / RECORD
+    if record.is_file():
+        return file_sha256(record)
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    together = " ".join(file_sha256(file) for file in files)
+    return hashlib.sha256(together.encode()).hexdigest()

@@ -1,0 +1,56 @@
+"""Budgets that make no sense for a generator, told before anything is trained."""
+
+from deploy.errors import PocketganError
+from pipeline.compression.fold import fold_batch_norm
+from pipeline.recipe import BudgetSettings
+from pipeline.search.budget import Budget, budget_of
+from pipeline.search.calibration import calibrated
+from pipeline.search.cost import Cost, cost
+from pipeline.search.space import Space
+from pipeline.search.students import Workshop
+
+
+def refuse_budget(settings: BudgetSettings, workshop: Workshop, space: Space) -> None:
+    """PocketganError for no budget, one that is met at once, and one that no student can meet."""
+    limits = budget_of(settings)
+    if not limits.limits and settings.max_quality_drop is None:
+        raise PocketganError(
+            "compress was given no budget.",
+            "Give one or more of --max-kb, --max-gzip-kb, --max-macs, --max-ms and "
+            "--max-quality-drop, for instance --max-gzip-kb 12.",
+        )
+    if not limits.limits:
+        return
+    smallest = space.smallest(limits).cost
+    if limits.share(smallest) > 1:
+        raise PocketganError(
+            f"the budget {limits.tightest(smallest).words} is smaller than any student: the "
+            f"smallest reachable has {_words(smallest)}.",
+            "Give a larger budget.",
+        )
+    _refuse_met(settings, limits, workshop)
+
+
+def _refuse_met(settings: BudgetSettings, limits: Budget, workshop: Workshop) -> None:
+    """A teacher that meets the budget as soon as it is rounded needs no student."""
+    if workshop.why_not_slim or settings.max_quality_drop is not None:
+        return  # what its int8 file costs is not known before it is converted
+    latency = calibrated(settings.target).latency if settings.max_ms else None
+    rounded = cost(fold_batch_norm(workshop.teacher.model), latency=latency, trained=True)
+    if limits.share(rounded) <= 1:
+        raise PocketganError(
+            f"the budget is met at once: rounded to int8, the generator has {_words(rounded)}.",
+            "Do less: `pocketgan run` makes that file without a student (variant int8-ptq). Or "
+            "give a smaller budget.",
+        )
+
+
+def _words(spent: Cost) -> str:
+    parts = [
+        f"{spent.bytes:,} bytes",
+        f"{spent.bytes_gzip:,} gzipped",
+        f"{spent.macs:,} multiply-accumulates",
+    ]
+    if spent.p50_ms is not None:
+        parts.append(f"about {spent.p50_ms:.4f} ms")
+    return ", ".join(parts)
