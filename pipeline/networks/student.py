@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import tf_keras
-from jsonargparse.typing import NonNegativeInt
 
 from deploy.errors import PocketganError
 from pipeline.networks.dcgan import BATCH_NORM_MOMENTUM
@@ -27,11 +26,11 @@ class StudentSettings:
 
     block: str = "sub_pixel"
     """What doubles a map: sub_pixel, depthwise or transposed; or slim, the teacher's own layers."""
-    rank: NonNegativeInt = 16
+    rank: int = 16
     """Width of the linear bottleneck before the first map; 0 for none."""
     channels: tuple[int, ...] = (16, 8)
     """Of each hidden map, the smallest map first."""
-    mixers: NonNegativeInt = 0
+    mixers: int = 0
     """Convolutions 3×3 that keep the smallest map as it is."""
 
 
