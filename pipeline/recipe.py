@@ -123,6 +123,8 @@ class DistillSettings:
     """Adam's learning rate for both networks; it falls to a twentieth along a half cosine."""
     distill: NonNegativeFloat = 10.0
     """Weight of the squared difference to the teacher's picture in that game."""
+    adversarial: NonNegativeFloat = 1.0
+    """Weight of the discriminator's word in that game and in the rounding to int8."""
 
 
 @dataclass(frozen=True)

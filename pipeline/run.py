@@ -192,7 +192,7 @@ COMPRESSION = _path(
         "quantize",
         _QUANTIZE,
         ("teacher", "search", "student"),
-        (*_NETWORKS, "budget", "search", "quantize"),
+        (*_NETWORKS, "budget", "search", "student", "quantize"),
         True,
     ),
     *_last("teacher", "search", "student", "quantize"),

@@ -65,6 +65,8 @@ class Players:
     teacher: tf_keras.Model | None = None
     distill: float = 0.0
     lessons: Lessons | None = None
+    adversarial: float = 1.0
+    """Weight of what the discriminator says; at 0 it still learns, but the generator is deaf."""
 
 
 @dataclass(frozen=True)
@@ -243,7 +245,7 @@ class Game:
             with dropped:
                 fake = self.players.generator(latents, training=True)
             critic = self._judge_pictures(fake, classes, moment, penalize)
-            loss = self._loss.generator(critic.fake_logits)
+            loss = self.players.adversarial * self._loss.generator(critic.fake_logits)
             loss += self._generator_extras(fake, latents, target)
         gradients = dropped.to_original(variables, tape.gradient(loss, variables))
         self._update_critic(critic)

@@ -42,7 +42,10 @@ _VALUES = {
     "target": ("budget.target", "where --max-ms holds; `pocketgan targets` lists them"),
     "data": ("data.source", "real pictures: a source of `pocketgan list`; without, none are used"),
     "data_folder": ("data.folder", "folder of real pictures, or of the source's files"),
-    "discriminator": ("teacher.discriminator", "the discriminator's .keras file, if you have it"),
+    "discriminator": (
+        "teacher.discriminator",
+        "the discriminator's file, if you have it; a run's is used unless this is 'none'",
+    ),
     "inputs": ("teacher.inputs", "folder of pictures, for a generator that reads pictures"),
     "trials": ("search.trials", "students to try"),
     "name": ("name", "of the run's folder; by default the generator's with the budget"),
@@ -161,6 +164,8 @@ def _load(
         values["data"] = {"source": TEACHER}
     elif of_run.is_file() and not options.discriminator:
         options.discriminator = str(stage_folder(path, "train") / "discriminator.keras")
+    if options.discriminator == "none":
+        options.discriminator = None
     if options.data_folder and not options.data:
         options.data = "folder"
     for section, fixed in facts.items():

@@ -83,6 +83,7 @@ def game(
         teacher,
         distill,
         lessons,
+        1.0 if lessons is None else bench.recipe.student.adversarial,
     )
     data = bench.dataset
     return Game(players, data.train, data.train_labels, settings, bench.recipe.seed)

@@ -40,7 +40,7 @@ def student(bench: Workbench) -> Outcome:
     error = _imitate(bench, made, lessons, pixels)
     discriminator = _discriminator(bench)
     pruning = _pruning(made, chosen, settings.steps, recipe.train.critic_steps)
-    rules = networks.fine_tuning(bench, max(1, settings.steps), settings.rate, recipe.train.ema)
+    rules = networks.fine_tuning(bench, settings.steps, settings.rate, recipe.train.ema)
     game = networks.game(
         bench,
         pruning.model if pruning else made,
