@@ -23,7 +23,7 @@ from pipeline.search.students import Workshop
 
 REDUCTION = 3
 """Of the students at a rung one in so many goes on, for so many times as long (Jamieson 2016)."""
-RUNGS = 3
+RUNGS = 2
 WORST = 1e6
 """What a student counts whose pictures are no numbers."""
 RATE, BATCH = 2e-3, 128
@@ -73,8 +73,8 @@ def open_study(place: Path | str, seed: int) -> optuna.Study:
 
 
 STARTS: tuple[dict[str, Any], ...] = (
-    {"block": "sub_pixel", "rank": 16, "taper": 0.7, "mixers": 0, "bits": 5, "share": 1.0},
-    {"block": "sub_pixel", "rank": 10, "taper": 1.0, "mixers": 1, "bits": 4, "share": 1.0},
+    {"block": "sub_pixel", "rank": 12, "taper": 0.8, "mixers": 1, "bits": 5, "share": 1.0},
+    {"block": "slim", "rank": 24, "taper": 1.0, "mixers": 0, "bits": 4, "share": 1.0},
 )
 """Shapes that were good for digits and clothes alike; a search starts there."""
 
