@@ -30,7 +30,7 @@ def main() -> int:
     )
     parser.add_argument("runs", nargs="+", type=Path, help="folders of finished runs")
     options = parser.parse_args()
-    reports = [schema.read(folder / "7-report" / "report.json") for folder in options.runs]
+    reports = [schema.read(next(folder.glob("*-report/report.json"))) for folder in options.runs]
     print(Table(RUNS, [row(report) for report in reports], []).markdown())
     print(Table(VARIANTS, [list(line(v)) for v in reports[0].variants], []).markdown())
     return 0

@@ -7,6 +7,8 @@ from pipeline.recipe import BudgetSettings
 from pipeline.search.cost import Cost
 
 KILO = 1000
+LEAST_SAVING = 10
+"""Int8 bytes of the teacher over those of a student that is worth its training."""
 
 
 class Limit(NamedTuple):
@@ -50,6 +52,12 @@ def budget_of(settings: BudgetSettings) -> Budget:
             if most
         )
     )
+
+
+def budget_for_quality(weights: int) -> Budget:
+    """Where only the quality is limited: a size that every student is drawn below."""
+    most = weights / LEAST_SAVING
+    return Budget((Limit("bytes_gzip", most, f"{_plain('bytes_gzip', most)} kB gzipped"),))
 
 
 def gates_of(settings: BudgetSettings) -> list[str]:

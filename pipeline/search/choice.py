@@ -50,7 +50,8 @@ class Choice(Part):
     chosen: Tried
     reason: str
     ladder: tuple[Tried, ...]
-    """Larger students of the front, the next one first: for where the chosen one is too bad."""
+    """Larger students of the front, the next one first: for where the chosen one is too bad. Each
+    has STEP_UP times the bytes of the one before, or more."""
     tried: tuple[Tried, ...]
 
 
@@ -68,8 +69,10 @@ def front(tried: Sequence[Tried]) -> list[Tried]:
     return best
 
 
-ENOUGH = 1.15
-"""A student whose score is within this of the best is as good: an early score says no more."""
+ENOUGH = 2.0
+"""A student whose early score is within this of the best may end as well: the game mends much."""
+STEP_UP = 1.3
+"""So many times the bytes of one student has the next one that is worth a training."""
 
 
 def choose(tried: Sequence[Tried], *, smallest: bool) -> Choice:
@@ -87,13 +90,16 @@ def choose(tried: Sequence[Tried], *, smallest: bool) -> Choice:
         f"imitation, with {chosen.cost.bytes_gzip / 1000:.1f} kB gzipped expected."
         if chosen is best
         else f"Of {len(tried)} students, number {chosen.number} ({chosen.words}) is the smallest "
-        f"whose distance to the teacher ({chosen.score:.2f}) is within "
-        f"{ENOUGH - 1:.0%} of the best one's ({best.score:.2f})."
+        f"whose early distance to the teacher ({chosen.score:.2f}) is within "
+        f"{ENOUGH:g} times the best one's ({best.score:.2f})."
     )
     if not others:
         reason = f"The student that was given: {chosen.words}."
-    ladder = tuple(one for one in known if one.cost.bytes_gzip > chosen.cost.bytes_gzip)
-    return Choice(chosen=chosen, reason=reason, ladder=ladder, tried=tuple(tried))
+    ladder = [chosen]
+    for one in known:
+        if one.cost.bytes_gzip >= STEP_UP * ladder[-1].cost.bytes_gzip:
+            ladder.append(one)
+    return Choice(chosen=chosen, reason=reason, ladder=tuple(ladder[1:]), tried=tuple(tried))
 
 
 def dumps(choice: Choice) -> str:

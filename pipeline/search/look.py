@@ -25,9 +25,14 @@ def looking(judge: FeatureNetwork, reference: Images, inputs: np.ndarray) -> Loo
     features = judge.features(reference)
 
     def look(student: tf_keras.Model, pixels: PixelRange) -> float:
-        drawn = np.asarray(student.predict(inputs, batch_size=BATCH, verbose=0))
-        if not np.isfinite(drawn).all():
+        made = drawn(student, inputs)
+        if not np.isfinite(made).all():
             return float("inf")
-        return frechet_distance(judge.features(to_uint8(drawn, pixels)), features)
+        return frechet_distance(judge.features(to_uint8(made, pixels)), features)
 
     return look
+
+
+def drawn(model: tf_keras.Model, inputs: np.ndarray) -> np.ndarray:
+    """What a model draws, float32 [N, H, W, C], a batch at a time."""
+    return np.asarray(model.predict(inputs, batch_size=BATCH, verbose=0))

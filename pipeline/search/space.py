@@ -29,6 +29,8 @@ MOST_MIXERS = 2
 ZEROS = (0.0, 0.3, 0.5)
 SHARES = (0.5, 1.0)
 """Range of the budget that a trial uses: smaller students make the front of size and quality."""
+WIDE_SHARES = (0.03, 1.0)
+"""The same where the smallest file is wanted that is good enough."""
 
 
 Price = Callable[[StudentSettings, Coarseness], Cost]
@@ -56,6 +58,7 @@ class Space:
     latent: int
     """0 for a generator that reads pictures."""
     price: Price
+    shares: tuple[float, float] = SHARES
 
     def draw(self, trial: BaseTrial, budget: Budget) -> Proposal:
         """The widest student of a drawn shape that keeps its share of the budget.
@@ -67,7 +70,7 @@ class Space:
             trial.suggest_categorical("bits", self.bits),
             trial.suggest_categorical("zeros", self.zeros),
         )
-        share = trial.suggest_float("share", *SHARES, log=True)
+        share = trial.suggest_float("share", *self.shares, log=True)
         return self.widest(shape, coarseness, budget, share)
 
     def widest(
@@ -151,6 +154,7 @@ def space_of(recipe: Recipe, workshop: Workshop) -> Space:
         len(workshop.groups),
         workshop.teacher.latent,
         _pricing(workshop, limits.target if limits.max_ms else None),
+        SHARES if limits.max_quality_drop is None else WIDE_SHARES,
     )
 
 

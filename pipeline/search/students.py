@@ -42,6 +42,12 @@ class Workshop:
         """Hidden maps of a purpose-built student."""
         return len(map_sides(self.image))
 
+    @property
+    def weights(self) -> int:
+        """How many numbers the teacher holds; of an opaque one what its graph has room for."""
+        frozen = self.teacher.frozen
+        return int(self.teacher.model.count_params() if frozen is None else len(frozen.graph) // 4)
+
     @cached_property
     def groups(self) -> list[str]:
         """The teacher's groups of channels that can be cut; none where it cannot be slimmed."""

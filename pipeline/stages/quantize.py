@@ -30,8 +30,7 @@ from pipeline.run import Outcome, Workbench
 from pipeline.search.budget import KILO
 from pipeline.stages import networks
 from pipeline.stages.diary import Diary
-from pipeline.stages.search import read_choice
-from pipeline.stages.student import student_pixels
+from pipeline.stages.student import student_pixels, taught_student
 
 PRICED = 256
 """Latents by which it is judged what a layer can bear."""
@@ -96,9 +95,9 @@ def _bits_of(bench: Workbench, start: tf_keras.Model, seen: np.ndarray) -> dict[
     Layers whose bits the recipe names keep them.
     """
     settings = bench.recipe.quantize
-    if "search" not in bench.inputs:
+    if "student" not in bench.inputs:
         return layer_bits(start, settings.bits, settings.layers)
-    even = layer_bits(start, read_choice(bench.inputs["search"]).chosen.bits, settings.layers)
+    even = layer_bits(start, taught_student(bench.inputs["student"]).bits, settings.layers)
     limit = bench.recipe.budget.max_gzip_kb
     if limit is None and set(even.values()) == {FULL_BITS}:
         return even

@@ -34,6 +34,8 @@ def search(bench: Workbench) -> Outcome:
     teacher = read_saved_teacher(bench.inputs["teacher"])
     workshop = Workshop(teacher, recipe.seed)
     limits = budget.budget_of(recipe.budget)
+    if not limits.limits:
+        limits = budget.budget_for_quality(workshop.weights)
     space = space_of(recipe, workshop)
     made = (
         _given(space, settings.student)

@@ -1,45 +1,106 @@
 """Teach the student that was chosen: it imitates its teacher first, then it plays the game."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tf_keras
 
 from pipeline import progress
+from pipeline.adversarial.game import Story
 from pipeline.adversarial.lessons import Lessons
+from pipeline.adversarial.randomness import Purpose
 from pipeline.atomic import replaced, write_text
 from pipeline.compression.imitate import Imitation
 from pipeline.compression.prune import Pruning, layer_shares, zeros
 from pipeline.data.drawn import LESSONS, read_lessons
 from pipeline.determinism import prepare
-from pipeline.networks.pixels import PixelRange
+from pipeline.metrics.frechet import frechet_distance
+from pipeline.networks.pixels import PixelRange, to_uint8
 from pipeline.networks.registry import build_discriminator
 from pipeline.run import Outcome, Workbench
 from pipeline.search.choice import Tried
+from pipeline.search.look import drawn
 from pipeline.search.students import Workshop
 from pipeline.stages import networks
 from pipeline.stages.diary import Diary
+from pipeline.stages.evaluate import find_judge
 from pipeline.stages.search import read_choice
 from pipeline.teachers.store import read_saved_teacher
 
 IMITATION_BATCH = 128
+MORE_ATTEMPTS = 2
+"""Larger students that are taught where the quality of the first is not enough."""
+COMPARED = 2000
+"""Pictures by which that is told."""
 RAMP, EVERY = 0.5, 25
 STUDENT = "student.json"
 
 
 def student(bench: Workbench) -> Outcome:
-    """Write the student, the discriminator that it played against, history and film."""
+    """Write the student, the discriminator that it played against, history and film.
+
+    Where the recipe limits the loss of quality, larger students are taught until one keeps it.
+    """
+    choice = read_choice(bench.inputs["search"])
+    drop = bench.recipe.budget.max_quality_drop
+    attempts: list[dict[str, Any]] = []
+    events: list[str] = []
+    for tried in (choice.chosen, *choice.ladder[:MORE_ATTEMPTS]):
+        taught = _teach(bench, tried)
+        events += taught.events
+        if drop is None:
+            break
+        ratio = _ratio(bench, taught.model, taught.pixels)
+        attempts.append({"student": tried.words, "frechet_ratio": round(ratio, 4)})
+        if ratio <= 1 + drop:
+            break
+        progress.console.print(f"{tried.words}: Fréchet {ratio:.3f} times the teacher's, too bad")
+    taught.model.save(bench.folder / networks.GENERATOR)
+    taught.discriminator.save(bench.folder / networks.DISCRIMINATOR)
+    facts = {"pixels": taught.pixels, "tried": tried.model_dump()}
+    write_text(bench.folder / STUDENT, json.dumps(facts, indent=1) + "\n")
+    taught.diary.close(taught.story)
+    return Outcome(
+        {
+            "student": tried.words,
+            "parameters": taught.model.count_params(),
+            "imitation_error": round(taught.error, 6),
+            "zeros": round(zeros(taught.model), 6),
+            **({"attempts": attempts} if attempts else {}),
+        },
+        events,
+    )
+
+
+@dataclass(frozen=True)
+class _Taught:
+    model: tf_keras.Model
+    discriminator: tf_keras.Model
+    pixels: PixelRange
+    error: float
+    """Mean squared difference to the teacher's pictures at the end of the imitation."""
+    story: Story
+    diary: Diary
+
+    @property
+    def events(self) -> list[str]:
+        return self.story.events
+
+
+def _teach(bench: Workbench, tried: Tried) -> _Taught:
+    """Imitation, then the game."""
     recipe, settings = bench.recipe, bench.recipe.student
-    chosen = read_choice(bench.inputs["search"]).chosen
     prepare(recipe.seed)
     workshop = Workshop(read_saved_teacher(bench.inputs["teacher"]), recipe.seed)
     lessons = read_lessons(bench.inputs["teacher"] / LESSONS)
-    made = workshop.build(chosen.student)
-    pixels = workshop.pixels(chosen.student)
-    error = _imitate(bench, made, lessons, pixels)
+    made = workshop.build(tried.student)
+    pixels = workshop.pixels(tried.student)
+    error = _imitate(bench, made, tried, lessons, pixels)
     discriminator = _discriminator(bench)
-    pruning = _pruning(made, chosen, settings.steps, recipe.train.critic_steps)
+    pruning = _pruning(made, tried, settings.steps, recipe.train.critic_steps)
     rules = networks.fine_tuning(bench, settings.steps, settings.rate, recipe.train.ema)
     game = networks.game(
         bench,
@@ -51,22 +112,23 @@ def student(bench: Workbench) -> Outcome:
         pixels=pixels,
     )
     diary = Diary(bench.folder, "student")
-    story = game.play(bench.scratch / "game.npz", "student", diary.write)
+    story = game.play(bench.scratch / f"game-{tried.number}.npz", "student plays", diary.write)
     game.recalibrate()
     final = pruning.stripped() if pruning else made
-    final.save(bench.folder / networks.GENERATOR)
-    discriminator.save(bench.folder / networks.DISCRIMINATOR)
-    write_text(bench.folder / STUDENT, json.dumps({"pixels": pixels}) + "\n")
-    diary.close(story)
-    return Outcome(
-        {
-            "student": chosen.words,
-            "parameters": final.count_params(),
-            "imitation_error": round(error, 6),
-            "zeros": round(zeros(final), 6),
-        },
-        story.events,
+    return _Taught(final, discriminator, pixels, error, story, diary)
+
+
+def _ratio(bench: Workbench, model: tf_keras.Model, pixels: PixelRange) -> float:
+    """The student's Fréchet distance to real pictures over its teacher's, before any rounding."""
+    judge = find_judge(bench)
+    real = judge.features(bench.dataset.test)
+    seen = networks.inputs(bench, Purpose.SEARCH, COMPARED)
+    teacher = networks.teacher(bench)
+    theirs, ours = (
+        frechet_distance(judge.features(to_uint8(drawn(network, seen), black_and_white)), real)
+        for network, black_and_white in ((teacher.model, teacher.pixels), (model, pixels))
     )
+    return ours / theirs
 
 
 def student_pixels(folder: Path) -> PixelRange:
@@ -75,9 +137,18 @@ def student_pixels(folder: Path) -> PixelRange:
     return low, high
 
 
-def _imitate(bench: Workbench, made: tf_keras.Model, lessons: Lessons, pixels: PixelRange) -> float:
+def taught_student(folder: Path) -> Tried:
+    """Which of the students that were tried this stage taught in the end."""
+    facts = json.loads((folder / STUDENT).read_text(encoding="utf-8"))
+    return Tried.model_validate(facts["tried"])
+
+
+def _imitate(
+    bench: Workbench, made: tf_keras.Model, tried: Tried, lessons: Lessons, pixels: PixelRange
+) -> float:
     """Train on the teacher's pictures alone, unless a killed run had done so already."""
-    settings, kept = bench.recipe.student, bench.scratch / "imitation.npz"
+    settings = bench.recipe.student
+    kept = bench.scratch / f"imitation-{tried.number}.npz"
     weights = _kept(kept, made)
     if weights is not None:
         made.set_weights(weights[:-1])
