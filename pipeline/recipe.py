@@ -104,7 +104,7 @@ class SearchSettings:
         default_factory=lambda: ["sub_pixel", "depthwise", "transposed", "slim"]
     )
     """What students may be made of."""
-    bits: list[int] = field(default_factory=lambda: [4, 5, 6, 8])
+    bits: list[int] = field(default_factory=lambda: [3, 4, 5, 6, 8])
     """Bits that the kernels may have on average."""
     student: StudentSettings | None = None
     """A student that is given: then nothing is searched."""

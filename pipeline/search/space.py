@@ -5,7 +5,8 @@ student that keeps it is the one worth trying (as in CAT, Jin 2021, where the wi
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from optuna.trial import BaseTrial
 
@@ -22,7 +23,7 @@ from pipeline.search.students import HUNDREDTHS, SLIM, Workshop
 
 NARROWEST, WIDEST = 2, HUNDREDTHS
 """Channels of the first map; of a slim student hundredths of the teacher's channels."""
-LEAST_RANK = 4
+LEAST_RANK = 3
 TAPERS = (0.5, 1.0)
 """Range of the ratio of one map's channels to those of the smaller map before it."""
 MOST_MIXERS = 2
@@ -61,9 +62,10 @@ class Space:
     shares: tuple[float, float] = SHARES
 
     def draw(self, trial: BaseTrial, budget: Budget) -> Proposal:
-        """The widest student of a drawn shape that keeps its share of the budget.
+        """The widest student of a drawn shape, or of the next plainer one, that keeps its share of
+        the budget.
 
-        Raises PocketganError where even the narrowest does not.
+        Raises PocketganError where even the narrowest of the plainest shape does not.
         """
         shape = self._shape(trial)
         coarseness = Coarseness(
@@ -71,7 +73,11 @@ class Space:
             trial.suggest_categorical("zeros", self.zeros),
         )
         share = trial.suggest_float("share", *self.shares, log=True)
-        return self.widest(shape, coarseness, budget, share)
+        *plainer, plainest = _plainer(shape)
+        for one in plainer:
+            with suppress(PocketganError):
+                return self.widest(one, coarseness, budget, share)
+        return self.widest(plainest, coarseness, budget)
 
     def widest(
         self, shape: "Shape", coarseness: Coarseness, budget: Budget, share: float = 1.0
@@ -174,6 +180,16 @@ def _pricing(workshop: Workshop, target: str | None) -> Price:
         )
 
     return price
+
+
+def _plainer(shape: "Shape") -> list["Shape"]:
+    """The shape itself, then without mixing, then with half the rank, and again."""
+    shapes = [shape]
+    if shape.mixers:
+        shapes.append(replace(shape, mixers=0))
+    while shapes[-1].rank > LEAST_RANK:
+        shapes.append(replace(shapes[-1], rank=max(LEAST_RANK, shapes[-1].rank // 2)))
+    return shapes
 
 
 @dataclass(frozen=True)
