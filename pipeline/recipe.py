@@ -94,10 +94,10 @@ class BudgetSettings:
 class SearchSettings:
     """Looking for the student that fits the budget: many short imitations, the best go on."""
 
-    trials: PositiveInt = 16
+    trials: PositiveInt = 12
     """Students that are tried."""
     steps: PositiveInt = 600
-    """Updates of those that reach the last rung; at each rung before, a third of them."""
+    """Updates of those that reach the last rung; at the one before, a third of them."""
     study: str | None = None
     """Where the trials are kept: a file, or the URL of a database that several machines share."""
     blocks: list[str] = field(
