@@ -85,13 +85,13 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--max-gzip-kb", type=float, required=True)
     parser.add_argument("--runs", type=Path, default=Path("runs/ablation"))
-    parser.add_argument("--only", help="rows whose name holds this")
+    parser.add_argument("--only", nargs="+", help="these rows")
     cut = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
     options, everywhere = parser.parse_args(sys.argv[1:cut]), sys.argv[cut + 1 :]
     print("| row | student | gzip B | Fréchet ÷ teacher's | recall drop | p50 ÷ |")
     print("| :-- | :-- | --: | --: | --: | --: |")
     for name, student, bits, changes in rows(options):
-        if options.only and options.only not in name:
+        if options.only and name not in options.only:
             continue
         folder = options.runs / name.replace(" ", "-").replace(",", "")
         _make(options, folder, student, bits, [*everywhere, *changes])
