@@ -19,13 +19,11 @@ from pipeline.search.budget import Budget
 from pipeline.search.choice import Tried
 from pipeline.search.look import Look
 from pipeline.search.space import Proposal, Space
-from pipeline.search.students import SLIM, Workshop
+from pipeline.search.students import Workshop
 
 REDUCTION = 3
 """Of the students at a rung one in so many goes on, for so many times as long (Jamieson 2016)."""
 RUNGS = 2
-HEAD_START = 2
-"""So many times the steps of a student cut out of its teacher get those that start from nothing."""
 WORST = 1e6
 """What a student counts whose pictures are no numbers."""
 RATE, BATCH = 2e-3, 128
@@ -124,12 +122,11 @@ def _try(trial: optuna.Trial, ground: Ground, tell: Callable[[str], None]) -> fl
     tell(words_of(proposal))
     student = ground.workshop.build(proposal.student)
     pixels = ground.workshop.pixels(proposal.student)
-    steps = ground.steps * (1 if proposal.student.block == SLIM else HEAD_START)
     imitation = Imitation(
         student,
         ground.lessons,
         pixels,
-        steps=steps,
+        steps=ground.steps,
         rate=RATE,
         batch=BATCH,
         seed=ground.seed,
@@ -137,7 +134,7 @@ def _try(trial: optuna.Trial, ground: Ground, tell: Callable[[str], None]) -> fl
     )
     score = WORST
     for rung in range(RUNGS):
-        imitation.go_on(math.ceil(steps / REDUCTION ** (RUNGS - 1 - rung)))
+        imitation.go_on(math.ceil(ground.steps / REDUCTION ** (RUNGS - 1 - rung)))
         imitation.settle()
         with imitation.as_drawn():
             score = min(ground.look(student, pixels), WORST)
