@@ -79,6 +79,9 @@ def picture(found: list[tuple[Path, schema.Report]], path: Path) -> None:
         )
     curve.axhline(LINE, color="#999999", lw=0.8, ls="--")
     curve.set(xscale="log", xlabel="times smaller, gzipped", ylabel="Fréchet distance ÷ teacher's")
+    curve.set_xticks(ratios, [f"{ratio:,.0f}" for ratio in ratios])
+    curve.set_xticks([], minor=True)
+    curve.margins(0.08, 0.15)
     rows = [samples(found[0][0], BASELINE), *(samples(folder, SHIPPED) for folder, _ in found)]
     strip.imshow(np.concatenate(rows), cmap="gray")
     height = rows[0].shape[0]

@@ -9,6 +9,7 @@ import numpy as np
 import tf_keras
 
 from pipeline.adversarial.game import Game
+from pipeline.adversarial.lessons import Lessons
 from pipeline.adversarial.randomness import Purpose
 from pipeline.adversarial.settings import GameSettings
 from pipeline.atomic import replaced, write_text
@@ -26,8 +27,10 @@ from pipeline.data.drawn import LESSONS, read_lessons
 from pipeline.determinism import prepare
 from pipeline.lite.convert import to_int8_trained
 from pipeline.lite.slim_file import without_ballast
+from pipeline.networks.pixels import to_uint8
 from pipeline.run import Outcome, Workbench
 from pipeline.search.budget import KILO
+from pipeline.search.look import drawn
 from pipeline.stages import networks
 from pipeline.stages.diary import Diary
 from pipeline.stages.student import student_pixels, taught_student
@@ -129,14 +132,19 @@ def _fitted(
 
 
 def _game(
-    bench: Workbench, aware: tf_keras.Model, discriminator: tf_keras.Model, rules: GameSettings
+    bench: Workbench,
+    start: tf_keras.Model,
+    aware: tf_keras.Model,
+    discriminator: tf_keras.Model,
+    rules: GameSettings,
 ) -> Game:
-    """The teacher's pictures come from its lessons, where it left any."""
+    """A student keeps to what it drew before it was rounded; others to what the teacher draws."""
     distill = bench.recipe.quantize.distill
-    if "teacher" in bench.inputs:
-        lessons = read_lessons(bench.inputs["teacher"] / LESSONS)
+    if "student" in bench.inputs:
         pixels = student_pixels(bench.inputs["student"])
-        return networks.game(bench, aware, discriminator, rules, None, distill, lessons, pixels)
+        inputs = read_lessons(bench.inputs["teacher"] / LESSONS).inputs
+        own = Lessons(inputs, to_uint8(drawn(start, inputs), pixels), networks.classes(bench))
+        return networks.game(bench, aware, discriminator, rules, None, distill, own, pixels)
     teacher = fold_batch_norm(networks.teacher(bench).model)
     return networks.game(bench, aware, discriminator, rules, teacher, distill)
 
@@ -150,7 +158,7 @@ def _fine_tune(bench: Workbench, variant: str, base: Path) -> Outcome:
     bits = _bits_of(bench, start, seen)
     aware = quantization_aware(start, seen, bits)
     rules = networks.fine_tuning(bench, settings.steps, settings.rate, settings.ema)
-    game = _game(bench, aware, discriminator, rules)
+    game = _game(bench, start, aware, discriminator, rules)
     diary = Diary(bench.folder, variant, f"-{variant}")
     story = game.play(bench.scratch / f"{variant}.npz", f"quantize {variant}", diary.write)
     game.recalibrate()
