@@ -58,11 +58,14 @@ class Choice(Part):
 def front(tried: Sequence[Tried]) -> list[Tried]:
     """Those that no other beats in both size and score, the smallest first.
 
-    Only students that were trained equally long are compared: those that came furthest.
+    Only students that were trained to the end are compared; those that came furthest where none was
+    (it happens where a trial beats all others and its process is killed before the end).
     """
     best: list[Tried] = []
     furthest = max((one.steps for one in tried), default=0)
-    compared = [one for one in tried if one.steps == furthest]
+    compared = [one for one in tried if one.finished] or [
+        one for one in tried if one.steps == furthest
+    ]
     for one in sorted(compared, key=lambda one: (one.cost.bytes_gzip, one.score)):
         if not best or one.score < best[-1].score:
             best.append(one)

@@ -119,7 +119,7 @@ def run_of(options: argparse.Namespace, overrides: list[str]) -> Run:
     workshop = Workshop(teacher, recipe.seed)
     refuse_budget(recipe.budget, workshop, space_of(recipe, workshop))
     run = Run(recipe, Path(options.runs))
-    refuse_company(run, teacher)
+    refuse_company(run, workshop)
     return run
 
 

@@ -52,9 +52,14 @@ def _refuse_met(settings: BudgetSettings, limits: Budget, workshop: Workshop) ->
         )
 
 
-def refuse_company(run: Run, teacher: Teacher) -> None:
-    """PocketganError for a discriminator, pictures or a study that do not go with the teacher."""
-    settings = run.recipe.teacher
+def refuse_company(run: Run, workshop: Workshop) -> None:
+    """PocketganError for what was given and does not go with the teacher.
+
+    A discriminator, pictures, a student, or a study that cannot be opened.
+    """
+    settings, teacher = run.recipe.teacher, workshop.teacher
+    if run.recipe.search.student is not None:
+        workshop.build(run.recipe.search.student)
     if settings.discriminator is not None:
         load_discriminator(settings.discriminator, teacher, settings.custom, settings.allow_unsafe)
     if settings.inputs is not None:

@@ -65,13 +65,15 @@ Compress = Callable[..., int]
 
 
 @pytest.fixture(scope="session")
-def compress(tiny_runs: Path) -> Compress:
-    """A function: compress the tiny run into a folder of runs; more arguments change the recipe."""
+def compress_arguments(tiny_runs: Path) -> Callable[[Path], list[str]]:
+    """A function: the command that compresses the tiny run into a folder of runs."""
+    return lambda runs: ["compress", str(tiny_runs / "tiny"), "--runs", str(runs), *COMPRESS]
 
-    def run(runs: Path, *more: str) -> int:
-        return main(["compress", str(tiny_runs / "tiny"), "--runs", str(runs), *COMPRESS, *more])
 
-    return run
+@pytest.fixture(scope="session")
+def compress(compress_arguments: Callable[[Path], list[str]]) -> Compress:
+    """A function that gives that command; more arguments change the recipe."""
+    return lambda runs, *more: main([*compress_arguments(runs), *more])
 
 
 @pytest.fixture(scope="session")
