@@ -182,6 +182,11 @@ def _single(name: str) -> Callable[[list[str]], int]:
     def act(arguments: list[str]) -> int:
         request = _request(name, STAGES[name].describe, arguments)
         run = request.run
+        if name not in run.stages:
+            raise PocketganError(
+                f"recipe {run.recipe.name} compresses a generator and has no stage {name}.",
+                f"Its stages: {', '.join(run.stages)}. `pocketgan run` makes those that are due.",
+            )
         with run.lock():
             record = _make(run, name)
         if name == "report":

@@ -14,8 +14,7 @@ from jsonargparse.typing import (
 )
 
 from pipeline.adversarial.settings import GameSettings, Share
-from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings
-from pipeline.networks.student import StudentSettings
+from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, StudentSettings
 
 SHIPPED = Path(__file__).parent / "recipes"
 Seed = restricted_number_type(

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from pipeline.networks.pixels import PixelRange
 
@@ -35,6 +34,8 @@ class Lessons:
 
     def on_device(self, pixels: PixelRange) -> "Deck":
         """The pairs as tensors to draw from; the pictures in the student's range."""
+        import tensorflow as tf  # here, since a run that is only looked at does without
+
         return Deck(tf.constant(self.inputs), tf.constant(self.pictures), self.classes, pixels)
 
 
@@ -52,6 +53,8 @@ class Deck:
 
         ``seed``: int64 [2] of a stateless operation.
         """
+        import tensorflow as tf
+
         chosen = tf.random.stateless_uniform(
             [count], seed, maxval=self.inputs.shape[0], dtype=tf.int32
         )

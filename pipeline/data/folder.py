@@ -36,7 +36,7 @@ def load(
     Raises PocketganError where the folder is missing or holds fewer than two usable images, and
     where a file cannot be read from the disk or the cache cannot be written.
     """
-    files = _find(folder)
+    files = find(folder)
     images, reasons = _cached(files, image_size, channels, cache)
     usable = [path for path, reason in zip(files, reasons, strict=True) if not reason]
     notes = _notes(folder, files, reasons)
@@ -56,8 +56,11 @@ def load(
     return Dataset(name, train, test, train_labels, test_labels, classes, notes)
 
 
-def _find(folder: Path) -> list[Path]:
-    """Files with an ending of an image, in an order that no file system decides."""
+def find(folder: Path) -> list[Path]:
+    """Files with an ending of an image, in an order that no file system decides.
+
+    Raises PocketganError where there is no folder, or no image in it.
+    """
     if not folder.is_dir():
         problem = "is not a folder" if folder.exists() else "does not exist"
         raise PocketganError(f"{folder} {problem}.", "Give a folder of image files.")

@@ -1,14 +1,18 @@
 """From the numbers that a generator draws to 8-bit pixels, and back."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import tf_keras
+
+if TYPE_CHECKING:  # a command that only reads a recipe starts without TensorFlow
+    import tf_keras
 
 PixelRange = tuple[float, float]
 
 ACTIVATION_RANGES: dict[str, PixelRange] = {"tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0)}
 
 
-def pixel_range(generator: tf_keras.Model) -> PixelRange:
+def pixel_range(generator: "tf_keras.Model") -> PixelRange:
     """Smallest and largest value that the generator's last activation gives: of tanh or sigmoid."""
     functions = [layer.activation for layer in generator.layers if hasattr(layer, "activation")]
     last = functions[-1].__name__ if functions else "no activation"

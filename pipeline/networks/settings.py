@@ -32,6 +32,20 @@ class DiscriminatorSettings:
 
 
 @dataclass(frozen=True)
+class StudentSettings:
+    """The shape of a student; `pocketgan compress` searches it."""
+
+    block: str = "sub_pixel"
+    """What doubles a map: sub_pixel, depthwise or transposed; or slim, the teacher's own layers."""
+    rank: int = 16
+    """Width of the linear bottleneck before the first map; 0 for none."""
+    channels: tuple[int, ...] = (16, 8)
+    """Of each hidden map, the smallest map first."""
+    mixers: int = 0
+    """Convolutions 3×3 that keep the smallest map as it is."""
+
+
+@dataclass(frozen=True)
 class ImageShape:
     """What generator and discriminator agree on.
 

@@ -5,7 +5,6 @@ convolutions on small maps, and sub-pixel convolutions instead of transposed one
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import tf_keras
@@ -14,24 +13,11 @@ from deploy.errors import PocketganError
 from pipeline.networks.dcgan import BATCH_NORM_MOMENTUM
 from pipeline.networks.layers import DepthToSpace
 from pipeline.networks.pixels import PixelRange
+from pipeline.networks.settings import StudentSettings
 
 SMALLEST_MAP = 8
 """A side at which a map is not halved any more."""
 Shape = tuple[int, int, int]
-
-
-@dataclass(frozen=True)
-class StudentSettings:
-    """The shape of a student; `pocketgan compress` searches it."""
-
-    block: str = "sub_pixel"
-    """What doubles a map: sub_pixel, depthwise or transposed; or slim, the teacher's own layers."""
-    rank: int = 16
-    """Width of the linear bottleneck before the first map; 0 for none."""
-    channels: tuple[int, ...] = (16, 8)
-    """Of each hidden map, the smallest map first."""
-    mixers: int = 0
-    """Convolutions 3×3 that keep the smallest map as it is."""
 
 
 def build_student(

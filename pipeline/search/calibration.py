@@ -23,7 +23,8 @@ from pipeline.atomic import write_text
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.lite import convert as lite
 from pipeline.networks.layers import DepthToSpace
-from pipeline.networks.student import StudentSettings, build_student
+from pipeline.networks.settings import StudentSettings
+from pipeline.networks.student import build_student
 from pipeline.search.latency import Latency, fit
 from pipeline.search.operations import operations
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from deploy.errors import PocketganError
-from pipeline.networks.student import StudentSettings
+from pipeline.networks.settings import StudentSettings
 from pipeline.search.cost import Cost
 
 Count = Annotated[int, Field(ge=0)]
@@ -58,12 +58,15 @@ class Choice(Part):
 def front(tried: Sequence[Tried]) -> list[Tried]:
     """Those that no other beats in both size and score, the smallest first.
 
-    Only students that were trained equally long are compared: those of the last rung.
+    Only students that were trained to the end are compared; those that came furthest where none was
+    (it happens where a trial beats all others and its process is killed before the end).
     """
     best: list[Tried] = []
-    for one in sorted(
-        (one for one in tried if one.finished), key=lambda one: (one.cost.bytes_gzip, one.score)
-    ):
+    furthest = max((one.steps for one in tried), default=0)
+    compared = [one for one in tried if one.finished] or [
+        one for one in tried if one.steps == furthest
+    ]
+    for one in sorted(compared, key=lambda one: (one.cost.bytes_gzip, one.score)):
         if not best or one.score < best[-1].score:
             best.append(one)
     return best
@@ -79,7 +82,7 @@ def choose(tried: Sequence[Tried], *, smallest: bool) -> Choice:
     """The best of the front; with ``smallest`` the smallest of those that are nearly as good."""
     known = front(tried)
     if not known:
-        raise ValueError("no student reached the last rung")
+        raise ValueError("no student was tried")
     best = known[-1]
     near = [one for one in known if one.score <= ENOUGH * best.score]
     chosen = near[0] if smallest else best

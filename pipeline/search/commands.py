@@ -2,25 +2,27 @@
 
 import argparse
 import hashlib
+import os
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
 from deploy.errors import PocketganError
 from pipeline import progress, recipe_file
+from pipeline.chatter import chatter_to
 from pipeline.data.sources import TEACHER
 from pipeline.recipe import SHIPPED, Recipe
 from pipeline.run import RECORD, Run, file_sha256, stage_folder
 from pipeline.search.budget import gates_of
 
-COMPRESS = """A generator goes in, and a budget; a small int8 .tflite that draws like it comes out,
-with a report. Students within the budget are tried, the best is taught by the generator and rounded
-to int8. GENERATOR is a run's folder, a .keras or .h5 file, or a SavedModel (`pocketgan check` says
-whether it can be compressed). The same command again goes on where it was stopped, and does nothing
-that is done."""
+COMPRESS = """The smallest generator within a budget, from yours or anyone's: a generator goes in,
+and a budget; a small int8 .tflite that draws like it comes out, with a report. Students within the
+budget are tried, the best is taught by the generator and rounded to int8. GENERATOR is a run's
+folder, a .keras or .h5 file, or a SavedModel (`pocketgan check` says whether it can be compressed).
+The same command again goes on where it was stopped, and does nothing that is done."""
 EPILOG = """Every value of the recipe can be changed too, for instance --search.trials 40,
 --student.steps 8000 or --search.study sqlite:///study.db; `pocketgan run --help` explains each.
 Examples: pocketgan compress runs/digits --max-gzip-kb 12;
@@ -57,17 +59,21 @@ def compress(arguments: list[str], run_all: Callable[[Run, bool], int]) -> int:
     options, overrides = _parse(arguments)
     if options.quiet or options.json:
         progress.silence()
-    recipe = recipe_of(options, overrides)
-    return run_all(Run(recipe, Path(options.runs)), options.json)
+    with chatter_to(Path(os.devnull)):
+        run = run_of(options, overrides)
+    return run_all(run, options.json)
+
+
+class _Parser(argparse.ArgumentParser):
+    """One message in place of usage and the end of the program."""
+
+    def error(self, message: str) -> NoReturn:
+        raise PocketganError(f"{self.prog}: {message}", f"`{self.prog} --help` tells more.")
 
 
 def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
-    made = argparse.ArgumentParser(
-        prog="pocketgan compress",
-        description=COMPRESS,
-        epilog=EPILOG,
-        exit_on_error=False,
-        allow_abbrev=False,
+    made = _Parser(
+        prog="pocketgan compress", description=COMPRESS, epilog=EPILOG, allow_abbrev=False
     )
     made.add_argument("generator", help="a run's folder, a model file, or a SavedModel")
     for name, (_, words) in _VALUES.items():
@@ -91,20 +97,15 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     made.add_argument("--runs", default="runs", help="folder in which each run has its own")
     made.add_argument("--quiet", action="store_true", help="no progress, no notes")
     made.add_argument("--json", action="store_true", help="the result as JSON")
-    try:
-        return made.parse_known_args(arguments)
-    except argparse.ArgumentError as error:
-        raise PocketganError(
-            f"pocketgan compress: {error}", "`pocketgan compress --help` tells more."
-        ) from error
+    return made.parse_known_args(arguments)
 
 
-def recipe_of(options: argparse.Namespace, overrides: list[str]) -> Recipe:
-    """The recipe of a generator and a budget, everything that can be refused at once refused.
+def run_of(options: argparse.Namespace, overrides: list[str]) -> Run:
+    """The run of a generator and a budget, everything that can be refused at once refused.
 
-    Raises PocketganError for a generator or a budget that does not do.
+    Raises PocketganError for a generator, a budget, or what goes with them, that does not do.
     """
-    from pipeline.search.refuse import refuse_budget
+    from pipeline.search.refuse import refuse_budget, refuse_company
     from pipeline.search.space import space_of
     from pipeline.search.students import Workshop
     from pipeline.teachers.commands import generator_options
@@ -117,7 +118,9 @@ def recipe_of(options: argparse.Namespace, overrides: list[str]) -> Recipe:
     recipe = _load(path, options, overrides, _facts(teacher))
     workshop = Workshop(teacher, recipe.seed)
     refuse_budget(recipe.budget, workshop, space_of(recipe, workshop))
-    return recipe
+    run = Run(recipe, Path(options.runs))
+    refuse_company(run, workshop)
+    return run
 
 
 def _facts(teacher: Any) -> dict[str, Any]:
@@ -219,7 +222,8 @@ def _name(path: Path, options: argparse.Namespace) -> str:
     ]
     free = ["free"] if options.data_free else []
     words = [f"{value}{unit}".replace("%", "pct") for value, unit in parts if value]
-    return "-".join([path.resolve().stem, *words, *free])
+    whole = path.resolve()
+    return "-".join([whole.name if whole.is_dir() else whole.stem, *words, *free])
 
 
 def _sha256(path: Path) -> str:

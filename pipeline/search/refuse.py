@@ -1,13 +1,19 @@
-"""Budgets that make no sense for a generator, told before anything is trained."""
+"""What makes no sense for a generator, told before anything is written or trained."""
 
 from deploy.errors import PocketganError
 from pipeline.compression.fold import fold_batch_norm
+from pipeline.data import folder
+from pipeline.data.sources import TEACHER
 from pipeline.recipe import BudgetSettings
+from pipeline.run import Run
 from pipeline.search.budget import Budget, budget_of
-from pipeline.search.calibration import calibrated
 from pipeline.search.cost import Cost, cost
-from pipeline.search.space import Space
+from pipeline.search.space import Space, latency_of
 from pipeline.search.students import Workshop
+from pipeline.search.trials import open_study
+from pipeline.teachers.discriminator import load_discriminator
+from pipeline.teachers.pictures import refuse_few
+from pipeline.teachers.teacher import Teacher
 
 
 def refuse_budget(settings: BudgetSettings, workshop: Workshop, space: Space) -> None:
@@ -35,13 +41,42 @@ def _refuse_met(settings: BudgetSettings, limits: Budget, workshop: Workshop) ->
     """A teacher that meets the budget as soon as it is rounded needs no student."""
     if workshop.why_not_slim or settings.max_quality_drop is not None:
         return  # what its int8 file costs is not known before it is converted
-    latency = calibrated(settings.target).latency if settings.max_ms else None
-    rounded = cost(fold_batch_norm(workshop.teacher.model), latency=latency, trained=True)
+    rounded = cost(
+        fold_batch_norm(workshop.teacher.model), latency=latency_of(settings), trained=True
+    )
     if limits.share(rounded) <= 1:
         raise PocketganError(
             f"the budget is met at once: rounded to int8, the generator has {_words(rounded)}.",
             "Do less: `pocketgan run` makes that file without a student (variant int8-ptq). Or "
             "give a smaller budget.",
+        )
+
+
+def refuse_company(run: Run, workshop: Workshop) -> None:
+    """PocketganError for what was given and does not go with the teacher.
+
+    A discriminator, pictures, a student, or a study that cannot be opened.
+    """
+    settings, teacher = run.recipe.teacher, workshop.teacher
+    if run.recipe.search.student is not None:
+        workshop.build(run.recipe.search.student)
+    if settings.discriminator is not None:
+        load_discriminator(settings.discriminator, teacher, settings.custom, settings.allow_unsafe)
+    if settings.inputs is not None:
+        refuse_few(settings.inputs, len(folder.find(settings.inputs)))
+    if run.recipe.data.source != TEACHER:
+        _refuse_classes(run, teacher)
+    if run.recipe.search.study is not None:
+        open_study(run.recipe.search.study, run.recipe.seed)
+
+
+def _refuse_classes(run: Run, teacher: Teacher) -> None:
+    found = len(run.dataset.classes)
+    if teacher.classes and found != teacher.classes:
+        raise PocketganError(
+            f"the generator draws {teacher.classes} classes, and the pictures of "
+            f"'{run.dataset.name}' have {found or 'none'}.",
+            "Give pictures of the same classes, or none: without --data the generator draws them.",
         )
 
 

@@ -14,16 +14,18 @@ from deploy.errors import PocketganError
 from pipeline.compression.bits import kernel_layers
 from pipeline.compression.rounding import Coarseness
 from pipeline.compression.scheme import FULL_BITS
-from pipeline.networks.student import DOUBLINGS, StudentSettings
-from pipeline.recipe import Recipe
+from pipeline.networks.settings import StudentSettings
+from pipeline.networks.student import DOUBLINGS
+from pipeline.recipe import BudgetSettings, Recipe
 from pipeline.search.budget import Budget
 from pipeline.search.calibration import calibrated
 from pipeline.search.cost import Cost, cost
+from pipeline.search.latency import Latency
 from pipeline.search.students import HUNDREDTHS, SLIM, Workshop
 
 NARROWEST, WIDEST = 2, HUNDREDTHS
 """Channels of the first map; of a slim student hundredths of the teacher's channels."""
-LEAST_RANK = 3
+LEAST_RANK, MOST_RANK = 3, 64
 TAPERS = (0.5, 1.0)
 """Range of the ratio of one map's channels to those of the smaller map before it."""
 MOST_MIXERS = 2
@@ -60,6 +62,10 @@ class Space:
     """0 for a generator that reads pictures."""
     price: Price
     shares: tuple[float, float] = SHARES
+
+    @property
+    def most_rank(self) -> int:
+        return max(LEAST_RANK, min(MOST_RANK, self.latent))
 
     def draw(self, trial: BaseTrial, budget: Budget) -> Proposal:
         """The widest student of a drawn shape, or of the next plainer one, that keeps its share of
@@ -125,8 +131,9 @@ class Space:
 
     def _shape(self, trial: BaseTrial) -> "Shape":
         block = trial.suggest_categorical("block", self.blocks)
-        most = max(LEAST_RANK, min(64, self.latent))
-        rank = trial.suggest_int("rank", LEAST_RANK, most, log=True) if self.latent else 0
+        rank = 0
+        if self.latent:
+            rank = trial.suggest_int("rank", LEAST_RANK, self.most_rank, log=True)
         taper = trial.suggest_float("taper", *TAPERS)
         mixers = trial.suggest_int("mixers", 0, MOST_MIXERS)
         return Shape(block, rank, taper, mixers)
@@ -159,14 +166,29 @@ def space_of(recipe: Recipe, workshop: Workshop) -> Space:
         workshop.maps,
         len(workshop.groups),
         workshop.teacher.latent,
-        _pricing(workshop, limits.target if limits.max_ms else None),
+        _pricing(workshop, latency_of(limits)),
         SHARES if limits.max_quality_drop is None else WIDE_SHARES,
     )
 
 
-def _pricing(workshop: Workshop, target: str | None) -> Price:
-    """What a student's file will cost; ``target`` is where its latency is asked, if it is."""
-    latency = calibrated(target).latency if target else None
+def latency_of(limits: BudgetSettings) -> Latency | None:
+    """What operations cost on the target, if its time is limited.
+
+    Raises PocketganError for a target that counts instructions and tells no time.
+    """
+    if limits.max_ms is None:
+        return None
+    latency = calibrated(limits.target).latency
+    if latency.unit != "ms":
+        raise PocketganError(
+            f"target {limits.target} counts {latency.unit} and tells no milliseconds.",
+            "Give --max-ms with a target that times, or limit the work with --max-macs.",
+        )
+    return latency
+
+
+def _pricing(workshop: Workshop, latency: Latency | None) -> Price:
+    """What a student's file will cost; its time only where ``latency`` is given."""
 
     def price(student: StudentSettings, coarseness: Coarseness) -> Cost:
         model = workshop.build(student)

@@ -11,7 +11,8 @@ from pipeline.compression.channels import channel_groups, importance_by_taylor, 
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.scheme import config_for
 from pipeline.networks.pixels import PixelRange
-from pipeline.networks.student import StudentSettings, build_student, map_sides
+from pipeline.networks.settings import StudentSettings
+from pipeline.networks.student import build_student, map_sides
 from pipeline.teachers.teacher import Teacher
 
 SLIM = "slim"
@@ -94,6 +95,12 @@ class Workshop:
             raise PocketganError(
                 f"no student can be cut out of this teacher: {self.why_not_slim}.",
                 "Leave 'slim' out of search.blocks.",
+            )
+        if len(settings.channels) != len(self.groups):
+            raise PocketganError(
+                f"a slim student with channels {settings.channels} cannot be cut out of this "
+                f"teacher: it has {len(self.groups)} groups of channels ({', '.join(self.groups)})",
+                "Give a number of hundredths for each of them.",
             )
         sizes = {group.name: group.channels for group in channel_groups(self.teacher.model)}
         keep = {

@@ -57,7 +57,7 @@ def open_study(place: Path | str, seed: int) -> optuna.Study:
         study = optuna.create_study(
             study_name="students",
             storage=storage,
-            sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=6),
+            sampler=_sampler(seed),
             pruner=optuna.pruners.SuccessiveHalvingPruner(1, REDUCTION, 0),
             load_if_exists=True,
         )
@@ -66,10 +66,11 @@ def open_study(place: Path | str, seed: int) -> optuna.Study:
             f"the study at {place} cannot be opened: {' '.join(str(error).split())[:200]}",
             "Give a file's path, or a database's URL such as sqlite:///study.db.",
         ) from error
-    if not study.trials:
-        for start in STARTS:
-            study.enqueue_trial(start, skip_if_exists=True)
     return study
+
+
+def _sampler(seed: int) -> optuna.samplers.BaseSampler:
+    return optuna.samplers.TPESampler(seed=seed, n_startup_trials=6)
 
 
 STARTS: tuple[dict[str, Any], ...] = (
@@ -77,6 +78,24 @@ STARTS: tuple[dict[str, Any], ...] = (
     {"block": "slim", "rank": 24, "taper": 1.0, "mixers": 0, "bits": 4, "share": 1.0},
 )
 """Shapes that were good for digits and clothes alike; a search starts there."""
+
+
+def begin(study: optuna.Study, space: Space) -> None:
+    """Let the search start with those of the STARTS that there are in this space."""
+    if study.trials:
+        return
+    for start in STARTS:
+        if start["block"] in space.blocks:
+            nearest = min(space.bits, key=lambda bits: abs(bits - start["bits"]))
+            fitting = {"bits": nearest, "rank": min(start["rank"], space.most_rank)}
+            study.enqueue_trial(start | fitting, skip_if_exists=True)
+
+
+def take_up(study: optuna.Study) -> None:
+    """Try again what a killed process was trying. Only where no other works in this study."""
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        study.tell(trial.number, state=TrialState.FAIL)
+        study.enqueue_trial(trial.params)
 
 
 def finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
@@ -91,12 +110,19 @@ def search(
 
     Raises PocketganError where no student fits the budget.
     """
+    begin(study, ground.space)
     while (done := len(finished(study))) < trials:
         trial = study.ask()
+        # A process that goes on with a study must not draw again what the first one drew.
+        study.sampler = _sampler(ground.seed + trial.number - _failed(study))
         try:
             value = _try(trial, ground, partial(on_trial, done))
         except optuna.TrialPruned:
             study.tell(trial, state=TrialState.PRUNED)
+        except KeyboardInterrupt:
+            study.tell(trial, state=TrialState.FAIL)
+            study.enqueue_trial(trial.params)
+            raise
         except BaseException:
             study.tell(trial, state=TrialState.FAIL)
             raise
@@ -109,6 +135,10 @@ def search(
         )
         raise PocketganError(f"no student fits: {reason}", "Give a larger budget.")
     return tried
+
+
+def _failed(study: optuna.Study) -> int:
+    return len(study.get_trials(deepcopy=False, states=(TrialState.FAIL,)))
 
 
 def _try(trial: optuna.Trial, ground: Ground, tell: Callable[[str], None]) -> float:
@@ -137,7 +167,8 @@ def _try(trial: optuna.Trial, ground: Ground, tell: Callable[[str], None]) -> fl
         imitation.go_on(math.ceil(ground.steps / REDUCTION ** (RUNGS - 1 - rung)))
         imitation.settle()
         with imitation.as_drawn():
-            score = min(ground.look(student, pixels), WORST)
+            seen = ground.look(student, pixels)
+        score = seen if seen < WORST else WORST  # NaN is not below it
         trial.set_user_attr("steps", imitation.done)
         trial.report(score, rung + 1)
         if rung + 1 < RUNGS and trial.should_prune():

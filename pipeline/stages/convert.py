@@ -18,6 +18,7 @@ from pipeline.determinism import prepare
 from pipeline.lite import convert as lite
 from pipeline.lite.draw import draw
 from pipeline.lite.metadata import PROVENANCE, write_metadata
+from pipeline.lite.model import Tensor
 from pipeline.lite.read import read_model
 from pipeline.lite.refuse import refuse_float
 from pipeline.lite.slim_file import without_ballast
@@ -163,8 +164,14 @@ def _recipe_sha256(bench: Workbench) -> str:
 def _compare(
     name: str, aware: tf_keras.Model, content: bytes, shown: np.ndarray
 ) -> dict[str, float]:
-    """Same latents through the fake-quantized model and its file: how many output steps apart."""
-    (port,) = read_model(content).subgraphs[0].outputs
+    """Same latents through the fake-quantized model and its file: how many output steps apart.
+
+    They are put on the steps of the file's input first. Pixels of 8 bits in -1..1 lie half-way
+    between two of those, and which one is taken is a matter of the last bit of a sum.
+    """
+    graph = read_model(content).subgraphs[0]
+    (port,), (way_in,) = graph.outputs, graph.inputs
+    shown = _on_steps(shown, way_in)
     model = aware(shown, training=False).numpy()
     apart = np.abs(draw(content, shown) - model) / port.scales[0]
     measured = {
@@ -179,3 +186,10 @@ def _compare(
             "Ranges of the training did not reach the file; quantize again, or report the layer.",
         )
     return measured
+
+
+def _on_steps(values: np.ndarray, port: Tensor) -> np.ndarray:
+    """The values that an int8 port can hold, nearest to ``values``."""
+    (scale,), (zero,) = port.scales, port.zero_points
+    steps = np.clip(np.rint(values / scale) + zero, -128, 127)
+    return ((steps - zero) * scale).astype(np.float32)

@@ -16,8 +16,8 @@ from pipeline.data.drawn import HELD, LESSONS, read_lessons
 from pipeline.networks.pixels import PixelRange, pixel_range
 from pipeline.networks.settings import ImageShape
 from pipeline.run import Workbench
+from pipeline.teachers.generator import Teacher
 from pipeline.teachers.store import read_saved_teacher
-from pipeline.teachers.teacher import Teacher
 
 GENERATOR = "generator.keras"
 DISCRIMINATOR = "discriminator.keras"

@@ -11,7 +11,7 @@ from pipeline.atomic import write_text
 from pipeline.compression.rounding import Coarseness
 from pipeline.data.drawn import LESSONS, read_lessons
 from pipeline.determinism import prepare
-from pipeline.networks.student import StudentSettings
+from pipeline.networks.settings import StudentSettings
 from pipeline.run import Outcome, Workbench
 from pipeline.search import budget, choice, trials
 from pipeline.search.choice import Choice, Tried
@@ -98,6 +98,8 @@ def _searched(bench: Workbench, workshop: Workshop, space: Space, limits: budget
     )
     kept = bench.scratch / STUDY
     study = trials.open_study(settings.study or kept, seed)
+    if settings.study is None:
+        trials.take_up(study)
     with progress.bar() as bar:
         task = bar.add_task("search", total=settings.trials)
         tried = trials.search(

@@ -67,7 +67,7 @@ def student(bench: Workbench) -> Outcome:
         {
             "student": tried.words,
             "parameters": taught.model.count_params(),
-            "imitation_error": round(taught.error, 6),
+            "imitation_error": None if taught.error is None else round(taught.error, 6),
             "zeros": round(zeros(taught.model), 6),
             **({"attempts": attempts} if attempts else {}),
         },
@@ -80,8 +80,8 @@ class _Taught:
     model: tf_keras.Model
     discriminator: tf_keras.Model
     pixels: PixelRange
-    error: float
-    """Mean squared difference to the teacher's pictures at the end of the imitation."""
+    error: float | None
+    """Mean squared difference to the teacher's pictures at the end of the imitation, if any."""
     story: Story
     diary: Diary
 
@@ -145,9 +145,11 @@ def taught_student(folder: Path) -> Tried:
 
 def _imitate(
     bench: Workbench, made: tf_keras.Model, tried: Tried, lessons: Lessons, pixels: PixelRange
-) -> float:
+) -> float | None:
     """Train on the teacher's pictures alone, unless a killed run had done so already."""
     settings = bench.recipe.student
+    if not settings.imitate:
+        return None
     kept = bench.scratch / f"imitation-{tried.number}.npz"
     weights = _kept(kept, made)
     if weights is not None:
@@ -157,7 +159,7 @@ def _imitate(
         made,
         lessons,
         pixels,
-        steps=max(1, settings.imitate),
+        steps=settings.imitate,
         rate=settings.imitate_rate,
         batch=IMITATION_BATCH,
         seed=bench.recipe.seed,

@@ -15,6 +15,7 @@ from pipeline.run import Outcome, Workbench
 from pipeline.stages import networks
 from pipeline.teachers.discriminator import load_discriminator
 from pipeline.teachers.generator import Teacher
+from pipeline.teachers.pictures import refuse_few
 from pipeline.teachers.teacher import load_teacher, save_teacher
 
 REFERENCE = 5000
@@ -22,8 +23,6 @@ REFERENCE = 5000
 BATCH = 64
 SHARES = (0.7, 0.85)
 """Where the pictures that a generator reads are parted: lessons, reference, held back."""
-FEWEST_INPUTS = 48
-"""So that the smallest of the parts has the six pictures that the metrics ask for."""
 
 
 def teacher(bench: Workbench) -> Outcome:
@@ -96,11 +95,7 @@ def _pictures_read(bench: Workbench, loaded: Teacher) -> dict[str, np.ndarray]:
         seed=bench.recipe.seed,
     )
     pictures = np.concatenate([found.train, found.test])
-    if len(pictures) < FEWEST_INPUTS:
-        raise PocketganError(
-            f"{place} holds {len(pictures)} pictures that can be read.",
-            f"Give {FEWEST_INPUTS} or more: some to learn from, some to judge by.",
-        )
+    refuse_few(place, len(pictures))
     low, high = wanted
     pictures = pictures.astype(np.float32) * ((high - low) / 255) + low
     order = np.random.default_rng(bench.recipe.seed).permutation(len(pictures))

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import tf_keras
 
@@ -20,6 +21,8 @@ _MOVE_ONLY = (
 )
 _OPERATION_RANGES = {"Tanh": (-1.0, 1.0), "Sigmoid": (0.0, 1.0)}
 _EIGHT_BITS = (0.0, 255.0)
+FEWEST_INPUTS = 48
+"""So that the smallest of the parts has the six pictures that the metrics ask for."""
 
 
 def check_pictures(
@@ -174,3 +177,12 @@ _WHY: Mapping[str, str] = {
 
 def _written(shape: tuple[int | None, ...]) -> str:
     return f"[{', '.join('N' if size is None else str(size) for size in shape)}]"
+
+
+def refuse_few(place: Path, count: int) -> None:
+    """PocketganError where a folder has too few pictures for a generator that reads them."""
+    if count < FEWEST_INPUTS:
+        raise PocketganError(
+            f"{place} holds {count} pictures that can be read.",
+            f"Give {FEWEST_INPUTS} or more: some to learn from, some to judge by.",
+        )

@@ -1,7 +1,7 @@
 """One tiny run through every stage, made once for all tests; copies of it are for spoiling."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -49,3 +49,43 @@ def tiny_runs(tiny_recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def tiny_copy(tiny_runs: Path, tmp_path: Path) -> Path:
     """A folder of runs with a finished run ``tiny`` of one's own."""
     return Path(shutil.copytree(tiny_runs, tmp_path / "runs"))
+
+
+COMPRESS = (
+    *("--max-gzip-kb", "5", "--name", "small", "--quiet"),
+    *("--search.trials", "3", "--search.steps", "9", "--search.blocks", "[sub_pixel, slim]"),
+    *("--student.imitate", "8", "--student.steps", "8", "--quantize.steps", "8"),
+    *("--quantize.calibration", "32", "--convert.calibration", "32", "--teacher.lessons", "128"),
+    *("--evaluate.samples", "64", "--evaluate.judge_steps", "20", "--benchmark.threads", "[1]"),
+    *("--benchmark.runs", "8", "--benchmark.rounds", "1", "--benchmark.warmup", "0"),
+)
+"""A student too small to have learnt anything, of the tiny run's teacher."""
+
+Compress = Callable[..., int]
+
+
+@pytest.fixture(scope="session")
+def compress_arguments(tiny_runs: Path) -> Callable[[Path], list[str]]:
+    """A function: the command that compresses the tiny run into a folder of runs."""
+    return lambda runs: ["compress", str(tiny_runs / "tiny"), "--runs", str(runs), *COMPRESS]
+
+
+@pytest.fixture(scope="session")
+def compress(compress_arguments: Callable[[Path], list[str]]) -> Compress:
+    """A function that gives that command; more arguments change the recipe."""
+    return lambda runs, *more: main([*compress_arguments(runs), *more])
+
+
+@pytest.fixture(scope="session")
+def small_runs(compress: Compress, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of runs that holds the finished run ``small``. For looking at only."""
+    runs = tmp_path_factory.mktemp("compressed")
+    assert compress(runs) == 0
+    progress.console.quiet = False
+    return runs
+
+
+@pytest.fixture
+def small_copy(small_runs: Path, tmp_path: Path) -> Path:
+    """A folder of runs with a finished run ``small`` of one's own."""
+    return Path(shutil.copytree(small_runs, tmp_path / "compressed"))

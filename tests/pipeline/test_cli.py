@@ -46,7 +46,7 @@ def test_every_stage_is_a_command() -> None:
 def test_unknown_command_lists_those_there_are(ask: Ask) -> None:
     code, out, err = ask("rnu", "digits")
     assert (code, out) == (2, "")
-    assert err.startswith("pocketgan: There is no command 'rnu'. Known: run, train, ")
+    assert err.startswith("pocketgan: There is no command 'rnu'. Known: run, compress, train, ")
 
 
 BAD_REQUESTS = (

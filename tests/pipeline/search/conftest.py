@@ -14,8 +14,8 @@ from pipeline.lite import convert
 from pipeline.lite.metadata import PROVENANCE, write_metadata
 from pipeline.lite.slim_file import without_ballast
 from pipeline.networks.registry import build_generator
-from pipeline.networks.settings import GeneratorSettings, ImageShape
-from pipeline.networks.student import StudentSettings, build_student
+from pipeline.networks.settings import GeneratorSettings, ImageShape, StudentSettings
+from pipeline.networks.student import build_student
 from pipeline.search.calibration import with_random_weights
 
 FACTS = {

@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+
+from deploy.errors import PocketganError
+from pipeline.networks.settings import StudentSettings
+from pipeline.networks.student import DOUBLINGS, build_student, map_sides
+
+GREY, COLOUR = (28, 28, 1), (64, 64, 3)
+
+
+@pytest.mark.parametrize(
+    ("image", "sides"),
+    [
+        ((28, 28, 1), [(7, 7), (14, 14)]),
+        ((64, 64, 3), [(8, 8), (16, 16), (32, 32)]),
+        ((6, 6, 1), [(6, 6)]),
+        ((9, 9, 1), [(9, 9)]),
+        ((33, 33, 1), [(33, 33)]),
+    ],
+)
+def test_maps_double_up_to_the_picture(
+    image: tuple[int, int, int], sides: list[tuple[int, int]]
+) -> None:
+    assert map_sides(image) == sides
+
+
+@pytest.mark.parametrize("block", DOUBLINGS)
+@pytest.mark.parametrize(("image", "channels"), [(GREY, (6, 4)), (COLOUR, (6, 4, 2))])
+def test_latents_become_pictures_in_range(
+    block: str, image: tuple[int, int, int], channels: tuple[int, ...]
+) -> None:
+    latents = np.random.default_rng(1).normal(size=(3, 10)).astype(np.float32)
+    for pixels, low in (((-1.0, 1.0), -1), ((0.0, 1.0), 0)):
+        model = build_student(StudentSettings(block, 3, channels, 1), (10,), image, pixels)
+        drawn = model(latents).numpy()
+        assert drawn.shape == (3, *image)
+        assert low <= drawn.min() < drawn.max() <= 1
+
+
+@pytest.mark.parametrize(("source", "image"), [((32, 32, 3), (32, 32, 3)), ((16, 16, 1), GREY)])
+def test_pictures_become_pictures(
+    source: tuple[int, int, int], image: tuple[int, int, int]
+) -> None:
+    settings = StudentSettings("sub_pixel", 0, (6, 4), 0)
+    if source[0] == 16:
+        with pytest.raises(PocketganError, match="cannot be halved to 7×7"):
+            build_student(settings, source, image, (-1.0, 1.0))
+        return
+    model = build_student(settings, source, image, (-1.0, 1.0))
+    assert model(np.zeros((2, *source), np.float32)).shape == (2, *image)
+    assert any(layer.name.endswith("_skip") for layer in model.layers)
+
+
+def test_rank_parts_the_first_kernel_in_two() -> None:
+    whole, parted = (
+        build_student(StudentSettings("sub_pixel", rank, (8, 4), 0), (40,), GREY, (-1.0, 1.0))
+        for rank in (0, 4)
+    )
+    first = 7 * 7 * 8
+    assert whole.count_params() - parted.count_params() == 40 * first - 4 * (40 + first)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [StudentSettings("sub_pixel", 4, (8,), 0), StudentSettings("round", 4, (8, 4), 0)],
+)
+def test_settings_that_do_not_fit_are_refused(settings: StudentSettings) -> None:
+    with pytest.raises(PocketganError, match="cannot draw pictures of 28×28"):
+        build_student(settings, (8,), GREY, (-1.0, 1.0))

@@ -1,0 +1,49 @@
+import pytest
+
+from pipeline.recipe import BudgetSettings
+from pipeline.report.gates import parse_gate
+from pipeline.search.budget import Budget, budget_for_quality, budget_of, gates_of
+from pipeline.search.cost import Cost
+
+COST = Cost(bytes=20_000, bytes_gzip=6_000, macs=50_000, p50_ms=0.02)
+
+
+def test_share_is_that_of_the_tightest_limit() -> None:
+    budget = budget_of(BudgetSettings(max_kb=40, max_gzip_kb=8, max_macs=100_000, max_ms=0.1))
+    assert budget.share(COST) == pytest.approx(0.75)
+    assert budget.tightest(COST).words == "--max-gzip-kb 8 (kB)"
+
+
+@pytest.mark.parametrize(
+    ("settings", "share"),
+    [
+        (BudgetSettings(max_kb=10), 2.0),
+        (BudgetSettings(max_gzip_kb=12), 0.5),
+        (BudgetSettings(max_macs=25_000), 2.0),
+        (BudgetSettings(max_ms=0.04), 0.5),
+    ],
+)
+def test_each_limit_holds_alone(settings: BudgetSettings, share: float) -> None:
+    assert budget_of(settings).share(COST) == pytest.approx(share)
+
+
+def test_quality_alone_predicts_no_cost_but_students_shall_be_smaller_than_the_teacher() -> None:
+    assert budget_of(BudgetSettings(max_quality_drop=0.05)) == Budget(())
+    assert Budget(()).share(COST) == 0
+    (limit,) = budget_for_quality(100_000).limits
+    assert limit.field == "bytes_gzip"
+    assert 0 < limit.most < 100_000
+
+
+def test_every_gate_of_a_budget_can_be_read() -> None:
+    gates = gates_of(BudgetSettings(40, 8.5, 100_000, 0.1, 0.05))
+    assert gates == [
+        *("float_ops == 0", "bytes <= 40000", "bytes_gzip <= 8500"),
+        *("p50_ms <= 0.100000", "frechet_ratio <= 1.050000"),
+    ]
+    for gate in gates:
+        parse_gate(gate)
+
+
+def test_time_on_another_target_is_no_gate_of_this_machine() -> None:
+    assert gates_of(BudgetSettings(max_ms=0.1, target="phone")) == ["float_ops == 0"]
