@@ -37,7 +37,7 @@ from pipeline.stages.student import student_pixels, taught_student
 
 PRICED = 256
 """Latents by which it is judged what a layer can bear."""
-FILLED = 0.96
+FILLED = 0.94
 """Share of a gzip limit that is aimed at: training moves weights, and files name their origin."""
 WEIGHED = 3
 
