@@ -192,4 +192,4 @@ def _on_steps(values: np.ndarray, port: Tensor) -> np.ndarray:
     """The values that an int8 port can hold, nearest to ``values``."""
     (scale,), (zero,) = port.scales, port.zero_points
     steps = np.clip(np.rint(values / scale) + zero, -128, 127)
-    return ((steps - zero) * scale).astype(np.float32)
+    return np.asarray((steps - zero) * scale, np.float32)

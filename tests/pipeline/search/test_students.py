@@ -217,7 +217,7 @@ def test_search_tries_as_many_as_asked_and_goes_on_after_a_kill(
     found = trials.search(study, ground, 2, quiet)
     assert [one.number for one in found] == [0, 1]
     assert found[0].finished
-    assert found[0].steps == 6 * trials.HEAD_START
+    assert found[0].steps == 6
     trials.begin(study, ground.space)
     killed = study.ask()
     ground.space.draw(killed, ground.budget)
