@@ -32,6 +32,7 @@ from pipeline.report.drawing import (
 )
 from pipeline.report.quantities import BY_NAME, local_measurement, significant
 from pipeline.report.schema import Report, Variant
+from pipeline.report.wording import wording_of
 from pipeline.variants import BASELINE, SHIPPED
 
 History = Mapping[str, Sequence[float]]
@@ -165,7 +166,7 @@ def _write_beside(axes: Axes, x: float, row: int, text: str) -> None:
 
 def class_histogram(report: Report) -> str | None:
     """Share of each class among real images, the baseline's samples and the shipped file's."""
-    series = [("real", report.floor.class_histogram, GHOST)]
+    series = [(wording_of(report).real, report.floor.class_histogram, GHOST)]
     for name, colour in ((BASELINE, BASELINE_COLOUR), (SHIPPED, ACCENT)):
         if variant := report.variant(name):
             series.append((name, variant.quality.class_histogram, colour))

@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from deploy.jobs import Measurement
 from pipeline.benchmarks.schema import File
 from pipeline.benchmarks.view import TargetsView, view
-from pipeline.report import charts, pareto, verdict
+from pipeline.report import charts, pareto, search, verdict
 from pipeline.report.charts import History
 from pipeline.report.images import (
     AMPLIFICATION,
@@ -34,6 +34,7 @@ from pipeline.report.quantities import (
 )
 from pipeline.report.schema import Report, Variant
 from pipeline.report.tree import leaves
+from pipeline.report.wording import wording_of
 from pipeline.variants import BASELINE, SHIPPED
 
 REAL = "real"
@@ -66,6 +67,7 @@ class Cell(NamedTuple):
 class Row(NamedTuple):
     name: str
     role: str
+    remark: str
     cells: list[Cell]
 
 
@@ -93,6 +95,8 @@ def render(report: Report, exhibits: Exhibits) -> str:
         report=report,
         style=Markup((_HERE / "page.css").read_text(encoding="utf-8")),
         headline=_emphasized(verdict.headline(report)),
+        wording=wording_of(report),
+        search=report.search and search.view(report.search),
         gates_in_words=verdict.gates_in_words(report),
         baseline=report.variant(BASELINE),
         shipped=report.variant(SHIPPED),
@@ -131,7 +135,8 @@ def table(report: Report) -> tuple[list[Row], list[str]]:
             cell = _cell(quantity, quantity.read(variant), footnotes)
             cells.append(cell._replace(best=cell.text == top[quantity.name]))
         role = {SHIPPED: "ships", BASELINE: "baseline"}.get(variant.name, "")
-        rows.append(Row(variant.name, role, cells))
+        remark = wording_of(report).remarks.get(variant.name, "")
+        rows.append(Row(variant.name, role, remark, cells))
     rows.append(_floor(report))
     return rows, footnotes
 
@@ -150,7 +155,7 @@ def _floor(report: Report) -> Row:
     for quantity in QUANTITIES:
         value = getattr(report.floor, quantity.name, None)
         cells.append(Cell("" if value is None else quantity.write(value)))
-    return Row("real against real", "floor", cells)
+    return Row(wording_of(report).floor, "floor", "", cells)
 
 
 def _groups() -> list[tuple[str, int]]:

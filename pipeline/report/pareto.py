@@ -27,6 +27,7 @@ from pipeline.report.drawing import (
 )
 from pipeline.report.quantities import BY_NAME, significant
 from pipeline.report.schema import Report
+from pipeline.report.wording import wording_of
 from pipeline.variants import BASELINE, SHIPPED
 
 
@@ -71,36 +72,36 @@ def quality_against(cost: Cost, report: Report) -> str | None:
         axes = figure.subplots()
         scale(axes, "x", [point.x for point in points])
         scale(axes, "y", [point.y for point in points])
-        axes.plot(*_steps(front(points)), color=ACCENT, linewidth=1.2)
+        axes.plot(*border(front(points)), color=ACCENT, linewidth=1.2)
         if report.floor.frechet is not None:
-            _draw_floor(axes, report.floor.frechet)
+            _draw_floor(axes, report.floor.frechet, wording_of(report).floor)
         for point in points:
             axes.plot(point.x, point.y, "o", **_marker(point.name))
         axes.set_xlabel(f"{cost.title}, {quantity.unit}")
         axes.set_ylabel("Fréchet distance")
-        _write_names(figure, axes, points)
+        write_names(figure, axes, points, front(points))
         told = "; ".join(
             f"{p.name}: {significant(p.x)} {quantity.unit}, {frechet.write(p.y)}" for p in points
         )
         return svg(figure, f"Quality against {cost.title}", f"{told}.")
 
 
-def _steps(unbeaten: Sequence[Point]) -> tuple[list[float], list[float]]:
+def border(unbeaten: Sequence[Point]) -> tuple[list[float], list[float]]:
     """The border of what the unbeaten points rule out: right, then down to the next."""
-    xs, ys = [unbeaten[0].x], [unbeaten[0].y]
+    xs, ys = [point.x for point in unbeaten[:1]], [point.y for point in unbeaten[:1]]
     for point in unbeaten[1:]:
         xs += [point.x, point.x]
         ys += [ys[-1], point.y]
     return xs, ys
 
 
-def _draw_floor(axes: Axes, floor: float) -> None:
+def _draw_floor(axes: Axes, floor: float, words: str) -> None:
     low, high = axes.get_ylim()
     if axes.get_yscale() == "log" and floor > 0:
         axes.set_ylim(min(low, floor / 1.5), high)
     axes.axhline(floor, color=MUTED, linewidth=1, linestyle=DASHED)
     axes.annotate(
-        f"real against real {significant(floor)}",
+        f"{words} {significant(floor)}",
         xy=(1, floor),
         xycoords=("axes fraction", "data"),
         xytext=(0, 4),
@@ -126,15 +127,24 @@ _UPRIGHT = {1: "bottom", 0: "center", -1: "top"}
 _NEAR = 8
 
 
-def _write_names(figure: Figure, axes: Axes, points: Sequence[Point]) -> None:
-    """Write each name at the nearest place where it hides no point, no line and no other name."""
+def write_names(
+    figure: Figure,
+    axes: Axes,
+    points: Sequence[Point],
+    unbeaten: Sequence[Point],
+    named: Sequence[Point] | None = None,
+) -> None:
+    """Write each name at the nearest place where it hides no point, no line and no other name.
+
+    Of all points, or of those in ``named``; ``unbeaten`` are those whose ``border`` is drawn.
+    """
     renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
     settle(figure)
     room = axes.get_window_extent(renderer)
     places = axes.transData.transform([(point.x, point.y) for point in points])
     taken = [Bbox.from_bounds(x - 6, y - 6, 12, 12) for x, y in places]
-    line = axes.transData.transform_path(Path(np.column_stack(_steps(front(points)))))
-    for point in sorted(points, key=lambda p: (p.y, p.x)):
+    line = axes.transData.transform_path(Path(np.column_stack(border(unbeaten))))
+    for point in sorted(points if named is None else named, key=lambda p: (p.y, p.x)):
         name = axes.annotate(
             short(point.name),
             xy=(point.x, point.y),

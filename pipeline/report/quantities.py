@@ -259,6 +259,16 @@ QUANTITIES: tuple[Quantity, ...] = (
         f"Structural similarity {_LATENTS}.",
     ),
     Quantity(
+        "macs",
+        "MACs",
+        "M",
+        "Work",
+        min,
+        lambda macs: significant(macs / 1e6),
+        _file("macs"),
+        "Millions of multiply-accumulates for one image, zeros counted as work.",
+    ),
+    Quantity(
         "p50_ms",
         "p50",
         "ms",

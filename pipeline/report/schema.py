@@ -161,6 +161,70 @@ class GateResult(Part):
     """Why there is no value; such a gate has failed."""
 
 
+class Student(Figures):
+    """One student of a search; what its int8 file costs is expected, not measured."""
+
+    number: Count
+    words: str
+    bytes: Count
+    bytes_gzip: Count
+    macs: Count
+    p50_ms: NotNegative | None
+    instructions: Count | None
+    distance: NotNegative | None
+    """Fréchet distance to the teacher's pictures, after ``steps`` updates of imitation."""
+    steps: Count
+    finished: bool
+    """Whether it was taught to the end of the search; the others were given up before."""
+
+
+class Prediction(Figures):
+    """What the search expected of the shipped file, and what it turned out to be."""
+
+    quantity: str
+    predicted: NotNegative | None
+    measured: NotNegative | None
+
+
+class Attempt(Part):
+    """A student that was taught to its end because the loss of quality is limited."""
+
+    number: Count
+    words: str
+    frechet_ratio: NotNegative
+    """Its Fréchet distance over its teacher's, before it is rounded."""
+
+
+class Search(Part):
+    """How `pocketgan compress` came to its student."""
+
+    teacher: str
+    """Where the generator comes from that was compressed."""
+    teacher_parameters: Count
+    reads: Literal["latents", "pictures"]
+    real_pictures: bool
+    """False where the teacher's own pictures stand in for real ones, in the metrics too."""
+    limits: dict[str, Annotated[float, Field(gt=0)]]
+    """The budget: a figure of ``Student`` → the most that it may be."""
+    chosen: Count
+    """Number of the student that was to be taught."""
+    reason: str
+    attempts: tuple[Attempt, ...] = ()
+    """All that were taught, where the loss of quality is limited: until one was good enough."""
+    taught: Count
+    """Number of the student that ships: the chosen one, or a larger one after it."""
+    tried: Annotated[tuple[Student, ...], Field(min_length=1)]
+    predictions: tuple[Prediction, ...]
+
+    @model_validator(mode="after")
+    def _chosen_and_taught_were_tried(self) -> "Search":
+        numbers = {student.number for student in self.tried}
+        for number in (self.chosen, self.taught):
+            if number not in numbers:
+                raise ValueError(f"student {number} was chosen, but is not among those tried")
+        return self
+
+
 class Report(Part):
     """One run, from recipe to gates. ``floor`` is the judge's verdict on real against real."""
 
@@ -179,6 +243,8 @@ class Report(Part):
     stages: tuple[Stage, ...] = ()
     environment: dict[str, JsonValue] = Field(default_factory=dict)
     gates: tuple[GateResult, ...] = ()
+    search: Search | None = None
+    """Of a run of `pocketgan compress` only; left out of the file elsewhere."""
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> "Report":
@@ -197,7 +263,8 @@ class Report(Part):
 
 def dumps(report: Report) -> str:
     """The text of ``report.json``; the same report gives the same text."""
-    return report.model_dump_json(by_alias=True, indent=1) + "\n"
+    absent = {"search"} if report.search is None else None
+    return report.model_dump_json(by_alias=True, indent=1, exclude=absent) + "\n"
 
 
 def read(path: Path) -> Report:

@@ -24,7 +24,8 @@ def headline(report: Report) -> str:
         _gain("bytes_gzip_ratio", ("smaller", "bigger", "as big"), report) + " gzipped",
         _gain("speedup", ("faster", "slower", "as fast"), report),
     ]
-    return f"{SHIPPED} is {', '.join(g for g in gains if g)}, and {_drawing(report)}."
+    subject = SHIPPED if report.search is None else f"Beside its teacher {SHIPPED}"
+    return f"{subject} is {', '.join(g for g in gains if g)}, and {_drawing(report)}."
 
 
 def _gain(quantity: str, words: tuple[str, str, str], report: Report) -> str:

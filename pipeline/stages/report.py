@@ -2,7 +2,8 @@
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 
 from deploy.jobs import Measurement
 from pipeline.atomic import write_text
+from pipeline.data.sources import TEACHER
 from pipeline.lite import arena, count
 from pipeline.lite.read import read_model
 from pipeline.metrics.quality import Quality
@@ -20,9 +22,15 @@ from pipeline.report import schema
 from pipeline.report.gates import check_all, parse_gate
 from pipeline.report.page import Exhibits, render
 from pipeline.run import Outcome, Workbench
+from pipeline.search.budget import budget_of
+from pipeline.search.choice import Tried
+from pipeline.search.cost import Cost
+from pipeline.search.trials import WORST
 from pipeline.stages.benchmark import MACHINE, MEASUREMENTS
 from pipeline.stages.evaluate import QUALITY, SAMPLES
-from pipeline.variants import find_variants
+from pipeline.stages.search import read_choice
+from pipeline.stages.student import taught_student
+from pipeline.variants import SHIPPED, find_variants
 
 REPORT = schema.FILE
 PAGE = "report.html"
@@ -42,6 +50,10 @@ def _build(bench: Workbench) -> schema.Report:
     measured = json.loads((bench.inputs["benchmark"] / MEASUREMENTS).read_text())
     records = [record for need in bench.inputs if (record := bench.run.record(need))]
     steps = next(record for record in records if record.stage == "convert").metrics["steps"]
+    variants = tuple(
+        _variant(name, path, judged, steps, measured)
+        for name, path in find_variants(bench.inputs["convert"]).items()
+    )
     built = schema.Report(
         pocketgan=version("pocketgan"),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -59,10 +71,7 @@ def _build(bench: Workbench) -> schema.Report:
         ),
         judge=schema.Judge(**judged["judge"]),
         floor=_quality(judged["floor"]),
-        variants=tuple(
-            _variant(name, path, judged, steps, measured)
-            for name, path in find_variants(bench.inputs["convert"]).items()
-        ),
+        variants=variants,
         stages=tuple(
             schema.Stage(
                 name=record.stage,
@@ -76,6 +85,7 @@ def _build(bench: Workbench) -> schema.Report:
             **json.loads((bench.inputs["benchmark"] / MACHINE).read_text()),
             **(records[0].versions if records else {}),
         },
+        search=_search(bench, variants) if "search" in bench.inputs else None,
     )
     return check_all(tuple(parse_gate(text) for text in recipe.report.gates), built)
 
@@ -131,6 +141,88 @@ def _quality(figures: Mapping[str, Any]) -> schema.Quality:
     shares = [number / sum(histogram) for number in histogram] if histogram else None
     fields = {name: getattr(quality, name, None) for name in schema.Quality.model_fields}
     return schema.Quality.model_validate({**fields, "class_histogram": shares})
+
+
+def _search(bench: Workbench, variants: Sequence[schema.Variant]) -> schema.Search:
+    """What the search found, and what came true of it in the file that ships."""
+    budget = bench.recipe.budget
+    teacher, student = (bench.run.record(name) for name in ("teacher", "student"))
+    assert teacher is not None
+    assert student is not None
+    found, taught = read_choice(bench.inputs["search"]), taught_student(bench.inputs["student"])
+    shipped = next(variant for variant in variants if variant.name == SHIPPED)
+    return schema.Search(
+        teacher=teacher.metrics["origin"],
+        teacher_parameters=teacher.metrics["generator_parameters"],
+        reads="latents" if bench.recipe.teacher.inputs is None else "pictures",
+        real_pictures=bench.recipe.data.source != TEACHER,
+        limits={limit.field: limit.most for limit in budget_of(budget).limits},
+        chosen=found.chosen.number,
+        reason=found.reason,
+        attempts=tuple(
+            schema.Attempt(
+                number=tried.number, words=tried.words, frechet_ratio=attempt["frechet_ratio"]
+            )
+            for tried, attempt in zip(
+                (found.chosen, *found.ladder), student.metrics.get("attempts", ()), strict=False
+            )
+        ),
+        taught=taught.number,
+        tried=tuple(_student(tried) for tried in found.tried),
+        predictions=_predictions(taught.cost, shipped, budget.target),
+    )
+
+
+def _student(tried: Tried) -> schema.Student:
+    """A student that was given was not taught; one that broke has no distance either."""
+    silent = "it was given, not tried" if not tried.steps else "its pictures were no numbers"
+    known = tried.steps > 0 and tried.score < WORST
+    return schema.Student(
+        number=tried.number,
+        words=tried.words,
+        **asdict(tried.cost),
+        distance=tried.score if known else None,
+        steps=tried.steps,
+        finished=tried.finished,
+        absent={**_unpredicted(tried.cost), **({} if known else {"distance": silent})},
+    )
+
+
+def _unpredicted(cost: Cost) -> dict[str, str]:
+    """Why a cost tells no time, or no instructions."""
+    if cost.p50_ms is None and cost.instructions is None:
+        return dict.fromkeys(("p50_ms", "instructions"), "no --max-ms was given")
+    missing = "instructions" if cost.instructions is None else "p50_ms"
+    return {missing: "the target of --max-ms counts the other"}
+
+
+def _predictions(cost: Cost, shipped: schema.Variant, target: str) -> tuple[schema.Prediction, ...]:
+    """What is known of a file before it is written, and then its speed on the budget's target."""
+    speed = "p50_ms" if cost.instructions is None else "instructions"
+    there = [m for m in shipped.measurements if (m.target, m.threads) == (target, 1)]
+    timed = min(there, key=lambda m: m.delegate != "xnnpack", default=None)
+    return (
+        *(_prediction(name, cost, getattr(shipped, name), "") for name in _OF_FILE),
+        _prediction(
+            speed, cost, getattr(timed, speed, None), f"not measured on {target}, one thread"
+        ),
+    )
+
+
+_OF_FILE = ("bytes", "bytes_gzip", "macs")
+
+
+def _prediction(name: str, cost: Cost, measured: float | None, why: str) -> schema.Prediction:
+    predicted = getattr(cost, name)
+    return schema.Prediction(
+        quantity=name,
+        predicted=predicted,
+        measured=measured,
+        absent={
+            **({} if predicted is not None else {"predicted": _unpredicted(cost)[name]}),
+            **({} if measured is not None else {"measured": why or "an operation is not counted"}),
+        },
+    )
 
 
 def _exhibits(bench: Workbench) -> Exhibits:

@@ -12,10 +12,13 @@ from pipeline.report.schema import (
     Dataset,
     Judge,
     Kernel,
+    Prediction,
     QatSteps,
     Quality,
     Report,
+    Search,
     Stage,
+    Student,
     Variant,
 )
 
@@ -249,6 +252,85 @@ def exhibits_from(images: np.ndarray) -> Exhibits:
         "quantize int8-qat": plausible_history(800),
     }
     return Exhibits(samples=samples, histories=histories)
+
+
+# number, words, bytes, gzip, MACs, distance, steps, finished
+TRIED = (
+    (0, "sub-pixel 14→10, rank 16, 5 bits", 23_644, 12_069, 329_680, 5.04, 600, True),
+    (1, "sub-pixel 16→16, rank 10, 1 mixing, 4 bits", 27_673, 12_144, 685_956, 69.47, 67, False),
+    (2, "slim 14→14, rank 12, 4 bits", 30_982, 10_176, 332_716, 4.16, 600, True),
+    (3, "slim 7→7, rank 15, 4 bits", 17_862, 5_976, 103_961, 5.27, 600, True),
+    (5, "slim 11→11, rank 24, 4 bits", 37_542, 11_498, 242_072, 2.22, 600, True),
+)
+
+
+def student(
+    number: int,
+    words: str,
+    size: int,
+    zipped: int,
+    macs: int,
+    distance: float | None,
+    steps: int,
+    finished: bool,
+) -> Student:
+    absent = dict.fromkeys(("p50_ms", "instructions"), "no --max-ms was given")
+    return Student(
+        number=number,
+        words=words,
+        bytes=size,
+        bytes_gzip=zipped,
+        macs=macs,
+        p50_ms=None,
+        instructions=None,
+        distance=distance,
+        steps=steps,
+        finished=finished,
+        absent=absent | ({"distance": "its pictures were no numbers"} if distance is None else {}),
+    )
+
+
+def plausible_search(**changes: object) -> Search:
+    figures = {
+        "teacher": "Keras file dcgan.keras, written by Keras 2.15.0",
+        "teacher_parameters": 1_030_657,
+        "reads": "latents",
+        "real_pictures": True,
+        "limits": {"bytes_gzip": 12_400.0},
+        "chosen": 5,
+        "taught": 5,
+        "reason": "Of 5 students within the budget, number 5 came nearest to the teacher.",
+        "tried": tuple(student(*row) for row in TRIED),
+        "predictions": (
+            Prediction(quantity="bytes", predicted=37_542.0, measured=37_540.0),
+            Prediction(quantity="bytes_gzip", predicted=11_498.0, measured=11_311.0),
+            Prediction(
+                quantity="p50_ms",
+                predicted=None,
+                measured=0.0295,
+                absent={"predicted": "no --max-ms was given"},
+            ),
+        ),
+    }
+    return Search.model_validate(figures | changes)
+
+
+@pytest.fixture(scope="session")
+def search() -> Search:
+    """The search of a compress run that students of a teacher were tried in."""
+    return plausible_search()
+
+
+@pytest.fixture(scope="session")
+def compressed(report: Report, search: Search) -> Report:
+    """The report of a compress run: teacher, rounded teacher, student and its int8 file."""
+    float32, ptq, pruned, int8 = (
+        variant for name in ("float32", "int8-ptq", "pruned-float32", "int8")
+        if (variant := report.variant(name))
+    )  # fmt: skip
+    student_float32 = pruned.model_copy(update={"name": "student-float32"})
+    variants = (float32, ptq, student_float32, int8)
+    return report.model_copy(update={"search": search, "variants": variants})
 
 
 @pytest.fixture(scope="session")

@@ -206,3 +206,49 @@ def test_table_marks_the_best_and_explains_the_absent(report):
     assert (psnr.text, footnotes[psnr.footnote - 1]) == ("–", "it is the reference")
     assert rows[-1].name == "real against real"
     assert [row.role for row in rows].count("ships") == 1
+
+
+def test_search_has_a_section_only_where_there_was_one(report, compressed):
+    assert 'id="search"' not in render(report, Exhibits())
+    page = Page(render(compressed, Exhibits()))
+    assert page.unbalanced == []
+    assert len(page.ids) == len(set(page.ids))
+    for words in (
+        "The search",
+        "Keras file dcgan.keras, written by Keras 2.15.0, 1,030,657 parameters",
+        compressed.search.reason,
+        "given up after 67 steps",
+        "hundredths of the",
+        "its bits were shared out anew",
+    ):
+        assert words in page.words
+
+
+def test_files_of_a_student_say_what_they_are(compressed, exhibits):
+    remarks = {row.name: row.remark for row in table(compressed)[0]}
+    assert remarks["float32"] == "teacher"
+    assert remarks["student-float32"] == "student before rounding"
+    words = " ".join(Page(render(compressed, exhibits)).words.split())
+    assert "drawn by float32, the teacher, and below by int8, the student." in words
+    assert "difference to float32, the teacher, amplified" in words
+    assert "real images get against other real images" in words
+
+
+def test_page_says_where_no_real_pictures_were_given(compressed):
+    search = compressed.search.model_copy(update={"real_pictures": False})
+    changed = compressed.model_copy(update={"search": search})
+    words = " ".join(Page(render(changed, Exhibits())).words.split())
+    assert "no real ones were given" in words
+    assert "real images get against" not in words
+    assert "real against real" not in words
+    assert table(changed)[0][-1].name == "reference against reference"
+
+
+def test_search_escapes_hostile_names(compressed):
+    hostile = "<script>alert(1)</script>"
+    tried = tuple(s.model_copy(update={"words": hostile}) for s in compressed.search.tried)
+    changes = {"tried": tried, "reason": hostile, "teacher": hostile}
+    search = compressed.search.model_copy(update=changes)
+    page = Page(render(compressed.model_copy(update={"search": search}), Exhibits()))
+    assert "script" not in page.tags
+    assert page.words.count(hostile) == len(tried) + 2

@@ -1,5 +1,6 @@
 import pytest
 
+from pipeline.report.gates import check, parse_gate
 from pipeline.report.quantities import BY_NAME, best, number, significant, times
 
 
@@ -44,3 +45,11 @@ def test_best_is_nobody_where_all_read_the_same(report):
 
 def test_label_tells_threads_and_unit():
     assert BY_NAME["p50_ms_2_threads"].label == "p50, 2 threads, ms"
+
+
+def test_macs_are_told_in_millions_and_their_gate_in_ones(report):
+    assert BY_NAME["macs"].text(report.variants[0]) == "9.63"
+    (passed, failed) = (
+        check(parse_gate(text), report) for text in ("macs <= 9634816", "macs <= 9634815")
+    )
+    assert (passed.passed, failed.passed) == (True, False)

@@ -124,3 +124,19 @@ def test_failed_gates_are_those_that_did_not_pass(report):
 def test_report_refuses_a_date_that_is_not_iso(report):
     with pytest.raises(ValueError, match="date"):
         Report.model_validate(report.model_dump(by_alias=True) | {"date": "23.11.2026"})
+
+
+def test_report_of_an_ordinary_run_says_nothing_of_a_search(tree):
+    assert "search" not in tree
+
+
+def test_search_survives_writing_and_reading(compressed, save):
+    assert schema.read(save(schema.dumps(compressed))) == compressed
+
+
+@pytest.mark.parametrize("which", ["chosen", "taught"])
+def test_search_that_chose_a_student_nobody_tried_is_refused(compressed, save, which):
+    tree = json.loads(schema.dumps(compressed))
+    tree["search"][which] = 99
+    with pytest.raises(PocketganError, match="student 99 was chosen, but is not among those"):
+        schema.read(save(tree))

@@ -68,3 +68,7 @@ def test_headline_lists_the_files_where_there_is_nothing_to_compare(report):
 )
 def test_gates_are_counted_in_words(report, texts, words):
     assert gates_in_words(check_all(tuple(map(parse_gate, texts)), report)) == words
+
+
+def test_headline_of_a_student_sets_it_beside_its_teacher(compressed):
+    assert headline(compressed).startswith("Beside its teacher int8 is 14× smaller gzipped")

@@ -1,12 +1,19 @@
 import json
+from pathlib import Path
 
 import pytest
 
 from pipeline.lite import count
 from pipeline.lite.read import read_model
-from pipeline.recipe_file import as_dict
+from pipeline.networks.settings import StudentSettings
+from pipeline.recipe_file import as_dict, load
 from pipeline.report import schema
 from pipeline.run import STAGES, Run
+from pipeline.search.choice import Tried
+from pipeline.search.cost import Cost
+from pipeline.search.trials import WORST
+from pipeline.stages.report import _student
+from pipeline.stages.search import read_choice
 
 
 @pytest.fixture
@@ -65,3 +72,54 @@ def test_page_stands_alone_and_shows_samples_curves_and_film(tiny: Run) -> None:
     for title in ("train", "prune", "quantize int8", "quantize int8-qat"):
         assert title in page
     assert 'src="http' not in page
+
+
+@pytest.fixture(scope="module")
+def small(small_runs: Path) -> Run:
+    """The finished compress run. For looking at only."""
+    return Run(load(str(small_runs / "small" / "recipe.yaml")), small_runs)
+
+
+@pytest.fixture(scope="module")
+def searched(small: Run) -> schema.Search:
+    found = schema.read(small.path("report") / "report.json").search
+    assert found is not None
+    return found
+
+
+def test_search_of_a_compress_run_is_that_of_its_stage(searched: schema.Search, small: Run) -> None:
+    found = read_choice(small.path("search"))
+    assert (searched.chosen, searched.reason) == (found.chosen.number, found.reason)
+    assert [one.number for one in searched.tried] == [one.number for one in found.tried]
+    for told, tried in zip(searched.tried, found.tried, strict=True):
+        assert (told.words, told.distance, told.steps) == (tried.words, tried.score, tried.steps)
+        assert (told.bytes_gzip, told.macs) == (tried.cost.bytes_gzip, tried.cost.macs)
+    assert searched.limits == {"bytes_gzip": 5000.0}
+    assert searched.teacher == "the teacher of run tiny"
+    assert (searched.reads, searched.real_pictures) == ("latents", True)
+
+
+def test_predictions_stand_beside_what_the_shipped_file_is(
+    searched: schema.Search, small: Run
+) -> None:
+    model = read_model(small.path("convert") / "int8.tflite")
+    told = {one.quantity: one for one in searched.predictions}
+    assert told["bytes"].measured == model.size
+    assert told["bytes_gzip"].measured == model.size_gzip
+    assert told["macs"].measured == told["macs"].predicted == count.total_macs(model)
+    assert told["p50_ms"].predicted is None
+    assert told["p50_ms"].measured is not None
+
+
+def test_student_that_was_given_has_no_distance() -> None:
+    cost = Cost(1000, 500, 100, 0.1)
+    given = Tried(
+        number=0, student=StudentSettings(), bits=8, zeros=0, cost=cost, steps=0, score=0.0,
+        finished=True,
+    )  # fmt: skip
+    assert _student(given).distance is None
+    assert _student(given).absent["distance"] == "it was given, not tried"
+    broken = given.model_copy(update={"steps": 9, "score": WORST})
+    assert _student(broken).absent["distance"] == "its pictures were no numbers"
+    drew = given.model_copy(update={"steps": 9, "score": 3.0})
+    assert (_student(drew).distance, _student(drew).p50_ms) == (3.0, 0.1)
