@@ -18,6 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from deploy.errors import PocketganError
@@ -29,7 +30,7 @@ from pipeline.data.sources import TEACHER
 from pipeline.recipe import Recipe
 from pipeline.recipe_file import as_dict, to_yaml
 
-RECORD = "stage.json"
+RECIPE, RECORD = "recipe.yaml", "stage.json"
 SCRATCH = ".scratch"
 PACKAGES = (
     "pocketgan",
@@ -205,6 +206,15 @@ def path_of(recipe: Recipe) -> dict[str, Stage]:
     return STAGES if recipe.teacher.file is None else COMPRESSION
 
 
+def path_of_folder(folder: Path) -> dict[str, Stage]:
+    """The stages of the run in a folder, as its recipe has it; ``STAGES`` where that is damaged."""
+    try:
+        given = yaml.safe_load((folder / RECIPE).read_text(encoding="utf-8"))["teacher"]["file"]
+    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
+        return STAGES  # recipes of older versions know no teacher
+    return STAGES if given is None else COMPRESSION
+
+
 class Run:
     """The folder ``root/NAME`` that a recipe fills. Create, ``lock``, then ``make`` stages."""
 
@@ -302,7 +312,7 @@ class Run:
                 )
         key = self._key(stage)
         partial = self._partial(stage, key)
-        write_text(self.folder / "recipe.yaml", to_yaml(self.recipe))
+        write_text(self.folder / RECIPE, to_yaml(self.recipe))
         started = time.monotonic()
         inputs = {need: self.path(need) for need in stage.needs}
         with chatter_to(partial / LOG):

@@ -29,7 +29,7 @@ import tensorflow_model_optimization as tfmot
 import tf_keras
 from console import add_table_options, run_as_program, show_table
 from distil import distil
-from finished_run import open_run, prior
+from finished_run import open_run
 from tables import Table, cell, whole
 from tensorflow_model_optimization.python.core.quantization.keras.default_8bit import (
     default_8bit_quantize_configs as stock,
@@ -82,7 +82,7 @@ class Contest:
         self.bench, self.student, self.steps = bench, student, steps
         self._judge = find_judge(bench)
         self._real = self._judge.features(bench.dataset.test)
-        self._seen = prior(bench, Purpose.EVALUATION, bench.recipe.evaluate.samples)
+        self._seen = networks.inputs(bench, Purpose.EVALUATION, bench.recipe.evaluate.samples)
         self._reference = self._pictures(student.predict(self._seen, verbose=0))
 
     def float_frechet(self) -> float:
@@ -91,7 +91,7 @@ class Contest:
 
     def calibration(self) -> np.ndarray:
         """Latents that set first ranges, and are asked for sensitivities."""
-        return prior(self.bench, Purpose.CALIBRATION, 512)
+        return networks.inputs(self.bench, Purpose.CALIBRATION, 512)
 
     def with_bits(self, bits: dict[str, int], rate: float) -> Found:
         """By this project's scheme."""
@@ -135,7 +135,9 @@ class Contest:
     def _train(self, model: tf_keras.Model, steps: int, rate: float) -> None:
         distil(model, self.student, self.bench, steps=steps, rate=rate, description="distil")
         batch = self.bench.recipe.train.batch
-        for seen in np.split(prior(self.bench, Purpose.RECALIBRATE, SETTLING * batch), SETTLING):
+        for seen in np.split(
+            networks.inputs(self.bench, Purpose.RECALIBRATE, SETTLING * batch), SETTLING
+        ):
             model(seen, training=True)
 
     def _measure(self, content: bytes, setting: str = "") -> Found:

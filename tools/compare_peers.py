@@ -40,7 +40,7 @@ import tensorflow_model_optimization as tfmot
 import tf_keras
 from console import add_table_options, run_as_program, show_table
 from distil import distil
-from finished_run import Examiner, Findings, open_run, prior, variant
+from finished_run import Examiner, Findings, open_run, variant
 from tables import Table, cell, percent, whole
 
 from deploy.harness import Plan, measure
@@ -70,12 +70,14 @@ class Workshop:
     @property
     def generator(self) -> tf_keras.Model:
         """A fresh copy of the dense generator, with its batch norms."""
-        return networks.load(self.bench.inputs["train"] / networks.GENERATOR)
+        return networks.teacher(self.bench).model
 
     @property
     def calibration(self) -> np.ndarray:
         """The latents that set the ranges of the run's own post-training variant."""
-        return prior(self.bench, Purpose.CALIBRATION, self.bench.recipe.convert.calibration)
+        return networks.inputs(
+            self.bench, Purpose.CALIBRATION, self.bench.recipe.convert.calibration
+        )
 
     @cached_property
     def pruned(self) -> tf_keras.Model:
@@ -201,7 +203,7 @@ def make(workshop: Workshop, folder: Path) -> dict[str, Path | str]:
 def time_in_turns(bench: Workbench, files: dict[str, Path], folder: Path) -> dict[str, Any]:
     """Peer → its measurement, one thread; all take turns as in stage benchmark."""
     settings, seen = bench.recipe.benchmark, folder / "latents.npy"
-    np.save(seen, prior(bench, Purpose.EVALUATION, INPUTS))
+    np.save(seen, networks.inputs(bench, Purpose.EVALUATION, INPUTS))
     with progress.bar() as bar:
         task = bar.add_task("benchmark", total=None)
         measurements = measure(

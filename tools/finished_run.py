@@ -7,13 +7,13 @@ import numpy as np
 
 from deploy.errors import PocketganError
 from pipeline import recipe_file
-from pipeline.adversarial.randomness import Purpose, latents
+from pipeline.adversarial.randomness import Purpose
 from pipeline.lite import count
 from pipeline.lite.draw import draw
 from pipeline.lite.read import read_model
 from pipeline.metrics.quality import RealImages, measure
-from pipeline.networks.pixels import pixel_range, to_uint8
-from pipeline.run import STAGES, Run, Workbench
+from pipeline.networks.pixels import to_uint8
+from pipeline.run import Run, Workbench
 from pipeline.stages import networks
 from pipeline.stages.evaluate import find_judge
 from pipeline.variants import BASELINE
@@ -43,12 +43,7 @@ def open_run(folder: Path) -> Workbench:
             f"{folder}: stage evaluate is not up to date: {reason}.",
             f"Run `pocketgan run {recipe_kept} --runs {folder.parent}` first.",
         )
-    return Workbench(run.recipe, folder, {name: run.path(name) for name in STAGES}, run)
-
-
-def prior(bench: Workbench, purpose: Purpose, count: int) -> np.ndarray:
-    """The latents float32 [count, L] that the run's own stages draw for that purpose."""
-    return latents(bench.recipe.seed, purpose, count, *networks.prior(bench))
+    return Workbench(run.recipe, folder, {name: run.path(name) for name in run.stages}, run)
 
 
 def variant(bench: Workbench, name: str) -> Path:
@@ -75,8 +70,8 @@ class Examiner:
     def __init__(self, bench: Workbench) -> None:
         self._seed = bench.recipe.seed
         self._real = RealImages.seen_by(find_judge(bench), bench.dataset.test)
-        self._latents = prior(bench, Purpose.EVALUATION, bench.recipe.evaluate.samples)
-        self._pixels = pixel_range(networks.load(bench.inputs["train"] / networks.GENERATOR))
+        self._seen = networks.inputs(bench, Purpose.EVALUATION, bench.recipe.evaluate.samples)
+        self._pixels = networks.teacher(bench).pixels
         self._reference = self._pictures(variant(bench, BASELINE), BASELINE)
 
     def examine(self, file: Path) -> Findings:
@@ -95,4 +90,4 @@ class Examiner:
         )
 
     def _pictures(self, file: Path, name: str) -> np.ndarray:
-        return to_uint8(draw(file, self._latents, f"draw {name}"), self._pixels)
+        return to_uint8(draw(file, self._seen, f"draw {name}"), self._pixels)

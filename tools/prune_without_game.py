@@ -26,7 +26,7 @@ import numpy as np
 import tf_keras
 from console import add_table_options, run_as_program, show_table
 from distil import distil
-from finished_run import Examiner, Findings, open_run, prior, variant
+from finished_run import Examiner, Findings, open_run, variant
 from tables import Table, cell, percent, whole
 
 from pipeline import progress
@@ -47,7 +47,7 @@ SETTLING = 64
 def prune_in_one_shot(bench: Workbench, dense: tf_keras.Model) -> tf_keras.Model:
     """The smallest weights set to zero at once; then only the batch norms see latents."""
     pruning = Pruning(dense, shares(bench, dense), calls=1, every=1)
-    seen = prior(bench, Purpose.RECALIBRATE, SETTLING * bench.recipe.train.batch)
+    seen = networks.inputs(bench, Purpose.RECALIBRATE, SETTLING * bench.recipe.train.batch)
     for batch in progress.track(np.split(seen, SETTLING), "one shot"):
         pruning.model(batch, training=True)
     return pruning.stripped()

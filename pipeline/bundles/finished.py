@@ -1,12 +1,21 @@
 """A finished run, read without TensorFlow and without the pictures it was trained on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.errors import PocketganError
 from pipeline.report import schema
-from pipeline.run import RECORD, STAGES, Record, file_sha256, read_record, stage_folder
+from pipeline.run import (
+    RECIPE,
+    RECORD,
+    Record,
+    Stage,
+    file_sha256,
+    path_of_folder,
+    read_record,
+    stage_folder,
+)
 from pipeline.variants import find_variants
 
 
@@ -15,6 +24,8 @@ class FinishedRun:
     """What the stages left. ``unfinished`` says what is missing, if anything is."""
 
     folder: Path
+    path: Mapping[str, Stage]
+    """The stages that it goes through."""
     records: dict[str, Record]
     """Of the stages that are complete."""
     report: schema.Report | None
@@ -24,11 +35,12 @@ class FinishedRun:
     @property
     def source(self) -> str:
         """The data source that the recipe names."""
-        record = self.records.get("convert") or self.records.get("train")
-        return str(record.settings["data"]["source"]) if record else "unknown"
+        sections = (record.settings for record in self.records.values())
+        sources = (str(settings["data"]["source"]) for settings in sections if "data" in settings)
+        return next(sources, "unknown")
 
     def stage(self, name: str) -> Path:
-        return stage_folder(self.folder, name)
+        return stage_folder(self.folder, name, self.path)
 
     def variant(self, name: str) -> Path:
         """The file of a variant; PocketganError where the run did not convert it."""
@@ -55,35 +67,40 @@ def open_run(name: str, runs: Path) -> FinishedRun:
         )
     records: dict[str, Record] = {}
     problems: list[str] = []
-    for stage in STAGES:
-        record = read_record(stage_folder(folder, stage))
-        problem = _lack(folder, stage, record, records)
+    path = path_of_folder(folder)
+    folders = {stage: stage_folder(folder, stage, path) for stage in path}
+    for name, stage in path.items():
+        record = read_record(folders[name])
+        problem = _lack(stage, folders, record, records)
         if record is not None and not problem:
-            records[stage] = record
+            records[name] = record
         else:
             problems.append(problem)
-    report = (
-        schema.read(stage_folder(folder, "report") / schema.FILE) if "report" in records else None
-    )
-    return FinishedRun(folder, records, report, tuple(problems))
+    report = schema.read(folders["report"] / schema.FILE) if "report" in records else None
+    return FinishedRun(folder, path, records, report, tuple(problems))
 
 
 def _is_run(folder: Path) -> bool:
-    return (folder / "recipe.yaml").is_file()
+    return (folder / RECIPE).is_file()
 
 
-def _lack(folder: Path, stage: str, record: Record | None, complete: dict[str, Record]) -> str:
+def _lack(
+    stage: Stage,
+    folders: Mapping[str, Path],
+    record: Record | None,
+    complete: Mapping[str, Record],
+) -> str:
     """Why a stage is not complete; empty if it is."""
+    name, folder = stage.name, folders[stage.name]
     if record is None:
-        there = stage_folder(folder, stage).exists()
-        return f"stage {stage} " + ("left a broken record" if there else "has not run")
-    for need in STAGES[stage].needs:
+        return f"stage {name} " + ("left a broken record" if folder.exists() else "has not run")
+    for need in stage.needs:
         if need not in complete:
-            return f"stage {stage} needs {need}, which is not complete"
-        if record.inputs.get(need) != file_sha256(stage_folder(folder, need) / RECORD):
-            return f"stage {stage} was made from another {need} than is there now"
-    changed = next(_changed(stage_folder(folder, stage), record), None)
-    return f"stage {stage}: {changed} is missing or was changed" if changed else ""
+            return f"stage {name} needs {need}, which is not complete"
+        if record.inputs.get(need) != file_sha256(folders[need] / RECORD):
+            return f"stage {name} was made from another {need} than is there now"
+    changed = next(_changed(folder, record), None)
+    return f"stage {name}: {changed} is missing or was changed" if changed else ""
 
 
 def _changed(folder: Path, record: Record) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import hashlib
 from importlib.metadata import version
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -14,6 +15,7 @@ from pipeline.bundles.finished import FinishedRun
 from pipeline.bundles.story import steps
 from pipeline.data.sources import SOURCES
 from pipeline.lite.metadata import PROVENANCE, read_metadata
+from pipeline.lite.read import read_model
 from pipeline.report import schema as reports
 from pipeline.variants import BASELINE
 
@@ -42,6 +44,7 @@ def order(run: FinishedRun, variant: str, *, speed: bool) -> Order:
     """
     path = run.variant(variant)
     content = path.read_bytes()
+    _refuse_pictures(content, path)
     told = _provenance(content, str(path))
     found = run.report.variant(variant) if run.report else None
     return Order(
@@ -58,6 +61,16 @@ def order(run: FinishedRun, variant: str, *, speed: bool) -> Order:
         data=_data(run),
         story=_story(run, variant, found, speed),
     )
+
+
+def _refuse_pictures(content: bytes, path: Path) -> None:
+    """A bundle's code makes latents from seeds; there are none where pictures are read."""
+    (port, *_) = read_model(content).subgraphs[0].inputs
+    if len(port.shape) == 4:
+        raise PocketganError(
+            f"{path} reads pictures, and a bundle can only hold a generator that reads latents.",
+            "Give the file itself to the app: it tells its pixels' range in its metadata.",
+        )
 
 
 def _provenance(content: bytes, where: str) -> Provenance:

@@ -5,7 +5,7 @@ from enum import Enum
 from pathlib import Path
 
 from deploy.errors import PocketganError
-from pipeline.run import stage_folder
+from pipeline.run import COMPRESSION, path_of_folder, stage_folder
 from pipeline.stages.networks import GENERATOR
 
 SAVED_MODEL = "saved_model.pb"
@@ -44,6 +44,11 @@ def _kind_of_folder(path: Path) -> Kind:
         return Kind.SAVED_MODEL
     if (stage_folder(path, "train") / GENERATOR).is_file() and (path / RECIPE).is_file():
         return Kind.RUN
+    if path_of_folder(path) is COMPRESSION:
+        raise PocketganError(
+            f"{path} is a run of `pocketgan compress`: what it made is compressed already.",
+            "Give the generator that it was made from, or another run.",
+        )
     if (path / RECIPE).is_file():
         raise PocketganError(
             f"{path} is a run without a trained generator.",

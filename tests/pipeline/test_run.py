@@ -17,7 +17,7 @@ from pipeline.lite.count import float_ops
 from pipeline.lite.read import read_model
 from pipeline.recipe_file import load, to_yaml
 from pipeline.report import schema
-from pipeline.run import RECORD, STAGES, Run
+from pipeline.run import RECORD, STAGES, Run, path_of_folder
 from pipeline.variants import VARIANTS
 
 Command = Callable[..., int]
@@ -419,3 +419,19 @@ def test_colour_pictures_of_ones_own_go_through_every_stage(
     for variant in report.variants:
         assert variant.quality.modes is None
         assert "no labels" in variant.quality.absent["modes"]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "first"),
+    [
+        ("teacher: {file: dcgan.keras}", "teacher"),
+        ("teacher: {file: null}", "train"),
+        ("name: old", "train"),
+        ("[", "train"),
+        ("", "train"),
+    ],
+)
+def test_path_of_a_folder_is_that_of_its_recipe(recipe: str, first: str, tmp_path: Path) -> None:
+    assert next(iter(path_of_folder(tmp_path))) == "train"
+    (tmp_path / "recipe.yaml").write_text(recipe)
+    assert next(iter(path_of_folder(tmp_path))) == first

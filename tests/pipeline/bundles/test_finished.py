@@ -5,7 +5,7 @@ import pytest
 
 from deploy.errors import PocketganError
 from pipeline.bundles.finished import open_run
-from pipeline.run import STAGES
+from pipeline.run import COMPRESSION, STAGES
 
 
 def test_a_finished_run_is_found_by_name_and_by_folder(tiny_runs: Path) -> None:
@@ -65,3 +65,20 @@ def test_an_unknown_variant_lists_those_there_are(tiny_runs: Path) -> None:
     with pytest.raises(PocketganError, match="has no variant 'int4'") as raised:
         open_run("tiny", tiny_runs).variant("int4")
     assert "float32, float16, dynamic-range, int8-ptq" in str(raised.value)
+
+
+def test_a_compressed_run_is_found_with_the_stages_of_its_own_path(small_runs: Path) -> None:
+    run = open_run("small", small_runs)
+    assert run.unfinished == ()
+    assert [*run.records] == [*COMPRESSION]
+    assert run.stage("convert").name == "5-convert"
+    assert run.source == "digits"
+    assert run.variant("student-float32").is_file()
+
+
+def test_what_a_compressed_run_lacks_is_said(small_copy: Path) -> None:
+    shutil.rmtree(small_copy / "small" / "1-teacher")
+    assert open_run("small", small_copy).unfinished[:2] == (
+        "stage teacher has not run",
+        "stage search needs teacher, which is not complete",
+    )

@@ -3,11 +3,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import tf_keras
 
 from deploy.errors import PocketganError
 from pipeline.bundles.finished import open_run
 from pipeline.bundles.order import NO_SPEED, order
 from pipeline.data.sources import SOURCES
+from pipeline.lite.convert import to_float32
 
 
 def test_order_tells_what_the_run_found(tiny_runs: Path) -> None:
@@ -85,3 +87,36 @@ def test_bundle_tells_nobody_whose_board_it_was(tiny_runs: Path) -> None:
     seen = replace(run, report=run.report.model_copy(update={"variants": variants}))
     told = order(seen, "int8", speed=True)
     assert [m.target for m in told.measurements] == ["ssh", "android", "arm:cortex-a53"]
+
+
+def test_student_is_ordered_beside_its_teacher(small_runs: Path) -> None:
+    run = open_run("small", small_runs)
+    told = order(run, "int8", speed=True)
+    teacher = run.variant("float32")
+    assert told.made.teacher_sha256 == hashlib.sha256(teacher.read_bytes()).hexdigest()
+    assert told.story.baseline is not None
+    assert told.story.baseline.bytes == teacher.stat().st_size
+    assert told.story.macs is not None
+    assert told.data.licence == SOURCES["digits"].licence
+
+
+def test_pictures_of_a_teacher_are_under_the_licence_of_the_teacher(small_runs: Path) -> None:
+    run = open_run("small", small_runs)
+    records = {
+        name: record.model_copy(
+            update={"settings": {**record.settings, "data": {"source": "teacher"}}}
+        )
+        for name, record in run.records.items()
+        if "data" in record.settings
+    }
+    free = replace(run, records=run.records | records)
+    assert order(free, "int8", speed=True).data.licence == "that of the generator."
+
+
+def test_generator_that_reads_pictures_is_refused(small_copy: Path) -> None:
+    reads = tf_keras.Sequential([tf_keras.layers.Conv2D(1, 3, padding="same")])
+    reads.build((None, 28, 28, 1))
+    path = small_copy / "small" / "5-convert" / "int8.tflite"
+    path.write_bytes(to_float32(reads, 1))
+    with pytest.raises(PocketganError, match="reads pictures, and a bundle can only hold"):
+        order(open_run("small", small_copy), "int8", speed=True)

@@ -14,6 +14,8 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from deploy.errors import PocketganError
+from pipeline.teachers.kind import kind_of
 from pipeline.teachers.teacher import load_teacher
 
 L = keras.layers
@@ -363,3 +365,9 @@ def test_pictures_that_are_not_finite_are_refused(
 ) -> None:
     path = saved_module(lambda z: tf.reshape(tf.math.log(-tf.abs(z)), [-1, 8, 8, 1]))
     assert "not finite" in refused(load_teacher, path, pixels=(0, 1))
+
+
+def test_run_that_is_compressed_already_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text("teacher: {file: dcgan.keras}\n")
+    with pytest.raises(PocketganError, match="what it made is compressed already"):
+        kind_of(tmp_path)
