@@ -158,6 +158,8 @@ def _make(run: Run, name: str) -> Record:
         error.filename = error.filename or str(run.folder)  # a failed write names no file
         raise
     progress.console.print(f"[green]✓[/] {name}: {record.seconds:.0f} s")
+    if "reason" in record.metrics:
+        progress.console.print(f"  {record.metrics['reason']}", markup=False)
     return record
 
 

@@ -2,6 +2,7 @@
 
 import math
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -80,6 +81,15 @@ def _given(space: Space, student: StudentSettings) -> Choice:
     return choice.choose([tried], smallest=False)
 
 
+def _so_far(tried: Sequence[Tried], words: str) -> str:
+    """For the progress display: the best student yet, and the one that is being tried."""
+    known = choice.front(tried)
+    if not known:
+        return f"search: {words}"
+    best = known[-1]
+    return f"search, best {best.score:.2f} at {best.cost.bytes_gzip / 1000:.1f} kB: {words}"
+
+
 def _searched(bench: Workbench, workshop: Workshop, space: Space, limits: budget.Budget) -> Choice:
     settings, seed = bench.recipe.search, bench.recipe.seed
     lessons = read_lessons(bench.inputs["teacher"] / LESSONS)
@@ -106,7 +116,9 @@ def _searched(bench: Workbench, workshop: Workshop, space: Space, limits: budget
             study,
             ground,
             settings.trials,
-            lambda done, words: bar.update(task, completed=done, description=f"search: {words}"),
+            lambda done, words: bar.update(
+                task, completed=done, description=_so_far(trials.tried_of(study), words)
+            ),
         )
     if kept.exists():
         shutil.copyfile(kept, bench.folder / STUDY)

@@ -1,13 +1,15 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from pipeline import recipe_file
 from pipeline.adversarial.losses import LOSSES
-from pipeline.cli import COMMANDS, main
-from pipeline.run import STAGES
+from pipeline.cli import COMMANDS, _make, main
+from pipeline.run import STAGES, Run
 
 Ask = Callable[..., tuple[int, str, str]]
 
@@ -180,3 +182,20 @@ def test_unreadable_folder_is_named(
     code, _, err = ask("run", str(tiny_recipe), "--runs", str(tmp_path))
     assert code == 2
     assert str(in_the_way) in err
+
+
+@pytest.mark.parametrize("metrics", [{"reason": "Of 3 students [b] is best."}, {}])
+def test_stage_that_chose_gives_its_reason(
+    metrics: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = SimpleNamespace(seconds=12.0, metrics=metrics)
+    run = SimpleNamespace(
+        staleness=lambda name: "it has not run yet",
+        record=lambda name: None,
+        stages={"search": SimpleNamespace(describe="try students")},
+        make=lambda name: record,
+    )
+    assert _make(cast(Run, run), "search") is record
+    said = capsys.readouterr().err
+    assert "search: 12 s" in said
+    assert ("Of 3 students [b] is best." in said) == bool(metrics)
