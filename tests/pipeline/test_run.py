@@ -391,7 +391,8 @@ def test_conditional_dense_gan_goes_through_every_stage_in_batches_of_three(
     more = [word for key, value in changes.items() for word in (f"--{key}", value)]
     assert main(["run", str(tiny_recipe), "--runs", str(tmp_path), "--quiet", *more]) == 0
     report = schema.read(tmp_path / "tiny" / "7-report" / "report.json")
-    assert [variant.name for variant in report.variants] == [*VARIANTS]
+    of_students = {"student-float32"}
+    assert [v.name for v in report.variants] == [v for v in VARIANTS if v not in of_students]
     for variant in report.variants:
         assert variant.quality.samples == 64
         assert [m.error for m in variant.measurements] == [None, None]
