@@ -61,14 +61,12 @@ def budget_for_quality(weights: int) -> Budget:
 
 
 def gates_of(settings: BudgetSettings) -> list[str]:
-    """The same limits as gates of the report, so that the files are held to them.
-
-    All but the multiply-accumulates, which are known exactly before a file is written.
-    """
+    """The same limits as gates of the report, so that the files are held to them."""
     drop = settings.max_quality_drop
     gates = [
         f"bytes <= {settings.max_kb * KILO:.0f}" if settings.max_kb else "",
         f"bytes_gzip <= {settings.max_gzip_kb * KILO:.0f}" if settings.max_gzip_kb else "",
+        f"macs <= {settings.max_macs}" if settings.max_macs else "",
         f"p50_ms <= {settings.max_ms:.6f}"
         if settings.max_ms and settings.target == "local"
         else "",

@@ -28,6 +28,7 @@ EPILOG = """Every value of the recipe can be changed too, for instance --search.
 Examples: pocketgan compress runs/digits --max-gzip-kb 12;
 pocketgan compress dcgan.keras --max-kb 60 --max-ms 0.2;
 pocketgan compress pix2pix.keras --inputs photos --max-macs 20000000"""
+LOCAL = "local"
 BASE = SHIPPED / "base" / "compress.yaml"
 OF_A_RUN = ("seed", "data", "generator", "discriminator", "train", "convert", "evaluate")
 """Sections of a run's recipe that its student keeps."""
@@ -182,6 +183,8 @@ def _load(
         "custom": options.custom,
         "allow_unsafe": options.allow_unsafe,
     }
+    if options.target not in (None, LOCAL):
+        values["benchmark"] = {"targets": [LOCAL, options.target]}
     values["name"] = _name(path, options)
     given = [
         part

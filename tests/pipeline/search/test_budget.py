@@ -39,7 +39,7 @@ def test_every_gate_of_a_budget_can_be_read() -> None:
     gates = gates_of(BudgetSettings(40, 8.5, 100_000, 0.1, 0.05))
     assert gates == [
         *("float_ops == 0", "bytes <= 40000", "bytes_gzip <= 8500"),
-        *("p50_ms <= 0.100000", "frechet_ratio <= 1.050000"),
+        *("macs <= 100000", "p50_ms <= 0.100000", "frechet_ratio <= 1.050000"),
     ]
     for gate in gates:
         parse_gate(gate)
