@@ -37,7 +37,7 @@ def test_sources_load_without_tensorflow() -> None:
 
 
 def test_sources_are_described_in_one_line_each() -> None:
-    assert list(SOURCES) == ["digits", "mnist", "fashion", "folder"]
+    assert list(SOURCES) == ["digits", "mnist", "fashion", "folder", "teacher"]
     assert all(source.describe and "\n" not in source.describe for source in SOURCES.values())
 
 
