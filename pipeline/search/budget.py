@@ -1,10 +1,12 @@
 """What a file may cost, and how far a predicted cost is from it."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.recipe import BudgetSettings
-from pipeline.search.cost import Cost
+
+if TYPE_CHECKING:  # it brings TensorFlow along, which takes its time and is not quiet
+    from pipeline.search.cost import Cost
 
 KILO = 1000
 LEAST_SAVING = 10
@@ -18,7 +20,7 @@ class Limit(NamedTuple):
     most: float
     words: str
 
-    def share(self, cost: Cost) -> float:
+    def share(self, cost: "Cost") -> float:
         """How much of the limit a cost uses; 1 is all of it."""
         return float(getattr(cost, self.field)) / self.most
 
@@ -29,11 +31,11 @@ class Budget:
 
     limits: tuple[Limit, ...]
 
-    def share(self, cost: Cost) -> float:
+    def share(self, cost: "Cost") -> float:
         """How much of the tightest limit a cost uses."""
         return max((limit.share(cost) for limit in self.limits), default=0.0)
 
-    def tightest(self, cost: Cost) -> Limit:
+    def tightest(self, cost: "Cost") -> Limit:
         return max(self.limits, key=lambda limit: limit.share(cost))
 
 
