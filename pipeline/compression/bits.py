@@ -16,7 +16,7 @@ import numpy as np
 import tf_keras
 
 from deploy.errors import PocketganError
-from pipeline.compression.graph import clone_layer, rebuild
+from pipeline.compression.graph import check_layer_names, clone_layer, rebuild
 from pipeline.compression.scheme import FULL_BITS, KERNEL_LAYERS, levels
 
 LEAST_BITS = 2
@@ -41,13 +41,7 @@ Prices = Mapping[str, Mapping[int, Price]]
 
 def check_layers(model: tf_keras.Model, single: Mapping[str, int]) -> None:
     """PocketganError for a name in ``single`` that is no layer with a kernel."""
-    names = kernel_layers(model)
-    for name in single:
-        if name not in names:
-            raise PocketganError(
-                f"quantize.layers.{name}: the generator has no such layer with a kernel.",
-                f"Its layers are: {', '.join(names)}.",
-            )
+    check_layer_names("quantize.layers", single, kernel_layers(model))
 
 
 def layer_bits(model: tf_keras.Model, bits: int, single: Mapping[str, int]) -> dict[str, int]:

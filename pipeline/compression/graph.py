@@ -1,9 +1,11 @@
 """Building a model anew, layer by layer."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import tf_keras
+
+from deploy.errors import PocketganError
 
 Call = Callable[[Any], Any]
 
@@ -71,6 +73,16 @@ def rebuild(
         [made[id(tensor)] for tensor in model.outputs],
         name=model.name,
     )
+
+
+def check_layer_names(key: str, given: Iterable[str], known: Sequence[str]) -> None:
+    """PocketganError for a name under a recipe's ``key`` that is none of the layers ``known``."""
+    for name in given:
+        if name not in known:
+            raise PocketganError(
+                f"{key}.{name}: the generator has no such layer with a kernel.",
+                f"Its layers are: {', '.join(known)}.",
+            )
 
 
 def clone_layer(layer: tf_keras.layers.Layer, **changes: Any) -> tf_keras.layers.Layer:

@@ -10,8 +10,7 @@ import numpy as np
 import tensorflow_model_optimization as tfmot
 import tf_keras
 
-from deploy.errors import PocketganError
-from pipeline.compression.graph import clone_layer, rebuild
+from pipeline.compression.graph import check_layer_names, clone_layer, rebuild
 
 KERNEL_LAYERS = (
     tf_keras.layers.Dense,
@@ -25,13 +24,7 @@ UPDATES = 8
 
 def check_layers(model: tf_keras.Model, single: Mapping[str, float]) -> None:
     """PocketganError for a name in ``single`` that is no layer with a kernel."""
-    names = _with_kernel(model)
-    for name in single:
-        if name not in names:
-            raise PocketganError(
-                f"prune.layers.{name}: the generator has no such layer with a kernel.",
-                f"Its layers are: {', '.join(names)}.",
-            )
+    check_layer_names("prune.layers", single, _with_kernel(model))
 
 
 def _with_kernel(model: tf_keras.Model) -> list[str]:
