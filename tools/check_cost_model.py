@@ -38,7 +38,8 @@ from pipeline.lite import count
 from pipeline.lite.metadata import PROVENANCE, write_metadata
 from pipeline.lite.read import read_model
 from pipeline.lite.slim_file import without_ballast
-from pipeline.networks.student import DOUBLINGS, StudentSettings, build_student
+from pipeline.networks.settings import StudentSettings
+from pipeline.networks.student import DOUBLINGS, build_student
 from pipeline.search.calibration import PLAN, calibrated, with_random_weights
 from pipeline.search.cost import Cost, cost
 from pipeline.search.operations import operations

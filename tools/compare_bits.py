@@ -93,7 +93,7 @@ class Contest:
         """Latents that set first ranges, and are asked for sensitivities."""
         return networks.inputs(self.bench, Purpose.CALIBRATION, 512)
 
-    def with_bits(self, bits: dict[str, int], rate: float) -> Found:
+    def with_bits(self, bits: dict[str, float], rate: float) -> Found:
         """By this project's scheme."""
         prepare(self.bench.recipe.seed)
         aware = quantization_aware(self.student, self.calibration(), bits)

@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from pipeline.compression.rounding import Coarseness
-from pipeline.networks.student import StudentSettings
+from pipeline.networks.settings import StudentSettings
 from pipeline.recipe import BudgetSettings
 from pipeline.report import schema
 from pipeline.report.gates import measure

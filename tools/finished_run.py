@@ -9,13 +9,11 @@ from deploy.errors import PocketganError
 from pipeline import recipe_file
 from pipeline.adversarial.randomness import Purpose
 from pipeline.lite import count
-from pipeline.lite.draw import draw
 from pipeline.lite.read import read_model
 from pipeline.metrics.quality import RealImages, measure
-from pipeline.networks.pixels import to_uint8
 from pipeline.run import Run, Workbench
 from pipeline.stages import networks
-from pipeline.stages.evaluate import find_judge
+from pipeline.stages.evaluate import find_judge, pictures
 from pipeline.variants import BASELINE
 
 
@@ -71,13 +69,12 @@ class Examiner:
         self._seed = bench.recipe.seed
         self._real = RealImages.seen_by(find_judge(bench), bench.dataset.test)
         self._seen = networks.inputs(bench, Purpose.EVALUATION, bench.recipe.evaluate.samples)
-        self._pixels = networks.teacher(bench).pixels
-        self._reference = self._pictures(variant(bench, BASELINE), BASELINE)
+        self._reference = self._pictures(variant(bench, BASELINE))
 
     def examine(self, file: Path) -> Findings:
         """Read the file, let it draw, and hold its pictures against the real ones."""
         model = read_model(file)
-        drawn = self._pictures(file, file.stem)
+        drawn = self._pictures(file)
         quality = measure(drawn, self._real, seed=self._seed, same_latents=self._reference)
         return Findings(
             bytes=model.size,
@@ -89,5 +86,5 @@ class Examiner:
             psnr=quality.psnr,
         )
 
-    def _pictures(self, file: Path, name: str) -> np.ndarray:
-        return to_uint8(draw(file, self._seen, f"draw {name}"), self._pixels)
+    def _pictures(self, file: Path) -> np.ndarray:
+        return pictures(file, self._seen, f"draw {file.stem}")

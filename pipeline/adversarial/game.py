@@ -7,7 +7,7 @@ another generator, and perhaps a teacher.
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,18 @@ class Story:
     history: list[Row]
     events: list[str]
     frames: list[np.ndarray] = field(repr=False)
+
+    @property
+    def steps(self) -> int:
+        """How long the game was."""
+        return self.history[-1].step if self.history else 0
+
+    def followed_by(self, later: "Story") -> "Story":
+        """Both as one; ``later`` counts its steps from 0."""
+        history = [replace(row, step=self.steps + row.step) for row in later.history]
+        return Story(
+            [*self.history, *history], [*self.events, *later.events], [*self.frames, *later.frames]
+        )
 
 
 class Game:

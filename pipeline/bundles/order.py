@@ -121,9 +121,10 @@ def _place(target: str) -> str:
 
 
 def _made(run: FinishedRun, told: Provenance) -> schema.Made:
+    first, *_ = run.records.values()
     return schema.Made(
         pocketgan=told.pocketgan.get("pocketgan", version("pocketgan")),
-        versions=told.pocketgan,
+        versions={**first.versions, **told.pocketgan},
         recipe=told.recipe,
         seed=told.seed,
         recipe_sha256=told.recipe_sha256,

@@ -106,8 +106,8 @@ def _student(_: FinishedRun, record: Record, variant: str) -> str:
 
 def _quantize(run: FinishedRun, record: Record, variant: str) -> str:
     bits = json.loads((run.stage("quantize") / f"{variant}.bits.json").read_text())
-    few, many = min(bits.values()), max(bits.values())
-    each = f"{few}" if few == many else f"{few} to {many}"
+    few, many = (f"{found:.2g}" for found in (min(bits.values()), max(bits.values())))
+    each = few if few == many else f"{few} to {many}"
     return (
         "Batch norm was folded into the kernels, and the generator was fine-tuned with int8 "
         f"rounding inside the game ({record.settings['quantize']['steps']:,} steps), {each} bits "

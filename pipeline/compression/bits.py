@@ -7,6 +7,7 @@ arXiv:2006.10518, section 4), where HAWQ-V3 has a Hessian's trace for the loss (
 arXiv:2011.10680, section 3.4).
 """
 
+import math
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,10 +18,15 @@ import tf_keras
 
 from deploy.errors import PocketganError
 from pipeline.compression.graph import check_layer_names, clone_layer, rebuild
-from pipeline.compression.scheme import FULL_BITS, KERNEL_LAYERS, levels
+from pipeline.compression.scheme import KERNEL_LAYERS, levels
 
-LEAST_BITS = 2
-CHOICES = tuple(range(LEAST_BITS, FULL_BITS + 1))
+_OUTERMOST = (*range(1, 12), 13, 15, 17, 19, 23, 27, 31, 39, 47, 63, 127)
+CHOICES = tuple(round(math.log2(level + 1) + 1, 3) for level in _OUTERMOST)
+"""Bits to choose from: 2 to 8, those between by their outermost level.
+
+In a file that travels compressed 10 levels on either side of zero do as well as 7 or 15, and with
+whole bits alone a generator of three layers comes nowhere near its budget.
+"""
 
 
 @dataclass(frozen=True)
@@ -35,16 +41,16 @@ class Price:
     bytes: int
 
 
-Prices = Mapping[str, Mapping[int, Price]]
+Prices = Mapping[str, Mapping[float, Price]]
 """Name of a layer with a kernel → bits → price."""
 
 
-def check_layers(model: tf_keras.Model, single: Mapping[str, int]) -> None:
+def check_layers(model: tf_keras.Model, single: Mapping[str, float]) -> None:
     """PocketganError for a name in ``single`` that is no layer with a kernel."""
     check_layer_names("quantize.layers", single, kernel_layers(model))
 
 
-def layer_bits(model: tf_keras.Model, bits: int, single: Mapping[str, int]) -> dict[str, int]:
+def layer_bits(model: tf_keras.Model, bits: float, single: Mapping[str, float]) -> dict[str, float]:
     """Name of each layer with a kernel → bits of its weights; ``single`` goes before ``bits``.
 
     PocketganError for a name in ``single`` that is no such layer.
@@ -58,7 +64,7 @@ def kernel_layers(model: tf_keras.Model) -> list[str]:
     return [layer.name for layer in model.layers if isinstance(layer, KERNEL_LAYERS)]
 
 
-def sensitivities(model: tf_keras.Model, latents: np.ndarray) -> dict[str, dict[int, Price]]:
+def sensitivities(model: tf_keras.Model, latents: np.ndarray) -> dict[str, dict[float, Price]]:
     """Ask every layer of a folded float model what each number of bits, 2 to 8, costs.
 
     ``latents`` float32 [N, L] are what the pictures are drawn from. The model stays as it is.
@@ -66,7 +72,7 @@ def sensitivities(model: tf_keras.Model, latents: np.ndarray) -> dict[str, dict[
     copy = rebuild(model, clone_layer)
     copy.set_weights(model.get_weights())
     wanted = copy(latents, training=False).numpy()
-    prices: dict[str, dict[int, Price]] = {}
+    prices: dict[str, dict[float, Price]] = {}
     for name in kernel_layers(copy):
         layer = copy.get_layer(name)
         weights = layer.get_weights()
@@ -81,13 +87,13 @@ def sensitivities(model: tf_keras.Model, latents: np.ndarray) -> dict[str, dict[
     return prices
 
 
-def _levels(weight: np.ndarray, bits: int) -> np.ndarray:
+def _levels(weight: np.ndarray, bits: float) -> np.ndarray:
     """The whole numbers that stand for a weight in the file: int8 in −127..127."""
     limit = np.abs(weight).max() or 1.0
     return np.rint(weight / limit * levels(bits)).astype(np.int8)
 
 
-def _values(weight: np.ndarray, bits: int) -> np.ndarray:
+def _values(weight: np.ndarray, bits: float) -> np.ndarray:
     rounded: np.ndarray = _levels(weight, bits) * (np.abs(weight).max() / levels(bits))
     return rounded
 
@@ -103,7 +109,7 @@ def compressed_bytes(rounded: Iterable[np.ndarray]) -> int:
     return len(zlib.compress(stored, 9))
 
 
-def choose_bits(prices: Prices, target: int) -> dict[str, int]:
+def choose_bits(prices: Prices, target: int) -> dict[str, float]:
     """Bits a layer with the least error, by the sum of ``prices``, in at most ``target`` bytes.
 
     Exact: layer by layer, of all choices so far those stay that no other beats in both bytes and
@@ -130,7 +136,7 @@ def choose_bits(prices: Prices, target: int) -> dict[str, int]:
 class _Choice(NamedTuple):
     bytes: int
     error: float
-    bits: dict[str, int]
+    bits: dict[str, float]
 
 
 def _undominated(choices: Iterable[_Choice]) -> list[_Choice]:
@@ -142,11 +148,11 @@ def _undominated(choices: Iterable[_Choice]) -> list[_Choice]:
     return front
 
 
-def expected_bytes(prices: Prices, bits: Mapping[str, int]) -> int:
+def expected_bytes(prices: Prices, bits: Mapping[str, float]) -> int:
     """Compressed bytes of all kernels and biases."""
     return sum(prices[name][number].bytes for name, number in bits.items())
 
 
-def expected_error(prices: Prices, bits: Mapping[str, int]) -> float:
+def expected_error(prices: Prices, bits: Mapping[str, float]) -> float:
     """Mean squared difference of the pictures, as if the layers' errors did not meet."""
     return sum(prices[name][number].error for name, number in bits.items())

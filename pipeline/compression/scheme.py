@@ -62,9 +62,12 @@ _SLOPE_STEPS = 256
 _SMALLEST_CHANNEL = 1e-4
 
 
-def levels(bits: int) -> int:
-    """Levels on either side of zero of a weight with ``bits`` (2 to 8) bits."""
-    return (1 << bits - 1) - 1
+def levels(bits: float) -> int:
+    """Levels on either side of zero of a weight with ``bits`` (2 to 8) bits: 7 for 4, 10 for 4.46.
+
+    With bits that are no whole number there are as many levels as one likes: 2ᵇ − 1 altogether.
+    """
+    return round(2 ** (bits - 1)) - 1
 
 
 class MaskedWeights(_quantizers.LastValueQuantizer):  # type: ignore[misc, name-defined]
@@ -78,7 +81,7 @@ class MaskedWeights(_quantizers.LastValueQuantizer):  # type: ignore[misc, name-
     outer levels stay unused.
     """
 
-    def __init__(self, per_axis: bool, bits: int = FULL_BITS) -> None:
+    def __init__(self, per_axis: bool, bits: float = FULL_BITS) -> None:
         super().__init__(num_bits=8, per_axis=per_axis, symmetric=True, narrow_range=True)
         self.bits = bits
 
@@ -90,15 +93,35 @@ class MaskedWeights(_quantizers.LastValueQuantizer):  # type: ignore[misc, name-
         return {**super().build(tensor_shape, name, layer), "mask": mask}
 
     def __call__(self, inputs: Any, training: Any, weights: dict[str, Any], **kwargs: Any) -> Any:
-        """The kernel, masked and rounded to its levels; while training they follow it."""
-        kernel = inputs * weights["mask"]
+        """The kernel, masked and rounded to its levels. While training, 8 bits follow its range.
+
+        Fewer keep the range they began with, and weights beyond it are cut: were few levels spread
+        over a range that grows, one large weight would turn most of the others into zeros.
+        """
+        kernel = self.within(inputs, weights)
         low, high = weights["min_var"], weights["max_var"]
-        if training:
-            limit = self._limit(kernel) * (_INT8_LEVELS / levels(self.bits))
-            low, high = low.assign(-limit), high.assign(limit)
+        if training and self.bits == FULL_BITS:
+            low, high = self._follow(kernel, weights)
         per_channel = tf.quantization.fake_quant_with_min_max_vars_per_channel
         per_tensor = tf.quantization.fake_quant_with_min_max_vars
         return (per_channel if self.per_axis else per_tensor)(kernel, low, high, narrow_range=True)
+
+    def within(self, kernel: Any, weights: dict[str, Any]) -> Any:
+        """The kernel, masked, and with fewer than 8 bits cut to its range, but not rounded."""
+        masked = kernel * weights["mask"]
+        if self.bits == FULL_BITS:
+            return masked
+        outermost = weights["max_var"] * (levels(self.bits) / _INT8_LEVELS)
+        return tf.clip_by_value(masked, -outermost, outermost)
+
+    def start(self, kernel: Any, weights: dict[str, Any]) -> None:
+        """Set the mask and the first range from a kernel as it is."""
+        weights["mask"].assign(tf.cast(kernel != 0, tf.float32))
+        self._follow(kernel, weights)
+
+    def _follow(self, kernel: Any, weights: dict[str, Any]) -> tuple[Any, Any]:
+        limit = self._limit(kernel) * (_INT8_LEVELS / levels(self.bits))
+        return weights["min_var"].assign(-limit), weights["max_var"].assign(limit)
 
     def _limit(self, kernel: Any) -> Any:
         axes = range(len(kernel.shape) - 1) if self.per_axis else range(len(kernel.shape))
@@ -186,7 +209,7 @@ class KernelConfig(_Config):
         attribute: str,
         per_axis: bool,
         saturation: float | None,
-        bits: int = FULL_BITS,
+        bits: float = FULL_BITS,
     ) -> None:
         self.fused, self.attribute, self.per_axis = fused, attribute, per_axis
         self.saturation, self.bits = saturation, bits
@@ -246,7 +269,7 @@ def quantize_scope() -> Any:
 
 
 def config_for(
-    model: tf_keras.Model, layer: tf_keras.layers.Layer, bits: int = FULL_BITS
+    model: tf_keras.Model, layer: tf_keras.layers.Layer, bits: float = FULL_BITS
 ) -> _Config:
     """How the layer of a folded model is quantized; PocketganError where it cannot be.
 
@@ -316,7 +339,7 @@ def _is_relu(layer: tf_keras.layers.Layer) -> bool:
 
 
 def quantization_aware(
-    model: tf_keras.Model, latents: np.ndarray, bits: Mapping[str, int] | None = None
+    model: tf_keras.Model, latents: np.ndarray, bits: Mapping[str, float] | None = None
 ) -> tf_keras.Model:
     """A copy of a folded model that rounds weights and activations as int8 does.
 
@@ -355,8 +378,7 @@ def _start_kernels(aware: tf_keras.Model) -> None:
     """Set masks and ranges from the kernels as they are."""
     for wrapper in _wrappers(aware):
         for kernel, quantizer, variables in wrapper._weight_vars:
-            variables["mask"].assign(tf.cast(kernel != 0, tf.float32))
-            quantizer(kernel, True, variables)
+            quantizer.start(kernel, variables)
 
 
 def _round_leaky_outputs(aware: tf_keras.Model) -> None:
@@ -421,6 +443,22 @@ def round_biases(aware: tf_keras.Model) -> None:
         if bits < FULL_BITS:
             step *= tf.math.ceil(tf.reduce_max(tf.abs(bias)) / step / levels(bits))
         bias.assign(tf.round(bias / step) * step)
+
+
+def unrounded(aware: tf_keras.Model, folded: tf_keras.Model) -> tf_keras.Model:
+    """A copy of the folded model with the trained weights before their rounding.
+
+    Kernels lie within their ranges, and what was pruned is 0.
+    """
+    plain = rebuild(folded, clone_layer)
+    for wrapper in _wrappers(aware):
+        if not wrapper._weight_vars:
+            continue
+        (kernel, quantizer, variables), *_ = wrapper._weight_vars
+        layer = plain.get_layer(wrapper.layer.name)
+        bias = [] if wrapper.layer.bias is None else [wrapper.layer.bias.numpy()]
+        layer.set_weights([quantizer.within(kernel, variables).numpy(), *bias])
+    return plain
 
 
 def _ranges(aware: tf_keras.Model, layer: tf_keras.layers.Layer) -> dict[str, Any]:

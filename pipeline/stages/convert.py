@@ -1,10 +1,7 @@
 """Write every variant as a .tflite file, with its provenance inside, and check what was written."""
 
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import tf_keras
@@ -17,15 +14,14 @@ from pipeline.compression.fold import fold_batch_norm
 from pipeline.determinism import prepare
 from pipeline.lite import convert as lite
 from pipeline.lite.draw import draw
-from pipeline.lite.metadata import PROVENANCE, write_metadata
 from pipeline.lite.model import Tensor
 from pipeline.lite.read import read_model
 from pipeline.lite.refuse import refuse_float
 from pipeline.lite.slim_file import without_ballast
 from pipeline.networks.pixels import PixelRange, pixel_range
-from pipeline.recipe_file import as_dict
 from pipeline.run import Outcome, Workbench
 from pipeline.stages import networks
+from pipeline.stages.provenance import with_provenance
 from pipeline.stages.quantize import bases, load_aware
 from pipeline.stages.student import student_pixels
 
@@ -62,7 +58,7 @@ def convert(bench: Workbench) -> Outcome:
         except UnconvertedError as error:
             events.append(f"{name} is missing: {error}")
             continue
-        content = write_metadata(made, PROVENANCE, _provenance(bench, variant))
+        content = with_provenance(made, bench, name, variant.pixels)
         if name.startswith("int8"):
             refuse_float(read_model(content), name)
         if name in aware:
@@ -131,34 +127,6 @@ def _of_student(bench: Workbench, aware: dict[str, tf_keras.Model]) -> list[Vari
             "int8", pixels, lambda: without_ballast(lite.to_int8_trained(aware["int8"], batch))
         ),
     ]
-
-
-def _provenance(bench: Workbench, variant: Variant) -> bytes:
-    """What the file says of itself: JSON, UTF-8."""
-    record = bench.run.record(next(iter(bench.run.stages)))
-    latent, classes = networks.prior(bench)
-    facts: dict[str, Any] = {
-        "pocketgan": record.versions if record else {},
-        "recipe": bench.recipe.name,
-        "recipe_sha256": _recipe_sha256(bench),
-        "seed": bench.recipe.seed,
-        "variant": variant.name,
-        "latent": latent,
-        "classes": classes,
-        "prior": "normal",
-        "pixels": variant.pixels,
-    }
-    return json.dumps(facts, sort_keys=True).encode()
-
-
-def _recipe_sha256(bench: Workbench) -> str:
-    """Of what the file follows from: the sections of later stages may change without a new file."""
-    path = bench.run.stages
-    stages = (*path["convert"].needs, "convert")
-    sections = {section for stage in stages for section in path[stage].sections}
-    values = as_dict(bench.recipe).items()
-    deciding = {name: value for name, value in values if name in sections}
-    return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
 
 
 def _compare(

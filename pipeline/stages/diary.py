@@ -2,8 +2,9 @@
 
 import csv
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,10 @@ class Diary:
             for column in COLUMNS[1:]:
                 tf.summary.scalar(column, getattr(row, column))
             tf.summary.image("fixed latents", grid(frame)[None])
+
+    def after(self, story: Story) -> Callable[[Row, np.ndarray], None]:
+        """``write`` for a game that follows another one and counts its steps from 0."""
+        return lambda row, frame: self.write(replace(row, step=story.steps + row.step), frame)
 
     def close(self, story: Story) -> None:
         """Write the history as CSV; the film as a strip (rows are time) and as a GIF."""

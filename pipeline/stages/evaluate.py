@@ -39,12 +39,12 @@ def evaluate(bench: Workbench) -> Outcome:
     qualities: dict[str, Quality] = {}
     reference: np.ndarray | None = None
     for name, file in find_variants(bench.inputs["convert"]).items():
-        drawn = _pictures(file, seen, f"evaluate {name}")[:count]
+        drawn = pictures(file, seen, f"evaluate {name}")[:count]
         if name == BASELINE:
             reference = drawn
         other = None if name == BASELINE else reference
         qualities[name] = measure(drawn, real, seed=recipe.seed, same_latents=other)
-        samples[name] = _pictures(file, shown)[:FIXED_PICTURES]
+        samples[name] = pictures(file, shown)[:FIXED_PICTURES]
     with replaced(bench.folder / SAMPLES) as aside, aside.open("wb") as stream:
         np.savez_compressed(stream, **samples)  # type: ignore[arg-type]
     bottom = floor(bench.dataset, judge, samples=count, seed=recipe.seed)
@@ -80,8 +80,8 @@ def find_judge(bench: Workbench) -> Judge:
     return judge
 
 
-def _pictures(file: Path, seen: np.ndarray, description: str = "") -> np.ndarray:
-    """uint8 pictures of a file that says in its provenance what its pixels' range is."""
+def pictures(file: Path, seen: np.ndarray, description: str = "") -> np.ndarray:
+    """uint8 [N, H, W, C] of a file that says in its provenance what its pixels' range is."""
     stored = read_metadata(file.read_bytes(), PROVENANCE)
     low, high = json.loads(stored or b"{}")["pixels"]
     return to_uint8(draw(file, seen, description), (low, high))

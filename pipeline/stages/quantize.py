@@ -1,45 +1,34 @@
 """Fold batch norm, round to int8 while the game goes on, with and without pruning."""
 
-import gzip
 import json
-from collections.abc import Container
+import math
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 import numpy as np
 import tf_keras
 
-from pipeline.adversarial.game import Game
+from pipeline.adversarial.game import Game, Story
 from pipeline.adversarial.lessons import Lessons
 from pipeline.adversarial.randomness import Purpose
-from pipeline.adversarial.settings import GameSettings
 from pipeline.atomic import replaced, write_text
-from pipeline.compression.bits import (
-    Prices,
-    choose_bits,
-    expected_bytes,
-    layer_bits,
-    sensitivities,
-)
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.prune import zeros
-from pipeline.compression.scheme import FULL_BITS, quantization_aware, round_biases
+from pipeline.compression.scheme import quantization_aware, round_biases, unrounded
 from pipeline.data.drawn import LESSONS, read_lessons
 from pipeline.determinism import prepare
-from pipeline.lite.convert import to_int8_trained
-from pipeline.lite.slim_file import without_ballast
 from pipeline.networks.pixels import to_uint8
 from pipeline.run import Outcome, Workbench
-from pipeline.search.budget import KILO
 from pipeline.search.look import drawn
 from pipeline.stages import networks
+from pipeline.stages.bit_budget import bits_for, gzip_bytes, gzip_limit
 from pipeline.stages.diary import Diary
-from pipeline.stages.student import student_pixels, taught_student
+from pipeline.stages.student import student_pixels
 
-PRICED = 256
-"""Latents by which it is judged what a layer can bear."""
-FILLED = 0.94
-"""Share of a gzip limit that is aimed at: training moves weights, and files name their origin."""
-WEIGHED = 3
+ROUNDS = 2
+"""Where bytes are limited: after each the file is weighed, and bits are chosen anew."""
+MOST_ROUNDS = 5
+"""Those that follow because the file is still too large are half as long."""
 
 
 def bases(stages: Container[str]) -> dict[str, str]:
@@ -92,79 +81,71 @@ def load_aware(folder: Path, variant: str) -> tf_keras.Model:
     return aware
 
 
-def _bits_of(bench: Workbench, start: tf_keras.Model, seen: np.ndarray) -> dict[str, int]:
-    """As the recipe says; of a student by what each layer can bear, within what its budget allows.
-
-    Layers whose bits the recipe names keep them.
-    """
-    settings = bench.recipe.quantize
+def _lessons(bench: Workbench, start: tf_keras.Model) -> Lessons | None:
+    """A student keeps to what it drew before it was rounded; others to what the teacher draws."""
     if "student" not in bench.inputs:
-        return layer_bits(start, settings.bits, settings.layers)
-    even = layer_bits(start, taught_student(bench.inputs["student"]).bits, settings.layers)
-    limit = bench.recipe.budget.max_gzip_kb
-    if limit is None and set(even.values()) == {FULL_BITS}:
-        return even
-    prices = sensitivities(start, seen[:PRICED])
-    for name, bits in settings.layers.items():
-        prices[name] = {bits: prices[name][bits]}
-    target = expected_bytes(prices, even)
-    if limit is None:
-        return choose_bits(prices, target)
-    return _fitted(start, seen, prices, target, round(limit * KILO * FILLED))
-
-
-def _fitted(
-    start: tf_keras.Model, seen: np.ndarray, prices: Prices, target: int, limit: int
-) -> dict[str, int]:
-    """Bits with which the gzipped file, written and weighed, is as near below ``limit`` as it can.
-
-    What a file holds besides its weights is known only by writing one.
-    """
-    bits = choose_bits(prices, target)
-    for _ in range(WEIGHED):
-        written = without_ballast(to_int8_trained(quantization_aware(start, seen[:1], bits)))
-        around = len(gzip.compress(written, 9)) - expected_bytes(prices, bits)
-        closer = choose_bits(prices, limit - around)
-        if closer == bits:
-            break
-        bits = closer
-    return bits
+        return None
+    inputs = read_lessons(bench.inputs["teacher"] / LESSONS).inputs
+    pictures = to_uint8(drawn(start, inputs), student_pixels(bench.inputs["student"]))
+    return Lessons(inputs, pictures, networks.classes(bench))
 
 
 def _game(
     bench: Workbench,
-    start: tf_keras.Model,
     aware: tf_keras.Model,
     discriminator: tf_keras.Model,
-    rules: GameSettings,
+    steps: int,
+    lessons: Lessons | None,
 ) -> Game:
-    """A student keeps to what it drew before it was rounded; others to what the teacher draws."""
-    distill = bench.recipe.quantize.distill
-    if "student" in bench.inputs:
-        pixels = student_pixels(bench.inputs["student"])
-        inputs = read_lessons(bench.inputs["teacher"] / LESSONS).inputs
-        own = Lessons(inputs, to_uint8(drawn(start, inputs), pixels), networks.classes(bench))
-        return networks.game(bench, aware, discriminator, rules, None, distill, own, pixels)
-    teacher = fold_batch_norm(networks.teacher(bench).model)
-    return networks.game(bench, aware, discriminator, rules, teacher, distill)
+    settings = bench.recipe.quantize
+    rules = networks.fine_tuning(bench, steps, settings.rate, settings.ema)
+    if lessons is None:
+        teacher = fold_batch_norm(networks.teacher(bench).model)
+        return networks.game(bench, aware, discriminator, rules, teacher, settings.distill)
+    pixels = student_pixels(bench.inputs["student"])
+    return networks.game(
+        bench, aware, discriminator, rules, None, settings.distill, lessons, pixels
+    )
 
 
 def _fine_tune(bench: Workbench, variant: str, base: Path) -> Outcome:
-    settings, seed = bench.recipe.quantize, bench.recipe.seed
-    prepare(seed)
+    """Rounds of the game: one, or so many that the file keeps its limit."""
+    settings, limit = bench.recipe.quantize, gzip_limit(bench)
+    prepare(bench.recipe.seed)
     start = fold_batch_norm(networks.load(base / networks.GENERATOR))
+    start.save(folded(bench.folder, variant))
     discriminator = networks.load(base / networks.DISCRIMINATOR)
     seen = networks.inputs(bench, Purpose.CALIBRATION, settings.calibration)
-    bits = _bits_of(bench, start, seen)
-    aware = quantization_aware(start, seen, bits)
-    rules = networks.fine_tuning(bench, settings.steps, settings.rate, settings.ema)
-    game = _game(bench, start, aware, discriminator, rules)
+    lessons = _lessons(bench, start)
     diary = Diary(bench.folder, variant, f"-{variant}")
-    story = game.play(bench.scratch / f"{variant}.npz", f"quantize {variant}", diary.write)
-    game.recalibrate()
-    round_biases(aware)
-    start.save(folded(bench.folder, variant))
+    story, weighed = Story([], [], []), list[int]()
+    while steps := _next_round(settings.steps, limit, weighed):
+        bits = bits_for(bench, start, seen)
+        aware = quantization_aware(start, seen, bits)
+        game = _game(bench, aware, discriminator, steps, lessons)
+        checkpoint = bench.scratch / f"{variant}-{len(weighed)}.npz"
+        played = game.play(checkpoint, f"quantize {variant}", diary.after(story))
+        story = story.followed_by(played)
+        game.recalibrate()
+        round_biases(aware)
+        start = unrounded(aware, start)
+        weighed.append(gzip_bytes(bench, aware) if limit else 0)
     write_text(_bits(bench.folder, variant), json.dumps(bits) + "\n")
     _save_weights(aware, _weights(bench.folder, variant))
     diary.close(story)
-    return Outcome({"zeros": round(zeros(start), 6), "distill": settings.distill}, story.events)
+    zero = round(zeros(start), 6)
+    return Outcome(
+        {"zeros": zero, "distill": settings.distill, **({"gzip_bytes": weighed} if limit else {})},
+        story.events,
+    )
+
+
+def _next_round(steps: int, limit: int | None, weighed: Sequence[int]) -> int:
+    """Steps of the round after those whose files weighed so much; 0 when it is enough."""
+    if limit is None:
+        return 0 if weighed else steps
+    if len(weighed) < ROUNDS:
+        return math.ceil(steps / ROUNDS)
+    return (
+        math.ceil(steps / ROUNDS / 2) if weighed[-1] > limit and len(weighed) < MOST_ROUNDS else 0
+    )

@@ -61,8 +61,8 @@ def test_a_student_names_its_teacher_its_steps_and_its_bits(small_runs: Path) ->
     assert "the teacher of run tiny" in told
     assert run.records["search"].metrics["reason"] in told
     bits = json.loads((run.stage("quantize") / "int8.bits.json").read_text()).values()
-    few, many = min(bits), max(bits)
-    each = f"{few} to {many}" if few < many else f"{many}"
+    few, many = f"{min(bits):.2g}", f"{max(bits):.2g}"
+    each = f"{few} to {many}" if few != many else many
     assert f"the game (8 steps), {each} bits a weight." in told
     assert "No real pictures" not in told
 

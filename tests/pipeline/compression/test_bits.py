@@ -17,7 +17,7 @@ from pipeline.compression.bits import (
     layer_bits,
     sensitivities,
 )
-from pipeline.compression.scheme import quantization_aware, round_biases
+from pipeline.compression.scheme import levels, quantization_aware, round_biases
 from pipeline.lite import count
 from pipeline.lite.convert import to_int8_trained
 from pipeline.lite.read import read_model
@@ -68,10 +68,10 @@ def test_every_bit_costs_bytes_and_spares_error(prices: Prices) -> None:
     assert list(prices) == ["seed", "each", "pixels"]
     for choices in prices.values():
         assert tuple(choices) == CHOICES
-        errors = [price.error for price in choices.values()]
+        errors = [choices[bits].error for bits in range(2, 9)]
         assert errors == sorted(errors, reverse=True)
         assert errors[-1] > 0
-    spent = [price.bytes for price in prices["seed"].values()]
+    spent = [prices["seed"][bits].bytes for bits in range(2, 9)]
     assert spent == sorted(spent)
 
 
@@ -109,6 +109,13 @@ def test_zeros_take_fewer_bytes_than_as_many_other_levels() -> None:
     kernel = np.random.default_rng(1).integers(-7, 8, [64, 64]).astype(np.int8)
     pruned = np.where(np.arange(64) % 4 == 0, kernel, 0).astype(np.int8)
     assert compressed_bytes([pruned]) < 0.5 * compressed_bytes([kernel])
+
+
+def test_choices_are_all_whole_bits_and_numbers_of_levels_between_them() -> None:
+    outermost = [levels(bits) for bits in CHOICES]
+    assert outermost == sorted(set(outermost))
+    assert set(range(2, 9)) < set(CHOICES)
+    assert outermost[:11] == list(range(1, 12))
 
 
 @pytest.mark.parametrize("share", [0.3, 0.5, 0.8])

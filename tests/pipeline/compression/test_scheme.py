@@ -9,7 +9,7 @@ import tensorflow as tf
 import tf_keras
 
 from deploy.errors import PocketganError
-from pipeline.compression.scheme import quantization_aware, round_biases
+from pipeline.compression.scheme import quantization_aware, round_biases, unrounded
 from pipeline.lite import count
 from pipeline.lite.convert import to_int8_trained
 from pipeline.lite.draw import draw
@@ -390,6 +390,49 @@ def test_fewer_bits_make_a_smaller_compressed_file(net: Quantized, coarse: Quant
         return b"".join(kernel.tobytes() for kernel in stored_kernels(model).values())
 
     assert len(gzip.compress(kernels(coarse.model))) < 0.7 * len(gzip.compress(kernels(net.model)))
+
+
+def kernel_of(aware: tf_keras.Model, layer: str) -> tuple[Any, Any, dict[str, Any]]:
+    ((kernel, quantizer, variables),) = aware.get_layer(layer)._weight_vars
+    return kernel, quantizer, variables
+
+
+def test_coarse_kernel_keeps_its_range_while_training_and_one_of_eight_bits_follows() -> None:
+    aware = quantization_aware(weighted(every_kind("tanh")), SEEN, {"seed": 3})
+    for name, follows in (("quant_seed", False), ("quant_soft", True)):
+        kernel, _, variables = kernel_of(aware, name)
+        before = variables["max_var"].numpy()
+        kernel.assign(kernel * 4)
+        aware(SEEN, training=True)
+        assert (variables["max_var"].numpy() > before).all() == follows
+
+
+def test_one_large_weight_leaves_the_others_of_a_coarse_kernel_their_levels() -> None:
+    aware = quantization_aware(weighted(every_kind("tanh")), SEEN, {"seed": 3})
+    kernel, quantizer, variables = kernel_of(aware, "quant_seed")
+    before = quantizer(kernel, True, variables).numpy()
+    largest = np.unravel_index(np.abs(kernel.numpy()).argmax(), kernel.shape)
+    grown = kernel.numpy()
+    grown[largest] *= 20
+    kernel.assign(grown)
+    np.testing.assert_array_equal(quantizer(kernel, True, variables).numpy(), before)
+
+
+def test_unrounded_model_draws_nearly_what_the_aware_one_draws(coarse: Quantized) -> None:
+    plain = unrounded(coarse.aware, coarse.start)
+    for name, bits in BITS.items():
+        kernel = plain.get_layer(name).get_weights()[0]
+        rounded = quantizer_output(coarse.aware, f"quant_{name}")
+        step = np.abs(rounded).max() / (2 ** (bits - 1) - 1)
+        assert np.abs(kernel - rounded).max() <= 0.51 * step
+        assert (rounded[kernel == 0] == 0).all()
+        assert len(np.unique(kernel)) > len(np.unique(rounded))
+
+
+def quantizer_output(aware: tf_keras.Model, layer: str) -> np.ndarray:
+    kernel, quantizer, variables = kernel_of(aware, layer)
+    output: np.ndarray = quantizer(kernel, False, variables).numpy()
+    return output
 
 
 def test_layers_without_a_word_on_bits_have_eight() -> None:

@@ -1,3 +1,4 @@
+import csv
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from pipeline.lite.draw import draw
 from pipeline.lite.read import read_model
 from pipeline.recipe_file import load
 from pipeline.run import Record, Run, Workbench
-from pipeline.stages.quantize import bases, load_aware
+from pipeline.stages.quantize import _next_round, bases, load_aware
 from pipeline.stages.train import train
 
 BASES = bases(("train", "prune"))
@@ -71,3 +72,49 @@ def test_both_variants_leave_history_and_film(record: Callable[[str], Record]) -
     outputs = set(record("quantize").outputs)
     for variant in BASES:
         assert {f"history-{variant}.csv", f"film-{variant}.png", f"film-{variant}.gif"} < outputs
+
+
+@pytest.fixture(scope="session")
+def small(small_runs: Path) -> Run:
+    return Run(load(str(small_runs / "small" / "recipe.yaml")), small_runs)
+
+
+def test_students_file_keeps_its_limit_and_uses_most_of_it(small: Run) -> None:
+    shipped = read_model(small.path("convert") / "int8.tflite")
+    assert 0.8 * 5000 < shipped.size_gzip <= 5000
+
+
+def test_file_is_weighed_after_each_round_and_the_last_weight_is_that_of_the_file(
+    small: Run,
+) -> None:
+    told = small.record("quantize")
+    assert told is not None
+    weighed = told.metrics["int8"]["gzip_bytes"]
+    assert len(weighed) >= 2
+    assert weighed[-1] == read_model(small.path("convert") / "int8.tflite").size_gzip
+
+
+def test_rounds_are_one_story(small: Run) -> None:
+    with (small.path("quantize") / "history-int8.csv").open() as file:
+        steps = [int(row["step"]) for row in csv.DictReader(file)]
+    assert steps == sorted(set(steps))
+    assert steps[-1] >= 8
+
+
+@pytest.mark.parametrize(
+    ("limit", "weighed", "steps"),
+    [
+        (None, [], 9),
+        (None, [0], 0),
+        (100, [], 5),
+        (100, [90], 5),
+        (100, [90, 100], 0),
+        (100, [90, 101], 3),
+        (100, [90, 101, 102], 3),
+        (100, [90, 101, 102, 103, 104], 0),
+    ],
+)
+def test_rounds_go_on_until_the_file_keeps_its_limit(
+    limit: int | None, weighed: list[int], steps: int
+) -> None:
+    assert _next_round(9, limit, weighed) == steps

@@ -1,0 +1,89 @@
+"""How many bits the weights of a run's layers get: as the recipe says, or as its budget allows."""
+
+import gzip
+
+import numpy as np
+import tf_keras
+
+from pipeline.compression.bits import (
+    Prices,
+    choose_bits,
+    expected_bytes,
+    layer_bits,
+    sensitivities,
+)
+from pipeline.compression.scheme import FULL_BITS, quantization_aware
+from pipeline.lite.convert import to_int8_trained
+from pipeline.lite.slim_file import without_ballast
+from pipeline.run import Workbench
+from pipeline.search.budget import KILO
+from pipeline.stages.provenance import with_provenance
+from pipeline.stages.student import student_pixels, taught_student
+from pipeline.variants import SHIPPED
+
+PRICED = 256
+"""Latents by which it is judged what a layer can bear."""
+FILLED = 0.97
+"""Share of a limit that is aimed at: training moves weights."""
+ATTEMPTS = 3
+
+
+def gzip_limit(bench: Workbench) -> int | None:
+    """Bytes that a student's gzipped file may take; None without such a budget."""
+    limit = bench.recipe.budget.max_gzip_kb
+    return None if "student" not in bench.inputs or limit is None else round(limit * KILO)
+
+
+def gzip_bytes(bench: Workbench, aware: tf_keras.Model) -> int:
+    """Bytes of the gzipped file that will be made of a student."""
+    return len(gzip.compress(shipped(bench, aware), 9))
+
+
+def shipped(bench: Workbench, aware: tf_keras.Model) -> bytes:
+    """The file of a fine-tuned student."""
+    content = without_ballast(to_int8_trained(aware, bench.recipe.convert.batch))
+    return with_provenance(content, bench, SHIPPED, student_pixels(bench.inputs["student"]))
+
+
+def bits_for(bench: Workbench, start: tf_keras.Model, seen: np.ndarray) -> dict[str, float]:
+    """Bits by layer: the recipe's; of a student what each layer can bear within its budget.
+
+    Layers whose bits the recipe names keep them. ``seen`` float32 [N, …] is what the folded model
+    ``start`` is asked to draw.
+    """
+    settings = bench.recipe.quantize
+    if "student" not in bench.inputs:
+        return layer_bits(start, settings.bits, settings.layers)
+    even = layer_bits(start, taught_student(bench.inputs["student"]).bits, settings.layers)
+    limit = gzip_limit(bench)
+    if limit is None and set(even.values()) == {FULL_BITS}:
+        return even
+    prices = sensitivities(start, seen[:PRICED])
+    for name, bits in settings.layers.items():
+        prices[name] = {bits: prices[name][bits]}
+    target = expected_bytes(prices, even)
+    if limit is None:
+        return choose_bits(prices, target)
+    return _fitted(bench, start, seen, prices, target, round(limit * FILLED))
+
+
+def _fitted(
+    bench: Workbench,
+    start: tf_keras.Model,
+    seen: np.ndarray,
+    prices: Prices,
+    target: int,
+    limit: int,
+) -> dict[str, float]:
+    """Bits with which the gzipped file, written and weighed, is as near below ``limit`` as it can.
+
+    What a file holds besides its weights is known only by writing one.
+    """
+    bits = choose_bits(prices, target)
+    for _ in range(ATTEMPTS):
+        written = gzip_bytes(bench, quantization_aware(start, seen[:1], bits))
+        closer = choose_bits(prices, limit - written + expected_bytes(prices, bits))
+        if closer == bits:
+            break
+        bits = closer
+    return bits
