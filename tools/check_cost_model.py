@@ -120,14 +120,13 @@ def shipped(folded: tf_keras.Model, bits: dict[str, int]) -> bytes:
     aware = quantization_aware(folded, drawn, bits)
     aware(drawn, training=True)  # sets the ranges of the kernels
     round_biases(aware)
-    return without_ballast(write_metadata(lite.to_int8_trained(aware), PROVENANCE, provenance()))
+    return write_metadata(without_ballast(lite.to_int8_trained(aware)), PROVENANCE, provenance())
 
 
 def provenance() -> bytes:
-    """Like what pipeline/stages/convert.py writes."""
-    packages = ("ai-edge-litert", "numpy", "tensorflow", "tensorflow-model-optimization")
+    """Like what pipeline/stages/provenance.py writes."""
     facts = {
-        "pocketgan": dict.fromkeys((*packages, "pocketgan", "tf_keras"), "2.21.0"),
+        "pocketgan": {"pocketgan": "0.1.0"},
         "recipe": "digits",
         "recipe_sha256": random.Random(0).randbytes(32).hex(),
         "seed": 1,

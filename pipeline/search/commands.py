@@ -5,6 +5,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,6 +18,7 @@ from pipeline.data.sources import TEACHER
 from pipeline.recipe import SHIPPED, Recipe
 from pipeline.run import RECORD, Run, file_sha256, stage_folder
 from pipeline.search.budget import gates_of
+from pipeline.teachers.commands import add_generator, generator_options
 
 COMPRESS = """The smallest generator within a budget, from yours or anyone's: a generator goes in,
 and a budget; a small int8 .tflite that draws like it comes out, with a report. Students within the
@@ -76,22 +78,9 @@ def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     made = _Parser(
         prog="pocketgan compress", description=COMPRESS, epilog=EPILOG, allow_abbrev=False
     )
-    made.add_argument("generator", help="a run's folder, a model file, or a SavedModel")
+    add_generator(made)
     for name, (_, words) in _VALUES.items():
         made.add_argument(f"--{name.replace('_', '-')}", help=words)
-    made.add_argument("--classes", type=int, help="entries at the end of the latents, one-hot")
-    for name, what in (("pixels", "draws"), ("input-pixels", "reads")):
-        made.add_argument(
-            f"--{name}",
-            nargs=2,
-            type=float,
-            metavar=("LOW", "HIGH"),
-            help=f"black and white in the pictures that it {what}, where the file does not say",
-        )
-    made.add_argument(
-        "--custom", help="a Python file of yours that registers its layers; it is run"
-    )
-    made.add_argument("--allow-unsafe", action="store_true", help="load files that run code")
     made.add_argument(
         "--data-free", action="store_true", help="of a run use the generator only, no pictures"
     )
@@ -109,7 +98,6 @@ def run_of(options: argparse.Namespace, overrides: list[str]) -> Run:
     from pipeline.search.refuse import refuse_budget, refuse_company
     from pipeline.search.space import space_of
     from pipeline.search.students import Workshop
-    from pipeline.teachers.commands import generator_options
     from pipeline.teachers.teacher import load_teacher
 
     path = Path(options.generator)
@@ -196,12 +184,9 @@ def _load(
         file = Path(folder) / "compress.yaml"
         file.write_text(yaml.safe_dump(values), encoding="utf-8")
         recipe = recipe_file.load(str(file), [*given, *overrides])
-        if not recipe.report.gates:
-            gates = yaml.safe_dump(gates_of(recipe.budget), default_flow_style=True, width=9999)
-            recipe = recipe_file.load(
-                str(file), [*given, *overrides, "--report.gates", gates.strip()]
-            )
-    return recipe
+    if recipe.report.gates:
+        return recipe
+    return replace(recipe, report=replace(recipe.report, gates=gates_of(recipe.budget)))
 
 
 def _share(value: str) -> str:

@@ -19,8 +19,7 @@ from pipeline.networks.student import build_student
 from pipeline.search.calibration import with_random_weights
 
 FACTS = {
-    "pocketgan": {"ai-edge-litert": "2.3.0", "numpy": "2.4.6", "tensorflow": "2.21.0"},
-    "packages": {"pocketgan": "0.1.0", "tf_keras": "2.21.0", "optimization": "0.8.1"},
+    "pocketgan": {"pocketgan": "0.1.0"},
     "recipe_sha256": "d90b59f1da6b6144f6105e3f7b9f6510af7a0442625d0d7fbe2832aab8b70ac6",
     "variant": {"recipe": "digits", "classes": 10, "latent": 64, "pixels": [-1.0, 1.0]},
 }
