@@ -1,9 +1,11 @@
-"""What a student is worth that never saw real pictures: its file before those of its teacher's run.
+"""What students are worth that never saw real pictures: their files before a judge who has.
 
-    python tools/judge_by_real.py runs/digits-large runs/data-free-1 …
+    python tools/judge_by_real.py runs/compressed-digits-1 runs/data-free-1 …
 
-The first run is the teacher's, whose judge and test pictures are asked; the others are runs of
-`pocketgan compress … --data-free`, which could only ask the teacher's own pictures. Same latents.
+The first run has real pictures (any that is evaluated, of the same teacher: `pocketgan run`, or
+`pocketgan compress` without ``--data-free``); its judge, its test pictures and its float32 file are
+asked. The others are runs of `pocketgan compress … --data-free`, which could only ask the teacher's
+own pictures. Same latents.
 """
 
 import argparse
@@ -22,10 +24,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("teacher", type=Path, help="folder of the run that trained the teacher")
+    parser.add_argument("run", type=Path, help="folder of the run with real pictures")
     parser.add_argument("students", nargs="+", type=Path, help="folders of runs of compress")
     options = parser.parse_args()
-    bench = open_run(options.teacher)
+    bench = open_run(options.run)
     examiner = Examiner(bench)
     dense = examiner.examine(variant(bench, BASELINE))
     rows = []

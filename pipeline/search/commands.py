@@ -151,6 +151,7 @@ def _load(
     if of_run.is_file():
         known = yaml.safe_load(of_run.read_text(encoding="utf-8"))
         values |= {section: known[section] for section in OF_A_RUN if section in known}
+        values = _as_long_as(known, values)
     has_pictures = of_run.is_file() or options.data or options.data_folder
     if options.data_free or options.inputs or not has_pictures:
         values["data"] = {"source": TEACHER}
@@ -187,6 +188,18 @@ def _load(
     if recipe.report.gates:
         return recipe
     return replace(recipe, report=replace(recipe.report, gates=gates_of(recipe.budget)))
+
+
+def _as_long_as(known: Mapping[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """A student plays as long as its teacher did, and is rounded for half that time."""
+    steps = known.get("train", {}).get("steps")
+    if not steps:
+        return values
+    shares = {"student": 1.0, "quantize": 0.5}
+    return values | {
+        section: {**values[section], "steps": max(1, round(share * steps))}
+        for section, share in shares.items()
+    }
 
 
 def _share(value: str) -> str:

@@ -106,7 +106,7 @@ def _of_student(bench: Workbench, aware: dict[str, tf_keras.Model]) -> list[Vari
     settings = bench.recipe.convert
     batch = settings.batch
     teacher = networks.teacher(bench)
-    given = teacher.model if teacher.is_opaque else fold_batch_norm(teacher.model)
+    given = teacher.folded
     student = fold_batch_norm(networks.load(bench.inputs["student"] / networks.GENERATOR))
     seen = networks.inputs(bench, Purpose.CALIBRATION, settings.calibration * batch)
     pixels = student_pixels(bench.inputs["student"])

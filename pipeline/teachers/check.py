@@ -8,7 +8,6 @@ import numpy as np
 import tf_keras
 
 from deploy.errors import PocketganError
-from pipeline.compression.fold import fold_batch_norm
 from pipeline.lite import convert as lite
 from pipeline.lite import count
 from pipeline.lite.delegate import left_behind
@@ -73,7 +72,7 @@ def check(teacher: Teacher, path: str) -> Check:
     bytes and MACs, and its pictures are not looked at.
     """
     layers = tuple(fates(teacher))
-    folded = teacher.model if teacher.is_opaque else fold_batch_norm(teacher.model)
+    folded = teacher.folded
     reasons = _against_slimming(teacher, folded)
     seen = trial_inputs(teacher, CALIBRATION)
     return Check(

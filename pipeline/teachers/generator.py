@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import tf_keras
 
+from pipeline.compression.fold import fold_batch_norm
 from pipeline.networks.pixels import PixelRange
 from pipeline.teachers.live import SourceLayer
 from pipeline.teachers.opaque import Frozen
@@ -37,3 +38,8 @@ class Teacher:
     def is_opaque(self) -> bool:
         """Whether it is one layer that draws, and no graph of layers that could be slimmed."""
         return self.frozen is not None
+
+    @property
+    def folded(self) -> tf_keras.Model:
+        """The model with its batch norm in its kernels, where it has layers."""
+        return self.model if self.is_opaque else fold_batch_norm(self.model)
