@@ -90,24 +90,25 @@ def _so_far(tried: Sequence[Tried], words: str) -> str:
     return f"search, best {best.score:.2f} at {best.cost.bytes_gzip / 1000:.1f} kB: {words}"
 
 
-def _searched(bench: Workbench, workshop: Workshop, space: Space, limits: budget.Budget) -> Choice:
-    settings, seed = bench.recipe.search, bench.recipe.seed
+def ground_of(
+    bench: Workbench, workshop: Workshop, space: Space, limits: budget.Budget
+) -> trials.Ground:
+    """What the trials of a run share."""
     lessons = read_lessons(bench.inputs["teacher"] / LESSONS)
-    ground = trials.Ground(
-        workshop,
-        space,
-        limits,
-        lessons,
-        looking(
-            find_judge(bench),
-            lessons.pictures[:LOOKED_AT],
-            networks.inputs(bench, Purpose.SEARCH, LOOKED_AT),
-        ),
-        settings.steps,
-        seed,
+    look = looking(
+        find_judge(bench),
+        lessons.pictures[:LOOKED_AT],
+        networks.inputs(bench, Purpose.SEARCH, LOOKED_AT),
     )
+    steps = bench.recipe.search.steps
+    return trials.Ground(workshop, space, limits, lessons, look, steps, bench.recipe.seed)
+
+
+def _searched(bench: Workbench, workshop: Workshop, space: Space, limits: budget.Budget) -> Choice:
+    settings = bench.recipe.search
+    ground = ground_of(bench, workshop, space, limits)
     kept = bench.scratch / STUDY
-    study = trials.open_study(settings.study or kept, seed)
+    study = trials.open_study(settings.study or kept, bench.recipe.seed)
     if settings.study is None:
         trials.take_up(study)
     with progress.bar() as bar:

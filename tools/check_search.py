@@ -1,0 +1,93 @@
+"""Does the search's early score tell which student will be the better one? Ranks held together.
+
+    python tools/check_search.py runs/compressed-digits-1 runs/ablation/all-of-it …
+
+The first run's lessons and judge give the score that a search of it would give to the student of
+each other run, which was taught to its end: its int8 file's Fréchet distance is the final figure.
+"""
+
+import argparse
+from pathlib import Path
+
+from console import run_as_program
+from finished_run import open_run
+from scipy.stats import spearmanr
+from tables import Table
+
+from pipeline.compression.imitate import Imitation
+from pipeline.compression.rounding import Coarseness
+from pipeline.report import schema
+from pipeline.report.gates import measure
+from pipeline.run import COMPRESSION, stage_folder
+from pipeline.search import trials
+from pipeline.search.budget import budget_of
+from pipeline.search.choice import Tried
+from pipeline.search.space import space_of
+from pipeline.search.students import Workshop
+from pipeline.stages.search import ground_of
+from pipeline.stages.student import taught_student
+from pipeline.teachers.store import read_saved_teacher
+
+HEAD = ("student", "early score", "rank", "Fréchet ÷ teacher's", "rank")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("run", type=Path, help="folder of a run of compress")
+    parser.add_argument("taught", nargs="+", type=Path, help="runs of the same teacher")
+    options = parser.parse_args()
+    bench = open_run(options.run)
+    workshop = Workshop(read_saved_teacher(bench.inputs["teacher"]), bench.recipe.seed)
+    space = space_of(bench.recipe, workshop)
+    ground = ground_of(bench, workshop, space, budget_of(bench.recipe.budget))
+    students = [taught_student(stage_folder(run, "student", COMPRESSION)) for run in options.taught]
+    early = [early_score(ground, tried) for tried in students]
+    final = [final_ratio(run) for run in options.taught]
+    rows = [
+        [
+            tried.words,
+            f"{first:.2f}",
+            f"{place(first, early)}",
+            f"{last:.3f}",
+            str(place(last, final)),
+        ]
+        for tried, first, last in zip(students, early, final, strict=True)
+    ]
+    print(Table(HEAD, rows, []).markdown())
+    print(f"Spearman's rank correlation: {spearmanr(early, final).statistic:.2f}")
+    return 0
+
+
+def early_score(ground: trials.Ground, tried: Tried) -> float:
+    """As ``search.trials`` gives it to a student that reaches the last rung."""
+    student = ground.workshop.build(tried.student)
+    pixels = ground.workshop.pixels(tried.student)
+    imitation = Imitation(
+        student,
+        ground.lessons,
+        pixels,
+        steps=ground.steps,
+        rate=trials.RATE,
+        batch=trials.BATCH,
+        seed=ground.seed,
+        coarseness=Coarseness(tried.bits, tried.zeros),
+    )
+    imitation.go_on(ground.steps)
+    imitation.settle()
+    with imitation.as_drawn():
+        return ground.look(student, pixels)
+
+
+def final_ratio(run: Path) -> float:
+    report = schema.read(stage_folder(run, "report", COMPRESSION) / schema.FILE)
+    return measure("frechet_ratio", report).value or float("nan")
+
+
+def place(value: float, among: list[float]) -> int:
+    return 1 + sum(other < value for other in among)
+
+
+if __name__ == "__main__":
+    run_as_program(main)
