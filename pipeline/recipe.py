@@ -159,6 +159,8 @@ class QuantizeSettings:
     """Adam's learning rate for both networks; it falls to a tenth along a half cosine."""
     distill: NonNegativeFloat = 1.0
     """Weight of the squared difference to the dense teacher's picture of the same latent."""
+    l1: NonNegativeFloat = 0.0
+    """Weight of the kernels' absolute sum, of a student's: small weights take fewer bytes."""
     ema: Share = 0.99
     """Decay of the moving average of the weights."""
     calibration: PositiveInt = 512

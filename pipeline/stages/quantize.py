@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Container, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import tf_keras
 from pipeline.adversarial.game import Game, Story
 from pipeline.adversarial.lessons import Lessons
 from pipeline.adversarial.randomness import Purpose
+from pipeline.adversarial.settings import WeightSettings
 from pipeline.atomic import replaced, write_text
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.prune import zeros
@@ -102,6 +104,7 @@ def _game(
     if lessons is None:
         teacher = fold_batch_norm(networks.teacher(bench).model)
         return networks.game(bench, aware, discriminator, rules, teacher, settings.distill)
+    rules = replace(rules, generator_weights=WeightSettings(l1=settings.l1))
     pixels = student_pixels(bench.inputs["student"])
     return networks.game(
         bench, aware, discriminator, rules, None, settings.distill, lessons, pixels

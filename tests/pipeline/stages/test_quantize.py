@@ -118,3 +118,18 @@ def test_rounds_go_on_until_the_file_keeps_its_limit(
     limit: int | None, weighed: list[int], steps: int
 ) -> None:
     assert _next_round(9, limit, weighed) == steps
+
+
+def test_students_weights_are_kept_small_while_it_is_rounded(small: Run, small_copy: Path) -> None:
+    recipe = str(small_copy / "small" / "recipe.yaml")
+    asked = ("--quantize.l1", "1000", "--quantize.rate", "0.02")
+    assert main(["quantize", recipe, "--runs", str(small_copy), "--quiet", *asked]) == 0
+    kept, shrunk = (
+        sum(
+            float(np.abs(kernel).sum())
+            for kernel in load_aware(run.path("quantize"), "int8").get_weights()
+            if kernel.ndim >= 2 and kernel.min() < 0  # not the masks
+        )
+        for run in (small, Run(load(recipe, asked), small_copy))
+    )
+    assert shrunk < 0.9 * kept
