@@ -49,8 +49,8 @@ BESIDE_WEIGHTS = 1500
 """Gzipped bytes of a small file's tables."""
 PRUNING = "stock pruning of the teacher"
 PRUNED = (
-    *("--prune.steps", "6000", "--prune.rate", "0.0008", "--quantize.rate", "0.0008"),
-    *("--quantize.steps", "1500", "--benchmark.runs", "256", "--benchmark.rounds", "2"),
+    *("--prune.steps", "4000", "--prune.rate", "0.0008", "--quantize.rate", "0.0008"),
+    *("--quantize.steps", "1000", "--benchmark.runs", "256", "--benchmark.rounds", "2"),
 )
 
 
