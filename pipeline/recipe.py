@@ -119,7 +119,7 @@ class DistillSettings:
     steps: NonNegativeInt = 4000
     """Updates in the game that follows, against the discriminator."""
     rate: PositiveFloat = 8e-4
-    """Adam's learning rate for both networks; it falls to a twentieth along a half cosine."""
+    """Adam's learning rate for both networks; it falls to a tenth along a half cosine."""
     distill: NonNegativeFloat = 10.0
     """Weight of the squared difference to the teacher's picture in that game."""
     adversarial: NonNegativeFloat = 1.0

@@ -129,6 +129,15 @@ def test_longer_teaching_keeps_the_search(small_copy: Path, compress: Compress) 
     assert made_since(before, small_copy)[0] == "3-student"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("left_out", ["imitate", "steps"])
+def test_student_may_do_without_its_imitation_or_its_game(
+    left_out: str, small_copy: Path, compress: Compress
+) -> None:
+    assert compress(small_copy, f"--student.{left_out}", "0") == 0
+    assert (run_in(small_copy).path("student") / "film.png").is_file()
+
+
 def test_failed_gate_exits_3_and_the_result_as_json_is_one_document(
     small_copy: Path, compress: Compress, capfd: pytest.CaptureFixture[str]
 ) -> None:
