@@ -19,7 +19,10 @@ from pipeline.report import schema
 from pipeline.report.gates import measure
 from pipeline.variants import BASELINE, SHIPPED
 
-HEAD = ("gzip ÷", "gzip B", "weights", "weights ÷", "Fréchet", "ratio", "recall drop", "p50 ÷")
+HEAD = (
+    *("run", "gzip ÷", "gzip B", "weights", "weights ÷", "Fréchet", "ratio", "recall drop"),
+    *("p50 ÷", "student"),
+)
 SHOWN = 20
 LINE = 1.10
 """The Fréchet ratio that is asked of a good student."""
@@ -36,7 +39,7 @@ def main() -> int:
         (folder, schema.read(next(folder.glob("*-report/report.json")))) for folder in options.runs
     ]
     found.sort(key=lambda pair: value("bytes_gzip_ratio", pair[1]))
-    print(Table(HEAD, [row(report) for _, report in found], []).markdown())
+    print(Table(HEAD, [row(folder.name, report) for folder, report in found], []).markdown())
     if options.picture:
         picture(found, options.picture)
     return 0
@@ -47,21 +50,28 @@ def value(quantity: str, report: schema.Report) -> float:
     return float("nan") if found is None else found
 
 
-def row(report: schema.Report) -> list[str]:
+def row(name: str, report: schema.Report) -> list[str]:
     """One file against its teacher."""
     dense, int8 = report.variant(BASELINE), report.variant(SHIPPED)
     assert dense is not None
     assert int8 is not None
     return [
+        name,
         f"{value('bytes_gzip_ratio', report):,.0f}",
         f"{int8.bytes_gzip:,}",
         f"{int8.parameters:,}",
         f"{dense.parameters / int8.parameters:,.0f}",
-        f"{int8.quality.frechet:.2f}",
+        f"{dense.quality.frechet:.2f} → {int8.quality.frechet:.2f}",
         f"{value('frechet_ratio', report):.3f}",
         f"{value('recall_drop', report):.3f}",
         f"{value('speedup', report):.1f}",
+        student_of(report),
     ]
+
+
+def student_of(report: schema.Report) -> str:
+    search = report.search
+    return next(s.words for s in search.tried if s.number == search.taught) if search else ""
 
 
 def picture(found: list[tuple[Path, schema.Report]], path: Path) -> None:
