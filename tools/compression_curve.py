@@ -3,7 +3,8 @@
     python tools/compression_curve.py runs/digits-large-* --picture docs/images/curve.png
 
 Above, the distance of each shipped int8 file over the teacher's, against how many times smaller it
-is gzipped; below, the same latents drawn by the teacher and by each file.
+is gzipped; below, the same latents drawn by the teacher and by each file. "As asked": the share of
+pictures in which the run's judge sees the class that was asked for.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 from console import run_as_program
+from finished_run import Examiner, open_run, variant
 from tables import Table
 
 from pipeline.report import schema
@@ -21,7 +23,7 @@ from pipeline.variants import BASELINE, SHIPPED
 
 HEAD = (
     *("run", "gzip ÷", "gzip B", "weights", "weights ÷", "Fréchet", "ratio", "recall drop"),
-    *("p50 ÷", "student"),
+    *("as asked", "p50 ÷", "student"),
 )
 SHOWN = 20
 LINE = 1.10
@@ -39,7 +41,7 @@ def main() -> int:
         (folder, schema.read(next(folder.glob("*-report/report.json")))) for folder in options.runs
     ]
     found.sort(key=lambda pair: value("bytes_gzip_ratio", pair[1]))
-    print(Table(HEAD, [row(folder.name, report) for folder, report in found], []).markdown())
+    print(Table(HEAD, [row(folder, report) for folder, report in found], []).markdown())
     if options.picture:
         picture(found, options.picture)
     return 0
@@ -50,13 +52,13 @@ def value(quantity: str, report: schema.Report) -> float:
     return float("nan") if found is None else found
 
 
-def row(name: str, report: schema.Report) -> list[str]:
+def row(folder: Path, report: schema.Report) -> list[str]:
     """One file against its teacher."""
     dense, int8 = report.variant(BASELINE), report.variant(SHIPPED)
     assert dense is not None
     assert int8 is not None
     return [
-        name,
+        folder.name,
         f"{value('bytes_gzip_ratio', report):,.0f}",
         f"{int8.bytes_gzip:,}",
         f"{int8.parameters:,}",
@@ -64,9 +66,16 @@ def row(name: str, report: schema.Report) -> list[str]:
         f"{dense.quality.frechet:.2f} → {int8.quality.frechet:.2f}",
         f"{value('frechet_ratio', report):.3f}",
         f"{value('recall_drop', report):.3f}",
+        as_asked(folder),
         f"{value('speedup', report):.1f}",
         student_of(report),
     ]
+
+
+def as_asked(folder: Path) -> str:
+    bench = open_run(folder)
+    share = Examiner(bench).examine(variant(bench, SHIPPED)).as_asked
+    return "–" if share is None else f"{share:.1%}"
 
 
 def student_of(report: schema.Report) -> str:

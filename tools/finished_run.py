@@ -51,7 +51,11 @@ def variant(bench: Workbench, name: str) -> Path:
 
 @dataclass(frozen=True)
 class Findings:
-    """What a .tflite is and what it draws; ``psnr`` is against float32, None where all is equal."""
+    """What a .tflite is and what it draws; ``psnr`` is against float32, None where all is equal.
+
+    ``as_asked`` is the share of pictures in which the judge sees the class that was asked for; None
+    where no class can be asked for.
+    """
 
     bytes: int
     bytes_gzip: int
@@ -60,6 +64,7 @@ class Findings:
     frechet: float
     recall: float
     psnr: float | None
+    as_asked: float | None
 
 
 class Examiner:
@@ -67,7 +72,9 @@ class Examiner:
 
     def __init__(self, bench: Workbench) -> None:
         self._seed = bench.recipe.seed
-        self._real = RealImages.seen_by(find_judge(bench), bench.dataset.test)
+        self._judge = find_judge(bench)
+        self._real = RealImages.seen_by(self._judge, bench.dataset.test)
+        self._classes = networks.classes(bench)
         self._seen = networks.inputs(bench, Purpose.EVALUATION, bench.recipe.evaluate.samples)
         self._reference = self._pictures(variant(bench, BASELINE))
 
@@ -84,7 +91,14 @@ class Examiner:
             frechet=quality.frechet,
             recall=quality.recall,
             psnr=quality.psnr,
+            as_asked=self._as_asked(drawn),
         )
+
+    def _as_asked(self, drawn: np.ndarray) -> float | None:
+        seen = self._judge.predict(drawn)
+        if not self._classes or seen is None:
+            return None
+        return float(np.mean(seen == self._seen[:, -self._classes :].argmax(axis=1)))
 
     def _pictures(self, file: Path) -> np.ndarray:
         return pictures(file, self._seen, f"draw {file.stem}")
