@@ -123,6 +123,7 @@ def test_second_call_does_nothing(small_copy: Path, compress: Compress) -> None:
     assert made_since(before, small_copy) == []
 
 
+@pytest.mark.slow
 def test_longer_teaching_keeps_the_search(small_copy: Path, compress: Compress) -> None:
     before = stamps(small_copy)
     assert compress(small_copy, "--student.imitate", "9") == 0

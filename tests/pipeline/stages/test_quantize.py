@@ -120,6 +120,7 @@ def test_rounds_go_on_until_the_file_keeps_its_limit(
     assert _next_round(9, limit, weighed) == steps
 
 
+@pytest.mark.slow
 def test_students_weights_are_kept_small_while_it_is_rounded(small: Run, small_copy: Path) -> None:
     recipe = str(small_copy / "small" / "recipe.yaml")
     asked = ("--quantize.l1", "1000", "--quantize.rate", "0.02")
