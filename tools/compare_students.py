@@ -45,8 +45,6 @@ SILENT = ("--student.distill", "0", "--quantize.distill", "0")
 COPYING = (
     *("--student.adversarial", "0", "--student.distill", "100", "--quantize.distill", "100"),
 )
-BESIDE_WEIGHTS = 1500
-"""Gzipped bytes of a small file's tables."""
 PRUNING = "stock pruning of the teacher"
 PRUNED = (
     *("--prune.steps", "4000", "--prune.rate", "0.0008", "--quantize.rate", "0.0008"),
@@ -162,25 +160,26 @@ def _call(*arguments: str) -> None:
 
 
 def sparsity_for(run: Path, limit: float) -> float:
-    """Share of zeros with which the teacher, rounded to int8, takes ``limit`` bytes gzipped."""
+    """Share of zeros with which the teacher's kernels, in int8, take ``limit`` bytes gzipped.
+
+    The kernels alone: biases are not pruned, and those of a wide Dense layer can take more.
+    """
     dense = fold_batch_norm(networks.load(stage_folder(run, "train") / networks.GENERATOR))
-    weights = [layer.get_weights() for layer in dense.layers if layer.get_weights()]
+    kernels = [layer.get_weights()[0] for layer in dense.layers if layer.get_weights()]
     low, high = 0.9, 1.0
     for _ in range(16):
         middle = (low + high) / 2
-        low, high = (middle, high) if _pruned_bytes(weights, middle) > limit else (low, middle)
+        low, high = (middle, high) if _pruned_bytes(kernels, middle) > limit else (low, middle)
     return high
 
 
-def _pruned_bytes(weights: Sequence[Sequence[np.ndarray]], share: float) -> int:
+def _pruned_bytes(kernels: Sequence[np.ndarray], share: float) -> int:
     stored = bytearray()
-    for kernel, *biases in weights:
+    for kernel in kernels:
         size = np.abs(kernel)
         kept = np.where(size < np.quantile(size, share), 0, kernel)
         stored += np.rint(kept / size.max() * 127).astype(np.int8).tobytes()
-        for bias in biases:
-            stored += np.rint(bias * 1e4).astype(np.int32).tobytes()
-    return len(gzip.compress(bytes(stored), 9)) + BESIDE_WEIGHTS
+    return len(gzip.compress(bytes(stored), 9))
 
 
 def _line(name: str, words: str, folder: Path, path: Mapping[str, Stage]) -> str:
