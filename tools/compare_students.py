@@ -148,7 +148,7 @@ def _prune(options: argparse.Namespace, folder: Path, sparsity: float) -> None:
     _call(
         *("run", str(options.run / "recipe.yaml"), "--runs", str(folder.parent)),
         *("--name", folder.name, "--prune.sparsity", share, "--prune.last_layer", share),
-        *("--report.gates", "[]", *PRUNED),
+        *("--prune.layers", "{}", "--report.gates", "[]", *PRUNED),
     )
 
 
