@@ -14,8 +14,8 @@ from finished_run import open_run
 from scipy.stats import spearmanr
 from tables import Table
 
-from pipeline.compression.imitate import Imitation
 from pipeline.compression.rounding import Coarseness
+from pipeline.determinism import prepare
 from pipeline.report import schema
 from pipeline.report.gates import measure
 from pipeline.run import COMPRESSION, stage_folder
@@ -39,6 +39,7 @@ def main() -> int:
     parser.add_argument("taught", nargs="+", type=Path, help="runs of the same teacher")
     options = parser.parse_args()
     bench = open_run(options.run)
+    prepare(bench.recipe.seed)
     workshop = Workshop(read_saved_teacher(bench.inputs["teacher"]), bench.recipe.seed)
     space = space_of(bench.recipe, workshop)
     ground = ground_of(bench, workshop, space, budget_of(bench.recipe.budget))
@@ -62,22 +63,12 @@ def main() -> int:
 
 def early_score(ground: trials.Ground, tried: Tried) -> float:
     """As ``search.trials`` gives it to a student that reaches the last rung."""
-    student = ground.workshop.build(tried.student)
-    pixels = ground.workshop.pixels(tried.student)
-    imitation = Imitation(
-        student,
-        ground.lessons,
-        pixels,
-        steps=ground.steps,
-        rate=trials.RATE,
-        batch=trials.BATCH,
-        seed=ground.seed,
-        coarseness=Coarseness(tried.bits, tried.zeros),
-    )
-    imitation.go_on(ground.steps)
-    imitation.settle()
-    with imitation.as_drawn():
-        return ground.look(student, pixels)
+    coarseness = Coarseness(tried.bits, tried.zeros)
+    imitation, look = trials.imitation_of(ground, tried.student, coarseness)
+    for until in trials.rungs(ground.steps):  # each look settles batch norm a little more
+        imitation.go_on(until)
+        score = look()
+    return score
 
 
 def final_ratio(run: Path) -> float:

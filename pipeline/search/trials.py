@@ -15,6 +15,8 @@ from optuna.trial import TrialState
 from deploy.errors import PocketganError
 from pipeline.adversarial.lessons import Lessons
 from pipeline.compression.imitate import Imitation
+from pipeline.compression.rounding import Coarseness
+from pipeline.networks.settings import StudentSettings
 from pipeline.search.budget import Budget
 from pipeline.search.choice import Tried
 from pipeline.search.look import Look
@@ -152,8 +154,29 @@ def _try(trial: optuna.Trial, ground: Ground, tell: Callable[[str], None]) -> fl
         raise optuna.TrialPruned from error
     trial.set_user_attr("proposal", _as_attribute(proposal))
     tell(words_of(proposal))
-    student = ground.workshop.build(proposal.student)
-    pixels = ground.workshop.pixels(proposal.student)
+    imitation, look = imitation_of(ground, proposal.student, proposal.coarseness)
+    score = WORST
+    for rung, until in enumerate(rungs(ground.steps)):
+        imitation.go_on(until)
+        seen = look()
+        score = seen if seen < WORST else WORST  # NaN is not below it
+        trial.set_user_attr("steps", imitation.done)
+        trial.report(score, rung + 1)
+        if rung + 1 < RUNGS and trial.should_prune():
+            raise optuna.TrialPruned
+    return score
+
+
+def rungs(steps: int) -> list[int]:
+    """After how many updates a student is looked at: the last time after ``steps``."""
+    return [math.ceil(steps / REDUCTION ** (RUNGS - 1 - rung)) for rung in range(RUNGS)]
+
+
+def imitation_of(
+    ground: Ground, settings: StudentSettings, coarseness: Coarseness
+) -> tuple[Imitation, Callable[[], float]]:
+    """The short training of a trial, and a look at how near its student is to the teacher."""
+    student, pixels = ground.workshop.build(settings), ground.workshop.pixels(settings)
     imitation = Imitation(
         student,
         ground.lessons,
@@ -162,20 +185,15 @@ def _try(trial: optuna.Trial, ground: Ground, tell: Callable[[str], None]) -> fl
         rate=RATE,
         batch=BATCH,
         seed=ground.seed,
-        coarseness=proposal.coarseness,
+        coarseness=coarseness,
     )
-    score = WORST
-    for rung in range(RUNGS):
-        imitation.go_on(math.ceil(ground.steps / REDUCTION ** (RUNGS - 1 - rung)))
+
+    def look() -> float:
         imitation.settle()
         with imitation.as_drawn():
-            seen = ground.look(student, pixels)
-        score = seen if seen < WORST else WORST  # NaN is not below it
-        trial.set_user_attr("steps", imitation.done)
-        trial.report(score, rung + 1)
-        if rung + 1 < RUNGS and trial.should_prune():
-            raise optuna.TrialPruned
-    return score
+            return ground.look(student, pixels)
+
+    return imitation, look
 
 
 def _as_attribute(proposal: Proposal) -> dict[str, Any]:
