@@ -118,8 +118,12 @@ class DistillSettings:
     imitate_rate: PositiveFloat = 2e-3
     steps: NonNegativeInt = 4000
     """Updates in the game that follows, against the discriminator."""
-    rate: PositiveFloat = 8e-4
-    """Adam's learning rate for both networks; it falls to a tenth along a half cosine."""
+    rate: PositiveFloat = 2e-3
+    """Adam's learning rate for the student; it falls to a tenth along a half cosine."""
+    discriminator_rate: PositiveFloat = 8e-4
+    """The same for the discriminator, in that game and in the rounding to int8."""
+    r1: NonNegativeFloat = 1.0
+    """R1's γ in that game and in the rounding: a small student needs a gentle discriminator."""
     distill: NonNegativeFloat = 10.0
     """Weight of the squared difference to the teacher's picture in that game."""
     adversarial: NonNegativeFloat = 1.0

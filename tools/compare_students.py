@@ -11,6 +11,7 @@ comes after ``--`` goes to every student. A row that is there is not made again.
 import argparse
 import gzip
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -30,6 +31,7 @@ from pipeline.report import schema
 from pipeline.report.gates import measure
 from pipeline.run import COMPRESSION, STAGES, Stage, stage_folder
 from pipeline.search.budget import KILO, budget_of
+from pipeline.search.commands import parse, run_of
 from pipeline.search.space import Shape, space_of
 from pipeline.search.students import Workshop
 from pipeline.stages import networks
@@ -37,13 +39,15 @@ from pipeline.teachers.teacher import load_teacher
 
 BITS = 5
 RANK, TAPER, MIXERS = 16, 0.7, 0
-ALONE = ("--student.imitate", "0", "--student.steps", "6000")
-"""The steps of the imitation are played."""
-SCRATCH = (*ALONE, "--student.distill", "0", "--quantize.distill", "0", "--discriminator", "none")
-"""Nothing of the teacher is left but its place in the table."""
+FRESH = ("--discriminator", "none")
 SILENT = ("--student.distill", "0", "--quantize.distill", "0")
 COPYING = (
     *("--student.adversarial", "0", "--student.distill", "100", "--quantize.distill", "100"),
+)
+RULES_OF_THE_TEACHER = (
+    *("--student.r1", "{r1}", "--student.rate", "{generator_rate}"),
+    *("--student.discriminator_rate", "{discriminator_rate}"),
+    *("--quantize.rate", "{generator_rate}"),
 )
 PRUNING = "stock pruning of the teacher"
 PRUNED = (
@@ -76,14 +80,24 @@ def rows(run: Path, max_gzip_kb: float) -> Iterator[Row]:
         return space.widest(shape, Coarseness(bits), limits).student
 
     plain = widest()
+    settings = run_of(*parse([str(run), "--max-gzip-kb", str(max_gzip_kb)])).recipe.student
+    # The steps of the imitation are played.
+    steps = str(settings.imitate + settings.steps)
+    alone = ("--student.imitate", "0", "--student.steps", steps)
+    # Nothing of the teacher is left but its place in the table.
+    scratch = (*alone, *SILENT, *FRESH)
+    rules = [part.format(**asdict(recipe.train)) for part in RULES_OF_THE_TEACHER]
     yield Row("all of it", plain)
-    yield Row("from scratch, as a GAN", plain, BITS, SCRATCH)
+    yield Row("from scratch, as a GAN", plain, BITS, scratch)
+    yield Row("from scratch, by the teacher's rules", plain, BITS, (*scratch, *rules))
     yield Row("plain MSE distillation", plain, BITS, COPYING)
     yield Row("cut out of the teacher", widest("slim", 24, 0, 4), 4)
     yield Row("cut out, plain MSE distillation", widest("slim", 24, 0, 4), 4, COPYING)
-    yield Row("without imitation first", plain, BITS, ALONE)
-    yield Row("a fresh discriminator", plain, BITS, ("--discriminator", "none"))
+    yield Row("without imitation first", plain, BITS, alone)
+    yield Row("a fresh discriminator", plain, BITS, FRESH)
     yield Row("no teacher in the game", plain, BITS, SILENT)
+    yield Row("the game by the teacher's rules", plain, BITS, rules)
+    yield Row("no L1 while rounding", plain, BITS, ("--quantize.l1", "0"))
     even = json.dumps(dict.fromkeys(kernel_layers(workshop.build(plain)), BITS))
     yield Row("as many bits in every layer", plain, BITS, ("--quantize.layers", even))
     for bits in (4, 8):
@@ -113,7 +127,7 @@ def main() -> None:
             if options.list:
                 print(f"| {row.name} | {words} |")
             continue
-        folder = options.runs / row.name.replace(" ", "-").replace(",", "").replace(":", "")
+        folder = options.runs / "-".join(re.findall(r"\w+", row.name))
         _compress(options, folder, row, everywhere)
         print(_line(row.name, words, folder, COMPRESSION), flush=True)
     if not options.list and (not options.only or PRUNING in options.only):

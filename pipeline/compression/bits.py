@@ -10,7 +10,7 @@ arXiv:2011.10680, section 3.4).
 import math
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -109,6 +109,21 @@ def compressed_bytes(rounded: Iterable[np.ndarray]) -> int:
     return len(zlib.compress(stored, 9))
 
 
+def per_weight(prices: Prices, model: tf_keras.Model) -> dict[str, dict[float, Price]]:
+    """The prices with each layer's error shared out among its weights.
+
+    For bits that are chosen before a training: of what rounding does to a layer of many weights
+    that training takes back most. Which share is known by trial only (docs/decisions.md).
+    """
+    return {
+        name: {
+            bits: replace(price, error=price.error / model.get_layer(name).get_weights()[0].size)
+            for bits, price in choices.items()
+        }
+        for name, choices in prices.items()
+    }
+
+
 def choose_bits(prices: Prices, target: int) -> dict[str, float]:
     """Bits a layer with the least error, by the sum of ``prices``, in at most ``target`` bytes.
 
@@ -151,8 +166,3 @@ def _undominated(choices: Iterable[_Choice]) -> list[_Choice]:
 def expected_bytes(prices: Prices, bits: Mapping[str, float]) -> int:
     """Compressed bytes of all kernels and biases."""
     return sum(prices[name][number].bytes for name, number in bits.items())
-
-
-def expected_error(prices: Prices, bits: Mapping[str, float]) -> float:
-    """Mean squared difference of the pictures, as if the layers' errors did not meet."""
-    return sum(prices[name][number].error for name, number in bits.items())

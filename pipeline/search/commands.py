@@ -59,7 +59,7 @@ _VALUES = {
 
 def compress(arguments: list[str], run_all: Callable[[Run, bool], int]) -> int:
     """Make the recipe and run it; ``run_all`` does the stages and shows the report."""
-    options, overrides = _parse(arguments)
+    options, overrides = parse(arguments)
     if options.quiet or options.json:
         progress.silence()
     with chatter_to(Path(os.devnull)):
@@ -74,7 +74,7 @@ class _Parser(argparse.ArgumentParser):
         raise PocketganError(f"{self.prog}: {message}", f"`{self.prog} --help` tells more.")
 
 
-def _parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
+def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
     made = _Parser(
         prog="pocketgan compress", description=COMPRESS, epilog=EPILOG, allow_abbrev=False
     )
@@ -151,7 +151,7 @@ def _load(
     if of_run.is_file():
         known = yaml.safe_load(of_run.read_text(encoding="utf-8"))
         values |= {section: known[section] for section in OF_A_RUN if section in known}
-        values = _as_long_as(known, values)
+        values = _by_its_teachers_steps(known, values)
     has_pictures = of_run.is_file() or options.data or options.data_folder
     if options.data_free or options.inputs or not has_pictures:
         values["data"] = {"source": TEACHER}
@@ -190,12 +190,12 @@ def _load(
     return replace(recipe, report=replace(recipe.report, gates=gates_of(recipe.budget)))
 
 
-def _as_long_as(known: Mapping[str, Any], values: dict[str, Any]) -> dict[str, Any]:
-    """A student plays as long as its teacher did, and is rounded for half that time."""
+def _by_its_teachers_steps(known: Mapping[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """A student plays three quarters as long as its teacher did, and is rounded half as long."""
     steps = known.get("train", {}).get("steps")
     if not steps:
         return values
-    shares = {"student": 1.0, "quantize": 0.5}
+    shares = {"student": 0.75, "quantize": 0.5}
     return values | {
         section: {**values[section], "steps": max(1, round(share * steps))}
         for section, share in shares.items()

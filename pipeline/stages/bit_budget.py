@@ -1,6 +1,9 @@
 """How many bits the weights of a run's layers get: as the recipe says, or as its budget allows."""
 
 import gzip
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import tf_keras
@@ -10,6 +13,7 @@ from pipeline.compression.bits import (
     choose_bits,
     expected_bytes,
     layer_bits,
+    per_weight,
     sensitivities,
 )
 from pipeline.compression.scheme import FULL_BITS, quantization_aware
@@ -24,7 +28,7 @@ from pipeline.variants import SHIPPED
 PRICED = 256
 """Latents by which it is judged what a layer can bear."""
 FILLED = 0.97
-"""Share of a limit that is aimed at: training moves weights."""
+"""Share of a limit that is aimed at."""
 ATTEMPTS = 3
 
 
@@ -45,26 +49,43 @@ def shipped(bench: Workbench, aware: tf_keras.Model) -> bytes:
     return with_provenance(content, bench, SHIPPED, student_pixels(bench.inputs["student"]))
 
 
-def bits_for(bench: Workbench, start: tf_keras.Model, seen: np.ndarray) -> dict[str, float]:
+class Weighed(NamedTuple):
+    """Gzipped bytes of a file: those that its bits were fitted to, and those that training left."""
+
+    aimed: int
+    bytes: int
+
+
+def aim(limit: int, earlier: Sequence[Weighed]) -> int:
+    """Gzipped bytes to fit bits to: training will move weights, and the last round says how far.
+
+    Half of that is expected again: what a first round took off, a second one does not quite.
+    """
+    drift = math.sqrt(earlier[-1].aimed / earlier[-1].bytes) if earlier else 1.0
+    return round(limit * FILLED * drift)
+
+
+def bits_for(
+    bench: Workbench, start: tf_keras.Model, seen: np.ndarray, aimed: int | None
+) -> dict[str, float]:
     """Bits by layer: the recipe's; of a student what each layer can bear within its budget.
 
     Layers whose bits the recipe names keep them. ``seen`` float32 [N, …] is what the folded model
-    ``start`` is asked to draw.
+    ``start`` is asked to draw. ``aimed``: gzipped bytes that the file may have, if that is limited.
     """
     settings = bench.recipe.quantize
     if "student" not in bench.inputs:
         return layer_bits(start, settings.bits, settings.layers)
     even = layer_bits(start, taught_student(bench.inputs["student"]).bits, settings.layers)
-    limit = gzip_limit(bench)
-    if limit is None and set(even.values()) == {FULL_BITS}:
+    if aimed is None and set(even.values()) == {FULL_BITS}:
         return even
-    prices = sensitivities(start, seen[:PRICED])
+    prices = per_weight(sensitivities(start, seen[:PRICED]), start)
     for name, bits in settings.layers.items():
         prices[name] = {bits: prices[name][bits]}
     target = expected_bytes(prices, even)
-    if limit is None:
+    if aimed is None:
         return choose_bits(prices, target)
-    return _fitted(bench, start, seen, prices, target, round(limit * FILLED))
+    return _fitted(bench, start, seen, prices, target, aimed)
 
 
 def _fitted(

@@ -107,6 +107,16 @@ def fine_tuning(bench: Workbench, steps: int, rate: float, ema: float) -> GameSe
     )
 
 
+def student_game(bench: Workbench, steps: int, rate: float, ema: float) -> GameSettings:
+    """The rules of a student's game: its discriminator learns slower, and R1 smooths it more.
+
+    Otherwise it outgrows the small generator, and what it says teaches less (docs/decisions.md).
+    """
+    student = bench.recipe.student
+    rules = fine_tuning(bench, steps, rate, ema)
+    return replace(rules, discriminator_rate=student.discriminator_rate, r1=student.r1)
+
+
 def whole_batches(bench: Workbench, count: int) -> int:
     """``count``, or the next number above it that fills the batches of this run's files."""
     batch = int(bench.recipe.convert.batch)

@@ -23,7 +23,7 @@ from pipeline.networks.pixels import to_uint8
 from pipeline.run import Outcome, Workbench
 from pipeline.search.look import drawn
 from pipeline.stages import networks
-from pipeline.stages.bit_budget import bits_for, gzip_bytes, gzip_limit
+from pipeline.stages.bit_budget import Weighed, aim, bits_for, gzip_bytes, gzip_limit
 from pipeline.stages.diary import Diary
 from pipeline.stages.student import student_pixels
 
@@ -100,10 +100,11 @@ def _game(
     lessons: Lessons | None,
 ) -> Game:
     settings = bench.recipe.quantize
-    rules = networks.fine_tuning(bench, steps, settings.rate, settings.ema)
     if lessons is None:
+        rules = networks.fine_tuning(bench, steps, settings.rate, settings.ema)
         teacher = fold_batch_norm(networks.teacher(bench).model)
         return networks.game(bench, aware, discriminator, rules, teacher, settings.distill)
+    rules = networks.student_game(bench, steps, settings.rate, settings.ema)
     rules = replace(rules, generator_weights=WeightSettings(l1=settings.l1))
     pixels = student_pixels(bench.inputs["student"])
     return networks.game(
@@ -121,9 +122,10 @@ def _fine_tune(bench: Workbench, variant: str, base: Path) -> Outcome:
     seen = networks.inputs(bench, Purpose.CALIBRATION, settings.calibration)
     lessons = _lessons(bench, start)
     diary = Diary(bench.folder, variant, f"-{variant}")
-    story, weighed = Story([], [], []), list[int]()
+    story, weighed = Story([], [], []), list[Weighed]()
     while steps := _next_round(settings.steps, limit, weighed):
-        bits = bits_for(bench, start, seen)
+        aimed = None if limit is None else aim(limit, weighed)
+        bits = bits_for(bench, start, seen, aimed)
         aware = quantization_aware(start, seen, bits)
         game = _game(bench, aware, discriminator, steps, lessons)
         checkpoint = bench.scratch / f"{variant}-{len(weighed)}.npz"
@@ -132,23 +134,21 @@ def _fine_tune(bench: Workbench, variant: str, base: Path) -> Outcome:
         game.recalibrate()
         round_biases(aware)
         start = unrounded(aware, start)
-        weighed.append(gzip_bytes(bench, aware) if limit else 0)
+        weighed.append(Weighed(aimed or 0, gzip_bytes(bench, aware) if limit else 0))
     write_text(_bits(bench.folder, variant), json.dumps(bits) + "\n")
     _save_weights(aware, _weights(bench.folder, variant))
     diary.close(story)
     zero = round(zeros(start), 6)
-    return Outcome(
-        {"zeros": zero, "distill": settings.distill, **({"gzip_bytes": weighed} if limit else {})},
-        story.events,
-    )
+    sizes = {"gzip_bytes": [file.bytes for file in weighed]} if limit else {}
+    return Outcome({"zeros": zero, "distill": settings.distill, **sizes}, story.events)
 
 
-def _next_round(steps: int, limit: int | None, weighed: Sequence[int]) -> int:
+def _next_round(steps: int, limit: int | None, weighed: Sequence[Weighed]) -> int:
     """Steps of the round after those whose files weighed so much; 0 when it is enough."""
     if limit is None:
         return 0 if weighed else steps
     if len(weighed) < ROUNDS:
         return math.ceil(steps / ROUNDS)
-    return (
-        math.ceil(steps / ROUNDS / 2) if weighed[-1] > limit and len(weighed) < MOST_ROUNDS else 0
-    )
+    if weighed[-1].bytes <= limit or len(weighed) == MOST_ROUNDS:
+        return 0
+    return math.ceil(steps / ROUNDS / 2)

@@ -101,7 +101,7 @@ def _teach(bench: Workbench, tried: Tried) -> _Taught:
     error = _imitate(bench, made, tried, lessons, pixels)
     discriminator = _discriminator(bench)
     pruning = _pruning(made, tried, settings.steps, recipe.train.critic_steps)
-    rules = networks.fine_tuning(bench, settings.steps, settings.rate, recipe.train.ema)
+    rules = networks.student_game(bench, settings.steps, settings.rate, recipe.train.ema)
     game = networks.game(
         bench,
         pruning.model if pruning else made,

@@ -1,5 +1,6 @@
 import itertools
 import zlib
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -13,8 +14,8 @@ from pipeline.compression.bits import (
     choose_bits,
     compressed_bytes,
     expected_bytes,
-    expected_error,
     layer_bits,
+    per_weight,
     sensitivities,
 )
 from pipeline.compression.scheme import levels, quantization_aware, round_biases
@@ -87,6 +88,13 @@ def test_error_is_what_rounding_the_layer_alone_does_to_the_picture(
     assert prices["pixels"][3].error == pytest.approx(error, rel=1e-4)
 
 
+def test_error_is_shared_among_a_layers_weights(net: tf_keras.Model, prices: Prices) -> None:
+    shared = per_weight(prices, net)
+    for name, weights in (("seed", 8 * 256), ("each", 9 * 16), ("pixels", 9 * 16)):
+        for bits, price in prices[name].items():
+            assert shared[name][bits] == Price(price.error / weights, price.bytes)
+
+
 def test_model_that_was_asked_stays_as_it_was(net: tf_keras.Model) -> None:
     before = net.get_weights()
     sensitivities(net, SEEN)
@@ -118,6 +126,10 @@ def test_choices_are_all_whole_bits_and_numbers_of_levels_between_them() -> None
     assert outermost[:11] == list(range(1, 12))
 
 
+def _error(prices: Prices, bits: Mapping[str, float]) -> float:
+    return sum(prices[name][number].error for name, number in bits.items())
+
+
 @pytest.mark.parametrize("share", [0.3, 0.5, 0.8])
 def test_choice_is_the_best_of_all_that_fit(share: float, prices: Prices) -> None:
     target = round(share * expected_bytes(prices, dict.fromkeys(prices, 8)))
@@ -127,12 +139,12 @@ def test_choice_is_the_best_of_all_that_fit(share: float, prices: Prices) -> Non
         for bits in itertools.product(CHOICES, repeat=len(prices))
     ]
     best = min(
-        expected_error(prices, bits)
+        _error(prices, bits)
         for bits in everything
         if expected_bytes(prices, bits) <= target
     )
     assert expected_bytes(prices, chosen) <= target
-    assert expected_error(prices, chosen) == pytest.approx(best)
+    assert _error(prices, chosen) == pytest.approx(best)
 
 
 def test_layer_that_the_picture_hangs_on_keeps_more_bits() -> None:

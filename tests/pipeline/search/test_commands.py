@@ -15,7 +15,7 @@ from pipeline.lite.read import read_model
 from pipeline.recipe_file import load
 from pipeline.report import schema
 from pipeline.run import COMPRESSION, RECORD, Record, Run
-from pipeline.search.commands import _name, _parse, _share, run_of
+from pipeline.search.commands import _name, _share, parse, run_of
 from pipeline.variants import find_variants
 
 Compress = Callable[..., int]
@@ -74,13 +74,13 @@ def test_recipe_of_the_run_is_taken_over_and_its_budget_becomes_gates(
     assert recipe.report.gates == ["float_ops == 0", "bytes_gzip <= 5000"]
 
 
-def test_student_plays_as_long_as_its_teacher_and_is_rounded_for_half_that_time(
+def test_student_plays_and_is_rounded_for_shares_of_its_teachers_steps(
     tiny_runs: Path, tmp_path: Path
 ) -> None:
     asked = [str(tiny_runs / "tiny"), "--max-gzip-kb", "5", "--runs", str(tmp_path)]
     assert load(str(tiny_runs / "tiny" / "recipe.yaml")).train.steps == 24
-    for more, steps in (([], (24, 12)), (["--quantize.steps", "7"], (24, 7))):
-        recipe = run_of(*_parse([*asked, *more])).recipe
+    for more, steps in (([], (18, 12)), (["--quantize.steps", "7"], (18, 7))):
+        recipe = run_of(*parse([*asked, *more])).recipe
         assert (recipe.student.steps, recipe.quantize.steps) == steps
     assert not [*tmp_path.iterdir()]
 
@@ -236,7 +236,7 @@ def test_run_is_called_after_generator_and_budget(
     path: str, arguments: tuple[str, ...], expected: str, tmp_path: Path
 ) -> None:
     (tmp_path / "v1.5").mkdir()
-    options, rest = _parse([path, *arguments])
+    options, rest = parse([path, *arguments])
     assert (_name(tmp_path / path, options), rest) == (expected, [])
 
 

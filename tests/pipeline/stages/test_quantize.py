@@ -14,6 +14,7 @@ from pipeline.lite.draw import draw
 from pipeline.lite.read import read_model
 from pipeline.recipe_file import load
 from pipeline.run import Record, Run, Workbench
+from pipeline.stages.bit_budget import Weighed, aim
 from pipeline.stages.quantize import _next_round, bases, load_aware
 from pipeline.stages.train import train
 
@@ -117,7 +118,14 @@ def test_rounds_are_one_story(small: Run) -> None:
 def test_rounds_go_on_until_the_file_keeps_its_limit(
     limit: int | None, weighed: list[int], steps: int
 ) -> None:
-    assert _next_round(9, limit, weighed) == steps
+    assert _next_round(9, limit, [Weighed(100, bytes) for bytes in weighed]) == steps
+
+
+def test_bytes_that_the_last_round_took_off_are_half_expected_again() -> None:
+    assert aim(1000, []) == 970
+    assert aim(1000, [Weighed(970, 970)]) == 970
+    assert aim(1000, [Weighed(970, 970), Weighed(970, 873)]) == round(970 * (970 / 873) ** 0.5)
+    assert aim(1000, [Weighed(970, 1067)]) < 970
 
 
 @pytest.mark.slow
