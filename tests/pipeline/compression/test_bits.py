@@ -139,9 +139,7 @@ def test_choice_is_the_best_of_all_that_fit(share: float, prices: Prices) -> Non
         for bits in itertools.product(CHOICES, repeat=len(prices))
     ]
     best = min(
-        _error(prices, bits)
-        for bits in everything
-        if expected_bytes(prices, bits) <= target
+        _error(prices, bits) for bits in everything if expected_bytes(prices, bits) <= target
     )
     assert expected_bytes(prices, chosen) <= target
     assert _error(prices, chosen) == pytest.approx(best)
