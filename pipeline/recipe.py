@@ -93,7 +93,7 @@ class BudgetSettings:
 class SearchSettings:
     """Looking for the student that fits the budget: many short imitations, the best go on."""
 
-    trials: PositiveInt = 12
+    trials: PositiveInt = 10
     """Students that are tried."""
     steps: PositiveInt = 600
     """Updates of those that reach the last rung; at the one before, a third of them."""

@@ -2,6 +2,7 @@
 
 import argparse
 import hashlib
+import math
 import os
 import tempfile
 from collections.abc import Callable, Mapping
@@ -31,6 +32,8 @@ Examples: pocketgan compress runs/digits --max-gzip-kb 12;
 pocketgan compress dcgan.keras --max-kb 60 --max-ms 0.2;
 pocketgan compress pix2pix.keras --inputs photos --max-macs 20000000"""
 LOCAL = "local"
+ENOUGH = {"student": 3000, "quantize": 2000}
+"""Steps that a student needs, however short the game of its teacher was, unless still shorter."""
 BASE = SHIPPED / "base" / "compress.yaml"
 OF_A_RUN = ("seed", "data", "generator", "discriminator", "train", "convert", "evaluate")
 """Sections of a run's recipe that its student keeps."""
@@ -191,14 +194,13 @@ def _load(
 
 
 def _by_its_teachers_steps(known: Mapping[str, Any], values: dict[str, Any]) -> dict[str, Any]:
-    """A student plays three quarters as long as its teacher did, and is rounded half as long."""
+    """A student plays, and is rounded, for half of its teacher's steps; a short game for more."""
     steps = known.get("train", {}).get("steps")
     if not steps:
         return values
-    shares = {"student": 0.75, "quantize": 0.5}
     return values | {
-        section: {**values[section], "steps": max(1, round(share * steps))}
-        for section, share in shares.items()
+        section: {**values[section], "steps": max(math.ceil(steps / 2), min(steps, enough))}
+        for section, enough in ENOUGH.items()
     }
 
 

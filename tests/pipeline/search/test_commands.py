@@ -1,6 +1,7 @@
 """A generator and a budget, through the command, to a finished run."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -74,15 +75,24 @@ def test_recipe_of_the_run_is_taken_over_and_its_budget_becomes_gates(
     assert recipe.report.gates == ["float_ops == 0", "bytes_gzip <= 5000"]
 
 
-def test_student_plays_and_is_rounded_for_shares_of_its_teachers_steps(
-    tiny_runs: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("teachers", "steps"),
+    [(24, (24, 24)), (2500, (2500, 2000)), (4000, (3000, 2000)), (8000, (4000, 4000))],
+)
+def test_student_plays_and_is_rounded_for_half_of_its_teachers_steps_but_long_enough(
+    teachers: int, steps: tuple[int, int], tiny_runs: Path, tmp_path: Path
 ) -> None:
-    asked = [str(tiny_runs / "tiny"), "--max-gzip-kb", "5", "--runs", str(tmp_path)]
-    assert load(str(tiny_runs / "tiny" / "recipe.yaml")).train.steps == 24
-    for more, steps in (([], (18, 12)), (["--quantize.steps", "7"], (18, 7))):
-        recipe = run_of(*parse([*asked, *more])).recipe
-        assert (recipe.student.steps, recipe.quantize.steps) == steps
-    assert not [*tmp_path.iterdir()]
+    shutil.copytree(tiny_runs / "tiny", tmp_path / "tiny")
+    kept = tmp_path / "tiny" / "recipe.yaml"
+    text = kept.read_text()
+    assert "steps: 24" in text
+    kept.write_text(text.replace("steps: 24", f"steps: {teachers}"))
+    asked = [str(tmp_path / "tiny"), "--max-gzip-kb", "5", "--runs", str(tmp_path)]
+    recipe = run_of(*parse(asked)).recipe
+    assert (recipe.student.steps, recipe.quantize.steps) == steps
+    recipe = run_of(*parse([*asked, "--quantize.steps", "7"])).recipe
+    assert (recipe.student.steps, recipe.quantize.steps) == (steps[0], 7)
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
 
 
 def test_int8_file_keeps_the_budget_and_float32_is_the_teachers(
