@@ -33,7 +33,7 @@ pocketgan compress dcgan.keras --max-kb 60 --max-ms 0.2;
 pocketgan compress pix2pix.keras --inputs photos --max-macs 20000000"""
 LOCAL = "local"
 ENOUGH = {"student": 3000, "quantize": 2000}
-"""Steps that a student needs, however short the game of its teacher was, unless still shorter."""
+"""Steps that a student gets even where half of its teacher's are fewer, but no more than those."""
 BASE = SHIPPED / "base" / "compress.yaml"
 OF_A_RUN = ("seed", "data", "generator", "discriminator", "train", "convert", "evaluate")
 """Sections of a run's recipe that its student keeps."""
