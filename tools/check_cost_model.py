@@ -37,7 +37,6 @@ from pipeline.lite import convert as lite
 from pipeline.lite import count
 from pipeline.lite.metadata import PROVENANCE, write_metadata
 from pipeline.lite.read import read_model
-from pipeline.lite.slim_file import without_ballast
 from pipeline.networks.settings import StudentSettings
 from pipeline.networks.student import DOUBLINGS, build_student
 from pipeline.search.calibration import PLAN, calibrated, with_random_weights
@@ -120,7 +119,7 @@ def shipped(folded: tf_keras.Model, bits: dict[str, int]) -> bytes:
     aware = quantization_aware(folded, drawn, bits)
     aware(drawn, training=True)  # sets the ranges of the kernels
     round_biases(aware)
-    return write_metadata(without_ballast(lite.to_int8_trained(aware)), PROVENANCE, provenance())
+    return write_metadata(lite.to_int8_student(aware), PROVENANCE, provenance())
 
 
 def provenance() -> bytes:

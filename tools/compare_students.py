@@ -15,16 +15,18 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
+from pipeline.adversarial.randomness import Purpose, latents
 from pipeline.compression.bits import kernel_layers
-from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.rounding import Coarseness
+from pipeline.compression.scheme import quantization_aware
 from pipeline.lite import count
+from pipeline.lite.convert import to_int8_trained
 from pipeline.lite.read import read_model
 from pipeline.networks.settings import StudentSettings
 from pipeline.recipe import BudgetSettings
@@ -36,9 +38,7 @@ from pipeline.search.budget import KILO, budget_of
 from pipeline.search.commands import parse, run_of
 from pipeline.search.space import Shape, space_of
 from pipeline.search.students import Workshop
-from pipeline.stages import networks
 from pipeline.teachers.teacher import load_teacher
-from pipeline.variants import SHIPPED, find_variants
 
 BITS = 5
 RANK, TAPER, MIXERS = 16, 0.7, 0
@@ -52,11 +52,17 @@ RULES_OF_THE_TEACHER = (
     *("--student.discriminator_rate", "{discriminator_rate}"),
     *("--quantize.rate", "{generator_rate}"),
 )
+CALIBRATION = 64
 PRUNING = "stock pruning of the teacher"
 PRUNED = (
+    *("--prune.last_layer", "0", "--report.gates", "[]"),
     *("--prune.steps", "6000", "--prune.rate", "0.0008", "--quantize.rate", "0.0008"),
     *("--quantize.steps", "1000", "--benchmark.runs", "256", "--benchmark.rounds", "2"),
 )
+
+
+Scores = Callable[[np.ndarray], np.ndarray]
+"""A layer's kernel → how much each of its weights counts, from the least, 1-D."""
 
 
 @dataclass(frozen=True)
@@ -133,11 +139,9 @@ def main() -> None:
         folder = options.runs / "-".join(re.findall(r"\w+", row.name))
         _compress(options, folder, row, everywhere)
         print(_line(row.name, words, folder, COMPRESSION), flush=True)
-    if not options.list and (not options.only or PRUNING in options.only):
-        sparsity = sparsity_for(options.run, options.max_gzip_kb * KILO)
-        folder = options.runs / PRUNING.replace(" ", "-")
-        _prune(options, folder, sparsity)
-        print(_line(PRUNING, f"{sparsity:.2%} zeros", folder, STAGES), flush=True)
+    for name, scores in SCORES.items():
+        if not options.list and (not options.only or name in options.only):
+            _stock_pruning(options, name, scores)
 
 
 def words_of(student: StudentSettings) -> str:
@@ -156,17 +160,23 @@ def _compress(
     )
 
 
-def _prune(options: argparse.Namespace, folder: Path, sparsity: float) -> None:
-    """The teacher's own run anew, from the stage that prunes: magnitude, as much in every layer."""
+def _stock_pruning(options: argparse.Namespace, name: str, scores: Scores) -> None:
+    """The teacher's own run anew, from the stage that prunes: magnitude."""
+    limit = options.max_gzip_kb * KILO
+    if (biases := _bias_bytes(options.run)) >= limit:
+        print(f"| {name} | cannot be: its biases alone take {biases:,} B | | | | |")
+        return
+    shares = shares_for(options.run, limit - biases, scores)
+    folder = options.runs / "-".join(re.findall(r"\w+", name))
     if not folder.exists():
         trained = stage_folder(options.run, "train")
         shutil.copytree(trained, folder / trained.name)
-    share = f"{sparsity:.5f}"
     _call(
         *("run", str(options.run / "recipe.yaml"), "--runs", str(folder.parent)),
-        *("--name", folder.name, "--prune.sparsity", share, "--prune.last_layer", share),
-        *("--prune.layers", "{}", "--report.gates", "[]", *PRUNED),
+        *("--name", folder.name, "--prune.layers", json.dumps(shares), *PRUNED),
     )
+    zeros = ", ".join(f"{layer} {share:.1%}" for layer, share in shares.items())
+    print(_line(name, f"zeros: {zeros}", folder, STAGES), flush=True)
 
 
 def _call(*arguments: str) -> None:
@@ -176,37 +186,57 @@ def _call(*arguments: str) -> None:
         raise SystemExit(f"{' '.join(arguments)}: {done.stderr[-2000:]}")
 
 
-def sparsity_for(run: Path, limit: float) -> float:
-    """Share of zeros with which the teacher's int8 file takes ``limit`` bytes gzipped.
+def shares_for(run: Path, limit: float, scores: Scores) -> dict[str, float]:
+    """Layer → share of zeros with which the teacher's int8 kernels take ``limit`` bytes gzipped.
 
-    Biases are not pruned: they take of it what those of the run's own int8 file take.
+    The weights with the smallest of the ``scores``, of all layers together, are the zeros.
     """
-    limit -= _bias_bytes(run)
-    if limit <= 0:
-        raise SystemExit(f"{PRUNING}: its biases alone take more than the limit.")
-    dense = fold_batch_norm(networks.load(stage_folder(run, "train") / networks.GENERATOR))
-    kernels = [layer.get_weights()[0] for layer in dense.layers if layer.get_weights()]
+    dense = load_teacher(run).folded
+    kernels = {layer.name: layer.get_weights()[0] for layer in dense.layers if layer.get_weights()}
+    scored = {name: scores(kernel) for name, kernel in kernels.items()}
+    together = np.concatenate([scored[name] for name in kernels])
     low, high = 0.9, 1.0
     for _ in range(16):
         middle = (low + high) / 2
-        low, high = (middle, high) if _pruned_bytes(kernels, middle) > limit else (low, middle)
-    return high
+        least = np.quantile(together, middle)
+        shares = {name: float(np.mean(of_layer < least)) for name, of_layer in scored.items()}
+        taken = sum(_pruned_bytes(kernel, shares[name]) for name, kernel in kernels.items())
+        low, high = (middle, high) if taken > limit else (low, middle)
+    return {name: round(share, 5) for name, share in shares.items()}
+
+
+def by_rank(kernel: np.ndarray) -> np.ndarray:
+    """Scores that give every layer as many zeros: each weight's place in its layer, 0..1."""
+    return (np.arange(kernel.size) + 1) / kernel.size
+
+
+def by_lamp(kernel: np.ndarray) -> np.ndarray:
+    """What a weight adds to those of its layer that are larger (Lee 2021, arXiv:2010.07611)."""
+    squares = np.sort(np.square(kernel, dtype=np.float64), axis=None)
+    scores: np.ndarray = squares / np.cumsum(squares[::-1])[::-1]
+    return scores
+
+
+SCORES: Mapping[str, Scores] = {
+    PRUNING: by_rank,
+    f"{PRUNING}, shares by LAMP": by_lamp,
+}
 
 
 def _bias_bytes(run: Path) -> int:
-    """What is no kernel, gzipped: biases as int32."""
-    model = read_model(find_variants(stage_folder(run, "convert"))[SHIPPED])
+    """What is no kernel in the teacher's int8 file, gzipped: biases as int32."""
+    teacher = load_teacher(run)
+    seen = latents(1, Purpose.CALIBRATION, CALIBRATION, teacher.latent, teacher.classes)
+    model = read_model(to_int8_trained(quantization_aware(teacher.folded, seen)))
     biases = [one.tensor.buffer for one in count.constants(model) if not one.is_kernel]
     return len(gzip.compress(b"".join(biases), 9))
 
 
-def _pruned_bytes(kernels: Sequence[np.ndarray], share: float) -> int:
-    stored = bytearray()
-    for kernel in kernels:
-        size = np.abs(kernel)
-        kept = np.where(size < np.quantile(size, share), 0, kernel)
-        stored += np.rint(kept / size.max() * 127).astype(np.int8).tobytes()
-    return len(gzip.compress(bytes(stored), 9))
+def _pruned_bytes(kernel: np.ndarray, share: float) -> int:
+    size = np.abs(kernel)
+    kept = np.where(size < np.quantile(size, share), 0, kernel)
+    stored = np.rint(kept / size.max() * 127).astype(np.int8)
+    return len(gzip.compress(stored.tobytes(), 9))
 
 
 def _line(name: str, words: str, folder: Path, path: Mapping[str, Stage]) -> str:

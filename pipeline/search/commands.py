@@ -78,6 +78,10 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    """The command's own options, and what is left over: values of the recipe.
+
+    Raises PocketganError for an option without its value, or no generator.
+    """
     made = _Parser(
         prog="pocketgan compress", description=COMPRESS, epilog=EPILOG, allow_abbrev=False
     )

@@ -17,8 +17,7 @@ from pipeline.compression.bits import (
     sensitivities,
 )
 from pipeline.compression.scheme import FULL_BITS, quantization_aware
-from pipeline.lite.convert import to_int8_trained
-from pipeline.lite.slim_file import without_ballast
+from pipeline.lite.convert import to_int8_student
 from pipeline.run import Workbench
 from pipeline.search.budget import KILO
 from pipeline.stages.provenance import with_provenance
@@ -45,7 +44,7 @@ def gzip_bytes(bench: Workbench, aware: tf_keras.Model) -> int:
 
 def shipped(bench: Workbench, aware: tf_keras.Model) -> bytes:
     """The file of a fine-tuned student."""
-    content = without_ballast(to_int8_trained(aware, bench.recipe.convert.batch))
+    content = to_int8_student(aware, bench.recipe.convert.batch)
     return with_provenance(content, bench, SHIPPED, student_pixels(bench.inputs["student"]))
 
 

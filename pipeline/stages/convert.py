@@ -17,7 +17,6 @@ from pipeline.lite.draw import draw
 from pipeline.lite.model import Tensor
 from pipeline.lite.read import read_model
 from pipeline.lite.refuse import refuse_float
-from pipeline.lite.slim_file import without_ballast
 from pipeline.networks.pixels import PixelRange, pixel_range
 from pipeline.run import Outcome, Workbench
 from pipeline.stages import networks
@@ -123,9 +122,7 @@ def _of_student(bench: Workbench, aware: dict[str, tf_keras.Model]) -> list[Vari
         Variant("float32", teacher.pixels, lambda: lite.to_float32(given, batch)),
         Variant("int8-ptq", teacher.pixels, rounded_teacher),
         Variant("student-float32", pixels, lambda: lite.to_float32(student, batch)),
-        Variant(
-            "int8", pixels, lambda: without_ballast(lite.to_int8_trained(aware["int8"], batch))
-        ),
+        Variant("int8", pixels, lambda: lite.to_int8_student(aware["int8"], batch)),
     ]
 
 
