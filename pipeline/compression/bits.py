@@ -166,3 +166,8 @@ def _undominated(choices: Iterable[_Choice]) -> list[_Choice]:
 def expected_bytes(prices: Prices, bits: Mapping[str, float]) -> int:
     """Compressed bytes of all kernels and biases."""
     return sum(prices[name][number].bytes for name, number in bits.items())
+
+
+def least_bytes(prices: Prices) -> int:
+    """The fewest compressed bytes that all kernels and biases can take."""
+    return sum(min(price.bytes for price in choices.values()) for choices in prices.values())

@@ -86,7 +86,6 @@ def choose(tried: Sequence[Tried], *, smallest: bool) -> Choice:
     best = known[-1]
     near = [one for one in known if one.score <= ENOUGH * best.score]
     chosen = near[0] if smallest else best
-    others = len(tried) - 1
     reason = (
         f"Of {len(tried)} students within the budget, number {chosen.number} ({chosen.words}) "
         f"came nearest to the teacher: Fréchet {chosen.score:.2f} after {chosen.steps:,} steps of "
@@ -96,8 +95,9 @@ def choose(tried: Sequence[Tried], *, smallest: bool) -> Choice:
         f"whose early distance to the teacher ({chosen.score:.2f}) is within "
         f"{ENOUGH:g} times the best one's ({best.score:.2f})."
     )
-    if not others:
-        reason = f"The student that was given: {chosen.words}."
+    if len(tried) == 1:
+        found = "one that was found to fit the budget" if chosen.steps else "student that was given"
+        reason = f"The {found}: {chosen.words}."
     ladder = [chosen]
     for one in known:
         if one.cost.bytes_gzip >= STEP_UP * ladder[-1].cost.bytes_gzip:

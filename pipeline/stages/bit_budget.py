@@ -13,6 +13,7 @@ from pipeline.compression.bits import (
     choose_bits,
     expected_bytes,
     layer_bits,
+    least_bytes,
     per_weight,
     sensitivities,
 )
@@ -97,12 +98,16 @@ def _fitted(
 ) -> dict[str, float]:
     """Bits with which the gzipped file, written and weighed, is as near below ``limit`` as it can.
 
-    What a file holds besides its weights is known only by writing one.
+    What a file holds besides its weights is known only by writing one. Where that leaves the
+    weights too little they take the least they can: training may still make them smaller, and
+    where it does not the report says so.
     """
+    least = least_bytes(prices)
     bits = choose_bits(prices, target)
     for _ in range(ATTEMPTS):
         written = gzip_bytes(bench, quantization_aware(start, seen[:1], bits))
-        closer = choose_bits(prices, limit - written + expected_bytes(prices, bits))
+        room = limit - written + expected_bytes(prices, bits)
+        closer = choose_bits(prices, max(room, least))
         if closer == bits:
             break
         bits = closer

@@ -15,6 +15,7 @@ from pipeline.compression.bits import (
     compressed_bytes,
     expected_bytes,
     layer_bits,
+    least_bytes,
     per_weight,
     sensitivities,
 )
@@ -153,7 +154,7 @@ def test_layer_that_the_picture_hangs_on_keeps_more_bits() -> None:
 
 
 def test_target_that_no_bits_reach_is_refused_with_the_least(prices: Prices) -> None:
-    least = sum(min(price.bytes for price in choices.values()) for choices in prices.values())
+    least = least_bytes(prices)
     with pytest.raises(PocketganError, match=f"{least} is the least"):
         choose_bits(prices, least - 1)
     assert expected_bytes(prices, choose_bits(prices, least)) == least

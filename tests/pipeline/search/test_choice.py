@@ -60,8 +60,11 @@ def test_ladder_passes_over_students_of_nearly_the_same_size() -> None:
     assert choose((*ALL, near), smallest=True).ladder == (MIDDLE, LARGE)
 
 
-def test_single_student_is_the_one_that_was_given() -> None:
-    assert choose([SMALL], smallest=False).reason.startswith("The student that was given: ")
+def test_single_student_is_the_one_that_was_given_or_the_only_one_that_fitted() -> None:
+    given = SMALL.model_copy(update={"steps": 0})
+    assert choose([given], smallest=False).reason.startswith("The student that was given: ")
+    found = choose([SMALL], smallest=False).reason
+    assert found.startswith("The one that was found to fit the budget: ")
 
 
 def test_student_in_words() -> None:

@@ -8,14 +8,16 @@ import pytest
 from deploy.errors import PocketganError
 from pipeline.adversarial.randomness import Purpose, latents
 from pipeline.cli import main
+from pipeline.compression.bits import expected_bytes, least_bytes, sensitivities
 from pipeline.lite import count
 from pipeline.lite.convert import to_int8_trained
 from pipeline.lite.draw import draw
 from pipeline.lite.read import read_model
 from pipeline.recipe_file import load
 from pipeline.run import Record, Run, Workbench
-from pipeline.stages.bit_budget import Weighed, aim
-from pipeline.stages.quantize import _next_round, bases, load_aware
+from pipeline.stages import networks
+from pipeline.stages.bit_budget import Weighed, aim, bits_for
+from pipeline.stages.quantize import _next_round, bases, folded, load_aware
 from pipeline.stages.train import train
 
 BASES = bases(("train", "prune"))
@@ -93,6 +95,16 @@ def test_file_is_weighed_after_each_round_and_the_last_weight_is_that_of_the_fil
     weighed = told.metrics["int8"]["gzip_bytes"]
     assert len(weighed) >= 2
     assert weighed[-1] == read_model(small.path("convert") / "int8.tflite").size_gzip
+
+
+def test_weights_take_the_least_they_can_where_the_limit_leaves_them_less(small: Run) -> None:
+    paths = {stage: small.path(stage) for stage in small.stages}
+    bench = Workbench(small.recipe, small.path("quantize"), paths, small)
+    start = networks.load(folded(small.path("quantize"), "int8"))
+    seen = networks.inputs(bench, Purpose.CALIBRATION, 16)
+    prices = sensitivities(start, seen)
+    bits = bits_for(bench, start, seen, 100)
+    assert expected_bytes(prices, bits) == least_bytes(prices)
 
 
 def test_rounds_are_one_story(small: Run) -> None:
