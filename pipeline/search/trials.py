@@ -79,7 +79,6 @@ _WHOLE: dict[str, Any] = {"zeros": 0.0, "share": 1.0}
 STARTS: tuple[dict[str, Any], ...] = (
     {"block": "slim", "rank": 24, "taper": 1.0, "mixers": 0, "bits": 4, **_WHOLE},
     {"block": "slim", "rank": 24, "taper": 1.0, "mixers": 0, "bits": 5, **_WHOLE},
-    {"block": "slim", "rank": 40, "taper": 1.0, "mixers": 0, "bits": 5, **_WHOLE},
     {"block": "sub_pixel", "rank": 12, "taper": 0.8, "mixers": 1, "bits": 5, **_WHOLE},
 )
 """Shapes that were good for digits and clothes alike; a search starts there."""
