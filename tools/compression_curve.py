@@ -26,6 +26,7 @@ HEAD = (
     *("as asked", "p50 ÷", "student"),
 )
 SHOWN = 20
+TICKS = (1, 2, 4, 8, 16, 32)
 LINE = 1.10
 """The Fréchet ratio that is asked of a good student."""
 
@@ -97,9 +98,13 @@ def picture(found: list[tuple[Path, schema.Report]], path: Path) -> None:
             f"{ratio:,.0f}×", (ratio, at), (0, 7), textcoords="offset points", ha="center"
         )
     curve.axhline(LINE, color="#999999", lw=0.8, ls="--")
-    curve.set(xscale="log", xlabel="times smaller, gzipped", ylabel="Fréchet distance ÷ teacher's")
+    curve.set(xscale="log", xlabel="times smaller, gzipped")
+    curve.set(yscale="log", ylabel="Fréchet distance ÷ teacher's")
     curve.set_xticks(ratios, [f"{ratio:,.0f}" for ratio in ratios])
     curve.set_xticks([], minor=True)
+    ticks = [tick for tick in TICKS if tick <= 2 * max(frechet)]
+    curve.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    curve.set_yticks([], minor=True)
     curve.margins(0.08, 0.15)
     rows = [samples(found[0][0], BASELINE), *(samples(folder, SHIPPED) for folder, _ in found)]
     strip.imshow(np.concatenate(rows), cmap="gray")

@@ -34,6 +34,9 @@ pocketgan compress pix2pix.keras --inputs photos --max-macs 20000000"""
 LOCAL = "local"
 ENOUGH = {"student": 3000, "quantize": 2000}
 """Steps that a student gets even where half of its teacher's are fewer, but no more than those."""
+L1_OF_COPIES = 1e-5
+"""A student that sees its teacher's pictures only loses more to the penalty, and fewer bytes need
+saving: docs/decisions.md."""
 BASE = SHIPPED / "base" / "compress.yaml"
 OF_A_RUN = ("seed", "data", "generator", "discriminator", "train", "convert", "evaluate")
 """Sections of a run's recipe that its student keeps."""
@@ -162,6 +165,7 @@ def _load(
     has_pictures = of_run.is_file() or options.data or options.data_folder
     if options.data_free or options.inputs or not has_pictures:
         values["data"] = {"source": TEACHER}
+        values["quantize"] = {**values["quantize"], "l1": L1_OF_COPIES}
     elif of_run.is_file() and not options.discriminator:
         options.discriminator = str(stage_folder(path, "train") / "discriminator.keras")
     if options.discriminator == "none":

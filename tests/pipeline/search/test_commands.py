@@ -16,7 +16,7 @@ from pipeline.lite.read import read_model
 from pipeline.recipe_file import load
 from pipeline.report import schema
 from pipeline.run import COMPRESSION, RECORD, Record, Run
-from pipeline.search.commands import _name, _share, parse, run_of
+from pipeline.search.commands import L1_OF_COPIES, _name, _share, parse, run_of
 from pipeline.variants import find_variants
 
 Compress = Callable[..., int]
@@ -93,6 +93,17 @@ def test_student_plays_and_is_rounded_for_half_of_its_teachers_steps_but_long_en
     recipe = run_of(*parse([*asked, "--quantize.steps", "7"])).recipe
     assert (recipe.student.steps, recipe.quantize.steps) == (steps[0], 7)
     assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
+
+
+def test_student_without_real_pictures_is_rounded_with_a_smaller_penalty(
+    tiny_runs: Path, tmp_path: Path
+) -> None:
+    asked = [str(tiny_runs / "tiny"), "--max-gzip-kb", "5", "--runs", str(tmp_path)]
+    with_pictures, without, by_hand = (
+        run_of(*parse([*asked, *more])).recipe.quantize.l1
+        for more in ((), ("--data-free",), ("--data-free", "--quantize.l1", "0.5"))
+    )
+    assert (with_pictures, without, by_hand) == (3e-5, L1_OF_COPIES, 0.5)
 
 
 def test_int8_file_keeps_the_budget_and_float32_is_the_teachers(
