@@ -72,8 +72,10 @@ def front(tried: Sequence[Tried]) -> list[Tried]:
     return best
 
 
-ENOUGH = 2.0
-"""A student whose early score is within this of the best may end as well: the game mends much."""
+ENOUGH = 6.0
+"""A student whose early score is within this of the best may end as well: the game mends much. Of
+digits one of 7.7 times the best score of all ended with 1.01 times its teacher's distance, one of
+10 times with 1.14; where it is not enough a larger one follows."""
 STEP_UP = 1.3
 """So many times the bytes of one student has the next one that is worth a training."""
 

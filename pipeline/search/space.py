@@ -64,6 +64,11 @@ class Space:
     shares: tuple[float, float] = SHARES
 
     @property
+    def smallest_wanted(self) -> bool:
+        """Whether the search is for the smallest student that is good enough, not for the best."""
+        return self.shares == WIDE_SHARES
+
+    @property
     def most_rank(self) -> int:
         return max(LEAST_RANK, min(MOST_RANK, self.latent))
 

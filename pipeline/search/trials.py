@@ -82,17 +82,27 @@ STARTS: tuple[dict[str, Any], ...] = (
     {"block": "sub_pixel", "rank": 12, "taper": 0.8, "mixers": 1, "bits": 5, **_WHOLE},
 )
 """Shapes that were good for digits and clothes alike; a search starts there."""
+FINEST = max(start["bits"] for start in STARTS)
+DESCENT = (1.0, 0.4, 0.2, 0.1, 0.06, 0.04)
+"""Shares of the budget with which it starts where the smallest file is wanted that will do."""
 
 
 def begin(study: optuna.Study, space: Space) -> None:
     """Let the search start with those of the STARTS that there are in this space."""
     if study.trials:
         return
-    for start in STARTS:
-        if start["block"] in space.blocks:
-            nearest = min(space.bits, key=lambda bits: abs(bits - start["bits"]))
-            fitting = {"bits": nearest, "rank": min(start["rank"], space.most_rank)}
-            study.enqueue_trial(start | fitting, skip_if_exists=True)
+    for start in _starts(space):
+        nearest = min(space.bits, key=lambda bits: abs(bits - start["bits"]))
+        fitting = {"bits": nearest, "rank": min(start["rank"], space.most_rank)}
+        study.enqueue_trial(start | fitting, skip_if_exists=True)
+
+
+def _starts(space: Space) -> list[dict[str, Any]]:
+    starts = [start for start in STARTS if start["block"] in space.blocks]
+    if not space.smallest_wanted:
+        return starts
+    finest = [start for start in starts if start["bits"] == FINEST][:1]
+    return [start | {"share": share} for start in finest for share in DESCENT]
 
 
 def take_up(study: optuna.Study) -> None:
@@ -162,7 +172,8 @@ def _try(trial: optuna.Trial, ground: Ground, tell: Callable[[str], None]) -> fl
         score = seen if seen < WORST else WORST  # NaN is not below it
         trial.set_user_attr("steps", imitation.done)
         trial.report(score, rung + 1)
-        if rung + 1 < RUNGS and trial.should_prune():
+        # Where the smallest is wanted, small ones do not die because large ones are better.
+        if rung + 1 < RUNGS and not ground.space.smallest_wanted and trial.should_prune():
             raise optuna.TrialPruned
     return score
 

@@ -20,7 +20,7 @@ from pipeline.search.budget import budget_of
 from pipeline.search.calibration import with_random_weights
 from pipeline.search.look import looking
 from pipeline.search.refuse import refuse_budget
-from pipeline.search.space import LEAST_RANK, Shape, Space, space_of
+from pipeline.search.space import LEAST_RANK, WIDE_SHARES, Shape, Space, space_of
 from pipeline.search.students import Workshop
 from pipeline.teachers.generator import Teacher
 
@@ -278,6 +278,24 @@ def test_starts_are_only_those_of_the_space(ground: trials.Ground, tmp_path: Pat
     trials.begin(study, space)
     (start,) = (trial.system_attrs["fixed_params"] for trial in study.trials)
     assert (start["block"], start["bits"], start["rank"]) == ("sub_pixel", 8, LEAST_RANK)
+
+
+def test_search_for_the_smallest_starts_with_one_shape_at_ever_smaller_shares_and_ends_none_early(
+    ground: trials.Ground, tmp_path: Path
+) -> None:
+    wide = dataclasses.replace(ground.space, shares=WIDE_SHARES)
+    everything = budget_of(BudgetSettings(max_gzip_kb=100))
+    found = trials.search(
+        trials.open_study(tmp_path / "study", 1),
+        dataclasses.replace(ground, space=wide, budget=everything, steps=3),
+        len(trials.DESCENT),
+        quiet,
+    )
+    sizes = [one.cost.bytes_gzip for one in found]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] > 10 * sizes[-1]
+    assert {one.student.block for one in found} == {"sub_pixel"}
+    assert all(one.finished for one in found)
 
 
 @pytest.mark.parametrize("place", ["nowhere/study", "nosuch://database"])
