@@ -139,12 +139,18 @@ def main() -> None:
             if options.list:
                 print(f"| {row.name} | {words} |")
             continue
-        folder = options.runs / "-".join(re.findall(r"\w+", row.name))
+        folder = folder_of(options, row.name)
         _compress(options, folder, row, everywhere)
         print(_line(row.name, words, folder, COMPRESSION), flush=True)
     for name, scores in SCORES.items():
         if not options.list and (not options.only or name in options.only):
             _stock_pruning(options, name, scores)
+
+
+def folder_of(options: argparse.Namespace, name: str) -> Path:
+    """Where the run of a row is."""
+    runs: Path = options.runs
+    return runs / "-".join(re.findall(r"\w+", name))
 
 
 def words_of(student: StudentSettings) -> str:
@@ -170,7 +176,7 @@ def _stock_pruning(options: argparse.Namespace, name: str, scores: Scores) -> No
         print(f"| {name} | cannot be: its biases alone take {biases:,} B | | | | |")
         return
     shares = shares_for(options.run, limit - biases, scores)
-    folder = options.runs / "-".join(re.findall(r"\w+", name))
+    folder = folder_of(options, name)
     if not folder.exists():
         trained = stage_folder(options.run, "train")
         shutil.copytree(trained, folder / trained.name)

@@ -82,7 +82,6 @@ STARTS: tuple[dict[str, Any], ...] = (
     {"block": "sub_pixel", "rank": 12, "taper": 0.8, "mixers": 1, "bits": 5, **_WHOLE},
 )
 """Shapes that were good for digits and clothes alike; a search starts there."""
-FINEST = max(start["bits"] for start in STARTS)
 DESCENT = (1.0, 0.4, 0.2, 0.1, 0.06, 0.04)
 """Shares of the budget with which it starts where the smallest file is wanted that will do."""
 
@@ -99,10 +98,10 @@ def begin(study: optuna.Study, space: Space) -> None:
 
 def _starts(space: Space) -> list[dict[str, Any]]:
     starts = [start for start in STARTS if start["block"] in space.blocks]
-    if not space.smallest_wanted:
+    if not space.smallest_wanted or not starts:
         return starts
-    finest = [start for start in starts if start["bits"] == FINEST][:1]
-    return [start | {"share": share} for start in finest for share in DESCENT]
+    finest = max(starts, key=lambda start: int(start["bits"]))
+    return [finest | {"share": share} for share in DESCENT]
 
 
 def take_up(study: optuna.Study) -> None:
