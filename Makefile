@@ -22,10 +22,10 @@ check: .venv/ready
 
 # An APK with the files of a finished run: build/pocketgan-demo.apk. Needs a JDK and Maven.
 android: .venv/ready
-	$(BIN)/python tools/build_apk.py $(RUN)
+	$(BIN)/python -m tools.build_apk $(RUN)
 
 android-test: .venv/ready
-	$(BIN)/python tools/android_tests.py
+	$(BIN)/python -m tools.android_tests
 
 .venv/ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -17,8 +17,8 @@ from rich.table import Table
 
 from deploy.errors import PocketganError
 from pipeline import progress, recipe_file
-from pipeline.arguments import parse, parser
-from pipeline.chatter import chatter_to
+from pipeline.commands.arguments import parse, parser
+from pipeline.native_log import native_log
 from pipeline.run import STAGES, Record, Run
 
 OK, BAD_INPUT, GATE_FAILED, INTERRUPTED = 0, 2, 3, 130
@@ -175,7 +175,7 @@ def _run_all(run: Run, as_json: bool) -> int:
 
 
 def _compress(arguments: list[str]) -> int:
-    from pipeline.search import commands
+    from pipeline.commands import compress as commands
 
     return commands.compress(arguments, _run_all)
 
@@ -204,7 +204,7 @@ def _single(name: str) -> Callable[[list[str]], int]:
 
 def _show(run: Run, records: list[Record], as_json: bool) -> int:
     """The report at the end of a run; its gates decide the exit code."""
-    from pipeline.report import schema, terminal
+    from pipeline.report.run import schema, terminal
     from pipeline.stages.report import PAGE, REPORT
 
     folder = run.path("report")
@@ -225,7 +225,7 @@ def _inspect(arguments: list[str]) -> int:
     made.add_argument("file", type=str, help="any .tflite file")
     made.add_argument("--json", action="store_true", help="as JSON")
     options = parse(made, arguments)
-    from pipeline.lite import inspect
+    from pipeline.tflite import inspect
 
     summary = inspect.describe(Path(options.file))
     print(json.dumps(summary, indent=1)) if options.json else Console().print(
@@ -238,8 +238,8 @@ def _list(arguments: list[str]) -> int:
     made = parser("list", COMMANDS["list"].describe)
     made.add_argument("--json", action="store_true", help="as JSON")
     options = parse(made, arguments)
-    with chatter_to(Path(os.devnull)):
-        from pipeline import catalogue
+    with native_log(Path(os.devnull)):
+        from pipeline.commands import list as catalogue
 
     known = catalogue.known()
     print(json.dumps(known, indent=1)) if options.json else Console().print(catalogue.render(known))
@@ -252,7 +252,7 @@ def _compare(arguments: list[str]) -> int:
     made.add_argument("b", type=str, help="another")
     made.add_argument("--json", action="store_true", help="as JSON")
     options = parse(made, arguments)
-    from pipeline.report import compare, schema
+    from pipeline.report.run import compare, schema
 
     a, b = (schema.read(_report_file(Path(path))) for path in (options.a, options.b))
     compared = compare.compare(a, b)
@@ -269,7 +269,7 @@ def _report_file(path: Path) -> Path:
 
 
 def _check(arguments: list[str]) -> int:
-    from pipeline.teachers import commands
+    from pipeline.commands import check as commands
 
     return commands.check(arguments)
 
@@ -278,13 +278,13 @@ def _check(arguments: list[str]) -> int:
 
 
 def _bundle(arguments: list[str]) -> int:
-    from pipeline.bundles import commands
+    from pipeline.commands import bundle as commands
 
     return commands.bundle(arguments)
 
 
 def _verify(arguments: list[str]) -> int:
-    from pipeline.bundles import commands
+    from pipeline.commands import bundle as commands
 
     return commands.verify(arguments)
 
@@ -294,7 +294,7 @@ def _verify(arguments: list[str]) -> int:
 
 def _benchmark(arguments: list[str]) -> int:
     """Of files, or the stage of a recipe: what was given tells."""
-    from pipeline.benchmarks import commands
+    from pipeline.commands import benchmark as commands
 
     if commands.asks_for_files(arguments):
         return commands.benchmark(arguments)
@@ -302,19 +302,19 @@ def _benchmark(arguments: list[str]) -> int:
 
 
 def _targets(arguments: list[str]) -> int:
-    from pipeline.benchmarks import commands
+    from pipeline.commands import benchmark as commands
 
     return commands.targets(arguments)
 
 
 def _doctor(arguments: list[str]) -> int:
-    from pipeline.benchmarks import commands
+    from pipeline.commands import benchmark as commands
 
     return commands.doctor(arguments)
 
 
 def _bench_suite(arguments: list[str]) -> int:
-    from pipeline.benchmarks import commands
+    from pipeline.commands import benchmark as commands
 
     return commands.bench_suite(arguments)
 

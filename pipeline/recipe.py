@@ -13,8 +13,8 @@ from jsonargparse.typing import (
     restricted_number_type,
 )
 
-from pipeline.adversarial.settings import GameSettings, Share
 from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, StudentSettings
+from pipeline.training.settings import Share, TrainSettings
 
 SHIPPED = Path(__file__).parent / "recipes"
 Seed = restricted_number_type(
@@ -230,7 +230,7 @@ class Recipe:
     data: DataSettings = field(default_factory=DataSettings)
     generator: GeneratorSettings = field(default_factory=GeneratorSettings)
     discriminator: DiscriminatorSettings = field(default_factory=DiscriminatorSettings)
-    train: GameSettings = field(default_factory=GameSettings)
+    train: TrainSettings = field(default_factory=TrainSettings)
     prune: PruneSettings = field(default_factory=PruneSettings)
     quantize: QuantizeSettings = field(default_factory=QuantizeSettings)
     convert: ConvertSettings = field(default_factory=ConvertSettings)

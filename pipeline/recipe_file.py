@@ -17,7 +17,7 @@ from jsonargparse import ArgumentParser
 from deploy.errors import PocketganError
 from pipeline.data.sources import SOURCES
 from pipeline.recipe import LEAST_BITS, MOST_BITS, SHIPPED, Recipe
-from pipeline.report.gates import parse_gate
+from pipeline.report.run.gates import parse_gate
 
 
 def shipped() -> dict[str, Path]:

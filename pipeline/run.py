@@ -23,10 +23,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from deploy.errors import PocketganError
 from pipeline.atomic import replace_folder, write_text
-from pipeline.chatter import LOG, chatter_to
 from pipeline.data import drawn, sources
 from pipeline.data.dataset import Dataset
 from pipeline.data.sources import TEACHER
+from pipeline.native_log import LOG, native_log
 from pipeline.recipe import Recipe
 from pipeline.recipe_file import as_dict, to_yaml
 
@@ -71,7 +71,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Workbench:
+class StageContext:
     """What a stage is given: the recipe, a folder to fill, the earlier folders, the data."""
 
     recipe: Recipe
@@ -104,11 +104,11 @@ class Stage:
     data: bool = False
     """Whether it reads the pictures."""
 
-    def work(self, bench: Workbench) -> Outcome:
-        """Fill the bench's folder."""
+    def work(self, ctx: StageContext) -> Outcome:
+        """Fill the ctx's folder."""
         module = importlib.import_module(f"pipeline.stages.{self.name}")
-        entry: Callable[[Workbench], Outcome] = getattr(module, self.name)
-        return entry(bench)
+        entry: Callable[[StageContext], Outcome] = getattr(module, self.name)
+        return entry(ctx)
 
 
 _NETWORKS = ("data", "generator", "discriminator", "train")
@@ -315,8 +315,8 @@ class Run:
         write_text(self.folder / RECIPE, to_yaml(self.recipe))
         started = time.monotonic()
         inputs = {need: self.path(need) for need in stage.needs}
-        with chatter_to(partial / LOG):
-            outcome = stage.work(Workbench(self.recipe, partial, inputs, self))
+        with native_log(partial / LOG):
+            outcome = stage.work(StageContext(self.recipe, partial, inputs, self))
         shutil.rmtree(partial / SCRATCH, ignore_errors=True)
         record = Record(
             stage=name,

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from deploy.cache_folder import cache
 from deploy.errors import PocketganError
-from deploy.places import cache
 
 DEMO = Path(__file__).parents[1] / "android_demo"
 POM = DEMO / "pom.xml"
@@ -105,7 +105,7 @@ def fetch(pin: bool = False) -> Artifacts:
         raise PocketganError(
             f"{folder}: not what {PINS.name} pins: {', '.join(wrong)}",
             f"Remove {folder} and try again; after a change of {POM.name}, pin the new files with "
-            "`python tools/build_apk.py --pin`.",
+            "`python -m tools.build_apk --pin`.",
         )
     return Artifacts(folder)
 

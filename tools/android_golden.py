@@ -1,6 +1,6 @@
 """Make the golden files that the Android app's tests are held against.
 
-    python tools/android_golden.py
+    python -m tools.android_golden
 
 Numbers come from `deploy/agent.py`'s own functions, so that the app's Kotlin and the agent's Python
 cannot drift apart; the bundles are of the tiny generators that `android_tiny_model.py` made, drawn

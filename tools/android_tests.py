@@ -1,6 +1,6 @@
 """Run the Android app's tests on this machine's JVM, in Robolectric.
 
-    python tools/android_tests.py [--bundles build/android/bundles --screenshots build/screenshots]
+    python -m tools.android_tests [--bundles build/android/bundles --screenshots build/screenshots]
 
 Without options the app holds the tiny bundles of its tests; with them screenshots of it are taken
 with real ones.
@@ -12,9 +12,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import build_apk
-from android_artifacts import DEMO, Artifacts, fetch
-from console import run_as_program
+from tools import build_apk
+from tools.android_artifacts import DEMO, Artifacts, fetch
+from tools.console import run_as_program
 
 TESTS = DEMO / "app/src/test"
 # What the tests leave for Python to look at.

@@ -1,6 +1,6 @@
 """Make the tiny generators that the Android app's tests draw with: digits, 16 numbers in.
 
-    python tools/android_tiny_model.py
+    python -m tools.android_tiny_model
 
 Not a GAN: a decoder learns digits from their class and six numbers, the principal components of the
 class, which are as good as normal. It takes seconds, and the files are a few kB, so they are

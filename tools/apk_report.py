@@ -1,6 +1,6 @@
 """What an APK weighs, and whether its native libraries suit pages of 16 KB.
 
-python tools/apk_report.py build/pocketgan-demo.apk [--json] [--markdown FILE]
+python -m tools.apk_report build/pocketgan-demo.apk [--json] [--markdown FILE]
 """
 
 import argparse
@@ -10,10 +10,9 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from console import run_as_program, show_table
-from tables import Table, percent, whole
-
 from deploy.errors import PocketganError
+from tools.console import run_as_program, show_table
+from tools.tables import Table, percent, whole
 
 PAGE = 1 << 14  # what Google Play asks of 64-bit libraries since November 2025
 

@@ -1,7 +1,7 @@
 """Build the Android app without Gradle: resources, Kotlin, dex, one aligned and signed APK.
 
-    python tools/build_apk.py runs/digits            # bundles the run's variants itself
-    python tools/build_apk.py --bundles FOLDER       # a folder with one bundle a variant
+    python -m tools.build_apk runs/digits            # bundles the run's variants itself
+    python -m tools.build_apk --bundles FOLDER       # a folder with one bundle a variant
 
 What it needs is fetched once and pinned (`android_artifacts.py`). Each step is skipped while its
 inputs are unchanged.
@@ -17,11 +17,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from android_artifacts import DEMO, Artifacts, fetch
-from console import run_as_program
-
+from deploy.cache_folder import cache
 from deploy.errors import PocketganError
-from deploy.places import cache
+from tools.android_artifacts import DEMO, Artifacts, fetch
+from tools.console import run_as_program
 
 ROOT = DEMO.parent
 MAIN = DEMO / "app/src/main"

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from rich.console import Console
-from tables import Table
 
 from deploy.errors import PocketganError
 from pipeline.atomic import write_text
+from tools.tables import Table
 
 BAD_INPUT, INTERRUPTED = 2, 130
 

@@ -6,7 +6,7 @@ tensors whose shapes claim more memory than there is. Every answer must be a mea
 (damage to weights leaves a file that runs) or an error that names its cause. The good file's output
 must stay the same.
 
-    python tools/mutate.py FILE [--count 1000] [--seed 0]
+    python -m tools.mutate FILE [--count 1000] [--seed 0]
 
 Prints how many damaged files were answered how. Exit code 1 if an answer was not named, or the good
 file's answer suffered.
@@ -24,14 +24,14 @@ from pathlib import Path
 
 import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
-from console import run_as_program
 from rich.console import Console
-from tables import Table
 
 from deploy.harness import Plan, measure
 from deploy.jobs import Measurement
 from deploy.targets.local import Local
-from pipeline.lite.read import read_model
+from pipeline.tflite.read import read_model
+from tools.console import run_as_program
+from tools.tables import Table
 
 # One inference is enough to see whether a file runs.
 PLAN = Plan(rounds=1, runs=1, warmup=0, time_limit=20.0)

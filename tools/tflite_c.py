@@ -1,6 +1,6 @@
 """Fetch TensorFlow Lite's C library for x86-64 Linux, which the test of code/generator.cc links.
 
-    python tools/tflite_c.py          prints where it is
+    python -m tools.tflite_c          prints where it is
 
 Neither LiteRT's wheels for x86-64 nor tflite-runtime's export the C API. The library in the JavaCPP
 preset on Maven Central does: TensorFlow Lite 2.20, whose C API applies no XNNPACK delegate by
@@ -14,11 +14,10 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from console import run_as_program
-
-from deploy import places
+from deploy import cache_folder as places
 from deploy.errors import PocketganError
 from pipeline.atomic import write_bytes
+from tools.console import run_as_program
 
 ARTIFACT = "org.bytedeco:tensorflow-lite:2.20.0-1.5.13:jar:linux-x86_64"
 SHA256 = "9bba5aaa6c53a005404a3f1b4bc4789d2bb1ec3dbe17896829822c883832542b"

@@ -17,8 +17,8 @@ from pydantic import ValidationError
 from deploy.errors import PocketganError
 from deploy.jobs import Job, Measurement, failure
 from deploy.targets.adb import Phone
+from deploy.targets.android_backend import Way
 from deploy.targets.android_facts import Facts
-from deploy.targets.android_way import Way
 
 PACKAGE = "org.pocketgan.demo"
 FILES = f"/sdcard/Android/data/{PACKAGE}/files"

@@ -22,8 +22,8 @@ from deploy import agent
 from deploy.errors import PocketganError
 from deploy.jobs import FIGURES, Job, Measurement, Subject
 from deploy.targets.adb import Phone
+from deploy.targets.android_backend import Way
 from deploy.targets.android_facts import Facts
-from deploy.targets.android_way import Way
 from deploy.targets.benchmark_model import parse
 from deploy.targets.process import name_signal
 from deploy.targets.target import Availability, unheeded

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from deploy import places
+from deploy import cache_folder
 from deploy.agent import COUNTS, EMPTY_BRACKETS
 from deploy.errors import PocketganError
 
@@ -21,7 +21,7 @@ COMPILER = "apt-get install gcc libc6-dev"
 def plugin() -> Path:
     """Where the compiled counter belongs; its name changes with the source."""
     digest = hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:16]
-    return places.cache() / "arm" / f"counter-{digest}.so"
+    return cache_folder.cache() / "arm" / f"counter-{digest}.so"
 
 
 def can_compile() -> bool:

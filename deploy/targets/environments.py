@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from deploy import places
+from deploy import cache_folder
 from deploy.errors import PocketganError
 from deploy.targets.steps import run_step
 
@@ -38,7 +38,7 @@ class Environment:
 
     @property
     def folder(self) -> Path:
-        return places.cache() / "environments" / self.name
+        return cache_folder.cache() / "environments" / self.name
 
     @property
     def python(self) -> Path:

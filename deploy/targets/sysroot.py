@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from deploy import places
+from deploy import cache_folder
 from deploy.errors import PocketganError
 from deploy.targets import wheels
 from deploy.targets.environments import Say
@@ -116,7 +116,7 @@ MACHINES = (ARM64, ARMHF)
 
 def folder() -> Path:
     """Where the sysroots live."""
-    return places.cache() / "arm" / "sysroots"
+    return cache_folder.cache() / "arm" / "sysroots"
 
 
 def ready() -> bool:

@@ -11,8 +11,8 @@ import tensorflow as tf
 import tf_keras
 
 from deploy.errors import PocketganError
+from pipeline.compression.channel_groups import KERNEL_AXES, ChannelGroup, Channels
 from pipeline.compression.graph import clone_layer, followers, rebuild, uses
-from pipeline.compression.units import KERNEL_AXES, ChannelGroup, Channels
 
 Importance = Mapping[str, np.ndarray]
 """Name of a group → float64 [channels]: the higher, the more is lost with the channel."""

@@ -5,16 +5,16 @@ from pathlib import Path
 import numpy as np
 
 from deploy.errors import PocketganError
-from pipeline.adversarial.lessons import Lessons
 from pipeline.atomic import replaced
 from pipeline.data.dataset import Dataset, Labels
+from pipeline.training.distillation_set import DistillationSet
 
 LESSONS, REFERENCE, HELD = "lessons.npz", "reference.npz", "held.npz"
 """What a student learns from; what it is judged by where there are no other pictures; and, of a
 generator that reads pictures, those that neither has seen."""
 
 
-def write(lessons: Lessons, path: Path) -> None:
+def write(lessons: DistillationSet, path: Path) -> None:
     """One .npz file, whole or not at all; equal lessons give equal bytes."""
     with replaced(path) as aside, aside.open("wb") as file:
         np.savez(
@@ -25,12 +25,12 @@ def write(lessons: Lessons, path: Path) -> None:
         )
 
 
-def read_lessons(path: Path) -> Lessons:
+def read_lessons(path: Path) -> DistillationSet:
     """What ``write`` wrote. Raises PocketganError where the file is missing or damaged."""
     try:
         # Opened here, because np.load leaves a damaged file open.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            return Lessons(stored["inputs"], stored["pictures"], int(stored["classes"]))
+            return DistillationSet(stored["inputs"], stored["pictures"], int(stored["classes"]))
     except Exception as error:  # damage can surface as nearly any error of the archive reader
         raise PocketganError(
             f"{path} holds no lessons that can be read: {error}.",
@@ -51,7 +51,7 @@ def read(folder: Path) -> Dataset:
     )
 
 
-def _labels(lessons: Lessons) -> Labels | None:
+def _labels(lessons: DistillationSet) -> Labels | None:
     if not lessons.classes:
         return None
     labels: Labels = lessons.inputs[:, -lessons.classes :].argmax(axis=1).astype(np.int64)

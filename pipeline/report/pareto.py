@@ -26,8 +26,8 @@ from pipeline.report.drawing import (
     svg,
 )
 from pipeline.report.quantities import BY_NAME, significant
-from pipeline.report.schema import Report
-from pipeline.report.wording import wording_of
+from pipeline.report.run.schema import Report
+from pipeline.report.run.wording import wording_of
 from pipeline.variants import BASELINE, SHIPPED
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from deploy.jobs import Measurement
-from pipeline.report.schema import Variant
+from pipeline.report.run.schema import Variant
 
 LOCAL = "local"
 NONE = "–"

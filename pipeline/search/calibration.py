@@ -13,7 +13,7 @@ import numpy as np
 import tf_keras
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
-from deploy import places
+from deploy import cache_folder
 from deploy.errors import PocketganError
 from deploy.harness import Plan, measure
 from deploy.jobs import Measurement
@@ -21,12 +21,12 @@ from deploy.machine import describe_machine
 from deploy.targets import find_target
 from pipeline.atomic import write_text
 from pipeline.compression.fold import fold_batch_norm
-from pipeline.lite import convert as lite
 from pipeline.networks.layers import DepthToSpace
 from pipeline.networks.settings import StudentSettings
 from pipeline.networks.student import build_student
 from pipeline.search.latency import Latency, fit
 from pipeline.search.operations import operations
+from pipeline.tflite import convert as lite
 
 VERSION = 1
 """Raise it when the set changes: what was measured of another is measured again."""
@@ -77,7 +77,7 @@ def calibrated(target: str) -> Calibration:
     """
     subject = _subject(target)
     digest = hashlib.sha256(json.dumps(subject, sort_keys=True).encode()).hexdigest()
-    path = places.cache() / "latency" / f"{digest[:16]}.json"
+    path = cache_folder.cache() / "latency" / f"{digest[:16]}.json"
     try:
         return Calibration.model_validate_json(path.read_bytes())
     except (OSError, ValidationError):  # There is none yet, or an older one.

@@ -12,9 +12,9 @@ import tf_keras
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.graph import nodes, sources
 from pipeline.compression.scheme import FULL_BITS, KERNEL_LAYERS, KernelConfig, config_for
-from pipeline.lite.macs import macs
-from pipeline.lite.model import Tensor
 from pipeline.networks.layers import DepthToSpace
+from pipeline.tflite.macs import macs
+from pipeline.tflite.model import Tensor
 
 Shape = tuple[int, ...]
 L = tf_keras.layers
@@ -61,7 +61,7 @@ class Operation:
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of one run (see pipeline/lite/macs.py for what counts)."""
+        """Multiply-accumulates of one run (see pipeline/tflite/macs.py for what counts)."""
         if not self.kernel:
             return 0
         read, kernel, made = (

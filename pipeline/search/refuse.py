@@ -4,19 +4,19 @@ from deploy.errors import PocketganError
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.data import folder
 from pipeline.data.sources import TEACHER
+from pipeline.importers.discriminator import load_discriminator
+from pipeline.importers.pictures import refuse_few
+from pipeline.importers.teacher import Teacher
 from pipeline.recipe import BudgetSettings
 from pipeline.run import Run
 from pipeline.search.budget import Budget, budget_of
+from pipeline.search.builder import StudentBuilder
 from pipeline.search.cost import Cost, cost
 from pipeline.search.space import Space, latency_of
-from pipeline.search.students import Workshop
 from pipeline.search.trials import open_study
-from pipeline.teachers.discriminator import load_discriminator
-from pipeline.teachers.pictures import refuse_few
-from pipeline.teachers.teacher import Teacher
 
 
-def refuse_budget(settings: BudgetSettings, workshop: Workshop, space: Space) -> None:
+def refuse_budget(settings: BudgetSettings, builder: StudentBuilder, space: Space) -> None:
     """PocketganError for no budget, one that is met at once, and one that no student can meet."""
     limits = budget_of(settings)
     if not limits.limits and settings.max_quality_drop is None:
@@ -34,15 +34,15 @@ def refuse_budget(settings: BudgetSettings, workshop: Workshop, space: Space) ->
             f"smallest reachable has {_words(smallest)}.",
             "Give a larger budget.",
         )
-    _refuse_met(settings, limits, workshop)
+    _refuse_met(settings, limits, builder)
 
 
-def _refuse_met(settings: BudgetSettings, limits: Budget, workshop: Workshop) -> None:
+def _refuse_met(settings: BudgetSettings, limits: Budget, builder: StudentBuilder) -> None:
     """A teacher that meets the budget as soon as it is rounded needs no student."""
-    if workshop.why_not_slim or settings.max_quality_drop is not None:
+    if builder.why_not_slim or settings.max_quality_drop is not None:
         return  # what its int8 file costs is not known before it is converted
     rounded = cost(
-        fold_batch_norm(workshop.teacher.model), latency=latency_of(settings), trained=True
+        fold_batch_norm(builder.teacher.model), latency=latency_of(settings), trained=True
     )
     if limits.share(rounded) <= 1:
         raise PocketganError(
@@ -52,14 +52,14 @@ def _refuse_met(settings: BudgetSettings, limits: Budget, workshop: Workshop) ->
         )
 
 
-def refuse_company(run: Run, workshop: Workshop) -> None:
+def refuse_company(run: Run, builder: StudentBuilder) -> None:
     """PocketganError for what was given and does not go with the teacher.
 
     A discriminator, pictures, a student, or a study that cannot be opened.
     """
-    settings, teacher = run.recipe.teacher, workshop.teacher
+    settings, teacher = run.recipe.teacher, builder.teacher
     if run.recipe.search.student is not None:
-        workshop.build(run.recipe.search.student)
+        builder.build(run.recipe.search.student)
     if settings.discriminator is not None:
         load_discriminator(settings.discriminator, teacher, settings.custom, settings.allow_unsafe)
     if settings.inputs is not None:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.compression.scheme import FULL_BITS, levels
-from pipeline.lite.metadata import ALIGNMENT
 from pipeline.search.operations import Operation
+from pipeline.tflite.metadata import ALIGNMENT
 
 SCALE = np.dtype(np.float32).itemsize + np.dtype(np.int64).itemsize
 """Bytes of one scale with its zero point."""
@@ -49,7 +49,7 @@ class Structure:
 
 AROUND = Structure(file=742.8, operation=149.0, constant=91.3, kind=34.4, letter=1.0)
 AROUND_GZIP = Structure(file=690.0, operation=73.3, constant=4.5, kind=0.0, letter=0.0)
-"""By ``python tools/check_cost_model.py --structure``, see docs/cost_model.md."""
+"""By ``python -m tools.experiments.cost_model --structure``, see docs/cost_model.md."""
 
 
 def structure(ops: Sequence[Operation]) -> tuple[int, int, int, int, int]:

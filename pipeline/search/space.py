@@ -12,16 +12,16 @@ from optuna.trial import BaseTrial
 
 from deploy.errors import PocketganError
 from pipeline.compression.bits import kernel_layers
-from pipeline.compression.rounding import Coarseness
 from pipeline.compression.scheme import FULL_BITS
+from pipeline.compression.spec import CompressionSpec
 from pipeline.networks.settings import StudentSettings
 from pipeline.networks.student import DOUBLINGS
 from pipeline.recipe import BudgetSettings, Recipe
 from pipeline.search.budget import Budget
+from pipeline.search.builder import HUNDREDTHS, SLIM, StudentBuilder
 from pipeline.search.calibration import calibrated
 from pipeline.search.cost import Cost, cost
 from pipeline.search.latency import Latency
-from pipeline.search.students import HUNDREDTHS, SLIM, Workshop
 
 NARROWEST, WIDEST = 2, HUNDREDTHS
 """Channels of the first map; of a slim student hundredths of the teacher's channels."""
@@ -36,7 +36,7 @@ WIDE_SHARES = (0.03, 1.0)
 """The same where the smallest file is wanted that is good enough."""
 
 
-Price = Callable[[StudentSettings, Coarseness], Cost]
+Price = Callable[[StudentSettings, CompressionSpec], Cost]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Proposal:
     """A student, how coarse its kernels get, and what its file is expected to cost."""
 
     student: StudentSettings
-    coarseness: Coarseness
+    spec: CompressionSpec
     cost: Cost
 
 
@@ -79,7 +79,7 @@ class Space:
         Raises PocketganError where even the narrowest of the plainest shape does not.
         """
         shape = self._shape(trial)
-        coarseness = Coarseness(
+        spec = CompressionSpec(
             trial.suggest_categorical("bits", self.bits),
             trial.suggest_categorical("zeros", self.zeros),
         )
@@ -87,17 +87,17 @@ class Space:
         *plainer, plainest = _plainer(shape)
         for one in plainer:
             with suppress(PocketganError):
-                return self.widest(one, coarseness, budget, share)
-        return self.widest(plainest, coarseness, budget)
+                return self.widest(one, spec, budget, share)
+        return self.widest(plainest, spec, budget)
 
     def widest(
-        self, shape: "Shape", coarseness: Coarseness, budget: Budget, share: float = 1.0
+        self, shape: "Shape", spec: CompressionSpec, budget: Budget, share: float = 1.0
     ) -> Proposal:
         """Bisection over the width: a wider student costs more."""
 
         def at(width: int) -> Proposal:
             student = self.student(shape, width)
-            return Proposal(student, coarseness, self.price(student, coarseness))
+            return Proposal(student, spec, self.price(student, spec))
 
         low, high = NARROWEST, WIDEST
         best = at(low)
@@ -118,9 +118,9 @@ class Space:
     def smallest(self, budget: Budget) -> Proposal:
         """The student that uses least of the budget's tightest limit."""
         shapes = [Shape(block, LEAST_RANK, TAPERS[0], 0) for block in self.blocks]
-        coarseness = Coarseness(min(self.bits), max(self.zeros))
+        spec = CompressionSpec(min(self.bits), max(self.zeros))
         proposals = [
-            Proposal(student, coarseness, self.price(student, coarseness))
+            Proposal(student, spec, self.price(student, spec))
             for student in (self.student(shape, NARROWEST) for shape in shapes)
         ]
         return min(proposals, key=lambda one: budget.share(one.cost))
@@ -144,7 +144,7 @@ class Space:
         return Shape(block, rank, taper, mixers)
 
 
-def space_of(recipe: Recipe, workshop: Workshop) -> Space:
+def space_of(recipe: Recipe, builder: StudentBuilder) -> Space:
     """The students that a recipe allows of a teacher.
 
     Raises PocketganError for a block that there is not, and where no block is left.
@@ -156,10 +156,10 @@ def space_of(recipe: Recipe, workshop: Workshop) -> Space:
             raise PocketganError(
                 f"search.blocks: there is no block '{block}'.", f"Known: {', '.join(known)}."
             )
-    blocks = [block for block in settings.blocks if block != SLIM or workshop.groups]
+    blocks = [block for block in settings.blocks if block != SLIM or builder.groups]
     if not blocks:
         raise PocketganError(
-            f"no student can be cut out of this teacher: {workshop.why_not_slim}.",
+            f"no student can be cut out of this teacher: {builder.why_not_slim}.",
             f"Allow others in search.blocks: {', '.join(DOUBLINGS)}.",
         )
     # Neither bits nor zeros change the raw file or its speed: they would only cost quality.
@@ -168,10 +168,10 @@ def space_of(recipe: Recipe, workshop: Workshop) -> Space:
         tuple(blocks),
         tuple(settings.bits) if coarse else (FULL_BITS,),
         ZEROS if coarse else (0.0,),
-        workshop.maps,
-        len(workshop.groups),
-        workshop.teacher.latent,
-        _pricing(workshop, latency_of(limits)),
+        builder.maps,
+        len(builder.groups),
+        builder.teacher.latent,
+        _pricing(builder, latency_of(limits)),
         SHARES if limits.max_quality_drop is None else WIDE_SHARES,
     )
 
@@ -192,16 +192,16 @@ def latency_of(limits: BudgetSettings) -> Latency | None:
     return latency
 
 
-def _pricing(workshop: Workshop, latency: Latency | None) -> Price:
+def _pricing(builder: StudentBuilder, latency: Latency | None) -> Price:
     """What a student's file will cost; its time only where ``latency`` is given."""
 
-    def price(student: StudentSettings, coarseness: Coarseness) -> Cost:
-        model = workshop.build(student)
+    def price(student: StudentSettings, spec: CompressionSpec) -> Cost:
+        model = builder.build(student)
         layers = kernel_layers(model)
         return cost(
             model,
-            dict.fromkeys(layers, coarseness.bits),
-            dict.fromkeys(layers[:-1], coarseness.zeros),
+            dict.fromkeys(layers, spec.bits),
+            dict.fromkeys(layers[:-1], spec.zeros),
             latency,
             trained=student.block == SLIM,
         )

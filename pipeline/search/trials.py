@@ -13,15 +13,15 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from deploy.errors import PocketganError
-from pipeline.adversarial.lessons import Lessons
-from pipeline.compression.imitate import Imitation
-from pipeline.compression.rounding import Coarseness
+from pipeline.compression.spec import CompressionSpec
 from pipeline.networks.settings import StudentSettings
 from pipeline.search.budget import Budget
-from pipeline.search.choice import Tried
-from pipeline.search.look import Look
+from pipeline.search.builder import StudentBuilder
+from pipeline.search.candidates import Candidate
+from pipeline.search.scorer import Scorer
 from pipeline.search.space import Proposal, Space
-from pipeline.search.students import Workshop
+from pipeline.training.distillation_set import DistillationSet
+from pipeline.training.distiller import Distiller
 
 REDUCTION = 3
 """Of the students at a rung one in so many goes on, for so many times as long (Jamieson 2016)."""
@@ -32,14 +32,14 @@ RATE, BATCH = 2e-3, 128
 
 
 @dataclass(frozen=True)
-class Ground:
+class SearchContext:
     """What all trials share."""
 
-    workshop: Workshop
+    builder: StudentBuilder
     space: Space
     budget: Budget
-    lessons: Lessons
-    look: Look
+    lessons: DistillationSet
+    look: Scorer
     steps: int
     seed: int
 
@@ -117,8 +117,8 @@ def finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
 
 
 def search(
-    study: optuna.Study, ground: Ground, trials: int, on_trial: Callable[[int, str], None]
-) -> list[Tried]:
+    study: optuna.Study, ground: SearchContext, trials: int, on_trial: Callable[[int, str], None]
+) -> list[Candidate]:
     """Try students until the study holds ``trials`` that are finished; gives all that were trained.
 
     Raises PocketganError where no student fits the budget.
@@ -154,7 +154,7 @@ def _failed(study: optuna.Study) -> int:
     return len(study.get_trials(deepcopy=False, states=(TrialState.FAIL,)))
 
 
-def _try(trial: optuna.Trial, ground: Ground, tell: Callable[[str], None]) -> float:
+def _try(trial: optuna.Trial, ground: SearchContext, tell: Callable[[str], None]) -> float:
     """One student, to the rung where it dies or to the last."""
     try:
         proposal = ground.space.draw(trial, ground.budget)
@@ -163,7 +163,7 @@ def _try(trial: optuna.Trial, ground: Ground, tell: Callable[[str], None]) -> fl
         raise optuna.TrialPruned from error
     trial.set_user_attr("proposal", _as_attribute(proposal))
     tell(words_of(proposal))
-    imitation, look = imitation_of(ground, proposal.student, proposal.coarseness)
+    imitation, look = imitation_of(ground, proposal.student, proposal.spec)
     score = WORST
     for rung, until in enumerate(rungs(ground.steps)):
         imitation.go_on(until)
@@ -183,11 +183,11 @@ def rungs(steps: int) -> list[int]:
 
 
 def imitation_of(
-    ground: Ground, settings: StudentSettings, coarseness: Coarseness
-) -> tuple[Imitation, Callable[[], float]]:
+    ground: SearchContext, settings: StudentSettings, spec: CompressionSpec
+) -> tuple[Distiller, Callable[[], float]]:
     """The short training of a trial, and a look at how near its student is to the teacher."""
-    student, pixels = ground.workshop.build(settings), ground.workshop.pixels(settings)
-    imitation = Imitation(
+    student, pixels = ground.builder.build(settings), ground.builder.pixels(settings)
+    imitation = Distiller(
         student,
         ground.lessons,
         pixels,
@@ -195,7 +195,7 @@ def imitation_of(
         rate=RATE,
         batch=BATCH,
         seed=ground.seed,
-        coarseness=coarseness,
+        spec=spec,
     )
 
     def look() -> float:
@@ -209,16 +209,16 @@ def imitation_of(
 def _as_attribute(proposal: Proposal) -> dict[str, Any]:
     return {
         "student": asdict(proposal.student),
-        "bits": proposal.coarseness.bits,
-        "zeros": proposal.coarseness.zeros,
+        "bits": proposal.spec.bits,
+        "zeros": proposal.spec.zeros,
         "cost": asdict(proposal.cost),
     }
 
 
-def tried_of(study: optuna.Study) -> list[Tried]:
+def tried_of(study: optuna.Study) -> list[Candidate]:
     """Every trained trial, in the order of their numbers."""
     return [
-        Tried(
+        Candidate(
             number=trial.number,
             student=trial.user_attrs["proposal"]["student"],
             bits=trial.user_attrs["proposal"]["bits"],
@@ -237,4 +237,4 @@ def words_of(proposal: Proposal) -> str:
     """A student in few words."""
     student = proposal.student
     widths = "→".join(map(str, student.channels))
-    return f"{student.block} {widths} rank {student.rank}, {proposal.coarseness.bits} bits"
+    return f"{student.block} {widths} rank {student.rank}, {proposal.spec.bits} bits"

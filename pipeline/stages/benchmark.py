@@ -9,11 +9,11 @@ from deploy.harness import Plan, measure
 from deploy.machine import describe_machine
 from deploy.targets import find_target
 from pipeline import progress
-from pipeline.adversarial.randomness import Purpose
 from pipeline.atomic import write_text
-from pipeline.benchmarks.grid import place
-from pipeline.run import Outcome, Workbench
+from pipeline.report.benchmark.grid import place
+from pipeline.run import Outcome, StageContext
 from pipeline.stages import networks
+from pipeline.training.randomness import Purpose
 from pipeline.variants import find_variants
 
 INPUTS = 64
@@ -22,23 +22,23 @@ MEASUREMENTS = "measurements.json"
 MACHINE = "machine.json"
 
 
-def benchmark(bench: Workbench) -> Outcome:
+def benchmark(ctx: StageContext) -> Outcome:
     """Write one measurement a target, variant and number of threads, and what machine this is."""
-    settings = bench.recipe.benchmark
-    inputs = bench.scratch / "latents.npy"
-    count = networks.whole_batches(bench, INPUTS)
-    np.save(inputs, networks.inputs(bench, Purpose.EVALUATION, count))
+    settings = ctx.recipe.benchmark
+    inputs = ctx.scratch / "latents.npy"
+    count = networks.whole_batches(ctx, INPUTS)
+    np.save(inputs, networks.inputs(ctx, Purpose.EVALUATION, count))
     with progress.bar() as bar:
         task = bar.add_task("benchmark", total=None)
         measurements = measure(
-            find_variants(bench.inputs["convert"]),
+            find_variants(ctx.inputs["convert"]),
             [find_target(name) for name in settings.targets],
             Plan(
                 threads=settings.threads,
                 rounds=settings.rounds,
                 runs=settings.runs,
                 warmup=settings.warmup,
-                seed=bench.recipe.seed,
+                seed=ctx.recipe.seed,
                 latents=inputs,
             ),
             on_progress=lambda name, done, total: bar.update(
@@ -46,9 +46,9 @@ def benchmark(bench: Workbench) -> Outcome:
             ),
         )
     figures = [measurement.model_dump() for measurement in measurements]
-    write_text(bench.folder / MEASUREMENTS, json.dumps(figures, indent=1) + "\n")
+    write_text(ctx.folder / MEASUREMENTS, json.dumps(figures, indent=1) + "\n")
     machine = asdict(describe_machine())
-    write_text(bench.folder / MACHINE, json.dumps(machine, indent=1) + "\n")
+    write_text(ctx.folder / MACHINE, json.dumps(machine, indent=1) + "\n")
     first = min(settings.threads)
     return Outcome(
         {

@@ -18,11 +18,11 @@ from pipeline.compression.bits import (
     sensitivities,
 )
 from pipeline.compression.scheme import FULL_BITS, quantization_aware
-from pipeline.lite.convert import to_int8_student
-from pipeline.run import Workbench
+from pipeline.run import StageContext
 from pipeline.search.budget import KILO
 from pipeline.stages.provenance import with_provenance
 from pipeline.stages.student import student_pixels, taught_student
+from pipeline.tflite.convert import to_int8_student
 from pipeline.variants import SHIPPED
 
 PRICED = 256
@@ -32,21 +32,21 @@ FILLED = 0.97
 ATTEMPTS = 3
 
 
-def gzip_limit(bench: Workbench) -> int | None:
+def gzip_limit(ctx: StageContext) -> int | None:
     """Bytes that a student's gzipped file may take; None without such a budget."""
-    limit = bench.recipe.budget.max_gzip_kb
-    return None if "student" not in bench.inputs or limit is None else round(limit * KILO)
+    limit = ctx.recipe.budget.max_gzip_kb
+    return None if "student" not in ctx.inputs or limit is None else round(limit * KILO)
 
 
-def gzip_bytes(bench: Workbench, aware: tf_keras.Model) -> int:
+def gzip_bytes(ctx: StageContext, aware: tf_keras.Model) -> int:
     """Bytes of the gzipped file that will be made of a student."""
-    return len(gzip.compress(shipped(bench, aware), 9))
+    return len(gzip.compress(shipped(ctx, aware), 9))
 
 
-def shipped(bench: Workbench, aware: tf_keras.Model) -> bytes:
+def shipped(ctx: StageContext, aware: tf_keras.Model) -> bytes:
     """The file of a fine-tuned student."""
-    content = to_int8_student(aware, bench.recipe.convert.batch)
-    return with_provenance(content, bench, SHIPPED, student_pixels(bench.inputs["student"]))
+    content = to_int8_student(aware, ctx.recipe.convert.batch)
+    return with_provenance(content, ctx, SHIPPED, student_pixels(ctx.inputs["student"]))
 
 
 class Weighed(NamedTuple):
@@ -66,17 +66,17 @@ def aim(limit: int, earlier: Sequence[Weighed]) -> int:
 
 
 def bits_for(
-    bench: Workbench, start: tf_keras.Model, seen: np.ndarray, aimed: int | None
+    ctx: StageContext, start: tf_keras.Model, seen: np.ndarray, aimed: int | None
 ) -> dict[str, float]:
     """Bits by layer: the recipe's; of a student what each layer can bear within its budget.
 
     Layers whose bits the recipe names keep them. ``seen`` float32 [N, …] is what the folded model
     ``start`` is asked to draw. ``aimed``: gzipped bytes that the file may have, if that is limited.
     """
-    settings = bench.recipe.quantize
-    if "student" not in bench.inputs:
+    settings = ctx.recipe.quantize
+    if "student" not in ctx.inputs:
         return layer_bits(start, settings.bits, settings.layers)
-    even = layer_bits(start, taught_student(bench.inputs["student"]).bits, settings.layers)
+    even = layer_bits(start, taught_student(ctx.inputs["student"]).bits, settings.layers)
     if aimed is None and set(even.values()) == {FULL_BITS}:
         return even
     prices = per_weight(sensitivities(start, seen[:PRICED]), start)
@@ -85,11 +85,11 @@ def bits_for(
     target = expected_bytes(prices, even)
     if aimed is None:
         return choose_bits(prices, target)
-    return _fitted(bench, start, seen, prices, target, aimed)
+    return _fitted(ctx, start, seen, prices, target, aimed)
 
 
 def _fitted(
-    bench: Workbench,
+    ctx: StageContext,
     start: tf_keras.Model,
     seen: np.ndarray,
     prices: Prices,
@@ -105,7 +105,7 @@ def _fitted(
     least = least_bytes(prices)
     bits = choose_bits(prices, target)
     for _ in range(ATTEMPTS):
-        written = gzip_bytes(bench, quantization_aware(start, seen[:1], bits))
+        written = gzip_bytes(ctx, quantization_aware(start, seen[:1], bits))
         room = limit - written + expected_bytes(prices, bits)
         closer = choose_bits(prices, max(room, least))
         if closer == bits:

@@ -8,21 +8,21 @@ import tf_keras
 
 from deploy.errors import PocketganError
 from pipeline import progress
-from pipeline.adversarial.randomness import Purpose
 from pipeline.atomic import write_bytes
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.determinism import prepare
-from pipeline.lite import convert as lite
-from pipeline.lite.draw import draw
-from pipeline.lite.model import Tensor
-from pipeline.lite.read import read_model
-from pipeline.lite.refuse import refuse_float
 from pipeline.networks.pixels import PixelRange, pixel_range
-from pipeline.run import Outcome, Workbench
+from pipeline.run import Outcome, StageContext
 from pipeline.stages import networks
 from pipeline.stages.provenance import with_provenance
 from pipeline.stages.quantize import bases, load_aware
 from pipeline.stages.student import student_pixels
+from pipeline.tflite import convert as lite
+from pipeline.tflite.draw import draw
+from pipeline.tflite.model import Tensor
+from pipeline.tflite.read import read_model
+from pipeline.tflite.refuse import refuse_float
+from pipeline.training.randomness import Purpose
 
 COMPARED = 512
 """Latents on which a fake-quantized model is held against its file."""
@@ -39,30 +39,30 @@ class Variant:
     make: Callable[[], bytes]
 
 
-def convert(bench: Workbench) -> Outcome:
+def convert(ctx: StageContext) -> Outcome:
     """Write every variant of this run's path; the last of the required ones is the one to ship.
 
     Raises PocketganError where an int8 variant holds a float operation, or where a file draws
     otherwise than the fake-quantized model that it was made from.
     """
-    prepare(bench.recipe.seed)
-    aware = {name: load_aware(bench.inputs["quantize"], name) for name in bases(bench.inputs)}
-    shown = networks.inputs(bench, Purpose.CONTROL, networks.whole_batches(bench, COMPARED))
+    prepare(ctx.recipe.seed)
+    aware = {name: load_aware(ctx.inputs["quantize"], name) for name in bases(ctx.inputs)}
+    shown = networks.inputs(ctx, Purpose.CONTROL, networks.whole_batches(ctx, COMPARED))
     steps: dict[str, dict[str, float]] = {}
     events: list[str] = []
-    for variant in progress.track(_variants(bench, aware), "convert"):
+    for variant in progress.track(_variants(ctx, aware), "convert"):
         name = variant.name
         try:
             made = variant.make()
         except UnconvertedError as error:
             events.append(f"{name} is missing: {error}")
             continue
-        content = with_provenance(made, bench, name, variant.pixels)
+        content = with_provenance(made, ctx, name, variant.pixels)
         if name.startswith("int8"):
             refuse_float(read_model(content), name)
         if name in aware:
             steps[name] = _compare(name, aware[name], content, shown)
-        write_bytes(bench.folder / f"{name}.tflite", content)
+        write_bytes(ctx.folder / f"{name}.tflite", content)
     return Outcome({"steps": steps}, events)
 
 
@@ -70,21 +70,21 @@ class UnconvertedError(Exception):
     """A foreign generator that the converter cannot write in that form: its variant is left out."""
 
 
-def _variants(bench: Workbench, aware: dict[str, tf_keras.Model]) -> list[Variant]:
-    if "student" in bench.inputs:
-        return _of_student(bench, aware)
-    return _of_dense(bench, aware)
+def _variants(ctx: StageContext, aware: dict[str, tf_keras.Model]) -> list[Variant]:
+    if "student" in ctx.inputs:
+        return _of_student(ctx, aware)
+    return _of_dense(ctx, aware)
 
 
-def _of_dense(bench: Workbench, aware: dict[str, tf_keras.Model]) -> list[Variant]:
+def _of_dense(ctx: StageContext, aware: dict[str, tf_keras.Model]) -> list[Variant]:
     """float32, float16, dynamic-range, int8-ptq, pruned-float32, int8-qat and int8."""
-    settings = bench.recipe.convert
+    settings = ctx.recipe.convert
     batch = settings.batch
     dense, pruned = (
-        fold_batch_norm(networks.load(bench.inputs[stage] / networks.GENERATOR))
+        fold_batch_norm(networks.load(ctx.inputs[stage] / networks.GENERATOR))
         for stage in ("train", "prune")
     )
-    seen = networks.inputs(bench, Purpose.CALIBRATION, settings.calibration * batch)
+    seen = networks.inputs(ctx, Purpose.CALIBRATION, settings.calibration * batch)
     makers: dict[str, Callable[[], bytes]] = {
         "float32": lambda: lite.to_float32(dense, batch),
         "float16": lambda: lite.to_float16(dense, batch),
@@ -100,15 +100,15 @@ def _of_dense(bench: Workbench, aware: dict[str, tf_keras.Model]) -> list[Varian
     return [Variant(name, pixels, make) for name, make in makers.items()]
 
 
-def _of_student(bench: Workbench, aware: dict[str, tf_keras.Model]) -> list[Variant]:
+def _of_student(ctx: StageContext, aware: dict[str, tf_keras.Model]) -> list[Variant]:
     """The teacher in float32 and, rounded after its training, in int8; the student in both."""
-    settings = bench.recipe.convert
+    settings = ctx.recipe.convert
     batch = settings.batch
-    teacher = networks.teacher(bench)
+    teacher = networks.teacher(ctx)
     given = teacher.folded
-    student = fold_batch_norm(networks.load(bench.inputs["student"] / networks.GENERATOR))
-    seen = networks.inputs(bench, Purpose.CALIBRATION, settings.calibration * batch)
-    pixels = student_pixels(bench.inputs["student"])
+    student = fold_batch_norm(networks.load(ctx.inputs["student"] / networks.GENERATOR))
+    seen = networks.inputs(ctx, Purpose.CALIBRATION, settings.calibration * batch)
+    pixels = student_pixels(ctx.inputs["student"])
 
     def rounded_teacher() -> bytes:
         try:

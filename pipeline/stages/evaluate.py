@@ -6,17 +6,17 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.adversarial.game import FIXED_PICTURES
-from pipeline.adversarial.randomness import Purpose
 from pipeline.atomic import replaced, write_text
 from pipeline.determinism import prepare
-from pipeline.lite.draw import draw
-from pipeline.lite.metadata import PROVENANCE, read_metadata
 from pipeline.metrics.judge import Judge, train_judge
 from pipeline.metrics.quality import Quality, RealImages, floor, measure
 from pipeline.networks.pixels import to_uint8
-from pipeline.run import Outcome, Workbench
+from pipeline.run import Outcome, StageContext
 from pipeline.stages import networks
+from pipeline.tflite.draw import draw
+from pipeline.tflite.metadata import PROVENANCE, read_metadata
+from pipeline.training.randomness import Purpose
+from pipeline.training.trainer import FIXED_PICTURES
 from pipeline.variants import BASELINE, find_variants
 
 QUALITY = "quality.json"
@@ -24,30 +24,30 @@ SAMPLES = "samples.npz"
 REAL = "real"
 
 
-def evaluate(bench: Workbench) -> Outcome:
+def evaluate(ctx: StageContext) -> Outcome:
     """Write the figures of every variant and of the floor, and pictures of the same latents."""
-    recipe, settings = bench.recipe, bench.recipe.evaluate
+    recipe, settings = ctx.recipe, ctx.recipe.evaluate
     prepare(recipe.seed)
-    judge = find_judge(bench)
-    real = RealImages.seen_by(judge, bench.dataset.test)
+    judge = find_judge(ctx)
+    real = RealImages.seen_by(judge, ctx.dataset.test)
     count = settings.samples
     seen, shown = (
-        networks.inputs(bench, purpose, networks.whole_batches(bench, number))
+        networks.inputs(ctx, purpose, networks.whole_batches(ctx, number))
         for purpose, number in ((Purpose.EVALUATION, count), (Purpose.FIXED, FIXED_PICTURES))
     )
-    samples = {REAL: bench.dataset.test[:FIXED_PICTURES]}
+    samples = {REAL: ctx.dataset.test[:FIXED_PICTURES]}
     qualities: dict[str, Quality] = {}
     reference: np.ndarray | None = None
-    for name, file in find_variants(bench.inputs["convert"]).items():
+    for name, file in find_variants(ctx.inputs["convert"]).items():
         drawn = pictures(file, seen, f"evaluate {name}")[:count]
         if name == BASELINE:
             reference = drawn
         other = None if name == BASELINE else reference
         qualities[name] = measure(drawn, real, seed=recipe.seed, same_latents=other)
         samples[name] = pictures(file, shown)[:FIXED_PICTURES]
-    with replaced(bench.folder / SAMPLES) as aside, aside.open("wb") as stream:
+    with replaced(ctx.folder / SAMPLES) as aside, aside.open("wb") as stream:
         np.savez_compressed(stream, **samples)  # type: ignore[arg-type]
-    bottom = floor(bench.dataset, judge, samples=count, seed=recipe.seed)
+    bottom = floor(ctx.dataset, judge, samples=count, seed=recipe.seed)
     figures = {
         "judge": {
             "sha256": judge.sha256,
@@ -57,7 +57,7 @@ def evaluate(bench: Workbench) -> Outcome:
         "floor": bottom.model_dump(),
         "variants": {name: quality.model_dump() for name, quality in qualities.items()},
     }
-    write_text(bench.folder / QUALITY, json.dumps(figures, indent=1) + "\n")
+    write_text(ctx.folder / QUALITY, json.dumps(figures, indent=1) + "\n")
     return Outcome(
         {
             "judge_accuracy": judge.accuracy,
@@ -67,15 +67,15 @@ def evaluate(bench: Workbench) -> Outcome:
     )
 
 
-def find_judge(bench: Workbench) -> Judge:
+def find_judge(ctx: StageContext) -> Judge:
     """The judge of these pictures, trained once and kept for all runs beside this one."""
-    steps, seed = bench.recipe.evaluate.judge_steps, bench.recipe.seed
-    name = hashlib.sha256(f"{bench.dataset.sha256} {steps} {seed}".encode()).hexdigest()
-    path = bench.run.root / ".cache" / f"judge-{name[:16]}.npz"
+    steps, seed = ctx.recipe.evaluate.judge_steps, ctx.recipe.seed
+    name = hashlib.sha256(f"{ctx.dataset.sha256} {steps} {seed}".encode()).hexdigest()
+    path = ctx.run.root / ".cache" / f"judge-{name[:16]}.npz"
     if path.exists():
         return Judge.load(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    judge = train_judge(bench.dataset, steps=steps, seed=seed)
+    judge = train_judge(ctx.dataset, steps=steps, seed=seed)
     judge.save(path)
     return judge
 

@@ -9,10 +9,6 @@ from pathlib import Path
 import numpy as np
 import tf_keras
 
-from pipeline.adversarial.game import Game, Story
-from pipeline.adversarial.lessons import Lessons
-from pipeline.adversarial.randomness import Purpose
-from pipeline.adversarial.settings import WeightSettings
 from pipeline.atomic import replaced, write_text
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.prune import zeros
@@ -20,12 +16,16 @@ from pipeline.compression.scheme import quantization_aware, round_biases, unroun
 from pipeline.data.drawn import LESSONS, read_lessons
 from pipeline.determinism import prepare
 from pipeline.networks.pixels import to_uint8
-from pipeline.run import Outcome, Workbench
-from pipeline.search.look import drawn
+from pipeline.run import Outcome, StageContext
+from pipeline.search.scorer import drawn
 from pipeline.stages import networks
 from pipeline.stages.bit_budget import Weighed, aim, bits_for, gzip_bytes, gzip_limit
-from pipeline.stages.diary import Diary
 from pipeline.stages.student import student_pixels
+from pipeline.training.distillation_set import DistillationSet
+from pipeline.training.log import TrainingLog
+from pipeline.training.randomness import Purpose
+from pipeline.training.settings import WeightSettings
+from pipeline.training.trainer import GANTrainer, TrainingHistory
 
 ROUNDS = 2
 """Where bytes are limited: after each the file is weighed, and bits are chosen anew."""
@@ -38,11 +38,11 @@ def bases(stages: Container[str]) -> dict[str, str]:
     return {"int8": "student"} if "student" in stages else {"int8": "prune", "int8-qat": "train"}
 
 
-def quantize(bench: Workbench) -> Outcome:
+def quantize(ctx: StageContext) -> Outcome:
     """For each quantized variant write its folded float start, its weights, history and film."""
     outcomes = {
-        variant: _fine_tune(bench, variant, bench.inputs[stage])
-        for variant, stage in bases(bench.inputs).items()
+        variant: _fine_tune(ctx, variant, ctx.inputs[stage])
+        for variant, stage in bases(ctx.inputs).items()
     }
     return Outcome(
         {variant: outcome.metrics for variant, outcome in outcomes.items()},
@@ -83,61 +83,59 @@ def load_aware(folder: Path, variant: str) -> tf_keras.Model:
     return aware
 
 
-def _lessons(bench: Workbench, start: tf_keras.Model) -> Lessons | None:
+def _lessons(ctx: StageContext, start: tf_keras.Model) -> DistillationSet | None:
     """A student keeps to what it drew before it was rounded; others to what the teacher draws."""
-    if "student" not in bench.inputs:
+    if "student" not in ctx.inputs:
         return None
-    inputs = read_lessons(bench.inputs["teacher"] / LESSONS).inputs
-    pictures = to_uint8(drawn(start, inputs), student_pixels(bench.inputs["student"]))
-    return Lessons(inputs, pictures, networks.classes(bench))
+    inputs = read_lessons(ctx.inputs["teacher"] / LESSONS).inputs
+    pictures = to_uint8(drawn(start, inputs), student_pixels(ctx.inputs["student"]))
+    return DistillationSet(inputs, pictures, networks.classes(ctx))
 
 
 def _game(
-    bench: Workbench,
+    ctx: StageContext,
     aware: tf_keras.Model,
     discriminator: tf_keras.Model,
     steps: int,
-    lessons: Lessons | None,
-) -> Game:
-    settings = bench.recipe.quantize
+    lessons: DistillationSet | None,
+) -> GANTrainer:
+    settings = ctx.recipe.quantize
     if lessons is None:
-        rules = networks.fine_tuning(bench, steps, settings.rate, settings.ema)
-        teacher = fold_batch_norm(networks.teacher(bench).model)
-        return networks.game(bench, aware, discriminator, rules, teacher, settings.distill)
-    rules = networks.student_game(bench, steps, settings.rate, settings.ema)
+        rules = networks.fine_tuning(ctx, steps, settings.rate, settings.ema)
+        teacher = fold_batch_norm(networks.teacher(ctx).model)
+        return networks.game(ctx, aware, discriminator, rules, teacher, settings.distill)
+    rules = networks.student_game(ctx, steps, settings.rate, settings.ema)
     rules = replace(rules, generator_weights=WeightSettings(l1=settings.l1))
-    pixels = student_pixels(bench.inputs["student"])
-    return networks.game(
-        bench, aware, discriminator, rules, None, settings.distill, lessons, pixels
-    )
+    pixels = student_pixels(ctx.inputs["student"])
+    return networks.game(ctx, aware, discriminator, rules, None, settings.distill, lessons, pixels)
 
 
-def _fine_tune(bench: Workbench, variant: str, base: Path) -> Outcome:
+def _fine_tune(ctx: StageContext, variant: str, base: Path) -> Outcome:
     """Rounds of the game: one, or so many that the file keeps its limit."""
-    settings, limit = bench.recipe.quantize, gzip_limit(bench)
-    prepare(bench.recipe.seed)
+    settings, limit = ctx.recipe.quantize, gzip_limit(ctx)
+    prepare(ctx.recipe.seed)
     start = fold_batch_norm(networks.load(base / networks.GENERATOR))
-    start.save(folded(bench.folder, variant))
+    start.save(folded(ctx.folder, variant))
     discriminator = networks.load(base / networks.DISCRIMINATOR)
-    seen = networks.inputs(bench, Purpose.CALIBRATION, settings.calibration)
-    lessons = _lessons(bench, start)
-    diary = Diary(bench.folder, variant, f"-{variant}")
-    story, weighed = Story([], [], []), list[Weighed]()
+    seen = networks.inputs(ctx, Purpose.CALIBRATION, settings.calibration)
+    lessons = _lessons(ctx, start)
+    log = TrainingLog(ctx.folder, variant, f"-{variant}")
+    story, weighed = TrainingHistory([], [], []), list[Weighed]()
     while steps := _next_round(settings.steps, limit, weighed):
         aimed = None if limit is None else aim(limit, weighed)
-        bits = bits_for(bench, start, seen, aimed)
+        bits = bits_for(ctx, start, seen, aimed)
         aware = quantization_aware(start, seen, bits)
-        game = _game(bench, aware, discriminator, steps, lessons)
-        checkpoint = bench.scratch / f"{variant}-{len(weighed)}.npz"
-        played = game.play(checkpoint, f"quantize {variant}", diary.after(story))
+        game = _game(ctx, aware, discriminator, steps, lessons)
+        checkpoint = ctx.scratch / f"{variant}-{len(weighed)}.npz"
+        played = game.play(checkpoint, f"quantize {variant}", log.after(story))
         story = story.followed_by(played)
         game.recalibrate()
         round_biases(aware)
         start = unrounded(aware, start)
-        weighed.append(Weighed(aimed or 0, gzip_bytes(bench, aware) if limit else 0))
-    write_text(_bits(bench.folder, variant), json.dumps(bits) + "\n")
-    _save_weights(aware, _weights(bench.folder, variant))
-    diary.close(story)
+        weighed.append(Weighed(aimed or 0, gzip_bytes(ctx, aware) if limit else 0))
+    write_text(_bits(ctx.folder, variant), json.dumps(bits) + "\n")
+    _save_weights(aware, _weights(ctx.folder, variant))
+    log.close(story)
     zero = round(zeros(start), 6)
     sizes = {"gzip_bytes": [file.bytes for file in weighed]} if limit else {}
     return Outcome({"zeros": zero, "distill": settings.distill, **sizes}, story.events)

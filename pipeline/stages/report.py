@@ -14,45 +14,45 @@ import numpy as np
 from deploy.jobs import Measurement
 from pipeline.atomic import write_text
 from pipeline.data.sources import TEACHER
-from pipeline.lite import arena, count
-from pipeline.lite.read import read_model
 from pipeline.metrics.quality import Quality
 from pipeline.recipe_file import as_dict
-from pipeline.report import schema
-from pipeline.report.gates import check_all, parse_gate
-from pipeline.report.page import Exhibits, render
-from pipeline.run import Outcome, Workbench
+from pipeline.report.run import schema
+from pipeline.report.run.gates import check_all, parse_gate
+from pipeline.report.run.page import Exhibits, render
+from pipeline.run import Outcome, StageContext
 from pipeline.search.budget import budget_of
-from pipeline.search.choice import Tried
+from pipeline.search.candidates import Candidate
 from pipeline.search.cost import Cost
 from pipeline.search.trials import WORST
 from pipeline.stages.benchmark import MACHINE, MEASUREMENTS
 from pipeline.stages.evaluate import QUALITY, SAMPLES
 from pipeline.stages.search import read_choice
 from pipeline.stages.student import taught_student
+from pipeline.tflite import arena, count
+from pipeline.tflite.read import read_model
 from pipeline.variants import SHIPPED, find_variants
 
 REPORT = schema.FILE
 PAGE = "report.html"
 
 
-def report(bench: Workbench) -> Outcome:
+def report(ctx: StageContext) -> Outcome:
     """Write report.json and report.html; the gates' results are among the metrics."""
-    built = _build(bench)
-    write_text(bench.folder / REPORT, schema.dumps(built))
-    write_text(bench.folder / PAGE, render(built, _exhibits(bench)))
+    built = _build(ctx)
+    write_text(ctx.folder / REPORT, schema.dumps(built))
+    write_text(ctx.folder / PAGE, render(built, _exhibits(ctx)))
     return Outcome({"failed_gates": [gate.text for gate in built.failed_gates]})
 
 
-def _build(bench: Workbench) -> schema.Report:
-    recipe, data = bench.recipe, bench.dataset
-    judged = json.loads((bench.inputs["evaluate"] / QUALITY).read_text())
-    measured = json.loads((bench.inputs["benchmark"] / MEASUREMENTS).read_text())
-    records = [record for need in bench.inputs if (record := bench.run.record(need))]
+def _build(ctx: StageContext) -> schema.Report:
+    recipe, data = ctx.recipe, ctx.dataset
+    judged = json.loads((ctx.inputs["evaluate"] / QUALITY).read_text())
+    measured = json.loads((ctx.inputs["benchmark"] / MEASUREMENTS).read_text())
+    records = [record for need in ctx.inputs if (record := ctx.run.record(need))]
     steps = next(record for record in records if record.stage == "convert").metrics["steps"]
     variants = tuple(
         _variant(name, path, judged, steps, measured)
-        for name, path in find_variants(bench.inputs["convert"]).items()
+        for name, path in find_variants(ctx.inputs["convert"]).items()
     )
     built = schema.Report(
         pocketgan=version("pocketgan"),
@@ -82,10 +82,10 @@ def _build(bench: Workbench) -> schema.Report:
             for record in records
         ),
         environment={
-            **json.loads((bench.inputs["benchmark"] / MACHINE).read_text()),
+            **json.loads((ctx.inputs["benchmark"] / MACHINE).read_text()),
             **(records[0].versions if records else {}),
         },
-        search=_search(bench, variants) if "search" in bench.inputs else None,
+        search=_search(ctx, variants) if "search" in ctx.inputs else None,
     )
     return check_all(tuple(parse_gate(text) for text in recipe.report.gates), built)
 
@@ -143,19 +143,19 @@ def _quality(figures: Mapping[str, Any]) -> schema.Quality:
     return schema.Quality.model_validate({**fields, "class_histogram": shares})
 
 
-def _search(bench: Workbench, variants: Sequence[schema.Variant]) -> schema.Search:
+def _search(ctx: StageContext, variants: Sequence[schema.Variant]) -> schema.Search:
     """What the search found, and what came true of it in the file that ships."""
-    budget = bench.recipe.budget
-    teacher, student = (bench.run.record(name) for name in ("teacher", "student"))
+    budget = ctx.recipe.budget
+    teacher, student = (ctx.run.record(name) for name in ("teacher", "student"))
     assert teacher is not None
     assert student is not None
-    found, taught = read_choice(bench.inputs["search"]), taught_student(bench.inputs["student"])
+    found, taught = read_choice(ctx.inputs["search"]), taught_student(ctx.inputs["student"])
     shipped = next(variant for variant in variants if variant.name == SHIPPED)
     return schema.Search(
         teacher=teacher.metrics["origin"],
         teacher_parameters=teacher.metrics["generator_parameters"],
-        reads="latents" if bench.recipe.teacher.inputs is None else "pictures",
-        real_pictures=bench.recipe.data.source != TEACHER,
+        reads="latents" if ctx.recipe.teacher.inputs is None else "pictures",
+        real_pictures=ctx.recipe.data.source != TEACHER,
         limits={limit.field: limit.most for limit in budget_of(budget).limits},
         chosen=found.chosen.number,
         reason=found.reason,
@@ -173,7 +173,7 @@ def _search(bench: Workbench, variants: Sequence[schema.Variant]) -> schema.Sear
     )
 
 
-def _student(tried: Tried) -> schema.Student:
+def _student(tried: Candidate) -> schema.Student:
     """A student that was given was not taught; one that broke has no distance either."""
     silent = "it was given, not tried" if not tried.steps else "its pictures were no numbers"
     known = tried.steps > 0 and tried.score < WORST
@@ -225,16 +225,16 @@ def _prediction(name: str, cost: Cost, measured: float | None, why: str) -> sche
     )
 
 
-def _exhibits(bench: Workbench) -> Exhibits:
-    with np.load(bench.inputs["evaluate"] / SAMPLES) as arrays:
+def _exhibits(ctx: StageContext) -> Exhibits:
+    with np.load(ctx.inputs["evaluate"] / SAMPLES) as arrays:
         samples = {name: arrays[name] for name in arrays.files}
     histories = {
         f"{stage} {path.stem.removeprefix('history').lstrip('-')}".strip(): _history(path)
-        for stage in bench.run.stages
-        if stage in bench.inputs
-        for path in sorted(bench.inputs[stage].glob("history*.csv"))
+        for stage in ctx.run.stages
+        if stage in ctx.inputs
+        for path in sorted(ctx.inputs[stage].glob("history*.csv"))
     }
-    taught = bench.inputs.get("student") or bench.inputs["train"]
+    taught = ctx.inputs.get("student") or ctx.inputs["train"]
     return Exhibits(samples, histories, taught / "film.png", taught / "film.gif")
 
 

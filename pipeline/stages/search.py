@@ -7,43 +7,44 @@ from dataclasses import asdict
 from pathlib import Path
 
 from pipeline import progress
-from pipeline.adversarial.randomness import Purpose
 from pipeline.atomic import write_text
-from pipeline.compression.rounding import Coarseness
+from pipeline.compression.spec import CompressionSpec
 from pipeline.data.drawn import LESSONS, read_lessons
 from pipeline.determinism import prepare
+from pipeline.importers.store import read_saved_teacher
 from pipeline.networks.settings import StudentSettings
-from pipeline.run import Outcome, Workbench
-from pipeline.search import budget, choice, trials
-from pipeline.search.choice import Choice, Tried
-from pipeline.search.look import looking
+from pipeline.run import Outcome, StageContext
+from pipeline.search import budget, trials
+from pipeline.search import candidates as choice
+from pipeline.search.builder import SLIM, StudentBuilder
+from pipeline.search.candidates import Candidate, Choice
+from pipeline.search.scorer import looking
 from pipeline.search.space import Space, space_of
-from pipeline.search.students import SLIM, Workshop
 from pipeline.stages import networks
 from pipeline.stages.evaluate import find_judge
-from pipeline.teachers.store import read_saved_teacher
+from pipeline.training.randomness import Purpose
 
 CHOICE, STUDY = "choice.json", "study.journal"
 LOOKED_AT = 2000
 """Pictures by which a student is compared with its teacher."""
 
 
-def search(bench: Workbench) -> Outcome:
+def search(ctx: StageContext) -> Outcome:
     """Write ``choice.json``, and the study where it has no other place."""
-    recipe, settings = bench.recipe, bench.recipe.search
+    recipe, settings = ctx.recipe, ctx.recipe.search
     prepare(recipe.seed)
-    teacher = read_saved_teacher(bench.inputs["teacher"])
-    workshop = Workshop(teacher, recipe.seed)
+    teacher = read_saved_teacher(ctx.inputs["teacher"])
+    builder = StudentBuilder(teacher, recipe.seed)
     limits = budget.budget_of(recipe.budget)
     if not limits.limits:
-        limits = budget.budget_for_quality(workshop.weights)
-    space = space_of(recipe, workshop)
+        limits = budget.budget_for_quality(builder.weights)
+    space = space_of(recipe, builder)
     made = (
         _given(space, settings.student)
         if settings.student
-        else _searched(bench, workshop, space, limits)
+        else _searched(ctx, builder, space, limits)
     )
-    write_text(bench.folder / CHOICE, choice.dumps(made))
+    write_text(ctx.folder / CHOICE, choice.dumps(made))
     return Outcome(
         {
             "chosen": made.chosen.words,
@@ -51,7 +52,7 @@ def search(bench: Workbench) -> Outcome:
             "tried": len(made.tried),
             "expected": asdict(made.chosen.cost),
         },
-        [f"slim left out: {workshop.why_not_slim}"] if _slim_left_out(bench, workshop) else [],
+        [f"slim left out: {builder.why_not_slim}"] if _slim_left_out(ctx, builder) else [],
     )
 
 
@@ -61,19 +62,19 @@ def read_choice(folder: Path) -> Choice:
     return choice.loads(path.read_text(encoding="utf-8"), str(path))
 
 
-def _slim_left_out(bench: Workbench, workshop: Workshop) -> bool:
-    return SLIM in bench.recipe.search.blocks and not workshop.groups
+def _slim_left_out(ctx: StageContext, builder: StudentBuilder) -> bool:
+    return SLIM in ctx.recipe.search.blocks and not builder.groups
 
 
 def _given(space: Space, student: StudentSettings) -> Choice:
     """The one that the recipe names."""
-    coarseness = Coarseness(min(space.bits))
-    tried = Tried(
+    spec = CompressionSpec(min(space.bits))
+    tried = Candidate(
         number=0,
         student=student,
-        bits=coarseness.bits,
+        bits=spec.bits,
         zeros=0.0,
-        cost=space.price(student, coarseness),
+        cost=space.price(student, spec),
         steps=0,
         score=0.0,
         finished=True,
@@ -81,7 +82,7 @@ def _given(space: Space, student: StudentSettings) -> Choice:
     return choice.choose([tried], smallest=False)
 
 
-def _so_far(tried: Sequence[Tried], words: str) -> str:
+def _so_far(tried: Sequence[Candidate], words: str) -> str:
     """For the progress display: the best student yet, and the one that is being tried."""
     known = choice.front(tried)
     if not known:
@@ -91,24 +92,26 @@ def _so_far(tried: Sequence[Tried], words: str) -> str:
 
 
 def ground_of(
-    bench: Workbench, workshop: Workshop, space: Space, limits: budget.Budget
-) -> trials.Ground:
+    ctx: StageContext, builder: StudentBuilder, space: Space, limits: budget.Budget
+) -> trials.SearchContext:
     """What the trials of a run share."""
-    lessons = read_lessons(bench.inputs["teacher"] / LESSONS)
+    lessons = read_lessons(ctx.inputs["teacher"] / LESSONS)
     look = looking(
-        find_judge(bench),
+        find_judge(ctx),
         lessons.pictures[:LOOKED_AT],
-        networks.inputs(bench, Purpose.SEARCH, LOOKED_AT),
+        networks.inputs(ctx, Purpose.SEARCH, LOOKED_AT),
     )
-    steps = bench.recipe.search.steps
-    return trials.Ground(workshop, space, limits, lessons, look, steps, bench.recipe.seed)
+    steps = ctx.recipe.search.steps
+    return trials.SearchContext(builder, space, limits, lessons, look, steps, ctx.recipe.seed)
 
 
-def _searched(bench: Workbench, workshop: Workshop, space: Space, limits: budget.Budget) -> Choice:
-    settings = bench.recipe.search
-    ground = ground_of(bench, workshop, space, limits)
-    kept = bench.scratch / STUDY
-    study = trials.open_study(settings.study or kept, bench.recipe.seed)
+def _searched(
+    ctx: StageContext, builder: StudentBuilder, space: Space, limits: budget.Budget
+) -> Choice:
+    settings = ctx.recipe.search
+    ground = ground_of(ctx, builder, space, limits)
+    kept = ctx.scratch / STUDY
+    study = trials.open_study(settings.study or kept, ctx.recipe.seed)
     if settings.study is None:
         trials.take_up(study)
     with progress.bar() as bar:
@@ -122,6 +125,6 @@ def _searched(bench: Workbench, workshop: Workshop, space: Space, limits: budget
             ),
         )
     if kept.exists():
-        shutil.copyfile(kept, bench.folder / STUDY)
-    smallest = bench.recipe.budget.max_quality_drop is not None
+        shutil.copyfile(kept, ctx.folder / STUDY)
+    smallest = ctx.recipe.budget.max_quality_drop is not None
     return choice.choose([one for one in tried if math.isfinite(one.score)], smallest=smallest)

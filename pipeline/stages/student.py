@@ -9,26 +9,26 @@ import numpy as np
 import tf_keras
 
 from pipeline import progress
-from pipeline.adversarial.game import Story
-from pipeline.adversarial.lessons import Lessons
-from pipeline.adversarial.randomness import Purpose
 from pipeline.atomic import replaced, write_text
-from pipeline.compression.imitate import Imitation
 from pipeline.compression.prune import Pruning, layer_shares, zeros
 from pipeline.data.drawn import LESSONS, read_lessons
 from pipeline.determinism import prepare
+from pipeline.importers.store import read_saved_teacher
 from pipeline.metrics.frechet import frechet_distance
 from pipeline.networks.pixels import PixelRange, to_uint8
 from pipeline.networks.registry import build_discriminator
-from pipeline.run import Outcome, Workbench
-from pipeline.search.choice import Tried
-from pipeline.search.look import drawn
-from pipeline.search.students import Workshop
+from pipeline.run import Outcome, StageContext
+from pipeline.search.builder import StudentBuilder
+from pipeline.search.candidates import Candidate
+from pipeline.search.scorer import drawn
 from pipeline.stages import networks
-from pipeline.stages.diary import Diary
 from pipeline.stages.evaluate import find_judge
 from pipeline.stages.search import read_choice
-from pipeline.teachers.store import read_saved_teacher
+from pipeline.training.distillation_set import DistillationSet
+from pipeline.training.distiller import Distiller
+from pipeline.training.log import TrainingLog
+from pipeline.training.randomness import Purpose
+from pipeline.training.trainer import TrainingHistory
 
 IMITATION_BATCH = 128
 MORE_ATTEMPTS = 2
@@ -41,30 +41,30 @@ RAMP, EVERY = 0.5, 25
 STUDENT = "student.json"
 
 
-def student(bench: Workbench) -> Outcome:
+def student(ctx: StageContext) -> Outcome:
     """Write the student, the discriminator that it played against, history and film.
 
     Where the recipe limits the loss of quality, larger students are taught until one keeps it.
     """
-    choice = read_choice(bench.inputs["search"])
-    drop = bench.recipe.budget.max_quality_drop
+    choice = read_choice(ctx.inputs["search"])
+    drop = ctx.recipe.budget.max_quality_drop
     attempts: list[dict[str, Any]] = []
     events: list[str] = []
     for tried in (choice.chosen, *choice.ladder[:MORE_ATTEMPTS]):
-        taught = _teach(bench, tried)
+        taught = _teach(ctx, tried)
         events += taught.events
         if drop is None:
             break
-        ratio = _ratio(bench, taught.model, taught.pixels)
+        ratio = _ratio(ctx, taught.model, taught.pixels)
         attempts.append({"student": tried.words, "frechet_ratio": round(ratio, 4)})
         if ratio <= 1 + drop * UNROUNDED:
             break
         progress.console.print(f"{tried.words}: Fréchet {ratio:.3f} times the teacher's, too bad")
-    taught.model.save(bench.folder / networks.GENERATOR)
-    taught.discriminator.save(bench.folder / networks.DISCRIMINATOR)
+    taught.model.save(ctx.folder / networks.GENERATOR)
+    taught.discriminator.save(ctx.folder / networks.DISCRIMINATOR)
     facts = {"pixels": taught.pixels, "tried": tried.model_dump()}
-    write_text(bench.folder / STUDENT, json.dumps(facts, indent=1) + "\n")
-    taught.diary.close(taught.story)
+    write_text(ctx.folder / STUDENT, json.dumps(facts, indent=1) + "\n")
+    taught.log.close(taught.story)
     return Outcome(
         {
             "student": tried.words,
@@ -84,28 +84,28 @@ class _Taught:
     pixels: PixelRange
     error: float | None
     """Mean squared difference to the teacher's pictures at the end of the imitation, if any."""
-    story: Story
-    diary: Diary
+    story: TrainingHistory
+    log: TrainingLog
 
     @property
     def events(self) -> list[str]:
         return self.story.events
 
 
-def _teach(bench: Workbench, tried: Tried) -> _Taught:
-    """Imitation, then the game."""
-    recipe, settings = bench.recipe, bench.recipe.student
+def _teach(ctx: StageContext, tried: Candidate) -> _Taught:
+    """Distiller, then the game."""
+    recipe, settings = ctx.recipe, ctx.recipe.student
     prepare(recipe.seed)
-    workshop = Workshop(read_saved_teacher(bench.inputs["teacher"]), recipe.seed)
-    lessons = read_lessons(bench.inputs["teacher"] / LESSONS)
-    made = workshop.build(tried.student)
-    pixels = workshop.pixels(tried.student)
-    error = _imitate(bench, made, tried, lessons, pixels)
-    discriminator = _discriminator(bench)
+    builder = StudentBuilder(read_saved_teacher(ctx.inputs["teacher"]), recipe.seed)
+    lessons = read_lessons(ctx.inputs["teacher"] / LESSONS)
+    made = builder.build(tried.student)
+    pixels = builder.pixels(tried.student)
+    error = _imitate(ctx, made, tried, lessons, pixels)
+    discriminator = _discriminator(ctx)
     pruning = _pruning(made, tried, settings.steps, recipe.train.critic_steps)
-    rules = networks.student_game(bench, settings.steps, settings.rate, recipe.train.ema)
+    rules = networks.student_game(ctx, settings.steps, settings.rate, recipe.train.ema)
     game = networks.game(
-        bench,
+        ctx,
         pruning.model if pruning else made,
         discriminator,
         rules,
@@ -113,23 +113,23 @@ def _teach(bench: Workbench, tried: Tried) -> _Taught:
         lessons=lessons,
         pixels=pixels,
     )
-    diary = Diary(bench.folder, "student")
-    story = game.play(bench.scratch / f"game-{tried.number}.npz", "student plays", diary.write)
+    log = TrainingLog(ctx.folder, "student")
+    story = game.play(ctx.scratch / f"game-{tried.number}.npz", "student plays", log.write)
     game.recalibrate()
     final = pruning.stripped() if pruning else made
-    return _Taught(final, discriminator, pixels, error, story, diary)
+    return _Taught(final, discriminator, pixels, error, story, log)
 
 
-def _ratio(bench: Workbench, model: tf_keras.Model, pixels: PixelRange) -> float:
+def _ratio(ctx: StageContext, model: tf_keras.Model, pixels: PixelRange) -> float:
     """The student's Fréchet distance to real pictures over its teacher's, before any rounding.
 
     To those of the training: nothing is chosen by those that the result is judged by.
     """
-    judge = find_judge(bench)
-    train = bench.dataset.train
+    judge = find_judge(ctx)
+    train = ctx.dataset.train
     real = judge.features(train[:: max(1, len(train) // COMPARED)])
-    seen = networks.inputs(bench, Purpose.SEARCH, COMPARED)
-    teacher = networks.teacher(bench)
+    seen = networks.inputs(ctx, Purpose.SEARCH, COMPARED)
+    teacher = networks.teacher(ctx)
     theirs, ours = (
         frechet_distance(judge.features(to_uint8(drawn(network, seen), black_and_white)), real)
         for network, black_and_white in ((teacher.model, teacher.pixels), (model, pixels))
@@ -143,32 +143,36 @@ def student_pixels(folder: Path) -> PixelRange:
     return low, high
 
 
-def taught_student(folder: Path) -> Tried:
+def taught_student(folder: Path) -> Candidate:
     """Which of the students that were tried this stage taught in the end."""
     facts = json.loads((folder / STUDENT).read_text(encoding="utf-8"))
-    return Tried.model_validate(facts["tried"])
+    return Candidate.model_validate(facts["tried"])
 
 
 def _imitate(
-    bench: Workbench, made: tf_keras.Model, tried: Tried, lessons: Lessons, pixels: PixelRange
+    ctx: StageContext,
+    made: tf_keras.Model,
+    tried: Candidate,
+    lessons: DistillationSet,
+    pixels: PixelRange,
 ) -> float | None:
     """Train on the teacher's pictures alone, unless a killed run had done so already."""
-    settings = bench.recipe.student
+    settings = ctx.recipe.student
     if not settings.imitate:
         return None
-    kept = bench.scratch / f"imitation-{tried.number}.npz"
+    kept = ctx.scratch / f"imitation-{tried.number}.npz"
     weights = _kept(kept, made)
     if weights is not None:
         made.set_weights(weights[:-1])
         return float(weights[-1])
-    imitation = Imitation(
+    imitation = Distiller(
         made,
         lessons,
         pixels,
         steps=settings.imitate,
         rate=settings.imitate_rate,
         batch=IMITATION_BATCH,
-        seed=bench.recipe.seed,
+        seed=ctx.recipe.seed,
     )
     with progress.bar() as bar:
         task = bar.add_task("student imitates", total=settings.imitate)
@@ -191,15 +195,17 @@ def _kept(path: Path, made: tf_keras.Model) -> list[np.ndarray] | None:
     return arrays if [array.shape for array in arrays[:-1]] == shapes else None
 
 
-def _discriminator(bench: Workbench) -> tf_keras.Model:
+def _discriminator(ctx: StageContext) -> tf_keras.Model:
     """The teacher's own, which knows what to look at; or a fresh one where there is none."""
-    kept = bench.inputs["teacher"] / networks.DISCRIMINATOR
+    kept = ctx.inputs["teacher"] / networks.DISCRIMINATOR
     if kept.exists():
         return networks.load(kept)
-    return build_discriminator(bench.recipe.discriminator, networks.image_shape(bench))
+    return build_discriminator(ctx.recipe.discriminator, networks.image_shape(ctx))
 
 
-def _pruning(made: tf_keras.Model, chosen: Tried, steps: int, critic_steps: int) -> Pruning | None:
+def _pruning(
+    made: tf_keras.Model, chosen: Candidate, steps: int, critic_steps: int
+) -> Pruning | None:
     """Zeros that grow while the student plays, where it shall have any."""
     if not chosen.zeros:
         return None

@@ -6,17 +6,17 @@ import numpy as np
 
 from deploy.errors import PocketganError
 from pipeline import progress
-from pipeline.adversarial.lessons import Lessons
-from pipeline.adversarial.randomness import Purpose, latents
 from pipeline.data import drawn, folder
 from pipeline.determinism import prepare
+from pipeline.importers.discriminator import load_discriminator
+from pipeline.importers.generator import Teacher
+from pipeline.importers.pictures import refuse_few
+from pipeline.importers.teacher import load_teacher, save_teacher
 from pipeline.networks.pixels import to_uint8
-from pipeline.run import Outcome, Workbench
+from pipeline.run import Outcome, StageContext
 from pipeline.stages import networks
-from pipeline.teachers.discriminator import load_discriminator
-from pipeline.teachers.generator import Teacher
-from pipeline.teachers.pictures import refuse_few
-from pipeline.teachers.teacher import load_teacher, save_teacher
+from pipeline.training.distillation_set import DistillationSet
+from pipeline.training.randomness import Purpose, latents
 
 REFERENCE = 5000
 """Pictures to judge by where there are no others."""
@@ -25,21 +25,21 @@ SHARES = (0.7, 0.85)
 """Where the pictures that a generator reads are parted: lessons, reference, held back."""
 
 
-def teacher(bench: Workbench) -> Outcome:
+def teacher(ctx: StageContext) -> Outcome:
     """Write the generator (and discriminator), its lessons, and what it is compared by."""
-    prepare(bench.recipe.seed)
-    settings = bench.recipe.teacher
-    loaded = load(bench)
-    save_teacher(loaded, bench.folder)
+    prepare(ctx.recipe.seed)
+    settings = ctx.recipe.teacher
+    loaded = load(ctx)
+    save_teacher(loaded, ctx.folder)
     if settings.discriminator is not None:
         discriminator = load_discriminator(
             settings.discriminator, loaded, settings.custom, settings.allow_unsafe
         )
-        discriminator.save(bench.folder / networks.DISCRIMINATOR)
-    parts = _pictures_read(bench, loaded) if settings.inputs else _latents(bench, loaded)
+        discriminator.save(ctx.folder / networks.DISCRIMINATOR)
+    parts = _pictures_read(ctx, loaded) if settings.inputs else _latents(ctx, loaded)
     for name, inputs in parts.items():
-        lessons = Lessons(inputs, _draw(loaded, inputs, name), loaded.classes)
-        drawn.write(lessons, bench.folder / name)
+        lessons = DistillationSet(inputs, _draw(loaded, inputs, name), loaded.classes)
+        drawn.write(lessons, ctx.folder / name)
     return Outcome(
         {
             "generator_parameters": loaded.model.count_params(),
@@ -50,9 +50,9 @@ def teacher(bench: Workbench) -> Outcome:
     )
 
 
-def load(bench: Workbench) -> Teacher:
+def load(ctx: StageContext) -> Teacher:
     """The generator that the recipe names."""
-    settings = bench.recipe.teacher
+    settings = ctx.recipe.teacher
     if settings.file is None:
         raise PocketganError(
             "teacher.file is not set.", "Give a generator: `pocketgan compress GENERATOR`."
@@ -67,18 +67,18 @@ def load(bench: Workbench) -> Teacher:
     )
 
 
-def _latents(bench: Workbench, loaded: Teacher) -> dict[str, np.ndarray]:
+def _latents(ctx: StageContext, loaded: Teacher) -> dict[str, np.ndarray]:
     """Inputs by the file that they go to: latents of the prior."""
-    seed, shape = bench.recipe.seed, (loaded.latent, loaded.classes)
+    seed, shape = ctx.recipe.seed, (loaded.latent, loaded.classes)
     return {
-        drawn.LESSONS: latents(seed, Purpose.LESSON, bench.recipe.teacher.lessons, *shape),
+        drawn.LESSONS: latents(seed, Purpose.LESSON, ctx.recipe.teacher.lessons, *shape),
         drawn.REFERENCE: latents(seed, Purpose.REFERENCE, REFERENCE, *shape),
     }
 
 
-def _pictures_read(bench: Workbench, loaded: Teacher) -> dict[str, np.ndarray]:
+def _pictures_read(ctx: StageContext, loaded: Teacher) -> dict[str, np.ndarray]:
     """Inputs by the file that they go to: the user's pictures, parted once."""
-    place, wanted = bench.recipe.teacher.inputs, loaded.input_pixels
+    place, wanted = ctx.recipe.teacher.inputs, loaded.input_pixels
     assert place is not None
     assert wanted is not None
     height, width, channels = loaded.model.input_shape[1:]
@@ -90,15 +90,15 @@ def _pictures_read(bench: Workbench, loaded: Teacher) -> dict[str, np.ndarray]:
         place,
         image_size=height,
         channels=channels,
-        cache=bench.run.root / ".cache",
+        cache=ctx.run.root / ".cache",
         test_fraction=0.5,
-        seed=bench.recipe.seed,
+        seed=ctx.recipe.seed,
     )
     pictures = np.concatenate([found.train, found.test])
     refuse_few(place, len(pictures))
     low, high = wanted
     pictures = pictures.astype(np.float32) * ((high - low) / 255) + low
-    order = np.random.default_rng(bench.recipe.seed).permutation(len(pictures))
+    order = np.random.default_rng(ctx.recipe.seed).permutation(len(pictures))
     ends = [round(share * len(order)) for share in SHARES]
     kept = np.split(pictures[order], ends)
     return dict(zip((drawn.LESSONS, drawn.REFERENCE, drawn.HELD), kept, strict=True))
@@ -112,7 +112,7 @@ def _draw(loaded: Teacher, inputs: np.ndarray, name: str) -> np.ndarray:
         if not np.isfinite(made).all():
             raise PocketganError(
                 f"{loaded.origin}: it draws values that are NaN or infinite.",
-                "Look at its weights with `pocketgan check`.",
+                "Scorer at its weights with `pocketgan check`.",
             )
         pictures.append(to_uint8(made, loaded.pixels))
     together = np.concatenate(pictures)

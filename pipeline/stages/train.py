@@ -3,28 +3,28 @@
 from pipeline.compression import bits, prune
 from pipeline.determinism import prepare
 from pipeline.networks.registry import build_discriminator, build_generator
-from pipeline.run import Outcome, Workbench
+from pipeline.run import Outcome, StageContext
 from pipeline.stages import networks
-from pipeline.stages.diary import Diary
+from pipeline.training.log import TrainingLog
 
 
-def train(bench: Workbench) -> Outcome:
+def train(ctx: StageContext) -> Outcome:
     """Play the game of the recipe; write both networks, the history and the film."""
-    recipe = bench.recipe
+    recipe = ctx.recipe
     prepare(recipe.seed)
-    image = networks.image_shape(bench)
+    image = networks.image_shape(ctx)
     generator = build_generator(recipe.generator, image)
     # Better told now than after the training.
     prune.check_layers(generator, recipe.prune.layers)
     bits.check_layers(generator, recipe.quantize.layers)
     discriminator = build_discriminator(recipe.discriminator, image)
-    game = networks.game(bench, generator, discriminator, recipe.train)
-    diary = Diary(bench.folder, "train")
-    story = game.play(bench.scratch / "game.npz", "train", diary.write)
+    game = networks.game(ctx, generator, discriminator, recipe.train)
+    log = TrainingLog(ctx.folder, "train")
+    story = game.play(ctx.scratch / "game.npz", "train", log.write)
     game.recalibrate()
-    generator.save(bench.folder / networks.GENERATOR)
-    discriminator.save(bench.folder / networks.DISCRIMINATOR)
-    diary.close(story)
+    generator.save(ctx.folder / networks.GENERATOR)
+    discriminator.save(ctx.folder / networks.DISCRIMINATOR)
+    log.close(story)
     return Outcome(
         {
             "generator_parameters": generator.count_params(),

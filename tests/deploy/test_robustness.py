@@ -11,9 +11,7 @@ from deploy.errors import PocketganError
 from deploy.harness import Plan, measure
 from deploy.jobs import describe_file
 from deploy.targets.local import Local
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
-import mutate
+from tools import mutate
 
 QUICK = Plan(rounds=1, runs=2, warmup=0)
 

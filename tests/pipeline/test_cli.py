@@ -7,9 +7,9 @@ from typing import cast
 import pytest
 
 from pipeline import recipe_file
-from pipeline.adversarial.losses import LOSSES
 from pipeline.cli import COMMANDS, _make, main
 from pipeline.run import STAGES, Run
+from pipeline.training.losses import LOSSES
 
 Ask = Callable[..., tuple[int, str, str]]
 

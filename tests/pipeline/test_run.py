@@ -13,11 +13,11 @@ from PIL import Image
 
 from deploy.errors import PocketganError
 from pipeline.cli import main
-from pipeline.lite.count import float_ops
-from pipeline.lite.read import read_model
 from pipeline.recipe_file import load, to_yaml
-from pipeline.report import schema
+from pipeline.report.run import schema
 from pipeline.run import RECORD, STAGES, Run, path_of_folder
+from pipeline.tflite.count import float_ops
+from pipeline.tflite.read import read_model
 from pipeline.variants import VARIANTS
 
 Command = Callable[..., int]

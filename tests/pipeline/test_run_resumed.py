@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.adversarial.checkpoint import load_checkpoint
 from pipeline.cli import main
 from pipeline.run import STAGES
 from pipeline.stages.networks import DISCRIMINATOR, GENERATOR, load
+from pipeline.training.checkpoint import load_checkpoint
 
 PATIENCE_SECONDS = 300
 Starter = Callable[..., "subprocess.Popen[str]"]

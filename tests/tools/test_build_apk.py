@@ -10,16 +10,12 @@ import zipfile
 import zlib
 from pathlib import Path
 
-import android_artifacts
-import android_golden
-import android_tests
-import apk_report
-import build_apk
 import numpy as np
 import pytest
 
 from deploy.errors import PocketganError
 from deploy.jobs import Job, Measurement
+from tools import android_artifacts, android_golden, android_tests, apk_report, build_apk
 
 ROOT = Path(__file__).parents[2]
 BUNDLES = android_tests.TESTS / "bundles"
@@ -30,7 +26,7 @@ def artifacts() -> android_artifacts.Artifacts:
     """What the build needs; a test does not fetch it."""
     folder = android_artifacts.artifacts_folder()
     if not folder.is_dir():
-        pytest.skip(f"no {folder}: fetch it with `python tools/build_apk.py --fetch`")
+        pytest.skip(f"no {folder}: fetch it with `python -m tools.build_apk --fetch`")
     try:
         return android_artifacts.fetch()
     except PocketganError as error:
@@ -182,7 +178,7 @@ def left(artifacts: android_artifacts.Artifacts) -> Path:
     """What the app's tests leave behind, once they have passed."""
     shutil.rmtree(android_tests.LEFT, ignore_errors=True)
     done = subprocess.run(
-        [sys.executable, ROOT / "tools/android_tests.py"],
+        [sys.executable, "-m", "tools.android_tests"],
         capture_output=True,
         text=True,
         check=False,
@@ -286,7 +282,7 @@ def test_a_step_is_made_again_only_when_an_input_changed(tmp_path: Path) -> None
 
 def test_bad_input_is_one_message_and_exit_code_2(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, ROOT / "tools/build_apk.py", "--bundles", tmp_path],
+        [sys.executable, "-m", "tools.build_apk", "--bundles", tmp_path],
         capture_output=True,
         text=True,
         check=False,

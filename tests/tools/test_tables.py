@@ -1,5 +1,6 @@
 from rich.console import Console
-from tables import Table, cell, percent, whole
+
+from tools.tables import Table, cell, percent, whole
 
 TABLE = Table(("Peer", "bytes"), [["ours", "12"], ["theirs", "–"]], ["theirs: [broken]"])
 

@@ -1,6 +1,5 @@
 """Small real generators as .tflite, what a bundle asks to know of them, and bundles of them."""
 
-import sys
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -12,8 +11,6 @@ import pytest
 from deploy.bundle import schema
 from deploy.bundle.card import Story
 from deploy.bundle.make import Order, make
-
-sys.path.insert(0, str(Path(__file__).parents[3] / "tools"))  # of tflite_c.py
 
 LENGTH, SIDE = 8, 6
 SHA = "5" * 64
@@ -27,7 +24,7 @@ def _generator(dtype: str, classes: int, channels: int, batch: int) -> bytes:
         warnings.simplefilter("ignore")  # TensorFlow's own
         import tf_keras
 
-        from pipeline.lite import convert
+        from pipeline.tflite import convert
 
         tf_keras.utils.set_random_seed(3)
         # Named, so that files that other tests convert later are called as if these were not there.

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tflite_c import library
 
 from deploy.bundle import schema
 from deploy.bundle.make import GOLDEN, Order, make
 from deploy.bundle.numbers import to_pixels, unwire
+from tools.tflite_c import library
 
 Orders = Callable[..., Order]
 Bundles = Callable[[str, int, int], dict[str, bytes]]
@@ -88,7 +88,7 @@ def _missing() -> str:
     if shutil.which("g++") is None:
         return "there is no g++"
     if not library().is_file():
-        return "there is no TensorFlow Lite C library: `python tools/tflite_c.py` fetches it"
+        return "there is no TensorFlow Lite C library: `python -m tools.tflite_c` fetches it"
     return ""
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deploy import places
+from deploy import cache_folder
 from deploy.bundle import schema
 from deploy.bundle.make import GOLDEN
 from deploy.bundle.numbers import to_pixels, unwire
@@ -70,7 +70,7 @@ fun main() {
 @pytest.fixture(scope="session")
 def jars() -> Path:
     """The folder of the Kotlin compiler and of TensorFlow Lite's archive for Android."""
-    folder = places.cache() / "android" / "artifacts"
+    folder = cache_folder.cache() / "android" / "artifacts"
     if shutil.which("javac") is None:
         pytest.skip("there is no JDK")
     for name in ("kotlin-compiler-embeddable-*.jar", "tensorflow-lite-2*.aar"):

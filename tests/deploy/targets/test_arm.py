@@ -180,8 +180,8 @@ def generators(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     import tf_keras
     from tf_keras import layers as k
 
-    from pipeline.lite.convert import to_int8_post_training
     from pipeline.networks.layers import DepthToSpace
+    from pipeline.tflite.convert import to_int8_post_training
 
     tf_keras.utils.set_random_seed(3)
     up = {"strides": 2, "padding": "same"}

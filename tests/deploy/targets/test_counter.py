@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy import places
+from deploy import cache_folder
 from deploy.agent import BEGIN_MARK, EMPTY_BRACKETS, END_MARK
 from deploy.errors import PocketganError
 from deploy.targets import counter, sysroot
@@ -133,4 +133,4 @@ def test_a_missing_compiler_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(PocketganError, match="no C compiler") as caught:
         counter.compile_plugin()
     assert "gcc" in caught.value.remedy
-    assert not list((places.cache() / "arm").iterdir())
+    assert not list((cache_folder.cache() / "arm").iterdir())

@@ -20,9 +20,9 @@ from pipeline.compression.bits import (
     sensitivities,
 )
 from pipeline.compression.scheme import levels, quantization_aware, round_biases
-from pipeline.lite import count
-from pipeline.lite.convert import to_int8_trained
-from pipeline.lite.read import read_model
+from pipeline.tflite import count
+from pipeline.tflite.convert import to_int8_trained
+from pipeline.tflite.read import read_model
 
 L = tf_keras.layers
 SEEN = np.random.default_rng(1).normal(size=[64, 8]).astype(np.float32)

@@ -10,12 +10,12 @@ import tf_keras
 
 from deploy.errors import PocketganError
 from pipeline.compression.scheme import quantization_aware, round_biases, unrounded
-from pipeline.lite import count
-from pipeline.lite.convert import to_int8_trained
-from pipeline.lite.draw import draw
-from pipeline.lite.model import LiteModel
-from pipeline.lite.read import read_model
 from pipeline.networks.layers import DepthToSpace
+from pipeline.tflite import count
+from pipeline.tflite.convert import to_int8_trained
+from pipeline.tflite.draw import draw
+from pipeline.tflite.model import LiteModel
+from pipeline.tflite.read import read_model
 
 L = tf_keras.layers
 LATENT = 8

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from deploy.errors import PocketganError
-from pipeline.adversarial.lessons import Lessons
 from pipeline.data import drawn
+from pipeline.training.distillation_set import DistillationSet
 
 RANDOM = np.random.default_rng(1)
 ONE_HOT = np.eye(3, dtype=np.float32)[np.arange(12) % 3]
@@ -15,7 +15,7 @@ PICTURES = RANDOM.integers(0, 256, (12, 8, 8, 1), dtype=np.uint8)
 
 def test_lessons_are_read_back_and_equal_ones_give_equal_bytes(tmp_path: Path) -> None:
     for name in "ab":
-        drawn.write(Lessons(INPUTS, PICTURES, 3), tmp_path / name)
+        drawn.write(DistillationSet(INPUTS, PICTURES, 3), tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     found = drawn.read_lessons(tmp_path / "a")
     np.testing.assert_array_equal(found.inputs, INPUTS)
@@ -34,8 +34,8 @@ def test_missing_or_damaged_lessons_are_named(content: bytes | None, tmp_path: P
 
 @pytest.mark.parametrize("classes", [0, 3])
 def test_teachers_folder_is_a_dataset(classes: int, tmp_path: Path) -> None:
-    drawn.write(Lessons(INPUTS[:8], PICTURES[:8], classes), tmp_path / drawn.LESSONS)
-    drawn.write(Lessons(INPUTS[8:], PICTURES[8:], classes), tmp_path / drawn.REFERENCE)
+    drawn.write(DistillationSet(INPUTS[:8], PICTURES[:8], classes), tmp_path / drawn.LESSONS)
+    drawn.write(DistillationSet(INPUTS[8:], PICTURES[8:], classes), tmp_path / drawn.REFERENCE)
     data = drawn.read(tmp_path)
     np.testing.assert_array_equal(data.train, PICTURES[:8])
     np.testing.assert_array_equal(data.test, PICTURES[8:])

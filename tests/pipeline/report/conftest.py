@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from deploy.jobs import Measurement
-from pipeline.report.gates import check_all, parse_gate
-from pipeline.report.page import Exhibits
-from pipeline.report.schema import (
+from pipeline.report.run.gates import check_all, parse_gate
+from pipeline.report.run.page import Exhibits
+from pipeline.report.run.schema import (
     Dataset,
     Judge,
     Kernel,

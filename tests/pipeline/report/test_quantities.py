@@ -1,7 +1,7 @@
 import pytest
 
-from pipeline.report.gates import check, parse_gate
 from pipeline.report.quantities import BY_NAME, best, number, significant, times
+from pipeline.report.run.gates import check, parse_gate
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,13 @@ import tf_keras
 
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.scheme import quantization_aware, round_biases
-from pipeline.lite import convert
-from pipeline.lite.metadata import PROVENANCE, write_metadata
-from pipeline.lite.slim_file import without_ballast
 from pipeline.networks.registry import build_generator
 from pipeline.networks.settings import GeneratorSettings, ImageShape, StudentSettings
 from pipeline.networks.student import build_student
 from pipeline.search.calibration import with_random_weights
+from pipeline.tflite import convert
+from pipeline.tflite.metadata import PROVENANCE, write_metadata
+from pipeline.tflite.slim_file import without_ballast
 
 FACTS = {
     "pocketgan": {"pocketgan": "0.1.0"},

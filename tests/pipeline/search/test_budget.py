@@ -1,7 +1,7 @@
 import pytest
 
 from pipeline.recipe import BudgetSettings
-from pipeline.report.gates import parse_gate
+from pipeline.report.run.gates import parse_gate
 from pipeline.search.budget import Budget, budget_for_quality, budget_of, gates_of
 from pipeline.search.cost import Cost
 

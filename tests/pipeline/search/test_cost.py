@@ -3,10 +3,10 @@ from collections.abc import Callable
 import pytest
 import tf_keras
 
-from pipeline.lite.count import total_macs
-from pipeline.lite.read import read_model
 from pipeline.search.cost import cost
 from pipeline.search.latency import Fit, Latency, Unit
+from pipeline.tflite.count import total_macs
+from pipeline.tflite.read import read_model
 
 FIT = Fit(
     generators=1,

@@ -4,10 +4,10 @@ import pytest
 import tf_keras
 
 from deploy.errors import PocketganError
-from pipeline.lite.count import total_macs
-from pipeline.lite.read import read_model
 from pipeline.search import calibration
 from pipeline.search.operations import Operation, operations
+from pipeline.tflite.count import total_macs
+from pipeline.tflite.read import read_model
 
 L = tf_keras.layers
 

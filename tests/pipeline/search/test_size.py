@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import tf_keras
 
-from pipeline.lite.read import read_model
 from pipeline.search.cost import cost
 from pipeline.search.operations import operations
 from pipeline.search.size import AROUND, Structure, file_bytes, structure
+from pipeline.tflite.read import read_model
 
 Make = Callable[[str], tf_keras.Model]
 NAMES = ["sub_pixel", "depthwise", "transposed", "dcgan", "dense"]

@@ -1,4 +1,4 @@
-"""Ways into the tiny run, and a bench for a stage to work at."""
+"""Ways into the tiny run, and a ctx for a stage to work at."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.recipe_file import load
-from pipeline.run import Record, Run, Workbench
+from pipeline.run import Record, Run, StageContext
 
 
 @pytest.fixture
@@ -28,11 +28,11 @@ def record(tiny: Run) -> Callable[[str], Record]:
 
 
 @pytest.fixture
-def bench(tiny_recipe: Path, tmp_path: Path) -> Callable[..., Workbench]:
-    """A function that makes a bench with an empty folder; arguments change the recipe."""
+def ctx(tiny_recipe: Path, tmp_path: Path) -> Callable[..., StageContext]:
+    """A function that makes a ctx with an empty folder; arguments change the recipe."""
 
-    def make(*overrides: str) -> Workbench:
+    def make(*overrides: str) -> StageContext:
         run = Run(load(str(tiny_recipe), overrides), tmp_path)
-        return Workbench(run.recipe, tmp_path, {}, run)
+        return StageContext(run.recipe, tmp_path, {}, run)
 
     return make

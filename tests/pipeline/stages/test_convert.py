@@ -4,13 +4,13 @@ from collections.abc import Callable
 import pytest
 
 from deploy.errors import PocketganError
-from pipeline.adversarial.randomness import Purpose, latents
-from pipeline.lite.count import op_counts
-from pipeline.lite.metadata import PROVENANCE, read_metadata
-from pipeline.lite.read import read_model
 from pipeline.run import Record, Run
 from pipeline.stages.convert import _compare
 from pipeline.stages.quantize import load_aware
+from pipeline.tflite.count import op_counts
+from pipeline.tflite.metadata import PROVENANCE, read_metadata
+from pipeline.tflite.read import read_model
+from pipeline.training.randomness import Purpose, latents
 from pipeline.variants import VARIANTS, find_variants
 
 REQUIRED = [name for name in VARIANTS if name not in ("int16x8", "student-float32")]

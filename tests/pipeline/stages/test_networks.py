@@ -6,11 +6,11 @@ import pytest
 from PIL import Image
 
 from deploy.errors import PocketganError
-from pipeline.adversarial.settings import WeightSettings
-from pipeline.run import Run, Workbench
+from pipeline.run import Run, StageContext
 from pipeline.stages import networks
+from pipeline.training.settings import WeightSettings
 
-Bench = Callable[..., Workbench]
+Bench = Callable[..., StageContext]
 
 
 @pytest.fixture
@@ -25,27 +25,27 @@ def pictures(tmp_path: Path) -> str:
     return str(folder)
 
 
-def test_unconditional_generator_is_told_no_class(bench: Bench) -> None:
-    assert networks.classes(bench()) == 0
-    assert networks.prior(bench()) == (8, 0)
+def test_unconditional_generator_is_told_no_class(ctx: Bench) -> None:
+    assert networks.classes(ctx()) == 0
+    assert networks.prior(ctx()) == (8, 0)
 
 
-def test_conditional_generator_is_told_the_classes_of_the_data(bench: Bench) -> None:
-    conditional = bench("--generator.conditional", "true")
+def test_conditional_generator_is_told_the_classes_of_the_data(ctx: Bench) -> None:
+    conditional = ctx("--generator.conditional", "true")
     assert networks.prior(conditional) == (8, 10)
     assert networks.image_shape(conditional).classes == 10
 
 
-def test_conditional_generator_without_classes_is_refused(bench: Bench, pictures: str) -> None:
-    unlabelled = bench(
+def test_conditional_generator_without_classes_is_refused(ctx: Bench, pictures: str) -> None:
+    unlabelled = ctx(
         *("--generator.conditional", "true", "--data.source", "folder", "--data.folder", pictures)
     )
     with pytest.raises(PocketganError, match=r"generator\.conditional: .* no classes"):
         networks.classes(unlabelled)
 
 
-def test_fine_tuning_keeps_the_rules_but_lets_the_generators_weights_alone(bench: Bench) -> None:
-    dense = bench(
+def test_fine_tuning_keeps_the_rules_but_lets_the_generators_weights_alone(ctx: Bench) -> None:
+    dense = ctx(
         *("--train.loss", "hinge", "--train.r1", "0.5", "--train.augment", "[shift]"),
         *("--train.generator_weights", "{l1: 0.1, drop: 0.2}"),
         *("--train.discriminator_weights", "{l2: 0.1, drop: 0.2}"),
@@ -59,13 +59,13 @@ def test_fine_tuning_keeps_the_rules_but_lets_the_generators_weights_alone(bench
     assert rules.check_every == dense.recipe.train.check_every
 
 
-def test_short_fine_tuning_is_looked_at_eight_times(bench: Bench) -> None:
-    assert networks.fine_tuning(bench(), 16, 3e-5, 0.9).check_every == 2
-    assert networks.fine_tuning(bench(), 3, 3e-5, 0.9).check_every == 1
+def test_short_fine_tuning_is_looked_at_eight_times(ctx: Bench) -> None:
+    assert networks.fine_tuning(ctx(), 16, 3e-5, 0.9).check_every == 2
+    assert networks.fine_tuning(ctx(), 3, 3e-5, 0.9).check_every == 1
 
 
-def test_students_game_has_a_calmer_discriminator_than_its_teachers(bench: Bench) -> None:
-    dense = bench(
+def test_students_game_has_a_calmer_discriminator_than_its_teachers(ctx: Bench) -> None:
+    dense = ctx(
         *("--train.r1", "0.1", "--train.augment", "[shift]", "--student.r1", "3"),
         *("--student.discriminator_rate", "4e-5"),
     )
@@ -75,8 +75,8 @@ def test_students_game_has_a_calmer_discriminator_than_its_teachers(bench: Bench
 
 
 @pytest.mark.parametrize(("batch", "expected"), [(1, 64), (2, 64), (3, 66), (64, 64), (100, 100)])
-def test_latents_fill_whole_batches(batch: int, expected: int, bench: Bench) -> None:
-    assert networks.whole_batches(bench("--convert.batch", str(batch)), 64) == expected
+def test_latents_fill_whole_batches(batch: int, expected: int, ctx: Bench) -> None:
+    assert networks.whole_batches(ctx("--convert.batch", str(batch)), 64) == expected
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.999])

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from pipeline.compression.prune import zeros
-from pipeline.lite import count
-from pipeline.lite.read import read_model
 from pipeline.run import Record, Run
 from pipeline.stages.networks import DISCRIMINATOR, GENERATOR, load
+from pipeline.tflite import count
+from pipeline.tflite.read import read_model
 
 
 def test_pruned_layers_have_the_zeros_that_were_asked_for(

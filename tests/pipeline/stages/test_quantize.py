@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 
 from deploy.errors import PocketganError
-from pipeline.adversarial.randomness import Purpose, latents
 from pipeline.cli import main
 from pipeline.compression.bits import expected_bytes, least_bytes, sensitivities
-from pipeline.lite import count
-from pipeline.lite.convert import to_int8_trained
-from pipeline.lite.draw import draw
-from pipeline.lite.read import read_model
 from pipeline.recipe_file import load
-from pipeline.run import Record, Run, Workbench
+from pipeline.run import Record, Run, StageContext
 from pipeline.stages import networks
 from pipeline.stages.bit_budget import Weighed, aim, bits_for
 from pipeline.stages.quantize import _next_round, bases, folded, load_aware
 from pipeline.stages.train import train
+from pipeline.tflite import count
+from pipeline.tflite.convert import to_int8_trained
+from pipeline.tflite.draw import draw
+from pipeline.tflite.read import read_model
+from pipeline.training.randomness import Purpose, latents
 
 BASES = bases(("train", "prune"))
 
@@ -51,10 +51,10 @@ def test_bits_of_the_recipe_reach_the_files_of_both_variants(
 
 
 def test_bits_for_an_unknown_layer_are_refused_before_the_training(
-    bench: Callable[..., Workbench],
+    ctx: Callable[..., StageContext],
 ) -> None:
     with pytest.raises(PocketganError, match=r"quantize\.layers\.sead"):
-        train(bench("--quantize.layers", "{sead: 4}"))
+        train(ctx("--quantize.layers", "{sead: 4}"))
 
 
 def test_zeros_of_the_pruning_survive_in_the_int8_file_only(
@@ -99,11 +99,11 @@ def test_file_is_weighed_after_each_round_and_the_last_weight_is_that_of_the_fil
 
 def test_weights_take_the_least_they_can_where_the_limit_leaves_them_less(small: Run) -> None:
     paths = {stage: small.path(stage) for stage in small.stages}
-    bench = Workbench(small.recipe, small.path("quantize"), paths, small)
+    ctx = StageContext(small.recipe, small.path("quantize"), paths, small)
     start = networks.load(folded(small.path("quantize"), "int8"))
-    seen = networks.inputs(bench, Purpose.CALIBRATION, 16)
+    seen = networks.inputs(ctx, Purpose.CALIBRATION, 16)
     prices = sensitivities(start, seen)
-    bits = bits_for(bench, start, seen, 100)
+    bits = bits_for(ctx, start, seen, 100)
     assert expected_bytes(prices, bits) == least_bytes(prices)
 
 

@@ -3,17 +3,17 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.lite import count
-from pipeline.lite.read import read_model
 from pipeline.networks.settings import StudentSettings
 from pipeline.recipe_file import as_dict, load
-from pipeline.report import schema
+from pipeline.report.run import schema
 from pipeline.run import STAGES, Run
-from pipeline.search.choice import Tried
+from pipeline.search.candidates import Candidate
 from pipeline.search.cost import Cost
 from pipeline.search.trials import WORST
 from pipeline.stages.report import _student
 from pipeline.stages.search import read_choice
+from pipeline.tflite import count
+from pipeline.tflite.read import read_model
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_predictions_stand_beside_what_the_shipped_file_is(
 
 def test_student_that_was_given_has_no_distance() -> None:
     cost = Cost(1000, 500, 100, 0.1)
-    given = Tried(
+    given = Candidate(
         number=0, student=StudentSettings(), bits=8, zeros=0, cost=cost, steps=0, score=0.0,
         finished=True,
     )  # fmt: skip

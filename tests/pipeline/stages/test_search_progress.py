@@ -1,12 +1,12 @@
 from pipeline.networks.settings import StudentSettings
-from pipeline.search.choice import Tried
+from pipeline.search.candidates import Candidate
 from pipeline.search.cost import Cost
 from pipeline.stages.search import _so_far
 
 
-def tried(number: int, score: float, gzip: int, finished: bool = True) -> Tried:
+def tried(number: int, score: float, gzip: int, finished: bool = True) -> Candidate:
     cost = Cost(2 * gzip, gzip, 100)
-    return Tried(
+    return Candidate(
         number=number, student=StudentSettings(), bits=8, zeros=0, cost=cost, steps=9, score=score,
         finished=finished,
     )  # fmt: skip

@@ -4,9 +4,9 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from pipeline.adversarial.monitor import COLUMNS
 from pipeline.run import Record, Run
 from pipeline.stages.networks import DISCRIMINATOR, GENERATOR, load
+from pipeline.training.monitor import COLUMNS
 
 
 def test_trained_networks_are_read_back_with_the_parameters_on_record(

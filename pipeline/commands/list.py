@@ -1,0 +1,44 @@
+"""What a recipe may name: for `pocketgan list`."""
+
+from collections.abc import Mapping
+
+from rich.table import Table
+
+from pipeline import recipe_file
+from pipeline.data.sources import SOURCES
+from pipeline.networks.registry import DISCRIMINATORS, GENERATORS
+from pipeline.training.augment import AUGMENTATIONS
+from pipeline.training.losses import LOSSES
+
+Catalogue = dict[str, dict[str, str]]
+
+
+def known() -> Catalogue:
+    """Kind → name → one line about it."""
+    return {
+        "recipes": {name: _first_comment(name) for name in recipe_file.shipped()},
+        "data sources": {name: source.describe for name, source in SOURCES.items()},
+        "generators": {name: _first_line(build) for name, build in GENERATORS.items()},
+        "discriminators": {name: _first_line(build) for name, build in DISCRIMINATORS.items()},
+        "losses": {name: loss.describe for name, loss in LOSSES.items()},
+        "augmentations": {name: _first_line(change) for name, change in AUGMENTATIONS.items()},
+    }
+
+
+def render(catalogue: Mapping[str, Mapping[str, str]]) -> Table:
+    """The catalogue as a table for the terminal."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for kind, names in catalogue.items():
+        table.add_row(f"[bold]{kind}[/]", "")
+        for name, describe in names.items():
+            table.add_row(f"  {name}", describe)
+    return table
+
+
+def _first_line(documented: object) -> str:
+    return (documented.__doc__ or "").strip().splitlines()[0]
+
+
+def _first_comment(name: str) -> str:
+    first = recipe_file.find(name).read_text(encoding="utf-8").splitlines()[0]
+    return first.removeprefix("#").strip()

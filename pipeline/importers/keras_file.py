@@ -1,0 +1,159 @@
+"""Models in .keras and HDF5 files, of Keras 2 and Keras 3: looked at first, loaded then."""
+
+import io
+import json
+import warnings
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+import tf_keras
+
+from deploy.errors import PocketganError
+from pipeline.compression.scheme import quantize_scope
+from pipeline.importers import safety
+from pipeline.importers.custom import REGISTER
+from pipeline.importers.formats import Kind, cut_short
+from pipeline.networks import layers as _our_layers  # noqa: F401  so that Keras knows them
+
+UNSAFE = (
+    "Ask its author for the model without them. If you trust the file as you trust a program, "
+    "load it with --allow-unsafe."
+)
+
+
+@dataclass(frozen=True)
+class KerasFile:
+    """A model as a file holds it, not loaded yet."""
+
+    path: Path
+    config: Any
+    """The stored configuration: JSON."""
+    version: str
+    """Of the Keras that wrote it; "2" where the file does not say."""
+
+    @property
+    def generation(self) -> int:
+        """2 or 3."""
+        return 3 if self.version.startswith("3") else 2
+
+    def load(self, custom: Mapping[str, Any], allow_unsafe: bool) -> Any:
+        """The model: of keras where Keras 3 wrote it, of tf_keras otherwise.
+
+        ``custom`` maps names to classes and functions of the user's. Raises PocketganError for code
+        in the file (without ``allow_unsafe``), unknown custom layers, and damage.
+        """
+        library = keras if self.generation == 3 else tf_keras
+        if not allow_unsafe:
+            refuse_unsafe(self.path, self.config)
+            self._refuse_unknown(library, custom)
+        self._refuse_other_generation(custom)
+        try:
+            with warnings.catch_warnings(), quantize_scope():
+                warnings.simplefilter("ignore")
+                return library.models.load_model(
+                    self.path, dict(custom), compile=False, safe_mode=not allow_unsafe
+                )
+        except Exception as error:  # whatever a foreign file makes the reader raise
+            raise PocketganError(
+                f"{self.path} cannot be loaded: {_one_line(error)}",
+                f"Is a layer of it your own? {REGISTER}",
+            ) from error
+
+    def _refuse_unknown(self, library: Any, custom: Mapping[str, Any]) -> None:
+        def is_known(name: str) -> bool:
+            short = name.split(">")[-1]
+            registered = library.saving.get_registered_object(name)
+            return registered is not None or name in custom or short in custom
+
+        unknown = safety.unknown_parts(self.config, is_known)
+        if unknown:
+            raise PocketganError(
+                f"{self.path} holds layers that nobody here knows: {', '.join(unknown)}.", REGISTER
+            )
+
+    def _refuse_other_generation(self, custom: Mapping[str, Any]) -> None:
+        other = (tf_keras if self.generation == 3 else keras).layers.Layer
+        named = {part["class_name"].split(">")[-1] for part in safety.parts(self.config)}
+        for name, value in custom.items():
+            if name in named and isinstance(value, type) and issubclass(value, other):
+                wanted = "import keras" if self.generation == 3 else "import tf_keras as keras"
+                raise PocketganError(
+                    f"{self.path} was written by Keras {self.version}, and --custom defines "
+                    f"{name} for another Keras.",
+                    f"Write `{wanted}` at the top of that file.",
+                )
+
+
+def refuse_unsafe(path: Path, config: Any) -> None:
+    """PocketganError if the stored configuration would run code or read other files."""
+    found = safety.unsafe_parts(config)
+    if found:
+        raise PocketganError(
+            f"{path} would run code or read other files when loaded: {'; '.join(found)}.", UNSAFE
+        )
+
+
+def open_file(path: Path, kind: Kind) -> KerasFile:
+    """Look at a .keras or HDF5 file; PocketganError where it is damaged or holds weights only."""
+    try:
+        return _open_archive(path) if kind is Kind.KERAS else _open_hdf5(path)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise PocketganError(
+            f"{path} is damaged: {_one_line(error)}", "Save or copy it again."
+        ) from error
+    except (zipfile.BadZipFile, EOFError, RuntimeError, OSError) as error:
+        raise cut_short(path) from error
+
+
+def _open_archive(path: Path) -> KerasFile:
+    with zipfile.ZipFile(path) as archive:
+        broken = archive.testzip()
+        if broken:
+            raise zipfile.BadZipFile(broken)
+        metadata = json.loads(archive.read("metadata.json"))
+        config = json.loads(archive.read("config.json"))
+        with h5py.File(io.BytesIO(archive.read("model.weights.h5")), "r") as weights:
+            _refuse_other_files(path, weights)
+    return KerasFile(path, config, str(metadata["keras_version"]))
+
+
+def _open_hdf5(path: Path) -> KerasFile:
+    with h5py.File(path, "r") as file:
+        _refuse_other_files(path, file)
+        if "model_config" not in file.attrs:
+            raise PocketganError(
+                f"{path} holds weights only, and not what to do with them.",
+                "Save the whole model: model.save('generator.keras').",
+            )
+        config = json.loads(file.attrs["model_config"])
+        version = file.attrs.get("keras_version", "2")
+    return KerasFile(path, config, version.decode() if isinstance(version, bytes) else version)
+
+
+def _refuse_other_files(path: Path, file: Any) -> None:
+    """HDF5 may take its numbers from another file of the reader's machine (CVE-2026-1669)."""
+    found: list[str] = []
+
+    def look_at_link(name: str, link: Any) -> None:
+        if isinstance(link, h5py.ExternalLink):
+            found.append(name)
+
+    def look_at_item(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
+            found.append(name)
+
+    file.visititems_links(look_at_link)
+    file.visititems(look_at_item)
+    if found:
+        raise PocketganError(
+            f"{path} takes '{found[0]}' from another file.", "Ask its author for a whole file."
+        )
+
+
+def _one_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"

@@ -1,0 +1,213 @@
+"""What the figures say, in sentences: which file to ship where, and what to beware of."""
+
+from collections.abc import Sequence
+
+from deploy import second_opinion
+from deploy.jobs import Agreement, Measurement
+from deploy.rounds import SPREAD_LIMIT
+from pipeline.report.benchmark.grid import ALIKE, Column, comparable, times_of
+from pipeline.report.benchmark.limits import DOT_PRODUCT_CORES
+from pipeline.report.benchmark.schema import File
+from pipeline.report.quantities import listed, times
+from pipeline.variants import SHIPPED
+
+NOT_COMPARED = (
+    "These files are no variants of one generator (their shapes or MACs differ): nothing is "
+    "compared."
+)
+WEIGHED = "This weighs cost and bytes, not what is drawn: a run's report shows quality."
+EXACT = ("instructions", "arena_bytes")
+
+
+def sentences(columns: Sequence[Column], files: Sequence[File]) -> list[str]:
+    """What to doubt, what to ship target by target, what is drawn alike, and what failed."""
+    told: list[str | None] = [untrusted(columns)]
+    if not comparable(files):
+        told.append(NOT_COMPARED)
+    for column in columns:
+        told += [verdict(column, files), int8_costs_more(column, files)]
+    if any(column.chooses and column.deciding.figures for column in columns):
+        told.append(WEIGHED)
+    told += drawn(columns)
+    return [*filter(None, told), *failures(columns)]
+
+
+def untrusted(columns: Sequence[Column]) -> str | None:
+    """The figures that the page and the terminal mark with a ~."""
+    found = [
+        f"{listed(names)} on {column.title}"
+        for column in columns
+        if (names := [name for name, cell in column.cells.items() if cell.doubt])
+    ]
+    if not found:
+        return None
+    why = f"the rounds' medians lie more than {SPREAD_LIMIT:.0%} apart"
+    return f"Not to be trusted (marked ~), as {why}: {'; '.join(found)}."
+
+
+def verdict(column: Column, files: Sequence[File]) -> str | None:
+    """Which file to ship on this target, or what was measured where there is nothing to choose."""
+    if not column.deciding.figures:
+        reasons = dict.fromkeys(cell.reason for cell in column.cells.values())
+        return f"{column.title}: nothing could be measured ({'; '.join(reasons)})."
+    if column.chooses:
+        return f"{column.title}{column.by}: {_choice(column, files)}."
+    if column.target == second_opinion.THEIRS:
+        return None  # it judges another target's figures
+    return f"{column.title}: {_stated(column)}."
+
+
+def _stated(column: Column) -> str:
+    """For instance "gen 0.0400 ms (p50)"."""
+    headline, cells = column.deciding.headline, column.deciding.cells
+    told = [
+        f"{name} {'~' if cell.doubt else ''}{headline.write(cell.value)}"
+        for name, cell in cells.items()
+        if cell.value is not None and headline
+    ]
+    return f"{', '.join(told)} ({headline.title if headline else ''})"
+
+
+def _choice(column: Column, files: Sequence[File]) -> str:
+    """The smallest of the files that are as good as the best."""
+    figures, baseline = column.deciding.figures, column.baseline or ""
+    best = min(figures, key=lambda name: figures[name])
+    alike = column.best()
+    if baseline in figures and baseline not in alike:
+        alike = [name for name in alike if name == best or not column.alike(name, baseline)]
+    small = min((f for f in files if f.name in alike), key=lambda f: f.bytes_gzip).name
+    if baseline in alike and _unsure(column, small, baseline):
+        return f"{_cannot_be_told_apart(column, small, baseline)}; {small} is the smaller file"
+    told = f"ship {small}{_gain(column, small)}"
+    if small == best or baseline not in figures:
+        return told
+    if _unsure(column, small, best):
+        return f"{told}; {_cannot_be_told_apart(column, best, small)}, but {best} is bigger"
+    return f"{told}; {best} is as good within {ALIKE - 1:.0%}, but bigger"
+
+
+def _unsure(column: Column, one: str, other: str) -> bool:
+    """Whether chance alone may explain a difference, and more of one than anybody minds."""
+    noise = column.noise(one, other)
+    return one != other and noise > ALIKE - 1 and column.apart(one, other) < noise
+
+
+def _cannot_be_told_apart(column: Column, one: str, other: str) -> str:
+    return (
+        f"{one} and {other} cannot be told apart (they differ by {column.apart(one, other):.0%}, "
+        f"their rounds by {column.noise(one, other):.0%})"
+    )
+
+
+def _ratio(column: Column, name: str | None) -> float | None:
+    cell = column.deciding.cells.get(name or "")
+    return cell.ratio if cell else None
+
+
+def _gain(column: Column, name: str) -> str:
+    ratio, headline, baseline = _ratio(column, name), column.headline, column.baseline
+    if name == baseline or ratio is None or headline is None or baseline is None:
+        return ""
+    if column.alike(name, baseline):
+        return f", {headline.same} {baseline}"
+    words = headline.less if ratio < 1 else headline.more
+    return f", {times(max(ratio, 1 / ratio))} {words} than {baseline}"
+
+
+def int8_costs_more(column: Column, files: Sequence[File]) -> str | None:
+    """A warning where the int8 file gains nothing: a surprise to most people."""
+    name, baseline = _int8(files), column.baseline
+    ratio = _ratio(column, name)
+    headline = column.headline
+    if not column.chooses or name is None or baseline is None or ratio is None or headline is None:
+        return None
+    if ratio <= 1 or (headline.field not in EXACT and column.alike(name, baseline)):
+        return None
+    what = headline.title if headline.field in EXACT else "time"
+    instead = "bytes, not memory" if what == "arena" else "bytes and memory, not speed"
+    return (
+        f"{column.title}{column.by}: {name} costs {times_of(ratio)} the {what} of {baseline}"
+        f"{_why(column, name)}: there int8 buys {instead}."
+    )
+
+
+def _why(column: Column, name: str) -> str:
+    """What is known to make int8 slow here: of a runtime, or of a core; else nothing."""
+    measurement = column.cells[name].measurement
+    runtime = measurement.runtime if measurement else None
+    if runtime == "tflite-runtime":
+        return " (tflite-runtime runs int8 through its own kernels, without XNNPACK)"
+    core = column.target.split(":")[1] if column.target.startswith("arm:") else ""
+    if runtime == "ai-edge-litert" and core and core not in DOT_PRODUCT_CORES:
+        return " (this core has no dot-product instruction)"
+    return ""
+
+
+def _int8(files: Sequence[File]) -> str | None:
+    """The int8 file: the one called so, or the only one without float operations."""
+    if any(file.name == SHIPPED for file in files):
+        return SHIPPED
+    whole = [file.name for file in files if file.float_ops == 0]
+    return whole[0] if len(whole) == 1 else None
+
+
+def drawn(columns: Sequence[Column]) -> list[str | None]:
+    """Target by target, whether it draws what the desktop draws."""
+    found = [c.measurement for column in columns for c in column.cells.values() if c.measurement]
+    targets = dict.fromkeys(column.target for column in columns)
+    return [drawn_alike([m for m in found if m.target == target]) for target in targets]
+
+
+def drawn_alike(measurements: Sequence[Measurement]) -> str | None:
+    """Whether one target draws what the desktop draws, or what it draws without XNNPACK.
+
+    Of several numbers of threads the one that lies farthest from it counts.
+    """
+    found: dict[str, Agreement] = {}
+    for m in measurements:
+        if m.agreement and m.agreement.largest >= _largest(found.get(m.variant)):
+            found[m.variant] = m.agreement
+    if not found:
+        return None
+    equal = [name for name, agreement in found.items() if agreement.equal]
+    told = [f"{', '.join(equal)} drew bit for bit what this machine draws"] if equal else []
+    apart = {name: agreement for name, agreement in found.items() if not agreement.equal}
+    floats = {name: each.largest for name, each in apart.items() if each.within_one is None}
+    if floats:
+        verb = "lie" if len(floats) > 1 else "lies"
+        told.append(f"{', '.join(floats)} {verb} within {max(floats.values()):.2g} of it")
+    for name, each in apart.items():
+        if each.within_one is not None:
+            told.append(f"{name} lies at most {_steps(each)} from it")
+    if not equal:  # nothing has said yet what "it" is
+        told[0] = f"{told[0].removesuffix('it')}what this machine draws"
+    plain = dict.fromkeys(m.variant for m in measurements if _plain(m))
+    if plain:
+        told.append(f"{', '.join(plain)} drew bit for bit what this machine draws without XNNPACK")
+    return f"{measurements[0].target}: {'; '.join(told)}."
+
+
+def _largest(agreement: Agreement | None) -> float:
+    return agreement.largest if agreement else 0.0
+
+
+def _steps(agreement: Agreement) -> str:
+    """For instance "4 steps (99.97% of the values within one)"."""
+    if agreement.largest <= 1:
+        return f"one step (in {agreement.share:.2%} of the values)"
+    return f"{agreement.largest:g} steps ({agreement.within_one:.2%} of the values within one)"
+
+
+def _plain(measurement: Measurement) -> bool:
+    return measurement.plain_agreement is not None and measurement.plain_agreement.equal
+
+
+def failures(columns: Sequence[Column]) -> list[str]:
+    """What went wrong where, each error once; not where ``verdict`` says that all did."""
+    told: dict[str, list[str]] = {}
+    for column in columns:
+        for name, cell in column.cells.items():
+            if column.deciding.figures and cell.measurement and cell.measurement.error:
+                error = f"{column.target}: {cell.measurement.error}"
+                told.setdefault(error, []).append(name)
+    return [f"{error} ({', '.join(dict.fromkeys(names))})" for error, names in told.items()]

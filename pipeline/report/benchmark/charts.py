@@ -1,0 +1,120 @@
+"""The charts of a benchmark: a bar or a span a file, one chart a target."""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from deploy.jobs import Measurement, OperationCost
+from pipeline.report.benchmark.grid import Column, Reading, place, times_of
+from pipeline.report.drawing import (
+    ACCENT,
+    GHOST,
+    INK,
+    MUTED,
+    SMALL,
+    WIDTH,
+    drawing,
+    height_of_rows,
+    name_rows,
+    scale,
+    short,
+    svg,
+)
+
+# A 99th percentile beyond so many times the largest 90th is written, not drawn: under load it would
+# press all bars together.
+REACH = 1.4
+# A profile's rows hold an operation and a layer: such names get a wider drawing.
+LONG_NAME, WIDE = 30, 560
+
+
+def target(column: Column) -> str | None:
+    """The headline figure of each file; timed ones reach from the median to the 99th percentile."""
+    reading = column.readings[0]
+    headline, figures = reading.headline, reading.figures
+    if headline is None or not figures:
+        return None
+    reach = REACH * max(figures.values())
+    with drawing(height_of_rows(len(figures))) as figure:
+        axes = figure.subplots()
+        ends, written_p99 = [], False
+        for row, (name, value) in enumerate(figures.items()):
+            colour = GHOST if name == column.baseline else ACCENT
+            axes.barh(row, value / headline.per_unit, height=0.62, color=colour)
+            ends.append(value / headline.per_unit)
+            note, measurement = _note(reading, name), reading.cells[name].measurement
+            if headline.field == "p90_ms" and measurement and measurement.p99_ms:
+                if measurement.p99_ms <= reach:
+                    ends[-1] = max(ends[-1], _span(axes, measurement, row))
+                else:
+                    note += f"  p99 {headline.figure(measurement.p99_ms)}"
+                    written_p99 = True
+            axes.annotate(
+                note,
+                xy=(ends[-1], row),
+                xytext=(5, 0),
+                textcoords="offset points",
+                va="center",
+                color=MUTED,
+                fontsize=SMALL,
+            )
+        name_rows(axes, [short(name) for name in figures])
+        axes.set_xlim(0, max(ends) * (2 if written_p99 else 1.45))
+        axes.set_xlabel(f"{headline.title}, {headline.unit}")
+        told = "; ".join(f"{name}: {reading.text(name)}" for name in figures)
+        return svg(figure, f"{column.title}", f"{headline.how}. {told}.")
+
+
+def _note(reading: Reading, name: str) -> str:
+    """What stands behind a bar."""
+    cell, unit = reading.cells[name], reading.headline.unit if reading.headline else ""
+    ratio = "" if cell.ratio is None else f"  {times_of(cell.ratio)}"
+    return f"{reading.figure(name)} {unit}{ratio}"
+
+
+def _span(axes: Axes, measurement: Measurement, row: int) -> float:
+    """A whisker from the median to the 99th percentile; returns where it ends."""
+    p50, p99 = measurement.p50_ms, measurement.p99_ms
+    if p50 is None or p99 is None:
+        return 0.0
+    axes.plot([p50, p99], [row, row], color=INK, linewidth=1)
+    axes.plot(p50, row, "|", color=INK, markersize=9)
+    return p99
+
+
+def histogram(measurement: Measurement) -> str | None:
+    """How many inferences took how long."""
+    told = measurement.histogram
+    if told is None:
+        return None
+    with drawing(130) as figure:
+        axes = figure.subplots()
+        widths = [b - a for a, b in zip(told.edges_ms, told.edges_ms[1:], strict=False)]
+        axes.bar(told.edges_ms[:-1], told.counts, widths, align="edge", color=ACCENT)
+        scale(axes, "x", told.edges_ms)
+        axes.set_xlim(told.edges_ms[0], told.edges_ms[-1])
+        axes.set_xlabel("ms")
+        axes.set_ylabel("inferences")
+        name = f"{measurement.variant} on {place(measurement.target, measurement.threads)}"
+        return svg(figure, f"Times of {name}", f"p50 {measurement.p50_ms} ms.")
+
+
+def profile(name: str, costs: Sequence[OperationCost]) -> str | None:
+    """What each operation costs, in the order of the file."""
+    if not costs:
+        return None
+    unit = costs[0].unit
+    # Two parts of one layer may look alike all the same: their places tell them apart.
+    rows = [
+        f"{number} {cost.operation} {short(cost.layer, 28)}" for number, cost in enumerate(costs, 1)
+    ]
+    width = WIDTH if max(map(len, rows)) < LONG_NAME else WIDE
+    with drawing(height_of_rows(len(costs)), width) as figure:
+        axes = figure.subplots()
+        axes.barh(range(len(costs)), [cost.cost for cost in costs], height=0.62, color=ACCENT)
+        name_rows(axes, rows, most=2 * LONG_NAME)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.set_xlabel(unit)
+        told = "; ".join(f"{cost.operation}: {cost.cost:g} {unit}" for cost in costs)
+        return svg(figure, f"Operations of {name}", f"{told}.")

@@ -1,0 +1,294 @@
+"""Files × targets: one figure a place, the one that means something there, and which is best."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from deploy import second_opinion
+from deploy.jobs import Measurement
+from deploy.rounds import SPREAD_LIMIT
+from pipeline.report.benchmark.schema import File
+from pipeline.report.quantities import NONE, significant, times
+
+# Files whose figures differ by less are equally good.
+ALIKE = 1.05
+# Variants of one generator differ in multiply-accumulates by no more than this factor.
+SAME_WORK = 2
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The figure that a kind of target is read by; less is better for all of them."""
+
+    field: str
+    title: str
+    unit: str
+    per_unit: float
+    """What one unit is in the measurement's own."""
+    less: str
+    same: str
+    more: str
+    """The words for fewer, for as much and for more of it."""
+    how: str
+    decimals: int | None = None
+    """That the figure has at most; None: its first three digits mean something."""
+
+    def figure(self, value: float) -> str:
+        scaled = value / self.per_unit
+        return significant(scaled) if self.decimals is None else f"{scaled:.{self.decimals}f}"
+
+    def write(self, value: float) -> str:
+        return f"{self.figure(value)} {self.unit}"
+
+
+# The first of these that a target's measurements hold is its headline.
+HEADLINES = (
+    Headline(
+        "p90_ms",
+        "p90",
+        "ms",
+        1,
+        "faster",
+        "as fast as",
+        "slower",
+        "90th percentile of the time of one inference",
+    ),
+    Headline(
+        "instructions",
+        "instructions",
+        "M",
+        1e6,
+        "fewer instructions",
+        "as many instructions as",
+        "more instructions",
+        "instructions executed by one inference on the emulated core, counted, not timed",
+    ),
+    Headline(
+        "arena_bytes",
+        "arena",
+        "kB",
+        1000,
+        "less memory",
+        "as much memory as",
+        "more memory",
+        "bytes of tensor arena that the microcontroller's runtime took",
+    ),
+    Headline(
+        "p50_ms",
+        "p50",
+        "ms",
+        1,
+        "faster",
+        "as fast as",
+        "slower",
+        "median time of one inference",
+    ),
+    Headline(
+        "mean_ms",
+        "mean",
+        "ms",
+        1,
+        "faster",
+        "as fast as",
+        "slower",
+        "mean time of one inference (this tool tells no percentiles)",
+    ),
+)
+
+
+MEDIAN = next(headline for headline in HEADLINES if headline.field == "p50_ms")
+BY = {"p50_ms": ", by the median", "mean_ms": ", by the mean"}
+"""What a sentence says of the figure that it goes by; nothing where that is exact."""
+
+
+class Cell(NamedTuple):
+    """One file on one target. ``ratio`` is to the baseline there; both None: not measured."""
+
+    measurement: Measurement | None
+    value: float | None
+    ratio: float | None
+    reason: str
+    """Why there is no value."""
+
+    @property
+    def spread(self) -> float:
+        """How far the processes' medians lie apart; 0 where that is not known, or nothing timed."""
+        return self.measurement.spread or 0.0 if self.measurement else 0.0
+
+    @property
+    def doubt(self) -> str:
+        """Why the figure deserves no trust; empty where nothing speaks against it."""
+        if self.value is None or self.spread <= SPREAD_LIMIT:
+            return ""
+        return f"not to be trusted: the rounds' medians lie {self.spread:.0%} apart"
+
+
+class Reading(NamedTuple):
+    """One figure of all files on a target."""
+
+    headline: Headline | None
+    """None: nothing was measured."""
+    cells: dict[str, Cell]
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """Of the files that were measured."""
+        return {name: cell.value for name, cell in self.cells.items() if cell.value is not None}
+
+    def figure(self, name: str) -> str:
+        """Without its unit; a ~ before one that deserves no trust."""
+        cell = self.cells[name]
+        if self.headline is None or cell.value is None:
+            return NONE
+        return f"{'~' if cell.doubt else ''}{self.headline.figure(cell.value)}"
+
+    def text(self, name: str) -> str:
+        """The figure, its unit and its ratio to the baseline."""
+        cell = self.cells[name]
+        if self.headline is None or cell.value is None:
+            return NONE
+        written = f"{self.figure(name)} {self.headline.unit}"
+        return written if cell.ratio is None else f"{written} ({times_of(cell.ratio)})"
+
+
+class Column(NamedTuple):
+    """One target with one number of threads, a cell a file."""
+
+    target: str
+    threads: int
+    readings: tuple[Reading, ...]
+    """The headline figure first; last what a choice goes by, mostly the same."""
+    baseline: str | None
+    """What the files are compared with; None where they do not compare."""
+
+    @property
+    def title(self) -> str:
+        return place(self.target, self.threads)
+
+    @property
+    def headline(self) -> Headline | None:
+        return self.readings[0].headline
+
+    @property
+    def cells(self) -> dict[str, Cell]:
+        return self.readings[0].cells
+
+    @property
+    def deciding(self) -> Reading:
+        """What a choice goes by: the median where there is one.
+
+        A neighbour's visit moves the 90th percentile of one file and not of another.
+        """
+        return self.readings[-1]
+
+    @property
+    def has_median(self) -> bool:
+        """Whether it stands below another headline."""
+        return len(self.readings) > 1
+
+    @property
+    def by(self) -> str:
+        headline = self.deciding.headline
+        return BY.get(headline.field, "") if headline else ""
+
+    @property
+    def chooses(self) -> bool:
+        """Whether there is something to choose from, and this target is one to choose for."""
+        return self.baseline is not None and self.target != second_opinion.THEIRS
+
+    def noise(self, one: str, other: str) -> float:
+        """By how much two files' figures may differ by chance."""
+        cells = self.deciding.cells
+        return max(cells[one].spread, cells[other].spread)
+
+    def apart(self, one: str, other: str) -> float:
+        """By how much two files' figures differ: 0.5 where one is 1.5 times the other."""
+        low, high = sorted(self.deciding.figures[name] for name in (one, other))
+        return high / low - 1
+
+    def alike(self, one: str, other: str) -> bool:
+        """Whether two files are equally good here, or cannot be told apart."""
+        return self.apart(one, other) < max(ALIKE - 1, self.noise(one, other))
+
+    def best(self) -> list[str]:
+        """The file with the smallest figure, and those that are as good; none: no choice."""
+        figures = self.deciding.figures
+        if not figures or not self.chooses:
+            return []
+        least = min(figures, key=lambda name: figures[name])
+        return [name for name in figures if self.alike(name, least)]
+
+
+def place(target: str, threads: int) -> str:
+    """A target with a number of threads, in words."""
+    return target if threads == 1 else f"{target}, {threads} threads"
+
+
+def times_of(ratio: float) -> str:
+    """A ratio that may be far below one: 0.21×, 1.31×."""
+    return times(ratio) if ratio >= 9.95 else f"{ratio:.2f}×"
+
+
+def comparable(files: Sequence[File]) -> bool:
+    """Whether these may be variants of one generator, by shapes and multiply-accumulates.
+
+    Of a file that could not be read neither is known, and nothing speaks against it.
+    """
+    shapes = {(file.input_shapes, file.output_shapes) for file in files if file.input_shapes}
+    macs = [file.macs for file in files if file.macs]
+    return len(shapes) < 2 and (not macs or max(macs) <= SAME_WORK * min(macs))
+
+
+def columns(
+    measurements: Sequence[Measurement], files: Sequence[File], baseline: str
+) -> list[Column]:
+    """A column a target and number of threads, in the order in which they were measured."""
+    places = dict.fromkeys((m.target, m.threads) for m in measurements)
+    base = baseline if len(files) > 1 and comparable(files) else None
+    return [_column(place, measurements, [file.name for file in files], base) for place in places]
+
+
+def _column(
+    place: tuple[str, int],
+    measurements: Sequence[Measurement],
+    names: Sequence[str],
+    baseline: str | None,
+) -> Column:
+    found = {m.variant: m for m in measurements if (m.target, m.threads) == place}
+    here = {name: found[name] for name in names if name in found}
+    headline = next(
+        (h for h in HEADLINES if any(_value(m, h) is not None for m in here.values())), None
+    )
+    if headline and place[0] == second_opinion.THEIRS:
+        headline = replace(headline, decimals=second_opinion.DECIMALS)
+    readings = [_reading(headline, here, names, baseline)]
+    if headline and headline.field == "p90_ms":
+        medians = _reading(MEDIAN, here, names, baseline)
+        if medians.figures.keys() == readings[0].figures.keys():
+            readings.append(medians)
+    return Column(*place, tuple(readings), baseline)
+
+
+def _reading(
+    headline: Headline | None,
+    here: dict[str, Measurement],
+    names: Sequence[str],
+    baseline: str | None,
+) -> Reading:
+    base = _value(here[baseline], headline) if headline and baseline and baseline in here else None
+    return Reading(headline, {name: _cell(here.get(name), headline, base) for name in names})
+
+
+def _value(measurement: Measurement, headline: Headline) -> float | None:
+    value: float | None = getattr(measurement, headline.field)
+    return value
+
+
+def _cell(measurement: Measurement | None, headline: Headline | None, base: float | None) -> Cell:
+    if measurement is None:
+        return Cell(None, None, None, "not measured")
+    value = _value(measurement, headline) if headline else None
+    if headline is None or value is None:
+        reason = measurement.error or (measurement.absent.get(headline.field) if headline else "")
+        return Cell(measurement, None, None, reason or "not measured")
+    return Cell(measurement, value, value / base if base else None, "")

@@ -1,0 +1,143 @@
+"""A check as a person reads it."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.importers.check import Check, TrialFile
+from pipeline.importers.layer_report import Fate, LayerFate
+
+_STYLES = {
+    Fate.SUPPORTED: "green",
+    Fate.FOLDED: "green",
+    Fate.REMOVED: "green",
+    Fate.REWRITTEN: "yellow",
+    Fate.REPLACED: "red",
+}
+
+
+def render(found: Check) -> RenderableType:
+    """Layers, trial files, and the verdict, for a rich console."""
+    style = "bold green" if found.slimming else "bold yellow"
+    return Group(
+        _facts(found),
+        _layers(found.layers),
+        _footnotes(found.layers),
+        _files(found.files),
+        *_operations(found.files),
+        *_remedies(found.layers),
+        Text(f"{found.path} {found.verdict}.", style=style),
+    )
+
+
+def _facts(found: Check) -> Table:
+    lines = {"file": found.origin, "reads": _reads(found), "draws": _draws(found)}
+    grid = Table.grid(padding=(0, 2))
+    for name, line in lines.items():
+        grid.add_row(Text(name, style="bold"), Text(line))
+    for note in found.notes:
+        grid.add_row(Text("note", style="bold"), Text(note))
+    return grid
+
+
+def _reads(found: Check) -> str:
+    if not found.latent:
+        low, high = found.input_pixels or (0, 0)
+        return f"pictures {_shape(found.input_shape)}, black {low:g}, white {high:g}"
+    told = f"{found.latent} latents"
+    return f"{told} and a class of {found.classes}, one-hot" if found.classes else told
+
+
+def _draws(found: Check) -> str:
+    low, high = found.pixels
+    return f"pictures {_shape(found.output_shape)}, black {low:g}, white {high:g}"
+
+
+def _layers(layers: Sequence[LayerFate]) -> Table:
+    """Reasons are long, and many layers share one: they stand below, by number."""
+    numbers = {reason: n for n, reason in enumerate(_reasons(layers), start=1)}
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("layer", overflow="fold")
+    table.add_column("type", overflow="fold")
+    table.add_column("output", no_wrap=True)
+    table.add_column("weights", justify="right", no_wrap=True)
+    table.add_column("what happens", no_wrap=True)
+    for layer in layers:
+        number = f" [{numbers[layer.reason]}]" if layer.reason else ""
+        table.add_row(
+            Text(layer.name),
+            Text(layer.type),
+            _shape(layer.shape[1:]),
+            f"{layer.weights:,}" if layer.weights else "",
+            Text(f"{layer.fate.value.split()[0]}{number}", style=_STYLES[layer.fate]),
+        )
+    return table
+
+
+def _reasons(layers: Sequence[LayerFate]) -> list[str]:
+    return list(dict.fromkeys(layer.reason for layer in layers if layer.reason))
+
+
+def _footnotes(layers: Sequence[LayerFate]) -> Table:
+    grid = Table.grid(padding=(0, 1))
+    for number, reason in enumerate(_reasons(layers), start=1):
+        grid.add_row(Text(f"[{number}]"), Text(reason))
+    return grid
+
+
+def _files(files: Sequence[TrialFile]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("as it is")
+    for column in ("bytes", "gzip", "MACs", "operations", "float", "not XNNPACK"):
+        table.add_column(column, justify="right", no_wrap=not column.startswith("not"))
+    for file in files:
+        if file.error:
+            table.add_row(file.variant, Text("–"))
+            continue
+        is_int8 = file.variant.startswith("int8")
+        table.add_row(
+            file.variant,
+            f"{file.bytes:,}",
+            f"{file.bytes_gzip:,}",
+            f"{file.macs:,}",
+            str(file.operations),
+            str(len(file.float_ops)) if is_int8 else "all",
+            str(len(file.outside_xnnpack)),
+        )
+    return table
+
+
+def _operations(files: Sequence[TrialFile]) -> list[Text]:
+    lines = []
+    for file in files:
+        if file.error:
+            lines.append(f"{file.variant} cannot be made of it: {file.error}")
+        if file.float_ops:
+            lines.append(f"{file.variant}, in float: {_listed(file.float_ops)}")
+        if file.outside_xnnpack:
+            lines.append(f"{file.variant}, not run by XNNPACK: {_listed(file.outside_xnnpack)}")
+    return [Text(line) for line in [*lines, *([""] if lines else [])]]
+
+
+def _remedies(layers: Sequence[LayerFate]) -> list[Text]:
+    remedies = dict.fromkeys(layer.remedy for layer in layers if layer.remedy)
+    lines = [f"  {remedy}" for remedy in remedies]
+    return [Text(line) for line in ["To have it slimmed too:", *lines, ""]] if lines else []
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Each operation once: how often it occurs, and where first."""
+    operations = Counter(name.split(" in ")[0] for name in names)
+    first = {name.split(" in ")[0]: name for name in reversed(names)}
+    return ", ".join(
+        first[operation] + (f" and {times - 1} more" if times > 1 else "")
+        for operation, times in operations.items()
+    )
+
+
+def _shape(shape: Sequence[int | None]) -> str:
+    return "×".join("?" if size is None else str(size) for size in shape)

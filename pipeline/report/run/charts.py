@@ -1,0 +1,258 @@
+"""The report's charts but one: training, where zeros and bytes sit, classes, latency.
+
+Each returns an SVG element, or None where the report holds nothing to draw.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
+
+from deploy.jobs import Measurement
+from pipeline.report.drawing import (
+    ACCENT,
+    BASELINE_COLOUR,
+    DASHED,
+    GHOST,
+    HUES,
+    INK,
+    MUTED,
+    SMALL,
+    WASH,
+    drawing,
+    height_of_rows,
+    legend_above,
+    name_rows,
+    scale,
+    short,
+    svg,
+)
+from pipeline.report.quantities import BY_NAME, local_measurement, significant
+from pipeline.report.run.schema import Report, Variant
+from pipeline.report.run.wording import wording_of
+from pipeline.variants import BASELINE, SHIPPED
+
+History = Mapping[str, Sequence[float]]
+"""Columns of a training's history by name; one of them is ``step``. NaN: not logged there."""
+
+_OTHER_LAYERS = "other layers"
+_REST = "rest of the file"
+
+
+def training_curves(title: str, history: History) -> str | None:
+    """Losses over the steps of one training; below, the samples' diversity over real ones'."""
+    panels = [
+        (word, names)
+        for word in ("loss", "diversity")
+        if (names := [n for n in history if n.endswith(word) and _finite(history[n])])
+    ]
+    if not panels or "step" not in history:
+        return None
+    with drawing(60 + 120 * len(panels)) as figure:
+        stacked = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+        for axes, (word, names) in zip(stacked, panels, strict=True):
+            for name, hue in zip(names, HUES, strict=False):
+                label = name.removesuffix(word).replace("_", " ").strip() or "samples"
+                axes.plot(*_thinned(history["step"], history[name]), color=hue, label=label)
+            if word == "diversity":
+                axes.axhline(
+                    1, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label="real images"
+                )
+            axes.set_ylabel(word)
+            axes.margins(x=0.01)
+            axes.yaxis.set_major_locator(MaxNLocator(4))
+            legend_above(axes)
+        stacked[-1].set_xlabel("step")
+        stacked[-1].xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        told = "; ".join(
+            f"{name.replace('_', ' ')} ends at {significant(_finite(history[name])[-1])}"
+            for _, names in panels
+            for name in names
+        )
+        return svg(figure, f"Training curves: {title}", f"Over the steps: {told}.")
+
+
+def _finite(values: Sequence[float]) -> list[float]:
+    return [float(value) for value in values if math.isfinite(value)]
+
+
+def _thinned(
+    steps: Sequence[float], values: Sequence[float], most: int = 240
+) -> tuple[list[float], list[float]]:
+    """Means over runs of neighbours, so that a long training stays a small drawing."""
+    logged = [pair for pair in zip(steps, values, strict=True) if math.isfinite(pair[1])]
+    runs = np.array_split(np.array(logged, dtype=float), min(most, len(logged)))
+    means = np.array([run.mean(axis=0) for run in runs])
+    return means[:, 0].tolist(), means[:, 1].tolist()
+
+
+def zeros_by_layer(variant: Variant) -> str | None:
+    """Share of zeros in each kernel of one file; the dashed line is their share of all weights."""
+    kernels = variant.kernels
+    if not kernels:
+        return None
+    with drawing(height_of_rows(len(kernels))) as figure:
+        axes = figure.subplots()
+        rows = range(len(kernels))
+        axes.barh(rows, [1] * len(rows), color=WASH, height=0.62)
+        axes.barh(rows, [kernel.zeros for kernel in kernels], color=ACCENT, height=0.62)
+        for row, kernel in enumerate(kernels):
+            _write_beside(axes, 1, row, f"{kernel.zeros:.0%} of {kernel.size:,}")
+        axes.axvline(variant.zeros, color=INK, linewidth=1, linestyle=DASHED)
+        name_rows(axes, [kernel.layer for kernel in kernels])
+        axes.set_xlim(0, 1)
+        axes.xaxis.set_major_formatter(PercentFormatter(1))
+        told = "; ".join(f"{k.layer}: {k.zeros:.1%} of {k.size:,}" for k in kernels)
+        return svg(figure, f"Zeros a layer in {variant.name}", f"{told}.")
+
+
+def bytes_by_layer(report: Report) -> str | None:
+    """Where the bytes of each file go: its biggest layers, the other layers, the rest of it."""
+    biggest = _biggest_layers(report.variants, most=len(HUES) - 1)
+    segments = {**dict(zip(biggest, HUES, strict=False)), _OTHER_LAYERS: MUTED, _REST: GHOST}
+    legend_rows = math.ceil(len(segments) / 3)
+    with drawing(height_of_rows(len(report.variants)) + 18 * legend_rows) as figure:
+        axes = figure.subplots()
+        left = np.zeros(len(report.variants))
+        for name, colour in segments.items():
+            widths = np.array([_bytes_in(v, name, biggest) for v in report.variants]) / 1000
+            if widths.any():
+                bars = axes.barh(range(len(left)), widths, left=left, height=0.62, color=colour)
+                bars.set_label(short(name))
+            left += widths
+        for row, variant in enumerate(report.variants):
+            _write_beside(axes, variant.bytes / 1000, row, f"{variant.bytes / 1000:,.0f}")
+        name_rows(axes, [variant.name for variant in report.variants])
+        axes.margins(x=0.12)
+        axes.set_xlabel("kB, not compressed")
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
+        legend_above(axes)
+        told = "; ".join(f"{v.name}: {v.bytes:,} bytes" for v in report.variants)
+        return svg(figure, "Where the bytes go", f"{told}.")
+
+
+def _biggest_layers(variants: Sequence[Variant], most: int) -> list[str]:
+    totals: dict[str, int] = {}
+    for variant in variants:
+        for layer, size in variant.bytes_by_layer.items():
+            totals[layer] = totals.get(layer, 0) + size
+    biggest = sorted(totals, key=lambda layer: -totals[layer])[:most]
+    return [layer for layer in totals if layer in biggest]
+
+
+def _bytes_in(variant: Variant, segment: str, biggest: Sequence[str]) -> int:
+    layers = variant.bytes_by_layer
+    if segment == _OTHER_LAYERS:
+        return sum(size for layer, size in layers.items() if layer not in biggest)
+    if segment == _REST:
+        return max(0, variant.bytes - sum(layers.values()))
+    return layers.get(segment, 0)
+
+
+def _write_beside(axes: Axes, x: float, row: int, text: str) -> None:
+    axes.annotate(
+        text,
+        xy=(x, row),
+        xytext=(5, 0),
+        textcoords="offset points",
+        va="center",
+        color=MUTED,
+        fontsize=SMALL,
+    )
+
+
+def class_histogram(report: Report) -> str | None:
+    """Share of each class among real images, the baseline's samples and the shipped file's."""
+    series = [(wording_of(report).real, report.floor.class_histogram, GHOST)]
+    for name, colour in ((BASELINE, BASELINE_COLOUR), (SHIPPED, ACCENT)):
+        if variant := report.variant(name):
+            series.append((name, variant.quality.class_histogram, colour))
+    shown = [(name, shares, colour) for name, shares, colour in series if shares]
+    if not shown:
+        return None
+    with drawing(240) as figure:
+        axes = figure.subplots()
+        width = 0.8 / len(shown)
+        for number, (name, shares, colour) in enumerate(shown):
+            offset = (number - (len(shown) - 1) / 2) * width
+            axes.bar(np.arange(len(shares)) + offset, shares, width * 0.9, color=colour, label=name)
+        _name_classes(axes, report.dataset.classes)
+        axes.grid(False, axis="x")
+        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+        axes.set_xlabel("class, as the judge sees it")
+        axes.set_ylabel("share of images")
+        legend_above(axes)
+        told = "; ".join(
+            f"{name}: {', '.join(f'{share:.1%}' for share in shares)}" for name, shares, _ in shown
+        )
+        return svg(figure, "Classes drawn", f"{told}.")
+
+
+def _name_classes(axes: Axes, classes: Sequence[str]) -> None:
+    """More than twenty names would run into each other; their numbers stay then."""
+    if 0 < len(classes) <= 20:
+        axes.set_xticks(range(len(classes)), [short(name, 14) for name in classes])
+        if max(map(len, classes)) > 3:
+            axes.tick_params(axis="x", labelrotation=40)
+
+
+def latencies(report: Report) -> str | None:
+    """From the median to the 99th percentile on this machine, with one thread and with two."""
+    p50, p90 = BY_NAME["p50_ms"], BY_NAME["p90_ms"]
+    rows = [variant for variant in report.variants if p50.read(variant).value is not None]
+    if not rows:
+        return None
+    with drawing(height_of_rows(len(rows)) + 24) as figure:
+        axes = figure.subplots()
+        drawn: list[float] = []
+        for threads, shift, colour in ((1, -0.15, INK), (2, 0.15, HUES[0])):
+            for row, variant in enumerate(rows):
+                if measurement := local_measurement(variant, threads):
+                    drawn += _draw_span(axes, measurement, row + shift, colour)
+            plural = "s"[: threads - 1]
+            axes.plot([], [], "o", color=colour, label=f"{threads} thread{plural}, to p90 and p99")
+        scale(axes, "x", drawn)
+        name_rows(axes, [variant.name for variant in rows])
+        axes.set_xlabel("ms for one image")
+        legend_above(axes, columns=2)
+        told = "; ".join(f"{v.name}: median {p50.text(v)} ms, p90 {p90.text(v)} ms" for v in rows)
+        return svg(figure, "Latency on this machine", f"One thread. {told}.")
+
+
+def _draw_span(axes: Axes, measurement: Measurement, y: float, colour: str) -> list[float]:
+    """Dot at the median, thick line to p90, thin line to p99; returns what was drawn."""
+    p50, p90, p99 = measurement.p50_ms, measurement.p90_ms, measurement.p99_ms
+    if p50 is None or p90 is None or p99 is None:
+        return []
+    axes.plot([p50, p99], [y, y], color=colour, linewidth=1, alpha=0.6)
+    axes.plot([p50, p90], [y, y], color=colour, linewidth=3.5, alpha=0.6)
+    axes.plot(p50, y, "o", color=colour, markersize=6)
+    return [p50, p99]
+
+
+def sizes_to_scale(report: Report) -> str | None:
+    """The gzipped baseline and the shipped file as squares; their areas are their bytes."""
+    baseline, shipped = report.variant(BASELINE), report.variant(SHIPPED)
+    if baseline is None or shipped is None:
+        return None
+    sides = [math.sqrt(variant.bytes_gzip) for variant in (baseline, shipped)]
+    with drawing(240, width=240) as figure:
+        axes = figure.subplots()
+        axes.set_axis_off()
+        axes.set(aspect="equal", xlim=(0, max(sides)), ylim=(0, max(sides)))
+        for side, colour in zip(sides, (WASH, ACCENT), strict=True):
+            axes.add_patch(Rectangle((0, 0), side, side, color=colour))
+        _write_inside(axes, BASELINE, sides[0] * 0.06, sides[0] * 0.94, "top")
+        _write_inside(axes, SHIPPED, sides[1] + sides[0] * 0.04, sides[1] / 2, "center")
+        told = (
+            f"{BASELINE} is {baseline.bytes_gzip:,} bytes gzipped, {SHIPPED} {shipped.bytes_gzip:,}"
+        )
+        return svg(figure, "Gzipped sizes to scale", f"{told}; the areas are to scale.")
+
+
+def _write_inside(axes: Axes, text: str, x: float, y: float, alignment: str) -> None:
+    axes.text(x, y, text, va=alignment, fontsize=12)

@@ -1,0 +1,116 @@
+"""Gates: what a recipe demands of its result, one line each, such as ``zeros >= 0.75``."""
+
+import operator
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from deploy.errors import PocketganError
+from pipeline.report.quantities import BY_NAME, Figure, Quantity
+from pipeline.report.run.schema import GateResult, Report, Variant
+from pipeline.variants import BASELINE, SHIPPED
+
+_OPERATORS: dict[str, Callable[[float, float], bool]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "<": operator.lt,
+    ">": operator.gt,
+    "≤": operator.le,
+    "≥": operator.ge,
+}
+
+_GATE = re.compile(
+    r"\s*(?P<quantity>\w+)\s*(?P<sign><=|>=|==|<|>|≤|≥)\s*(?P<limit>[+-]?\d+(\.\d+)?)\s*", re.ASCII
+)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A variant's figure set against the baseline's in the same report."""
+
+    quantity: Quantity
+    of: Callable[[float, float], float]
+    """Of the variant's figure and the baseline's."""
+
+
+def _share(variant: float, baseline: float) -> float:
+    return variant / baseline
+
+
+def _saving(variant: float, baseline: float) -> float:
+    return baseline / variant
+
+
+def _drop(variant: float, baseline: float) -> float:
+    return baseline - variant
+
+
+COMPARISONS = {
+    "frechet_ratio": Comparison(BY_NAME["frechet"], _share),
+    "recall_drop": Comparison(BY_NAME["recall"], _drop),
+    "bytes_ratio": Comparison(BY_NAME["bytes"], _saving),
+    "bytes_gzip_ratio": Comparison(BY_NAME["bytes_gzip"], _saving),
+    "speedup": Comparison(BY_NAME["p50_ms"], _saving),
+}
+
+KNOWN = (*COMPARISONS, *BY_NAME)
+
+
+@dataclass(frozen=True)
+class Gate:
+    text: str
+    quantity: str
+    sign: str
+    limit: float
+
+
+def parse_gate(text: str) -> Gate:
+    """Read one line of a recipe's gates.
+
+    Raises PocketganError that lists the quantities and signs there are.
+    """
+    match = _GATE.fullmatch(text)
+    if match is None or match["quantity"] not in KNOWN:
+        raise PocketganError(
+            f"gate '{text}' is not of the form QUANTITY SIGN NUMBER with a quantity known here",
+            f"Quantities: {', '.join(KNOWN)}. Signs: {' '.join(_OPERATORS)}. "
+            "Example: zeros >= 0.75",
+        )
+    return Gate(text.strip(), match["quantity"], match["sign"], float(match["limit"]))
+
+
+def measure(quantity: str, report: Report, variant: str = SHIPPED) -> Figure:
+    """A known quantity of one variant; ratios and drops are against float32 in this report."""
+    subject = report.variant(variant)
+    if subject is None:
+        return Figure(None, f"this report has no variant {variant}")
+    if quantity in BY_NAME:
+        return BY_NAME[quantity].read(subject)
+    return _compare(COMPARISONS[quantity], subject, report.variant(BASELINE))
+
+
+def _compare(comparison: Comparison, subject: Variant, baseline: Variant | None) -> Figure:
+    if baseline is None:
+        return Figure(None, f"this report has no variant {BASELINE}")
+    figures = [comparison.quantity.read(variant) for variant in (subject, baseline)]
+    for variant, figure in zip((subject, baseline), figures, strict=True):
+        if figure.value is None:
+            return Figure(None, f"{variant.name}: {figure.reason}")
+    ours, theirs = (figure.value or 0.0 for figure in figures)
+    try:
+        return Figure(comparison.of(ours, theirs))
+    except ZeroDivisionError:
+        return Figure(None, f"{comparison.quantity.name} is 0, so there is no ratio")
+
+
+def check(gate: Gate, report: Report, variant: str = SHIPPED) -> GateResult:
+    """Hold one gate against a report; what could not be measured has failed, with the reason."""
+    value, reason = measure(gate.quantity, report, variant)
+    passed = value is not None and _OPERATORS[gate.sign](value, gate.limit)
+    return GateResult(text=gate.text, value=value, passed=passed, reason=reason)
+
+
+def check_all(gates: tuple[Gate, ...], report: Report) -> Report:
+    """The same report with the result of every gate in it."""
+    return report.model_copy(update={"gates": tuple(check(gate, report) for gate in gates)})

@@ -1,0 +1,264 @@
+"""``report.html``: one file that holds everything and works from disk, light or dark."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+from pydantic import JsonValue
+
+from deploy.jobs import Measurement
+from pipeline.report import pareto
+from pipeline.report.benchmark.schema import File
+from pipeline.report.benchmark.view import TargetsView, view
+from pipeline.report.images import (
+    AMPLIFICATION,
+    Images,
+    data_uri,
+    difference_grid,
+    sample_grid,
+)
+from pipeline.report.quantities import (
+    BY_NAME,
+    LOCAL,
+    NONE,
+    QUANTITIES,
+    Figure,
+    Quantity,
+    best,
+    number,
+)
+from pipeline.report.run import charts, search, verdict
+from pipeline.report.run.charts import History
+from pipeline.report.run.schema import Report, Variant
+from pipeline.report.run.wording import wording_of
+from pipeline.report.tree import leaves
+from pipeline.variants import BASELINE, SHIPPED
+
+REAL = "real"
+
+_HERE = Path(__file__).parent
+_SMALL_IMAGE = 32
+
+
+@dataclass(frozen=True)
+class Exhibits:
+    """What the page shows beside the figures of the report.
+
+    ``samples``: uint8 [N, H, W, C] by variant, made from the same latents, and real images under
+    "real". ``histories``: columns by name, by the title they get. ``film`` (PNG, rows are time) and
+    ``animation`` (GIF) are files or their content.
+    """
+
+    samples: Mapping[str, Images] = field(default_factory=dict)
+    histories: Mapping[str, History] = field(default_factory=dict)
+    film: Path | bytes | None = None
+    animation: Path | bytes | None = None
+
+
+class Cell(NamedTuple):
+    text: str
+    best: bool = False
+    footnote: int | None = None
+
+
+class Row(NamedTuple):
+    name: str
+    role: str
+    remark: str
+    cells: list[Cell]
+
+
+class Sheet(NamedTuple):
+    """One variant's samples, and their difference to the baseline where it is another."""
+
+    name: str
+    samples: str
+    difference: str | None
+    caption: str
+
+
+def render(report: Report, exhibits: Exhibits) -> str:
+    """The page as text. Refers to nothing outside itself; the same input gives the same text."""
+    environment = Environment(
+        loader=FileSystemLoader([_HERE, _HERE.parent / "benchmark"]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = number
+    rows, footnotes = table(report)
+    return environment.get_template("page.html.j2").render(
+        report=report,
+        style=Markup((_HERE.parent / "page.css").read_text(encoding="utf-8")),
+        headline=_emphasized(verdict.headline(report)),
+        wording=wording_of(report),
+        search=report.search and search.view(report.search),
+        gates_in_words=verdict.gates_in_words(report),
+        baseline=report.variant(BASELINE),
+        shipped=report.variant(SHIPPED),
+        strip=_strip(exhibits.samples),
+        quantities=QUANTITIES,
+        groups=_groups(),
+        rows=rows,
+        footnotes=footnotes,
+        sheets=sheets(report, exhibits.samples),
+        amplification=AMPLIFICATION,
+        film=_embedded(exhibits.film, "png"),
+        animation=_embedded(exhibits.animation, "gif"),
+        charts=_charts(report),
+        elsewhere=_elsewhere(report),
+        curves=_curves(exhibits.histories),
+        recipe=_lines(report.recipe),
+        environment=_lines(report.environment),
+        stages=[(stage, _lines(stage.metrics)) for stage in report.stages],
+        longest=max((stage.seconds for stage in report.stages), default=0) or 1,
+    )
+
+
+def _emphasized(sentence: str) -> Markup:
+    """The sentence with its ratios set off."""
+    return Markup(re.sub(r"([\d.]+×)", r"<em>\1</em>", str(escape(sentence))))
+
+
+def table(report: Report) -> tuple[list[Row], list[str]]:
+    """The table of variants, a cell a quantity, and the reasons of those that are absent."""
+    footnotes: list[str] = []
+    top = {quantity.name: best(quantity, report.variants) for quantity in QUANTITIES}
+    rows = []
+    for variant in report.variants:
+        cells = []
+        for quantity in QUANTITIES:
+            cell = _cell(quantity, quantity.read(variant), footnotes)
+            cells.append(cell._replace(best=cell.text == top[quantity.name]))
+        role = {SHIPPED: "ships", BASELINE: "baseline"}.get(variant.name, "")
+        remark = wording_of(report).remarks.get(variant.name, "")
+        rows.append(Row(variant.name, role, remark, cells))
+    rows.append(_floor(report))
+    return rows, footnotes
+
+
+def _cell(quantity: Quantity, figure: Figure, footnotes: list[str]) -> Cell:
+    if figure.value is not None:
+        return Cell(quantity.write(figure.value))
+    if figure.reason not in footnotes:
+        footnotes.append(figure.reason)
+    return Cell(NONE, footnote=footnotes.index(figure.reason) + 1)
+
+
+def _floor(report: Report) -> Row:
+    """Real images against real ones: what a perfect generator would get."""
+    cells = []
+    for quantity in QUANTITIES:
+        value = getattr(report.floor, quantity.name, None)
+        cells.append(Cell("" if value is None else quantity.write(value)))
+    return Row(wording_of(report).floor, "floor", "", cells)
+
+
+def _groups() -> list[tuple[str, int]]:
+    """Neighbouring columns under one heading, with how many they are."""
+    groups: list[tuple[str, int]] = []
+    for quantity in QUANTITIES:
+        if groups and groups[-1][0] == quantity.group:
+            groups[-1] = (quantity.group, groups[-1][1] + 1)
+        else:
+            groups.append((quantity.group, 1))
+    return groups
+
+
+def _columns(images: Images) -> int:
+    """Eight small pictures fit into a row at their own size or more, and four bigger ones."""
+    return 8 if images.shape[2] <= _SMALL_IMAGE else 4
+
+
+def _strip(samples: Mapping[str, Images]) -> list[tuple[str, str]]:
+    """The first latents, drawn by the baseline and by the file to ship: a row each."""
+    strip = []
+    for name in (BASELINE, SHIPPED):
+        if name in samples:
+            across = 2 * _columns(samples[name])
+            strip.append((name, sample_grid(samples[name][:across], across)))
+    return strip
+
+
+def sheets(report: Report, samples: Mapping[str, Images]) -> list[Sheet]:
+    """The first samples of real images and of each variant, in the order of the table."""
+    captions = {REAL: f"from the test split of {report.dataset.name}"}
+    captions |= {variant.name: _caption(variant) for variant in report.variants}
+    return [_sheet(name, text, samples) for name, text in captions.items() if name in samples]
+
+
+def _sheet(name: str, caption: str, samples: Mapping[str, Images]) -> Sheet:
+    columns = _columns(samples[name])
+    shown = slice(columns**2)
+    difference = None
+    if name not in (REAL, BASELINE) and BASELINE in samples:
+        difference = difference_grid(samples[name][shown], samples[BASELINE][shown], columns)
+    return Sheet(name, sample_grid(samples[name][shown], columns), difference, caption)
+
+
+def _caption(variant: Variant) -> str:
+    frechet, psnr = (BY_NAME[name].text(variant) for name in ("frechet", "psnr"))
+    told = {f"Fréchet {frechet}": frechet, f"{psnr} dB": psnr}
+    return ", ".join(text for text, figure in told.items() if figure != NONE)
+
+
+def _embedded(source: Path | bytes | None, kind: str) -> str | None:
+    if source is None:
+        return None
+    return data_uri(source.read_bytes() if isinstance(source, Path) else source, kind)
+
+
+def _charts(report: Report) -> dict[str, Markup | None]:
+    """Each chart as markup, or None where there was nothing to draw."""
+    detailed = report.variant(SHIPPED) or report.variants[-1]
+    drawn = {
+        "sizes": charts.sizes_to_scale(report),
+        "size": pareto.quality_against(pareto.SIZE, report),
+        "latency": pareto.quality_against(pareto.LATENCY, report),
+        "latencies": charts.latencies(report),
+        "zeros": charts.zeros_by_layer(detailed),
+        "layers": charts.bytes_by_layer(report),
+        "classes": charts.class_histogram(report),
+    }
+    return {name: None if chart is None else Markup(chart) for name, chart in drawn.items()}
+
+
+def _elsewhere(report: Report) -> TargetsView | None:
+    """The files on all targets, where more than this machine was asked."""
+    measurements = [m for variant in report.variants for m in variant.measurements]
+    if all(m.target == LOCAL for m in measurements):
+        return None
+    order = dict.fromkeys((m.target, m.threads) for m in measurements)
+    files = tuple(_file(variant) for variant in report.variants)
+    return view(_in_order(measurements, list(order)), files, BASELINE, bandwidth=None)
+
+
+def _in_order(
+    measurements: Sequence[Measurement], order: Sequence[tuple[str, int]]
+) -> list[Measurement]:
+    return sorted(measurements, key=lambda m: order.index((m.target, m.threads)))
+
+
+def _file(variant: Variant) -> File:
+    shared = File.model_fields.keys() & Variant.model_fields.keys()
+    return File.model_validate({name: getattr(variant, name) for name in shared})
+
+
+def _curves(histories: Mapping[str, History]) -> list[tuple[str, Markup]]:
+    drawn = ((title, charts.training_curves(title, h)) for title, h in histories.items())
+    return [(title, Markup(curve)) for title, curve in drawn if curve is not None]
+
+
+def _lines(tree: Mapping[str, JsonValue]) -> list[tuple[str, str]]:
+    return [(key, _written(value)) for key, value in leaves(tree)]
+
+
+def _written(value: JsonValue) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_written, value)) or NONE
+    return NONE if value in (None, {}, "") else str(value)

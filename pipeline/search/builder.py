@@ -1,0 +1,121 @@
+"""From a student's settings to a network: purpose-built, or cut out of the teacher."""
+
+from functools import cached_property
+
+import numpy as np
+import tf_keras
+
+from deploy.errors import PocketganError
+from pipeline.compression.channels import channel_groups, importance_by_taylor, low_rank, slim
+from pipeline.compression.fold import fold_batch_norm
+from pipeline.compression.scheme import config_for
+from pipeline.importers.teacher import Teacher
+from pipeline.networks.pixels import PixelRange
+from pipeline.networks.settings import StudentSettings
+from pipeline.networks.student import build_student, map_sides
+from pipeline.training.randomness import Purpose, latents
+
+SLIM = "slim"
+HUNDREDTHS = 100
+LOOKS = 256
+"""Latents by which the importance of the teacher's channels is judged."""
+
+
+class StudentBuilder:
+    """Builds students of one teacher."""
+
+    def __init__(self, teacher: Teacher, seed: int) -> None:
+        self.teacher = teacher
+        self._seed = seed
+
+    @property
+    def source(self) -> tuple[int, ...]:
+        """The shape that the generator reads, the batch left out."""
+        return tuple(self.teacher.model.input_shape[1:])
+
+    @property
+    def image(self) -> tuple[int, int, int]:
+        height, width, channels = self.teacher.model.output_shape[1:]
+        return height, width, channels
+
+    @property
+    def maps(self) -> int:
+        """Hidden maps of a purpose-built student."""
+        return len(map_sides(self.image))
+
+    @property
+    def weights(self) -> int:
+        """How many numbers the teacher holds; of an opaque one what its graph has room for."""
+        frozen = self.teacher.frozen
+        return int(self.teacher.model.count_params() if frozen is None else len(frozen.graph) // 4)
+
+    @cached_property
+    def groups(self) -> list[str]:
+        """The teacher's groups of channels that can be cut; none where it cannot be slimmed."""
+        if self.why_not_slim:
+            return []
+        return [group.name for group in channel_groups(self.teacher.model) if not group.reason]
+
+    @cached_property
+    def why_not_slim(self) -> str:
+        """Why no student can be cut out of the teacher; empty where one can."""
+        model = self.teacher.model
+        if self.teacher.is_opaque:
+            return "it is no graph of layers"
+        if not self.teacher.latent:
+            return "it reads pictures"
+        try:
+            channel_groups(model)
+            folded = fold_batch_norm(model)
+            for layer in folded.layers:
+                if not isinstance(layer, tf_keras.layers.InputLayer):
+                    config_for(folded, layer)
+        except PocketganError as error:
+            return error.problem
+        return ""
+
+    def pixels(self, settings: StudentSettings) -> PixelRange:
+        """Black and white in what a student draws: the teacher's, where its last layer can."""
+        if settings.block == SLIM or self.teacher.pixels == (0.0, 1.0):
+            return self.teacher.pixels
+        return -1.0, 1.0
+
+    def build(self, settings: StudentSettings) -> tf_keras.Model:
+        """The network at the start of its training; a slim one starts with the teacher's weights.
+
+        Raises PocketganError where the settings do not fit the teacher.
+        """
+        if settings.block == SLIM:
+            return self._cut(settings)
+        return build_student(settings, self.source, self.image, self.teacher.pixels)
+
+    def _cut(self, settings: StudentSettings) -> tf_keras.Model:
+        """The teacher with a share of its channels, and its first Dense layer in two."""
+        if self.why_not_slim:
+            raise PocketganError(
+                f"no student can be cut out of this teacher: {self.why_not_slim}.",
+                "Leave 'slim' out of search.blocks.",
+            )
+        if len(settings.channels) != len(self.groups):
+            raise PocketganError(
+                f"a slim student with channels {settings.channels} cannot be cut out of this "
+                f"teacher: it has {len(self.groups)} groups of channels ({', '.join(self.groups)})",
+                "Give a number of hundredths for each of them.",
+            )
+        sizes = {group.name: group.channels for group in channel_groups(self.teacher.model)}
+        keep = {
+            name: max(1, round(sizes[name] * min(share, HUNDREDTHS) / HUNDREDTHS))
+            for name, share in zip(self.groups, settings.channels, strict=True)
+        }
+        slimmed = slim(self.teacher.model, keep, self._importance)
+        first = next(
+            (layer for layer in slimmed.layers if type(layer) is tf_keras.layers.Dense), None
+        )
+        if first is None or not 0 < settings.rank < min(first.kernel.shape):
+            return slimmed
+        return low_rank(slimmed, first.name, settings.rank)
+
+    @cached_property
+    def _importance(self) -> dict[str, np.ndarray]:
+        seen = latents(self._seed, Purpose.SEARCH, LOOKS, self.teacher.latent, self.teacher.classes)
+        return importance_by_taylor(self.teacher.model, seen, seed=self._seed)

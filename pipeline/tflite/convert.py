@@ -1,0 +1,108 @@
+"""From a tf_keras generator to the bytes of a .tflite file: fixed batch, named input and output."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from pipeline.tflite.slim_file import without_ballast
+
+Configure = Callable[[Any], None]
+
+INPUT, OUTPUT = "latent", "image"
+
+
+def convert(model: tf_keras.Model, batch: int, configure: Configure = lambda _: None) -> bytes:
+    """Convert a generator [N, L] or [N, H, W, C] → [N, H', W', C'] with N fixed to ``batch``.
+
+    A fixed batch spares the SHAPE, STRIDED_SLICE and PACK operations that a free one brings.
+    ``configure`` sets the converter's options.
+    """
+    signature = tf.TensorSpec([batch, *model.input_shape[1:]], tf.float32, name=INPUT)
+
+    @tf.function(input_signature=[signature], autograph=False)
+    def draw(latent: Any) -> dict[str, Any]:
+        return {OUTPUT: model(latent, training=False)}
+
+    # The converter goes through a saved model to keep the names; models with fake quantization
+    # cannot be saved as such, but their variables can.
+    owner = tf.Module()
+    owner.variables_of_model = model.variables
+    owner.draw = draw.get_concrete_function()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([owner.draw], owner)
+    configure(converter)
+    return bytes(converter.convert())
+
+
+def to_float32(model: tf_keras.Model, batch: int = 1) -> bytes:
+    """Weights, activations, input and output in float32."""
+    return convert(model, batch)
+
+
+def to_float16(model: tf_keras.Model, batch: int = 1) -> bytes:
+    """Weights in float16, widened to float32 when the file is loaded."""
+
+    def configure(converter: Any) -> None:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
+
+    return convert(model, batch, configure)
+
+
+def to_dynamic_range(model: tf_keras.Model, batch: int = 1) -> bytes:
+    """Weights in int8; activations in float32, rounded for each multiplication."""
+
+    def configure(converter: Any) -> None:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+
+    return convert(model, batch, configure)
+
+
+def to_int8_post_training(model: tf_keras.Model, latents: np.ndarray, batch: int = 1) -> bytes:
+    """All int8, the ranges read off ``latents`` float32 [N, L], N a multiple of ``batch``."""
+
+    def configure(converter: Any) -> None:
+        _calibrate(converter, latents, batch)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = converter.inference_output_type = tf.int8
+
+    return convert(model, batch, configure)
+
+
+def to_int16x8(model: tf_keras.Model, latents: np.ndarray, batch: int = 1) -> bytes:
+    """Weights in int8, activations, input and output in int16."""
+
+    def configure(converter: Any) -> None:
+        _calibrate(converter, latents, batch)
+        converter.target_spec.supported_ops = [
+            tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+        ]
+        converter.inference_input_type = converter.inference_output_type = tf.int16
+
+    return convert(model, batch, configure)
+
+
+def to_int8_trained(model: tf_keras.Model, batch: int = 1) -> bytes:
+    """All int8, the ranges those of a quantization-aware model."""
+
+    def configure(converter: Any) -> None:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.inference_input_type = converter.inference_output_type = tf.int8
+
+    return convert(model, batch, configure)
+
+
+def to_int8_student(model: tf_keras.Model, batch: int = 1) -> bytes:
+    """``to_int8_trained`` without what no runtime reads: of a student's file that is much."""
+    return without_ballast(to_int8_trained(model, batch))
+
+
+def _calibrate(converter: Any, latents: np.ndarray, batch: int) -> None:
+    def representative_dataset() -> Iterator[list[np.ndarray]]:
+        for start in range(0, len(latents) - batch + 1, batch):
+            yield [latents[start : start + batch]]
+
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = representative_dataset

@@ -1,0 +1,181 @@
+"""What a .tflite costs and holds: float operations, kernels and their zeros, parameters, bytes.
+
+Constants that several operations share are one set of weights in the file and count once, for the
+first operation that reads them. What only unpacks a constant (DEQUANTIZE, DENSIFY) is looked
+through: the constant belongs to the operation behind it.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from pipeline.tflite.model import LiteModel, Op, Subgraph, Tensor
+
+# Which inputs hold weights that multiply activations or are looked up.
+_KERNEL_INPUTS = {
+    "FULLY_CONNECTED": (1,),
+    "CONV_2D": (1,),
+    "DEPTHWISE_CONV_2D": (1,),
+    "TRANSPOSE_CONV": (1,),
+    "CONV_3D": (1,),
+    "CONV_3D_TRANSPOSE": (1,),
+    "BATCH_MATMUL": (0, 1),
+    "EMBEDDING_LOOKUP": (1,),
+    "GATHER": (0,),
+}
+# Plain integers of these types are shapes and indices; with a scale they are biases.
+_INDEX_TYPES = ("bool", "int32", "int64", "uint32", "uint64", "string", "resource", "variant")
+_NARROW = ("int8", "uint8", "int4", "uint4", "int2")
+STRUCTURE = "(file structure)"
+
+
+class FloatOp(NamedTuple):
+    """An operation that touches floating point, and which of its tensors says so."""
+
+    op: str
+    layer: str
+    reason: str
+
+
+class Constant(NamedTuple):
+    """A stored tensor, and the operation and input that it is for."""
+
+    op: Op
+    slot: int
+    tensor: Tensor
+
+    @property
+    def is_parameter(self) -> bool:
+        """Whether it was learnt: not a shape, an index or a single number."""
+        tensor = self.tensor
+        return bool(tensor.shape) and (tensor.dtype not in _INDEX_TYPES or bool(tensor.scales))
+
+    @property
+    def is_kernel(self) -> bool:
+        return self.slot in _KERNEL_INPUTS.get(self.op.name, ()) and self.is_parameter
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """The weights of one operation as they lie in the file. ``bytes`` includes sparse indices."""
+
+    layer: str
+    op: str
+    shape: tuple[int, ...]
+    dtype: str
+    size: int
+    zeros: int
+    bytes: int
+
+
+def op_counts(model: LiteModel) -> dict[str, int]:
+    """How often each operation occurs, the commonest first; custom ones by their own name."""
+    return dict(Counter(op.label for op in model.ops).most_common())
+
+
+def float_ops(model: LiteModel) -> list[FloatOp]:
+    """Every operation with a float input, output or constant, in order.
+
+    QUANTIZE and DEQUANTIZE at the border of an integer network are among them: a file called int8
+    takes and gives int8.
+    """
+    found = ((op, _float_reason(op)) for op in model.ops)
+    return [FloatOp(op.label, op.layer, reason) for op, reason in found if reason]
+
+
+def constants(model: LiteModel) -> list[Constant]:
+    """Every constant that an operation reads, once, for the first operation that reads it."""
+    first: dict[int, Constant] = {}
+    for subgraph in model.subgraphs:
+        for op in subgraph.ops:
+            if subgraph.unpacks_constant(op):
+                continue
+            for slot, tensor in enumerate(map(subgraph.constant, op.inputs)):
+                if tensor is not None:
+                    first.setdefault(tensor.buffer_index, Constant(op, slot, tensor))
+    return list(first.values())
+
+
+def kernels(model: LiteModel) -> list[Kernel]:
+    """The weights of every operation that has some, in order of the operations.
+
+    Raises PocketganError where weights cannot be decoded.
+    """
+    return [kernel(constant) for constant in constants(model) if constant.is_kernel]
+
+
+def kernel(constant: Constant) -> Kernel:
+    """One operation's weights, their zeros counted; raises as ``kernels`` does."""
+    tensor = constant.tensor
+    return Kernel(
+        layer=constant.op.layer,
+        op=constant.op.name,
+        shape=tensor.shape,
+        dtype=tensor.dtype,
+        size=tensor.size,
+        zeros=tensor.zeros(),
+        bytes=tensor.stored_bytes,
+    )
+
+
+def zeros(model: LiteModel) -> float | None:
+    """Zero kernel weights over all kernel weights, 0..1; None where there are no kernels."""
+    return zero_share(kernels(model))
+
+
+def zero_share(found: Sequence[Kernel]) -> float | None:
+    """Zero weights over all weights of some kernels, 0..1; None where there are none."""
+    size = sum(kernel.size for kernel in found)
+    return sum(kernel.zeros for kernel in found) / size if size else None
+
+
+def parameters(model: LiteModel) -> int:
+    """Elements of all weights and biases; shapes, indices and single numbers are not parameters."""
+    return sum(c.tensor.size for c in constants(model) if c.is_parameter)
+
+
+def total_macs(model: LiteModel) -> int:
+    """Multiply-accumulates of one run (see macs.py for what counts)."""
+    return sum(op.macs for op in model.ops)
+
+
+def int8_macs(model: LiteModel) -> int:
+    """Those of ``total_macs`` that int8 instructions may carry out.
+
+    Their weights have at most 8 bits and their activations are not int16: float activations count,
+    because a dynamic-range kernel quantizes them on its way in.
+    """
+    return sum(
+        op.macs for subgraph in model.subgraphs for op in subgraph.ops if _is_int8(subgraph, op)
+    )
+
+
+def _is_int8(subgraph: Subgraph, op: Op) -> bool:
+    slots = _KERNEL_INPUTS.get(op.name, ())
+    weights = [subgraph.constant(op.inputs[slot]) for slot in slots if slot < len(op.inputs)]
+    narrow = [weight for weight in weights if weight and weight.dtype in _NARROW]
+    return bool(narrow) and all(tensor.dtype != "int16" for tensor in op.outputs)
+
+
+def bytes_by_layer(model: LiteModel) -> dict[str, int]:
+    """Bytes of the file by the layer that reads them, in order; the rest is ``STRUCTURE``.
+
+    The rest is names, shapes, quantization scales, signatures, metadata and padding.
+    """
+    layers: dict[str, int] = {}
+    for constant in constants(model):
+        layer = constant.op.layer
+        layers[layer] = layers.get(layer, 0) + constant.tensor.stored_bytes
+    return {**layers, STRUCTURE: model.size - sum(layers.values())}
+
+
+def _float_reason(op: Op) -> str:
+    for slot, tensor in enumerate(op.inputs):
+        if tensor is not None and tensor.is_float:
+            is_kernel = slot in _KERNEL_INPUTS.get(op.name, ())
+            return (
+                f"its weights are {tensor.dtype}" if is_kernel else f"its input is {tensor.dtype}"
+            )
+    dtypes = [tensor.dtype for tensor in op.outputs if tensor.is_float]
+    return f"its output is {dtypes[0]}" if dtypes else ""

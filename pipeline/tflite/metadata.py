@@ -1,0 +1,84 @@
+"""Named bytes that travel inside a .tflite, for instance where it came from."""
+
+from collections import Counter
+from typing import Any
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from deploy.errors import PocketganError
+from pipeline.tflite.read import IDENTIFIER, damage_reported, read_model
+
+PROVENANCE = "pocketgan"
+"""The name under which a file of this project says where it came from, as JSON."""
+# The schema asks for it (``force_align: 16``); kernels read weights in place.
+ALIGNMENT = 16
+
+
+def read_metadata(content: bytes, name: str) -> bytes | None:
+    """The bytes stored under ``name``, or None. Raises PocketganError where it is no .tflite."""
+    return read_model(content).metadata.get(name)
+
+
+def write_metadata(content: bytes, name: str, payload: bytes) -> bytes:
+    """The same model with ``payload`` stored under ``name``, in place of what was there.
+
+    The same arguments give the same bytes, and writing twice what writing once does. Every buffer
+    starts at a multiple of 16 bytes in the result, whatever it did in ``content``.
+
+    Raises PocketganError where ``content`` is no sound .tflite, or keeps data after its flatbuffer
+    as files above 2 GB do.
+    """
+    read_model(content)
+    with damage_reported("the model"):
+        model = schema.ModelT.InitFromPackedBuf(content)
+        _store(model, name.encode(), payload)
+        return pack(model)
+
+
+def pack(model: Any) -> bytes:
+    """The bytes of the schema's ``ModelT``, every buffer at a multiple of 16 bytes.
+
+    Raises PocketganError where the model keeps data after its flatbuffer.
+    """
+    _refuse_data_outside(model)
+    model.buffers = [_AlignedBuffer(buffer.data) for buffer in model.buffers]
+    builder = flatbuffers.Builder()
+    builder.Finish(model.Pack(builder), file_identifier=IDENTIFIER)
+    return bytes(builder.Output())
+
+
+class _AlignedBuffer(schema.BufferT):  # type: ignore[misc]  # The schema has no types.
+    """A buffer that packs as the schema asks; the generated code drops ``force_align``."""
+
+    def Pack(self, builder: Any) -> Any:  # noqa: N802  # The generated code's name.
+        if self.data is not None:
+            builder.Prep(ALIGNMENT, len(self.data))
+        return super().Pack(builder)
+
+
+def _refuse_data_outside(model: Any) -> None:
+    ops = [op for subgraph in model.subgraphs for op in subgraph.operators or []]
+    # A buffer's offset of 1 is a placeholder for none.
+    if any(b.offset > 1 for b in model.buffers) or any(op.largeCustomOptionsOffset for op in ops):
+        raise PocketganError(
+            "the model keeps data after its flatbuffer, which would be lost",
+            "Convert it without buffer offsets.",
+        )
+
+
+def _store(model: Any, name: bytes, payload: bytes) -> None:
+    buffer = schema.BufferT(np.frombuffer(payload, np.uint8))
+    entries = model.metadata or []
+    used = Counter(entry.buffer for entry in entries)
+    used.update(tensor.buffer for subgraph in model.subgraphs for tensor in subgraph.tensors)
+    entry = next((entry for entry in entries if entry.name == name), None)
+    if entry is not None and used[entry.buffer] == 1:
+        model.buffers[entry.buffer] = buffer
+        return
+    if entry is None:
+        entry = schema.MetadataT(name)
+        model.metadata = [*entries, entry]
+    entry.buffer = len(model.buffers)
+    model.buffers.append(buffer)

@@ -1,0 +1,69 @@
+"""Differentiable augmentation (Zhao 2020) for small data.
+
+The discriminator sees real and drawn pictures through the same random changes, so it cannot learn
+the few real ones by heart, and the generator does not learn the changes. Every function takes
+pictures float32 [N, H, W, C] and a seed pair.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from deploy.errors import PocketganError
+from pipeline.training.randomness import split_seed
+
+Tensor = Any
+
+SHIFT = 0.125  # of the side, as in the paper
+CUTOUT = 0.5  # of the side, as in the paper
+
+
+def _shift(pictures: Tensor, seed: Tensor) -> Tensor:
+    """Each picture moved by up to an eighth of its side, rounded; border values fill the gap."""
+    count, height, width = pictures.shape[0], pictures.shape[1], pictures.shape[2]
+    reach = round(height * SHIFT)
+    moves = tf.random.stateless_uniform([2, count, 1], seed, -reach, reach + 1, tf.int32)
+    rows = tf.clip_by_value(tf.range(height)[None] + moves[0], 0, height - 1)
+    columns = tf.clip_by_value(tf.range(width)[None] + moves[1], 0, width - 1)
+    moved = tf.gather(pictures, rows, axis=1, batch_dims=1)
+    return tf.gather(moved, columns, axis=2, batch_dims=1)
+
+
+def _cutout(pictures: Tensor, seed: Tensor) -> Tensor:
+    """A square of half the side, anywhere, is set to 0."""
+    count, height, width = pictures.shape[0], pictures.shape[1], pictures.shape[2]
+    centre = tf.random.stateless_uniform([2, count, 1], seed)
+    rows = tf.abs(tf.range(height, dtype=tf.float32)[None] - centre[0] * height)
+    columns = tf.abs(tf.range(width, dtype=tf.float32)[None] - centre[1] * width)
+    inside = (rows[:, :, None] < height * CUTOUT / 2) & (columns[:, None, :] < width * CUTOUT / 2)
+    return pictures * tf.cast(~inside, tf.float32)[..., None]
+
+
+def _brightness(pictures: Tensor, seed: Tensor) -> Tensor:
+    """Half the range, at most, is added to or taken from all pixels of a picture."""
+    return pictures + tf.random.stateless_uniform([pictures.shape[0], 1, 1, 1], seed, -0.5, 0.5)
+
+
+AUGMENTATIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "shift": _shift,
+    "cutout": _cutout,
+    "brightness": _brightness,
+}
+
+
+def check_names(names: Sequence[str]) -> None:
+    """PocketganError for a name that is not an augmentation."""
+    for name in names:
+        if name not in AUGMENTATIONS:
+            raise PocketganError(
+                f"train.augment: there is no augmentation called '{name}'.",
+                f"Known: {', '.join(AUGMENTATIONS)}.",
+            )
+
+
+def augment(pictures: Tensor, names: Sequence[str], seed: Tensor) -> Tensor:
+    """The named changes one after the other, each with a seed of its own."""
+    for number, name in enumerate(names):
+        pictures = AUGMENTATIONS[name](pictures, split_seed(seed, number))
+    return pictures

@@ -1,0 +1,92 @@
+"""What a game leaves for people to look at: curves, TensorBoard, a film of the fixed latents."""
+
+import csv
+import errno
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from pipeline.atomic import replaced
+from pipeline.training.monitor import COLUMNS, HistoryRow
+from pipeline.training.trainer import TrainingHistory
+
+STRIP_PICTURES = 12
+GRID_SIDE = 8
+GIF_MILLISECONDS = 350
+GIF_SCALE = 2
+
+
+class TrainingLog:
+    """Writes TensorBoard events while a game is played, and history and film at its end."""
+
+    def __init__(self, folder: Path, name: str, suffix: str = "") -> None:
+        self._folder = folder
+        self._suffix = suffix
+        with self._disk_errors():
+            self._events = tf.summary.create_file_writer(str(folder / "tensorboard" / name))
+
+    def write(self, row: HistoryRow, frame: np.ndarray) -> None:
+        """One row of the history, and the pictures uint8 [64, H, W, C] drawn at that step."""
+        with self._disk_errors(), self._events.as_default(step=row.step):
+            for column in COLUMNS[1:]:
+                tf.summary.scalar(column, getattr(row, column))
+            tf.summary.image("fixed latents", grid(frame)[None])
+
+    def after(self, story: TrainingHistory) -> Callable[[HistoryRow, np.ndarray], None]:
+        """``write`` for a game that follows another one and counts its steps from 0."""
+        return lambda row, frame: self.write(replace(row, step=story.steps + row.step), frame)
+
+    def close(self, story: TrainingHistory) -> None:
+        """Write the history as CSV; the film as a strip (rows are time) and as a GIF."""
+        with self._disk_errors():
+            self._events.close()
+        with (
+            replaced(self._folder / f"history{self._suffix}.csv") as aside,
+            aside.open("w") as file,
+        ):
+            table = csv.writer(file)
+            table.writerow(COLUMNS)
+            table.writerows([getattr(row, column) for column in COLUMNS] for row in story.history)
+        strips = [np.concatenate([*frame[:STRIP_PICTURES]], axis=1) for frame in story.frames]
+        _image(np.concatenate(strips)).save(self._folder / f"film{self._suffix}.png")
+        first, *others = [_enlarged(grid(frame)) for frame in story.frames]
+        first.save(
+            self._folder / f"film{self._suffix}.gif",
+            save_all=True,
+            append_images=others,
+            duration=GIF_MILLISECONDS,
+            loop=0,
+        )
+
+    @contextmanager
+    def _disk_errors(self) -> Iterator[None]:
+        """A full disk as the system's error: TensorFlow has one of its own."""
+        try:
+            yield
+        except tf.errors.ResourceExhaustedError as error:
+            raise OSError(errno.ENOSPC, "No space left on device", str(self._folder)) from error
+
+
+def grid(pictures: np.ndarray) -> np.ndarray:
+    """Pictures uint8 [64, H, W, C] side by side, eight a row: uint8 [8·H, 8·W, C]."""
+    rows = [
+        np.concatenate([*pictures[start : start + GRID_SIDE]], axis=1)
+        for start in range(0, len(pictures), GRID_SIDE)
+    ]
+    return np.concatenate(rows)
+
+
+def _image(pixels: np.ndarray) -> Image.Image:
+    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+
+
+def _enlarged(pixels: np.ndarray) -> Image.Image:
+    image = _image(pixels)
+    return image.resize(
+        (image.width * GIF_SCALE, image.height * GIF_SCALE), Image.Resampling.NEAREST
+    )

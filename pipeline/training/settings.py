@@ -1,0 +1,71 @@
+"""The rules of the adversarial game, as a recipe states them."""
+
+from dataclasses import dataclass, field
+
+from jsonargparse.typing import (
+    ClosedUnitInterval,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    restricted_number_type,
+)
+
+Share = restricted_number_type("Share", float, [(">=", 0), ("<", 1)], docstring="0 ≤ share < 1")
+Frames = restricted_number_type("Frames", int, (">=", 2), docstring="≥ 2")
+
+
+@dataclass(frozen=True)
+class WeightSettings:
+    """What is done to the kernels of one network while it trains."""
+
+    l1: NonNegativeFloat = 0.0
+    """λ of λ·Σ|w|."""
+    l2: NonNegativeFloat = 0.0
+    """λ of λ·Σw²."""
+    drop: Share = 0.0  # type: ignore[valid-type]
+    """Share of the weights dropped at random, anew at every step (W' = W − D)."""
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """Loss, regularizers, optimizers and watch-keeping of the one adversarial loop."""
+
+    steps: PositiveInt = 2000
+    """Updates of the generator."""
+    batch: PositiveInt = 64
+    loss: str = "non_saturating"
+    """Name of the loss; `pocketgan list` shows them all."""
+    generator_rate: PositiveFloat = 2e-4
+    """Adam's learning rate."""
+    discriminator_rate: PositiveFloat = 2e-4
+    beta1: ClosedUnitInterval = 0.5
+    """Adam's first decay."""
+    final_rate: ClosedUnitInterval = 1.0
+    """The learning rates fall along a half cosine to this share of themselves; 1 keeps them."""
+    critic_steps: PositiveInt = 1
+    """Updates of the discriminator for each one of the generator."""
+    label_smoothing: Share = 0.0  # type: ignore[valid-type]
+    """Real pictures are labelled 1 − this (minimax, non_saturating, lsgan)."""
+    r1: NonNegativeFloat = 0.0
+    """γ of γ/2·‖∇D(real)‖² (Mescheder 2018)."""
+    r1_every: PositiveInt = 8
+    """R1 is computed at every so many steps, so many times as strong (Karras 2020)."""
+    gradient_penalty: NonNegativeFloat = 10.0
+    """λ of WGAN-GP; used by that loss only."""
+    clip: PositiveFloat = 0.01
+    """The critic's weights stay within ± this; used by the loss wgan only."""
+    augment: list[str] = field(default_factory=list)
+    """Differentiable augmentations of what the discriminator sees: shift, cutout, brightness."""
+    ema: Share = 0.995  # type: ignore[valid-type]
+    """Decay of the moving average of the generator's weights, which is what is kept."""
+    generator_weights: WeightSettings = field(default_factory=WeightSettings)
+    discriminator_weights: WeightSettings = field(default_factory=WeightSettings)
+    check_every: PositiveInt = 100
+    """Steps between two looks of the stability monitor, and between two rows of the history."""
+    checkpoint_seconds: NonNegativeInt = 30
+    """At least so many seconds lie between two checkpoints."""
+    collapse_ratio: ClosedUnitInterval = 0.35
+    """Samples whose diversity is below this share of the real pictures' are a mode collapse."""
+    film_frames: Frames = 12  # type: ignore[valid-type]
+    """Pictures of the fixed latents kept for the film strip, the first and last among them."""

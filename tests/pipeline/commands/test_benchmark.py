@@ -1,0 +1,259 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deploy.errors import PocketganError
+from deploy.targets.local import Local
+from deploy.targets.target import Availability
+from pipeline.cli import main
+from pipeline.commands import benchmark as commands
+from pipeline.commands import benchmark_rounds as make
+from pipeline.report.benchmark import schema
+
+QUICK = ("--runs", "8", "--rounds", "1", "--warmup", "1")
+
+
+@pytest.fixture(scope="session")
+def adder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The smallest file that a runtime runs: y = x + x, float32 [1, 4]."""
+    import tensorflow as tf
+
+    @tf.function(input_signature=[tf.TensorSpec([1, 4], tf.float32)])
+    def double(x: tf.Tensor) -> tf.Tensor:
+        return x + x
+
+    path = tmp_path_factory.mktemp("adder") / "adder.tflite"
+    function = double.get_concrete_function()
+    path.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([function]).convert())
+    return path
+
+
+def ask(*arguments: object) -> int:
+    return main([str(argument) for argument in arguments])
+
+
+def test_benchmark_of_files_leaves_a_page_and_figures_for_programs(
+    adder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ask("benchmark", adder, *QUICK, "--out", tmp_path, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["schema"] == "pocketgan.benchmark"
+    assert told["complete"]
+    assert told["measurements"][0]["p90_ms"] > 0
+    kept = schema.read_if_sound(tmp_path / make.RESULT)
+    assert kept is not None
+    assert kept.files[0].name == "adder"
+    assert "adder" in (tmp_path / make.PAGE).read_text(encoding="utf-8")
+
+
+def test_same_question_again_measures_only_what_is_missing(adder: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.tflite"
+    broken.write_bytes(adder.read_bytes()[:200])
+    out = tmp_path / "out"
+    question = ("benchmark", adder, broken, *QUICK, "--out", out, "--quiet")
+    assert ask(*question) == 3
+    first = schema.read_if_sound(out / make.RESULT)
+    assert ask(*question) == 3
+    second = schema.read_if_sound(out / make.RESULT)
+    assert first is not None
+    assert second is not None
+    assert not first.complete
+    assert first.measurements[0] == second.measurements[0]
+    assert second.measurements[1].error
+    assert ask(*question, "--seed", 1) == 3  # another question
+    third = schema.read_if_sound(out / make.RESULT)
+    assert third is not None
+    assert third.measurements[0] != first.measurements[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["gone.tflite"], "no such file"),
+        (["ADDER", "--target", "moon"], "no target is called 'moon'"),
+        (["ADDER", "--target", "arm:cortex-a99"], "no target"),
+        (["ADDER", "--baseline", "other"], "no file is called 'other'"),
+        (["ADDER", "--runs", "0"], "runs"),
+        (["ADDER", "--threads", "none"], "threads"),
+        (["ADDER", "--nonsense"], "nonsense"),
+        (["--target", "local"], "files"),
+        (["ADDER", "--threads", "1,0"], "not numbers of threads"),
+        (["ADDER", "--latents", "gone.npy"], "gone.npy"),
+    ],
+)
+def test_question_that_cannot_be_asked_is_one_message(
+    arguments: list[str],
+    word: str,
+    adder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = [str(adder) if argument == "ADDER" else argument for argument in arguments]
+    assert main(["benchmark", *given]) == 2
+    said = capsys.readouterr()
+    assert word in said.err
+    assert "Traceback" not in said.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_targets_of_an_earlier_call_are_kept(adder: Path, tmp_path: Path) -> None:
+    question = ("benchmark", adder, *QUICK, "--out", tmp_path, "--quiet")
+    assert ask(*question, "--target", "local:plain") == 0
+    assert ask(*question, "--target", "local") == 0
+    kept = schema.read_if_sound(tmp_path / make.RESULT)
+    assert kept is not None
+    assert {m.target for m in kept.measurements} == {"local", "local:plain"}
+
+
+def test_latents_of_the_same_name_and_other_content_are_another_question(
+    adder: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.tflite"
+    broken.write_bytes(adder.read_bytes()[:200])
+    latents = tmp_path / "latents.npy"
+    question = ("benchmark", adder, broken, *QUICK, "--latents", latents, "--out", tmp_path)
+    drawn = []
+    for value in (1, 2):
+        np.save(latents, np.full((1, 4), value, np.float32))
+        assert ask(*question, "--quiet") == 3
+        kept = schema.read_if_sound(tmp_path / make.RESULT)
+        assert kept is not None
+        drawn.append(kept.measurements[0].output_sha256)
+    assert drawn[0] != drawn[1]
+
+
+def test_interrupted_call_keeps_the_rounds_that_were_done(
+    adder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question = ("benchmark", adder, *QUICK[:2], "--rounds", 3, "--out", tmp_path, "--quiet")
+    told: list[int] = []
+
+    def interrupt(name: str, done: int, total: int) -> None:
+        told.append(done)
+        if done == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, "_told", lambda bar: interrupt)
+    assert ask(*question) == 130
+    kept = schema.read_if_sound(tmp_path / make.RESULT)
+    assert kept is not None
+    assert not kept.complete
+    assert kept.measurements[0].error == "1 of 3 rounds went well until now"
+    assert kept.measurements[0].p50_ms is not None
+    assert (tmp_path / make.PAGE).is_file()
+
+
+def test_file_without_a_profile_does_not_cost_the_others_theirs(
+    adder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other.tflite"
+    other.write_bytes(adder.read_bytes() + b"\0")
+    real = make.profile
+
+    def refuse(path: Path, *rest: Any, **more: Any) -> Any:
+        if path.stem == "adder":
+            raise PocketganError("its operations cannot be told apart", "Look at it.")
+        return real(path, *rest, **more)
+
+    monkeypatch.setattr(make, "profile", refuse)
+    assert ask("benchmark", adder, other, *QUICK, "--profile", "--out", tmp_path, "--quiet") == 0
+    kept = schema.read_if_sound(tmp_path / make.RESULT)
+    assert kept is not None
+    assert kept.complete
+    assert list(kept.profiles["local"]) == ["other"]
+    assert any("no profile of adder on local" in remark for remark in kept.remarks)
+
+
+def test_nothing_measured_at_all_is_bad_input(tmp_path: Path) -> None:
+    (tmp_path / "text.tflite").write_text("not a model")
+    assert ask("benchmark", tmp_path / "text.tflite", *QUICK, "--out", tmp_path, "--quiet") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "files"),
+    [
+        (["a.tflite"], True),
+        (["--target=local", "x"], True),
+        (["--help"], True),
+        ([], True),
+        (["digits"], False),
+        (["digits", "--help"], False),
+        (["digits", "--benchmark.runs", "9"], False),
+        (["digits", "--runs", "tests"], False),
+        (["tests"], True),
+    ],
+)
+def test_recipe_is_told_from_files(arguments: list[str], files: bool) -> None:
+    assert commands.asks_for_files(arguments) is files
+
+
+def test_targets_lists_what_is_ready_and_what_adds_the_rest(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("POCKETGAN_CACHE", str(tmp_path))  # nothing is installed there
+    assert ask("targets", "--json") == 0
+    told = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert told["local"]["ready"]
+    assert not told["local:tflite-runtime"]["ready"]
+    assert "targets install tflite-runtime" in told["local:tflite-runtime"]["remedy"]
+
+
+def test_targets_fit_into_a_narrow_terminal_without_losing_a_letter(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Long(Local):
+        name = "long"
+
+        def availability(self) -> Availability:
+            return Availability(True, "tflite-micro==0.dev20261023182759 in an environment")
+
+    monkeypatch.setattr(commands.known, "offered", lambda: [Long()])
+    monkeypatch.setenv("COLUMNS", "80")
+    assert ask("targets") == 0
+    said = capsys.readouterr().out
+    assert "…" not in said.replace(":…", "")
+    assert "tflite-micro==0.dev20261023182759" in "".join(said.split())
+
+
+def test_each_option_of_benchmark_can_be_read_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        ask("benchmark", "--help")
+    said = " ".join(capsys.readouterr().out.split())
+    assert "For instance `pocketgan benchmark" in said
+    for vague in ("numbers of them", "before those", "seconds a process", "that share them"):
+        assert vague not in said
+
+
+@pytest.mark.parametrize("arguments", [["install"], ["install", "moon"], ["remove", "arm"]])
+def test_targets_refuses_what_it_does_not_know(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ask("targets", *arguments) == 2
+    assert "arm" in capsys.readouterr().err
+
+
+def test_doctor_tells_the_machine_and_what_is_wrong_with_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert ask("doctor", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["machine"]["cores"] >= 1
+    assert isinstance(told["advice"], list)
+    assert ask("doctor") == 0
+
+
+def test_bench_suite_shows_figures_and_keeps_the_chatter_of_the_converter_in_a_log(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    small = ("--family", "dense", "--pixels", 28, "--width", 16, "--quiet")
+    assert ask("bench-suite", *small, "--out", tmp_path) == 0
+    said = capfd.readouterr()
+    assert "dense" in said.out
+    assert said.err == ""
+    assert (tmp_path / "log.txt").read_text()
+    assert (tmp_path / "suite.html").is_file()

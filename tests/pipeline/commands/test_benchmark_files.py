@@ -1,0 +1,117 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deploy.errors import PocketganError
+from pipeline.commands.benchmark_files import describe, find, is_model, latents
+from pipeline.tflite import convert
+from pipeline.tflite.read import read_model
+
+
+def touch(folder: Path, *names: str) -> list[str]:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name.encode())
+    return [str(folder / name) for name in names]
+
+
+def test_file_is_called_by_its_stem(tmp_path: Path) -> None:
+    (given,) = touch(tmp_path, "gen.tflite")
+    assert find([given]) == {"gen": tmp_path / "gen.tflite"}
+
+
+def test_folder_gives_its_files_in_the_order_of_every_table(tmp_path: Path) -> None:
+    touch(tmp_path, "int8.tflite", "other.tflite", "float32.tflite", "notes.txt")
+    assert list(find([str(tmp_path)])) == ["float32", "int8", "other"]
+
+
+def test_equal_stems_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    given = touch(tmp_path, "a/x/int8.tflite", "b/x/int8.tflite")
+    assert list(find(given)) == ["a/x/int8", "b/x/int8"]
+
+
+def test_file_named_twice_is_one_file(tmp_path: Path) -> None:
+    (given,) = touch(tmp_path, "gen.tflite")
+    assert len(find([given, given, str(tmp_path)])) == 1
+
+
+def test_stems_that_only_the_suffix_tells_apart_keep_their_paths(tmp_path: Path) -> None:
+    given = touch(tmp_path, "gen.tflite", "gen.lite")
+    assert set(find(given)) == set(given)
+
+
+@pytest.mark.parametrize(("name", "word"), [("none.tflite", "no such file"), ("", "holds no")])
+def test_nothing_to_measure_is_an_error(name: str, word: str, tmp_path: Path) -> None:
+    with pytest.raises(PocketganError, match=word):
+        find([str(tmp_path / name)])
+
+
+def test_unreadable_file_keeps_its_sizes_and_the_reason(tmp_path: Path) -> None:
+    (given,) = touch(tmp_path, "gen.tflite")
+    file = describe("gen", Path(given))
+    assert file.bytes == len("gen.tflite")
+    assert file.macs is None
+    assert "not a TensorFlow Lite file" in (file.problem or "")
+
+
+@pytest.fixture(scope="module")
+def generator() -> Any:
+    """Latents [1, 32] → images [1, 8, 8, 4], by a dense layer, a view and a convolution."""
+    import tf_keras
+
+    layers = tf_keras.layers
+    return tf_keras.Sequential(
+        [
+            tf_keras.Input((32,), batch_size=1),
+            layers.Dense(8 * 8 * 16),
+            layers.Reshape((8, 8, 16)),
+            layers.Conv2D(4, 5, padding="same"),
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "int8"), [("float32", False), ("float16", False), ("dynamic-range", True)]
+)
+def test_work_on_kernels_of_int8_is_told_apart_and_views_move_nothing(
+    kind: str, int8: bool, generator: Any, tmp_path: Path
+) -> None:
+    makers = {
+        "float32": convert.to_float32,
+        "float16": convert.to_float16,
+        "dynamic-range": convert.to_dynamic_range,
+    }
+    path = tmp_path / f"{kind}.tflite"
+    path.write_bytes(makers[kind](generator))
+    file = describe(kind, path)
+    assert file.macs == 32 * 1024 + 64 * 4 * 5 * 5 * 16
+    assert file.macs_int8 == (file.macs if int8 else 0)
+    assert (file.input_shapes, file.output_shapes) == (((1, 32),), ((1, 8, 8, 4),))
+    constants = [t.stored_bytes for t in read_model(path).tensors if t.is_constant]
+    assert file.traffic == sum(constants) + 4 * (32 + 1024 + 256)
+
+
+def test_folder_that_is_called_like_a_file_is_passed_over(tmp_path: Path) -> None:
+    touch(tmp_path, "gen.tflite")
+    (tmp_path / "folder.tflite").mkdir()
+    assert list(find([str(tmp_path)])) == ["gen"]
+
+
+def test_model_is_known_by_how_it_begins(tmp_path: Path) -> None:
+    model, text = tmp_path / "model.lite", tmp_path / "text.lite"
+    model.write_bytes(b"\x1c\0\0\0TFL3 and more")
+    text.write_text("name: digits")
+    assert [is_model(path) for path in (model, text, tmp_path, tmp_path / "gone")] == [
+        *(True, False, False, False)
+    ]
+
+
+@pytest.mark.parametrize("values", [[[np.nan, 1.0]], [[np.inf, 1.0]], [1.0], [[1]]])
+def test_latents_that_cannot_be_fed_are_refused(values: object, tmp_path: Path) -> None:
+    path = tmp_path / "latents.npy"
+    np.save(path, np.array(values))
+    with pytest.raises(PocketganError, match="latents must be"):
+        latents(path)

@@ -1,0 +1,364 @@
+"""A generator and a budget, through the command, to a finished run."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.cli import main
+from pipeline.commands.compress import L1_OF_COPIES, _name, _share, parse, run_of
+from pipeline.recipe_file import load
+from pipeline.report.run import schema
+from pipeline.run import COMPRESSION, RECORD, Record, Run
+from pipeline.tflite.read import read_model
+from pipeline.variants import find_variants
+
+Compress = Callable[..., int]
+
+
+def run_in(runs: Path) -> Run:
+    return Run(load(str(runs / "small" / "recipe.yaml")), runs)
+
+
+def record_of(run: Run, stage: str) -> Record:
+    found = run.record(stage)
+    assert found is not None
+    return found
+
+
+def stamps(runs: Path) -> dict[str, int]:
+    return {path.parent.name: path.stat().st_mtime_ns for path in runs.glob("small/*/" + RECORD)}
+
+
+def made_since(before: dict[str, int], runs: Path) -> list[str]:
+    return sorted(stage for stage, stamp in stamps(runs).items() if before.get(stage) != stamp)
+
+
+# ---------------------------------------------------------------------- what a run leaves
+
+
+def test_run_leaves_a_folder_a_stage_and_nothing_half_written(small_runs: Path) -> None:
+    stages = {f"{number}-{name}" for number, name in enumerate(COMPRESSION, start=1)}
+    inside = {path.name for path in (small_runs / "small").iterdir()}
+    assert inside == stages | {"recipe.yaml", ".lock"}
+    assert not [*small_runs.rglob("*.partial"), *small_runs.rglob(".scratch")]
+
+
+def test_record_names_every_file_of_its_stage_and_every_input(small_runs: Path) -> None:
+    run = run_in(small_runs)
+    for name, stage in COMPRESSION.items():
+        record, folder = record_of(run, name), run.path(name)
+        found = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
+        assert {RECORD, *record.outputs} == found
+        assert set(record.inputs) == set(stage.needs)
+        assert set(record.settings) == set(stage.sections)
+        assert run.is_fresh(name)
+
+
+def test_recipe_of_the_run_is_taken_over_and_its_budget_becomes_gates(
+    small_runs: Path, tiny_runs: Path
+) -> None:
+    recipe = run_in(small_runs).recipe
+    of_teacher = load(str(tiny_runs / "tiny" / "recipe.yaml"))
+    assert (recipe.seed, recipe.data, recipe.train, recipe.discriminator) == (
+        *(of_teacher.seed, of_teacher.data, of_teacher.train, of_teacher.discriminator),
+    )
+    assert recipe.generator.latent == of_teacher.generator.latent
+    assert recipe.teacher.file == tiny_runs / "tiny"
+    assert recipe.teacher.discriminator == tiny_runs / "tiny" / "1-train" / "discriminator.keras"
+    assert recipe.report.gates == ["float_ops == 0", "bytes_gzip <= 5000"]
+
+
+@pytest.mark.parametrize(
+    ("teachers", "steps"),
+    [(24, (24, 24)), (2500, (2500, 2000)), (4000, (3000, 2000)), (8000, (4000, 4000))],
+)
+def test_student_plays_and_is_rounded_for_half_of_its_teachers_steps_but_long_enough(
+    teachers: int, steps: tuple[int, int], tiny_runs: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(tiny_runs / "tiny", tmp_path / "tiny")
+    kept = tmp_path / "tiny" / "recipe.yaml"
+    text = kept.read_text()
+    assert "steps: 24" in text
+    kept.write_text(text.replace("steps: 24", f"steps: {teachers}"))
+    asked = [str(tmp_path / "tiny"), "--max-gzip-kb", "5", "--runs", str(tmp_path)]
+    recipe = run_of(*parse(asked)).recipe
+    assert (recipe.student.steps, recipe.quantize.steps) == steps
+    recipe = run_of(*parse([*asked, "--quantize.steps", "7"])).recipe
+    assert (recipe.student.steps, recipe.quantize.steps) == (steps[0], 7)
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
+
+
+def test_student_without_real_pictures_is_rounded_with_a_smaller_penalty(
+    tiny_runs: Path, tmp_path: Path
+) -> None:
+    asked = [str(tiny_runs / "tiny"), "--max-gzip-kb", "5", "--runs", str(tmp_path)]
+    with_pictures, without, by_hand = (
+        run_of(*parse([*asked, *more])).recipe.quantize.l1
+        for more in ((), ("--data-free",), ("--data-free", "--quantize.l1", "0.5"))
+    )
+    assert (with_pictures, without, by_hand) == (3e-5, L1_OF_COPIES, 0.5)
+
+
+def test_int8_file_keeps_the_budget_and_float32_is_the_teachers(
+    small_runs: Path, tiny_runs: Path
+) -> None:
+    report = schema.read(run_in(small_runs).path("report") / "report.json")
+    teachers = schema.read(tiny_runs / "tiny" / "7-report" / "report.json")
+    by_name = {variant.name: variant for variant in report.variants}
+    assert [*by_name] == ["float32", "int8-ptq", "student-float32", "int8"]
+    assert by_name["int8"].float_ops == by_name["int8-ptq"].float_ops == 0
+    assert by_name["int8"].bytes_gzip <= 5000
+    assert by_name["float32"].macs == teachers.variants[0].macs
+    assert by_name["float32"].parameters == teachers.variants[0].parameters
+    assert by_name["float32"].quality.frechet == teachers.variants[0].quality.frechet
+    assert not report.failed_gates
+
+
+def test_expected_cost_is_near_that_of_the_file(small_runs: Path) -> None:
+    run = run_in(small_runs)
+    expected = record_of(run, "search").metrics["expected"]
+    file = read_model(find_variants(run.path("convert"))["int8"])
+    assert 0.8 < file.size / expected["bytes"] < 1.25
+    assert file.size_gzip <= 5000
+
+
+def test_page_stands_alone(small_runs: Path) -> None:
+    page = (run_in(small_runs).path("report") / "report.html").read_text(encoding="utf-8")
+    assert "data:image/png;base64," in page
+    assert 'src="http' not in page
+
+
+# ---------------------------------------------------------------------- again
+
+
+def test_second_call_does_nothing(small_copy: Path, compress: Compress) -> None:
+    before = stamps(small_copy)
+    assert compress(small_copy) == 0
+    assert made_since(before, small_copy) == []
+
+
+@pytest.mark.slow
+def test_longer_teaching_keeps_the_search(small_copy: Path, compress: Compress) -> None:
+    before = stamps(small_copy)
+    assert compress(small_copy, "--student.imitate", "9") == 0
+    assert made_since(before, small_copy)[0] == "3-student"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("left_out", ["imitate", "steps"])
+def test_student_may_do_without_its_imitation_or_its_game(
+    left_out: str, small_copy: Path, compress: Compress
+) -> None:
+    assert compress(small_copy, f"--student.{left_out}", "0") == 0
+    assert (run_in(small_copy).path("student") / "film.png").is_file()
+
+
+def test_failed_gate_exits_3_and_the_result_as_json_is_one_document(
+    small_copy: Path, compress: Compress, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert compress(small_copy, "--report.gates", "[bytes_gzip <= 10]", "--json") == 3
+    out, err = capfd.readouterr()
+    assert err == ""
+    told = json.loads(out)
+    assert [stage["stage"] for stage in told["stages"]] == [*COMPRESSION]
+    assert told["report"]["gates"][0]["passed"] is False
+
+
+def test_stage_of_the_other_path_is_refused(
+    small_copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = str(small_copy / "small" / "recipe.yaml")
+    assert main(["prune", recipe, "--runs", str(small_copy), "--quiet"]) == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert "has no stage prune" in told
+    assert "teacher, search, student" in told
+
+
+# ---------------------------------------------------------------------- killed
+
+
+KILLED = """
+import os, signal, sys
+from pipeline.{module} import {name} as original
+import pipeline.{module} as module
+calls = 0
+def dying(*args, **kwargs):
+    global calls
+    calls += 1
+    if calls == {call}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return original(*args, **kwargs)
+module.{name} = dying
+from pipeline.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("module", "name", "call", "stage"),
+    [
+        ("search.trials", "words_of", 2, "2-search"),
+        ("stages.student", "build_discriminator", 1, "3-student"),
+    ],
+)
+def test_killed_run_goes_on_where_it_was(
+    module: str, name: str, call: int, stage: str, small_copy: Path, compress_arguments: Any
+) -> None:
+    """Killed in the second trial, or after the imitation; the same command then ends the same."""
+    arguments = [*compress_arguments(small_copy), "--name", "killed", "--data-free"]
+    code = KILLED.format(module=module, name=name, call=call)
+    killed = subprocess.run([sys.executable, "-c", code, *arguments], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    partial = small_copy / "killed" / f".{stage}.partial"
+    assert partial.is_dir()
+    assert main(arguments) == 0
+    assert not partial.exists()
+    tried = json.loads((small_copy / "killed" / "2-search" / "choice.json").read_text())["tried"]
+    assert len(tried) == 3
+
+
+@pytest.mark.slow
+def test_same_recipe_gives_the_same_bytes(
+    small_runs: Path, tmp_path: Path, compress: Compress
+) -> None:
+    assert compress(tmp_path) == 0
+    first, second = run_in(small_runs), run_in(tmp_path)
+    for name, file in find_variants(first.path("convert")).items():
+        other = second.path("convert") / file.name
+        assert file.read_bytes() == other.read_bytes(), name
+    chosen = [(run.path("search") / "choice.json").read_bytes() for run in (first, second)]
+    assert chosen[0] == chosen[1]
+
+
+# ---------------------------------------------------------------------- options
+
+
+def test_share_may_be_written_with_a_percent_sign() -> None:
+    assert [float(_share(text)) for text in ("5%", "0.05", "12.5 %")] == [0.05, 0.05, 0.125]
+
+
+@pytest.mark.parametrize(
+    ("path", "arguments", "expected"),
+    [
+        ("dcgan.keras", ("--max-gzip-kb", "12"), "dcgan-12kbgz"),
+        ("v1.5", ("--max-kb", "3", "--max-ms", "0.1"), "v1.5-3kb-0.1ms"),
+        ("dcgan.keras", ("--max-quality-drop", "5%", "--data-free"), "dcgan-5pctdrop-free"),
+    ],
+)
+def test_run_is_called_after_generator_and_budget(
+    path: str, arguments: tuple[str, ...], expected: str, tmp_path: Path
+) -> None:
+    (tmp_path / "v1.5").mkdir()
+    options, rest = parse([path, *arguments])
+    assert (_name(tmp_path / path, options), rest) == (expected, [])
+
+
+# ---------------------------------------------------------------------- bad input
+
+
+@pytest.fixture
+def told(
+    tiny_runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any
+) -> Callable[..., str]:
+    """A function: compress with these arguments is refused with one message, and leaves nothing."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object, generator: Path | None = tiny_runs / "tiny") -> str:
+        before = sorted(tmp_path.rglob("*"))
+        named = [str(generator)] if generator else []
+        assert main(["compress", *named, *map(str, arguments)]) == 2
+        out, err = capfd.readouterr()
+        assert out == ""
+        assert err.count("pocketgan") >= 1
+        assert "Traceback" not in err
+        assert sorted(tmp_path.rglob("*")) == before
+        return " ".join(err.split())
+
+    return call
+
+
+BUDGET = ("--max-gzip-kb", "5")
+BAD_BUDGETS: tuple[tuple[tuple[str, ...], str], ...] = (
+    ((), "compress was given no budget"),
+    (("--max-kb", "0"), "max_kb"),
+    (("--max-kb", "-3"), "max_kb"),
+    (("--max-kb", "nan"), "max_kb"),
+    (("--max-macs", "1.5"), "max_macs"),
+    (("--max-ms", "fast"), "max_ms"),
+    (("--max-quality-drop", "abc"), "--max-quality-drop abc is no share"),
+    (("--max-quality-drop", "0%"), "max_quality_drop"),
+    (("--max-gzip-kb", "0.5"), "is smaller than any student: the smallest reachable has"),
+    (("--max-macs", "100"), "is smaller than any student: the smallest reachable has"),
+    (("--max-kb", "5000"), "the budget is met at once"),
+    (("--max-kb",), "expected one argument"),
+)
+
+
+@pytest.mark.parametrize(("arguments", "named"), BAD_BUDGETS)
+def test_bad_budget_is_refused(
+    arguments: tuple[str, ...], named: str, told: Callable[..., str]
+) -> None:
+    assert named in told(*arguments)
+
+
+BAD_OPTIONS: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("--max-kbs", "3"), "--max-kbs"),
+    (("extra",), "extra"),
+    (("--search.blocks", "[round]"), "there is no block 'round'"),
+    (("--search.trials", "0"), "search.trials"),
+    (("--search.study", "nowhere/study.journal"), "study at nowhere/study.journal cannot be"),
+    (("--search.study", "nosuch://database"), "study at nosuch://database cannot be opened"),
+    (("--data", "nowhere"), "there is no source 'nowhere'"),
+    (("--data-folder", "nowhere"), "nowhere does not exist"),
+    (("--discriminator", "nowhere.keras"), "nowhere.keras"),
+    (("--inputs", "nowhere"), "reads latents, not pictures"),
+    (("--pixels", "1"), "expected 2 arguments"),
+    (("--name", "a/b"), "cannot be the name of a folder"),
+    (
+        ("--search.student", '{"block": "sub_pixel", "rank": 4, "channels": [4], "mixers": 0}'),
+        "cannot draw pictures of 28×28",
+    ),
+    (
+        ("--search.student", '{"block": "slim", "rank": 4, "channels": [4], "mixers": 0}'),
+        "groups of channels",
+    ),
+)
+
+
+@pytest.mark.parametrize(("arguments", "named"), BAD_OPTIONS)
+def test_bad_option_is_refused(
+    arguments: tuple[str, ...], named: str, told: Callable[..., str]
+) -> None:
+    assert named in told(*BUDGET, *arguments)
+
+
+def test_generator_must_be_named_and_be_one(told: Callable[..., str], tiny_runs: Path) -> None:
+    assert "required: generator" in told(*BUDGET, generator=None)
+    assert "nowhere.keras" in told(*BUDGET, generator=Path("nowhere.keras"))
+    discriminator = tiny_runs / "tiny" / "1-train" / "discriminator.keras"
+    assert "discriminator" in told(*BUDGET, generator=discriminator)
+
+
+def test_student_is_no_teacher_of_this_kind(told: Callable[..., str], small_runs: Path) -> None:
+    assert "small" in told(*BUDGET, generator=small_runs / "small")
+
+
+def test_target_that_counts_instructions_has_no_milliseconds(
+    told: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipeline.search import space
+
+    class Counted:
+        class latency:  # noqa: N801
+            unit = "instructions"
+
+    monkeypatch.setattr(space, "calibrated", lambda target: Counted)
+    assert "tells no milliseconds" in told("--max-ms", "1", "--target", "arm")

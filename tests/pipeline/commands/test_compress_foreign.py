@@ -1,0 +1,190 @@
+"""Five generators of other people, through `compress` with the least that still runs."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.cli import main
+from pipeline.report.run import schema
+from pipeline.tflite.read import read_model
+
+L = keras.layers
+TINY = (
+    *("--quiet", "--name", "small", "--trials", "1", "--search.steps", "3", "--train.batch", "8"),
+    *("--student.imitate", "4", "--student.steps", "4", "--quantize.steps", "4"),
+    *("--quantize.calibration", "16", "--convert.calibration", "16", "--teacher.lessons", "64"),
+    *("--evaluate.samples", "32", "--evaluate.judge_steps", "8", "--benchmark.threads", "[1]"),
+    *("--benchmark.runs", "4", "--benchmark.rounds", "1", "--benchmark.warmup", "0"),
+)
+
+
+@pytest.fixture(scope="module")
+def generators(foreign: Any, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    """Name → file, and the discriminator of one of them."""
+    folder = tmp_path_factory.mktemp("generators")
+    keras.utils.set_random_seed(1)
+    models = {
+        "dcgan": foreign.dcgan(8, 8),
+        "conditional": foreign.conditional(16, 16, 10),
+        "resize_conv": foreign.resize_conv(8, 8),
+        "unet": foreign.unet(8, 32),
+        "custom": foreign.custom_layer(16, 8),
+        "subclassed": foreign.subclassed(8, 8),
+        "discriminator": keras.Sequential(
+            [
+                *(keras.Input((64, 64, 3)), L.Conv2D(4, 4, 4), L.LeakyReLU(negative_slope=0.2)),
+                *(L.Flatten(), L.Dropout(0.2), L.Dense(1, activation="sigmoid")),
+            ]
+        ),
+    }
+    for name, model in models.items():
+        model.save(folder / f"{name}.keras")
+    return {name: folder / f"{name}.keras" for name in models}
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder of 60 colour pictures of 32×32."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    random = np.random.default_rng(1)
+    for number in range(60):
+        squares = random.integers(0, 256, (4, 4, 3), dtype=np.uint8)
+        picture = np.kron(squares, np.ones((8, 8, 1), np.uint8))
+        Image.fromarray(picture).save(folder / f"{number}.png")
+    return folder
+
+
+CASES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "DCGAN with nothing else": ("dcgan", ("--max-gzip-kb", "8")),
+    "DCGAN with its discriminator": (
+        *("dcgan", ("--max-gzip-kb", "8", "--discriminator", "{discriminator}")),
+    ),
+    "conditional": ("conditional", ("--classes", "10", "--max-kb", "16")),
+    "conditional with data": (
+        *("conditional", ("--classes", "10", "--max-kb", "16", "--data", "digits")),
+    ),
+    "resize-conv, slimmed": (
+        *("resize_conv", ("--max-gzip-kb", "8", "--search.blocks", "[slim]")),
+    ),
+    "U-Net": ("unet", ("--inputs", "{photos}", "--input-pixels", "-1", "1", "--max-kb", "24")),
+    "custom layer": ("custom", ("--custom", "{custom}", "--max-macs", "40000")),
+    "subclassed": ("subclassed", ("--custom", "{custom}", "--max-kb", "14")),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES)
+def test_generator_of_others_becomes_an_int8_file_within_the_budget(
+    case: str,
+    generators: Mapping[str, Path],
+    photos: Path,
+    foreign: Any,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    name, options = CASES[case]
+    places = {
+        "photos": photos,
+        "custom": foreign.__file__,
+        "discriminator": generators["discriminator"],
+    }
+    given = [option.format(**places) for option in options]
+    runs = tmp_path / "runs"
+    command = ["compress", str(generators[name]), "--runs", str(runs), *given, *TINY]
+    assert main(command) == 0
+    assert capfd.readouterr() == ("", "")
+    report = schema.read(runs / "small" / "8-report" / "report.json")
+    variants = {variant.name: variant for variant in report.variants}
+    assert variants["int8"].float_ops == 0
+    assert all(gate.passed for gate in report.gates)
+    file = read_model(runs / "small" / variants["int8"].path)
+    chosen = json.loads((runs / "small" / "2-search" / "choice.json").read_text())["chosen"]
+    if "--max-macs" in given:
+        assert variants["int8"].macs == chosen["cost"]["macs"] <= 40000
+    assert file.size < variants["float32"].bytes
+
+
+BAD: Mapping[str, tuple[str, tuple[str, ...], str]] = {
+    "pictures but no folder": ("unet", ("--input-pixels", "-1", "1"), "with --inputs"),
+    "a folder that is not there": (
+        *("unet", ("--input-pixels", "-1", "1", "--inputs", "nowhere"), "nowhere does not exist"),
+    ),
+    "too few pictures": (
+        *("unet", ("--input-pixels", "-1", "1", "--inputs", "{few}"), "holds 5 pictures"),
+    ),
+    "black and white unknown": ("unet", ("--inputs", "{photos}"), "--input-pixels"),
+    "another's discriminator": (
+        *("resize_conv", ("--discriminator", "{discriminator}"), "a discriminator of this"),
+    ),
+    "other classes than the data's": (
+        *("conditional", ("--classes", "4", "--data", "digits"), "draws 4 classes"),
+    ),
+    "a discriminator as generator": ("discriminator", (), "discriminator"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_does_not_go_together_is_one_message_and_leaves_nothing(
+    case: str,
+    generators: Mapping[str, Path],
+    photos: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    name, options, told = BAD[case]
+    few = tmp_path / "few"
+    few.mkdir()
+    for number in range(5):
+        (few / f"{number}.png").write_bytes((photos / f"{number}.png").read_bytes())
+    places = {"photos": photos, "few": few, "discriminator": generators["discriminator"]}
+    given = [option.format(**places) for option in options]
+    runs = tmp_path / "runs"
+    code = main(["compress", str(generators[name]), "--runs", str(runs), "--max-kb", "16", *given])
+    out, err = capfd.readouterr()
+    assert (code, out) == (2, "")
+    assert err.startswith("pocketgan: ")
+    assert told in " ".join(err.split())
+    assert not (runs / "small").exists()
+    assert [path.name for path in runs.glob("*")] in ([], [".cache"])
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("custom", "--custom FILE"), ("subclassed", "--custom FILE")]
+)
+def test_unknown_layers_are_told_how_to_be_known(
+    name: str, told: str, generators: Mapping[str, Path], capfd: pytest.CaptureFixture[str]
+) -> None:
+    known = keras.saving.get_custom_objects()
+    kept = {key: known.pop(key) for key in [*known] if key.startswith("foreign>")}
+    try:
+        assert main(["compress", str(generators[name]), "--max-kb", "16"]) == 2
+    finally:
+        known.update(kept)
+    assert told in " ".join(capfd.readouterr().err.split())
+
+
+@pytest.mark.parametrize("bad", ["nan", "lambda", "outputs"])
+def test_generator_that_check_refuses_is_refused(
+    bad: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    latent = keras.Input((4,))
+    x = L.Dense(64, activation="tanh", name="wide")(latent)
+    x = L.Lambda(lambda v: v * 1.0, output_shape=(64,))(x) if bad == "lambda" else x
+    picture = L.Reshape((8, 8, 1))(x)
+    model = keras.Model(latent, [picture, x] if bad == "outputs" else picture)
+    if bad == "nan":
+        model.get_layer("wide").set_weights([np.full((4, 64), np.nan), np.zeros(64)])
+    model.save(tmp_path / "model.keras")
+    runs: Callable[[], bool] = (tmp_path / "runs").exists
+    arguments = [str(tmp_path / "model.keras"), "--runs", str(tmp_path / "runs"), "--max-kb", "9"]
+    assert main(["compress", *arguments]) == 2
+    told = {"nan": "not finite", "lambda": "--allow-unsafe", "outputs": "2 outputs"}[bad]
+    assert told in " ".join(capfd.readouterr().err.split())
+    assert not runs()

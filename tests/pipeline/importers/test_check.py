@@ -1,0 +1,131 @@
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import pytest
+from rich.console import Console
+
+from pipeline.importers.check import Check, check
+from pipeline.importers.layer_report import Fate
+from pipeline.importers.teacher import load_teacher
+from pipeline.report.check import render
+
+L = keras.layers
+
+
+@pytest.fixture(scope="module")
+def checked(files: Mapping[str, Path], foreign: Any) -> Mapping[str, Check]:
+    """Name → what the preflight found, for one generator of each outcome."""
+    more: dict[str, dict[str, Any]] = {
+        "resize_conv.h5": {},
+        "unet.keras": {"input_pixels": (-1, 1)},
+        "custom_layer.keras": {"custom": Path(foreign.__file__)},
+    }
+    return {
+        name: check(load_teacher(files[name], **options), name) for name, options in more.items()
+    }
+
+
+def fates_of(found: Check) -> dict[str, set[str]]:
+    fates: dict[str, set[str]] = {}
+    for layer in found.layers:
+        fates.setdefault(layer.type, set()).add(layer.fate)
+    return fates
+
+
+def test_every_layer_has_its_fate(checked: Mapping[str, Check]) -> None:
+    assert fates_of(checked["resize_conv.h5"]) == {
+        "Dense": {Fate.SUPPORTED},
+        "BatchNormalization": {Fate.FOLDED},
+        "ReLU": {Fate.SUPPORTED},
+        "Activation": {Fate.SUPPORTED},
+        "Reshape": {Fate.SUPPORTED},
+        "UpSampling2D": {Fate.SUPPORTED},
+        "Conv2D": {Fate.SUPPORTED, Fate.REWRITTEN},
+        "Dropout": {Fate.REMOVED},
+    }
+
+
+def test_norm_without_int8_form_is_replaced_with_reason_and_remedy(
+    checked: Mapping[str, Check],
+) -> None:
+    found = checked["unet.keras"]
+    assert fates_of(found)["GroupNormalization"] == {Fate.REPLACED}
+    assert fates_of(found)["Concatenate"] == {Fate.REPLACED}
+    norm = next(layer for layer in found.layers if layer.type == "GroupNormalization")
+    assert "batch norm" in norm.reason
+    assert norm.remedy
+
+
+def test_all_of_an_opaque_generator_is_replaced(checked: Mapping[str, Check]) -> None:
+    found = checked["custom_layer.keras"]
+    assert {layer.fate for layer in found.layers} == {Fate.REPLACED}
+    assert "PixelNorm" in found.layers[0].reason
+
+
+def test_verdict_says_what_can_be_done(checked: Mapping[str, Check]) -> None:
+    verdicts = {name: found.verdict for name, found in checked.items()}
+    assert verdicts["resize_conv.h5"] == "can be compressed: slimming and edge students"
+    assert verdicts["unet.keras"].startswith("can be compressed: edge students only, because layer")
+    assert "opaque" in verdicts["custom_layer.keras"]
+    assert [found.slimming for found in checked.values()] == [True, False, False]
+
+
+def test_trial_files_are_real_ones(checked: Mapping[str, Check], foreign: Any) -> None:
+    float32, int8 = checked["resize_conv.h5"].files
+    assert (float32.variant, int8.variant) == ("float32", "int8-ptq")
+    assert float32.error == int8.error == ""
+    maps = [(8, 16 * 16 * 8), (8, 32 * 32 * 4)]
+    macs = 8 * 8 * 8 * 8 + sum(9 * deep * out for deep, out in maps) + 9 * 4 * 32 * 32 * 3
+    assert float32.macs == int8.macs == macs
+    assert int8.bytes is not None
+    assert float32.bytes is not None
+    assert int8.bytes < float32.bytes
+    assert int8.float_ops == ()
+    assert len(int8.outside_xnnpack) == 2
+    assert all("RESIZE_NEAREST_NEIGHBOR" in op for op in int8.outside_xnnpack)
+
+
+def test_float_operations_of_the_int8_file_are_named(checked: Mapping[str, Check]) -> None:
+    _, int8 = checked["unet.keras"].files
+    assert any("group_normalization" in op for op in int8.float_ops)
+
+
+def test_int8_file_that_cannot_be_made_says_why(
+    files: Mapping[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> bytes:
+        raise RuntimeError("head\nerror: 'tf.Foo' op is neither a custom op nor a flex op\n")
+
+    monkeypatch.setattr("pipeline.tflite.convert.to_int8_post_training", fail)
+    float32, int8 = check(load_teacher(files["dcgan.keras"]), "dcgan.keras").files
+    assert float32.error == ""
+    assert "tf.Foo" in int8.error
+    assert int8.bytes is None
+
+
+def test_generator_that_ignores_its_latents_is_doubted(k3: Callable[..., Path]) -> None:
+    path = k3((4,), L.Dense(16, "tanh", kernel_initializer="zeros"), L.Reshape((4, 4, 1)))
+    notes = check(load_teacher(path), "dead").notes
+    assert any("the same picture" in note for note in notes)
+
+
+def test_range_that_does_not_fit_is_doubted(k3: Callable[..., Path]) -> None:
+    path = k3((4,), L.Dense(16, "tanh"), L.Reshape((4, 4, 1)))
+    notes = check(load_teacher(path, pixels=(0, 1)), "wrong").notes
+    assert any("look at --pixels" in note for note in notes)
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_page_names_every_layer_and_ends_with_the_verdict(
+    width: int, checked: Mapping[str, Check]
+) -> None:
+    for found in checked.values():
+        console = Console(width=width, highlight=False)
+        with console.capture() as captured:
+            console.print(render(found))
+        text = captured.get()
+        for layer in found.layers:
+            assert layer.name in text
+        assert " ".join(text.split()).endswith(f"{found.path} {found.verdict}.")

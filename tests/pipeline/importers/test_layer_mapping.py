@@ -1,0 +1,116 @@
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tf_keras
+
+from pipeline.importers.layer_mapping import NoTwinError, twin_of
+from pipeline.importers.rebuild import Rebuilding, functional
+
+L = keras.layers
+K2 = tf_keras.layers
+
+
+def rebuilt(model: Any) -> tuple[tf_keras.Model, Rebuilding]:
+    rebuilding = Rebuilding()
+    ports = [tf_keras.Input(tensor.shape[1:]) for tensor in model.inputs]
+    outputs = rebuilding.outputs(functional(model), ports)
+    made = tf_keras.Model(ports, outputs)
+    rebuilding.copy_weights()
+    return made, rebuilding
+
+
+def assert_equal(model: Any) -> tf_keras.Model:
+    made, _ = rebuilt(model)
+    rng = np.random.default_rng(1)
+    given = [rng.normal(size=(3, *port.shape[1:])).astype(np.float32) for port in model.inputs]
+    wanted = model(given if len(given) > 1 else given[0], training=False)
+    np.testing.assert_allclose(made(given, training=False), np.asarray(wanted), atol=2e-5)
+    return made
+
+
+LAYERS: dict[str, Any] = {
+    "strided conv": lambda: L.Conv2D(3, 3, strides=2, dilation_rate=1, activation="relu"),
+    "grouped conv": lambda: L.Conv2D(4, 3, groups=2, use_bias=False),
+    "conv transpose": lambda: L.Conv2DTranspose(3, 4, 2, "same", activation="tanh"),
+    "padded transpose": lambda: L.Conv2DTranspose(3, 3, 2, "same", output_padding=0),
+    "depthwise": lambda: L.DepthwiseConv2D(3, depth_multiplier=2, activation="swish"),
+    "separable": lambda: L.SeparableConv2D(3, 3, activation="gelu"),
+    "batch norm": lambda: L.BatchNormalization(epsilon=0.2, scale=False),
+    "group norm": lambda: L.GroupNormalization(groups=2),
+    "layer norm": lambda: L.LayerNormalization(),
+    "prelu": lambda: L.PReLU(alpha_initializer="uniform", shared_axes=[1, 2]),
+    "leaky": lambda: L.LeakyReLU(negative_slope=0.1),
+    "leaky relu": lambda: L.ReLU(negative_slope=0.3),
+    "relu 6": lambda: L.ReLU(max_value=6),
+    "activation layer": lambda: L.Activation("leaky_relu"),
+    "activation inside": lambda: L.Dense(3, activation="leaky_relu"),
+    "layer as activation": lambda: L.Dense(3, activation=L.LeakyReLU(0.4)),
+    "silu": lambda: L.Dense(3, activation="silu"),
+    "nearest": lambda: L.UpSampling2D((2, 3)),
+    "bilinear": lambda: L.UpSampling2D(2, interpolation="bilinear"),
+    "padding": lambda: L.ZeroPadding2D(((1, 0), (2, 1))),
+    "cropping": lambda: L.Cropping2D(1),
+    "pooling": lambda: L.AveragePooling2D(2),
+    "spectral norm": lambda: L.SpectralNormalization(L.Conv2D(3, 3)),
+    "rescaling": lambda: L.Rescaling(0.5, offset=0.25),
+    "permute": lambda: L.Permute((2, 1, 3)),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layer_of_keras_3_computes_the_same_in_tf_keras(name: str) -> None:
+    model = keras.Sequential([keras.Input((6, 6, 4)), LAYERS[name]()])
+    rng = np.random.default_rng(2)
+    model.set_weights([rng.uniform(0.2, 0.9, w.shape) for w in model.get_weights()])
+    assert_equal(model)
+
+
+def test_arithmetic_on_tensors_becomes_layers() -> None:
+    one, two = keras.Input((4,)), keras.Input((4,))
+    model = keras.Model([one, two], keras.ops.tanh((one - two) * 0.5 + 2 * one / 4 - 1))
+    made = assert_equal(model)
+    assert {type(layer) for layer in made.layers} == {
+        K2.InputLayer,
+        K2.Subtract,
+        K2.Add,
+        K2.Rescaling,
+        K2.Activation,
+    }
+
+
+def test_arithmetic_of_keras_2_becomes_layers() -> None:
+    one, two = tf_keras.Input((4,)), tf_keras.Input((4,))
+    made = assert_equal(tf_keras.Model([one, two], (one + two) * 2.0 - 1.0))
+    assert "TFOpLambda" not in {type(layer).__name__ for layer in made.layers}
+
+
+@pytest.mark.parametrize("build", [lambda x: 1 / x, lambda x: keras.ops.sin(x)])
+def test_operation_without_a_layer_has_no_twin(build: Any) -> None:
+    port = keras.Input((4,))
+    with pytest.raises(NoTwinError, match="no layer in tf_keras"):
+        rebuilt(keras.Model(port, build(port)))
+
+
+def test_layer_that_is_called_with_more_than_its_input_has_no_twin() -> None:
+    port = keras.Input((4, 4))
+    attention = L.MultiHeadAttention(1, 2)
+    with pytest.raises(NoTwinError, match="more than its input"):
+        rebuilt(keras.Model(port, attention(port, port)))
+
+
+def test_code_has_no_twin() -> None:
+    with pytest.raises(NoTwinError, match="custom"):
+        twin_of(L.Lambda(lambda x: x), "code")
+
+
+def test_shared_layers_and_equal_names_in_nested_models() -> None:
+    def inner() -> Any:
+        return keras.Sequential([keras.Input((4,)), L.Dense(4, name="same")])
+
+    port, twice = keras.Input((4,)), inner()
+    made = assert_equal(keras.Model(port, inner()(twice(twice(port)))))
+    dense = [layer.name for layer in made.layers if isinstance(layer, K2.Dense)]
+    assert dense == ["same", "same_2"]
+    assert len(made.weights) == 4

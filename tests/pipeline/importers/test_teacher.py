@@ -1,0 +1,231 @@
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras
+
+from pipeline.importers.teacher import Teacher, load_teacher
+from pipeline.networks.registry import build_generator
+from pipeline.networks.settings import ImageShape
+from pipeline.recipe_file import load, to_yaml
+
+L = keras.layers
+Refused = Callable[..., str]
+
+
+def latents(teacher: Teacher, count: int = 5) -> np.ndarray:
+    rng = np.random.default_rng(3)
+    drawn = rng.normal(size=(count, teacher.latent)).astype(np.float32)
+    one_hot = np.eye(max(teacher.classes, 1), dtype=np.float32)[
+        np.arange(count) % max(teacher.classes, 1)
+    ]
+    return np.concatenate([drawn, one_hot], axis=1) if teacher.classes else drawn
+
+
+def assert_draws_as(teacher: Teacher, source: Any, given: np.ndarray, *inputs: Any) -> None:
+    wanted = source(list(inputs) if len(inputs) > 1 else inputs[0] if inputs else given)
+    drawn = teacher.model(given, training=False)
+    np.testing.assert_allclose(drawn, np.asarray(wanted), rtol=0, atol=1e-5)
+
+
+def types(teacher: Teacher) -> list[str]:
+    return [type(layer).__name__ for layer in teacher.model.layers]
+
+
+@pytest.mark.parametrize("name", ["dcgan.keras", "resize_conv.h5"])
+def test_keras_3_file_draws_the_same_as_tf_keras_layers(
+    name: str, files: Mapping[str, Path]
+) -> None:
+    teacher = load_teacher(files[name])
+    assert isinstance(teacher.model, tf_keras.Model)
+    assert not teacher.is_opaque
+    assert (teacher.latent, teacher.classes, teacher.input_pixels) == (8, 0, None)
+    assert "Keras 3" in teacher.origin
+    assert_draws_as(teacher, keras.models.load_model(files[name], compile=False), latents(teacher))
+
+
+def test_dropout_goes_and_activations_become_layers(files: Mapping[str, Path]) -> None:
+    teacher = load_teacher(files["resize_conv.h5"])
+    assert "Dropout" not in types(teacher)
+    assert types(teacher)[-2:] == ["Conv2D", "Activation"]
+    became = {row.type: row.became for row in teacher.layers}
+    assert became["Dropout"] == ()
+    assert any("tanh became a layer" in note for note in teacher.notes)
+    assert teacher.pixels == (-1, 1)
+
+
+def test_one_hot_classes_at_the_end_of_the_latents(files: Mapping[str, Path]) -> None:
+    path = files["conditional.keras"]
+    teacher = load_teacher(path, classes=3)
+    assert (teacher.latent, teacher.classes, teacher.pixels) == (6, 3, (0, 1))
+    assert_draws_as(teacher, keras.models.load_model(path), latents(teacher))
+
+
+def test_label_that_an_embedding_looks_up_becomes_one_hot(files: Mapping[str, Path]) -> None:
+    path = files["labelled.keras"]
+    teacher = load_teacher(path)
+    assert (teacher.latent, teacher.classes) == (8, 3)
+    given = latents(teacher)
+    labels = given[:, 8:].argmax(1)[:, None]
+    assert_draws_as(teacher, keras.models.load_model(path), given, given[:, :8], labels)
+
+
+def test_picture_generator_keeps_its_skips(files: Mapping[str, Path]) -> None:
+    path = files["unet.keras"]
+    teacher = load_teacher(path, input_pixels=(-1, 1))
+    assert (teacher.latent, teacher.classes) == (0, 0)
+    assert (teacher.pixels, teacher.input_pixels) == ((-1, 1), (-1, 1))
+    pictures = np.random.default_rng(1).uniform(-1, 1, (2, 16, 16, 3)).astype(np.float32)
+    assert_draws_as(teacher, keras.models.load_model(path), pictures)
+
+
+@pytest.mark.parametrize("name", ["custom_layer.keras", "subclassed.keras"])
+def test_code_of_others_becomes_an_opaque_teacher(
+    name: str, files: Mapping[str, Path], custom: Path
+) -> None:
+    teacher = load_teacher(files[name], custom=custom)
+    assert teacher.is_opaque
+    assert types(teacher) == ["InputLayer", "Opaque"]
+    assert (teacher.latent, teacher.pixels) == (8, (-1, 1))
+    assert "opaque" in teacher.notes[-1]
+    assert_draws_as(teacher, keras.models.load_model(files[name]), latents(teacher))
+    assert sum(row.weights for row in teacher.layers) > 0
+
+
+def test_exported_saved_model_is_opaque_and_draws_the_same(files: Mapping[str, Path]) -> None:
+    teacher = load_teacher(files["exported"])
+    assert teacher.is_opaque
+    assert teacher.pixels == (0, 1)
+    assert_draws_as(teacher, keras.models.load_model(files["dcgan.keras"]), latents(teacher))
+
+
+@pytest.mark.parametrize("name", ["model.keras", "model.h5", "folder"])
+def test_tf_keras_model_of_any_format_is_laid_flat(
+    name: str, keras_2: tf_keras.Model, tmp_path: Path
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tf_keras on .h5
+        keras_2.save(tmp_path / name)
+    teacher = load_teacher(tmp_path / name)
+    assert not teacher.is_opaque
+    assert "Sequential" not in types(teacher)
+    assert teacher.layers[0].name == "wide"
+    assert_draws_as(teacher, keras_2, latents(teacher))
+
+
+@pytest.mark.parametrize("classes", [0, 3])
+def test_teacher_of_a_run_knows_its_classes(classes: int, tmp_path: Path) -> None:
+    run = tmp_path / "told"
+    recipe = load("digits", ["--generator.latent", "8", "--generator.width", "4"])
+    model = build_generator(recipe.generator, ImageShape(28, 1, classes))
+    (run / "1-train").mkdir(parents=True)
+    model.save(run / "1-train" / "generator.keras")
+    (run / "recipe.yaml").write_text(to_yaml(recipe))
+    teacher = load_teacher(run)
+    assert (teacher.latent, teacher.classes, teacher.pixels) == (8, classes, (-1, 1))
+    assert "run told" in teacher.origin
+    assert_draws_as(teacher, model, latents(teacher))
+
+
+def test_fixed_batch_in_a_keras_file_is_set_free(tmp_path: Path) -> None:
+    model = keras.Sequential(
+        [keras.Input(batch_shape=(7, 4)), L.Dense(16, "tanh"), L.Reshape((4, 4, 1))]
+    )
+    model.save(tmp_path / "fixed.keras")
+    teacher = load_teacher(tmp_path / "fixed.keras")
+    assert teacher.model.input_shape == (None, 4)
+    assert teacher.model(latents(teacher, 2)).shape == (2, 4, 4, 1)
+
+
+@pytest.mark.parametrize("count", [1, 3, 7])
+def test_fixed_batch_of_a_signature_is_drawn_in_turns(
+    count: int, saved_module: Callable[..., Path]
+) -> None:
+    path = saved_module(lambda z: tf.tanh(tf.reshape(z, [3, 8, 8, 1])), batch=3)
+    teacher = load_teacher(path)
+    module = tf.saved_model.load(str(path))
+    given = latents(teacher, count)
+    drawn = teacher.model(given).numpy()
+    assert drawn.shape == (count, 8, 8, 1)
+    for row, picture in zip(given, drawn, strict=True):
+        wanted = module.draw(np.repeat(row[None], 3, 0))["picture"]
+        np.testing.assert_allclose(picture, wanted[0], atol=1e-6)
+
+
+def test_latents_in_the_shape_of_one_pixel_are_a_vector(k3: Callable[..., Path]) -> None:
+    path = k3((1, 1, 6), L.Conv2DTranspose(1, 4, activation="tanh"))
+    teacher = load_teacher(path)
+    assert (teacher.latent, teacher.model.input_shape) == (6, (None, 6))
+    given = latents(teacher)
+    assert_draws_as(teacher, keras.models.load_model(path), given, given[:, None, None])
+
+
+def test_range_is_asked_for_where_no_layer_says_it(
+    k3: Callable[..., Path], refused: Refused
+) -> None:
+    path = k3((4,), L.Dense(16), L.Reshape((4, 4, 1)))
+    assert "--pixels LOW HIGH" in refused(load_teacher, path)
+    assert load_teacher(path, pixels=(-1, 1)).pixels == (-1, 1)
+    assert "is no range" in refused(load_teacher, path, pixels=(1, 1))
+
+
+def test_rescaling_says_the_range_of_what_is_read_and_drawn(k3: Callable[..., Path]) -> None:
+    path = k3(
+        (8, 8, 3),
+        L.Rescaling(1 / 127.5, -1),
+        L.Conv2D(3, 3, padding="same", activation="tanh"),
+        L.Rescaling(127.5, 127.5),
+    )
+    teacher = load_teacher(path)
+    assert (teacher.pixels, teacher.input_pixels) == ((0, 255), (0, 255))
+
+
+def test_range_of_pictures_that_are_read_is_asked_for(
+    files: Mapping[str, Path], refused: Refused
+) -> None:
+    assert "--input-pixels LOW HIGH" in refused(load_teacher, files["unet.keras"])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_named(
+    value: float, k3: Callable[..., Path], refused: Refused
+) -> None:
+    layer = L.Dense(16, "tanh", name="broken")
+    layer.build((None, 4))
+    kernel, bias = layer.get_weights()
+    kernel[1, 2] = value
+    layer.set_weights([kernel, bias])
+    told = refused(load_teacher, k3((4,), layer, L.Reshape((4, 4, 1))))
+    assert "broken/kernel" in told
+    assert "not finite" in told
+
+
+def test_layer_that_is_random_at_inference_is_found(
+    files: Mapping[str, Path], custom: Path, refused: Refused
+) -> None:
+    assert "another picture from the same input" in refused(
+        load_teacher, files["noisy.keras"], custom=custom
+    )
+
+
+def test_activations_that_differ_between_keras_2_and_3_are_noticed(k3: Callable[..., Path]) -> None:
+    path = k3((4,), L.Dense(16, "hard_sigmoid"), L.Reshape((4, 4, 1)), L.Activation("tanh"))
+    teacher = load_teacher(path)
+    assert teacher.is_opaque
+    assert "draws otherwise" in teacher.notes[-1]
+    assert_draws_as(teacher, keras.models.load_model(path), latents(teacher))
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_generator_trained_in_mixed_precision_keeps_its_layers(
+    policy: str, k3: Callable[..., Path]
+) -> None:
+    layers = [L.Dense(16, dtype=policy), L.Reshape((4, 4, 1)), L.Activation("tanh", dtype=policy)]
+    teacher = load_teacher(k3((4,), *layers))
+    assert not teacher.is_opaque
+    assert teacher.model(latents(teacher)).dtype == "float32"

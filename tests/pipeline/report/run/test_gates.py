@@ -1,0 +1,156 @@
+import pytest
+
+from deploy.errors import PocketganError
+from pipeline.report.run.gates import KNOWN, check, check_all, measure, parse_gate
+from pipeline.report.run.schema import Quality, Report
+
+
+def without(report: Report, *names: str) -> Report:
+    kept = tuple(v for v in report.variants if v.name not in names)
+    return report.model_copy(update={"variants": kept})
+
+
+def with_variant(report: Report, name: str, **changes: object) -> Report:
+    changed = tuple(v.model_copy(update=changes) if v.name == name else v for v in report.variants)
+    return report.model_copy(update={"variants": changed})
+
+
+@pytest.mark.parametrize(
+    ("quantity", "value"),
+    [
+        ("frechet_ratio", 12.08 / 12.41),
+        ("recall_drop", (12.08 - 12.41) / 300),
+        ("bytes_ratio", 1_466_312 / 374_880),
+        ("bytes_gzip_ratio", 1_348_120 / 94_730),
+        ("speedup", 0.213 / 0.0412),
+        ("bytes", 374_880),
+        ("bytes_gzip", 94_730),
+        ("zeros", 0.8),
+        ("float_ops", 0),
+        ("frechet", 12.08),
+        ("kid", 12.08 / 400),
+        ("precision", 0.912 - 12.08 / 500),
+        ("recall", 0.741 - 12.08 / 300),
+        ("density", 1.06 - 12.08 / 200),
+        ("coverage", 0.874 - 12.08 / 400),
+        ("modes", 10),
+        ("psnr", 17.0),
+        ("ssim", 0.4 + 17.0 / 90),
+        ("p50_ms", 0.0412),
+        ("p90_ms", 0.0412 * 1.18),
+        ("p50_ms_2_threads", 0.0344),
+        ("peak_rss_kb", 3_937),
+    ],
+)
+def test_quantity_is_read_off_the_shipped_variant(report, quantity, value):
+    assert measure(quantity, report).value == pytest.approx(value)
+
+
+def test_every_known_quantity_can_be_measured(report):
+    assert all(measure(quantity, report).value is not None for quantity in KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("text", "passed"),
+    [
+        ("zeros >= 0.8", True),
+        ("zeros > 0.8", False),
+        ("zeros <= 0.8", True),
+        ("zeros < 0.8", False),
+        ("zeros == 0.8", True),
+        ("zeros ≥ 0.9", False),
+        ("zeros ≤ 0.9", True),
+        ("zeros>=.8e0", None),
+        ("recall_drop <= -0.5", False),
+        ("  float_ops==0 ", True),
+    ],
+)
+def test_gate_holds_the_figure_against_its_limit(report, text, passed):
+    if passed is None:
+        with pytest.raises(PocketganError):
+            parse_gate(text)
+    else:
+        assert check(parse_gate(text), report).passed is passed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "zeros",
+        "zeros >=",
+        ">= 0.75",
+        "zeros => 0.75",
+        "zeros != 0.75",
+        "zeros >= x",
+        "zeros >= nan",
+        "zeros >= 1e999",
+        "zeros >= 0.75 and recall >= 0",
+        "zeros >= 0.75; import os",
+        "beauty >= 1",
+        "zeros >= ٣",
+        "__class__ >= 0",
+    ],
+)
+def test_malformed_gate_is_refused_with_the_known_quantities(text):
+    with pytest.raises(PocketganError) as caught:
+        parse_gate(text)
+    assert all(quantity in caught.value.remedy for quantity in KNOWN)
+
+
+def test_gate_fails_with_the_reason_where_its_figure_was_not_measured(report):
+    quality = Quality.unmeasured("the runtime refused the file", samples=1, seed=1)
+    result = check(parse_gate("frechet <= 100"), with_variant(report, "int8", quality=quality))
+    assert not result.passed
+    assert result.value is None
+    assert result.reason == "the runtime refused the file"
+
+
+def test_ratio_fails_with_the_reason_where_the_baseline_was_not_measured(report):
+    result = check(parse_gate("speedup >= 1"), with_variant(report, "float32", measurements=()))
+    assert not result.passed
+    assert result.reason == "float32: not run with 1 thread here"
+
+
+def test_gate_fails_where_the_measurement_failed(report):
+    failed = (
+        report.variant("int8")
+        .measurements[0]
+        .model_copy(update={"p50_ms": None, "error": "the agent was killed"})
+    )
+    result = check(parse_gate("p50_ms < 9"), with_variant(report, "int8", measurements=(failed,)))
+    assert not result.passed
+    assert result.reason == "the agent was killed"
+
+
+@pytest.mark.parametrize("missing", ["int8", "float32"])
+def test_ratio_fails_where_a_variant_is_missing(report, missing):
+    result = check(parse_gate("bytes_ratio >= 1"), without(report, missing))
+    assert not result.passed
+    assert result.reason == f"this report has no variant {missing}"
+
+
+def test_ratio_to_nothing_is_not_measured(report):
+    quality = report.variant("float32").quality.model_copy(update={"frechet": 0.0})
+    result = check(
+        parse_gate("frechet_ratio <= 9"), with_variant(report, "float32", quality=quality)
+    )
+    assert not result.passed
+    assert "frechet is 0" in result.reason
+
+
+def test_speed_is_that_of_xnnpack_on_this_machine(report):
+    fast = report.variant("int8").measurements[0]
+    elsewhere = fast.model_copy(update={"target": "phone", "p50_ms": 5.0})
+    plain = fast.model_copy(update={"delegate": "none", "p50_ms": 7.0})
+    changed = with_variant(report, "int8", measurements=(elsewhere, plain, fast))
+    assert measure("p50_ms", changed).value == fast.p50_ms
+
+
+def test_gate_can_be_held_against_another_variant(report):
+    assert not check(parse_gate("float_ops == 0"), report, variant="float16").passed
+
+
+def test_check_all_puts_the_results_into_the_report(report):
+    checked = check_all((parse_gate("zeros >= 0.75"), parse_gate("zeros >= 0.95")), report)
+    assert [gate.passed for gate in checked.gates] == [True, False]

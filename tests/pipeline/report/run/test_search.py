@@ -1,0 +1,119 @@
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+from pipeline.report.run.schema import Attempt
+from pipeline.report.run.search import GZIP, MEASURES, chart, tightest, unbeaten_at, view
+
+MACS = next(measure for measure in MEASURES if measure.name == "macs")
+
+
+def changed(search, number, **changes):
+    """The search with one of its students changed."""
+    tried = tuple(s.model_copy(update=changes) if s.number == number else s for s in search.tried)
+    return search.model_copy(update={"tried": tried})
+
+
+def written(drawing):
+    return [text.text for text in ElementTree.fromstring(drawing).iter("text")]
+
+
+def test_front_holds_finished_students_that_no_other_beats_cheapest_first(search):
+    assert [student.number for student in unbeaten_at(GZIP, search)] == [3, 2, 5]
+    assert [student.number for student in unbeaten_at(MACS, search)] == [3, 5]
+
+
+def test_front_leaves_out_a_student_that_was_given_up_however_good(search):
+    early = changed(search, 5, finished=False)
+    assert [student.number for student in unbeaten_at(GZIP, early)] == [3, 2]
+
+
+def test_tables_part_the_front_from_the_others_and_mark_what_ships(search):
+    shown = view(search)
+    assert [row.number for row in shown.front] == [3, 2, 5]
+    assert [row.number for row in shown.others] == [0, 1]
+    assert [row.number for row in shown.front if row.ships] == [5]
+    fates = {row.number: row.fate for row in (*shown.front, *shown.others)}
+    assert (fates[5], fates[3]) == ("chosen", "after 600 steps")
+    assert fates[1] == "given up after 67 steps"
+
+
+def test_costs_that_no_student_has_get_no_column(search):
+    assert [measure.name for measure in view(search).measures] == ["bytes_gzip", "bytes", "macs"]
+    assert view(search).front[0].costs == ["6.0", "17.9", "0.104"]
+    timed = changed(search, 3, p50_ms=0.0412, absent={"instructions": "it times"})
+    assert [measure.name for measure in view(timed).measures][-1] == "p50_ms"
+
+
+def test_prediction_stands_beside_what_was_measured(search):
+    size, zipped, speed = view(search).answers
+    assert (size.predicted, size.measured, size.off) == ("37.5", "37.5", "0.0%")
+    assert zipped.off == "-1.6%"
+    assert (speed.predicted, speed.measured, speed.off) == ("–", "0.0295", "–")
+    assert speed.remark == "no --max-ms was given"
+
+
+def test_chart_names_the_front_and_the_chosen_one_and_draws_the_budget(search):
+    words = written(chart(GZIP, search))
+    assert {"3", "2", "5, chosen", "budget"} <= set(words)
+    assert "0" not in words
+    free = search.model_copy(update={"limits": {}})
+    assert "budget" not in written(chart(GZIP, free))
+
+
+def test_chart_pales_those_that_were_given_up(search):
+    ended = changed(search, 1, finished=True)
+    pale = r"var\(--ghost\)"
+    assert re.search(pale, chart(GZIP, search))
+    assert not re.search(pale, chart(GZIP, ended))
+
+
+def test_another_limit_that_binds_gets_a_chart_of_its_own(search):
+    assert len(view(search).plots) == 1
+    bound = search.model_copy(update={"limits": {"bytes_gzip": 50_000.0, "macs": 250_000.0}})
+    assert tightest(bound) is MACS
+    assert [plot.title for plot in view(bound).plots] == [
+        "Distance to the teacher against expected gzipped size",
+        "Distance to the teacher against expected multiply-accumulates",
+    ]
+
+
+def test_student_without_a_distance_is_in_the_table_and_not_in_the_chart(search):
+    broken = changed(search, 1, distance=None)
+    (row,) = (row for row in view(broken).others if row.number == 1)
+    assert row.distance == "–"
+    assert "number 1:" not in chart(GZIP, broken)
+
+
+def test_given_student_needs_no_chart(search):
+    only = search.tried[0].model_copy(update={"distance": None, "steps": 0})
+    given = search.model_copy(update={"tried": (only,), "chosen": 0, "taught": 0})
+    shown = view(given)
+    assert shown.plots == []
+    assert [row.fate for row in shown.front] == ["chosen"]
+
+
+def test_search_without_a_finished_student_is_drawn_without_a_line(search):
+    early = search
+    for student in search.tried:
+        early = changed(early, student.number, finished=False)
+    assert "5, chosen" in written(chart(GZIP, early))
+    assert [row.number for row in view(early).front] == [5]
+
+
+def test_larger_student_that_ships_in_the_end_is_marked_instead(search):
+    attempts = (
+        Attempt(number=3, words="slim 7→7", frechet_ratio=1.31),
+        Attempt(number=5, words="slim 11→11", frechet_ratio=1.02),
+    )
+    later = search.model_copy(update={"chosen": 3, "taught": 5, "attempts": attempts})
+    fates = {row.number: (row.fate, row.ships) for row in view(later).front}
+    assert fates[3] == ("chosen first", False)
+    assert fates[5] == ("ships", True)
+    assert {"3, chosen first", "5, ships"} <= set(written(chart(GZIP, later)))
+
+
+@pytest.mark.parametrize("measure", [GZIP, MACS])
+def test_same_search_gives_the_same_drawing(search, measure):
+    assert chart(measure, search) == chart(measure, search)

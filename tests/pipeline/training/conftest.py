@@ -1,0 +1,63 @@
+"""Games on tiny noisy pictures that are over within a second."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import tf_keras
+
+from pipeline.determinism import prepare
+from pipeline.networks.pixels import pixel_range
+from pipeline.networks.registry import build_discriminator, build_generator
+from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, ImageShape
+from pipeline.training.settings import TrainSettings
+from pipeline.training.trainer import GANTrainer, Players
+
+SIDE, LATENT = 8, 8
+BRIEF = TrainSettings(steps=4, batch=8, check_every=2, generator_rate=2e-3, discriminator_rate=2e-3)
+
+GameMaker = Callable[..., GANTrainer]
+
+
+@pytest.fixture(scope="session")
+def pictures() -> np.ndarray:
+    """uint8 [32, 8, 8, 1]."""
+    return np.random.default_rng(0).integers(0, 256, (32, SIDE, SIDE, 1), dtype=np.uint8)
+
+
+@pytest.fixture
+def make_game(pictures: np.ndarray) -> GameMaker:
+    """A function that builds both networks and their game; keywords change its settings."""
+
+    def make(
+        network: str = "dense",
+        classes: int = 0,
+        start: int = 1,
+        spectral_norm: bool = False,
+        generator: Callable[[tf_keras.Model], tf_keras.Model] = lambda plain: plain,
+        teacher: tf_keras.Model | None = None,
+        distill: float = 0.0,
+        **changes: Any,
+    ) -> GANTrainer:
+        prepare(start)
+        image = ImageShape(SIDE, 1, classes)
+        plain = build_generator(GeneratorSettings(network, 4, LATENT), image)
+        opponent = build_discriminator(DiscriminatorSettings(network, 4, spectral_norm), image)
+        players = Players(
+            generator(plain), opponent, LATENT, classes, pixel_range(plain), teacher, distill
+        )
+        labels = np.arange(len(pictures)) % classes if classes else None
+        return GANTrainer(players, pictures, labels, replace(BRIEF, **changes), seed=1)
+
+    return make
+
+
+@pytest.fixture
+def weights_of() -> Callable[[GANTrainer], list[np.ndarray]]:
+    """All weights of both networks of a game."""
+    return lambda game: [
+        *game.players.generator.get_weights(),
+        *game.players.discriminator.get_weights(),
+    ]

@@ -1,0 +1,71 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from pipeline.training.log import TrainingLog, grid
+from pipeline.training.monitor import COLUMNS, HistoryRow
+from pipeline.training.trainer import TrainingHistory
+
+ROWS = [HistoryRow(step, 1.0 + step, 0.5, 0.1, -0.1, 0.75, 0.3, 0.9, 2e-4) for step in (8, 16)]
+
+
+@pytest.fixture(params=[1, 3], ids=["grey", "colour"])
+def frames(request: pytest.FixtureRequest) -> list[np.ndarray]:
+    random = np.random.default_rng(1)
+    return [random.integers(0, 256, (64, 4, 4, request.param), dtype=np.uint8) for _ in range(2)]
+
+
+def test_grid_puts_eight_pictures_in_a_row() -> None:
+    pictures = np.arange(64, dtype=np.uint8)[:, None, None, None] * np.ones([1, 2, 3, 1], np.uint8)
+    sheet = grid(pictures)
+    assert sheet.shape == (16, 24, 1)
+    np.testing.assert_array_equal(sheet[::2, ::3, 0], np.arange(64).reshape(8, 8))
+
+
+def test_diary_leaves_history_film_and_events(frames: list[np.ndarray], tmp_path: Path) -> None:
+    log = TrainingLog(tmp_path, "tuning", "-int8")
+    for row, frame in zip(ROWS, frames, strict=True):
+        log.write(row, frame)
+    log.close(TrainingHistory(ROWS, [], frames))
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("history-int8.csv", "film-int8.png", "film-int8.gif", "tensorboard")
+    }
+    lines = (tmp_path / "history-int8.csv").read_text().splitlines()
+    assert lines[0] == ",".join(COLUMNS)
+    assert lines[1].startswith("8,9.0,")
+    assert len(lines) == 3
+    events = EventAccumulator(
+        str(tmp_path / "tensorboard" / "tuning"), size_guidance={"tensors": 0}
+    ).Reload()
+    assert set(events.Tags()["tensors"]) == {*COLUMNS[1:], "fixed latents"}
+    losses = [
+        (event.step, float(tf.make_ndarray(event.tensor_proto)))
+        for event in events.Tensors("discriminator_loss")
+    ]
+    assert losses == [(8, 9.0), (16, 17.0)]
+
+
+@pytest.mark.parametrize(
+    "call", [lambda log, frame: log.write(ROWS[0], frame), lambda log, _: log.close(None)]
+)
+def test_full_disk_is_the_systems_error_whoever_notices(
+    call: Callable[[TrainingLog, np.ndarray], None],
+    frames: list[np.ndarray],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class FullWriter:
+        def as_default(self, step: int) -> None:
+            raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+        def close(self) -> None:
+            self.as_default(0)
+
+    monkeypatch.setattr(tf.summary, "create_file_writer", lambda _: FullWriter())
+    with pytest.raises(OSError, match="No space left") as caught:
+        call(TrainingLog(tmp_path, "train"), frames[0])
+    assert caught.value.filename == str(tmp_path)

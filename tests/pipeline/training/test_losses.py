@@ -1,0 +1,62 @@
+import math
+
+import pytest
+import tensorflow as tf
+
+from deploy.errors import PocketganError
+from pipeline.training.losses import LOSSES, find_loss
+
+LOG3 = math.log(3)  # the logit of 3/4
+SURE, UNSURE = math.log(4 / 3), math.log(4)  # -log of 3/4 and of 1/4
+
+# loss, real logits, drawn logits, smoothing, the discriminator's loss, the generator's loss
+KNOWN = (
+    ("minimax", [LOG3], [-LOG3], 0.0, 2 * SURE, -SURE),
+    ("minimax", [LOG3], [-LOG3], 0.2, 0.8 * SURE + 0.2 * UNSURE + SURE, -SURE),
+    ("non_saturating", [LOG3], [-LOG3], 0.0, 2 * SURE, UNSURE),
+    (
+        "non_saturating",
+        [LOG3, -LOG3],
+        [0.0, 0.0],
+        0.0,
+        (SURE + UNSURE) / 2 + math.log(2),
+        math.log(2),
+    ),
+    ("lsgan", [1.0, 0.5], [0.5, -0.5], 0.0, 0.1875, 0.625),
+    ("lsgan", [1.0, 0.5], [0.5, -0.5], 0.1, 0.1675, 0.625),
+    ("hinge", [2.0, 0.0], [-2.0, 0.5], 0.0, 1.25, 0.75),
+    ("wgan", [3.0, 1.0], [0.5, -1.5], 0.0, -2.5, 0.5),
+    ("wgan_gp", [3.0, 1.0], [0.5, -1.5], 0.0, -2.5, 0.5),
+)
+
+
+@pytest.mark.parametrize(("name", "real", "fake", "smoothing", "discriminator", "generator"), KNOWN)
+def test_loss_is_what_its_formula_gives(
+    name: str,
+    real: list[float],
+    fake: list[float],
+    smoothing: float,
+    discriminator: float,
+    generator: float,
+) -> None:
+    loss = find_loss(name)
+    logits = [tf.constant(values)[:, None] for values in (real, fake)]
+    assert float(loss.discriminator(*logits, smoothing)) == pytest.approx(discriminator, abs=1e-6)
+    assert float(loss.generator(logits[1])) == pytest.approx(generator, abs=1e-6)
+
+
+def test_every_loss_has_a_known_answer_here() -> None:
+    assert {name for name, *_ in KNOWN} == set(LOSSES)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_generator_gains_by_a_higher_score_whatever_the_loss(name: str) -> None:
+    score = tf.Variable([[-0.5]])
+    with tf.GradientTape() as tape:
+        loss = LOSSES[name].generator(score)
+    assert float(tape.gradient(loss, score)[0, 0]) < 0
+
+
+def test_unknown_loss_lists_those_there_are() -> None:
+    with pytest.raises(PocketganError, match=r"train\.loss: .*'hinged'[\s\S]*minimax.*wgan_gp"):
+        find_loss("hinged")

@@ -1,0 +1,20 @@
+from pathlib import Path
+
+from pipeline import recipe_file
+from pipeline.run import Run
+from tools.experiments import step_time
+
+RECIPE = """\
+generator: {name: dense, width: 4, latent: 4, conditional: true}
+discriminator: {name: dense, width: 4}
+train: {batch: 8}
+"""
+
+
+def test_both_loops_train_the_recipes_networks(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(RECIPE)
+    recipe = recipe_file.load(str(path))
+    found = step_time.compare(recipe, Run(recipe, tmp_path).dataset, True, blocks=2, steps=3)
+    assert set(found.ratio) == {"wall", "cpu"}
+    assert all(ms > 0 for ms in [*found.game_ms.values(), *found.hand_ms.values()])

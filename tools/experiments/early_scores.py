@@ -1,0 +1,84 @@
+"""Does the search's early score tell which student will be the better one? Ranks held together.
+
+    python -m tools.experiments.early_scores runs/compressed-digits-1 runs/ablation/all-of-it …
+
+The first run's lessons and judge give the score that a search of it would give to the student of
+each other run, which was taught to its end: its int8 file's Fréchet distance is the final figure.
+"""
+
+import argparse
+from pathlib import Path
+
+from scipy.stats import spearmanr
+
+from pipeline.compression.spec import CompressionSpec
+from pipeline.determinism import prepare
+from pipeline.importers.store import read_saved_teacher
+from pipeline.report.run import schema
+from pipeline.report.run.gates import measure
+from pipeline.run import COMPRESSION, stage_folder
+from pipeline.search import trials
+from pipeline.search.budget import budget_of
+from pipeline.search.builder import StudentBuilder
+from pipeline.search.candidates import Candidate
+from pipeline.search.space import space_of
+from pipeline.stages.search import ground_of
+from pipeline.stages.student import taught_student
+from tools.console import run_as_program
+from tools.experiments.finished_run import open_run
+from tools.tables import Table
+
+HEAD = ("student", "early score", "rank", "Fréchet ÷ teacher's", "rank")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("run", type=Path, help="folder of a run of compress")
+    parser.add_argument("taught", nargs="+", type=Path, help="runs of the same teacher")
+    options = parser.parse_args()
+    ctx = open_run(options.run)
+    prepare(ctx.recipe.seed)
+    builder = StudentBuilder(read_saved_teacher(ctx.inputs["teacher"]), ctx.recipe.seed)
+    space = space_of(ctx.recipe, builder)
+    ground = ground_of(ctx, builder, space, budget_of(ctx.recipe.budget))
+    students = [taught_student(stage_folder(run, "student", COMPRESSION)) for run in options.taught]
+    early = [early_score(ground, tried) for tried in students]
+    final = [final_ratio(run) for run in options.taught]
+    rows = [
+        [
+            tried.words,
+            f"{first:.2f}",
+            f"{place(first, early)}",
+            f"{last:.3f}",
+            str(place(last, final)),
+        ]
+        for tried, first, last in zip(students, early, final, strict=True)
+    ]
+    print(Table(HEAD, rows, []).markdown())
+    print(f"Spearman's rank correlation: {spearmanr(early, final).statistic:.2f}")
+    return 0
+
+
+def early_score(ground: trials.SearchContext, tried: Candidate) -> float:
+    """As ``search.trials`` gives it to a student that reaches the last rung."""
+    spec = CompressionSpec(tried.bits, tried.zeros)
+    imitation, look = trials.imitation_of(ground, tried.student, spec)
+    for until in trials.rungs(ground.steps):  # each look settles batch norm a little more
+        imitation.go_on(until)
+        score = look()
+    return score
+
+
+def final_ratio(run: Path) -> float:
+    report = schema.read(stage_folder(run, "report", COMPRESSION) / schema.FILE)
+    return measure("frechet_ratio", report).value or float("nan")
+
+
+def place(value: float, among: list[float]) -> int:
+    return 1 + sum(other < value for other in among)
+
+
+if __name__ == "__main__":
+    run_as_program(main)

@@ -1,0 +1,292 @@
+"""Is pocketgan's int8 file better than what the usual tools make of the same generator?
+
+The generator that a finished run trained goes through each tool as its own documentation says, at
+the setting that suits it best, batch 1 in every file:
+
+- float32: the reference, as the run converted it;
+- converter PTQ: TensorFlow's converter, ranges off latents of the prior, int8 in and out;
+- TF-MOT QAT: ``quantize_model`` as it is, then fine-tuned;
+- TF-MOT pruning + QAT: ``prune_low_magnitude`` on the whole model, then the same QAT;
+- TF-MOT PQAT: the same pruning, then its prune-preserving scheme;
+- ai-edge-quantizer: static int8, calibrated on latents of the prior;
+- pocketgan: the run's int8 file.
+
+TF-MOT's peers take as many steps of the run's batch, over the same latents, as the run's own stages
+prune and quantize. ``fit`` has no discriminator, so they learn from the teacher's pictures (mean
+squared error). Quality is measured as in stage evaluate (the run's judge, the same latents through
+the .tflite); speed by fresh processes that take turns, one thread.
+
+    python -m tools.experiments.peers runs/digits [--json] [--markdown FILE] [--keep FOLDER]
+
+A peer that fails has a row all the same, and its reason below the table. ai-edge-quantizer is no
+dependency of pocketgan: ``python -m pip install ai-edge-quantizer==0.10.0`` adds it (version 0.10.0
+needs ai-edge-litert 2.3.0, which pocketgan has).
+"""
+
+import argparse
+import importlib
+import io
+import shutil
+import tempfile
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow_model_optimization as tfmot
+import tf_keras
+
+from deploy.harness import Plan, measure
+from deploy.targets.local import Local
+from pipeline import progress
+from pipeline.determinism import prepare
+from pipeline.native_log import native_log
+from pipeline.run import StageContext
+from pipeline.stages import networks
+from pipeline.stages.benchmark import INPUTS
+from pipeline.tflite import convert as lite
+from pipeline.training.randomness import Purpose
+from pipeline.variants import BASELINE, SHIPPED
+from tools.console import add_table_options, run_as_program, show_table
+from tools.experiments.distil import distil
+from tools.experiments.finished_run import Examiner, Findings, open_run, variant
+from tools.tables import Table, cell, percent, whole
+
+EDGE_QUANTIZER = "ai-edge-quantizer==0.10.0"
+LONGEST_REASON = 300
+
+
+class Workshop:
+    """The trained generator, and what each peer may use to quantize it."""
+
+    def __init__(self, ctx: StageContext, rate: float | None) -> None:
+        self.ctx = ctx
+        self._prune_rate = rate or ctx.recipe.prune.rate
+        self._quantize_rate = rate or ctx.recipe.quantize.rate
+
+    @property
+    def generator(self) -> tf_keras.Model:
+        """A fresh copy of the dense generator, with its batch norms."""
+        return networks.teacher(self.ctx).model
+
+    @property
+    def calibration(self) -> np.ndarray:
+        """The latents that set the ranges of the run's own post-training variant."""
+        return networks.inputs(self.ctx, Purpose.CALIBRATION, self.ctx.recipe.convert.calibration)
+
+    @cached_property
+    def pruned(self) -> tf_keras.Model:
+        """The generator after TF-MOT's pruning of the whole model, wrappers taken off."""
+        settings = self.ctx.recipe.prune
+        ramp = max(1, round(settings.ramp * settings.steps))
+        every = min(settings.every, ramp)
+        end = ramp // every * every  # the last update must fall on it, or the share is not reached
+        schedule = tfmot.sparsity.keras.PolynomialDecay(
+            0.0, settings.sparsity, begin_step=0, end_step=end, frequency=every
+        )
+        model = tfmot.sparsity.keras.prune_low_magnitude(self.generator, schedule)
+        distil(
+            model,
+            self.generator,
+            self.ctx,
+            steps=settings.steps,
+            rate=self._prune_rate,
+            description="TF-MOT pruning",
+            callbacks=[tfmot.sparsity.keras.UpdatePruningStep()],
+        )
+        return tfmot.sparsity.keras.strip_pruning(model)
+
+    def fine_tuned(self, aware: tf_keras.Model, description: str) -> bytes:
+        """The .tflite of a quantization-aware model after as many steps as stage quantize takes."""
+        steps = self.ctx.recipe.quantize.steps
+        distil(
+            aware,
+            self.generator,
+            self.ctx,
+            steps=steps,
+            rate=self._quantize_rate,
+            description=description,
+        )
+        return lite.to_int8_trained(aware)
+
+
+# ---------------------------------------------------------------------- peers
+
+
+def converter_ptq(workshop: Workshop) -> bytes:
+    return lite.to_int8_post_training(workshop.generator, workshop.calibration)
+
+
+def stock_qat(workshop: Workshop) -> bytes:
+    aware = tfmot.quantization.keras.quantize_model(workshop.generator)
+    return workshop.fine_tuned(aware, "TF-MOT QAT")
+
+
+def stock_pruning_and_qat(workshop: Workshop) -> bytes:
+    aware = tfmot.quantization.keras.quantize_model(workshop.pruned)
+    return workshop.fine_tuned(aware, "TF-MOT QAT of the pruned")
+
+
+def prune_preserving_qat(workshop: Workshop) -> bytes:
+    annotated = tfmot.quantization.keras.quantize_annotate_model(workshop.pruned)
+    scheme = tfmot.experimental.combine.Default8BitPrunePreserveQuantizeScheme()
+    aware = tfmot.quantization.keras.quantize_apply(annotated, scheme)
+    return workshop.fine_tuned(aware, "TF-MOT PQAT")
+
+
+def edge_quantizer(workshop: Workshop) -> bytes:
+    try:
+        calibrator, quantizer, recipe = (
+            importlib.import_module(f"ai_edge_quantizer.{part}")
+            for part in ("calibrator", "quantizer", "recipe")
+        )
+    except ImportError as error:
+        remedy = f"`python -m pip install {EDGE_QUANTIZER}`"
+        raise ImportError(f"{error}; this adds it: {remedy}") from error
+    job = quantizer.Quantizer(lite.to_float32(workshop.generator), recipe.static_wi8_ai8())
+    samples = [{lite.INPUT: latent[None]} for latent in workshop.calibration]
+    mode = calibrator.CalibrationMode.CALIBRATION_PROFILER_BASED  # what its guide recommends
+    with redirect_stdout(io.StringIO()):  # it prints sizes
+        ranges = job.calibrate({"serving_default": samples}, mode=mode)
+        return bytes(job.quantize(ranges).quantized_model)
+
+
+def of_the_run(name: str) -> Callable[[Workshop], bytes]:
+    return lambda workshop: variant(workshop.ctx, name).read_bytes()
+
+
+PEERS: dict[str, Callable[[Workshop], bytes]] = {
+    "float32": of_the_run(BASELINE),
+    "converter PTQ": converter_ptq,
+    "TF-MOT QAT": stock_qat,
+    "TF-MOT pruning + QAT": stock_pruning_and_qat,
+    "TF-MOT PQAT": prune_preserving_qat,
+    "ai-edge-quantizer": edge_quantizer,
+    "pocketgan int8": of_the_run(SHIPPED),
+}
+
+
+# ---------------------------------------------------------------------- comparing
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of one peer: figures, or the reason why there are none."""
+
+    peer: str
+    findings: Findings | None = None
+    p50_ms: float | None = None
+    error: str | None = None
+
+
+def make(workshop: Workshop, folder: Path) -> dict[str, Path | str]:
+    """Peer → its .tflite in ``folder``, or why it made none."""
+    made: dict[str, Path | str] = {}
+    for name, peer in progress.track(list(PEERS.items()), "peers"):
+        prepare(workshop.ctx.recipe.seed)
+        try:
+            content = peer(workshop)
+        except Exception as error:  # a peer may fail in any way; that is its result
+            made[name] = " ".join(f"{type(error).__name__}: {error}".split())[:LONGEST_REASON]
+            continue
+        file = folder / f"{name.replace(' ', '-')}.tflite"
+        file.write_bytes(content)
+        made[name] = file
+    return made
+
+
+def time_in_turns(ctx: StageContext, files: dict[str, Path], folder: Path) -> dict[str, Any]:
+    """Peer → its measurement, one thread; all take turns as in stage benchmark."""
+    settings, seen = ctx.recipe.benchmark, folder / "latents.npy"
+    np.save(seen, networks.inputs(ctx, Purpose.EVALUATION, INPUTS))
+    with progress.bar() as bar:
+        task = bar.add_task("benchmark", total=None)
+        measurements = measure(
+            files,
+            [Local()],
+            Plan(
+                rounds=settings.rounds,
+                runs=settings.runs,
+                warmup=settings.warmup,
+                seed=ctx.recipe.seed,
+                latents=seen,
+            ),
+            on_progress=lambda _, done, total: bar.update(task, completed=done, total=total),
+        )
+    return {measurement.variant: measurement for measurement in measurements}
+
+
+def compare(ctx: StageContext, rate: float | None, folder: Path) -> list[Row]:
+    """A row a peer; what they made stays in ``folder``."""
+    made = make(Workshop(ctx, rate), folder)
+    files = {name: file for name, file in made.items() if isinstance(file, Path)}
+    measured = time_in_turns(ctx, files, folder)
+    examiner = Examiner(ctx)
+    return [
+        Row(name, examiner.examine(files[name]), measured[name].p50_ms, measured[name].error)
+        if name in files
+        else Row(name, error=str(outcome))
+        for name, outcome in made.items()
+    ]
+
+
+# ---------------------------------------------------------------------- telling
+
+
+def table(ctx: StageContext, rows: list[Row]) -> Table:
+    """The rows, and below them the reasons and how the figures came about."""
+    recipe = ctx.recipe
+    return Table(
+        ("Peer", "bytes", "gzip", "float ops", "zeros", "p50 ms", "Fréchet", "PSNR dB"),
+        [
+            [
+                row.peer,
+                cell(found.bytes if found else None, whole),
+                cell(found.bytes_gzip if found else None, whole),
+                cell(found.float_ops if found else None),
+                cell(found.zeros if found else None, percent),
+                cell(row.p50_ms),
+                cell(found.frechet if found else None),
+                cell(found.psnr if found else None),
+            ]
+            for row in rows
+            for found in [row.findings]
+        ],
+        [
+            *(f"{row.peer}: {row.error}" for row in rows if row.error),
+            f"Run {recipe.name}, seed {recipe.seed}; {recipe.evaluate.samples} pictures a file; "
+            f"{recipe.quantize.steps} steps of QAT and {recipe.prune.steps} of pruning, batch "
+            f"{recipe.train.batch}; one thread.",
+        ],
+    )
+
+
+def main() -> int:
+    """Compare, then print and write what was found."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_table_options(parser)
+    parser.add_argument(
+        "--rate", type=float, help="TF-MOT's learning rate (the recipe's for the same stage)"
+    )
+    parser.add_argument("--keep", type=Path, help="keep the peers' .tflite files in this folder")
+    options = parser.parse_args()
+    ctx = open_run(options.run)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with native_log(folder / "log.txt"):
+            rows = compare(ctx, options.rate, folder)
+        if options.keep:
+            options.keep.mkdir(parents=True, exist_ok=True)
+            for file in folder.glob("*.tflite"):
+                shutil.copy(file, options.keep)
+    show_table(table(ctx, rows), [asdict(row) for row in rows], options)
+    return 0
+
+
+if __name__ == "__main__":
+    run_as_program(main)

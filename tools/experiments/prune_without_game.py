@@ -1,0 +1,142 @@
+"""Does pruning need the adversarial game, or would something simpler do?
+
+The generator that a finished run trained loses the same share of weights, layer by layer, four ways
+of recovering apart:
+
+- dense: nothing pruned, for reference;
+- one shot: all at once, then batch-norm statistics measured anew and no training;
+- teacher's pictures: TF-MOT's schedule over as many steps as stage prune takes, learning from the
+  dense generator's pictures of the same latents (mean squared error) instead of a discriminator;
+- game: what stage prune of the run wrote; ``prune.distill`` of its recipe says how much the
+  teacher's pictures count beside the game.
+
+Each becomes a float32 .tflite, batch norms folded as in stage convert, and is measured as in stage
+evaluate: the run's judge, the same latents.
+
+    python -m tools.experiments.prune_without_game runs/digits [--json] [--markdown FILE]
+"""
+
+import argparse
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import tf_keras
+
+from pipeline import progress
+from pipeline.compression.fold import fold_batch_norm
+from pipeline.compression.prune import Pruning, layer_shares
+from pipeline.determinism import prepare
+from pipeline.native_log import native_log
+from pipeline.run import StageContext
+from pipeline.stages import networks
+from pipeline.tflite.convert import to_float32
+from pipeline.training.randomness import Purpose
+from pipeline.variants import BASELINE
+from tools.console import add_table_options, run_as_program, show_table
+from tools.experiments.distil import distil
+from tools.experiments.finished_run import Examiner, Findings, open_run, variant
+from tools.tables import Table, cell, percent, whole
+
+SETTLING = 64
+"""Batches that measure the batch-norm statistics, as many as the game takes."""
+
+
+def prune_in_one_shot(ctx: StageContext, dense: tf_keras.Model) -> tf_keras.Model:
+    """The smallest weights set to zero at once; then only the batch norms see latents."""
+    pruning = Pruning(dense, shares(ctx, dense), calls=1, every=1)
+    seen = networks.inputs(ctx, Purpose.RECALIBRATE, SETTLING * ctx.recipe.train.batch)
+    for batch in progress.track(np.split(seen, SETTLING), "one shot"):
+        pruning.model(batch, training=True)
+    return pruning.stripped()
+
+
+def prune_on_pictures(
+    ctx: StageContext, dense: tf_keras.Model, rate: float | None
+) -> tf_keras.Model:
+    """The schedule of stage prune, the teacher's pictures in place of the game."""
+    settings = ctx.recipe.prune
+    calls = round(settings.ramp * settings.steps)
+    pruning = Pruning(dense, shares(ctx, dense), calls, settings.every)
+    distil(
+        pruning.model,
+        dense,
+        ctx,
+        steps=settings.steps,
+        rate=rate or settings.rate,
+        description="teacher's pictures",
+    )
+    return pruning.stripped()
+
+
+def shares(ctx: StageContext, dense: tf_keras.Model) -> dict[str, float]:
+    """Layer → share of zeros, as the recipe says."""
+    settings = ctx.recipe.prune
+    return layer_shares(
+        dense, settings.sparsity, settings.first_layer, settings.last_layer, settings.layers
+    )
+
+
+def compare(ctx: StageContext, rate: float | None, folder: Path) -> dict[str, Findings]:
+    """Way of pruning → what came of it."""
+    dense = networks.load(ctx.inputs["train"] / networks.GENERATOR)
+    files = {"dense": variant(ctx, BASELINE)}
+    ways: dict[str, Callable[[], tf_keras.Model]] = {
+        "one shot": lambda: prune_in_one_shot(ctx, dense),
+        "teacher's pictures": lambda: prune_on_pictures(ctx, dense, rate),
+    }
+    for name, prune in ways.items():
+        prepare(ctx.recipe.seed)
+        files[name] = folder / f"{name}.tflite"
+        files[name].write_bytes(to_float32(fold_batch_norm(prune())))
+    files["game"] = variant(ctx, "pruned-float32")
+    examiner = Examiner(ctx)
+    return {name: examiner.examine(file) for name, file in files.items()}
+
+
+def table(ctx: StageContext, found: dict[str, Findings]) -> Table:
+    """A row a way of pruning."""
+    recipe = ctx.recipe
+    return Table(
+        ("Pruned by", "zeros", "gzip", "Fréchet", "recall", "PSNR dB"),
+        [
+            [
+                name,
+                cell(it.zeros, percent),
+                whole(it.bytes_gzip),
+                cell(it.frechet),
+                cell(it.recall),
+                cell(it.psnr),
+            ]
+            for name, it in found.items()
+        ],
+        [
+            f"Run {recipe.name}, seed {recipe.seed}; {recipe.prune.steps} steps of batch "
+            f"{recipe.train.batch}; {recipe.evaluate.samples} pictures a file; all float32. The "
+            f"game's own weight of the teacher's pictures: {recipe.prune.distill:g}."
+        ],
+    )
+
+
+def main() -> int:
+    """Compare, then print and write what was found."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_table_options(parser)
+    parser.add_argument(
+        "--rate", type=float, help="learning rate on the teacher's pictures (the recipe's)"
+    )
+    options = parser.parse_args()
+    ctx = open_run(options.run)
+    with tempfile.TemporaryDirectory() as name, native_log(Path(name) / "log.txt"):
+        found = compare(ctx, options.rate, Path(name))
+    rows = {way: asdict(findings) for way, findings in found.items()}
+    show_table(table(ctx, found), rows, options)
+    return 0
+
+
+if __name__ == "__main__":
+    run_as_program(main)

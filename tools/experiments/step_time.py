@@ -1,0 +1,281 @@
+"""Does the training loop cost more than one written by hand for the same networks?
+
+Two ways to train the networks of a recipe, same batch, same non-saturating loss, same fused Adam,
+one drawing of the generator for both gradients, as in TensorFlow's DCGAN tutorial:
+
+- the game: ``GANTrainer.play`` as stages use it, its looks at stability and its history included;
+- by hand: a ``tf.function`` with nothing in it but the step.
+
+``plain`` has no regularizer (the game keeps its moving average all the same); ``full`` adds R1 at
+every eighth step, a moving average of the weights and the shift augmentation on both sides. Both
+loops take turns, a block of steps each, in one process; the verdict is the median of the blocks'
+ratios. Seconds of CPU suffer less from neighbours than seconds on the wall, so both are shown; the
+exit code goes by ``--clock``.
+
+    python -m tools.experiments.step_time [RECIPE] [--blocks 9] [--steps 100] [--json]
+
+Exit code 1 if the plain game takes more than 1.05 times as long as the loop by hand.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+from rich.console import Console
+from rich.table import Table
+
+from deploy.errors import PocketganError
+from pipeline import recipe_file
+from pipeline.data.dataset import Dataset
+from pipeline.determinism import prepare
+from pipeline.networks.pixels import pixel_range
+from pipeline.networks.registry import build_discriminator, build_generator
+from pipeline.networks.settings import ImageShape
+from pipeline.recipe import Recipe
+from pipeline.run import Run
+from pipeline.training.monitor import HistoryRow
+from pipeline.training.settings import TrainSettings
+from pipeline.training.trainer import GANTrainer, Players
+from tools.console import run_as_program
+
+ALLOWED = 1.05
+WARM_UP = 1
+"""Blocks at the start that do not count: their graphs are traced first."""
+R1_EVERY = 8
+R1 = 0.1
+EMA = 0.995
+REACH = 0.125  # of the side, by which the augmentation moves a picture
+
+
+class Seconds(NamedTuple):
+    """One block of steps, on the wall's clock and summed over this process's threads."""
+
+    wall: float
+    cpu: float
+
+
+CLOCKS = Seconds._fields
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Clock → median milliseconds a step, and the median of the blocks' ratios, game to hand."""
+
+    loop: str
+    blocks: int
+    steps_a_block: int
+    game_ms: dict[str, float]
+    hand_ms: dict[str, float]
+    ratio: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Fresh networks of the recipe, and what both loops have to know of them."""
+
+    generator: tf_keras.Model
+    discriminator: tf_keras.Model
+    latent: int
+    classes: int
+
+
+def build(recipe: Recipe, classes: int) -> Networks:
+    """The recipe's networks, from its seed."""
+    prepare(recipe.seed)
+    image = ImageShape(recipe.data.image_size, recipe.data.channels, classes)
+    generator = build_generator(recipe.generator, image)
+    discriminator = build_discriminator(recipe.discriminator, image)
+    return Networks(generator, discriminator, recipe.generator.latent, classes)
+
+
+# ---------------------------------------------------------------------- by hand
+
+
+def loop_by_hand(
+    networks: Networks, dataset: Dataset, batch: int, rate: float, full: bool
+) -> Callable[[int], None]:
+    """Plays so many steps when called; nothing of the pipeline's training is used here."""
+    generator, discriminator = networks.generator, networks.discriminator
+    low, high = pixel_range(generator)
+    pictures = tf.constant(dataset.train * np.float32((high - low) / 255) + np.float32(low))
+    labels = tf.constant(dataset.train_labels if networks.classes else np.zeros(len(pictures)))
+    one_hot = tf.one_hot(tf.cast(labels, tf.int32), networks.classes)
+    g_adam = tf_keras.optimizers.legacy.Adam(rate, 0.5)
+    d_adam = tf_keras.optimizers.legacy.Adam(rate, 0.5)
+    shadows = [tf.Variable(weight) for weight in generator.trainable_variables]
+    cross_entropy = tf_keras.losses.BinaryCrossentropy(from_logits=True)
+
+    def score(seen: Any, classes: Any) -> Any:
+        return discriminator([seen, classes] if networks.classes else seen, training=True)
+
+    @tf.function
+    def step(penalize: bool) -> tuple[Any, Any]:
+        chosen = tf.random.uniform([batch], maxval=len(dataset.train), dtype=tf.int32)
+        real, real_classes = tf.gather(pictures, chosen), tf.gather(one_hot, chosen)
+        noise = tf.random.normal([batch, networks.latent])
+        drawn = tf.random.uniform([batch], maxval=max(1, networks.classes), dtype=tf.int32)
+        classes = tf.one_hot(drawn, networks.classes)
+        with tf.GradientTape() as g_tape, tf.GradientTape() as d_tape:
+            fake = generator(tf.concat([noise, classes], 1), training=True)
+            seen_real, seen_fake = (shifted(real), shifted(fake)) if full else (real, fake)
+            real_logits, fake_logits = score(seen_real, real_classes), score(seen_fake, classes)
+            g_loss = cross_entropy(tf.ones_like(fake_logits), fake_logits)
+            d_loss = cross_entropy(tf.ones_like(real_logits), real_logits)
+            d_loss += cross_entropy(tf.zeros_like(fake_logits), fake_logits)
+            if penalize:
+                with tf.GradientTape() as r1_tape:
+                    r1_tape.watch(seen_real)
+                    total = tf.reduce_sum(score(seen_real, real_classes))
+                slope = tf.square(r1_tape.gradient(total, seen_real))
+                d_loss += R1 * R1_EVERY / 2 * tf.reduce_mean(tf.reduce_sum(slope, [1, 2, 3]))
+        g_weights, d_weights = generator.trainable_variables, discriminator.trainable_variables
+        g_gradients, d_gradients = (
+            g_tape.gradient(g_loss, g_weights),
+            d_tape.gradient(d_loss, d_weights),
+        )
+        g_adam.apply_gradients(zip(g_gradients, g_weights, strict=True))
+        d_adam.apply_gradients(zip(d_gradients, d_weights, strict=True))
+        if full:
+            for shadow, weight in zip(shadows, g_weights, strict=True):
+                shadow.assign(EMA * shadow + (1 - EMA) * weight)
+        return g_loss, d_loss
+
+    def play(steps: int) -> None:
+        losses = [step(full and number % R1_EVERY == 0) for number in range(steps)]
+        np.mean(losses, axis=0)
+
+    return play
+
+
+def shifted(pictures: Any) -> Any:
+    """Each picture [N, H, W, C] moved by up to an eighth of its side, its border repeated."""
+    count, height, width, _ = pictures.shape
+    reach = round(height * REACH)
+    down = tf.random.uniform([count, 1], -reach, reach + 1, tf.int32)
+    right = tf.random.uniform([count, 1], -reach, reach + 1, tf.int32)
+    rows = tf.clip_by_value(tf.range(height) + down, 0, height - 1)
+    columns = tf.clip_by_value(tf.range(width) + right, 0, width - 1)
+    return tf.gather(tf.gather(pictures, rows, axis=1, batch_dims=1), columns, axis=2, batch_dims=1)
+
+
+# ---------------------------------------------------------------------- the game
+
+
+def rules(train: TrainSettings, full: bool, blocks: int, steps: int) -> TrainSettings:
+    """The game with what the loop by hand has, for so many blocks of steps."""
+    return TrainSettings(
+        steps=blocks * steps,
+        check_every=steps,
+        checkpoint_seconds=10**6,  # saving is no part of a step
+        batch=train.batch,
+        generator_rate=train.generator_rate,
+        discriminator_rate=train.generator_rate,
+        r1=R1 if full else 0.0,
+        r1_every=R1_EVERY,
+        augment=["shift"] if full else [],
+        ema=EMA,
+        collapse_ratio=0.0,  # nobody looks at these pictures
+    )
+
+
+def take_turns(
+    game: GANTrainer, by_hand: Callable[[int], None], steps: int
+) -> list[tuple[Seconds, Seconds]]:
+    """Seconds of each block of the game and of the one by hand right after it."""
+    pairs: list[tuple[Seconds, Seconds]] = []
+    started = _now()
+
+    def at_a_look(row: HistoryRow, frame: np.ndarray) -> None:
+        nonlocal started
+        between = _now()
+        by_hand(steps)
+        ended = _now()
+        pairs.append((_from(started, between), _from(between, ended)))
+        started = _now()
+
+    with tempfile.TemporaryDirectory() as folder:
+        game.play(Path(folder) / "game.npz", "game and loop by hand", at_a_look)
+    return pairs
+
+
+def _now() -> Seconds:
+    return Seconds(time.perf_counter(), time.process_time())
+
+
+def _from(start: Seconds, end: Seconds) -> Seconds:
+    return Seconds(end.wall - start.wall, end.cpu - start.cpu)
+
+
+def compare(recipe: Recipe, dataset: Dataset, full: bool, blocks: int, steps: int) -> Comparison:
+    """Train the recipe's networks both ways, in turns."""
+    classes = len(dataset.classes) if recipe.generator.conditional else 0
+    theirs, ours = (build(recipe, classes) for _ in range(2))
+    settings = rules(recipe.train, full, blocks + WARM_UP, steps)
+    by_hand = loop_by_hand(theirs, dataset, settings.batch, settings.generator_rate, full)
+    players = Players(
+        ours.generator, ours.discriminator, ours.latent, classes, pixel_range(ours.generator)
+    )
+    game = GANTrainer(players, dataset.train, dataset.train_labels, settings, recipe.seed)
+    pairs = take_turns(game, by_hand, steps)[WARM_UP:]
+
+    game_seconds, hand_seconds = (np.array(turns) for turns in zip(*pairs, strict=True))
+    game_ms, hand_ms = (
+        dict(zip(CLOCKS, np.median(seconds, axis=0) * 1000 / steps, strict=True))
+        for seconds in (game_seconds, hand_seconds)
+    )
+    ratio = dict(zip(CLOCKS, np.median(game_seconds / hand_seconds, axis=0), strict=True))
+    return Comparison("full" if full else "plain", blocks, steps, game_ms, hand_ms, ratio)
+
+
+# ---------------------------------------------------------------------- telling
+
+
+def render(comparisons: list[Comparison]) -> Table:
+    """A row a variant and clock."""
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    table.add_column("Loop")
+    table.add_column("Clock")
+    for heading in ("game\nms a step", "by hand\nms a step", "ratio"):
+        table.add_column(heading, justify="right")
+    for it in comparisons:
+        for clock in CLOCKS:
+            game, hand, ratio = it.game_ms[clock], it.hand_ms[clock], it.ratio[clock]
+            table.add_row(it.loop, clock, f"{game:.2f}", f"{hand:.2f}", f"{ratio:.3f}")
+    return table
+
+
+def main() -> int:
+    """Measure plain and full; 1 if the plain game is too slow."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("recipe", nargs="?", default="digits", help="whose networks (digits)")
+    parser.add_argument("--blocks", type=int, default=9, help="turns that count, each loop (9)")
+    parser.add_argument("--steps", type=int, default=100, help="steps a block (100)")
+    parser.add_argument("--clock", choices=CLOCKS, default="wall", help="of the verdict")
+    parser.add_argument("--json", action="store_true", help="the result as JSON on standard output")
+    options = parser.parse_args()
+    if options.blocks < 1 or options.steps < 1:
+        raise PocketganError("--blocks and --steps must be positive.", "Leave them out, perhaps.")
+    recipe = recipe_file.load(options.recipe)
+    dataset = Run(recipe, Path("runs")).dataset
+    comparisons = [
+        compare(recipe, dataset, full, options.blocks, options.steps) for full in (False, True)
+    ]
+    if options.json:
+        print(json.dumps([asdict(comparison) for comparison in comparisons], indent=1))
+    else:
+        Console().print(render(comparisons))
+    return int(comparisons[0].ratio[options.clock] > ALLOWED)
+
+
+if __name__ == "__main__":
+    run_as_program(main)
