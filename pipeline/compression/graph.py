@@ -75,6 +75,11 @@ def rebuild(
     )
 
 
+def kernels(variables: Sequence[Any]) -> list[Any]:
+    """The variables that multiply something: those with two or more dimensions."""
+    return [variable for variable in variables if variable.shape.rank >= 2]
+
+
 def check_layer_names(key: str, given: Iterable[str], known: Sequence[str]) -> None:
     """PocketganError for a name under a recipe's ``key`` that is none of the layers ``known``."""
     for name in given:

@@ -1,6 +1,6 @@
 """Coarse kernels while a student imitates: what zeros and few bits will do to it, seen early.
 
-The file's own rounding (``compression.scheme``) needs a folded model and TF-MOT's wrappers; a trial
+The file's own rounding (``fake_quantization``) needs a folded model and TF-MOT's wrappers; a trial
 of a search is over before those would have been built.
 """
 
@@ -10,8 +10,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from pipeline.compression.scheme import FULL_BITS, levels
-from pipeline.training.penalties import kernels
+from pipeline.compression.graph import kernels
+from pipeline.compression.levels import FULL_BITS, levels
 
 
 @dataclass(frozen=True)

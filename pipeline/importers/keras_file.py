@@ -14,7 +14,7 @@ import keras
 import tf_keras
 
 from deploy.errors import PocketganError
-from pipeline.compression.scheme import quantize_scope
+from pipeline.compression.fake_quantization import quantize_scope
 from pipeline.importers import safety
 from pipeline.importers.custom import REGISTER
 from pipeline.importers.formats import Kind, cut_short

@@ -8,7 +8,7 @@ import tf_keras
 
 from deploy.errors import PocketganError
 from pipeline.compression.fold import fold_batch_norm
-from pipeline.compression.scheme import config_for
+from pipeline.compression.int8_layers import config_for
 from pipeline.importers.generator import Teacher
 from pipeline.importers.loaded import SourceLayer
 

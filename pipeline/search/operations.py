@@ -11,7 +11,8 @@ import tf_keras
 
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.graph import nodes, sources
-from pipeline.compression.scheme import FULL_BITS, KERNEL_LAYERS, KernelConfig, config_for
+from pipeline.compression.int8_layers import KERNEL_LAYERS, KernelConfig, config_for
+from pipeline.compression.levels import FULL_BITS
 from pipeline.networks.layers import DepthToSpace
 from pipeline.tflite.macs import macs
 from pipeline.tflite.model import Tensor
@@ -79,7 +80,7 @@ def operations(
     ``bits`` of the kernels of single layers decide on their ranges; 8 where none are given.
 
     The converter may swap neighbours that commute, such as tanh and depth to space. Raises
-    PocketganError where a layer has no int8 form (see pipeline/compression/scheme.py).
+    PocketganError where a layer has no int8 form (see pipeline/compression/int8_layers.py).
     """
     return list(_operations(fold_batch_norm(model), bits))
 

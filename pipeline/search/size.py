@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.compression.scheme import FULL_BITS, levels
+from pipeline.compression.levels import FULL_BITS, levels
 from pipeline.search.operations import Operation
 from pipeline.tflite.metadata import ALIGNMENT
 
@@ -115,7 +115,7 @@ def _numbers(
     level = np.rint(kernel / widest * levels(bits))
     yield np.rint(level * (LEVELS / levels(bits))).astype(np.int8).tobytes()
     steps = random.normal(size=op.biases) * _BIAS_STEPS
-    if op.biases and bits < FULL_BITS:  # as many bits as the kernel's (scheme.round_biases)
+    if op.biases and bits < FULL_BITS:  # as many bits as the kernel's (round_biases)
         coarse = np.ceil(np.abs(steps).max() / levels(bits))
         steps = np.rint(steps / coarse) * coarse
     yield np.rint(steps).astype(np.int32).tobytes()

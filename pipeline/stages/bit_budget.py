@@ -17,7 +17,8 @@ from pipeline.compression.bits import (
     per_weight,
     sensitivities,
 )
-from pipeline.compression.scheme import FULL_BITS, quantization_aware
+from pipeline.compression.fake_quantization import quantization_aware
+from pipeline.compression.levels import FULL_BITS
 from pipeline.run import StageContext
 from pipeline.search.budget import KILO
 from pipeline.stages.provenance import with_provenance

@@ -7,7 +7,7 @@ import numpy as np
 import tf_keras
 
 from deploy.errors import PocketganError
-from pipeline.compression.scheme import quantize_scope
+from pipeline.compression.fake_quantization import quantize_scope
 from pipeline.data.drawn import HELD, LESSONS, read_lessons
 from pipeline.importers.generator import Teacher
 from pipeline.importers.store import read_saved_teacher

@@ -10,9 +10,9 @@ import numpy as np
 import tf_keras
 
 from pipeline.atomic import replaced, write_text
+from pipeline.compression.fake_quantization import quantization_aware, round_biases, unrounded
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.prune import zeros
-from pipeline.compression.scheme import quantization_aware, round_biases, unrounded
 from pipeline.data.drawn import LESSONS, read_lessons
 from pipeline.determinism import prepare
 from pipeline.networks.pixels import to_uint8

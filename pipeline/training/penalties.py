@@ -5,6 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from pipeline.compression.graph import kernels
 from pipeline.training.randomness import split_seed
 from pipeline.training.settings import WeightSettings
 
@@ -30,11 +31,6 @@ def _squared_slope(score: Callable[[Tensor], Tensor], pictures: Tensor) -> Tenso
         tape.watch(pictures)
         total = tf.reduce_sum(score(pictures))
     return tf.reduce_sum(tf.square(tape.gradient(total, pictures)), axis=[1, 2, 3])
-
-
-def kernels(variables: Sequence[Any]) -> list[Any]:
-    """The variables that multiply something: those with two or more dimensions."""
-    return [variable for variable in variables if variable.shape.rank >= 2]
 
 
 def weight_penalty(variables: Sequence[Any], settings: WeightSettings) -> Tensor:

@@ -23,7 +23,7 @@ import numpy as np
 
 from pipeline.commands.compress import parse, run_of
 from pipeline.compression.bits import kernel_layers
-from pipeline.compression.scheme import quantization_aware
+from pipeline.compression.fake_quantization import quantization_aware
 from pipeline.compression.spec import CompressionSpec
 from pipeline.importers.teacher import load_teacher
 from pipeline.networks.settings import StudentSettings

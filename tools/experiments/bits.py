@@ -3,7 +3,7 @@
 A float student, its batch norms folded, becomes an int8 file in three ways, each after the same
 number of steps of distillation from itself (mean squared error on pictures of the same latents):
 
-- k bits: ``compression.scheme`` with so many bits in every layer;
+- k bits: ``compression.fake_quantization`` with so many bits in every layer;
 - by sensitivity: bits a layer by ``compression.bits``, in the bytes that k bits everywhere take;
 - clusters: TF-MOT's weight clustering into 2ᵏ values a kernel, and conversion with latents to
   calibrate on; or over half of the steps, and over the other half its cluster-preserving
@@ -32,9 +32,10 @@ from tensorflow_model_optimization.python.core.quantization.keras.default_8bit i
 )
 
 from pipeline.compression.bits import choose_bits, expected_bytes, kernel_layers, sensitivities
+from pipeline.compression.fake_quantization import quantization_aware, round_biases
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.graph import clone_layer, followers, rebuild, sources
-from pipeline.compression.scheme import KERNEL_LAYERS, quantization_aware, round_biases
+from pipeline.compression.int8_layers import KERNEL_LAYERS
 from pipeline.determinism import prepare
 from pipeline.metrics.fidelity import psnr
 from pipeline.metrics.frechet import frechet_distance

@@ -29,8 +29,8 @@ from deploy.harness import measure
 from deploy.targets import find_target
 from pipeline import progress
 from pipeline.atomic import write_text
+from pipeline.compression.fake_quantization import quantization_aware, round_biases
 from pipeline.compression.fold import fold_batch_norm
-from pipeline.compression.scheme import quantization_aware, round_biases
 from pipeline.networks.settings import StudentSettings
 from pipeline.networks.student import DOUBLINGS, build_student
 from pipeline.search.calibration import PLAN, calibrated, with_random_weights

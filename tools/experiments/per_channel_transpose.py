@@ -30,9 +30,14 @@ import tf_keras
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
+from pipeline.compression.fake_quantization import (
+    output_range,
+    quantization_aware,
+    round_biases,
+    wrappers,
+)
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.graph import sources
-from pipeline.compression.scheme import _ranges, _wrappers, quantization_aware, round_biases
 from pipeline.networks import layers  # noqa: F401  (saved generators hold them)
 from pipeline.networks.dcgan import generator
 from pipeline.networks.pixels import pixel_range
@@ -130,7 +135,7 @@ def _fine_tune(aware: tf_keras.Model, teacher: tf_keras.Model, steps: int) -> No
 
 def _transposes(aware: tf_keras.Model) -> list[Any]:
     kind = tf_keras.layers.Conv2DTranspose
-    return [wrapper for wrapper in _wrappers(aware) if isinstance(wrapper.layer, kind)]
+    return [wrapper for wrapper in wrappers(aware) if isinstance(wrapper.layer, kind)]
 
 
 def _round_by_channel(aware: tf_keras.Model) -> None:
@@ -173,7 +178,7 @@ def _to_int8_by_channel(
         ((kernel, _, variables),) = wrapper._weight_vars
         masked = kernel * variables["mask"]
         (source,) = sources(per_channel, wrapper)
-        read = _ranges(per_channel, source)
+        read = output_range(per_channel, source)
         scale_in = float(read["max_var"] - read["min_var"]) / 255
         scales = _steps(masked).numpy()[:, 0]
         bias = wrapper.layer.bias

@@ -19,7 +19,8 @@ from pipeline.compression.bits import (
     per_weight,
     sensitivities,
 )
-from pipeline.compression.scheme import levels, quantization_aware, round_biases
+from pipeline.compression.fake_quantization import quantization_aware, round_biases
+from pipeline.compression.levels import levels
 from pipeline.tflite import count
 from pipeline.tflite.convert import to_int8_trained
 from pipeline.tflite.read import read_model

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tf_keras
 
+from pipeline.compression.fake_quantization import quantization_aware, round_biases
 from pipeline.compression.fold import fold_batch_norm
-from pipeline.compression.scheme import quantization_aware, round_biases
 from pipeline.networks.registry import build_generator
 from pipeline.networks.settings import GeneratorSettings, ImageShape, StudentSettings
 from pipeline.networks.student import build_student

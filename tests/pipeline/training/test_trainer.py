@@ -8,9 +8,9 @@ import pytest
 import tf_keras
 
 from deploy.errors import PocketganError
+from pipeline.compression.fake_quantization import quantization_aware
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.prune import Pruning
-from pipeline.compression.scheme import quantization_aware
 from pipeline.training.checkpoint import load_checkpoint
 from pipeline.training.losses import LOSSES
 from pipeline.training.monitor import PATIENCE, HistoryRow

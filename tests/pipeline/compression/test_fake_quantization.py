@@ -9,7 +9,7 @@ import tensorflow as tf
 import tf_keras
 
 from deploy.errors import PocketganError
-from pipeline.compression.scheme import quantization_aware, round_biases, unrounded
+from pipeline.compression.fake_quantization import quantization_aware, round_biases, unrounded
 from pipeline.networks.layers import DepthToSpace
 from pipeline.tflite import count
 from pipeline.tflite.convert import to_int8_trained

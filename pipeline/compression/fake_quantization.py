@@ -1,0 +1,201 @@
+"""Fake quantization: a folded generator is trained on with weights and activations rounded as int8.
+
+TF-MOT does it, by the configurations of ``int8_layers``.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_model_optimization as tfmot
+import tf_keras
+from tensorflow_model_optimization.python.core.quantization.keras.quantize_layer import (
+    QuantizeLayer,
+)
+
+from pipeline.compression.graph import clone_layer, rebuild, sources
+from pipeline.compression.int8_layers import (
+    FixedOutputConfig,
+    InputRangeConfig,
+    KernelConfig,
+    OutputConfig,
+    config_for,
+)
+from pipeline.compression.levels import FULL_BITS, INT8_LEVELS, MaskedWeights, levels
+
+_quantizers = tfmot.quantization.keras.quantizers
+_PREFIX = "quant_"
+
+# XNNPACK multiplies the negative side of a leaky ReLU by a whole number of 256ths
+# (src/params-init.c, xnn_init_qs8_lrelu_*_params). Such slopes are exact in every runtime.
+_SLOPE_STEPS = 256
+
+
+class _Unchanged(tfmot.quantization.keras.QuantizeLayoutTransform):  # type: ignore[misc]
+    def apply(self, model: Any, layer_quantize_map: Any) -> Any:
+        return model, layer_quantize_map
+
+
+class _Empty(tfmot.quantization.keras.QuantizeRegistry):  # type: ignore[misc]
+    def supports(self, layer: Any) -> bool:
+        return False
+
+    def get_quantize_config(self, layer: Any) -> None:
+        return None
+
+
+class GeneratorScheme(tfmot.quantization.keras.QuantizeScheme):  # type: ignore[misc]
+    """Every layer brings its configuration along, so there is no layout and no registry to ask."""
+
+    def get_layout_transformer(self) -> Any:
+        """The model stays as it is."""
+        return _Unchanged()
+
+    def get_quantize_registry(self) -> Any:
+        """A registry that knows no layer."""
+        return _Empty()
+
+
+def quantize_scope() -> Any:
+    """A context in which Keras can read models with this scheme's parts."""
+    parts = (MaskedWeights, InputRangeConfig, OutputConfig, FixedOutputConfig, KernelConfig)
+    return tfmot.quantization.keras.quantize_scope({part.__name__: part for part in parts})
+
+
+def quantization_aware(
+    model: tf_keras.Model, latents: np.ndarray, bits: Mapping[str, float] | None = None
+) -> tf_keras.Model:
+    """A copy of a folded model that rounds weights and activations as int8 does.
+
+    ``latents`` float32 [N, L] set the first ranges of the activations; the zeros that the kernels
+    have now are held from now on. ``bits`` are those of a layer's weights by its name, 2 to 8, and
+    8 where it says nothing: 2ᵇ − 1 levels, as many on either side of zero. ``round_biases`` gives
+    biases as many; activations keep their 8.
+    """
+    bits = bits or {}
+    clones = {layer.name: _clone(layer) for layer in model.layers}
+    input_quantizer = _quantizers.AllValuesQuantizer(
+        8, per_axis=False, symmetric=False, narrow_range=False
+    )
+    annotated = rebuild(
+        model,
+        lambda layer: tfmot.quantization.keras.quantize_annotate_layer(
+            clones[layer.name], config_for(model, layer, bits.get(layer.name, FULL_BITS))
+        ),
+        on_input=QuantizeLayer(input_quantizer, name="quantize_latent"),
+    )
+    for layer in model.layers:
+        clones[layer.name].set_weights(layer.get_weights())
+    with quantize_scope():
+        aware = tfmot.quantization.keras.quantize_apply(annotated, GeneratorScheme(), _PREFIX)
+    _start_kernels(aware)
+    _round_leaky_outputs(aware)
+    _set_first_ranges(aware, model, latents)
+    return aware
+
+
+def _clone(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
+    if isinstance(layer, tf_keras.layers.LeakyReLU):
+        return clone_layer(layer, alpha=round(float(layer.alpha) * _SLOPE_STEPS) / _SLOPE_STEPS)
+    return clone_layer(layer)
+
+
+def _start_kernels(aware: tf_keras.Model) -> None:
+    """Set masks and ranges from the kernels as they are."""
+    for wrapper in wrappers(aware):
+        for kernel, quantizer, variables in wrapper._weight_vars:
+            quantizer.start(kernel, variables)
+
+
+def _round_leaky_outputs(aware: tf_keras.Model) -> None:
+    """Put rounding behind each leaky ReLU, in the range of its input: it does more than move."""
+    for wrapper in wrappers(aware):
+        if isinstance(wrapper.layer, tf_keras.layers.LeakyReLU):
+            wrapper._output_quantizers = [_Rounding(output_range(aware, wrapper))]
+            wrapper._output_quantizer_vars = None
+
+
+class _Rounding:
+    """A quantizer in a range that belongs, and moves, to another one."""
+
+    def __init__(self, ranges: dict[str, Any]) -> None:
+        self._ranges = ranges
+
+    def __call__(self, inputs: Any, training: Any, weights: None) -> Any:
+        low, high = self._ranges["min_var"], self._ranges["max_var"]
+        return tf.quantization.fake_quant_with_min_max_vars(inputs, low, high)
+
+
+def _set_first_ranges(aware: tf_keras.Model, model: tf_keras.Model, latents: np.ndarray) -> None:
+    """Ranges of the float activations: TF-MOT's own start of ±6 takes thousands of steps to go."""
+    _set_range(aware.get_layer("quantize_latent").quantizer_vars, latents)
+    followed = {
+        wrapper.layer.name: wrapper._output_quantizer_vars
+        for wrapper in wrappers(aware)
+        if wrapper._output_quantizers and wrapper._output_quantizer_vars
+    }
+    taps = tf_keras.Model(model.inputs, {name: model.get_layer(name).output for name in followed})
+    for name, values in taps(latents, training=False).items():
+        _set_range(followed[name], values)
+
+
+def _set_range(variables: dict[str, Any], values: Any) -> None:
+    low, high = tf.minimum(tf.reduce_min(values), 0.0), tf.maximum(tf.reduce_max(values), 0.0)
+    variables["min_var"].assign(low)
+    variables["max_var"].assign(tf.where(high > low, high, 1.0))  # No runtime takes a scale of 0.
+
+
+def wrappers(aware: tf_keras.Model) -> list[Any]:
+    wrapper = tfmot.quantization.keras.QuantizeWrapperV2
+    return [layer for layer in aware.layers if isinstance(layer, wrapper)]
+
+
+def round_biases(aware: tf_keras.Model) -> None:
+    """Move each bias to the nearest value that the file can hold, as int32 times both scales.
+
+    The converter rounds biases so; a model that is ahead of it draws what its file draws. Where the
+    weights have fewer than 8 bits a bias has as many as they: a level is then a whole number of
+    these steps.
+    """
+    for wrapper in wrappers(aware):
+        if not wrapper._weight_vars or wrapper.layer.bias is None:
+            continue
+        (_, _, kernel), *_ = wrapper._weight_vars
+        (source,) = sources(aware, wrapper)
+        read = output_range(aware, source)
+        step = (read["max_var"] - read["min_var"]) / 255 * kernel["max_var"] / INT8_LEVELS
+        bias = wrapper.layer.bias
+        bits = wrapper.quantize_config.bits
+        if bits < FULL_BITS:
+            step *= tf.math.ceil(tf.reduce_max(tf.abs(bias)) / step / levels(bits))
+        bias.assign(tf.round(bias / step) * step)
+
+
+def unrounded(aware: tf_keras.Model, folded: tf_keras.Model) -> tf_keras.Model:
+    """A copy of the folded model with the trained weights before their rounding.
+
+    Kernels lie within their ranges, and what was pruned is 0.
+    """
+    plain = rebuild(folded, clone_layer)
+    for wrapper in wrappers(aware):
+        if not wrapper._weight_vars:
+            continue
+        (kernel, quantizer, variables), *_ = wrapper._weight_vars
+        layer = plain.get_layer(wrapper.layer.name)
+        bias = [] if wrapper.layer.bias is None else [wrapper.layer.bias.numpy()]
+        layer.set_weights([quantizer.within(kernel, variables).numpy(), *bias])
+    return plain
+
+
+def output_range(aware: tf_keras.Model, layer: tf_keras.layers.Layer) -> dict[str, Any]:
+    """The range of a layer's output: its own, or where it has none that of its input."""
+    if isinstance(layer, QuantizeLayer):
+        return dict(layer.quantizer_vars)
+    quantizers = layer.quantize_config.get_output_quantizers(layer.layer)
+    if not quantizers:
+        (source,) = sources(aware, layer)
+        return output_range(aware, source)
+    if isinstance(quantizers[0], _quantizers.FixedQuantizer):
+        return {"min_var": quantizers[0].init_min, "max_var": quantizers[0].init_max}
+    return dict(layer._output_quantizer_vars)

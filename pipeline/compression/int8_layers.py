@@ -1,0 +1,240 @@
+"""Which layers can be int8, and how each is rounded while it is trained: a table with its configs.
+
+TF-MOT's stock table lacks three things that generators need: Conv2DTranspose kernels that keep
+their pruned zeros, outputs of tanh and sigmoid in the ranges that TFLite demands, and ReLU that
+stays fused to the layer before it.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow_model_optimization as tfmot
+import tf_keras
+
+from deploy.errors import PocketganError
+from pipeline.compression.graph import followers, uses
+from pipeline.compression.levels import FULL_BITS, MaskedWeights
+from pipeline.networks.layers import DepthToSpace
+
+L = tf_keras.layers
+_quantizers = tfmot.quantization.keras.quantizers
+
+# Output ranges that TFLite's int8 kernels demand: scale 1/128 and 1/256.
+_FIXED_RANGES = {"tanh": (-1.0, 127 / 128), "sigmoid": (0.0, 255 / 256)}
+# Beyond these inputs the outputs above round to their last level, so a wider range of the input
+# would only make its steps coarser. The last level starts at atanh(1 - 1/256) = 3.12.
+_SATURATION = {"tanh": 3.3, "sigmoid": 6.6}
+_FUNCTIONS = ("relu", *_FIXED_RANGES)
+
+
+def _followed_range() -> list[Any]:
+    return [
+        _quantizers.MovingAverageQuantizer(8, per_axis=False, symmetric=False, narrow_range=False)
+    ]
+
+
+def _fixed_range(low: float, high: float) -> list[Any]:
+    return [_quantizers.FixedQuantizer(8, low, high, narrow_range=False)]
+
+
+class _Config(tfmot.quantization.keras.QuantizeConfig):  # type: ignore[misc]
+    """Base of the configurations below: nothing is quantized."""
+
+    def get_weights_and_quantizers(self, layer: Any) -> list[Any]:
+        return []
+
+    def get_activations_and_quantizers(self, layer: Any) -> list[Any]:
+        return []
+
+    def set_quantize_weights(self, layer: Any, quantize_weights: Sequence[Any]) -> None:
+        pass
+
+    def set_quantize_activations(self, layer: Any, quantize_activations: Sequence[Any]) -> None:
+        pass
+
+    def get_output_quantizers(self, layer: Any) -> list[Any]:
+        return []
+
+    def get_config(self) -> dict[str, Any]:
+        return {}
+
+
+class InputRangeConfig(_Config):
+    """For layers whose output is quantized as their input is: those that only move numbers.
+
+    Leaky ReLU too: with one scale on both sides its positive half is exact, where XNNPACK would
+    round the ratio of two scales to 8 bits and be a step off in every twentieth value.
+    """
+
+
+class OutputConfig(_Config):
+    """For activations: the output is quantized in a range that is followed while training."""
+
+    def get_output_quantizers(self, layer: Any) -> list[Any]:
+        return _followed_range()
+
+
+class FixedOutputConfig(_Config):
+    """For tanh and sigmoid: the output has the one range that TFLite accepts."""
+
+    def __init__(self, low: float, high: float) -> None:
+        self.low, self.high = low, high
+
+    def get_output_quantizers(self, layer: Any) -> list[Any]:
+        return _fixed_range(self.low, self.high)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"low": self.low, "high": self.high}
+
+
+class KernelConfig(_Config):
+    """For layers with a kernel; ``fused`` where a ReLU follows, whose output is quantized instead.
+
+    The converter fuses a ReLU only where there is a bias.
+
+    Conv2D kernels of 8 bits get a range for each output channel. The others get one for the whole
+    kernel: for a generator's first Dense layer of 6,272 outputs a range each adds 150 kB to a file
+    of 560 kB, and behind Conv2DTranspose the converter does not recognise them. Where fewer bits
+    are asked for, bytes count: a range costs a compressed file 13 of them, twenty weights' worth.
+    """
+
+    def __init__(
+        self,
+        *,
+        fused: bool,
+        attribute: str,
+        per_axis: bool,
+        saturation: float | None,
+        bits: float = FULL_BITS,
+    ) -> None:
+        self.fused, self.attribute, self.per_axis = fused, attribute, per_axis
+        self.saturation, self.bits = saturation, bits
+
+    def get_weights_and_quantizers(self, layer: Any) -> list[Any]:
+        return [
+            (getattr(layer, self.attribute), MaskedWeights(per_axis=self.per_axis, bits=self.bits))
+        ]
+
+    def set_quantize_weights(self, layer: Any, quantize_weights: Sequence[Any]) -> None:
+        setattr(layer, self.attribute, quantize_weights[0])
+
+    def get_output_quantizers(self, layer: Any) -> list[Any]:
+        if self.fused:
+            return []
+        if self.saturation:
+            return _fixed_range(-self.saturation, self.saturation)
+        return _followed_range()
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "fused": self.fused,
+            "attribute": self.attribute,
+            "per_axis": self.per_axis,
+            "saturation": self.saturation,
+            "bits": self.bits,
+        }
+
+
+INT8_LAYERS: dict[Any, type[_Config]] = {
+    L.Dense: KernelConfig,
+    L.Conv2D: KernelConfig,
+    L.Conv2DTranspose: KernelConfig,
+    L.DepthwiseConv2D: KernelConfig,
+    L.Reshape: InputRangeConfig,
+    L.Flatten: InputRangeConfig,
+    L.UpSampling2D: InputRangeConfig,
+    L.ZeroPadding2D: InputRangeConfig,
+    DepthToSpace: InputRangeConfig,
+    L.LeakyReLU: InputRangeConfig,
+    L.Activation: OutputConfig,  # of relu; of tanh and sigmoid FixedOutputConfig
+    L.ReLU: OutputConfig,
+    L.Add: OutputConfig,
+}
+"""Every layer that has an int8 form (batch norm is folded before) → how it is rounded."""
+KERNEL_LAYERS = tuple(kind for kind, config in INT8_LAYERS.items() if config is KernelConfig)
+_SUPPORTED = (
+    "Use Dense, Conv2D, DepthwiseConv2D, Conv2DTranspose, batch norm right behind one of these, "
+    "ReLU, LeakyReLU, tanh, sigmoid, Add, Reshape, Flatten, UpSampling2D, ZeroPadding2D or "
+    "DepthToSpace."
+)
+
+
+def config_for(
+    model: tf_keras.Model, layer: tf_keras.layers.Layer, bits: float = FULL_BITS
+) -> _Config:
+    """How the layer of a folded model is quantized; PocketganError where it cannot be.
+
+    ``bits`` are those of its kernel's weights, if it has a kernel.
+    """
+    config = next((config for kind, config in INT8_LAYERS.items() if isinstance(layer, kind)), None)
+    if config is None:
+        raise PocketganError(f"{_described(layer)} has no int8 form here.", _SUPPORTED)
+    _refuse_settings(model, layer)
+    if config is KernelConfig:
+        return _kernel_config(model, layer, bits)
+    fixed = _FIXED_RANGES.get(_function(layer))
+    return FixedOutputConfig(*fixed) if fixed else config()
+
+
+def _kernel_config(
+    model: tf_keras.Model, layer: tf_keras.layers.Layer, bits: float
+) -> KernelConfig:
+    reader, *others = followers(model, layer) or [layer]
+    depthwise = isinstance(layer, L.DepthwiseConv2D)
+    return KernelConfig(
+        fused=layer.use_bias and not others and _is_relu(reader),
+        attribute="depthwise_kernel" if depthwise else "kernel",
+        per_axis=type(layer) is L.Conv2D and bits == FULL_BITS,
+        saturation=None if others else _SATURATION.get(_function(reader)),
+        bits=bits,
+    )
+
+
+def _refuse_settings(model: tf_keras.Model, layer: tf_keras.layers.Layer) -> None:
+    """PocketganError for a layer of the table whose settings or uses have no int8 form."""
+    described = _described(layer)
+    inside = getattr(layer, "activation", None)
+    if isinstance(layer, L.Activation) and _function(layer) not in _FUNCTIONS:
+        raise PocketganError(
+            f"{described} computes {_called(inside)}, without int8 form.", _SUPPORTED
+        )
+    if isinstance(layer, KERNEL_LAYERS) and _called(inside) not in ("linear", "relu"):
+        raise PocketganError(
+            f"{described} has the activation {_called(inside)} inside.",
+            "Give the activation a layer of its own.",
+        )
+    if isinstance(layer, L.ReLU) and not _is_relu(layer):
+        raise PocketganError(
+            f"{described} has a slope, a threshold or a largest value that TFLite does not know.",
+            "Use ReLU without settings, ReLU(6) or LeakyReLU.",
+        )
+    if getattr(layer, "interpolation", "nearest") != "nearest":
+        raise PocketganError(
+            f"{described} interpolates, and TFLite rounds that otherwise than training does.",
+            "Set interpolation to 'nearest'.",
+        )
+    if uses(model, layer) > 1:
+        raise PocketganError(
+            f"{described} is used {uses(model, layer)} times, in ranges that may differ.",
+            "Give each use a layer of its own.",
+        )
+
+
+def _described(layer: tf_keras.layers.Layer) -> str:
+    return f"layer '{layer.name}' ({type(layer).__name__})"
+
+
+def _called(function: Any) -> str:
+    return getattr(function, "__name__", type(function).__name__)
+
+
+def _function(layer: tf_keras.layers.Layer) -> str:
+    """Name of the function, of an Activation layer only."""
+    return _called(layer.activation) if isinstance(layer, L.Activation) else ""
+
+
+def _is_relu(layer: tf_keras.layers.Layer) -> bool:
+    """Whether a layer computes what TFLite can do within the operation before it."""
+    if not isinstance(layer, L.ReLU):
+        return _function(layer) == "relu"
+    return not layer.negative_slope and not layer.threshold and layer.max_value in (None, 6)
