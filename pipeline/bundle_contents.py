@@ -90,10 +90,10 @@ def _class_names(run: FinishedRun, told: Provenance) -> tuple[str, ...]:
     return known if len(known) == told.classes else numbers
 
 
-def _quality(run: FinishedRun, variant: reports.Variant | None) -> schema.Quality:
+def _quality(run: FinishedRun, variant: reports.VariantReport | None) -> schema.Quality:
     if run.report is None or variant is None:
         return schema.Quality()
-    shared = schema.Quality.model_fields.keys() & reports.Quality.model_fields.keys()
+    shared = schema.Quality.model_fields.keys() & reports.ReportedQuality.model_fields.keys()
     return schema.Quality(
         **{name: getattr(variant.quality, name) for name in sorted(shared)},
         frechet_floor=run.report.floor.frechet,
@@ -102,7 +102,7 @@ def _quality(run: FinishedRun, variant: reports.Variant | None) -> schema.Qualit
     )
 
 
-def _measurements(variant: reports.Variant | None) -> tuple[Measurement, ...]:
+def _measurements(variant: reports.VariantReport | None) -> tuple[Measurement, ...]:
     """Figures only: what was drawn, and the time of each run, would make model.json heavy.
 
     A bundle is given away: whose board and which phone it was stays here.
@@ -143,7 +143,9 @@ def _data(run: FinishedRun) -> schema.Data:
     )
 
 
-def _story(run: FinishedRun, name: str, variant: reports.Variant | None, speed: bool) -> Story:
+def _story(
+    run: FinishedRun, name: str, variant: reports.VariantReport | None, speed: bool
+) -> Story:
     told = steps(run, name)
     if run.report is None or variant is None:
         return Story(told, no_speed="" if speed else NO_SPEED)

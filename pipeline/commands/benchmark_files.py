@@ -7,7 +7,7 @@ from pathlib import Path
 from deploy.agent import AgentError, load_latents
 from deploy.errors import PocketganError
 from deploy.jobs import describe_file
-from pipeline.report.benchmark.schema import File
+from pipeline.report.benchmark.schema import MeasuredFile
 from pipeline.tflite import count
 from pipeline.tflite.model import LiteModel
 from pipeline.tflite.read import IDENTIFIER, read_model
@@ -80,14 +80,14 @@ def _names(paths: Sequence[Path]) -> list[str]:
         depth += 1
 
 
-def describe(name: str, path: Path) -> File:
+def describe(name: str, path: Path) -> MeasuredFile:
     """Sizes of the file, and what it holds where it can be read."""
     facts = describe_file(path)
     try:
         model = read_model(path)
     except PocketganError as error:
-        return File.model_validate({"name": name, **facts, "problem": error.problem})
-    return File.model_validate(
+        return MeasuredFile.model_validate({"name": name, **facts, "problem": error.problem})
+    return MeasuredFile.model_validate(
         {
             "name": name,
             **facts,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from deploy.jobs import Measurement
-from pipeline.report.run.schema import Variant
+from pipeline.report.run.schema import VariantReport
 
 LOCAL = "local"
 NONE = "–"
@@ -31,10 +31,10 @@ class Quantity:
     better: Callable[..., float]
     """``min`` or ``max``: which of several values is the best."""
     write: Callable[[float], str]
-    read: Callable[[Variant], Figure]
+    read: Callable[[VariantReport], Figure]
     how: str
 
-    def text(self, variant: Variant) -> str:
+    def text(self, variant: VariantReport) -> str:
         value = self.read(variant).value
         return NONE if value is None else self.write(value)
 
@@ -70,24 +70,24 @@ def listed(parts: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
 
 
-def local_measurement(variant: Variant, threads: int) -> Measurement | None:
+def local_measurement(variant: VariantReport, threads: int) -> Measurement | None:
     """The measurement on this machine with so many threads, XNNPACK's where there are several."""
     here = [m for m in variant.measurements if m.target == LOCAL and m.threads == threads]
     return min(here, key=lambda m: m.delegate != "xnnpack", default=None)
 
 
-def _file(name: str) -> Callable[[Variant], Figure]:
+def _file(name: str) -> Callable[[VariantReport], Figure]:
     return lambda variant: Figure(getattr(variant, name), variant.absent.get(name, ""))
 
 
-def _quality(name: str) -> Callable[[Variant], Figure]:
+def _quality(name: str) -> Callable[[VariantReport], Figure]:
     return lambda variant: Figure(
         getattr(variant.quality, name), variant.quality.absent.get(name, "")
     )
 
 
-def _local(name: str, threads: int) -> Callable[[Variant], Figure]:
-    def read(variant: Variant) -> Figure:
+def _local(name: str, threads: int) -> Callable[[VariantReport], Figure]:
+    def read(variant: VariantReport) -> Figure:
         measurement = local_measurement(variant, threads)
         if measurement is None:
             return Figure(None, f"not run with {threads} thread{'s'[: threads - 1]} here")
@@ -313,7 +313,7 @@ QUANTITIES: tuple[Quantity, ...] = (
 BY_NAME = {quantity.name: quantity for quantity in QUANTITIES}
 
 
-def best(quantity: Quantity, variants: tuple[Variant, ...]) -> str | None:
+def best(quantity: Quantity, variants: tuple[VariantReport, ...]) -> str | None:
     """The best value as written, or None where nothing stands out.
 
     Values that read the same count as the same: the table does not claim finer differences than

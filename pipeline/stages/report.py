@@ -60,7 +60,7 @@ def _build(ctx: StageContext) -> schema.Report:
         recipe_name=recipe.name,
         recipe=as_dict(recipe),
         seed=recipe.seed,
-        dataset=schema.Dataset(
+        dataset=schema.DatasetReport(
             name=data.name,
             sha256=data.sha256,
             train=len(data.train),
@@ -69,11 +69,11 @@ def _build(ctx: StageContext) -> schema.Report:
             classes=data.classes,
             notes=data.notes,
         ),
-        judge=schema.Judge(**judged["judge"]),
+        judge=schema.JudgeReport(**judged["judge"]),
         floor=_quality(judged["floor"]),
         variants=variants,
         stages=tuple(
-            schema.Stage(
+            schema.StageReport(
                 name=record.stage,
                 seconds=record.seconds,
                 events=tuple(record.events),
@@ -96,12 +96,12 @@ def _variant(
     judged: Mapping[str, Any],
     steps: Mapping[str, Any],
     measured: list[dict[str, Any]],
-) -> schema.Variant:
+) -> schema.VariantReport:
     """Everything that is known of one file; what it holds is read off the file itself."""
     model = read_model(path)
     kernels = count.kernels(model)
     apart = steps.get(name)
-    return schema.Variant(
+    return schema.VariantReport(
         name=name,
         path=f"{path.parent.name}/{path.name}",
         sha256=model.sha256,
@@ -114,7 +114,7 @@ def _variant(
         ops=count.op_counts(model),
         float_ops=len(count.float_ops(model)),
         kernels=tuple(
-            schema.Kernel(
+            schema.KernelReport(
                 layer=kernel.layer,
                 op=kernel.op,
                 shape=kernel.shape,
@@ -135,15 +135,15 @@ def _variant(
     )
 
 
-def _quality(figures: Mapping[str, Any]) -> schema.Quality:
+def _quality(figures: Mapping[str, Any]) -> schema.ReportedQuality:
     quality = Quality.model_validate(figures)
     histogram = quality.class_histogram
     shares = [number / sum(histogram) for number in histogram] if histogram else None
-    fields = {name: getattr(quality, name, None) for name in schema.Quality.model_fields}
-    return schema.Quality.model_validate({**fields, "class_histogram": shares})
+    fields = {name: getattr(quality, name, None) for name in schema.ReportedQuality.model_fields}
+    return schema.ReportedQuality.model_validate({**fields, "class_histogram": shares})
 
 
-def _search(ctx: StageContext, variants: Sequence[schema.Variant]) -> schema.Search:
+def _search(ctx: StageContext, variants: Sequence[schema.VariantReport]) -> schema.SearchReport:
     """What the search found, and what came true of it in the file that ships."""
     budget = ctx.recipe.budget
     teacher, student = (ctx.run.record(name) for name in ("teacher", "student"))
@@ -151,7 +151,7 @@ def _search(ctx: StageContext, variants: Sequence[schema.Variant]) -> schema.Sea
     assert student is not None
     found, taught = read_choice(ctx.inputs["search"]), taught_student(ctx.inputs["student"])
     shipped = next(variant for variant in variants if variant.name == SHIPPED)
-    return schema.Search(
+    return schema.SearchReport(
         teacher=teacher.metrics["origin"],
         teacher_parameters=teacher.metrics["generator_parameters"],
         reads="latents" if ctx.recipe.teacher.inputs is None else "pictures",
@@ -160,7 +160,7 @@ def _search(ctx: StageContext, variants: Sequence[schema.Variant]) -> schema.Sea
         chosen=found.chosen.number,
         reason=found.reason,
         attempts=tuple(
-            schema.Attempt(
+            schema.AttemptReport(
                 number=tried.number, words=tried.words, frechet_ratio=attempt["frechet_ratio"]
             )
             for tried, attempt in zip(
@@ -173,11 +173,11 @@ def _search(ctx: StageContext, variants: Sequence[schema.Variant]) -> schema.Sea
     )
 
 
-def _student(tried: Candidate) -> schema.Student:
+def _student(tried: Candidate) -> schema.StudentReport:
     """A student that was given was not taught; one that broke has no distance either."""
     silent = "it was given, not tried" if not tried.steps else "its pictures were no numbers"
     known = tried.steps > 0 and tried.score < WORST
-    return schema.Student(
+    return schema.StudentReport(
         number=tried.number,
         words=tried.words,
         **asdict(tried.cost),
@@ -196,7 +196,9 @@ def _unpredicted(cost: Cost) -> dict[str, str]:
     return {missing: "the target of --max-ms counts the other"}
 
 
-def _predictions(cost: Cost, shipped: schema.Variant, target: str) -> tuple[schema.Prediction, ...]:
+def _predictions(
+    cost: Cost, shipped: schema.VariantReport, target: str
+) -> tuple[schema.Prediction, ...]:
     """What is known of a file before it is written, and then its speed on the budget's target."""
     speed = "p50_ms" if cost.instructions is None else "instructions"
     there = [m for m in shipped.measurements if (m.target, m.threads) == (target, 1)]

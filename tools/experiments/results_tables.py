@@ -60,7 +60,7 @@ def row(report: schema.Report) -> list[str]:
     ]
 
 
-def line(variant: schema.Variant) -> tuple[str, ...]:
+def line(variant: schema.VariantReport) -> tuple[str, ...]:
     """One file of a run."""
     return (
         variant.name,
@@ -75,7 +75,7 @@ def line(variant: schema.Variant) -> tuple[str, ...]:
     )
 
 
-def p50(variant: schema.Variant) -> float | None:
+def p50(variant: schema.VariantReport) -> float | None:
     """Median on this machine with one thread, ms."""
     here = local_measurement(variant, 1)
     return here.p50_ms if here else None

@@ -7,7 +7,7 @@ from deploy.jobs import Agreement, Measurement
 from deploy.rounds import SPREAD_LIMIT
 from pipeline.report.benchmark.grid import ALIKE, Column, comparable, times_of
 from pipeline.report.benchmark.limits import DOT_PRODUCT_CORES
-from pipeline.report.benchmark.schema import File
+from pipeline.report.benchmark.schema import MeasuredFile
 from pipeline.report.quantities import listed, times
 from pipeline.variants import SHIPPED
 
@@ -19,7 +19,7 @@ WEIGHED = "This weighs cost and bytes, not what is drawn: a run's report shows q
 EXACT = ("instructions", "arena_bytes")
 
 
-def sentences(columns: Sequence[Column], files: Sequence[File]) -> list[str]:
+def sentences(columns: Sequence[Column], files: Sequence[MeasuredFile]) -> list[str]:
     """What to doubt, what to ship target by target, what is drawn alike, and what failed."""
     told: list[str | None] = [untrusted(columns)]
     if not comparable(files):
@@ -45,7 +45,7 @@ def untrusted(columns: Sequence[Column]) -> str | None:
     return f"Not to be trusted (marked ~), as {why}: {'; '.join(found)}."
 
 
-def verdict(column: Column, files: Sequence[File]) -> str | None:
+def verdict(column: Column, files: Sequence[MeasuredFile]) -> str | None:
     """Which file to ship on this target, or what was measured where there is nothing to choose."""
     if not column.deciding.figures:
         reasons = dict.fromkeys(cell.reason for cell in column.cells.values())
@@ -68,7 +68,7 @@ def _stated(column: Column) -> str:
     return f"{', '.join(told)} ({headline.title if headline else ''})"
 
 
-def _choice(column: Column, files: Sequence[File]) -> str:
+def _choice(column: Column, files: Sequence[MeasuredFile]) -> str:
     """The smallest of the files that are as good as the best."""
     figures, baseline = column.deciding.figures, column.baseline or ""
     best = min(figures, key=lambda name: figures[name])
@@ -114,7 +114,7 @@ def _gain(column: Column, name: str) -> str:
     return f", {times(max(ratio, 1 / ratio))} {words} than {baseline}"
 
 
-def int8_costs_more(column: Column, files: Sequence[File]) -> str | None:
+def int8_costs_more(column: Column, files: Sequence[MeasuredFile]) -> str | None:
     """A warning where the int8 file gains nothing: a surprise to most people."""
     name, baseline = _int8(files), column.baseline
     ratio = _ratio(column, name)
@@ -143,7 +143,7 @@ def _why(column: Column, name: str) -> str:
     return ""
 
 
-def _int8(files: Sequence[File]) -> str | None:
+def _int8(files: Sequence[MeasuredFile]) -> str | None:
     """The int8 file: the one called so, or the only one without float operations."""
     if any(file.name == SHIPPED for file in files):
         return SHIPPED

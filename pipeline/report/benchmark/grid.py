@@ -7,7 +7,7 @@ from typing import NamedTuple
 from deploy import second_opinion
 from deploy.jobs import Measurement
 from deploy.rounds import SPREAD_LIMIT
-from pipeline.report.benchmark.schema import File
+from pipeline.report.benchmark.schema import MeasuredFile
 from pipeline.report.quantities import NONE, significant, times
 
 # Files whose figures differ by less are equally good.
@@ -229,7 +229,7 @@ def times_of(ratio: float) -> str:
     return times(ratio) if ratio >= 9.95 else f"{ratio:.2f}×"
 
 
-def comparable(files: Sequence[File]) -> bool:
+def comparable(files: Sequence[MeasuredFile]) -> bool:
     """Whether these may be variants of one generator, by shapes and multiply-accumulates.
 
     Of a file that could not be read neither is known, and nothing speaks against it.
@@ -240,7 +240,7 @@ def comparable(files: Sequence[File]) -> bool:
 
 
 def columns(
-    measurements: Sequence[Measurement], files: Sequence[File], baseline: str
+    measurements: Sequence[Measurement], files: Sequence[MeasuredFile], baseline: str
 ) -> list[Column]:
     """A column a target and number of threads, in the order in which they were measured."""
     places = dict.fromkeys((m.target, m.threads) for m in measurements)

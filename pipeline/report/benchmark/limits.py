@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from deploy.jobs import Measurement
-from pipeline.report.benchmark.schema import File
+from pipeline.report.benchmark.schema import MeasuredFile
 
 # Multiply-accumulates of one vector instruction on 128-bit registers: SDOT sums 4 × 4 products of
 # int8, SMLAL 8 of them, FMLA and VMLA 4 of float32 (Arm Architecture Reference Manual, A64 SIMD).
@@ -11,7 +11,7 @@ SDOT, SMLAL, FMLA = 16, 8, 4
 DOT_PRODUCT_CORES = ("cortex-a76", "neoverse-n1")
 
 
-class Limit(NamedTuple):
+class ShareOfLimit(NamedTuple):
     """The share of the best possible, 0 to 1; None where it cannot be told."""
 
     share: float | None
@@ -19,7 +19,9 @@ class Limit(NamedTuple):
     """What the best possible is, or why it cannot be told."""
 
 
-def limit_of(measurement: Measurement, file: File | None, bandwidth: float | None) -> Limit:
+def limit_of(
+    measurement: Measurement, file: MeasuredFile | None, bandwidth: float | None
+) -> ShareOfLimit:
     """The distance of ``measurement`` from its limit.
 
     On a counted core: the instructions that the multiply-accumulates alone need, over those
@@ -28,35 +30,37 @@ def limit_of(measurement: Measurement, file: File | None, bandwidth: float | Non
     helped.
     """
     if file is None:
-        return Limit(None, "nothing is known of the file")
+        return ShareOfLimit(None, "nothing is known of the file")
     if measurement.instructions is not None:
         return _of_instructions(measurement.target, measurement.instructions, file)
     if measurement.target.split(":")[0] == "local" and measurement.p50_ms is not None:
         return _of_memory(measurement.p50_ms, measurement.threads, file, bandwidth)
-    return Limit(None, "known for counted cores, and for one thread of this machine")
+    return ShareOfLimit(None, "known for counted cores, and for one thread of this machine")
 
 
-def _of_instructions(target: str, executed: int, file: File) -> Limit:
+def _of_instructions(target: str, executed: int, file: MeasuredFile) -> ShareOfLimit:
     int8 = file.macs if file.macs_int8 is None and file.float_ops == 0 else file.macs_int8
     if not file.macs or int8 is None:
-        return Limit(None, "the file's multiply-accumulates are not known by their types")
+        return ShareOfLimit(None, "the file's multiply-accumulates are not known by their types")
     width, name = _int8_width(target)
     parts = [(int8, "int8", width, name), (file.macs - int8, "other", FMLA, "FMLA")]
     needed = sum(macs / each for macs, _, each, _ in parts)
     told = " and ".join(
         f"{macs:,} {kind} MACs, {each} each {by}" for macs, kind, each, by in parts if macs
     )
-    return Limit(needed / executed, f"{told}: at least {needed:,.0f} instructions")
+    return ShareOfLimit(needed / executed, f"{told}: at least {needed:,.0f} instructions")
 
 
-def _of_memory(p50_ms: float, threads: int, file: File, bandwidth: float | None) -> Limit:
+def _of_memory(
+    p50_ms: float, threads: int, file: MeasuredFile, bandwidth: float | None
+) -> ShareOfLimit:
     if threads > 1:
-        return Limit(None, "the bandwidth of one thread is known, not that of several")
+        return ShareOfLimit(None, "the bandwidth of one thread is known, not that of several")
     if not file.traffic or not bandwidth:
-        return Limit(None, "the file's traffic or the memory's bandwidth is not known")
+        return ShareOfLimit(None, "the file's traffic or the memory's bandwidth is not known")
     needed_ms = 1000 * file.traffic / bandwidth
     words = f"{file.traffic:,} bytes at {bandwidth / 1e9:.1f} GB/s: {needed_ms:.4f} ms"
-    return Limit(needed_ms / p50_ms, words)
+    return ShareOfLimit(needed_ms / p50_ms, words)
 
 
 def _int8_width(target: str) -> tuple[int, str]:

@@ -5,15 +5,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from deploy.jobs import Measurement, OperationCost, Part
+from deploy.jobs import Measurement, OperationCost, Part, Size
 
 SCHEMA: Literal["pocketgan.benchmark"] = "pocketgan.benchmark"
 VERSION: Literal[2] = 2
 
-Size = Annotated[int, Field(ge=0)]
 
-
-class File(Part):
+class MeasuredFile(Part):
     """A .tflite, and what can be read off it without running it."""
 
     name: str
@@ -52,7 +50,7 @@ class Benchmark(Part):
     machine: dict[str, Any]
     bandwidth: Annotated[float, Field(gt=0)] | None = None
     """Of this machine's memory, bytes a second."""
-    files: tuple[File, ...]
+    files: tuple[MeasuredFile, ...]
     measurements: tuple[Measurement, ...]
     profiles: dict[str, dict[str, tuple[OperationCost, ...]]] = Field(default_factory=dict)
     """Target → file → what each of its operations costs."""
@@ -61,7 +59,7 @@ class Benchmark(Part):
     complete: bool = False
     """False where the command was interrupted or a measurement failed."""
 
-    def file(self, name: str) -> File | None:
+    def file(self, name: str) -> MeasuredFile | None:
         return next((file for file in self.files if file.name == name), None)
 
 

@@ -11,7 +11,7 @@ from pipeline.report.benchmark import charts
 from pipeline.report.benchmark.advice import sentences
 from pipeline.report.benchmark.grid import Column, columns
 from pipeline.report.benchmark.limits import limit_of
-from pipeline.report.benchmark.schema import File
+from pipeline.report.benchmark.schema import MeasuredFile
 from pipeline.report.quantities import NONE, number
 
 
@@ -40,7 +40,7 @@ class TargetsView(NamedTuple):
     """What a page shows of files on targets; the run's report shows the same."""
 
     columns: list[Column]
-    files: tuple[File, ...]
+    files: tuple[MeasuredFile, ...]
     baseline: str
     sentences: list[str]
     plots: list[Plot]
@@ -50,7 +50,7 @@ class TargetsView(NamedTuple):
 
 def view(
     measurements: Sequence[Measurement],
-    files: tuple[File, ...],
+    files: tuple[MeasuredFile, ...],
     baseline: str,
     bandwidth: float | None,
 ) -> TargetsView:
@@ -70,7 +70,7 @@ def view(
     )
 
 
-def _cells(m: Measurement, file: File | None, bandwidth: float | None) -> dict[str, Told]:
+def _cells(m: Measurement, file: MeasuredFile | None, bandwidth: float | None) -> dict[str, Told]:
     """A row by its headings, what matters first."""
     runtime = f"{m.runtime or NONE} {m.runtime_version or ''}"
     return {
@@ -136,7 +136,7 @@ def _sustained(m: Measurement) -> Told:
     return Told(text, f"the first and the last {found.stretch_s:.0f} s of {found.seconds:.0f} s")
 
 
-def _limit(m: Measurement, file: File | None, bandwidth: float | None) -> Told:
+def _limit(m: Measurement, file: MeasuredFile | None, bandwidth: float | None) -> Told:
     limit = limit_of(m, file, bandwidth)
     return Told(NONE if limit.share is None else f"{limit.share:.1%}", limit.words)
 

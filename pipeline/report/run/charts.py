@@ -31,7 +31,7 @@ from pipeline.report.drawing import (
     svg,
 )
 from pipeline.report.quantities import BY_NAME, local_measurement, significant
-from pipeline.report.run.schema import Report, Variant
+from pipeline.report.run.schema import Report, VariantReport
 from pipeline.report.run.wording import wording_of
 from pipeline.variants import BASELINE, SHIPPED
 
@@ -89,7 +89,7 @@ def _thinned(
     return means[:, 0].tolist(), means[:, 1].tolist()
 
 
-def zeros_by_layer(variant: Variant) -> str | None:
+def zeros_by_layer(variant: VariantReport) -> str | None:
     """Share of zeros in each kernel of one file; the dashed line is their share of all weights."""
     kernels = variant.kernels
     if not kernels:
@@ -134,7 +134,7 @@ def bytes_by_layer(report: Report) -> str | None:
         return svg(figure, "Where the bytes go", f"{told}.")
 
 
-def _biggest_layers(variants: Sequence[Variant], most: int) -> list[str]:
+def _biggest_layers(variants: Sequence[VariantReport], most: int) -> list[str]:
     totals: dict[str, int] = {}
     for variant in variants:
         for layer, size in variant.bytes_by_layer.items():
@@ -143,7 +143,7 @@ def _biggest_layers(variants: Sequence[Variant], most: int) -> list[str]:
     return [layer for layer in totals if layer in biggest]
 
 
-def _bytes_in(variant: Variant, segment: str, biggest: Sequence[str]) -> int:
+def _bytes_in(variant: VariantReport, segment: str, biggest: Sequence[str]) -> int:
     layers = variant.bytes_by_layer
     if segment == _OTHER_LAYERS:
         return sum(size for layer, size in layers.items() if layer not in biggest)

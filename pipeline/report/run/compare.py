@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.report.quantities import BY_NAME, LOCAL, NONE, QUANTITIES, Quantity, number
-from pipeline.report.run.schema import Report, Variant
+from pipeline.report.run.schema import Report, VariantReport
 from pipeline.report.tree import leaves
 
 
@@ -44,7 +44,7 @@ def _which(report: Report) -> dict[str, JsonValue]:
     }
 
 
-def _set_against(quantity: Quantity, a: Variant, b: Variant) -> dict[str, float | None]:
+def _set_against(quantity: Quantity, a: VariantReport, b: VariantReport) -> dict[str, float | None]:
     ours, theirs = quantity.read(a).value, quantity.read(b).value
     ratio = None if ours is None or theirs is None or ours == 0 else theirs / ours
     return {"a": ours, "b": theirs, "ratio": ratio}

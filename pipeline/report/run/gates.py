@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from deploy.errors import PocketganError
 from pipeline.report.quantities import BY_NAME, Figure, Quantity
-from pipeline.report.run.schema import GateResult, Report, Variant
+from pipeline.report.run.schema import GateResult, Report, VariantReport
 from pipeline.variants import BASELINE, SHIPPED
 
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
@@ -26,8 +26,8 @@ _GATE = re.compile(
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """A variant's figure set against the baseline's in the same report."""
+class BaselineComparison:
+    """A variant's figure over the baseline's in the same report, or the drop from it."""
 
     quantity: Quantity
     of: Callable[[float, float], float]
@@ -47,11 +47,11 @@ def _drop(variant: float, baseline: float) -> float:
 
 
 COMPARISONS = {
-    "frechet_ratio": Comparison(BY_NAME["frechet"], _share),
-    "recall_drop": Comparison(BY_NAME["recall"], _drop),
-    "bytes_ratio": Comparison(BY_NAME["bytes"], _saving),
-    "bytes_gzip_ratio": Comparison(BY_NAME["bytes_gzip"], _saving),
-    "speedup": Comparison(BY_NAME["p50_ms"], _saving),
+    "frechet_ratio": BaselineComparison(BY_NAME["frechet"], _share),
+    "recall_drop": BaselineComparison(BY_NAME["recall"], _drop),
+    "bytes_ratio": BaselineComparison(BY_NAME["bytes"], _saving),
+    "bytes_gzip_ratio": BaselineComparison(BY_NAME["bytes_gzip"], _saving),
+    "speedup": BaselineComparison(BY_NAME["p50_ms"], _saving),
 }
 
 KNOWN = (*COMPARISONS, *BY_NAME)
@@ -90,7 +90,9 @@ def measure(quantity: str, report: Report, variant: str = SHIPPED) -> Figure:
     return _compare(COMPARISONS[quantity], subject, report.variant(BASELINE))
 
 
-def _compare(comparison: Comparison, subject: Variant, baseline: Variant | None) -> Figure:
+def _compare(
+    comparison: BaselineComparison, subject: VariantReport, baseline: VariantReport | None
+) -> Figure:
     if baseline is None:
         return Figure(None, f"this report has no variant {BASELINE}")
     figures = [comparison.quantity.read(variant) for variant in (subject, baseline)]

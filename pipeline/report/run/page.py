@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from deploy.jobs import Measurement
 from pipeline.report import pareto
-from pipeline.report.benchmark.schema import File
+from pipeline.report.benchmark.schema import MeasuredFile
 from pipeline.report.benchmark.view import TargetsView, view
 from pipeline.report.images import (
     AMPLIFICATION,
@@ -33,7 +33,7 @@ from pipeline.report.quantities import (
 )
 from pipeline.report.run import charts, search, verdict
 from pipeline.report.run.charts import History
-from pipeline.report.run.schema import Report, Variant
+from pipeline.report.run.schema import Report, VariantReport
 from pipeline.report.run.wording import wording_of
 from pipeline.report.tree import leaves
 from pipeline.variants import BASELINE, SHIPPED
@@ -201,7 +201,7 @@ def _sheet(name: str, caption: str, samples: Mapping[str, Images]) -> Sheet:
     return Sheet(name, sample_grid(samples[name][shown], columns), difference, caption)
 
 
-def _caption(variant: Variant) -> str:
+def _caption(variant: VariantReport) -> str:
     frechet, psnr = (BY_NAME[name].text(variant) for name in ("frechet", "psnr"))
     told = {f"Fréchet {frechet}": frechet, f"{psnr} dB": psnr}
     return ", ".join(text for text, figure in told.items() if figure != NONE)
@@ -244,9 +244,9 @@ def _in_order(
     return sorted(measurements, key=lambda m: order.index((m.target, m.threads)))
 
 
-def _file(variant: Variant) -> File:
-    shared = File.model_fields.keys() & Variant.model_fields.keys()
-    return File.model_validate({name: getattr(variant, name) for name in shared})
+def _file(variant: VariantReport) -> MeasuredFile:
+    shared = MeasuredFile.model_fields.keys() & VariantReport.model_fields.keys()
+    return MeasuredFile.model_validate({name: getattr(variant, name) for name in shared})
 
 
 def _curves(histories: Mapping[str, History]) -> list[tuple[str, Markup]]:

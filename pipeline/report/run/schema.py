@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from deploy.errors import PocketganError
-from deploy.jobs import Measurement, Part
+from deploy.jobs import Measurement, Part, Sha256, Share, Size
 
 SCHEMA: Literal["pocketgan.report"] = "pocketgan.report"
 VERSION: Literal[2] = 2
@@ -31,10 +31,7 @@ def _relative(path: str) -> str:
     return path
 
 
-Count = Annotated[int, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
 NotNegative = Annotated[float, Field(ge=0)]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 RelativePath = Annotated[str, Field(min_length=1), AfterValidator(_relative)]
 
 
@@ -53,18 +50,18 @@ class Figures(Part):
         return self
 
 
-class Dataset(Part):
+class DatasetReport(Part):
     name: str
     sha256: Sha256
-    train: Count
-    test: Count
-    shape: tuple[Count, Count, Count]
+    train: Size
+    test: Size
+    shape: tuple[Size, Size, Size]
     """Height, width, channels."""
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
-class Judge(Part):
+class JudgeReport(Part):
     """The network whose features the quality figures use."""
 
     sha256: Sha256
@@ -73,7 +70,7 @@ class Judge(Part):
     task: str
 
 
-class Quality(Figures):
+class ReportedQuality(Figures):
     """What the judge says of ``samples`` images, and how close they are to float32's."""
 
     frechet: NotNegative | None
@@ -83,20 +80,20 @@ class Quality(Figures):
     recall: Share | None
     density: NotNegative | None
     coverage: Share | None
-    modes: Count | None
+    modes: Size | None
     """Classes that were drawn at all."""
     class_kl: NotNegative | None
     """KL(classes drawn || classes of the real images), in nats."""
     class_histogram: tuple[Share, ...] | None
-    """Share of the samples the judge gives each class, in the order of ``Dataset.classes``."""
+    """Share of the samples the judge gives each class, in the order of the dataset's."""
     psnr: float | None
     """dB against float32 on the same latents."""
     ssim: Annotated[float, Field(ge=-1, le=1)] | None
-    samples: Count
+    samples: Size
     seed: int
 
     @classmethod
-    def unmeasured(cls, reason: str, samples: int, seed: int) -> "Quality":
+    def unmeasured(cls, reason: str, samples: int, seed: int) -> "ReportedQuality":
         """A quality none of whose figures could be had, all for one reason."""
         names = cls.model_fields.keys() - {"absent", "samples", "seed"}
         figures: dict[str, Any] = dict.fromkeys(names)
@@ -111,41 +108,41 @@ class QatSteps(Part):
     within_2: Share
 
 
-class Kernel(Part):
+class KernelReport(Part):
     layer: str
     op: str
-    shape: tuple[Count, ...]
+    shape: tuple[Size, ...]
     zeros: Share
-    size: Count
+    size: Size
     """Weights in it."""
-    bytes: Count
+    bytes: Size
 
 
-class Variant(Figures):
+class VariantReport(Figures):
     """One ``.tflite``; everything here is read off the file."""
 
     name: Annotated[str, Field(min_length=1)]
     path: RelativePath
     sha256: Sha256
-    bytes: Count
-    bytes_gzip: Count
-    bytes_zstd: Count
-    parameters: Count
+    bytes: Size
+    bytes_gzip: Size
+    bytes_zstd: Size
+    parameters: Size
     zeros: Share
     """Of all kernel weights."""
-    macs: Count | None
+    macs: Size | None
     """Multiply-accumulates for one image, zeros counted as work."""
-    ops: dict[str, Count]
-    float_ops: Count
-    kernels: tuple[Kernel, ...]
-    bytes_by_layer: dict[str, Count]
-    quality: Quality
+    ops: dict[str, Size]
+    float_ops: Size
+    kernels: tuple[KernelReport, ...]
+    bytes_by_layer: dict[str, Size]
+    quality: ReportedQuality
     qat_steps: QatSteps | None
-    arena_bytes: Count | None
+    arena_bytes: Size | None
     measurements: tuple[Measurement, ...] = ()
 
 
-class Stage(Part):
+class StageReport(Part):
     name: str
     seconds: NotNegative
     events: tuple[str, ...] = ()
@@ -161,19 +158,19 @@ class GateResult(Part):
     """Why there is no value; such a gate has failed."""
 
 
-class Student(Figures):
+class StudentReport(Figures):
     """One student of a search; what its int8 file costs is expected, not measured."""
 
-    number: Count
+    number: Size
     words: str
-    bytes: Count
-    bytes_gzip: Count
-    macs: Count
+    bytes: Size
+    bytes_gzip: Size
+    macs: Size
     p50_ms: NotNegative | None
-    instructions: Count | None
+    instructions: Size | None
     distance: NotNegative | None
     """Fréchet distance to the teacher's pictures, after ``steps`` updates of imitation."""
-    steps: Count
+    steps: Size
     finished: bool
     """Whether it was taught to the end of the search; the others were given up before."""
 
@@ -186,38 +183,38 @@ class Prediction(Figures):
     measured: NotNegative | None
 
 
-class Attempt(Part):
+class AttemptReport(Part):
     """A student that was taught to its end because the loss of quality is limited."""
 
-    number: Count
+    number: Size
     words: str
     frechet_ratio: NotNegative
     """Its Fréchet distance over its teacher's, before it is rounded."""
 
 
-class Search(Part):
+class SearchReport(Part):
     """How `pocketgan compress` came to its student."""
 
     teacher: str
     """Where the generator comes from that was compressed."""
-    teacher_parameters: Count
+    teacher_parameters: Size
     reads: Literal["latents", "pictures"]
     real_pictures: bool
     """False where the teacher's own pictures stand in for real ones, in the metrics too."""
     limits: dict[str, Annotated[float, Field(gt=0)]]
-    """The budget: a figure of ``Student`` → the most that it may be."""
-    chosen: Count
+    """The budget: a figure of ``StudentReport`` → the most that it may be."""
+    chosen: Size
     """Number of the student that was to be taught."""
     reason: str
-    attempts: tuple[Attempt, ...] = ()
+    attempts: tuple[AttemptReport, ...] = ()
     """All that were taught, where the loss of quality is limited: until one was good enough."""
-    taught: Count
+    taught: Size
     """Number of the student that ships: the chosen one, or a larger one after it."""
-    tried: Annotated[tuple[Student, ...], Field(min_length=1)]
+    tried: Annotated[tuple[StudentReport, ...], Field(min_length=1)]
     predictions: tuple[Prediction, ...]
 
     @model_validator(mode="after")
-    def _chosen_and_taught_were_tried(self) -> "Search":
+    def _chosen_and_taught_were_tried(self) -> "SearchReport":
         numbers = {student.number for student in self.tried}
         for number in (self.chosen, self.taught):
             if number not in numbers:
@@ -236,14 +233,14 @@ class Report(Part):
     recipe_name: str
     recipe: dict[str, JsonValue]
     seed: int
-    dataset: Dataset
-    judge: Judge
-    floor: Quality
-    variants: Annotated[tuple[Variant, ...], Field(min_length=1)]
-    stages: tuple[Stage, ...] = ()
+    dataset: DatasetReport
+    judge: JudgeReport
+    floor: ReportedQuality
+    variants: Annotated[tuple[VariantReport, ...], Field(min_length=1)]
+    stages: tuple[StageReport, ...] = ()
     environment: dict[str, JsonValue] = Field(default_factory=dict)
     gates: tuple[GateResult, ...] = ()
-    search: Search | None = None
+    search: SearchReport | None = None
     """Of a run of `pocketgan compress` only; left out of the file elsewhere."""
 
     @model_validator(mode="after")
@@ -253,7 +250,7 @@ class Report(Part):
             raise ValueError(f"variants: more than one is called {', '.join(twice)}")
         return self
 
-    def variant(self, name: str) -> Variant | None:
+    def variant(self, name: str) -> VariantReport | None:
         return next((variant for variant in self.variants if variant.name == name), None)
 
     @property

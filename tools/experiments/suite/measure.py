@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
 from deploy.errors import PocketganError
 from deploy.harness import Plan, measure
-from deploy.jobs import Measurement
+from deploy.jobs import Measurement, Part, Size
 from deploy.machine import describe_machine
 from deploy.targets.target import Target
 from pipeline.atomic import write_bytes, write_text
@@ -61,12 +61,6 @@ COUNTED_MACS_PER_SECOND = 20e6
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, and how many processes of how many have ended."""
-
-Size = Annotated[int, Field(ge=0)]
-
-
-class Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Result(Part):

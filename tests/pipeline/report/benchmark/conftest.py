@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from deploy.jobs import FIGURES, Agreement, Measurement
-from pipeline.report.benchmark.schema import SCHEMA, Benchmark, File
+from pipeline.report.benchmark.schema import SCHEMA, Benchmark, MeasuredFile
 
 
 @pytest.fixture
@@ -34,11 +34,11 @@ def measured() -> Callable[..., Measurement]:
 
 
 @pytest.fixture
-def files() -> tuple[File, ...]:
+def files() -> tuple[MeasuredFile, ...]:
     """float32 and int8 of one generator with 2.4 million multiply-accumulates."""
     sizes = {"float32": (4000, 3000, 7, 0), "int8": (1000, 800, 0, 2_400_000)}
     return tuple(
-        File(
+        MeasuredFile(
             name=name,
             path=f"/{name}.tflite",
             sha256="0" * 64,
@@ -81,7 +81,7 @@ def measurements(measured: Callable[..., Measurement]) -> tuple[Measurement, ...
 
 
 @pytest.fixture
-def benchmark(files: tuple[File, ...], measurements: tuple[Measurement, ...]) -> Benchmark:
+def benchmark(files: tuple[MeasuredFile, ...], measurements: tuple[Measurement, ...]) -> Benchmark:
     return Benchmark(
         schema=SCHEMA,
         pocketgan="0.0",

@@ -5,9 +5,9 @@ import pytest
 from deploy.jobs import Agreement, Measurement
 from pipeline.report.benchmark.advice import NOT_COMPARED, WEIGHED, sentences
 from pipeline.report.benchmark.grid import columns
-from pipeline.report.benchmark.schema import File
+from pipeline.report.benchmark.schema import MeasuredFile
 
-Files = tuple[File, ...]
+Files = tuple[MeasuredFile, ...]
 
 
 def told(measurements: tuple[Measurement, ...], files: Files) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from deploy.jobs import Histogram, Measurement, OperationCost
 from pipeline.report.benchmark import charts
 from pipeline.report.benchmark.grid import columns
-from pipeline.report.benchmark.schema import File
+from pipeline.report.benchmark.schema import MeasuredFile
 
 Make = Callable[..., Measurement]
 
@@ -15,7 +15,7 @@ def bars(chart: str) -> list[float]:
     return [float(right) - float(left) for left, right in re.findall(bar, chart)]
 
 
-def drawn(measured: Make, files: tuple[File, ...], p99_ms: float) -> str:
+def drawn(measured: Make, files: tuple[MeasuredFile, ...], p99_ms: float) -> str:
     both = [measured("local", f.name, p50_ms=0.9, p90_ms=1.0, p99_ms=p99_ms) for f in files]
     chart = charts.target(columns(both, files, "float32")[0])
     assert chart is not None
@@ -23,7 +23,7 @@ def drawn(measured: Make, files: tuple[File, ...], p99_ms: float) -> str:
 
 
 def test_tail_far_beyond_the_bars_is_written_and_leaves_them_their_length(
-    measured: Make, files: tuple[File, ...]
+    measured: Make, files: tuple[MeasuredFile, ...]
 ) -> None:
     near, far = drawn(measured, files, 1.2), drawn(measured, files, 50.0)
     assert "p99 50.0" in far

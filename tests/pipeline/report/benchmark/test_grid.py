@@ -5,10 +5,10 @@ import pytest
 
 from deploy.jobs import Measurement
 from pipeline.report.benchmark.grid import columns, comparable, times_of
-from pipeline.report.benchmark.schema import File
+from pipeline.report.benchmark.schema import MeasuredFile
 
 Make = Callable[..., Measurement]
-Files = tuple[File, ...]
+Files = tuple[MeasuredFile, ...]
 
 
 def test_each_target_is_read_by_the_figure_that_means_something_there(

@@ -4,7 +4,7 @@ import pytest
 
 from deploy.jobs import Measurement
 from pipeline.report.benchmark.limits import limit_of
-from pipeline.report.benchmark.schema import File
+from pipeline.report.benchmark.schema import MeasuredFile
 
 Make = Callable[..., Measurement]
 
@@ -19,7 +19,7 @@ Make = Callable[..., Measurement]
     ],
 )
 def test_limit_of_a_counted_core_is_its_widest_instruction(
-    target: str, place: int, macs_each: int, measured: Make, files: tuple[File, ...]
+    target: str, place: int, macs_each: int, measured: Make, files: tuple[MeasuredFile, ...]
 ) -> None:
     file = files[place]
     limit = limit_of(measured(target, file.name, instructions=1_000_000), file, None)
@@ -27,7 +27,9 @@ def test_limit_of_a_counted_core_is_its_widest_instruction(
     assert limit.share == pytest.approx(2_400_000 / macs_each / 1e6)
 
 
-def test_limit_of_this_machine_is_its_memory(measured: Make, files: tuple[File, ...]) -> None:
+def test_limit_of_this_machine_is_its_memory(
+    measured: Make, files: tuple[MeasuredFile, ...]
+) -> None:
     limit = limit_of(measured("local", "float32", p50_ms=0.001), files[0], 10e9)
     assert limit.share is not None
     assert limit.share == pytest.approx(4000 / 10e9 / 1e-6)
@@ -42,7 +44,7 @@ def test_limit_of_this_machine_is_its_memory(measured: Make, files: tuple[File, 
     ],
 )
 def test_operations_on_floats_do_not_hide_kernels_of_int8(
-    int8: int, floats: int, needed: int, measured: Make, files: tuple[File, ...]
+    int8: int, floats: int, needed: int, measured: Make, files: tuple[MeasuredFile, ...]
 ) -> None:
     file = files[0].model_copy(update={"macs_int8": int8, "float_ops": floats})
     limit = limit_of(measured("arm:cortex-a76", "float32", instructions=400_000), file, None)
@@ -51,7 +53,9 @@ def test_operations_on_floats_do_not_hide_kernels_of_int8(
     assert f"at least {needed:,} instructions" in limit.words
 
 
-def test_limit_that_cannot_be_told_says_why(measured: Make, files: tuple[File, ...]) -> None:
+def test_limit_that_cannot_be_told_says_why(
+    measured: Make, files: tuple[MeasuredFile, ...]
+) -> None:
     timed = measured("local", "float32", p50_ms=0.001)
     several = measured("local", "float32", p50_ms=0.001, threads=2)
     counted = measured("arm:cortex-a76", "float32", instructions=9)

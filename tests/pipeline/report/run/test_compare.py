@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from pipeline.report.run import compare
-from pipeline.report.run.schema import Quality
+from pipeline.report.run.schema import ReportedQuality
 
 
 def other(report, **changes):
@@ -53,7 +53,7 @@ def test_ratio_is_b_over_a(report):
 
 def test_absent_figures_and_ratios_to_zero_are_none(report):
     blind = report.variants[6].model_copy(
-        update={"quality": Quality.unmeasured("no judge", samples=1, seed=1)}
+        update={"quality": ReportedQuality.unmeasured("no judge", samples=1, seed=1)}
     )
     figures = compare.compare(report, other(report, variants=(blind,)))["variants"]["int8"]
     assert figures["frechet"] == {"a": 12.08, "b": None, "ratio": None}

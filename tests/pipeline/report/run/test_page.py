@@ -9,7 +9,7 @@ from PIL import Image
 
 from pipeline.report.run.gates import check_all, parse_gate
 from pipeline.report.run.page import Exhibits, render, sheets, table
-from pipeline.report.run.schema import Quality
+from pipeline.report.run.schema import ReportedQuality
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 
@@ -67,7 +67,7 @@ def bare(report):
     """A report with one variant of which little is known."""
     variant = report.variants[2].model_copy(
         update={
-            "quality": Quality.unmeasured("no judge", samples=1, seed=1),
+            "quality": ReportedQuality.unmeasured("no judge", samples=1, seed=1),
             "measurements": (),
             "kernels": (),
             "macs": None,
@@ -112,7 +112,7 @@ def test_page_begins_with_the_verdict(page):
 def test_page_says_at_the_top_which_gates_failed(report):
     gates = tuple(map(parse_gate, ("zeros >= 0.99", "psnr >= 5")))
     unmeasured = report.variant("int8").model_copy(
-        update={"quality": Quality.unmeasured("no judge", samples=1, seed=1)}
+        update={"quality": ReportedQuality.unmeasured("no judge", samples=1, seed=1)}
     )
     changed = report.model_copy(update={"variants": (report.variants[0], unmeasured)})
     head = Page(render(check_all(gates, changed), Exhibits())).words.partition("The files")[0]
@@ -128,7 +128,7 @@ def test_page_is_the_same_for_the_same_report(bare, exhibits):
 
 def test_page_escapes_hostile_names(report):
     hostile = '<script>alert(1)</script>" onerror="x $^{$ 漢 '
-    quality = Quality.unmeasured(hostile, samples=1, seed=1)
+    quality = ReportedQuality.unmeasured(hostile, samples=1, seed=1)
     variant = report.variants[0].model_copy(update={"name": hostile, "quality": quality})
     stage = report.stages[0].model_copy(update={"name": hostile, "events": (hostile,)})
     dataset = report.dataset.model_copy(update={"classes": (hostile,) * 10, "notes": (hostile,)})

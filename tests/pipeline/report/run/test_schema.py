@@ -4,7 +4,7 @@ import pytest
 
 from deploy.errors import PocketganError
 from pipeline.report.run import schema
-from pipeline.report.run.schema import Quality, Report
+from pipeline.report.run.schema import Report, ReportedQuality
 
 
 @pytest.fixture
@@ -94,17 +94,17 @@ def test_read_tells_that_a_file_cannot_be_read(tmp_path, place):
 def test_absent_figure_needs_a_reason(report):
     figures = report.floor.model_dump()
     with pytest.raises(ValueError, match="absent without a reason in 'absent': recall"):
-        Quality.model_validate(figures | {"recall": None})
+        ReportedQuality.model_validate(figures | {"recall": None})
 
 
 def test_reason_needs_an_absent_figure(report):
     figures = report.floor.model_dump()
     with pytest.raises(ValueError, match="not absent: recall"):
-        Quality.model_validate(figures | {"absent": figures["absent"] | {"recall": "lost"}})
+        ReportedQuality.model_validate(figures | {"absent": figures["absent"] | {"recall": "lost"}})
 
 
 def test_unmeasured_quality_gives_one_reason_for_every_figure():
-    quality = Quality.unmeasured("the runtime refused the file", samples=100, seed=1)
+    quality = ReportedQuality.unmeasured("the runtime refused the file", samples=100, seed=1)
     assert quality.frechet is None
     assert set(quality.absent.values()) == {"the runtime refused the file"}
 

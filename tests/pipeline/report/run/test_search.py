@@ -3,7 +3,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pipeline.report.run.schema import Attempt
+from pipeline.report.run.schema import AttemptReport
 from pipeline.report.run.search import GZIP, MEASURES, chart, tightest, unbeaten_at, view
 
 MACS = next(measure for measure in MEASURES if measure.name == "macs")
@@ -104,8 +104,8 @@ def test_search_without_a_finished_student_is_drawn_without_a_line(search):
 
 def test_larger_student_that_ships_in_the_end_is_marked_instead(search):
     attempts = (
-        Attempt(number=3, words="slim 7→7", frechet_ratio=1.31),
-        Attempt(number=5, words="slim 11→11", frechet_ratio=1.02),
+        AttemptReport(number=3, words="slim 7→7", frechet_ratio=1.31),
+        AttemptReport(number=5, words="slim 11→11", frechet_ratio=1.02),
     )
     later = search.model_copy(update={"chosen": 3, "taught": 5, "attempts": attempts})
     fates = {row.number: (row.fate, row.ships) for row in view(later).front}

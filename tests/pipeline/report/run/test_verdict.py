@@ -1,7 +1,7 @@
 import pytest
 
 from pipeline.report.run.gates import check_all, parse_gate
-from pipeline.report.run.schema import Quality
+from pipeline.report.run.schema import ReportedQuality
 from pipeline.report.run.verdict import gates_in_words, headline
 
 
@@ -48,7 +48,7 @@ def test_headline_leaves_out_a_speed_that_was_not_measured(report):
 
 
 def test_headline_says_that_quality_was_not_measured(report):
-    quality = Quality.unmeasured("no judge", samples=1, seed=1)
+    quality = ReportedQuality.unmeasured("no judge", samples=1, seed=1)
     assert "was not measured (int8: no judge)" in headline(changed(report, "int8", quality=quality))
 
 
