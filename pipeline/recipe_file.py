@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import yaml
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentParser, set_parsing_settings
 
 from deploy.errors import PocketganError
 from pipeline.data.sources import SOURCES
@@ -41,8 +41,10 @@ def find(name: str) -> Path:
     )
 
 
-def add_recipe(parser: ArgumentParser) -> None:
-    """Let a parser take every value of a recipe, as ``--section.key``."""
+def add_recipe(parser: ArgumentParser, *, docstrings: bool = False) -> None:
+    """Let a parser take every value of a recipe, as ``--section.key``; docstrings for its help."""
+    if docstrings:
+        set_parsing_settings(docstring_parse_attribute_docstrings=True)
     parser.add_class_arguments(Recipe)
 
 

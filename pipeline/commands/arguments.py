@@ -1,23 +1,92 @@
-"""Arguments of a command, parsed so that a mistake becomes one message."""
+"""What all commands share: reading their arguments, printing their result, and the exit codes."""
 
+import json
 from argparse import ArgumentError
+from collections.abc import Callable
+from dataclasses import fields
+from itertools import islice
 from typing import Any
 
 from jsonargparse import ArgumentParser
+from rich.console import Console, RenderableType
 
 from deploy.errors import PocketganError
+from pipeline import progress
+from pipeline.recipe import Recipe
+
+OK, BAD_INPUT, FAILED, INTERRUPTED = 0, 2, 3, 130
+"""Done; refused in one message; done, but a gate or a measurement failed; Ctrl-C."""
+
+_COMMON: dict[str, dict[str, Any]] = {
+    "runs": {"type": str, "default": "runs", "help": "folder in which each run has its own"},
+    "quiet": {"action": "store_true", "help": "no progress, no notes"},
+    "json": {"action": "store_true", "help": "the result as JSON on standard output"},
+}
 
 
-def parser(command: str, describe: str) -> ArgumentParser:
-    """A parser that raises instead of ending the program."""
-    return ArgumentParser(prog=f"pocketgan {command}", description=describe, exit_on_error=False)
+def command_parser(
+    command: str, describe: str, *common: str, usage: str | None = None
+) -> ArgumentParser:
+    """A parser for ``pocketgan COMMAND`` with the ``common`` options ``runs``, ``quiet``, ``json``.
+
+    Give it to ``parse``: it raises where argparse would end the program.
+    """
+    parser = ArgumentParser(
+        prog=f"pocketgan {command}",
+        usage=usage,
+        description=describe,
+        exit_on_error=False,
+        allow_abbrev=False,
+    )
+    for option in common:
+        parser.add_argument(f"--{option}", **_COMMON[option])
+    return parser
 
 
 def parse(parser: ArgumentParser, arguments: list[str]) -> Any:
-    """Parsed arguments; PocketganError in place of a usage message."""
+    """Parsed arguments; ``--quiet`` and, where a command has both, ``--json`` silence progress.
+
+    Raises PocketganError in place of a usage message.
+    """
     try:
-        return parser.parse_args(arguments)
+        options = parser.parse_args(arguments)
     except ArgumentError as error:
         raise PocketganError(
             f"{parser.prog}: {' '.join(str(error).split())}", f"`{parser.prog} --help` tells more."
         ) from error
+    if "quiet" in options and (options.quiet or options.get("json")):
+        progress.silence()
+    return options
+
+
+def parse_with_overrides(parser: ArgumentParser, arguments: list[str]) -> tuple[Any, list[str]]:
+    """Parsed arguments, and the others: those that change a recipe, such as ``--train.steps 9``."""
+    options, sections = parser.get_defaults(), {field.name for field in fields(Recipe)}
+    own: list[str] = []
+    overrides: list[str] = []
+    remaining = iter(arguments)
+    for argument in remaining:
+        key = argument.removeprefix("--").split("=")[0]
+        changes_recipe = key.split(".")[0].rstrip("+") in sections
+        if not argument.startswith("--") or key.replace("-", "_") in options or not changes_recipe:
+            own.append(argument)
+        else:
+            overrides += [argument] if "=" in argument else [argument, *islice(remaining, 1)]
+    return parse(parser, own), overrides
+
+
+def show(
+    options: Any,
+    document: Any,
+    render: Callable[[], RenderableType],
+    console: Console | None = None,
+) -> None:
+    """Print a command's result: with ``--json`` the document, else what ``render`` gives.
+
+    ``document`` is plain values, or the text of a JSON document. ``console`` is where the rendered
+    goes, standard output if left out.
+    """
+    if options.json:
+        print(document.rstrip() if isinstance(document, str) else json.dumps(document, indent=1))
+    else:
+        (console or Console()).print(render())

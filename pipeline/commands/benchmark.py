@@ -22,7 +22,8 @@ from pipeline import progress
 from pipeline.atomic import write_text
 from pipeline.commands import benchmark_files as files
 from pipeline.commands import benchmark_rounds as make
-from pipeline.commands.arguments import parse, parser
+from pipeline.commands.arguments import command_parser, parse
+from pipeline.commands.stage import stage
 from pipeline.native_log import LOG, native_log
 from pipeline.recipe_file import shipped
 from pipeline.report.benchmark import schema, terminal
@@ -54,6 +55,9 @@ def asks_for_files(arguments: Sequence[str]) -> bool:
 
 
 def benchmark(arguments: list[str]) -> int:
+    """Of files, or the stage of a recipe: the arguments decide."""
+    if not asks_for_files(arguments):
+        return stage("benchmark", arguments)
     options = parse(_benchmark_parser(), arguments)
     if options.quiet or options.json:
         progress.silence()
@@ -86,7 +90,7 @@ def benchmark(arguments: list[str]) -> int:
 
 
 def _benchmark_parser() -> ArgumentParser:
-    made = parser("benchmark", BENCHMARK)
+    made = command_parser("benchmark", BENCHMARK)
     made.usage = "pocketgan benchmark FILES … [--target T …] [options]"
     made.add_argument("files", nargs="+", type=str, help=".tflite files, or folders of them")
     made.add_argument(
@@ -186,7 +190,7 @@ TARGETS = """Where files can be measured, and what adds a place: `targets instal
 
 
 def targets(arguments: list[str]) -> int:
-    made = parser("targets", TARGETS)
+    made = command_parser("targets", TARGETS)
     made.usage = "pocketgan targets [--json]  or  pocketgan targets install NAME …"
     made.add_argument("action", nargs="?", type=str, help="'install', or nothing to list")
     made.add_argument("names", nargs="*", type=str, help=f"of {', '.join(known.INSTALLERS)}")
@@ -235,7 +239,7 @@ def bench_suite(arguments: list[str]) -> int:
         from tools.experiments.suite import measure as suite
         from tools.experiments.suite import page as suite_page
 
-    made = parser("bench-suite", SUITE)
+    made = command_parser("bench-suite", SUITE)
     made.add_argument(
         "--target",
         action="append",
@@ -288,7 +292,7 @@ DOCTOR = "What this machine is, and what makes its figures doubtful"
 
 
 def doctor(arguments: list[str]) -> int:
-    made = parser("doctor", DOCTOR)
+    made = command_parser("doctor", DOCTOR)
     made.add_argument("--json", action="store_true", help="as JSON")
     options = parse(made, arguments)
     machine = describe_machine()

@@ -18,7 +18,7 @@ from deploy.bundle.verify import verify as look_at
 from deploy.errors import PocketganError
 from pipeline.atomic import replace_folder, write_bytes
 from pipeline.bundle_contents import order
-from pipeline.commands.arguments import parse, parser
+from pipeline.commands.arguments import command_parser, parse
 from pipeline.finished_run import FinishedRun, open_run
 from pipeline.variants import SHIPPED
 
@@ -33,7 +33,7 @@ schema and signature, and lets the generator draw its golden outputs here."""
 
 
 def bundle(arguments: list[str]) -> int:
-    made = parser("bundle", BUNDLE)
+    made = command_parser("bundle", BUNDLE)
     made.add_argument("run", type=str, help="name of a run, or its folder")
     made.add_argument("--out", type=str, help="folder to write; FOLDER.zip too (RUN/bundle)")
     made.add_argument("--variant", type=str, default=SHIPPED, help="which file of the run")
@@ -163,7 +163,7 @@ def _warnings(model: schema.Model) -> list[str]:
 
 
 def verify(arguments: list[str]) -> int:
-    made = parser("verify", VERIFY)
+    made = command_parser("verify", VERIFY)
     made.add_argument("bundle", type=str, help="a bundle's folder or zip")
     made.add_argument("--public-key", type=str, metavar="FILE", help="Ed25519 public key, PEM")
     made.add_argument("--json", action="store_true", help="the result as JSON on standard output")

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from deploy.errors import PocketganError
-from pipeline.commands.arguments import parse, parser
+from pipeline.commands.arguments import command_parser, parse
 from pipeline.native_log import native_log
 
 OK, BAD_INPUT = 0, 2
@@ -19,7 +19,7 @@ training, a few seconds. Exit code 0 if it can be compressed, 2 if not."""
 
 
 def check(arguments: list[str]) -> int:
-    made = parser("check", CHECK)
+    made = command_parser("check", CHECK)
     add_generator(made)
     made.add_argument("--json", action="store_true", help="as JSON on standard output")
     options = parse(made, arguments)

@@ -5,7 +5,7 @@ import hashlib
 import math
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,6 +15,7 @@ import yaml
 from deploy.errors import PocketganError
 from pipeline import progress, recipe_file
 from pipeline.commands.check import add_generator, generator_options
+from pipeline.commands.run import run_all
 from pipeline.data.sources import TEACHER
 from pipeline.native_log import native_log
 from pipeline.recipe import SHIPPED, Recipe
@@ -63,14 +64,14 @@ _VALUES = {
 }
 
 
-def compress(arguments: list[str], run_all: Callable[[Run, bool], int]) -> int:
-    """Make the recipe and run it; ``run_all`` does the stages and shows the report."""
+def compress(arguments: list[str]) -> int:
+    """Make the recipe and run it."""
     options, overrides = parse(arguments)
     if options.quiet or options.json:
         progress.silence()
     with native_log(Path(os.devnull)):
         run = run_of(options, overrides)
-    return run_all(run, options.json)
+    return run_all(run, options)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -1,20 +1,34 @@
-"""What a recipe may name: for `pocketgan list`."""
+"""The command list: what a recipe may name."""
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 
 from rich.table import Table
 
 from pipeline import recipe_file
+from pipeline.commands.arguments import OK, command_parser, parse, show
 from pipeline.data.sources import SOURCES
-from pipeline.networks.registry import DISCRIMINATORS, GENERATORS
-from pipeline.training.augment import AUGMENTATIONS
-from pipeline.training.losses import LOSSES
+from pipeline.native_log import native_log
 
 Catalogue = dict[str, dict[str, str]]
 
+LIST = "Recipes, networks, losses, data sources"
 
-def known() -> Catalogue:
+
+def list_names(arguments: list[str]) -> int:
+    options = parse(command_parser("list", LIST, "json"), arguments)
+    names = catalogue()
+    show(options, names, lambda: render(names))
+    return OK
+
+
+def catalogue() -> Catalogue:
     """Kind → name → one line about it."""
+    with native_log(Path(os.devnull)):
+        from pipeline.networks.registry import DISCRIMINATORS, GENERATORS
+        from pipeline.training.augment import AUGMENTATIONS
+        from pipeline.training.losses import LOSSES
     return {
         "recipes": {name: _first_comment(name) for name in recipe_file.shipped()},
         "data sources": {name: source.describe for name, source in SOURCES.items()},

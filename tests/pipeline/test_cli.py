@@ -7,7 +7,8 @@ from typing import cast
 import pytest
 
 from pipeline import recipe_file
-from pipeline.cli import COMMANDS, _make, main
+from pipeline.cli import COMMANDS, main
+from pipeline.commands.run import make_stage
 from pipeline.run import STAGES, Run
 from pipeline.training.losses import LOSSES
 
@@ -195,7 +196,7 @@ def test_stage_that_chose_gives_its_reason(
         stages={"search": SimpleNamespace(describe="try students")},
         make=lambda name: record,
     )
-    assert _make(cast(Run, run), "search") is record
+    assert make_stage(cast(Run, run), "search") is record
     said = capsys.readouterr().err
     assert "search: 12 s" in said
     assert ("Of 3 students [b] is best." in said) == bool(metrics)

@@ -1,14 +1,14 @@
 from rich.console import Console
 
-from pipeline.commands import list as catalogue
+from pipeline.commands.list import catalogue, render
 
 
 def test_everything_a_recipe_may_name_is_described_in_a_line() -> None:
-    known = catalogue.known()
-    assert set(known) == {
+    names_by_kind = catalogue()
+    assert set(names_by_kind) == {
         *("recipes", "data sources", "generators", "discriminators", "losses", "augmentations")
     }
-    for kind, names in known.items():
+    for kind, names in names_by_kind.items():
         assert names, kind
         for name, described in names.items():
             assert len(described) > 10, name
@@ -17,6 +17,6 @@ def test_everything_a_recipe_may_name_is_described_in_a_line() -> None:
 
 def test_catalogue_is_shown_with_every_name() -> None:
     console = Console(width=100)
-    with console.capture() as shown:
-        console.print(catalogue.render({"losses": {"hinge": "as in [Miyato 2018]"}}))
-    assert shown.get().split() == ["losses", "hinge", "as", "in", "[Miyato", "2018]"]
+    with console.capture() as output:
+        console.print(render({"losses": {"hinge": "as in [Miyato 2018]"}}))
+    assert output.get().split() == ["losses", "hinge", "as", "in", "[Miyato", "2018]"]

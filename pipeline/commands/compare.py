@@ -1,0 +1,27 @@
+"""The command compare: two reports side by side."""
+
+from pathlib import Path
+
+from pipeline.commands.arguments import OK, command_parser, parse, show
+
+COMPARE = "Two reports side by side"
+
+
+def compare(arguments: list[str]) -> int:
+    parser = command_parser("compare", COMPARE, "json")
+    parser.add_argument("a", type=str, help="a run's folder or its report.json")
+    parser.add_argument("b", type=str, help="another")
+    options = parse(parser, arguments)
+    from pipeline.report.run import compare as report_compare
+    from pipeline.report.run import schema
+
+    a, b = (schema.read(_report_file(Path(path))) for path in (options.a, options.b))
+    comparison = report_compare.compare(a, b)
+    show(options, comparison, lambda: report_compare.render(comparison))
+    return OK
+
+
+def _report_file(path: Path) -> Path:
+    """The report.json that a folder of a run holds, or the path itself."""
+    inside = sorted(path.glob("*-report/report.json")) if path.is_dir() else []
+    return inside[0] if inside else path

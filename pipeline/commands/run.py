@@ -1,0 +1,87 @@
+"""The command run: all stages of a recipe; what the commands of single stages share with it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from deploy.errors import PocketganError
+from pipeline import progress, recipe_file
+from pipeline.commands.arguments import (
+    FAILED,
+    OK,
+    command_parser,
+    parse_with_overrides,
+    show,
+)
+from pipeline.run import Record, Run
+
+RUN = "All stages of a recipe, only what is stale"
+
+
+def run(arguments: list[str]) -> int:
+    return run_all(*run_of_recipe("run", RUN, arguments))
+
+
+def run_of_recipe(command: str, describe: str, arguments: list[str]) -> tuple[Run, Any]:
+    """The run of the recipe that ``arguments`` begin with, and the command's own options.
+
+    Raises PocketganError for a missing or unknown recipe, and for a wrong value of one.
+    """
+    parser = command_parser(
+        command,
+        f"{describe}. Every value of the recipe can be changed here, for instance "
+        "--train.steps 500 or --seed 2.",
+        *("runs", "quiet", "json"),
+        usage=f"pocketgan {command} RECIPE [--runs DIR] [--quiet] [--json] [--SECTION.KEY VALUE …]",
+    )
+    parser.add_argument(
+        "recipe", type=str, help="name of a recipe that ships, or path of a YAML file"
+    )
+    if "-h" in arguments or "--help" in arguments:
+        recipe_file.add_recipe(parser, docstrings=True)
+    elif not arguments or arguments[0].startswith("-"):
+        raise PocketganError(
+            f"pocketgan {command}: which recipe?",
+            f"For instance: pocketgan {command} digits. Known: {', '.join(recipe_file.shipped())}.",
+        )
+    options, overrides = parse_with_overrides(parser, arguments)
+    return Run(recipe_file.load(options.recipe, overrides), Path(options.runs)), options
+
+
+def run_all(run: Run, options: Any) -> int:
+    """Every stage of a run that is due, then its report; the exit code says if gates failed."""
+    with run.lock():
+        records = [make_stage(run, name) for name in run.stages]
+    return show_report(run, records, options)
+
+
+def make_stage(run: Run, name: str) -> Record:
+    """One stage, unless what is there is what it would give."""
+    reason = run.staleness(name)
+    record = run.record(name)
+    if not reason and record:
+        progress.console.print(f"[green]✓[/] {name}: fresh")
+        return record
+    progress.console.print(f"[bold]›[/] {name}: {run.stages[name].describe}")
+    try:
+        record = run.make(name)
+    except OSError as error:
+        error.filename = error.filename or str(run.folder)  # a failed write names no file
+        raise
+    progress.console.print(f"[green]✓[/] {name}: {record.seconds:.0f} s")
+    if "reason" in record.metrics:
+        progress.console.print(f"  {record.metrics['reason']}", markup=False)
+    return record
+
+
+def show_report(run: Run, records: list[Record], options: Any) -> int:
+    """The report at the end of a run; its gates decide the exit code."""
+    from pipeline.report.run import schema, terminal
+    from pipeline.stages.report import PAGE, REPORT
+
+    folder = run.path("report")
+    report = schema.read(folder / REPORT)
+    stages = [record.model_dump() for record in records]
+    document = {"report": json.loads(schema.dumps(report)), "stages": stages}
+    show(options, document, lambda: terminal.render(report, folder / PAGE), progress.console)
+    return FAILED if report.failed_gates else OK
