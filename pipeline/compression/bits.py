@@ -1,8 +1,8 @@
 """How many bits the weights of each layer get.
 
-Every layer is asked alone what rounding it to so many bits does to the picture, and how many bytes
-it then takes once compressed. Errors of layers are taken to add up, and the sum is made least
-within a budget: an integer program over measured losses, as in AdaQuant (Hubara 2020,
+For every layer alone it is measured what rounding it to so many bits does to the picture, and how
+many bytes it then takes once compressed. Errors of layers are taken to add up, and the sum is made
+least within a budget: an integer program over measured losses, as in AdaQuant (Hubara 2020,
 arXiv:2006.10518, section 4), where HAWQ-V3 has a Hessian's trace for the loss (Yao 2021,
 arXiv:2011.10680, section 3.4).
 """
@@ -31,7 +31,7 @@ whole bits alone a generator of three layers comes nowhere near its budget.
 
 
 @dataclass(frozen=True)
-class Price:
+class RoundingCost:
     """What a layer costs at so many bits.
 
     ``error`` is the mean squared difference of the pictures that it alone makes, ``bytes`` what its
@@ -42,8 +42,8 @@ class Price:
     bytes: int
 
 
-Prices = Mapping[str, Mapping[float, Price]]
-"""Name of a layer with a kernel → bits → price."""
+RoundingCosts = Mapping[str, Mapping[float, RoundingCost]]
+"""Name of a layer with a kernel → bits → cost."""
 
 
 def check_layers(model: tf_keras.Model, single: Mapping[str, float]) -> None:
@@ -65,80 +65,82 @@ def kernel_layers(model: tf_keras.Model) -> list[str]:
     return [layer.name for layer in model.layers if isinstance(layer, KERNEL_LAYERS)]
 
 
-def sensitivities(model: tf_keras.Model, latents: np.ndarray) -> dict[str, dict[float, Price]]:
-    """Ask every layer of a folded float model what each number of bits, 2 to 8, costs.
+def sensitivities(
+    model: tf_keras.Model, latents: np.ndarray
+) -> dict[str, dict[float, RoundingCost]]:
+    """What each number of bits, 2 to 8, costs in every layer of a folded float model.
 
     ``latents`` float32 [N, L] are what the pictures are drawn from. The model stays as it is.
     """
     copy = rebuild(model, clone_layer)
     copy.set_weights(model.get_weights())
-    wanted = copy(latents, training=False).numpy()
-    prices: dict[str, dict[float, Price]] = {}
+    exact = copy(latents, training=False).numpy()
+    costs: dict[str, dict[float, RoundingCost]] = {}
     for name in kernel_layers(copy):
         layer = copy.get_layer(name)
         weights = layer.get_weights()
-        prices[name] = {}
+        costs[name] = {}
         for bits in CHOICES:
-            rounded = [_levels(weight, bits) for weight in weights]
-            layer.set_weights([_values(weight, bits) for weight in weights])
-            drawn = copy(latents, training=False).numpy()
-            error = float(np.mean(np.square(drawn - wanted)))
-            prices[name][bits] = Price(error, compressed_bytes(rounded))
+            rounded = [_weight_levels(weight, bits) for weight in weights]
+            layer.set_weights([_rounded(weight, bits) for weight in weights])
+            pictures = copy(latents, training=False).numpy()
+            error = float(np.mean(np.square(pictures - exact)))
+            costs[name][bits] = RoundingCost(error, compressed_bytes(rounded))
         layer.set_weights(weights)
-    return prices
+    return costs
 
 
-def _levels(weight: np.ndarray, bits: float) -> np.ndarray:
+def _weight_levels(weight: np.ndarray, bits: float) -> np.ndarray:
     """The whole numbers that stand for a weight in the file: int8 in −127..127."""
     limit = np.abs(weight).max() or 1.0
     return np.rint(weight / limit * levels(bits)).astype(np.int8)
 
 
-def _values(weight: np.ndarray, bits: float) -> np.ndarray:
-    rounded: np.ndarray = _levels(weight, bits) * (np.abs(weight).max() / levels(bits))
+def _rounded(weight: np.ndarray, bits: float) -> np.ndarray:
+    rounded: np.ndarray = _weight_levels(weight, bits) * (np.abs(weight).max() / levels(bits))
     return rounded
 
 
 def compressed_bytes(rounded: Iterable[np.ndarray]) -> int:
     """Bytes that deflate makes of a kernel int8 and a bias, which a file holds as int32.
 
-    The compressor itself is asked: on few levels it stays a quarter above their entropy, and on
-    pruned kernels their places count too.
+    By the compressor itself: on few levels it stays a quarter above their entropy, and on pruned
+    kernels it matters where the zeros are.
     """
     kernel, *biases = rounded
     stored = kernel.tobytes() + b"".join(bias.astype(np.int32).tobytes() for bias in biases)
     return len(zlib.compress(stored, 9))
 
 
-def per_weight(prices: Prices, model: tf_keras.Model) -> dict[str, dict[float, Price]]:
-    """The prices with each layer's error shared out among its weights.
+def per_weight(costs: RoundingCosts, model: tf_keras.Model) -> dict[str, dict[float, RoundingCost]]:
+    """The costs with each layer's error shared out among its weights.
 
     For bits that are chosen before a training: of what rounding does to a layer of many weights
     that training takes back most. Which share is known by trial only (docs/decisions.md).
     """
     return {
         name: {
-            bits: replace(price, error=price.error / model.get_layer(name).get_weights()[0].size)
-            for bits, price in choices.items()
+            bits: replace(cost, error=cost.error / model.get_layer(name).get_weights()[0].size)
+            for bits, cost in by_bits.items()
         }
-        for name, choices in prices.items()
+        for name, by_bits in costs.items()
     }
 
 
-def choose_bits(prices: Prices, target: int) -> dict[str, float]:
-    """Bits a layer with the least error, by the sum of ``prices``, in at most ``target`` bytes.
+def choose_bits(costs: RoundingCosts, target: int) -> dict[str, float]:
+    """Bits a layer with the least error, by the sum of ``costs``, in at most ``target`` bytes.
 
     Exact: layer by layer, of all choices so far those stay that no other beats in both bytes and
     error (Nemhauser & Ullmann 1969). Raises PocketganError that names the least bytes there are.
     """
-    front = [_Choice(0, 0.0, {})]
-    for name, choices in prices.items():
+    front = [_Allocation(0, 0.0, {})]
+    for name, by_bits in costs.items():
         front = _undominated(
-            _Choice(
-                choice.bytes + price.bytes, choice.error + price.error, {**choice.bits, name: bits}
+            _Allocation(
+                choice.bytes + cost.bytes, choice.error + cost.error, {**choice.bits, name: bits}
             )
             for choice in front
-            for bits, price in choices.items()
+            for bits, cost in by_bits.items()
         )
     fitting = [choice for choice in front if choice.bytes <= target]
     if not fitting:
@@ -149,26 +151,26 @@ def choose_bits(prices: Prices, target: int) -> dict[str, float]:
     return fitting[-1].bits
 
 
-class _Choice(NamedTuple):
+class _Allocation(NamedTuple):
     bytes: int
     error: float
     bits: dict[str, float]
 
 
-def _undominated(choices: Iterable[_Choice]) -> list[_Choice]:
-    """Those that no other beats in both, from the fewest bytes and the largest error."""
-    front: list[_Choice] = []
+def _undominated(choices: Iterable[_Allocation]) -> list[_Allocation]:
+    """Those that no other beats in both, by rising bytes and falling error."""
+    front: list[_Allocation] = []
     for choice in sorted(choices, key=lambda choice: choice[:2]):
         if not front or choice.error < front[-1].error:
             front.append(choice)
     return front
 
 
-def expected_bytes(prices: Prices, bits: Mapping[str, float]) -> int:
+def expected_bytes(costs: RoundingCosts, bits: Mapping[str, float]) -> int:
     """Compressed bytes of all kernels and biases."""
-    return sum(prices[name][number].bytes for name, number in bits.items())
+    return sum(costs[name][number].bytes for name, number in bits.items())
 
 
-def least_bytes(prices: Prices) -> int:
+def least_bytes(costs: RoundingCosts) -> int:
     """The fewest compressed bytes that all kernels and biases can take."""
-    return sum(min(price.bytes for price in choices.values()) for choices in prices.values())
+    return sum(min(cost.bytes for cost in by_bits.values()) for by_bits in costs.values())

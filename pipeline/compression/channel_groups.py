@@ -1,12 +1,12 @@
-"""Which outputs of a model's layers stand or fall together: the channels that slimming cuts.
+"""The dependency graph of a model: which channels of its layers can only be cut together.
 
-Every output of a layer with a kernel is a *unit*. What a Dense layer gives for one channel is
-spread over all positions of the map that a Reshape makes of it; DepthToSpace makes one channel of
-several; Add ties the channels of both sides together. So units are joined along the graph, and a
-*channel* is a set of joined units.
+Every output channel of a layer with a kernel is an *output* here. What a Dense layer gives for one
+channel is spread over all positions of the map that a Reshape makes of it; DepthToSpace makes one
+channel of several; Add ties the channels of both sides together. So outputs are coupled along the
+graph, and a *channel* is a set of coupled outputs (as in Torch-Pruning: Fang 2023, DepGraph).
 """
 
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +20,10 @@ from deploy.errors import PocketganError
 from pipeline.compression.graph import nodes
 from pipeline.networks.layers import DepthToSpace
 
-Labels = np.ndarray
-"""int64 [C]: the unit, or the channel, that each entry of a tensor's last axis belongs to."""
+Outputs = np.ndarray
+"""int64 [C]: number of the output, or the channel, that each entry of a last axis belongs to."""
+TensorShape = tuple[Any, ...]
+"""Of one picture, without the batch; None where a size is free."""
 
 L = tf_keras.layers
 KERNEL_AXES: dict[type, tuple[int, int]] = {
@@ -44,16 +46,16 @@ _PASSING = (
     L.AveragePooling2D,
 )
 _MERGING = (L.Add, L.Subtract, L.Average, L.Multiply)
-# Functions of one value. Softmax, for instance, is none.
+# Functions of a single value, which softmax, for instance, is not.
 _FUNCTIONS = {
     *("linear", "relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "swish", "silu"),
     *("tanh", "sigmoid", "hard_sigmoid", "softplus"),
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ChannelGroup:
-    """Channels that the same layers write; slimming keeps as many of them as it is told."""
+    """Channels that the same layers write: slimming takes how many of them to keep."""
 
     name: str
     """The writers' names, joined by +."""
@@ -66,7 +68,7 @@ class ChannelGroup:
     """Why none of them can be cut; empty where they can."""
 
 
-class Channels:
+class DependencyGraph:
     """The channels of a functional or sequential model, numbered 0..count-1.
 
     ``reads`` and ``writes`` hold, for each layer with weights that is understood, the channel of
@@ -75,213 +77,211 @@ class Channels:
     """
 
     def __init__(self, model: tf_keras.Model) -> None:
-        units = _Units(model)
-        ends = np.concatenate([np.zeros([2, 0], np.int64), *units.pairs], axis=1)
-        size = len(units.owners)
-        joined = coo_array((np.ones(ends.shape[1], bool), tuple(ends)), shape=(size, size))
-        self.count, numbers = connected_components(joined, directed=False)
-        self.reads = {name: numbers[found] for name, found in units.reads.items()}
-        self.writes = {name: numbers[found] for name, found in units.writes.items()}
-        self.members: dict[str, Labels] = {}
-        """Name of each group that can be cut → its channels, in the order of the writers' units."""
+        trace = _Trace(model)
+        ends = np.concatenate([np.zeros([2, 0], np.int64), *trace.couplings], axis=1)
+        size = len(trace.layers)
+        coupled = coo_array((np.ones(ends.shape[1], bool), tuple(ends)), shape=(size, size))
+        self.count, numbers = connected_components(coupled, directed=False)
+        self.reads = {name: numbers[outputs] for name, outputs in trace.reads.items()}
+        self.writes = {name: numbers[outputs] for name, outputs in trace.writes.items()}
+        self.members: dict[str, Outputs] = {}
+        """Name of each group that can be cut → its channels, in the order of the writers'."""
         self.groups: list[ChannelGroup] = []
-        for (names, reason), found in _grouped(units, numbers).items():
-            readers = self._readers(found, set(units.owners))
-            group = ChannelGroup("+".join(names), len(found), names, readers, reason)
+        for (writers, reason), channels in _grouped(trace, numbers).items():
+            readers = tuple(
+                name
+                for name, read in self.reads.items()
+                if name in trace.layers and np.isin(read, channels).any()
+            )
+            group = ChannelGroup(
+                name="+".join(writers),
+                channels=len(channels),
+                writers=writers,
+                readers=readers,
+                reason=reason,
+            )
             self.groups.append(group)
             if not reason:
-                self.members[group.name] = np.array(found)
+                self.members[group.name] = np.array(channels)
         if not self.members:
+            reasons = "; ".join(f"{group.name}, as {group.reason}" for group in self.groups)
             raise PocketganError(
-                f"no channels of model '{model.name}' can be cut: {_reasons(self.groups)}.",
+                f"no channels of model '{model.name}' can be cut: {reasons}.",
                 "Distil a student of its own shape instead.",
             )
 
-    def _readers(self, channels: Sequence[int], with_units: Container[str]) -> tuple[str, ...]:
-        """Layers that mix the channels into units of their own."""
-        return tuple(
-            name
-            for name, read in self.reads.items()
-            if name in with_units and np.isin(read, channels).any()
-        )
 
-
-def _reasons(groups: Sequence[ChannelGroup]) -> str:
-    return "; ".join(f"{group.name}, as {group.reason}" for group in groups)
-
-
-def _grouped(units: "_Units", numbers: Labels) -> dict[tuple[tuple[str, ...], str], list[int]]:
-    """Writers and reason → channels, all in the order of the units."""
+def _grouped(trace: "_Trace", numbers: Outputs) -> dict[tuple[tuple[str, ...], str], list[int]]:
+    """Names of the writers, and the reason not to cut → channels, in the order of the outputs."""
     writers: dict[int, dict[str, None]] = {}
     reasons: dict[int, str] = {}
-    for unit, channel in enumerate(numbers.tolist()):
-        writers.setdefault(channel, {})[units.owners[unit]] = None
-        reasons[channel] = reasons.get(channel) or units.fixed.get(unit, "")
+    for output, channel in enumerate(numbers.tolist()):
+        writers.setdefault(channel, {})[trace.layers[output]] = None
+        reasons[channel] = reasons.get(channel) or trace.fixed.get(output, "")
     groups: dict[tuple[tuple[str, ...], str], list[int]] = {}
     for channel, names in writers.items():
         groups.setdefault((tuple(names), reasons[channel]), []).append(channel)
     return groups
 
 
-class _Units:
-    """Units and which of them are joined, as one walk through a model finds them."""
+class _Trace:
+    """Outputs and which of them are coupled, as one walk through a model finds them."""
 
     def __init__(self, model: tf_keras.Model) -> None:
-        self.owners: list[str] = []
-        """Name of the layer that each unit belongs to."""
+        self.layers: list[str] = []
+        """Name of the layer that each output belongs to."""
         self.fixed: dict[int, str] = {}
-        """Unit → why it cannot be cut."""
-        self.pairs: list[np.ndarray] = []
-        """Each [2, n]: units that are joined."""
-        self.reads: dict[str, Labels] = {}
-        self.writes: dict[str, Labels] = {}
-        labels: dict[int, Labels] = {}
-        for node in _nodes(model):
-            given = [labels[id(tensor)] for tensor in node.keras_inputs]
+        """Output → why it cannot be cut."""
+        self.couplings: list[np.ndarray] = []
+        """Each [2, n]: pairs of outputs that can only be cut together."""
+        self.reads: dict[str, Outputs] = {}
+        self.writes: dict[str, Outputs] = {}
+        if not hasattr(model, "_nodes_by_depth"):
+            raise PocketganError(
+                f"model '{model.name}' is no graph of layers, so its channels cannot be followed.",
+                "Build it with tf_keras.Sequential or from tf_keras.Input on, or distil a student.",
+            )
+        outputs: dict[int, Outputs] = {}
+        for node in nodes(model):
+            inputs = [outputs[id(tensor)] for tensor in node.keras_inputs]
             for tensor in tf.nest.flatten(node.outputs):
-                labels[id(tensor)] = _labels(self, node, given, tensor)
+                outputs[id(tensor)] = _follow(self, node, inputs, tensor)
         for tensor in model.outputs:
-            self.fix(labels[id(tensor)], "they are the picture's")
+            self.fix(outputs[id(tensor)], "they are the picture's")
 
-    def new(self, owner: str, count: int) -> Labels:
-        """Units of a layer."""
-        first = len(self.owners)
-        self.owners += [owner] * count
-        return np.arange(first, first + count)
+    def add(self, layer: str, count: int, reason: str = "") -> Outputs:
+        """Outputs of a layer; with a reason they cannot be cut."""
+        first = len(self.layers)
+        self.layers += [layer] * count
+        outputs = np.arange(first, first + count)
+        if reason:
+            self.fix(outputs, reason)
+        return outputs
 
-    def new_fixed(self, owner: str, count: int, reason: str) -> Labels:
-        """Units of a layer that cannot be cut."""
-        made = self.new(owner, count)
-        self.fix(made, reason)
-        return made
-
-    def fix(self, labels: Labels, reason: str) -> None:
+    def fix(self, outputs: Outputs, reason: str) -> None:
         """Forbid that they are cut; the first reason stays."""
-        for unit in labels.tolist():
-            self.fixed.setdefault(unit, reason)
+        for output in outputs.tolist():
+            self.fixed.setdefault(output, reason)
 
-    def join(self, one: Labels, other: Labels) -> Labels:
-        """Let units stand or fall together, pair by pair."""
-        self.pairs.append(np.stack([one.ravel(), other.ravel()]))
+    def read(self, layer: str, outputs: Outputs) -> Outputs:
+        """What the layer's input channels are; coupled with those of its earlier uses."""
+        return self.couple(self.reads.setdefault(layer, outputs), outputs)
+
+    def write(self, layer: str, outputs: Outputs) -> Outputs:
+        """The same of its output channels."""
+        return self.couple(self.writes.setdefault(layer, outputs), outputs)
+
+    def couple(self, one: Outputs, other: Outputs) -> Outputs:
+        """Couple pair by pair."""
+        self.couplings.append(np.stack([one.ravel(), other.ravel()]))
         return one
 
-    def join_columns(self, labels: Labels) -> Labels:
-        """[..., C] → [C]: join all that share a place on the last axis."""
-        rows: Labels = labels.reshape(-1, labels.shape[-1])
-        self.join(rows, np.broadcast_to(rows[0], rows.shape))
-        first: Labels = rows[0]
+    def couple_columns(self, outputs: Outputs) -> Outputs:
+        """[..., C] → [C]: couple all that stand at one index of the last axis."""
+        rows: Outputs = outputs.reshape(-1, outputs.shape[-1])
+        self.couple(rows, np.broadcast_to(rows[0], rows.shape))
+        first: Outputs = rows[0]
         return first
 
 
-def _nodes(model: tf_keras.Model) -> Iterator[Any]:
-    if not hasattr(model, "_nodes_by_depth"):
-        raise PocketganError(
-            f"model '{model.name}' is no graph of layers, so its channels cannot be followed.",
-            "Build it with tf_keras.Sequential or from tf_keras.Input on, or distil a student.",
-        )
-    return nodes(model)
-
-
-def _labels(units: _Units, node: Any, given: Sequence[Labels], output: Any) -> Labels:
-    """What a use of a layer makes of the labels of its inputs; ``output`` is one of its outputs."""
-    layer, channels = node.layer, output.shape[-1]
+def _follow(trace: _Trace, node: Any, inputs: Sequence[Outputs], tensor: Any) -> Outputs:
+    """The outputs in ``tensor``, which the use ``node`` of a layer makes of its ``inputs``."""
+    layer, channels = node.layer, tensor.shape[-1]
     if node.is_input:
-        return units.new_fixed(layer.name, channels, "they are the generator's input")
-    shapes = [tuple(tensor.shape[1:]) for tensor in node.keras_inputs]
+        return trace.add(layer.name, channels, "they are the generator's input")
     rule = next((rule for kinds, rule in _RULES if type(layer) in kinds), None)
-    if rule is not None and not _odd(layer):
-        made = rule(units, layer, given, shapes, tuple(output.shape[1:]))
-        if made is not None:
-            return made
+    if rule is not None and _is_usual(layer):
+        call = _Call(
+            layer=layer,
+            inputs=inputs,
+            shapes=[tuple(read.shape[1:]) for read in node.keras_inputs],
+            shape=tuple(tensor.shape[1:]),
+        )
+        outputs = rule(trace, call)
+        if outputs is not None:
+            return outputs
     reason = f"it is not known how layer '{layer.name}' ({type(layer).__name__}) treats channels"
-    for labels in given:
-        units.fix(labels, reason)
-    return units.new_fixed(layer.name, channels or 1, reason)
+    for read in inputs:
+        trace.fix(read, reason)
+    return trace.add(layer.name, channels or 1, reason)
 
 
-def _odd(layer: tf_keras.layers.Layer) -> bool:
-    """Whether its settings make an understood layer do something else."""
+def _is_usual(layer: tf_keras.layers.Layer) -> bool:
+    """Whether no setting makes an understood layer do something else."""
     function = getattr(layer, "activation", tf_keras.activations.linear)
     return (
-        getattr(function, "__name__", "") not in _FUNCTIONS
-        or getattr(layer, "data_format", "channels_last") != "channels_last"
-        or getattr(layer, "groups", 1) != 1
+        getattr(function, "__name__", "") in _FUNCTIONS
+        and getattr(layer, "data_format", "channels_last") == "channels_last"
+        and getattr(layer, "groups", 1) == 1
     )
 
 
-Shape = tuple[Any, ...]
-Rule = Callable[[_Units, Any, Sequence[Labels], Sequence[Shape], Shape], Labels | None]
-"""Units, layer, labels and shapes of its inputs, shape of its output → the output's labels; None
-where the layer does what is not understood. Shapes are those of one picture, None where free."""
+@dataclass(frozen=True, kw_only=True)
+class _Call:
+    """One use of a layer."""
+
+    layer: Any
+    inputs: Sequence[Outputs]
+    shapes: Sequence[TensorShape]
+    """Of the inputs."""
+    shape: TensorShape
+    """Of the output."""
 
 
-def _kernel(
-    units: _Units, layer: Any, given: Sequence[Labels], _shapes: Sequence[Shape], shape: Shape
-) -> Labels:
-    (read,) = given
-    units.join(units.reads.setdefault(layer.name, read), read)
-    if layer.name not in units.writes:
-        units.writes[layer.name] = units.new(layer.name, shape[-1])
-    return units.writes[layer.name]
+_Rule = Callable[[_Trace, _Call], Outputs | None]
+"""The outputs in a call's result; None where the layer does what is not understood."""
 
 
-def _depthwise(
-    units: _Units, layer: Any, given: Sequence[Labels], _shapes: Sequence[Shape], _shape: Shape
-) -> Labels:
-    (read,) = given
-    written = np.repeat(read, layer.depth_multiplier)
-    units.join(units.reads.setdefault(layer.name, read), read)
-    return units.join(units.writes.setdefault(layer.name, written), written)
+def _kernel(trace: _Trace, call: _Call) -> Outputs:
+    name = call.layer.name
+    trace.read(name, call.inputs[0])
+    if name not in trace.writes:
+        trace.writes[name] = trace.add(name, call.shape[-1])
+    return trace.writes[name]
 
 
-def _batch_norm(
-    units: _Units, layer: Any, given: Sequence[Labels], shapes: Sequence[Shape], shape: Shape
-) -> Labels | None:
-    if list(layer.axis) != [len(shape)]:
+def _depthwise(trace: _Trace, call: _Call) -> Outputs:
+    trace.read(call.layer.name, call.inputs[0])
+    return trace.write(call.layer.name, np.repeat(call.inputs[0], call.layer.depth_multiplier))
+
+
+def _batch_norm(trace: _Trace, call: _Call) -> Outputs | None:
+    if list(call.layer.axis) != [len(call.shape)]:
         return None
-    (read,) = given
-    units.join(units.reads.setdefault(layer.name, read), read)
-    return units.writes.setdefault(layer.name, units.reads[layer.name])
+    read = trace.read(call.layer.name, call.inputs[0])
+    return trace.writes.setdefault(call.layer.name, read)
 
 
-def _passing(
-    _units: _Units, _layer: Any, given: Sequence[Labels], _shapes: Sequence[Shape], _shape: Shape
-) -> Labels:
-    return given[0]
+def _passing(_trace: _Trace, call: _Call) -> Outputs:
+    return call.inputs[0]
 
 
-def _reshape(
-    units: _Units, layer: Any, given: Sequence[Labels], shapes: Sequence[Shape], shape: Shape
-) -> Labels | None:
-    if None in (*shapes[0], *shape):  # of free size
+def _reshape(trace: _Trace, call: _Call) -> Outputs | None:
+    (read,), (shape,) = call.inputs, call.shapes
+    if None in (*shape, *call.shape):  # of free size
         return None
-    written = units.join_columns(np.broadcast_to(given[0], shapes[0]).reshape(shape))
-    return units.join(units.writes.setdefault(layer.name, written), written)
+    written = trace.couple_columns(np.broadcast_to(read, shape).reshape(call.shape))
+    return trace.write(call.layer.name, written)
 
 
-def _depth_to_space(
-    units: _Units, layer: Any, given: Sequence[Labels], _shapes: Sequence[Shape], _shape: Shape
-) -> Labels:
-    return units.join_columns(given[0].reshape(layer.block**2, -1))
+def _depth_to_space(trace: _Trace, call: _Call) -> Outputs:
+    return trace.couple_columns(call.inputs[0].reshape(call.layer.block**2, -1))
 
 
-def _merge(
-    units: _Units, _layer: Any, given: Sequence[Labels], shapes: Sequence[Shape], _shape: Shape
-) -> Labels | None:
-    if len(set(shapes)) > 1:  # broadcast
+def _merge(trace: _Trace, call: _Call) -> Outputs | None:
+    if len(set(call.shapes)) > 1:  # broadcast
         return None
-    for other in given[1:]:
-        units.join(given[0], other)
-    return given[0]
+    first, *others = call.inputs
+    for other in others:
+        trace.couple(first, other)
+    return first
 
 
-def _concatenate(
-    _units: _Units, layer: Any, given: Sequence[Labels], _shapes: Sequence[Shape], shape: Shape
-) -> Labels | None:
-    return np.concatenate(given) if layer.axis in (-1, len(shape)) else None
+def _concatenate(_trace: _Trace, call: _Call) -> Outputs | None:
+    return np.concatenate(call.inputs) if call.layer.axis in (-1, len(call.shape)) else None
 
 
-_RULES: Sequence[tuple[Sequence[type], Rule]] = (
+_RULES: Sequence[tuple[Sequence[type], _Rule]] = (
     (tuple(KERNEL_AXES), _kernel),
     ((L.DepthwiseConv2D,), _depthwise),
     ((L.BatchNormalization,), _batch_norm),

@@ -1,4 +1,4 @@
-"""Building a model anew, layer by layer."""
+"""A Keras model as a graph of layers: who reads whose output, and building it anew."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -53,24 +53,24 @@ def rebuild(
     input. No weights are copied.
     """
     inputs: dict[int, Any] = {}
-    made: dict[int, Any] = {}
+    outputs: dict[int, Any] = {}
     calls: dict[int, Call | None] = {}
     for node in nodes(model):
         if node.is_input:
             shape = node.layer._batch_input_shape
             tensor = tf_keras.Input(shape[1:], shape[0], name=node.layer.name)
             inputs[id(node.outputs)] = tensor
-            made[id(node.outputs)] = on_input(tensor)
+            outputs[id(node.outputs)] = on_input(tensor)
             continue
-        arguments = [made[id(tensor)] for tensor in node.keras_inputs]
+        arguments = [outputs[id(tensor)] for tensor in node.keras_inputs]
         if id(node.layer) not in calls:
             calls[id(node.layer)] = replace(node.layer)
         call = calls[id(node.layer)]
         argument = arguments if len(arguments) > 1 else arguments[0]
-        made[id(node.outputs)] = argument if call is None else call(argument)
+        outputs[id(node.outputs)] = argument if call is None else call(argument)
     return tf_keras.Model(
         [inputs[id(tensor)] for tensor in model.inputs],
-        [made[id(tensor)] for tensor in model.outputs],
+        [outputs[id(tensor)] for tensor in model.outputs],
         name=model.name,
     )
 
@@ -80,13 +80,13 @@ def kernels(variables: Sequence[Any]) -> list[Any]:
     return [variable for variable in variables if variable.shape.rank >= 2]
 
 
-def check_layer_names(key: str, given: Iterable[str], known: Sequence[str]) -> None:
-    """PocketganError for a name under a recipe's ``key`` that is none of the layers ``known``."""
-    for name in given:
-        if name not in known:
+def check_layer_names(key: str, names: Iterable[str], layers: Sequence[str]) -> None:
+    """PocketganError for one of the ``names`` under a recipe's ``key`` that is in no ``layers``."""
+    for name in names:
+        if name not in layers:
             raise PocketganError(
                 f"{key}.{name}: the generator has no such layer with a kernel.",
-                f"Its layers are: {', '.join(known)}.",
+                f"Its layers are: {', '.join(layers)}.",
             )
 
 

@@ -1,4 +1,4 @@
-"""Magnitude pruning (Zhu & Gupta 2017) with TF-MOT, a share of zeros for each layer.
+"""Magnitude pruning (Zhu & Gupta 2017) with TF-MOT, to a sparsity for each layer.
 
 TF-MOT holds its masks in wrappers and applies them in the forward pass only, so kernels are masked
 once more when the wrappers are taken off.
@@ -12,14 +12,13 @@ import tf_keras
 
 from pipeline.compression.graph import check_layer_names, clone_layer, rebuild
 
-KERNEL_LAYERS = (
+PRUNED_LAYERS = (
     tf_keras.layers.Dense,
     tf_keras.layers.Conv2D,
     tf_keras.layers.Conv2DTranspose,
 )
-
 UPDATES = 8
-"""The masks are updated at least so often, however short the schedule."""
+"""Least number of updates of the masks, however short the schedule."""
 
 
 def check_layers(model: tf_keras.Model, single: Mapping[str, float]) -> None:
@@ -28,40 +27,42 @@ def check_layers(model: tf_keras.Model, single: Mapping[str, float]) -> None:
 
 
 def _with_kernel(model: tf_keras.Model) -> list[str]:
-    return [layer.name for layer in model.layers if type(layer) in KERNEL_LAYERS]
+    return [layer.name for layer in model.layers if type(layer) in PRUNED_LAYERS]
 
 
-def layer_shares(
+def layer_sparsity(
     model: tf_keras.Model,
     sparsity: float,
+    *,
     first: float | None,
     last: float | None,
     single: Mapping[str, float],
 ) -> dict[str, float]:
-    """Name of each layer with a kernel → share of zeros it shall get.
+    """Name of each layer with a kernel → share of zeros, 0 to 1, that it is pruned to.
 
     ``single`` goes before ``first`` and ``last``, these before ``sparsity``. PocketganError for a
     name in ``single`` that is no such layer.
     """
     check_layers(model, single)
     names = _with_kernel(model)
-    shares = dict.fromkeys(names, sparsity)
+    by_layer = dict.fromkeys(names, sparsity)
     if first is not None:
-        shares[names[0]] = first
+        by_layer[names[0]] = first
     if last is not None:
-        shares[names[-1]] = last
-    return {name: share for name, share in {**shares, **single}.items() if share > 0}
+        by_layer[names[-1]] = last
+    return {name: share for name, share in {**by_layer, **single}.items() if share > 0}
 
 
 class Pruning:
     """A copy of a model whose kernels lose weights, by a schedule, while it is trained.
 
-    ``model`` is what to train. The zeros grow from the first call with ``training=True`` to call
-    number ``calls``, by the cube of the share of the way (Zhu & Gupta 2017, equation 1).
+    ``model`` is what to train. Its zeros grow to each layer's ``sparsity`` from the first call with
+    ``training=True`` to call number ``calls``, by the cube of the share of the calls (Zhu & Gupta
+    2017, equation 1), and are chosen anew ``every`` so many calls.
     """
 
     def __init__(
-        self, dense: tf_keras.Model, shares: Mapping[str, float], calls: int, every: int
+        self, dense: tf_keras.Model, sparsity: Mapping[str, float], calls: int, every: int
     ) -> None:
         every = min(every, max(1, calls // UPDATES))
         # An update falls on the very end of the schedule, which needs two calls at least.
@@ -72,10 +73,10 @@ class Pruning:
 
         def wrap(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
             clone = clones[layer.name]
-            if layer.name not in shares:
+            if layer.name not in sparsity:
                 return clone
             schedule = tfmot.sparsity.keras.PolynomialDecay(
-                0.0, shares[layer.name], begin_step=1, end_step=end, frequency=every
+                0.0, sparsity[layer.name], begin_step=1, end_step=end, frequency=every
             )
             wrapper = tfmot.sparsity.keras.prune_low_magnitude(clone, schedule)
             self._wrappers[layer.name] = wrapper
@@ -100,7 +101,7 @@ class Pruning:
         return plain
 
 
-def zeros(model: tf_keras.Model) -> float:
-    """Share of zeros among all kernel weights of a model."""
-    kernels = [layer.get_weights()[0] for layer in model.layers if type(layer) in KERNEL_LAYERS]
+def kernel_sparsity(model: tf_keras.Model) -> float:
+    """Share of zeros, 0 to 1, among all kernel weights of a model."""
+    kernels = [layer.get_weights()[0] for layer in model.layers if type(layer) in PRUNED_LAYERS]
     return float(np.mean(np.concatenate([kernel.ravel() for kernel in kernels]) == 0))

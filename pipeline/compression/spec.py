@@ -1,4 +1,4 @@
-"""Coarse kernels while a student imitates: what zeros and few bits will do to it, seen early.
+"""Compressed kernels while a student is distilled: what zeros and few bits will do to it, early.
 
 The file's own rounding (``fake_quantization``) needs a folded model and TF-MOT's wrappers; a trial
 of a search is over before those would have been built.
@@ -16,41 +16,41 @@ from pipeline.compression.levels import FULL_BITS, levels
 
 @dataclass(frozen=True)
 class CompressionSpec:
-    """How much of a kernel is left."""
+    """How far every kernel of a student is compressed."""
 
     bits: int = FULL_BITS
     """2 to 8."""
-    zeros: float = 0.0
-    """Share of the weights, the smallest of each kernel, that are 0."""
+    sparsity: float = 0.0
+    """Share of the weights, 0 to 1, the smallest of each kernel, that are 0."""
 
 
-def coarse(kernel: Any, spec: CompressionSpec) -> Any:
+def compressed(kernel: Any, spec: CompressionSpec) -> Any:
     """The kernel with its smallest weights 0 and the others on 2ᵇ − 1 levels, zero among them."""
     size = tf.abs(kernel)
-    if spec.zeros:
+    if spec.sparsity:
         ordered = tf.sort(tf.reshape(size, [-1]))
-        last = ordered[min(int(spec.zeros * ordered.shape[0]), ordered.shape[0] - 1)]
+        last = ordered[min(int(spec.sparsity * ordered.shape[0]), ordered.shape[0] - 1)]
         kernel = tf.where(size >= last, kernel, tf.zeros_like(kernel))
     step = tf.maximum(tf.reduce_max(size), 1e-9) / levels(spec.bits)
     return tf.round(kernel / step) * step
 
 
-class CoarseKernels:
-    """A context in which the kernels among ``variables`` are coarse.
+class CompressedKernels:
+    """A context in which the kernels among ``variables`` are compressed as ``spec`` says.
 
-    Gradients taken inside are applied to the fine kernels as they are: the straight-through
+    Gradients taken inside are applied to the kernels as they were before: the straight-through
     estimator (Bengio 2013, section 4).
     """
 
     def __init__(self, variables: Sequence[Any], spec: CompressionSpec) -> None:
         self._kernels = kernels(variables) if spec != CompressionSpec() else []
-        self._coarseness = spec
+        self._spec = spec
         self._saved: list[Any] = []
 
     def __enter__(self) -> None:
         self._saved = [tf.identity(kernel) for kernel in self._kernels]
         for kernel in self._kernels:
-            kernel.assign(coarse(kernel, self._coarseness))
+            kernel.assign(compressed(kernel, self._spec))
 
     def __exit__(self, *_: object) -> None:
         for kernel, value in zip(self._kernels, self._saved, strict=True):

@@ -6,9 +6,9 @@ import numpy as np
 import tf_keras
 
 from deploy.errors import PocketganError
-from pipeline.compression.channels import channel_groups, importance_by_taylor, low_rank, slim
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.int8_layers import config_for
+from pipeline.compression.slimming import channel_groups, importance_by_taylor, low_rank, slim
 from pipeline.importers.teacher import Teacher
 from pipeline.networks.pixels import PixelRange
 from pipeline.networks.settings import StudentSettings

@@ -201,7 +201,7 @@ def _pricing(builder: StudentBuilder, latency: Latency | None) -> Price:
         return cost(
             model,
             dict.fromkeys(layers, spec.bits),
-            dict.fromkeys(layers[:-1], spec.zeros),
+            dict.fromkeys(layers[:-1], spec.sparsity),
             latency,
             trained=student.block == SLIM,
         )

@@ -210,7 +210,7 @@ def _as_attribute(proposal: Proposal) -> dict[str, Any]:
     return {
         "student": asdict(proposal.student),
         "bits": proposal.spec.bits,
-        "zeros": proposal.spec.zeros,
+        "zeros": proposal.spec.sparsity,
         "cost": asdict(proposal.cost),
     }
 

@@ -9,7 +9,7 @@ import numpy as np
 import tf_keras
 
 from pipeline.compression.bits import (
-    Prices,
+    RoundingCosts,
     choose_bits,
     expected_bytes,
     layer_bits,
@@ -93,7 +93,7 @@ def _fitted(
     ctx: StageContext,
     start: tf_keras.Model,
     seen: np.ndarray,
-    prices: Prices,
+    prices: RoundingCosts,
     target: int,
     limit: int,
 ) -> dict[str, float]:

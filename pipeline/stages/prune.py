@@ -1,6 +1,6 @@
 """Grow zeros in the trained generator while the game with its discriminator goes on."""
 
-from pipeline.compression.prune import Pruning, layer_shares, zeros
+from pipeline.compression.prune import Pruning, kernel_sparsity, layer_sparsity
 from pipeline.determinism import prepare
 from pipeline.run import Outcome, StageContext
 from pipeline.stages import networks
@@ -13,8 +13,12 @@ def prune(ctx: StageContext) -> Outcome:
     prepare(recipe.seed)
     dense = networks.load(ctx.inputs["train"] / networks.GENERATOR)
     discriminator = networks.load(ctx.inputs["train"] / networks.DISCRIMINATOR)
-    shares = layer_shares(
-        dense, settings.sparsity, settings.first_layer, settings.last_layer, settings.layers
+    shares = layer_sparsity(
+        dense,
+        settings.sparsity,
+        first=settings.first_layer,
+        last=settings.last_layer,
+        single=settings.layers,
     )
     calls = round(settings.ramp * settings.steps) * recipe.train.critic_steps
     pruning = Pruning(dense, shares, calls, settings.every)
@@ -27,4 +31,4 @@ def prune(ctx: StageContext) -> Outcome:
     pruned.save(ctx.folder / networks.GENERATOR)
     discriminator.save(ctx.folder / networks.DISCRIMINATOR)
     log.close(story)
-    return Outcome({"zeros": round(zeros(pruned), 6), "shares": shares}, story.events)
+    return Outcome({"zeros": round(kernel_sparsity(pruned), 6), "shares": shares}, story.events)

@@ -12,7 +12,7 @@ import tf_keras
 from pipeline.atomic import replaced, write_text
 from pipeline.compression.fake_quantization import quantization_aware, round_biases, unrounded
 from pipeline.compression.fold import fold_batch_norm
-from pipeline.compression.prune import zeros
+from pipeline.compression.prune import kernel_sparsity
 from pipeline.data.drawn import LESSONS, read_lessons
 from pipeline.determinism import prepare
 from pipeline.networks.pixels import to_uint8
@@ -136,7 +136,7 @@ def _fine_tune(ctx: StageContext, variant: str, base: Path) -> Outcome:
     write_text(_bits(ctx.folder, variant), json.dumps(bits) + "\n")
     _save_weights(aware, _weights(ctx.folder, variant))
     log.close(story)
-    zero = round(zeros(start), 6)
+    zero = round(kernel_sparsity(start), 6)
     sizes = {"gzip_bytes": [file.bytes for file in weighed]} if limit else {}
     return Outcome({"zeros": zero, "distill": settings.distill, **sizes}, story.events)
 

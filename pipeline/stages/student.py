@@ -10,7 +10,7 @@ import tf_keras
 
 from pipeline import progress
 from pipeline.atomic import replaced, write_text
-from pipeline.compression.prune import Pruning, layer_shares, zeros
+from pipeline.compression.prune import Pruning, kernel_sparsity, layer_sparsity
 from pipeline.data.drawn import LESSONS, read_lessons
 from pipeline.determinism import prepare
 from pipeline.importers.store import read_saved_teacher
@@ -70,7 +70,7 @@ def student(ctx: StageContext) -> Outcome:
             "student": tried.words,
             "parameters": taught.model.count_params(),
             "imitation_error": None if taught.error is None else round(taught.error, 6),
-            "zeros": round(zeros(taught.model), 6),
+            "zeros": round(kernel_sparsity(taught.model), 6),
             **({"attempts": attempts} if attempts else {}),
         },
         events,
@@ -209,5 +209,5 @@ def _pruning(
     """Zeros that grow while the student plays, where it shall have any."""
     if not chosen.zeros:
         return None
-    shares = layer_shares(made, chosen.zeros, None, 0.0, {})
+    shares = layer_sparsity(made, chosen.zeros, first=None, last=0.0, single={})
     return Pruning(made, shares, round(RAMP * steps) * critic_steps, EVERY)

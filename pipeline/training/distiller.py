@@ -12,7 +12,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-from pipeline.compression.spec import CoarseKernels, CompressionSpec
+from pipeline.compression.spec import CompressedKernels, CompressionSpec
 from pipeline.networks.pixels import PixelRange
 from pipeline.training.distillation_set import DistillationSet
 from pipeline.training.randomness import Purpose, seed_pair
@@ -47,7 +47,7 @@ class Distiller:
         self.done = 0
         self._deck = lessons.on_device(pixels)
         self._batch, self._seed = batch, seed
-        self._coarseness = spec
+        self._spec = spec
         self._schedule = tf_keras.optimizers.schedules.CosineDecay(rate, steps, alpha=FINAL_SHARE)
         self._adam = tf_keras.optimizers.legacy.Adam(rate)
         self._adam._create_all_weights(student.trainable_variables)
@@ -66,9 +66,9 @@ class Distiller:
         for number in range(SETTLING):
             self._settle(tf.constant(number))
 
-    def as_drawn(self) -> CoarseKernels:
+    def as_drawn(self) -> CompressedKernels:
         """A context in which the student has the coarse kernels that it is trained for."""
-        return CoarseKernels(self.student.trainable_variables, self._coarseness)
+        return CompressedKernels(self.student.trainable_variables, self._spec)
 
     @tf.function
     def _step(self, step: Any) -> Any:

@@ -27,7 +27,7 @@ import tf_keras
 
 from pipeline import progress
 from pipeline.compression.fold import fold_batch_norm
-from pipeline.compression.prune import Pruning, layer_shares
+from pipeline.compression.prune import Pruning, layer_sparsity
 from pipeline.determinism import prepare
 from pipeline.native_log import native_log
 from pipeline.run import StageContext
@@ -74,8 +74,12 @@ def prune_on_pictures(
 def shares(ctx: StageContext, dense: tf_keras.Model) -> dict[str, float]:
     """Layer → share of zeros, as the recipe says."""
     settings = ctx.recipe.prune
-    return layer_shares(
-        dense, settings.sparsity, settings.first_layer, settings.last_layer, settings.layers
+    return layer_sparsity(
+        dense,
+        settings.sparsity,
+        first=settings.first_layer,
+        last=settings.last_layer,
+        single=settings.layers,
     )
 
 

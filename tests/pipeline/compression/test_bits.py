@@ -9,8 +9,8 @@ import tf_keras
 from deploy.errors import PocketganError
 from pipeline.compression.bits import (
     CHOICES,
-    Price,
-    Prices,
+    RoundingCost,
+    RoundingCosts,
     choose_bits,
     compressed_bytes,
     expected_bytes,
@@ -50,7 +50,7 @@ def net() -> tf_keras.Model:
 
 
 @pytest.fixture(scope="module")
-def prices(net: tf_keras.Model) -> dict[str, dict[int, Price]]:
+def prices(net: tf_keras.Model) -> dict[str, dict[int, RoundingCost]]:
     return sensitivities(net, SEEN)
 
 
@@ -67,7 +67,7 @@ def test_bits_for_a_layer_without_a_kernel_are_refused_by_name(
     assert refused.value.remedy == "Its layers are: seed, each, pixels."
 
 
-def test_every_bit_costs_bytes_and_spares_error(prices: Prices) -> None:
+def test_every_bit_costs_bytes_and_spares_error(prices: RoundingCosts) -> None:
     assert list(prices) == ["seed", "each", "pixels"]
     for choices in prices.values():
         assert tuple(choices) == CHOICES
@@ -79,7 +79,7 @@ def test_every_bit_costs_bytes_and_spares_error(prices: Prices) -> None:
 
 
 def test_error_is_what_rounding_the_layer_alone_does_to_the_picture(
-    net: tf_keras.Model, prices: Prices
+    net: tf_keras.Model, prices: RoundingCosts
 ) -> None:
     copy = tf_keras.models.clone_model(net)
     copy.set_weights(net.get_weights())
@@ -90,11 +90,11 @@ def test_error_is_what_rounding_the_layer_alone_does_to_the_picture(
     assert prices["pixels"][3].error == pytest.approx(error, rel=1e-4)
 
 
-def test_error_is_shared_among_a_layers_weights(net: tf_keras.Model, prices: Prices) -> None:
+def test_error_is_shared_among_a_layers_weights(net: tf_keras.Model, prices: RoundingCosts) -> None:
     shared = per_weight(prices, net)
     for name, weights in (("seed", 8 * 256), ("each", 9 * 16), ("pixels", 9 * 16)):
         for bits, price in prices[name].items():
-            assert shared[name][bits] == Price(price.error / weights, price.bytes)
+            assert shared[name][bits] == RoundingCost(price.error / weights, price.bytes)
 
 
 def test_model_that_was_asked_stays_as_it_was(net: tf_keras.Model) -> None:
@@ -106,7 +106,7 @@ def test_model_that_was_asked_stays_as_it_was(net: tf_keras.Model) -> None:
 
 @pytest.mark.parametrize("bits", [3, 5])
 def test_bytes_are_near_those_that_the_layer_takes_in_the_file(
-    bits: int, net: tf_keras.Model, prices: Prices
+    bits: int, net: tf_keras.Model, prices: RoundingCosts
 ) -> None:
     aware = quantization_aware(net, SEEN, {"seed": bits})
     round_biases(aware)
@@ -128,12 +128,12 @@ def test_choices_are_all_whole_bits_and_numbers_of_levels_between_them() -> None
     assert outermost[:11] == list(range(1, 12))
 
 
-def _error(prices: Prices, bits: Mapping[str, float]) -> float:
+def _error(prices: RoundingCosts, bits: Mapping[str, float]) -> float:
     return sum(prices[name][number].error for name, number in bits.items())
 
 
 @pytest.mark.parametrize("share", [0.3, 0.5, 0.8])
-def test_choice_is_the_best_of_all_that_fit(share: float, prices: Prices) -> None:
+def test_choice_is_the_best_of_all_that_fit(share: float, prices: RoundingCosts) -> None:
     target = round(share * expected_bytes(prices, dict.fromkeys(prices, 8)))
     chosen = choose_bits(prices, target)
     everything = [
@@ -148,13 +148,13 @@ def test_choice_is_the_best_of_all_that_fit(share: float, prices: Prices) -> Non
 
 
 def test_layer_that_the_picture_hangs_on_keeps_more_bits() -> None:
-    frail = {bits: Price(100.0 / 4**bits, 10 * bits) for bits in CHOICES}
-    sturdy = {bits: Price(1.0 / 4**bits, 10 * bits) for bits in CHOICES}
+    frail = {bits: RoundingCost(100.0 / 4**bits, 10 * bits) for bits in CHOICES}
+    sturdy = {bits: RoundingCost(1.0 / 4**bits, 10 * bits) for bits in CHOICES}
     chosen = choose_bits({"frail": frail, "sturdy": sturdy}, 100)
     assert chosen["frail"] > chosen["sturdy"]
 
 
-def test_target_that_no_bits_reach_is_refused_with_the_least(prices: Prices) -> None:
+def test_target_that_no_bits_reach_is_refused_with_the_least(prices: RoundingCosts) -> None:
     least = least_bytes(prices)
     with pytest.raises(PocketganError, match=f"{least} is the least"):
         choose_bits(prices, least - 1)

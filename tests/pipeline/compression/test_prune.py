@@ -6,7 +6,7 @@ import tensorflow as tf
 import tf_keras
 
 from deploy.errors import PocketganError
-from pipeline.compression.prune import Pruning, layer_shares, zeros
+from pipeline.compression.prune import Pruning, kernel_sparsity, layer_sparsity
 
 L = tf_keras.layers
 SEEN = np.random.default_rng(1).normal(size=[16, 8]).astype(np.float32)
@@ -61,16 +61,21 @@ def shares(model: tf_keras.Model) -> Mapping[str, float]:
 
 
 def test_one_sparsity_goes_for_every_layer_with_a_kernel(dense: tf_keras.Model) -> None:
-    assert layer_shares(dense, 0.7, None, None, {}) == dict.fromkeys(KERNELS, 0.7)
+    assert layer_sparsity(dense, 0.7, first=None, last=None, single={}) == dict.fromkeys(
+        KERNELS, 0.7
+    )
 
 
 def test_single_layers_go_before_first_and_last_and_these_before_the_rest(
     dense: tf_keras.Model,
 ) -> None:
     wanted = {"seed": 0.5, "up": 0.7, "pixels": 0.3}
-    assert layer_shares(dense, 0.7, 0.5, 0.3, {}) == wanted
-    assert layer_shares(dense, 0.7, 0.5, 0.3, {"up": 0.9}) == {**wanted, "up": 0.9}
-    assert layer_shares(dense, 0.7, 0.5, 0.3, {"seed": 0.1, "pixels": 0.2}) == {
+    assert layer_sparsity(dense, 0.7, first=0.5, last=0.3, single={}) == wanted
+    assert layer_sparsity(dense, 0.7, first=0.5, last=0.3, single={"up": 0.9}) == {
+        **wanted,
+        "up": 0.9,
+    }
+    assert layer_sparsity(dense, 0.7, first=0.5, last=0.3, single={"seed": 0.1, "pixels": 0.2}) == {
         "seed": 0.1,
         "up": 0.7,
         "pixels": 0.2,
@@ -78,14 +83,14 @@ def test_single_layers_go_before_first_and_last_and_these_before_the_rest(
 
 
 def test_a_share_of_0_leaves_a_layer_out(dense: tf_keras.Model) -> None:
-    assert layer_shares(dense, 0.7, 0.0, None, {"up": 0.0}) == {"pixels": 0.7}
-    assert layer_shares(dense, 0.0, None, None, {}) == {}
+    assert layer_sparsity(dense, 0.7, first=0.0, last=None, single={"up": 0.0}) == {"pixels": 0.7}
+    assert layer_sparsity(dense, 0.0, first=None, last=None, single={}) == {}
 
 
 @pytest.mark.parametrize("name", ["typo", "norm", "map"])
 def test_a_name_that_is_no_layer_with_a_kernel_is_refused(dense: tf_keras.Model, name: str) -> None:
     with pytest.raises(PocketganError, match=rf"prune\.layers\.{name}") as refused:
-        layer_shares(dense, 0.7, None, None, {name: 0.5})
+        layer_sparsity(dense, 0.7, first=None, last=None, single={name: 0.5})
     assert refused.value.remedy == "Its layers are: seed, up, pixels."
 
 
@@ -153,11 +158,11 @@ def test_a_call_without_training_prunes_nothing(dense: tf_keras.Model) -> None:
     pruning = Pruning(dense, SHARES, calls=2, every=1)
     for _ in range(4):
         pruning.model(SEEN, training=False)
-    assert zeros(pruning.stripped()) == 0
+    assert kernel_sparsity(pruning.stripped()) == 0
 
 
 def test_zeros_counts_over_all_kernels(dense: tf_keras.Model) -> None:
     weights, _ = dense.get_layer("pixels").get_weights()
     dense.get_layer("pixels").set_weights([0 * weights, np.zeros(1)])
     sizes = {name: kernel(dense, name).size for name in KERNELS}
-    assert zeros(dense) == pytest.approx(sizes["pixels"] / sum(sizes.values()))
+    assert kernel_sparsity(dense) == pytest.approx(sizes["pixels"] / sum(sizes.values()))

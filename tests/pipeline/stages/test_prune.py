@@ -3,7 +3,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from pipeline.compression.prune import zeros
+from pipeline.compression.prune import kernel_sparsity
 from pipeline.run import Record, Run
 from pipeline.stages.networks import DISCRIMINATOR, GENERATOR, load
 from pipeline.tflite import count
@@ -25,10 +25,10 @@ def test_zeros_on_record_are_those_of_the_network_and_of_its_file(
     tiny: Run, record: Callable[[str], Record]
 ) -> None:
     told = record("prune").metrics["zeros"]
-    assert told == pytest.approx(zeros(load(tiny.path("prune") / GENERATOR)), abs=1e-6)
+    assert told == pytest.approx(kernel_sparsity(load(tiny.path("prune") / GENERATOR)), abs=1e-6)
     file = read_model(tiny.path("convert") / "pruned-float32.tflite")
     assert count.zeros(file) == pytest.approx(told, abs=1e-6)
-    assert zeros(load(tiny.path("train") / GENERATOR)) == 0
+    assert kernel_sparsity(load(tiny.path("train") / GENERATOR)) == 0
 
 
 def test_discriminator_goes_on_learning_while_the_generator_is_pruned(tiny: Run) -> None:

@@ -11,12 +11,12 @@ import tensorflow as tf
 import tf_keras
 
 from deploy.errors import PocketganError
-from pipeline.compression.channel_groups import KERNEL_AXES, ChannelGroup, Channels
+from pipeline.compression.channel_groups import KERNEL_AXES, ChannelGroup, DependencyGraph
 from pipeline.compression.graph import clone_layer, followers, rebuild, uses
 
 Importance = Mapping[str, np.ndarray]
 """Name of a group → float64 [channels]: the higher, the more is lost with the channel."""
-Score = Callable[[Any], Any]
+PictureScore = Callable[[Any], Any]
 """Pictures float32 [N, H, W, C] → float32 [N] or [N, 1], for instance a discriminator's logit."""
 
 TAYLOR_BATCH = 4
@@ -29,7 +29,7 @@ def channel_groups(model: tf_keras.Model) -> list[ChannelGroup]:
     The channels of inputs and pictures are never cut, nor those that reach a layer which is not
     understood: ``reason`` says so. Raises PocketganError where no group can be cut.
     """
-    return Channels(model).groups
+    return DependencyGraph(model).groups
 
 
 def importance_by_norm(model: tf_keras.Model) -> dict[str, np.ndarray]:
@@ -40,23 +40,24 @@ def importance_by_norm(model: tf_keras.Model) -> dict[str, np.ndarray]:
     Filters for Efficient ConvNets, section 3.1). Read: the norm of the weights that read it. All
     norms are Euclidean. Raises as ``channel_groups`` does.
     """
-    channels = Channels(model)
-    written, read = np.zeros(channels.count), np.zeros(channels.count)
+    graph = DependencyGraph(model)
+    written, read = np.zeros(graph.count), np.zeros(graph.count)
     for layer in model.layers:
-        if type(layer) in KERNEL_AXES and layer.name in channels.reads:
+        if type(layer) in KERNEL_AXES and layer.name in graph.reads:
             into, out = KERNEL_AXES[type(layer)]
             squares = layer.kernel.numpy().astype(np.float64) ** 2
-            read += _sums(channels, channels.reads[layer.name], _along(squares, into))
+            read += _sums(graph, graph.reads[layer.name], _along(squares, into))
             if not _normalized(model, layer):
-                written += _sums(channels, channels.writes[layer.name], _along(squares, out))
-        elif layer.name in channels.reads and getattr(layer, "scale", False):
+                written += _sums(graph, graph.writes[layer.name], _along(squares, out))
+        elif layer.name in graph.reads and _has_gamma(layer):
             squares = layer.gamma.numpy().astype(np.float64) ** 2
-            written += _sums(channels, channels.reads[layer.name], squares)
-    return _by_group(channels, np.sqrt(written * read))
+            written += _sums(graph, graph.reads[layer.name], squares)
+    importance = np.sqrt(written * read)
+    return {name: importance[channels] for name, channels in graph.members.items()}
 
 
 def importance_by_taylor(
-    model: tf_keras.Model, latents: np.ndarray, score: Score | None = None, seed: int = 0
+    model: tf_keras.Model, latents: np.ndarray, score: PictureScore | None = None, seed: int = 0
 ) -> dict[str, np.ndarray]:
     """When each channel goes if channels go one by one, always the one whose loss hurts least now.
 
@@ -75,22 +76,26 @@ def importance_by_taylor(
 
     Raises as ``channel_groups`` does.
     """
-    channels = Channels(model)
-    slopes = _gate_slopes(model, channels, latents, score, seed)
+    graph = DependencyGraph(model)
+    slopes = _gate_slopes(model, graph, latents=latents, score=score, seed=seed)
     harm = slopes.T @ slopes / len(slopes)
     return {
-        name: _elimination(harm[np.ix_(found, found)]) for name, found in channels.members.items()
+        name: _elimination_order(harm[np.ix_(channels, channels)])
+        for name, channels in graph.members.items()
     }
 
 
 def _gate_slopes(
-    model: tf_keras.Model, channels: Channels, latents: np.ndarray, score: Score | None, seed: int
+    model: tf_keras.Model,
+    graph: DependencyGraph,
+    *,
+    latents: np.ndarray,
+    score: PictureScore | None,
+    seed: int,
 ) -> np.ndarray:
     """∂L/∂g of every channel for each batch: float64 [batches, channels]."""
     readers = [
-        layer
-        for layer in model.layers
-        if type(layer) in KERNEL_AXES and layer.name in channels.reads
+        layer for layer in model.layers if type(layer) in KERNEL_AXES and layer.name in graph.reads
     ]
     kernels = [layer.kernel for layer in readers]
     random = tf.random.Generator.from_seed(seed)
@@ -106,23 +111,23 @@ def _gate_slopes(
         return [kernel * gradient for kernel, gradient in zip(kernels, gradients, strict=True)]
 
     starts = range(0, len(latents), TAYLOR_BATCH)
-    slopes = np.zeros([len(starts), channels.count])
+    slopes = np.zeros([len(starts), graph.count])
     for row, start in zip(slopes, starts, strict=True):
-        found = products(tf.constant(latents[start : start + TAYLOR_BATCH], tf.float32))
-        for layer, product in zip(readers, found, strict=True):
+        batch_products = products(tf.constant(latents[start : start + TAYLOR_BATCH], tf.float32))
+        for layer, product in zip(readers, batch_products, strict=True):
             into, _ = KERNEL_AXES[type(layer)]
             summed = _along(product.numpy().astype(np.float64), into)
-            row += _sums(channels, channels.reads[layer.name], summed)
+            row += _sums(graph, graph.reads[layer.name], summed)
     return slopes
 
 
-def _elimination(harm: np.ndarray) -> np.ndarray:
+def _elimination_order(harm: np.ndarray) -> np.ndarray:
     """When each goes, 0 first, if always the one goes that adds least to Σ ``harm`` of the gone."""
     order = np.full(len(harm), np.inf)
     added = np.diag(harm).copy()
-    for place in range(len(harm)):
+    for position in range(len(harm)):
         chosen = np.argmin(np.where(np.isinf(order), added, np.inf))
-        order[chosen] = place
+        order[chosen] = position
         added += 2 * harm[chosen]
     return order
 
@@ -137,24 +142,24 @@ def slim(model: tf_keras.Model, keep: Mapping[str, int], importance: Importance)
     1..channels, and importance that is missing, of another length or not finite; and as
     ``channel_groups`` does.
     """
-    channels = Channels(model)
-    kept = np.ones(channels.count, bool)
+    graph = DependencyGraph(model)
+    survives = np.ones(graph.count, bool)
     for name, count in keep.items():
-        group = _cuttable(channels, name)
+        group = _cuttable(graph, name)
         if not 1 <= count <= group.channels:
             raise PocketganError(
                 f"{count} channels of '{name}' are to be kept; it has {group.channels}.",
                 f"Keep 1 to {group.channels}.",
             )
         order = np.argsort(-_checked(group, importance), kind="stable")  # of equals, the first
-        kept[channels.members[name][order[count:]]] = False
+        survives[graph.members[name][order[count:]]] = False
 
     def smaller(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
-        return clone_layer(layer, **_settings(channels, kept, layer))
+        return clone_layer(layer, **_settings(graph, survives, layer))
 
     slimmed = tf_keras.models.clone_model(model, clone_function=smaller)
     for layer in model.layers:
-        slimmed.get_layer(layer.name).set_weights(_weights(channels, kept, layer))
+        slimmed.get_layer(layer.name).set_weights(_weights(graph, survives, layer))
     return slimmed
 
 
@@ -180,7 +185,7 @@ def low_rank(model: tf_keras.Model, layer: str, rank: int) -> tf_keras.Model:
 
     def replace(old: tf_keras.layers.Layer) -> Callable[[Any], Any]:
         clone = clones[old.name]
-        return (lambda given: clone(reduce(given))) if old is dense else clone
+        return (lambda tensor: clone(reduce(tensor))) if old is dense else clone
 
     split = rebuild(model, replace)
     left, values, right = np.linalg.svd(kernel.astype(np.float64), full_matrices=False)
@@ -198,37 +203,34 @@ def _along(values: np.ndarray, axis: int) -> np.ndarray:
     return sums
 
 
-def _sums(channels: Channels, labels: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Values a unit → their sums a channel, float64 [all channels]."""
-    sums: np.ndarray = np.bincount(labels, values, channels.count)
+def _sums(graph: DependencyGraph, channels: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """A value for each entry of ``channels`` → their sums by channel, float64 [all channels]."""
+    sums: np.ndarray = np.bincount(channels, values, graph.count)
     return sums
-
-
-def _by_group(channels: Channels, values: np.ndarray) -> dict[str, np.ndarray]:
-    return {name: values[found] for name, found in channels.members.items()}
 
 
 def _normalized(model: tf_keras.Model, layer: tf_keras.layers.Layer) -> bool:
     """Whether a batch norm follows, so that the size of the layer's kernel means nothing."""
-    return any(
-        isinstance(reader, tf_keras.layers.BatchNormalization) and reader.scale
-        for reader in followers(model, layer)
-    )
+    return any(_has_gamma(reader) for reader in followers(model, layer))
 
 
-def _cuttable(channels: Channels, name: str) -> ChannelGroup:
-    groups = [group for group in channels.groups if group.name == name]
+def _has_gamma(layer: tf_keras.layers.Layer) -> bool:
+    return isinstance(layer, tf_keras.layers.BatchNormalization) and bool(layer.scale)
+
+
+def _cuttable(graph: DependencyGraph, name: str) -> ChannelGroup:
+    groups = [group for group in graph.groups if group.name == name]
     for group in groups:
         if not group.reason:
             return group
     if groups:
         raise PocketganError(
             f"the channels of '{name}' cannot be cut: {groups[0].reason}.",
-            f"Groups that can: {', '.join(channels.members)}.",
+            f"Groups that can: {', '.join(graph.members)}.",
         )
     raise PocketganError(
         f"the generator has no group of channels called '{name}'.",
-        f"Its groups are: {', '.join(channels.members)}.",
+        f"Its groups are: {', '.join(graph.members)}.",
     )
 
 
@@ -243,11 +245,13 @@ def _checked(group: ChannelGroup, importance: Importance) -> np.ndarray:
     return values
 
 
-def _settings(channels: Channels, kept: np.ndarray, layer: tf_keras.layers.Layer) -> dict[str, Any]:
+def _settings(
+    graph: DependencyGraph, survives: np.ndarray, layer: tf_keras.layers.Layer
+) -> dict[str, Any]:
     """What changes in a layer's configuration."""
-    if layer.name not in channels.writes:
+    if layer.name not in graph.writes:
         return {}
-    written = int(kept[channels.writes[layer.name]].sum())
+    written = int(survives[graph.writes[layer.name]].sum())
     if isinstance(layer, tf_keras.layers.Reshape):
         return {"target_shape": (*layer.output_shape[1:-1], written)}
     if isinstance(layer, tf_keras.layers.Dense):
@@ -256,13 +260,13 @@ def _settings(channels: Channels, kept: np.ndarray, layer: tf_keras.layers.Layer
 
 
 def _weights(
-    channels: Channels, kept: np.ndarray, layer: tf_keras.layers.Layer
+    graph: DependencyGraph, survives: np.ndarray, layer: tf_keras.layers.Layer
 ) -> list[np.ndarray]:
     """A layer's weights without the channels that are gone."""
     weights: list[np.ndarray] = layer.get_weights()
-    if layer.name not in channels.reads or not weights:
+    if layer.name not in graph.reads or not weights:
         return weights
-    read, written = kept[channels.reads[layer.name]], kept[channels.writes[layer.name]]
+    read, written = survives[graph.reads[layer.name]], survives[graph.writes[layer.name]]
     if isinstance(layer, tf_keras.layers.BatchNormalization):
         return [weight.compress(read, 0) for weight in weights]
     kernel, *bias = weights
@@ -276,12 +280,12 @@ def _weights(
 
 def _single_dense(model: tf_keras.Model, name: str) -> tf_keras.layers.Dense:
     dense = [layer for layer in model.layers if type(layer) is tf_keras.layers.Dense]
-    found = [layer for layer in dense if layer.name == name]
-    if not found:
+    layer = next((layer for layer in dense if layer.name == name), None)
+    if layer is None:
         raise PocketganError(
             f"the generator has no Dense layer called '{name}'.",
-            f"Its Dense layers are: {', '.join(layer.name for layer in dense) or 'none'}.",
+            f"Its Dense layers are: {', '.join(other.name for other in dense) or 'none'}.",
         )
-    if uses(model, found[0]) > 1:
+    if uses(model, layer) > 1:
         raise PocketganError(f"layer '{name}' is used more than once.", "Split another one.")
-    return found[0]
+    return layer

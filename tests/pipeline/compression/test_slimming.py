@@ -6,14 +6,14 @@ import pytest
 import tf_keras
 
 from deploy.errors import PocketganError
-from pipeline.compression.channels import (
+from pipeline.compression.graph import rebuild
+from pipeline.compression.slimming import (
     channel_groups,
     importance_by_norm,
     importance_by_taylor,
     low_rank,
     slim,
 )
-from pipeline.compression.graph import rebuild
 from pipeline.networks.layers import DepthToSpace
 from pipeline.networks.registry import build_generator
 from pipeline.networks.settings import GeneratorSettings, ImageShape
