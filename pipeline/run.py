@@ -105,7 +105,7 @@ class Stage:
     """Whether it reads the pictures."""
 
     def work(self, ctx: StageContext) -> Outcome:
-        """Fill the ctx's folder."""
+        """Fill the context's folder."""
         module = importlib.import_module(f"pipeline.stages.{self.name}")
         entry: Callable[[StageContext], Outcome] = getattr(module, self.name)
         return entry(ctx)

@@ -112,7 +112,7 @@ def _draw(loaded: Teacher, inputs: np.ndarray, name: str) -> np.ndarray:
         if not np.isfinite(made).all():
             raise PocketganError(
                 f"{loaded.origin}: it draws values that are NaN or infinite.",
-                "Scorer at its weights with `pocketgan check`.",
+                "Look at its weights with `pocketgan check`.",
             )
         pictures.append(to_uint8(made, loaded.pixels))
     together = np.concatenate(pictures)
