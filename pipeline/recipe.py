@@ -1,8 +1,17 @@
-"""What a person asks for: a recipe, typed, one dataclass a stage."""
+"""A recipe: everything that decides a run, typed, one dataclass a section; and how it is read."""
 
-from dataclasses import dataclass, field
+import difflib
+import json
+import warnings
+from argparse import ArgumentError
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
+import yaml
+from jsonargparse import ArgumentParser, Namespace, get_loader
 from jsonargparse.typing import (
     ClosedUnitInterval,
     NonNegativeFloat,
@@ -13,10 +22,12 @@ from jsonargparse.typing import (
     restricted_number_type,
 )
 
+from deploy.errors import PocketganError
+from pipeline.data.sources import SOURCES
 from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, StudentSettings
 from pipeline.training.settings import Share, TrainSettings
 
-SHIPPED = Path(__file__).parent / "recipes"
+RECIPES_FOLDER = Path(__file__).parent / "recipes"
 Seed = restricted_number_type(
     "Seed", int, [(">=", 0), ("<", 2**32)], docstring="0 ≤ seed < 2³², as NumPy demands"
 )
@@ -29,7 +40,7 @@ Bits = restricted_number_type(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DataSettings:
     """The pictures that the GAN learns from."""
 
@@ -45,7 +56,7 @@ class DataSettings:
     """Share kept for the metrics, never trained on; sources with a published test set keep that."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TeacherSettings:
     """A generator that is trained already; `pocketgan compress` fills this in."""
 
@@ -71,7 +82,7 @@ class TeacherSettings:
     """Pictures that the teacher draws for its student."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BudgetSettings:
     """What the int8 file may cost; a limit that is not given does not bind."""
 
@@ -89,7 +100,7 @@ class BudgetSettings:
     """Where max_ms holds."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SearchSettings:
     """Looking for the student that fits the budget: many short imitations, the best go on."""
 
@@ -109,7 +120,7 @@ class SearchSettings:
     """A student that is given: then nothing is searched."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DistillSettings:
     """Teaching the student that was chosen."""
 
@@ -130,7 +141,7 @@ class DistillSettings:
     """Weight of the discriminator's word in that game and in the rounding to int8."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PruneSettings:
     """Magnitude pruning with TF-MOT, inside the adversarial game."""
 
@@ -154,7 +165,7 @@ class PruneSettings:
     """Weight of the squared difference to the dense teacher's picture of the same latent."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class QuantizeSettings:
     """Quantization-aware training with TF-MOT and a scheme for generators."""
 
@@ -197,7 +208,7 @@ class EvaluateSettings:
     """Updates of the judge; it is trained once for the same data and kept."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BenchmarkSettings:
     """Speed and memory, measured on the .tflite files."""
 
@@ -219,7 +230,7 @@ class ReportSettings:
     """Conditions on the int8 variant, such as 'zeros >= 0.75'; a failed one makes run exit 3."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """A whole run, from pictures to a report."""
 
@@ -241,3 +252,167 @@ class Recipe:
     budget: BudgetSettings = field(default_factory=BudgetSettings)
     search: SearchSettings = field(default_factory=SearchSettings)
     student: DistillSettings = field(default_factory=DistillSettings)
+
+
+def shipped_recipes() -> dict[str, Path]:
+    """Name → file of the recipes that come with pocketgan."""
+    return {path.stem: path for path in sorted(RECIPES_FOLDER.glob("*.yaml"))}
+
+
+def find_recipe(name: str) -> Path:
+    """The file of a shipped recipe's name, or the path itself; PocketganError if there is none."""
+    shipped = shipped_recipes()
+    if name in shipped:
+        return shipped[name]
+    path = Path(name)
+    if path.is_file():
+        return path
+    close = difflib.get_close_matches(name, shipped, n=1)
+    guess = f"Did you mean '{close[0]}'? " if close else ""
+    raise PocketganError(
+        f"There is no recipe '{name}': neither a file nor a recipe that ships.",
+        f"{guess}Known: {', '.join(shipped)}.",
+    )
+
+
+def add_recipe(parser: ArgumentParser) -> None:
+    """Let a parser take every value of a recipe, as ``--section.key``."""
+    parser.add_class_arguments(Recipe)
+
+
+def load_recipe(
+    base: str | Mapping[str, Any], *overrides: Sequence[str] | Mapping[str, Any]
+) -> Recipe:
+    """The checked recipe of ``base``, changed by each of ``overrides`` in turn.
+
+    ``base`` is the name of a recipe that ships, the path of a YAML file, or values as such a file
+    holds them. An override is a list of command-line arguments, such as ``["--train.steps", "9"]``,
+    or again values, whose keys may have dots: ``{"train.steps": 9}``.
+
+    Raises PocketganError naming the file or the command line, the key, and what would be right.
+    """
+    if isinstance(base, str):
+        path = find_recipe(base)
+        origin, values = f"recipe {path}", {"name": path.stem, **read_values(path)}
+    else:
+        origin, values = f"recipe {base.get('name', '')}", dict(base)
+    parser = ArgumentParser(exit_on_error=False, allow_abbrev=False)
+    add_recipe(parser)
+    recipe, namespace = _apply(values, parser, to=None, origin=origin)
+    for override in overrides:
+        if override:
+            origin = "options" if isinstance(override, Mapping) else "command line"
+            recipe, namespace = _apply(override, parser, to=namespace, origin=origin)
+    return recipe
+
+
+def read_values(path: Path) -> dict[str, Any]:
+    """Section → values of a recipe's file, not checked yet. PocketganError if it is no YAML."""
+    with _explained(f"recipe {path}"):
+        text = path.read_text(encoding="utf-8")
+        _check_sections(yaml.safe_load(text) or {}, Recipe)  # its syntax errors name line and cause
+        values: dict[str, Any] = get_loader("yaml")(text) or {}  # 1e-3 is a number here, not a text
+    return values
+
+
+def to_yaml(recipe: Recipe) -> str:
+    """The whole recipe, every default written out; ``load_recipe`` reads it back."""
+    text: str = yaml.safe_dump(as_dict(recipe), sort_keys=False, allow_unicode=True)
+    return text
+
+
+def as_dict(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as plain values: the checked numbers of the dataclasses are types of their own."""
+    values: dict[str, Any] = json.loads(json.dumps(asdict(recipe), default=str))
+    return values
+
+
+def _apply(
+    change: Sequence[str] | Mapping[str, Any],
+    parser: ArgumentParser,
+    *,
+    to: Namespace | None,
+    origin: str,
+) -> tuple[Recipe, Namespace]:
+    """``to`` with a change, as a checked recipe and for the next change."""
+    with _explained(origin):
+        if isinstance(change, Mapping):
+            _check_sections(change, Recipe)
+            namespace = parser.parse_object(dict(change), namespace=to)
+        else:
+            namespace = parser.parse_args(list(change), namespace=to)
+        recipe = Recipe(**dict(parser.instantiate(namespace)))
+    _check_names(recipe, origin)
+    return recipe, namespace
+
+
+@contextmanager
+def _explained(origin: str) -> Iterator[None]:
+    """Mistakes in values become PocketganError, beginning with ``origin``: where they stand."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except (ArgumentError, yaml.YAMLError, UnicodeDecodeError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise PocketganError(
+            f"{origin}: {reason}", "`pocketgan run --help` explains every key and its values."
+        ) from error
+
+
+def _check_sections(values: Any, section: Any, above: str = "") -> None:
+    """Raise ValueError, naming the key, for what the parser passes over: a number where a section
+    belongs, and an empty value, which it takes for None.
+    """
+    if not isinstance(values, dict):
+        raise ValueError(f"{above.rstrip('.') or 'the file'} holds no keys but {values!r}")
+    types = get_type_hints(section)
+    for key, value in values.items():
+        wanted = types.get(key)
+        if is_dataclass(wanted):
+            _check_sections(value, wanted, f"{above}{key}.")
+        elif value is None and type(None) not in get_args(wanted):
+            raise ValueError(f"{above}{key} has no value")
+
+
+def _check_names(recipe: Recipe, origin: str) -> None:
+    """What types cannot say, and what would otherwise be noticed only after a long training."""
+    if recipe.data.source not in SOURCES:
+        raise PocketganError(
+            f"{origin}: data.source: there is no source '{recipe.data.source}'.",
+            f"Known: {', '.join(SOURCES)}.",
+        )
+    if recipe.name != Path(recipe.name).name or recipe.name in ("", ".", ".."):
+        raise PocketganError(
+            f"{origin}: name: '{recipe.name}' cannot be the name of a folder.",
+            "Use letters, digits, '-' and '_'.",
+        )
+    for layer, share in recipe.prune.layers.items():
+        if not 0 <= share <= 1:
+            raise PocketganError(
+                f"{origin}: prune.layers.{layer}: {share} is no share of zeros.",
+                "Give a number from 0 to 1.",
+            )
+    for layer, bits in recipe.quantize.layers.items():
+        if not LEAST_BITS <= bits <= MOST_BITS:
+            raise PocketganError(
+                f"{origin}: quantize.layers.{layer}: a weight cannot have {bits} bits.",
+                f"Give a whole number from {LEAST_BITS} to {MOST_BITS}.",
+            )
+    if not recipe.benchmark.threads:
+        raise PocketganError(
+            f"{origin}: benchmark.threads is empty.", "Give at least one number of threads, as [1]."
+        )
+    _check_gates(recipe, origin)
+
+
+def _check_gates(recipe: Recipe, origin: str) -> None:
+    from pipeline.report.run.gates import parse_gate
+
+    for gate in recipe.report.gates:
+        try:
+            parse_gate(gate)
+        except PocketganError as error:
+            raise PocketganError(
+                f"{origin}: report.gates: {error.problem}", error.remedy
+            ) from error

@@ -27,8 +27,7 @@ from pipeline.data import drawn, sources
 from pipeline.data.dataset import Dataset
 from pipeline.data.sources import TEACHER
 from pipeline.native_log import LOG, native_log
-from pipeline.recipe import Recipe
-from pipeline.recipe_file import as_dict, to_yaml
+from pipeline.recipe import Recipe, as_dict, to_yaml
 
 RECIPE, RECORD = "recipe.yaml", "stage.json"
 SCRATCH = ".scratch"

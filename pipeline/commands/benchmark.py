@@ -25,7 +25,7 @@ from pipeline.commands import benchmark_rounds as make
 from pipeline.commands.arguments import command_parser, parse
 from pipeline.commands.stage import stage
 from pipeline.native_log import LOG, native_log
-from pipeline.recipe_file import shipped
+from pipeline.recipe import shipped_recipes
 from pipeline.report.benchmark import schema, terminal
 from pipeline.report.tree import lines
 
@@ -51,7 +51,7 @@ def asks_for_files(arguments: Sequence[str]) -> bool:
         or argument.split("=")[0] == "--target"
         or files.is_model(Path(argument))
         for argument in arguments
-    ) or (arguments[0] not in shipped() and Path(arguments[0]).is_dir())
+    ) or (arguments[0] not in shipped_recipes() and Path(arguments[0]).is_dir())
 
 
 def benchmark(arguments: list[str]) -> int:

@@ -1,25 +1,22 @@
 """The command compress: a generator and a budget become a recipe, and the recipe is run."""
 
-import argparse
 import hashlib
 import math
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
-
-import yaml
+from typing import Any
 
 from deploy.errors import PocketganError
-from pipeline import progress, recipe_file
+from pipeline import progress
+from pipeline.commands.arguments import command_parser, parse_with_overrides
 from pipeline.commands.check import add_generator, generator_options
 from pipeline.commands.run import run_all
 from pipeline.data.sources import TEACHER
 from pipeline.native_log import native_log
-from pipeline.recipe import SHIPPED, Recipe
-from pipeline.run import RECORD, Run, file_sha256, stage_folder
+from pipeline.recipe import RECIPES_FOLDER, Recipe, load_recipe, read_values
+from pipeline.run import RECIPE, RECORD, Run, file_sha256, stage_folder
 from pipeline.search.budget import gates_of
 
 COMPRESS = """The smallest generator within a budget, from yours or anyone's: a generator goes in,
@@ -33,16 +30,16 @@ Examples: pocketgan compress runs/digits --max-gzip-kb 12;
 pocketgan compress dcgan.keras --max-kb 60 --max-ms 0.2;
 pocketgan compress pix2pix.keras --inputs photos --max-macs 20000000"""
 LOCAL = "local"
-ENOUGH = {"student": 3000, "quantize": 2000}
+ENOUGH_STEPS = {"student": 3000, "quantize": 2000}
 """Steps that a student gets even where half of its teacher's are fewer, but no more than those."""
 L1_OF_COPIES = 1e-5
 """A student that sees its teacher's pictures only loses more to the penalty, and fewer bytes need
 saving: docs/decisions.md."""
-BASE = SHIPPED / "base" / "compress.yaml"
+BASE = RECIPES_FOLDER / "base" / "compress.yaml"
 OF_A_RUN = ("seed", "data", "generator", "discriminator", "train", "convert", "evaluate")
 """Sections of a run's recipe that its student keeps."""
 
-_VALUES = {
+_OPTIONS = {
     "max_kb": ("budget.max_kb", "the file's length, in 1,000 bytes"),
     "max_gzip_kb": ("budget.max_gzip_kb", "the gzipped file's length, in 1,000 bytes"),
     "max_macs": ("budget.max_macs", "multiply-accumulates of a picture"),
@@ -65,43 +62,29 @@ _VALUES = {
 
 
 def compress(arguments: list[str]) -> int:
-    """Make the recipe and run it."""
-    options, overrides = parse(arguments)
-    if options.quiet or options.json:
-        progress.silence()
+    options, overrides = parse_compress(arguments)
     with native_log(Path(os.devnull)):
         run = run_of(options, overrides)
     return run_all(run, options)
 
 
-class _Parser(argparse.ArgumentParser):
-    """One message in place of usage and the end of the program."""
-
-    def error(self, message: str) -> NoReturn:
-        raise PocketganError(f"{self.prog}: {message}", f"`{self.prog} --help` tells more.")
-
-
-def parse(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
+def parse_compress(arguments: list[str]) -> tuple[Any, list[str]]:
     """The command's own options, and what is left over: values of the recipe.
 
-    Raises PocketganError for an option without its value, or no generator.
+    Raises PocketganError for an unknown option, one without its value, or no generator.
     """
-    made = _Parser(
-        prog="pocketgan compress", description=COMPRESS, epilog=EPILOG, allow_abbrev=False
-    )
-    add_generator(made)
-    for name, (_, words) in _VALUES.items():
-        made.add_argument(f"--{name.replace('_', '-')}", help=words)
-    made.add_argument(
+    parser = command_parser("compress", COMPRESS, "runs", "quiet", "json")
+    parser.epilog = EPILOG
+    add_generator(parser)
+    for name, (_, words) in _OPTIONS.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=str, help=words)
+    parser.add_argument(
         "--data-free", action="store_true", help="of a run use the generator only, no pictures"
     )
-    made.add_argument("--runs", default="runs", help="folder in which each run has its own")
-    made.add_argument("--quiet", action="store_true", help="no progress, no notes")
-    made.add_argument("--json", action="store_true", help="the result as JSON")
-    return made.parse_known_args(arguments)
+    return parse_with_overrides(parser, arguments)
 
 
-def run_of(options: argparse.Namespace, overrides: list[str]) -> Run:
+def run_of(options: Any, overrides: list[str]) -> Run:
     """The run of a generator and a budget, everything that can be refused at once refused.
 
     Raises PocketganError for a generator, a budget, or what goes with them, that does not do.
@@ -115,7 +98,7 @@ def run_of(options: argparse.Namespace, overrides: list[str]) -> Run:
     with progress.console.status(f"look at {path}"):
         teacher = load_teacher(path, **generator_options(options))
     _refuse_shape(teacher, options)
-    recipe = _load(path, options, overrides, _facts(teacher))
+    recipe = _recipe_of(teacher, options, overrides)
     builder = StudentBuilder(teacher, recipe.seed)
     refuse_budget(recipe.budget, builder, space_of(recipe, builder))
     run = Run(recipe, Path(options.runs))
@@ -123,19 +106,7 @@ def run_of(options: argparse.Namespace, overrides: list[str]) -> Run:
     return run
 
 
-def _facts(teacher: Any) -> dict[str, Any]:
-    """What the recipe must say because the generator is so."""
-    height, _, channels = teacher.model.output_shape[1:]
-    return {
-        "generator": {
-            "latent": max(1, teacher.latent),
-            "conditional": teacher.classes > 0,
-        },
-        "data": {"image_size": height, "channels": channels},
-    }
-
-
-def _refuse_shape(teacher: Any, options: argparse.Namespace) -> None:
+def _refuse_shape(teacher: Any, options: Any) -> None:
     height, width, channels = teacher.model.output_shape[1:]
     if height != width or channels not in (1, 3):
         raise PocketganError(
@@ -153,28 +124,45 @@ def _refuse_shape(teacher: Any, options: argparse.Namespace) -> None:
         )
 
 
-def _load(
-    path: Path, options: argparse.Namespace, overrides: list[str], facts: Mapping[str, Any]
-) -> Recipe:
+def _recipe_of(teacher: Any, options: Any, overrides: list[str]) -> Recipe:
     """The base, then what the run says, what the generator says, what the person says."""
-    values = yaml.safe_load(BASE.read_text(encoding="utf-8"))
-    of_run = path / "recipe.yaml"
-    if of_run.is_file():
-        known = yaml.safe_load(of_run.read_text(encoding="utf-8"))
-        values |= {section: known[section] for section in OF_A_RUN if section in known}
-        values = _by_its_teachers_steps(known, values)
-    has_pictures = of_run.is_file() or options.data or options.data_folder
-    if options.data_free or options.inputs or not has_pictures:
+    file = Path(options.generator) / RECIPE
+    of_run = read_values(file) if file.is_file() else {}
+    copies_only = options.data_free or options.inputs or not _has_pictures(of_run, options)
+    recipe = load_recipe(
+        _base_values(teacher, options, of_run, copies_only=copies_only),
+        _option_values(options, runs_discriminator=bool(of_run) and not copies_only),
+        overrides,
+    )
+    if recipe.report.gates:
+        return recipe
+    return replace(recipe, report=replace(recipe.report, gates=gates_of(recipe.budget)))
+
+
+def _has_pictures(of_run: Mapping[str, Any], options: Any) -> bool:
+    return bool(of_run or options.data or options.data_folder)
+
+
+def _base_values(
+    teacher: Any, options: Any, of_run: Mapping[str, Any], *, copies_only: bool
+) -> dict[str, Any]:
+    """Section → values, before the options: ``copies_only`` is without real pictures."""
+    path = Path(options.generator)
+    values = read_values(BASE) | {key: of_run[key] for key in OF_A_RUN if key in of_run}
+    if steps := of_run.get("train", {}).get("steps"):
+        # Half of the teacher's steps; of a short training more.
+        for section, enough in ENOUGH_STEPS.items():
+            values[section] |= {"steps": max(math.ceil(steps / 2), min(steps, enough))}
+    if copies_only:
         values["data"] = {"source": TEACHER}
-        values["quantize"] = {**values["quantize"], "l1": L1_OF_COPIES}
-    elif of_run.is_file() and not options.discriminator:
-        options.discriminator = str(stage_folder(path, "train") / "discriminator.keras")
-    if options.discriminator == "none":
-        options.discriminator = None
-    if options.data_folder and not options.data:
-        options.data = "folder"
-    for section, fixed in facts.items():
-        values[section] = {**values.get(section, {}), **fixed}
+        values["quantize"] |= {"l1": L1_OF_COPIES}
+    height, _, channels = teacher.model.output_shape[1:]
+    values["data"] = {**values.get("data", {}), "image_size": height, "channels": channels}
+    values["generator"] = {
+        **values.get("generator", {}),
+        "latent": max(1, teacher.latent),
+        "conditional": teacher.classes > 0,
+    }
     values["teacher"] = {
         "file": str(path),
         "sha256": _sha256(path),
@@ -186,44 +174,35 @@ def _load(
     }
     if options.target not in (None, LOCAL):
         values["benchmark"] = {"targets": [LOCAL, options.target]}
-    values["name"] = _name(path, options)
-    given = [
-        part
-        for name, (key, _) in _VALUES.items()
-        if (value := getattr(options, name)) is not None
-        for part in (f"--{key}", _share(value) if name == "max_quality_drop" else str(value))
-    ]
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "compress.yaml"
-        file.write_text(yaml.safe_dump(values), encoding="utf-8")
-        recipe = recipe_file.load(str(file), [*given, *overrides])
-    if recipe.report.gates:
-        return recipe
-    return replace(recipe, report=replace(recipe.report, gates=gates_of(recipe.budget)))
+    return values | {"name": _name(path, options)}
 
 
-def _by_its_teachers_steps(known: Mapping[str, Any], values: dict[str, Any]) -> dict[str, Any]:
-    """A student plays, and is rounded, for half of its teacher's steps; a short game for more."""
-    steps = known.get("train", {}).get("steps")
-    if not steps:
-        return values
-    return values | {
-        section: {**values[section], "steps": max(math.ceil(steps / 2), min(steps, enough))}
-        for section, enough in ENOUGH.items()
-    }
+def _option_values(options: Any, *, runs_discriminator: bool) -> dict[str, Any]:
+    """Key of the recipe → value, of the options that were given or follow from those."""
+    values = {key: getattr(options, name) for name, (key, _) in _OPTIONS.items()}
+    if runs_discriminator and not options.discriminator:
+        folder = stage_folder(Path(options.generator), "train")
+        values["teacher.discriminator"] = str(folder / "discriminator.keras")
+    elif options.discriminator == "none":
+        values["teacher.discriminator"] = None
+    if options.data_folder and not options.data:
+        values["data.source"] = "folder"
+    if options.max_quality_drop is not None:
+        values["budget.max_quality_drop"] = _share(options.max_quality_drop)
+    return {key: value for key, value in values.items() if value is not None}
 
 
-def _share(value: str) -> str:
+def _share(value: str) -> float:
     """5% → 0.05."""
     try:
-        return str(float(value[:-1]) / 100) if value.endswith("%") else str(float(value))
+        return float(value[:-1]) / 100 if value.endswith("%") else float(value)
     except ValueError as error:
         raise PocketganError(
             f"--max-quality-drop {value} is no share.", "Give for instance 5% or 0.05."
         ) from error
 
 
-def _name(path: Path, options: argparse.Namespace) -> str:
+def _name(path: Path, options: Any) -> str:
     """digits-12kbgz-0.1ms: the generator and its budget, so that budgets have runs of their own."""
     parts = [
         (options.max_kb, "kb"),

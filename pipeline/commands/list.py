@@ -6,10 +6,10 @@ from pathlib import Path
 
 from rich.table import Table
 
-from pipeline import recipe_file
 from pipeline.commands.arguments import OK, command_parser, parse, show
 from pipeline.data.sources import SOURCES
 from pipeline.native_log import native_log
+from pipeline.recipe import find_recipe, shipped_recipes
 
 Catalogue = dict[str, dict[str, str]]
 
@@ -30,7 +30,7 @@ def catalogue() -> Catalogue:
         from pipeline.training.augment import AUGMENTATIONS
         from pipeline.training.losses import LOSSES
     return {
-        "recipes": {name: _first_comment(name) for name in recipe_file.shipped()},
+        "recipes": {name: _first_comment(name) for name in shipped_recipes()},
         "data sources": {name: source.describe for name, source in SOURCES.items()},
         "generators": {name: _first_line(build) for name, build in GENERATORS.items()},
         "discriminators": {name: _first_line(build) for name, build in DISCRIMINATORS.items()},
@@ -54,5 +54,5 @@ def _first_line(documented: object) -> str:
 
 
 def _first_comment(name: str) -> str:
-    first = recipe_file.find(name).read_text(encoding="utf-8").splitlines()[0]
+    first = find_recipe(name).read_text(encoding="utf-8").splitlines()[0]
     return first.removeprefix("#").strip()

@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from jsonargparse import set_parsing_settings
+
 from deploy.errors import PocketganError
-from pipeline import progress, recipe_file
+from pipeline import progress
 from pipeline.commands.arguments import (
     FAILED,
     OK,
@@ -13,6 +15,7 @@ from pipeline.commands.arguments import (
     parse_with_overrides,
     show,
 )
+from pipeline.recipe import add_recipe, load_recipe, shipped_recipes
 from pipeline.run import Record, Run
 
 RUN = "All stages of a recipe, only what is stale"
@@ -38,14 +41,15 @@ def run_of_recipe(command: str, describe: str, arguments: list[str]) -> tuple[Ru
         "recipe", type=str, help="name of a recipe that ships, or path of a YAML file"
     )
     if "-h" in arguments or "--help" in arguments:
-        recipe_file.add_recipe(parser, docstrings=True)
+        set_parsing_settings(docstring_parse_attribute_docstrings=True)
+        add_recipe(parser)
     elif not arguments or arguments[0].startswith("-"):
         raise PocketganError(
             f"pocketgan {command}: which recipe?",
-            f"For instance: pocketgan {command} digits. Known: {', '.join(recipe_file.shipped())}.",
+            f"For instance: pocketgan {command} digits. Known: {', '.join(shipped_recipes())}.",
         )
     options, overrides = parse_with_overrides(parser, arguments)
-    return Run(recipe_file.load(options.recipe, overrides), Path(options.runs)), options
+    return Run(load_recipe(options.recipe, overrides), Path(options.runs)), options
 
 
 def run_all(run: Run, options: Any) -> int:

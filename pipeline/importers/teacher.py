@@ -14,7 +14,7 @@ from pipeline.importers.loaded import Live
 from pipeline.importers.open import open_generator
 from pipeline.importers.store import read_saved_teacher, save_teacher
 from pipeline.networks.pixels import PixelRange
-from pipeline.recipe_file import load as load_recipe
+from pipeline.recipe import load_recipe
 
 __all__ = ["Teacher", "load_teacher", "read_saved_teacher", "save_teacher"]
 

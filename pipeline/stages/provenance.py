@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from pipeline.networks.pixels import PixelRange
-from pipeline.recipe_file import as_dict
+from pipeline.recipe import as_dict
 from pipeline.run import StageContext
 from pipeline.stages import networks
 from pipeline.tflite.metadata import PROVENANCE, write_metadata

@@ -15,7 +15,7 @@ from deploy.jobs import Measurement
 from pipeline.atomic import write_text
 from pipeline.data.sources import TEACHER
 from pipeline.metrics.quality import Quality
-from pipeline.recipe_file import as_dict
+from pipeline.recipe import as_dict
 from pipeline.report.run import schema
 from pipeline.report.run.gates import check_all, parse_gate
 from pipeline.report.run.page import Exhibits, render

@@ -6,9 +6,9 @@ from typing import cast
 
 import pytest
 
-from pipeline import recipe_file
 from pipeline.cli import COMMANDS, main
 from pipeline.commands.run import make_stage
+from pipeline.recipe import shipped_recipes
 from pipeline.run import STAGES, Run
 from pipeline.training.losses import LOSSES
 
@@ -89,7 +89,7 @@ def test_bad_request_is_one_message_that_names_it(
 def test_list_names_everything_a_recipe_may_name(ask: Ask) -> None:
     code, out, _ = ask("list")
     assert code == 0
-    for name in (*recipe_file.shipped(), *LOSSES, "fashion", "dcgan", "cutout"):
+    for name in (*shipped_recipes(), *LOSSES, "fashion", "dcgan", "cutout"):
         assert f"  {name} " in out
 
 

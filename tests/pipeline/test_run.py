@@ -13,7 +13,7 @@ from PIL import Image
 
 from deploy.errors import PocketganError
 from pipeline.cli import main
-from pipeline.recipe_file import load, to_yaml
+from pipeline.recipe import load_recipe, to_yaml
 from pipeline.report.run import schema
 from pipeline.run import RECORD, STAGES, Run, path_of_folder
 from pipeline.tflite.count import float_ops
@@ -32,11 +32,11 @@ def command(tiny_recipe: Path, tiny_copy: Path) -> Command:
 @pytest.fixture
 def open_run(tiny_recipe: Path, tiny_copy: Path) -> Callable[..., Run]:
     """A function that opens the copied run with a changed recipe."""
-    return lambda *overrides: Run(load(str(tiny_recipe), overrides), tiny_copy)
+    return lambda *overrides: Run(load_recipe(str(tiny_recipe), overrides), tiny_copy)
 
 
 def stage_folder(runs: Path, stage: str) -> Path:
-    return Run(load("digits", ["--name", "tiny"]), runs).path(stage)
+    return Run(load_recipe("digits", ["--name", "tiny"]), runs).path(stage)
 
 
 def stamps(runs: Path) -> dict[str, int]:
@@ -73,7 +73,7 @@ def test_run_leaves_a_folder_a_stage_and_nothing_half_written(tiny_runs: Path) -
 
 
 def test_record_names_every_file_of_its_stage_and_every_input(tiny_runs: Path) -> None:
-    run = Run(load("digits", ["--name", "tiny"]), tiny_runs)
+    run = Run(load_recipe("digits", ["--name", "tiny"]), tiny_runs)
     for name, stage in STAGES.items():
         record = run.record(name)
         assert record is not None
@@ -87,7 +87,7 @@ def test_record_names_every_file_of_its_stage_and_every_input(tiny_runs: Path) -
 
 def test_run_keeps_the_whole_recipe_that_made_it(tiny_runs: Path, tiny_recipe: Path) -> None:
     kept = tiny_runs / "tiny" / "recipe.yaml"
-    assert kept.read_text() == to_yaml(load(str(tiny_recipe)))
+    assert kept.read_text() == to_yaml(load_recipe(str(tiny_recipe)))
 
 
 def test_report_of_a_run_is_valid_and_its_int8_file_has_no_float_operation(
@@ -139,7 +139,7 @@ def test_changed_setting_makes_its_stage_and_all_that_follow_stale(
     key: str, tiny_runs: Path, tiny_recipe: Path
 ) -> None:
     value, first = CHANGES[key]
-    run = Run(load(str(tiny_recipe), [f"--{key}", value]), tiny_runs)
+    run = Run(load_recipe(str(tiny_recipe), [f"--{key}", value]), tiny_runs)
     stale = [name for name in STAGES if run.staleness(name)]
     following = [name for name in STAGES if name == first or first in all_needs(name)]
     assert stale == following
@@ -191,7 +191,7 @@ def test_stage_that_was_measured_again_makes_those_that_read_it_stale(
 def test_other_data_of_the_same_name_makes_everything_stale(
     tiny_recipe: Path, tiny_runs: Path
 ) -> None:
-    run = Run(load(str(tiny_recipe)), tiny_runs)
+    run = Run(load_recipe(str(tiny_recipe)), tiny_runs)
     run.dataset.train.setflags(write=True)
     run.dataset.train[0, 0, 0] ^= 1
     assert "other inputs or data" in run.staleness("train")

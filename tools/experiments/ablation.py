@@ -21,14 +21,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.commands.compress import parse, run_of
+from pipeline.commands.compress import parse_compress, run_of
 from pipeline.compression.bits import kernel_layers
 from pipeline.compression.fake_quantization import quantization_aware
 from pipeline.compression.spec import CompressionSpec
 from pipeline.importers.teacher import load_teacher
 from pipeline.networks.settings import StudentSettings
-from pipeline.recipe import BudgetSettings
-from pipeline.recipe_file import load
+from pipeline.recipe import BudgetSettings, load_recipe
 from pipeline.report.run import schema
 from pipeline.report.run.gates import measure
 from pipeline.run import COMPRESSION, STAGES, Stage, stage_folder
@@ -78,7 +77,7 @@ class Row:
 
 def rows(run: Path, max_gzip_kb: float) -> Iterator[Row]:
     """All that are made by compress."""
-    recipe = load(str(run / "recipe.yaml"))
+    recipe = load_recipe(str(run / "recipe.yaml"))
     builder = StudentBuilder(load_teacher(run), recipe.seed)
     space = space_of(recipe, builder)
     limits = budget_of(BudgetSettings(max_gzip_kb=max_gzip_kb))
@@ -90,7 +89,7 @@ def rows(run: Path, max_gzip_kb: float) -> Iterator[Row]:
         return space.widest(shape, CompressionSpec(bits), limits).student
 
     plain = widest()
-    settings = run_of(*parse([str(run), "--max-gzip-kb", str(max_gzip_kb)])).recipe.student
+    settings = run_of(*parse_compress([str(run), "--max-gzip-kb", str(max_gzip_kb)])).recipe.student
     # The steps of the imitation are played.
     steps = str(settings.imitate + settings.steps)
     alone = ("--student.imitate", "0", "--student.steps", steps)

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from deploy.errors import PocketganError
-from pipeline import recipe_file
 from pipeline.metrics.quality import RealImages, measure
+from pipeline.recipe import load_recipe
 from pipeline.run import Run, StageContext
 from pipeline.stages import networks
 from pipeline.stages.evaluate import find_judge, pictures
@@ -29,7 +29,7 @@ def open_run(folder: Path) -> StageContext:
             f"{folder} is no run's folder: it holds no recipe.yaml.",
             "Make one with `pocketgan run digits`, then name runs/digits.",
         )
-    run = Run(recipe_file.load(str(recipe_kept)), folder.parent)
+    run = Run(load_recipe(str(recipe_kept)), folder.parent)
     if run.folder != folder:
         raise PocketganError(
             f"{folder}: the recipe in it is that of a run called '{run.recipe.name}'.",

@@ -33,13 +33,12 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.errors import PocketganError
-from pipeline import recipe_file
 from pipeline.data.dataset import Dataset
 from pipeline.determinism import prepare
 from pipeline.networks.pixels import pixel_range
 from pipeline.networks.registry import build_discriminator, build_generator
 from pipeline.networks.settings import ImageShape
-from pipeline.recipe import Recipe
+from pipeline.recipe import Recipe, load_recipe
 from pipeline.run import Run
 from pipeline.training.monitor import HistoryRow
 from pipeline.training.settings import TrainSettings
@@ -265,7 +264,7 @@ def main() -> int:
     options = parser.parse_args()
     if options.blocks < 1 or options.steps < 1:
         raise PocketganError("--blocks and --steps must be positive.", "Leave them out, perhaps.")
-    recipe = recipe_file.load(options.recipe)
+    recipe = load_recipe(options.recipe)
     dataset = Run(recipe, Path("runs")).dataset
     comparisons = [
         compare(recipe, dataset, full, options.blocks, options.steps) for full in (False, True)

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from pipeline.cli import main
-from pipeline.commands.compress import L1_OF_COPIES, _name, _share, parse, run_of
-from pipeline.recipe_file import load
+from pipeline.commands.compress import L1_OF_COPIES, _name, _share, parse_compress, run_of
+from pipeline.recipe import load_recipe
 from pipeline.report.run import schema
 from pipeline.run import COMPRESSION, RECORD, Record, Run
 from pipeline.tflite.read import read_model
@@ -23,7 +23,7 @@ Compress = Callable[..., int]
 
 
 def run_in(runs: Path) -> Run:
-    return Run(load(str(runs / "small" / "recipe.yaml")), runs)
+    return Run(load_recipe(str(runs / "small" / "recipe.yaml")), runs)
 
 
 def record_of(run: Run, stage: str) -> Record:
@@ -65,7 +65,7 @@ def test_recipe_of_the_run_is_taken_over_and_its_budget_becomes_gates(
     small_runs: Path, tiny_runs: Path
 ) -> None:
     recipe = run_in(small_runs).recipe
-    of_teacher = load(str(tiny_runs / "tiny" / "recipe.yaml"))
+    of_teacher = load_recipe(str(tiny_runs / "tiny" / "recipe.yaml"))
     assert (recipe.seed, recipe.data, recipe.train, recipe.discriminator) == (
         *(of_teacher.seed, of_teacher.data, of_teacher.train, of_teacher.discriminator),
     )
@@ -88,9 +88,9 @@ def test_student_plays_and_is_rounded_for_half_of_its_teachers_steps_but_long_en
     assert "steps: 24" in text
     kept.write_text(text.replace("steps: 24", f"steps: {teachers}"))
     asked = [str(tmp_path / "tiny"), "--max-gzip-kb", "5", "--runs", str(tmp_path)]
-    recipe = run_of(*parse(asked)).recipe
+    recipe = run_of(*parse_compress(asked)).recipe
     assert (recipe.student.steps, recipe.quantize.steps) == steps
-    recipe = run_of(*parse([*asked, "--quantize.steps", "7"])).recipe
+    recipe = run_of(*parse_compress([*asked, "--quantize.steps", "7"])).recipe
     assert (recipe.student.steps, recipe.quantize.steps) == (steps[0], 7)
     assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
 
@@ -100,7 +100,7 @@ def test_student_without_real_pictures_is_rounded_with_a_smaller_penalty(
 ) -> None:
     asked = [str(tiny_runs / "tiny"), "--max-gzip-kb", "5", "--runs", str(tmp_path)]
     with_pictures, without, by_hand = (
-        run_of(*parse([*asked, *more])).recipe.quantize.l1
+        run_of(*parse_compress([*asked, *more])).recipe.quantize.l1
         for more in ((), ("--data-free",), ("--data-free", "--quantize.l1", "0.5"))
     )
     assert (with_pictures, without, by_hand) == (3e-5, L1_OF_COPIES, 0.5)
@@ -257,7 +257,7 @@ def test_run_is_called_after_generator_and_budget(
     path: str, arguments: tuple[str, ...], expected: str, tmp_path: Path
 ) -> None:
     (tmp_path / "v1.5").mkdir()
-    options, rest = parse([path, *arguments])
+    options, rest = parse_compress([path, *arguments])
     assert (_name(tmp_path / path, options), rest) == (expected, [])
 
 

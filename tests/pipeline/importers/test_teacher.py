@@ -12,7 +12,7 @@ import tf_keras
 from pipeline.importers.teacher import Teacher, load_teacher
 from pipeline.networks.registry import build_generator
 from pipeline.networks.settings import ImageShape
-from pipeline.recipe_file import load, to_yaml
+from pipeline.recipe import load_recipe, to_yaml
 
 L = keras.layers
 Refused = Callable[..., str]
@@ -121,7 +121,7 @@ def test_tf_keras_model_of_any_format_is_laid_flat(
 @pytest.mark.parametrize("classes", [0, 3])
 def test_teacher_of_a_run_knows_its_classes(classes: int, tmp_path: Path) -> None:
     run = tmp_path / "told"
-    recipe = load("digits", ["--generator.latent", "8", "--generator.width", "4"])
+    recipe = load_recipe("digits", ["--generator.latent", "8", "--generator.width", "4"])
     model = build_generator(recipe.generator, ImageShape(28, 1, classes))
     (run / "1-train").mkdir(parents=True)
     model.save(run / "1-train" / "generator.keras")

@@ -36,7 +36,11 @@ def test_quality_alone_predicts_no_cost_but_students_shall_be_smaller_than_the_t
 
 
 def test_every_gate_of_a_budget_can_be_read() -> None:
-    gates = gates_of(BudgetSettings(40, 8.5, 100_000, 0.1, 0.05))
+    gates = gates_of(
+        BudgetSettings(
+            max_kb=40, max_gzip_kb=8.5, max_macs=100_000, max_ms=0.1, max_quality_drop=0.05
+        )
+    )
     assert gates == [
         *("float_ops == 0", "bytes <= 40000", "bytes_gzip <= 8500"),
         *("macs <= 100000", "p50_ms <= 0.100000", "frechet_ratio <= 1.050000"),

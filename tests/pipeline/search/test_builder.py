@@ -13,8 +13,7 @@ from pipeline.importers.generator import Teacher
 from pipeline.networks.pixels import to_uint8
 from pipeline.networks.registry import build_generator
 from pipeline.networks.settings import GeneratorSettings, ImageShape, StudentSettings
-from pipeline.recipe import BudgetSettings, SearchSettings
-from pipeline.recipe_file import load
+from pipeline.recipe import BudgetSettings, SearchSettings, load_recipe
 from pipeline.search import trials
 from pipeline.search.budget import budget_of
 from pipeline.search.builder import StudentBuilder
@@ -40,7 +39,9 @@ def builder(teacher: Teacher) -> StudentBuilder:
 
 
 def space_for(builder: StudentBuilder, budget: BudgetSettings, **search: Any) -> Space:
-    recipe = dataclasses.replace(load("digits"), budget=budget, search=SearchSettings(**search))
+    recipe = dataclasses.replace(
+        load_recipe("digits"), budget=budget, search=SearchSettings(**search)
+    )
     return space_of(recipe, builder)
 
 

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.recipe_file import load
+from pipeline.recipe import load_recipe
 from pipeline.run import Record, Run, StageContext
 
 
 @pytest.fixture
 def tiny(tiny_runs: Path, tiny_recipe: Path) -> Run:
     """The finished run. For looking at only."""
-    return Run(load(str(tiny_recipe)), tiny_runs)
+    return Run(load_recipe(str(tiny_recipe)), tiny_runs)
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def ctx(tiny_recipe: Path, tmp_path: Path) -> Callable[..., StageContext]:
     """A function that makes a ctx with an empty folder; arguments change the recipe."""
 
     def make(*overrides: str) -> StageContext:
-        run = Run(load(str(tiny_recipe), overrides), tmp_path)
+        run = Run(load_recipe(str(tiny_recipe), overrides), tmp_path)
         return StageContext(run.recipe, tmp_path, {}, run)
 
     return make

@@ -8,7 +8,7 @@ import pytest
 from deploy.errors import PocketganError
 from pipeline.cli import main
 from pipeline.compression.bits import expected_bytes, least_bytes, sensitivities
-from pipeline.recipe_file import load
+from pipeline.recipe import load_recipe
 from pipeline.run import Record, Run, StageContext
 from pipeline.stages import networks
 from pipeline.stages.bit_budget import Weighed, aim, bits_for
@@ -39,7 +39,7 @@ def test_bits_of_the_recipe_reach_the_files_of_both_variants(
 ) -> None:
     asked = ("--quantize.bits", "4", "--quantize.layers", "{pixels: 6}")
     assert main(["quantize", str(tiny_recipe), "--runs", str(tiny_copy), "--quiet", *asked]) == 0
-    folder = Run(load(str(tiny_recipe), asked), tiny_copy).path("quantize")
+    folder = Run(load_recipe(str(tiny_recipe), asked), tiny_copy).path("quantize")
     for variant in BASES:
         model = read_model(to_int8_trained(load_aware(folder, variant)))
         largest = {
@@ -79,7 +79,7 @@ def test_both_variants_leave_history_and_film(record: Callable[[str], Record]) -
 
 @pytest.fixture(scope="session")
 def small(small_runs: Path) -> Run:
-    return Run(load(str(small_runs / "small" / "recipe.yaml")), small_runs)
+    return Run(load_recipe(str(small_runs / "small" / "recipe.yaml")), small_runs)
 
 
 def test_students_file_keeps_its_limit_and_uses_most_of_it(small: Run) -> None:
@@ -151,6 +151,6 @@ def test_students_weights_are_kept_small_while_it_is_rounded(small: Run, small_c
             for kernel in load_aware(run.path("quantize"), "int8").get_weights()
             if kernel.ndim >= 2 and kernel.min() < 0  # not the masks
         )
-        for run in (small, Run(load(recipe, asked), small_copy))
+        for run in (small, Run(load_recipe(recipe, asked), small_copy))
     )
     assert shrunk < 0.9 * kept

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.networks.settings import StudentSettings
-from pipeline.recipe_file import as_dict, load
+from pipeline.recipe import as_dict, load_recipe
 from pipeline.report.run import schema
 from pipeline.run import STAGES, Run
 from pipeline.search.candidates import Candidate
@@ -77,7 +77,7 @@ def test_page_stands_alone_and_shows_samples_curves_and_film(tiny: Run) -> None:
 @pytest.fixture(scope="module")
 def small(small_runs: Path) -> Run:
     """The finished compress run. For looking at only."""
-    return Run(load(str(small_runs / "small" / "recipe.yaml")), small_runs)
+    return Run(load_recipe(str(small_runs / "small" / "recipe.yaml")), small_runs)
 
 
 @pytest.fixture(scope="module")

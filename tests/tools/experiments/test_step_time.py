@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from pipeline import recipe_file
+from pipeline.recipe import load_recipe
 from pipeline.run import Run
 from tools.experiments import step_time
 
@@ -14,7 +14,7 @@ train: {batch: 8}
 def test_both_loops_train_the_recipes_networks(tmp_path: Path) -> None:
     path = tmp_path / "tiny.yaml"
     path.write_text(RECIPE)
-    recipe = recipe_file.load(str(path))
+    recipe = load_recipe(str(path))
     found = step_time.compare(recipe, Run(recipe, tmp_path).dataset, True, blocks=2, steps=3)
     assert set(found.ratio) == {"wall", "cpu"}
     assert all(ms > 0 for ms in [*found.game_ms.values(), *found.hand_ms.values()])

@@ -4,8 +4,7 @@ from pathlib import Path
 import pytest
 
 from deploy.errors import PocketganError
-from pipeline.recipe import Recipe
-from pipeline.recipe_file import as_dict, find, load, shipped, to_yaml
+from pipeline.recipe import Recipe, as_dict, find_recipe, load_recipe, shipped_recipes, to_yaml
 
 
 @pytest.fixture
@@ -22,7 +21,7 @@ def recipe(tmp_path: Path) -> Callable[[str], str]:
 
 def refusal(name: str, overrides: tuple[str, ...] = ()) -> PocketganError:
     with pytest.raises(PocketganError) as caught:
-        load(name, overrides)
+        load_recipe(name, overrides)
     assert caught.value.remedy
     return caught.value
 
@@ -30,40 +29,40 @@ def refusal(name: str, overrides: tuple[str, ...] = ()) -> PocketganError:
 # ---------------------------------------------------------------------- good recipes
 
 
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", shipped_recipes())
 def test_every_shipped_recipe_loads_and_bears_its_name(name: str) -> None:
-    assert load(name).name == name
-    assert find(name).read_text(encoding="utf-8").startswith("# ")
+    assert load_recipe(name).name == name
+    assert find_recipe(name).read_text(encoding="utf-8").startswith("# ")
 
 
 def test_digits_is_among_the_shipped_recipes_and_has_gates() -> None:
-    assert "digits" in shipped()
-    assert "float_ops == 0" in load("digits").report.gates
+    assert "digits" in shipped_recipes()
+    assert "float_ops == 0" in load_recipe("digits").report.gates
 
 
 def test_empty_recipe_is_all_defaults_and_takes_its_name_from_the_file(
     recipe: Callable[..., str],
 ) -> None:
-    assert load(recipe("")) == Recipe("mine")
+    assert load_recipe(recipe("")) == Recipe(name="mine")
 
 
 def test_recipe_of_a_path_changes_the_defaults(recipe: Callable[..., str]) -> None:
-    loaded = load(
+    loaded = load_recipe(
         recipe("name: other\nseed: 3\ntrain: {steps: 7, generator_weights: {drop: 0.25}}\n")
     )
     assert (loaded.name, loaded.seed, loaded.train.steps) == ("other", 3, 7)
     assert loaded.train.generator_weights.drop == 0.25
-    assert loaded.train.batch == Recipe("mine").train.batch
+    assert loaded.train.batch == Recipe(name="mine").train.batch
 
 
 @pytest.mark.parametrize("name", ["we[1]rd.yaml", "st*r.yaml", "qu?y.yaml", "a b.yaml"])
 def test_recipe_is_read_whatever_its_file_is_called(name: str, recipe: Callable[..., str]) -> None:
-    assert load(recipe("train: {steps: 7}", name)).train.steps == 7
+    assert load_recipe(recipe("train: {steps: 7}", name)).train.steps == 7
 
 
 def test_command_line_goes_before_the_file(recipe: Callable[..., str]) -> None:
     path = recipe("train: {steps: 7, batch: 5}\nreport: {gates: [zeros >= 0.5]}\n")
-    loaded = load(
+    loaded = load_recipe(
         path,
         [
             *("--train.steps", "9"),
@@ -90,13 +89,13 @@ def test_command_line_goes_before_the_file(recipe: Callable[..., str]) -> None:
 
 def test_one_layer_can_be_named_on_the_command_line(recipe: Callable[..., str]) -> None:
     path = recipe("prune: {layers: {pixels: 0.1}}")
-    layers = load(path, ["--prune.layers.project", "0.3"]).prune.layers
+    layers = load_recipe(path, ["--prune.layers.project", "0.3"]).prune.layers
     assert layers == {"pixels": 0.1, "project": 0.3}
 
 
 def test_gate_can_be_added_on_the_command_line() -> None:
-    gates = load("digits", ["--report.gates+", "modes == 10"]).report.gates
-    assert gates == [*load("digits").report.gates, "modes == 10"]
+    gates = load_recipe("digits", ["--report.gates+", "modes == 10"]).report.gates
+    assert gates == [*load_recipe("digits").report.gates, "modes == 10"]
 
 
 @pytest.mark.parametrize(
@@ -111,12 +110,12 @@ def test_gate_can_be_added_on_the_command_line() -> None:
 def test_written_recipe_reads_back_the_same(
     overrides: tuple[str, ...], recipe: Callable[..., str]
 ) -> None:
-    first = load("digits", overrides)
-    assert load(recipe(to_yaml(first))) == first
+    first = load_recipe("digits", overrides)
+    assert load_recipe(recipe(to_yaml(first))) == first
 
 
 def test_recipe_as_dict_holds_plain_values_only() -> None:
-    values = as_dict(load("digits", ["--data.folder", "x"]))
+    values = as_dict(load_recipe("digits", ["--data.folder", "x"]))
     assert type(values["train"]["steps"]) is int
     assert type(values["train"]["generator_rate"]) is float
     assert values["data"]["folder"] == "x"
