@@ -16,7 +16,7 @@ from rich.table import Table
 from deploy.errors import PocketganError
 from pipeline.commands.arguments import BAD_INPUT, INTERRUPTED, OK
 from pipeline.commands.stage import stage
-from pipeline.run import STAGES
+from pipeline.plans import FROM_SCRATCH
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,9 @@ COMMANDS: dict[str, Command] = {
     "compress": Command(
         "The smallest generator within a budget, from yours or anyone's", _in("compress:compress")
     ),
-    **{name: Command(made.describe, partial(stage, name)) for name, made in STAGES.items()},
+    **{
+        name: Command(step.title, partial(stage, name)) for name, step in FROM_SCRATCH.steps.items()
+    },
     "benchmark": Command(
         "Measure .tflite files of any origin, or a recipe's, on any target",
         _in("benchmark:benchmark"),

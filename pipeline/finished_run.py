@@ -5,18 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.errors import PocketganError
+from pipeline.artifacts import find_variants
+from pipeline.plans import RECIPE, Plan, plan_of_folder
 from pipeline.report.run import schema
-from pipeline.run import (
-    RECIPE,
-    RECORD,
-    Record,
-    Stage,
-    file_sha256,
-    path_of_folder,
-    read_record,
-    stage_folder,
-)
-from pipeline.variants import find_variants
+from pipeline.run import RECORD, file_sha256, read_record
+from pipeline.stage import Record
 
 
 @dataclass(frozen=True)
@@ -24,8 +17,7 @@ class FinishedRun:
     """What the stages left. ``unfinished`` says what is missing, if anything is."""
 
     folder: Path
-    path: Mapping[str, Stage]
-    """The stages that it goes through."""
+    plan: Plan
     records: dict[str, Record]
     """Of the stages that are complete."""
     report: schema.Report | None
@@ -40,7 +32,7 @@ class FinishedRun:
         return next(sources, "unknown")
 
     def stage(self, name: str) -> Path:
-        return stage_folder(self.folder, name, self.path)
+        return self.plan.folder(self.folder, name)
 
     def variant(self, name: str) -> Path:
         """The file of a variant; PocketganError where the run did not convert it."""
@@ -67,17 +59,17 @@ def open_run(name: str, runs: Path) -> FinishedRun:
         )
     records: dict[str, Record] = {}
     problems: list[str] = []
-    path = path_of_folder(folder)
-    folders = {stage: stage_folder(folder, stage, path) for stage in path}
-    for name, stage in path.items():
+    plan = plan_of_folder(folder)
+    folders = {name: plan.folder(folder, name) for name in plan.names}
+    for name in plan.names:
         record = read_record(folders[name])
-        problem = _lack(stage, folders, record, records)
+        problem = _lack(name, folders, record, records)
         if record is not None and not problem:
             records[name] = record
         else:
             problems.append(problem)
     report = schema.read(folders["report"] / schema.FILE) if "report" in records else None
-    return FinishedRun(folder, path, records, report, tuple(problems))
+    return FinishedRun(folder, plan, records, report, tuple(problems))
 
 
 def _is_run(folder: Path) -> bool:
@@ -85,19 +77,19 @@ def _is_run(folder: Path) -> bool:
 
 
 def _lack(
-    stage: Stage,
+    name: str,
     folders: Mapping[str, Path],
     record: Record | None,
     complete: Mapping[str, Record],
 ) -> str:
     """Why a stage is not complete; empty if it is."""
-    name, folder = stage.name, folders[stage.name]
+    folder = folders[name]
     if record is None:
         return f"stage {name} " + ("left a broken record" if folder.exists() else "has not run")
-    for need in stage.needs:
+    for need, digest in record.inputs.items():
         if need not in complete:
             return f"stage {name} needs {need}, which is not complete"
-        if record.inputs.get(need) != file_sha256(folders[need] / RECORD):
+        if digest != file_sha256(folders[need] / RECORD):
             return f"stage {name} was made from another {need} than is there now"
     changed = next(_changed(folder, record), None)
     return f"stage {name}: {changed} is missing or was changed" if changed else ""

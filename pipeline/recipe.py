@@ -403,16 +403,3 @@ def _check_names(recipe: Recipe, origin: str) -> None:
         raise PocketganError(
             f"{origin}: benchmark.threads is empty.", "Give at least one number of threads, as [1]."
         )
-    _check_gates(recipe, origin)
-
-
-def _check_gates(recipe: Recipe, origin: str) -> None:
-    from pipeline.report.run.gates import parse_gate
-
-    for gate in recipe.report.gates:
-        try:
-            parse_gate(gate)
-        except PocketganError as error:
-            raise PocketganError(
-                f"{origin}: report.gates: {error.problem}", error.remedy
-            ) from error

@@ -6,212 +6,31 @@ with the same versions. Everything else is stale and is made again.
 
 import fcntl
 import hashlib
-import importlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cache, cached_property
-from importlib.metadata import version
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from deploy.errors import PocketganError
+from pipeline.artifacts import read_teacher_dataset
 from pipeline.atomic import replace_folder, write_text
-from pipeline.data import drawn, sources
+from pipeline.data import sources
 from pipeline.data.dataset import Dataset
 from pipeline.data.sources import TEACHER
 from pipeline.native_log import LOG, native_log
+from pipeline.plans import RECIPE, plan_of
 from pipeline.recipe import Recipe, as_dict, to_yaml
+from pipeline.stage import SCRATCH, Record, Stage, StageContext, package_versions
 
-RECIPE, RECORD = "recipe.yaml", "stage.json"
-SCRATCH = ".scratch"
-PACKAGES = (
-    "pocketgan",
-    "tensorflow",
-    "tf_keras",
-    "tensorflow-model-optimization",
-    "ai-edge-litert",
-    "numpy",
-)
-
-
-class Record(BaseModel):
-    """What a stage leaves beside its results."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    stage: str
-    key: str
-    """Hash of settings, inputs, data, seed and versions."""
-    settings: dict[str, Any]
-    inputs: dict[str, str]
-    """Name of a stage → sha256 of its record, which names what was read by its hash."""
-    outputs: dict[str, str]
-    """File → sha256."""
-    seed: int
-    versions: dict[str, str]
-    seconds: float
-    metrics: dict[str, Any] = {}
-    events: list[str] = []
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a stage has to say besides the files it wrote."""
-
-    metrics: dict[str, Any] = field(default_factory=dict)
-    events: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class StageContext:
-    """What a stage is given: the recipe, a folder to fill, the earlier folders, the data."""
-
-    recipe: Recipe
-    folder: Path
-    inputs: Mapping[str, Path]
-    run: "Run"
-
-    @property
-    def dataset(self) -> Dataset:
-        """The pictures; read once a run."""
-        return self.run.dataset
-
-    @property
-    def scratch(self) -> Path:
-        """A folder for checkpoints: it outlives a kill, and goes when the stage is done."""
-        folder = self.folder / SCRATCH
-        folder.mkdir(exist_ok=True)
-        return folder
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A step of a path; its entry is the function of the same name in ``pipeline.stages``."""
-
-    name: str
-    describe: str
-    needs: tuple[str, ...]
-    sections: tuple[str, ...]
-    """The sections of the recipe that decide its result."""
-    data: bool = False
-    """Whether it reads the pictures."""
-
-    def work(self, ctx: StageContext) -> Outcome:
-        """Fill the context's folder."""
-        module = importlib.import_module(f"pipeline.stages.{self.name}")
-        entry: Callable[[StageContext], Outcome] = getattr(module, self.name)
-        return entry(ctx)
-
-
-_NETWORKS = ("data", "generator", "discriminator", "train")
-
-
-def _path(*stages: Stage) -> dict[str, Stage]:
-    return {stage.name: stage for stage in stages}
-
-
-def _last(*made: str) -> tuple[Stage, ...]:
-    """The stages in which every path ends; ``made`` are those that hold generators."""
-    return (
-        Stage(
-            "convert",
-            "write every variant as .tflite, and check it",
-            made,
-            ("data", "generator", "convert"),
-            True,
-        ),
-        Stage(
-            "evaluate",
-            "measure what each file draws",
-            ("convert",),
-            ("data", "generator", "evaluate"),
-            True,
-        ),
-        Stage(
-            "benchmark",
-            "measure speed and memory of each file",
-            ("convert",),
-            ("generator", "benchmark"),
-            True,
-        ),
-        Stage(
-            "report",
-            "put it all on one page",
-            (*made, "convert", "evaluate", "benchmark"),
-            ("report",),
-            True,
-        ),
-    )
-
-
-_QUANTIZE = "fold batch norm, then fine-tune with int8 rounding"
-
-STAGES = _path(
-    Stage("train", "play the GAN game; keep the averaged generator", (), _NETWORKS, True),
-    Stage(
-        "prune",
-        "grow zeros in the kernels while the game goes on",
-        ("train",),
-        (*_NETWORKS, "prune"),
-        True,
-    ),
-    Stage("quantize", _QUANTIZE, ("train", "prune"), (*_NETWORKS, "quantize"), True),
-    *_last("train", "prune", "quantize"),
-)
-"""The path of a recipe: a GAN is trained here."""
-
-COMPRESSION = _path(
-    Stage(
-        "teacher",
-        "take in the generator; let it draw what its student learns from",
-        (),
-        ("generator", "teacher"),
-    ),
-    Stage(
-        "search",
-        "try students that fit the budget; the best go on",
-        ("teacher",),
-        ("data", "generator", "evaluate", "budget", "search"),
-        True,
-    ),
-    Stage(
-        "student",
-        "teach the chosen one: imitation, then the game",
-        ("teacher", "search"),
-        (*_NETWORKS, "evaluate", "budget", "search", "student"),
-        True,
-    ),
-    Stage(
-        "quantize",
-        _QUANTIZE,
-        ("teacher", "student"),
-        (*_NETWORKS, "budget", "student", "quantize"),
-        True,
-    ),
-    *_last("teacher", "search", "student", "quantize"),
-)
-"""The path of `pocketgan compress`: a generator is there, and a smaller one is taught by it."""
-
-
-def path_of(recipe: Recipe) -> dict[str, Stage]:
-    """The stages that a recipe goes through, in order."""
-    return STAGES if recipe.teacher.file is None else COMPRESSION
-
-
-def path_of_folder(folder: Path) -> dict[str, Stage]:
-    """The stages of the run in a folder, as its recipe has it; ``STAGES`` where that is damaged."""
-    try:
-        given = yaml.safe_load((folder / RECIPE).read_text(encoding="utf-8"))["teacher"]["file"]
-    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
-        return STAGES  # recipes of older versions know no teacher
-    return STAGES if given is None else COMPRESSION
+RECORD = "stage.json"
+CACHE = ".cache"
+_KEY_FILE = "key"
 
 
 class Run:
@@ -221,21 +40,21 @@ class Run:
         self.recipe = recipe
         self.root = root
         self.folder = root / recipe.name
-        self.stages = path_of(recipe)
-        self._known: dict[str, str] = {}
+        self.plan = plan_of(recipe)
+        self._staleness: dict[str, str] = {}
 
     @cached_property
     def dataset(self) -> Dataset:
         """The pictures of the recipe: uint8 arrays, split into train and test."""
         data = self.recipe.data
         if data.source == TEACHER:
-            return drawn.read(self.path("teacher"))
+            return read_teacher_dataset(self.path("teacher"))
         return sources.load(
             data.source,
             image_size=data.image_size,
             channels=data.channels,
             folder=data.folder,
-            cache=self.root / ".cache",
+            cache=self.root / CACHE,
             test_fraction=data.test_fraction,
             seed=self.recipe.seed,
             minimum=self.recipe.train.batch,
@@ -261,7 +80,7 @@ class Run:
 
     def path(self, name: str) -> Path:
         """The folder of a stage."""
-        return stage_folder(self.folder, name, self.stages)
+        return self.plan.folder(self.folder, name)
 
     def record(self, name: str) -> Record | None:
         """What a stage wrote about itself; None where it is missing or unreadable."""
@@ -276,12 +95,12 @@ class Run:
 
         Asked once a stage until something is made: a later stage asks for all before it.
         """
-        if name not in self._known:
-            self._known[name] = self._look(name)
-        return self._known[name]
+        if name not in self._staleness:
+            self._staleness[name] = self._compare(name)
+        return self._staleness[name]
 
-    def _look(self, name: str) -> str:
-        stage = self.stages[name]
+    def _compare(self, name: str) -> str:
+        stage = self.plan.stages[name]
         for need in stage.needs:
             if self.staleness(need):
                 return f"{need} must run first"
@@ -301,7 +120,7 @@ class Run:
 
         Raises PocketganError where an input is missing, broken or of another recipe.
         """
-        stage = self.stages[name]
+        stage = self.plan.stages[name]
         for need in stage.needs:
             reason = self.staleness(need)
             if reason:
@@ -313,9 +132,8 @@ class Run:
         partial = self._partial(stage, key)
         write_text(self.folder / RECIPE, to_yaml(self.recipe))
         started = time.monotonic()
-        inputs = {need: self.path(need) for need in stage.needs}
         with native_log(partial / LOG):
-            outcome = stage.work(StageContext(self.recipe, partial, inputs, self))
+            outcome = stage(self.context(stage, partial))
         shutil.rmtree(partial / SCRATCH, ignore_errors=True)
         record = Record(
             stage=name,
@@ -328,7 +146,7 @@ class Run:
                 if path.is_file() and path.name != _KEY_FILE
             },
             seed=self.recipe.seed,
-            versions=_versions(),
+            versions=package_versions(),
             seconds=round(time.monotonic() - started, 2),
             metrics=outcome.metrics,
             events=outcome.events,
@@ -336,35 +154,62 @@ class Run:
         (partial / _KEY_FILE).unlink()
         write_text(partial / RECORD, record.model_dump_json(indent=1) + "\n")
         replace_folder(partial, self.path(name))
-        self._known.clear()
+        self._staleness.clear()
         return record
+
+    def context(self, stage: Stage, folder: Path) -> StageContext:
+        """What a stage that fills ``folder`` is handed."""
+        records = {need: record for need in stage.needs if (record := self.record(need))}
+        return StageContext(
+            stage,
+            self.recipe,
+            folder=folder,
+            inputs={need: self.path(need) for need in stage.needs},
+            records=records,
+            lineage=set(stage.settings).union(*map(self.plan.lineage, stage.needs)),
+            cache=self.root / CACHE,
+            load_dataset=lambda: self.dataset,
+        )
+
+    def check(self) -> None:
+        """Raise PocketganError for what a stage of the plan says cannot work; runs none of them."""
+        for stage in self.plan.stages.values():
+            if stage.check is not None:
+                stage.check(self.context(stage, self.folder))
 
     def _partial(self, stage: Stage, key: str) -> Path:
         """The folder that is being filled: kept if a killed run left it for the same result."""
         partial = self.folder / f".{self.path(stage.name).name}.partial"
-        kept = partial / _KEY_FILE
-        if not kept.is_file() or kept.read_text() != key:
+        key_file = partial / _KEY_FILE
+        if not key_file.is_file() or key_file.read_text() != key:
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True)
-            write_text(kept, key)
+            write_text(key_file, key)
         return partial
 
     def _settings(self, stage: Stage) -> dict[str, Any]:
         whole = as_dict(self.recipe)
-        return {section: whole[section] for section in stage.sections}
+        return {section: whole[section] for section in stage.settings}
 
     def _inputs(self, stage: Stage) -> dict[str, str]:
         """Hashes of records, not keys: times and memory differ when they are measured again."""
         return {need: file_sha256(self.path(need) / RECORD) for need in stage.needs}
 
+    def _files(self, stage: Stage) -> dict[str, str]:
+        """What a stage reads outside the run, by content."""
+        paths = stage.files(self.recipe) if stage.files else ()
+        return {str(path): content_sha256(path) for path in paths if path is not None}
+
     def _facts(self, stage: Stage) -> dict[str, Any]:
         """Everything that decides the result."""
+        files = self._files(stage)
         return {
+            **({"files": files} if files else {}),
             "settings": self._settings(stage),
             "inputs": self._inputs(stage),
-            "data": self._data_sha256 if stage.data else None,
+            "data": self._data_sha256 if stage.reads_pictures else None,
             "seed": self.recipe.seed,
-            "versions": _versions(),
+            "versions": package_versions(),
         }
 
     def _key(self, stage: Stage) -> str:
@@ -380,23 +225,10 @@ class Run:
                 return f"{key}: {then.get(key)} then, {now.get(key)} now"
         if record.seed != self.recipe.seed:
             return f"seed: {record.seed} then, {self.recipe.seed} now"
-        for package, number in _versions().items():
+        for package, number in package_versions().items():
             if record.versions.get(package) != number:
                 return f"{package}: {record.versions.get(package)} then, {number} now"
         return "other inputs or data"
-
-
-_KEY_FILE = "key"
-
-
-@cache
-def _versions() -> dict[str, str]:
-    return {package: version(package) for package in PACKAGES}
-
-
-def stage_folder(run: Path, name: str, path: Mapping[str, Stage] = STAGES) -> Path:
-    """The folder of a stage in a run's folder."""
-    return run / f"{[*path].index(name) + 1}-{name}"
 
 
 def read_record(folder: Path) -> Record | None:
@@ -408,9 +240,17 @@ def read_record(folder: Path) -> Record | None:
 
 
 def file_sha256(path: Path) -> str:
-    """Of what a file holds."""
+    """Hexadecimal SHA-256 of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def content_sha256(path: Path) -> str:
+    """Of a file, or of all files in a folder; "missing" where there is neither."""
+    if not path.exists():
+        return "missing"
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    return hashlib.sha256(" ".join(map(file_sha256, files)).encode()).hexdigest()
 
 
 def _flat(tree: Mapping[str, Any], above: str = "") -> dict[str, Any]:

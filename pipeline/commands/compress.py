@@ -15,8 +15,9 @@ from pipeline.commands.check import add_generator, generator_options
 from pipeline.commands.run import run_all
 from pipeline.data.sources import TEACHER
 from pipeline.native_log import native_log
+from pipeline.plans import FROM_SCRATCH, RECIPE
 from pipeline.recipe import RECIPES_FOLDER, Recipe, load_recipe, read_values
-from pipeline.run import RECIPE, RECORD, Run, file_sha256, stage_folder
+from pipeline.run import RECORD, Run, file_sha256
 from pipeline.search.budget import gates_of
 
 COMPRESS = """The smallest generator within a budget, from yours or anyone's: a generator goes in,
@@ -181,7 +182,7 @@ def _option_values(options: Any, *, runs_discriminator: bool) -> dict[str, Any]:
     """Key of the recipe → value, of the options that were given or follow from those."""
     values = {key: getattr(options, name) for name, (key, _) in _OPTIONS.items()}
     if runs_discriminator and not options.discriminator:
-        folder = stage_folder(Path(options.generator), "train")
+        folder = FROM_SCRATCH.folder(Path(options.generator), "train")
         values["teacher.discriminator"] = str(folder / "discriminator.keras")
     elif options.discriminator == "none":
         values["teacher.discriminator"] = None
@@ -219,7 +220,7 @@ def _name(path: Path, options: Any) -> str:
 
 def _sha256(path: Path) -> str:
     """Of the file; of a folder's files; of a run's record of its training."""
-    record = stage_folder(path, "train") / RECORD
+    record = FROM_SCRATCH.folder(path, "train") / RECORD
     if record.is_file():
         return file_sha256(record)
     files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]

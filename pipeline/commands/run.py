@@ -16,7 +16,8 @@ from pipeline.commands.arguments import (
     show,
 )
 from pipeline.recipe import add_recipe, load_recipe, shipped_recipes
-from pipeline.run import Record, Run
+from pipeline.run import Run
+from pipeline.stage import Record
 
 RUN = "All stages of a recipe, only what is stale"
 
@@ -54,8 +55,9 @@ def run_of_recipe(command: str, describe: str, arguments: list[str]) -> tuple[Ru
 
 def run_all(run: Run, options: Any) -> int:
     """Every stage of a run that is due, then its report; the exit code says if gates failed."""
+    run.check()
     with run.lock():
-        records = [make_stage(run, name) for name in run.stages]
+        records = [make_stage(run, name) for name in run.plan.names]
     return show_report(run, records, options)
 
 
@@ -66,7 +68,7 @@ def make_stage(run: Run, name: str) -> Record:
     if not reason and record:
         progress.console.print(f"[green]✓[/] {name}: fresh")
         return record
-    progress.console.print(f"[bold]›[/] {name}: {run.stages[name].describe}")
+    progress.console.print(f"[bold]›[/] {name}: {run.plan.steps[name].title}")
     try:
         record = run.make(name)
     except OSError as error:
@@ -80,8 +82,8 @@ def make_stage(run: Run, name: str) -> Record:
 
 def show_report(run: Run, records: list[Record], options: Any) -> int:
     """The report at the end of a run; its gates decide the exit code."""
+    from pipeline.artifacts import PAGE, REPORT
     from pipeline.report.run import schema, terminal
-    from pipeline.stages.report import PAGE, REPORT
 
     folder = run.path("report")
     report = schema.read(folder / REPORT)

@@ -5,8 +5,8 @@ from enum import Enum
 from pathlib import Path
 
 from deploy.errors import PocketganError
-from pipeline.run import COMPRESSION, path_of_folder, stage_folder
-from pipeline.stages.networks import GENERATOR
+from pipeline.artifacts import GENERATOR
+from pipeline.plans import FROM_SCRATCH, FROM_TEACHER, plan_of_folder
 
 SAVED_MODEL = "saved_model.pb"
 RECIPE = "recipe.yaml"
@@ -42,9 +42,9 @@ def kind_of(path: Path) -> Kind:
 def _kind_of_folder(path: Path) -> Kind:
     if (path / SAVED_MODEL).is_file():
         return Kind.SAVED_MODEL
-    if (stage_folder(path, "train") / GENERATOR).is_file() and (path / RECIPE).is_file():
+    if (FROM_SCRATCH.folder(path, "train") / GENERATOR).is_file() and (path / RECIPE).is_file():
         return Kind.RUN
-    if path_of_folder(path) is COMPRESSION:
+    if plan_of_folder(path) is FROM_TEACHER:
         raise PocketganError(
             f"{path} is a run of `pocketgan compress`: what it made is compressed already.",
             "Give the generator that it was made from, or another run.",

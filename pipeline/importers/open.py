@@ -7,12 +7,12 @@ from typing import Any
 import tensorflow as tf
 
 from deploy.errors import PocketganError
+from pipeline.artifacts import GENERATOR
 from pipeline.importers import keras_file, rebuild, saved_model
 from pipeline.importers.custom import load_custom
 from pipeline.importers.formats import Kind, kind_of
 from pipeline.importers.loaded import Live, Port, SourceLayer
-from pipeline.run import stage_folder
-from pipeline.stages.networks import GENERATOR
+from pipeline.plans import FROM_SCRATCH
 
 
 def open_generator(path: Path, custom: Path | None, allow_unsafe: bool) -> Live:
@@ -26,7 +26,7 @@ def open_generator(path: Path, custom: Path | None, allow_unsafe: bool) -> Live:
     if kind is Kind.SAVED_MODEL:
         return _saved_model(path, objects, allow_unsafe)
     if kind is Kind.RUN:
-        file = keras_file.open_file(stage_folder(path, "train") / GENERATOR, Kind.KERAS)
+        file = keras_file.open_file(FROM_SCRATCH.folder(path, "train") / GENERATOR, Kind.KERAS)
         return _live(file.load(objects, allow_unsafe), f"the teacher of run {path.name}", path)
     file = keras_file.open_file(path, kind)
     words = f"{kind.value} {path.name}, written by Keras {file.version}"

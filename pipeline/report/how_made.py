@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from pipeline.data.sources import TEACHER
 from pipeline.finished_run import FinishedRun
-from pipeline.run import Record
+from pipeline.stage import Record
 
 
 def steps(run: FinishedRun, variant: str) -> tuple[str, ...]:
@@ -18,7 +18,7 @@ def steps(run: FinishedRun, variant: str) -> tuple[str, ...]:
 
 
 def _stages(run: FinishedRun, variant: str) -> tuple[str, ...]:
-    if "teacher" in run.path:
+    if "teacher" in run.plan.names:
         return _COMPRESSED.get(variant, ("teacher",))
     return _TRAINED.get(variant, ("train",))
 

@@ -1,33 +1,43 @@
 """Speed and memory of each .tflite file on each target, each in fresh processes."""
 
-import json
-from dataclasses import asdict
-
 import numpy as np
 
 from deploy.harness import Plan, measure
 from deploy.machine import describe_machine
 from deploy.targets import find_target
 from pipeline import progress
-from pipeline.atomic import write_text
+from pipeline.artifacts import find_variants, write_measurements
 from pipeline.report.benchmark.grid import place
-from pipeline.run import Outcome, StageContext
-from pipeline.stages import networks
+from pipeline.stage import Outcome, StageContext, stage
+from pipeline.stages.inputs import InputSource, prior_inputs, teacher_inputs, whole_batches
 from pipeline.training.randomness import Purpose
-from pipeline.variants import find_variants
 
 INPUTS = 64
-"""Latents, or a few more, that every variant draws in turn, so that all do the same work."""
-MEASUREMENTS = "measurements.json"
-MACHINE = "machine.json"
+"""Inputs, or a few more, that every variant draws in turn, so that all do the same work."""
+_SETTINGS = ("generator", "convert", "benchmark")
 
 
+@stage("benchmark", needs=("convert",), settings=_SETTINGS, reads_pictures=True)
 def benchmark(ctx: StageContext) -> Outcome:
     """Write one measurement a target, variant and number of threads, and what machine this is."""
+    return _benchmark(ctx, prior_inputs)
+
+
+@stage(
+    "benchmark",
+    needs=("teacher", "convert"),
+    settings=(*_SETTINGS, "teacher"),
+    reads_pictures=True,
+)
+def benchmark_student(ctx: StageContext) -> Outcome:
+    """The same, of what the teacher reads."""
+    return _benchmark(ctx, teacher_inputs)
+
+
+def _benchmark(ctx: StageContext, inputs_for: InputSource) -> Outcome:
     settings = ctx.recipe.benchmark
     inputs = ctx.scratch / "latents.npy"
-    count = networks.whole_batches(ctx, INPUTS)
-    np.save(inputs, networks.inputs(ctx, Purpose.EVALUATION, count))
+    np.save(inputs, inputs_for(ctx, Purpose.EVALUATION, whole_batches(ctx, INPUTS)))
     with progress.bar() as bar:
         task = bar.add_task("benchmark", total=None)
         measurements = measure(
@@ -45,10 +55,7 @@ def benchmark(ctx: StageContext) -> Outcome:
                 task, description=f"benchmark {name}", completed=done, total=total
             ),
         )
-    figures = [measurement.model_dump() for measurement in measurements]
-    write_text(ctx.folder / MEASUREMENTS, json.dumps(figures, indent=1) + "\n")
-    machine = asdict(describe_machine())
-    write_text(ctx.folder / MACHINE, json.dumps(machine, indent=1) + "\n")
+    write_measurements(measurements, describe_machine(), ctx.folder)
     first = min(settings.threads)
     return Outcome(
         {

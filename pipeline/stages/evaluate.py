@@ -6,58 +6,67 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.atomic import replaced, write_text
+from pipeline.artifacts import Evaluation, find_variants, write_evaluation
 from pipeline.determinism import prepare
 from pipeline.metrics.judge import Judge, train_judge
 from pipeline.metrics.quality import Quality, RealImages, floor, measure
 from pipeline.networks.pixels import to_uint8
-from pipeline.run import Outcome, StageContext
-from pipeline.stages import networks
+from pipeline.stage import Outcome, StageContext, package_versions, stage
+from pipeline.stages.inputs import InputSource, prior_inputs, teacher_inputs, whole_batches
+from pipeline.stages.provenance import read_pixel_range
 from pipeline.tflite.draw import draw
-from pipeline.tflite.metadata import PROVENANCE, read_metadata
 from pipeline.training.randomness import Purpose
 from pipeline.training.trainer import FIXED_PICTURES
-from pipeline.variants import BASELINE, find_variants
+from pipeline.variants import BASELINE
 
-QUALITY = "quality.json"
-SAMPLES = "samples.npz"
 REAL = "real"
+_SETTINGS = ("data", "generator", "convert", "evaluate")
 
 
+@stage("evaluate", needs=("convert",), settings=_SETTINGS, reads_pictures=True)
 def evaluate(ctx: StageContext) -> Outcome:
     """Write the figures of every variant and of the floor, and pictures of the same latents."""
-    recipe, settings = ctx.recipe, ctx.recipe.evaluate
+    return _evaluate(ctx, prior_inputs)
+
+
+@stage(
+    "evaluate",
+    needs=("teacher", "convert"),
+    settings=(*_SETTINGS, "teacher"),
+    reads_pictures=True,
+)
+def evaluate_student(ctx: StageContext) -> Outcome:
+    """The same, of what the teacher reads."""
+    return _evaluate(ctx, teacher_inputs)
+
+
+def _evaluate(ctx: StageContext, inputs_for: InputSource) -> Outcome:
+    recipe, count = ctx.recipe, ctx.recipe.evaluate.samples
     prepare(recipe.seed)
     judge = find_judge(ctx)
     real = RealImages.seen_by(judge, ctx.dataset.test)
-    count = settings.samples
-    seen, shown = (
-        networks.inputs(ctx, purpose, networks.whole_batches(ctx, number))
+    inputs, fixed = (
+        inputs_for(ctx, purpose, whole_batches(ctx, number))
         for purpose, number in ((Purpose.EVALUATION, count), (Purpose.FIXED, FIXED_PICTURES))
     )
     samples = {REAL: ctx.dataset.test[:FIXED_PICTURES]}
     qualities: dict[str, Quality] = {}
     reference: np.ndarray | None = None
     for name, file in find_variants(ctx.inputs["convert"]).items():
-        drawn = pictures(file, seen, f"evaluate {name}")[:count]
+        drawings = pictures(file, inputs, f"evaluate {name}")[:count]
         if name == BASELINE:
-            reference = drawn
+            reference = drawings
         other = None if name == BASELINE else reference
-        qualities[name] = measure(drawn, real, seed=recipe.seed, same_latents=other)
-        samples[name] = pictures(file, shown)[:FIXED_PICTURES]
-    with replaced(ctx.folder / SAMPLES) as aside, aside.open("wb") as stream:
-        np.savez_compressed(stream, **samples)  # type: ignore[arg-type]
+        qualities[name] = measure(drawings, real, seed=recipe.seed, same_latents=other)
+        samples[name] = pictures(file, fixed)[:FIXED_PICTURES]
     bottom = floor(ctx.dataset, judge, samples=count, seed=recipe.seed)
-    figures = {
-        "judge": {
-            "sha256": judge.sha256,
-            "accuracy": judge.accuracy,
-            "task": "tell the classes" if judge.classes else "tell the four rotations",
-        },
-        "floor": bottom.model_dump(),
-        "variants": {name: quality.model_dump() for name, quality in qualities.items()},
+    facts = {
+        "sha256": judge.sha256,
+        "accuracy": judge.accuracy,
+        "task": "tell the classes" if judge.classes else "tell the four rotations",
     }
-    write_text(ctx.folder / QUALITY, json.dumps(figures, indent=1) + "\n")
+    evaluation = Evaluation(judge=facts, floor=bottom, variants=qualities)
+    write_evaluation(evaluation, samples, ctx.folder)
     return Outcome(
         {
             "judge_accuracy": judge.accuracy,
@@ -70,8 +79,14 @@ def evaluate(ctx: StageContext) -> Outcome:
 def find_judge(ctx: StageContext) -> Judge:
     """The judge of these pictures, trained once and kept for all runs beside this one."""
     steps, seed = ctx.recipe.evaluate.judge_steps, ctx.recipe.seed
-    name = hashlib.sha256(f"{ctx.dataset.sha256} {steps} {seed}".encode()).hexdigest()
-    path = ctx.run.root / ".cache" / f"judge-{name[:16]}.npz"
+    facts = {
+        "data": ctx.dataset.sha256,
+        "steps": steps,
+        "seed": seed,
+        "versions": package_versions(),
+    }
+    name = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    path = ctx.cache / f"judge-{name[:16]}.npz"
     if path.exists():
         return Judge.load(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -80,8 +95,6 @@ def find_judge(ctx: StageContext) -> Judge:
     return judge
 
 
-def pictures(file: Path, seen: np.ndarray, description: str = "") -> np.ndarray:
+def pictures(file: Path, inputs: np.ndarray, description: str = "") -> np.ndarray:
     """uint8 [N, H, W, C] of a file that says in its provenance what its pixels' range is."""
-    stored = read_metadata(file.read_bytes(), PROVENANCE)
-    low, high = json.loads(stored or b"{}")["pixels"]
-    return to_uint8(draw(file, seen, description), (low, high))
+    return to_uint8(draw(file, inputs, description), read_pixel_range(file.read_bytes()))

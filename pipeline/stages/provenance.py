@@ -2,29 +2,50 @@
 
 import hashlib
 import json
-from typing import Any
+from collections.abc import Mapping
 
 from pipeline.networks.pixels import PixelRange
-from pipeline.recipe import as_dict
-from pipeline.run import StageContext
-from pipeline.stages import networks
-from pipeline.tflite.metadata import PROVENANCE, write_metadata
+from pipeline.stage import StageContext
+from pipeline.stages.inputs import prior
+from pipeline.tflite.metadata import PROVENANCE, read_metadata, write_metadata
 
 
 def with_provenance(content: bytes, ctx: StageContext, variant: str, pixels: PixelRange) -> bytes:
-    """A .tflite that says of itself how it was made and what it reads and draws: JSON, UTF-8.
+    """A .tflite that says of itself how it was made and what it reads and draws: JSON, UTF-8."""
+    return _with_facts(content, ctx, variant, pixels, ctx.records["train"].versions)
+
+
+def with_student_provenance(
+    content: bytes, ctx: StageContext, variant: str, pixels: PixelRange
+) -> bytes:
+    """The same in the plan from a teacher, in as few bytes as it can.
 
     Of a student every byte counts: the versions of what made it stand in its run's record only.
     """
-    record = ctx.run.record(next(iter(ctx.run.stages)))
-    versions = record.versions if record else {}
-    if "student" in ctx.run.stages:
-        versions = {name: version for name, version in versions.items() if name == "pocketgan"}
-    latent, classes = networks.prior(ctx)
-    facts: dict[str, Any] = {
+    versions = {"pocketgan": ctx.records["teacher"].versions["pocketgan"]}
+    return _with_facts(content, ctx, variant, pixels, versions)
+
+
+def read_pixel_range(content: bytes) -> PixelRange:
+    """Black and white in what a file draws, as its provenance says."""
+    low, high = json.loads(read_metadata(content, PROVENANCE) or b"{}")["pixels"]
+    return low, high
+
+
+def _with_facts(
+    content: bytes,
+    ctx: StageContext,
+    variant: str,
+    pixels: PixelRange,
+    versions: Mapping[str, str],
+) -> bytes:
+    latent, classes = prior(ctx)
+    settings = json.dumps(ctx.lineage_settings(), sort_keys=True)
+    facts = {
         "pocketgan": versions,
         "recipe": ctx.recipe.name,
-        "recipe_sha256": _recipe_sha256(ctx),
+        # Of what the file follows from: sections of later stages may change without a new file.
+        "recipe_sha256": hashlib.sha256(settings.encode()).hexdigest(),
         "seed": ctx.recipe.seed,
         "variant": variant,
         "latent": latent,
@@ -33,13 +54,3 @@ def with_provenance(content: bytes, ctx: StageContext, variant: str, pixels: Pix
         "pixels": pixels,
     }
     return write_metadata(content, PROVENANCE, json.dumps(facts, sort_keys=True).encode())
-
-
-def _recipe_sha256(ctx: StageContext) -> str:
-    """Of what the file follows from: the sections of later stages may change without a new file."""
-    path = ctx.run.stages
-    stages = (*path["convert"].needs, "convert")
-    sections = {section for stage in stages for section in path[stage].sections}
-    values = as_dict(ctx.recipe).items()
-    deciding = {name: value for name, value in values if name in sections}
-    return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()

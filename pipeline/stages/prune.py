@@ -1,18 +1,33 @@
-"""Grow zeros in the trained generator while the game with its discriminator goes on."""
+"""Grow zeros in the trained generator while the training against its discriminator goes on."""
 
-from pipeline.compression.prune import Pruning, kernel_sparsity, layer_sparsity
+from pipeline.artifacts import DISCRIMINATOR, GENERATOR, load_network
+from pipeline.compression.prune import Pruning, check_layers, kernel_sparsity, layer_sparsity
 from pipeline.determinism import prepare
-from pipeline.run import Outcome, StageContext
+from pipeline.networks.registry import build_generator
+from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages import networks
+from pipeline.stages.inputs import image_shape
 from pipeline.training.log import TrainingLog
 
 
+def _check_layers(ctx: StageContext) -> None:
+    """PocketganError for a layer of the recipe that the generator does not have."""
+    check_layers(build_generator(ctx.recipe.generator, image_shape(ctx)), ctx.recipe.prune.layers)
+
+
+@stage(
+    "prune",
+    needs=("train",),
+    settings=(*networks.ADVERSARIAL, "prune"),
+    reads_pictures=True,
+    check=_check_layers,
+)
 def prune(ctx: StageContext) -> Outcome:
     """Write the pruned generator, the discriminator that went on with it, history and film."""
     recipe, settings = ctx.recipe, ctx.recipe.prune
     prepare(recipe.seed)
-    dense = networks.load(ctx.inputs["train"] / networks.GENERATOR)
-    discriminator = networks.load(ctx.inputs["train"] / networks.DISCRIMINATOR)
+    dense = load_network(ctx.inputs["train"] / GENERATOR)
+    discriminator = load_network(ctx.inputs["train"] / DISCRIMINATOR)
     shares = layer_sparsity(
         dense,
         settings.sparsity,
@@ -28,7 +43,7 @@ def prune(ctx: StageContext) -> Outcome:
     story = game.play(ctx.scratch / "game.npz", "prune", log.write)
     game.recalibrate()
     pruned = pruning.stripped()
-    pruned.save(ctx.folder / networks.GENERATOR)
-    discriminator.save(ctx.folder / networks.DISCRIMINATOR)
+    pruned.save(ctx.folder / GENERATOR)
+    discriminator.save(ctx.folder / DISCRIMINATOR)
     log.close(story)
     return Outcome({"zeros": round(kernel_sparsity(pruned), 6), "shares": shares}, story.events)

@@ -4,33 +4,35 @@ import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 from pipeline import progress
-from pipeline.atomic import write_text
+from pipeline.artifacts import LESSONS, STUDY, read_distillation_set, write_choice
 from pipeline.compression.spec import CompressionSpec
-from pipeline.data.drawn import LESSONS, read_lessons
 from pipeline.determinism import prepare
 from pipeline.importers.store import read_saved_teacher
 from pipeline.networks.settings import StudentSettings
-from pipeline.run import Outcome, StageContext
-from pipeline.search import budget, trials
-from pipeline.search import candidates as choice
+from pipeline.search import budget, candidates, trials
 from pipeline.search.builder import SLIM, StudentBuilder
 from pipeline.search.candidates import Candidate, Choice
 from pipeline.search.scorer import looking
 from pipeline.search.space import Space, space_of
-from pipeline.stages import networks
+from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages.evaluate import find_judge
+from pipeline.stages.inputs import teacher_inputs
 from pipeline.training.randomness import Purpose
 
-CHOICE, STUDY = "choice.json", "study.journal"
-LOOKED_AT = 2000
+SCORED = 2000
 """Pictures by which a student is compared with its teacher."""
 
 
+@stage(
+    "search",
+    needs=("teacher",),
+    settings=("data", "generator", "teacher", "evaluate", "budget", "search"),
+    reads_pictures=True,
+)
 def search(ctx: StageContext) -> Outcome:
-    """Write ``choice.json``, and the study where it has no other place."""
+    """Write what was chosen and tried, and the study where it has no other place."""
     recipe, settings = ctx.recipe, ctx.recipe.search
     prepare(recipe.seed)
     teacher = read_saved_teacher(ctx.inputs["teacher"])
@@ -39,27 +41,21 @@ def search(ctx: StageContext) -> Outcome:
     if not limits.limits:
         limits = budget.budget_for_quality(builder.weights)
     space = space_of(recipe, builder)
-    made = (
+    choice = (
         _given(space, settings.student)
         if settings.student
         else _searched(ctx, builder, space, limits)
     )
-    write_text(ctx.folder / CHOICE, choice.dumps(made))
+    write_choice(choice, ctx.folder)
     return Outcome(
         {
-            "chosen": made.chosen.words,
-            "reason": made.reason,
-            "tried": len(made.tried),
-            "expected": asdict(made.chosen.cost),
+            "chosen": choice.chosen.words,
+            "reason": choice.reason,
+            "tried": len(choice.tried),
+            "expected": asdict(choice.chosen.cost),
         },
         [f"slim left out: {builder.why_not_slim}"] if _slim_left_out(ctx, builder) else [],
     )
-
-
-def read_choice(folder: Path) -> Choice:
-    """What the search chose; PocketganError where it is missing or damaged."""
-    path = folder / CHOICE
-    return choice.loads(path.read_text(encoding="utf-8"), str(path))
 
 
 def _slim_left_out(ctx: StageContext, builder: StudentBuilder) -> bool:
@@ -79,12 +75,12 @@ def _given(space: Space, student: StudentSettings) -> Choice:
         score=0.0,
         finished=True,
     )
-    return choice.choose([tried], smallest=False)
+    return candidates.choose([tried], smallest=False)
 
 
 def _so_far(tried: Sequence[Candidate], words: str) -> str:
     """For the progress display: the best student yet, and the one that is being tried."""
-    known = choice.front(tried)
+    known = candidates.front(tried)
     if not known:
         return f"search: {words}"
     best = known[-1]
@@ -95,11 +91,9 @@ def ground_of(
     ctx: StageContext, builder: StudentBuilder, space: Space, limits: budget.Budget
 ) -> trials.SearchContext:
     """What the trials of a run share."""
-    lessons = read_lessons(ctx.inputs["teacher"] / LESSONS)
+    lessons = read_distillation_set(ctx.inputs["teacher"] / LESSONS)
     look = looking(
-        find_judge(ctx),
-        lessons.pictures[:LOOKED_AT],
-        networks.inputs(ctx, Purpose.SEARCH, LOOKED_AT),
+        find_judge(ctx), lessons.pictures[:SCORED], teacher_inputs(ctx, Purpose.SEARCH, SCORED)
     )
     steps = ctx.recipe.search.steps
     return trials.SearchContext(builder, space, limits, lessons, look, steps, ctx.recipe.seed)
@@ -127,4 +121,4 @@ def _searched(
     if kept.exists():
         shutil.copyfile(kept, ctx.folder / STUDY)
     smallest = ctx.recipe.budget.max_quality_drop is not None
-    return choice.choose([one for one in tried if math.isfinite(one.score)], smallest=smallest)
+    return candidates.choose([one for one in tried if math.isfinite(one.score)], smallest=smallest)

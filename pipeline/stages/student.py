@@ -1,6 +1,5 @@
-"""Teach the student that was chosen: it imitates its teacher first, then it plays the game."""
+"""Teach the student that was chosen: it imitates its teacher first, then trains as a GAN."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,21 +8,30 @@ import numpy as np
 import tf_keras
 
 from pipeline import progress
-from pipeline.atomic import replaced, write_text
+from pipeline.artifacts import (
+    DISCRIMINATOR,
+    GENERATOR,
+    LESSONS,
+    StudentFacts,
+    load_network,
+    read_choice,
+    read_distillation_set,
+    write_student_facts,
+)
+from pipeline.atomic import replaced
 from pipeline.compression.prune import Pruning, kernel_sparsity, layer_sparsity
-from pipeline.data.drawn import LESSONS, read_lessons
 from pipeline.determinism import prepare
 from pipeline.importers.store import read_saved_teacher
 from pipeline.metrics.frechet import frechet_distance
 from pipeline.networks.pixels import PixelRange, to_uint8
 from pipeline.networks.registry import build_discriminator
-from pipeline.run import Outcome, StageContext
 from pipeline.search.builder import StudentBuilder
 from pipeline.search.candidates import Candidate
 from pipeline.search.scorer import drawn
+from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages import networks
 from pipeline.stages.evaluate import find_judge
-from pipeline.stages.search import read_choice
+from pipeline.stages.inputs import image_shape, teacher_inputs
 from pipeline.training.distillation_set import DistillationSet
 from pipeline.training.distiller import Distiller
 from pipeline.training.log import TrainingLog
@@ -38,9 +46,14 @@ COMPARED = 2000
 UNROUNDED = 0.5
 """Share of the loss that a student may have before it is rounded, which costs some more."""
 RAMP, EVERY = 0.5, 25
-STUDENT = "student.json"
 
 
+@stage(
+    "student",
+    needs=("teacher", "search"),
+    settings=(*networks.ADVERSARIAL, "teacher", "evaluate", "budget", "student"),
+    reads_pictures=True,
+)
 def student(ctx: StageContext) -> Outcome:
     """Write the student, the discriminator that it played against, history and film.
 
@@ -60,10 +73,9 @@ def student(ctx: StageContext) -> Outcome:
         if ratio <= 1 + drop * UNROUNDED:
             break
         progress.console.print(f"{tried.words}: Fréchet {ratio:.3f} times the teacher's, too bad")
-    taught.model.save(ctx.folder / networks.GENERATOR)
-    taught.discriminator.save(ctx.folder / networks.DISCRIMINATOR)
-    facts = {"pixels": taught.pixels, "tried": tried.model_dump()}
-    write_text(ctx.folder / STUDENT, json.dumps(facts, indent=1) + "\n")
+    taught.model.save(ctx.folder / GENERATOR)
+    taught.discriminator.save(ctx.folder / DISCRIMINATOR)
+    write_student_facts(StudentFacts(pixels=taught.pixels, tried=tried), ctx.folder)
     taught.log.close(taught.story)
     return Outcome(
         {
@@ -97,7 +109,7 @@ def _teach(ctx: StageContext, tried: Candidate) -> _Taught:
     recipe, settings = ctx.recipe, ctx.recipe.student
     prepare(recipe.seed)
     builder = StudentBuilder(read_saved_teacher(ctx.inputs["teacher"]), recipe.seed)
-    lessons = read_lessons(ctx.inputs["teacher"] / LESSONS)
+    lessons = read_distillation_set(ctx.inputs["teacher"] / LESSONS)
     made = builder.build(tried.student)
     pixels = builder.pixels(tried.student)
     error = _imitate(ctx, made, tried, lessons, pixels)
@@ -128,25 +140,13 @@ def _ratio(ctx: StageContext, model: tf_keras.Model, pixels: PixelRange) -> floa
     judge = find_judge(ctx)
     train = ctx.dataset.train
     real = judge.features(train[:: max(1, len(train) // COMPARED)])
-    seen = networks.inputs(ctx, Purpose.SEARCH, COMPARED)
-    teacher = networks.teacher(ctx)
+    seen = teacher_inputs(ctx, Purpose.SEARCH, COMPARED)
+    teacher = read_saved_teacher(ctx.inputs["teacher"])
     theirs, ours = (
         frechet_distance(judge.features(to_uint8(drawn(network, seen), black_and_white)), real)
         for network, black_and_white in ((teacher.model, teacher.pixels), (model, pixels))
     )
     return ours / theirs
-
-
-def student_pixels(folder: Path) -> PixelRange:
-    """Black and white in what the student of this stage's folder draws."""
-    low, high = json.loads((folder / STUDENT).read_text(encoding="utf-8"))["pixels"]
-    return low, high
-
-
-def taught_student(folder: Path) -> Candidate:
-    """Which of the students that were tried this stage taught in the end."""
-    facts = json.loads((folder / STUDENT).read_text(encoding="utf-8"))
-    return Candidate.model_validate(facts["tried"])
 
 
 def _imitate(
@@ -197,10 +197,10 @@ def _kept(path: Path, made: tf_keras.Model) -> list[np.ndarray] | None:
 
 def _discriminator(ctx: StageContext) -> tf_keras.Model:
     """The teacher's own, which knows what to look at; or a fresh one where there is none."""
-    kept = ctx.inputs["teacher"] / networks.DISCRIMINATOR
+    kept = ctx.inputs["teacher"] / DISCRIMINATOR
     if kept.exists():
-        return networks.load(kept)
-    return build_discriminator(ctx.recipe.discriminator, networks.image_shape(ctx))
+        return load_network(kept)
+    return build_discriminator(ctx.recipe.discriminator, image_shape(ctx))
 
 
 def _pruning(

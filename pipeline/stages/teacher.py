@@ -6,25 +6,38 @@ import numpy as np
 
 from deploy.errors import PocketganError
 from pipeline import progress
-from pipeline.data import drawn, folder
+from pipeline.artifacts import (
+    DISCRIMINATOR,
+    HELD_BACK,
+    LESSONS,
+    REFERENCE,
+    write_distillation_set,
+)
+from pipeline.data import folder
 from pipeline.determinism import prepare
 from pipeline.importers.discriminator import load_discriminator
 from pipeline.importers.generator import Teacher
 from pipeline.importers.pictures import refuse_few
 from pipeline.importers.teacher import load_teacher, save_teacher
 from pipeline.networks.pixels import to_uint8
-from pipeline.run import Outcome, StageContext
-from pipeline.stages import networks
+from pipeline.recipe import Recipe
+from pipeline.stage import Outcome, StageContext, stage
 from pipeline.training.distillation_set import DistillationSet
 from pipeline.training.randomness import Purpose, latents
 
-REFERENCE = 5000
+REFERENCE_SIZE = 5000
 """Pictures to judge by where there are no others."""
 BATCH = 64
 SHARES = (0.7, 0.85)
 """Where the pictures that a generator reads are parted: lessons, reference, held back."""
 
 
+def _files(recipe: Recipe) -> tuple[Path | None, ...]:
+    settings = recipe.teacher
+    return settings.inputs, settings.discriminator, settings.custom
+
+
+@stage("teacher", settings=("generator", "teacher"), files=_files)
 def teacher(ctx: StageContext) -> Outcome:
     """Write the generator (and discriminator), its lessons, and what it is compared by."""
     prepare(ctx.recipe.seed)
@@ -35,16 +48,16 @@ def teacher(ctx: StageContext) -> Outcome:
         discriminator = load_discriminator(
             settings.discriminator, loaded, settings.custom, settings.allow_unsafe
         )
-        discriminator.save(ctx.folder / networks.DISCRIMINATOR)
+        discriminator.save(ctx.folder / DISCRIMINATOR)
     parts = _pictures_read(ctx, loaded) if settings.inputs else _latents(ctx, loaded)
     for name, inputs in parts.items():
         lessons = DistillationSet(inputs, _draw(loaded, inputs, name), loaded.classes)
-        drawn.write(lessons, ctx.folder / name)
+        write_distillation_set(lessons, ctx.folder / name)
     return Outcome(
         {
             "generator_parameters": loaded.model.count_params(),
             "origin": loaded.origin,
-            "lessons": len(parts[drawn.LESSONS]),
+            "lessons": len(parts[LESSONS]),
         },
         list(loaded.notes),
     )
@@ -71,8 +84,8 @@ def _latents(ctx: StageContext, loaded: Teacher) -> dict[str, np.ndarray]:
     """Inputs by the file that they go to: latents of the prior."""
     seed, shape = ctx.recipe.seed, (loaded.latent, loaded.classes)
     return {
-        drawn.LESSONS: latents(seed, Purpose.LESSON, ctx.recipe.teacher.lessons, *shape),
-        drawn.REFERENCE: latents(seed, Purpose.REFERENCE, REFERENCE, *shape),
+        LESSONS: latents(seed, Purpose.LESSON, ctx.recipe.teacher.lessons, *shape),
+        REFERENCE: latents(seed, Purpose.REFERENCE, REFERENCE_SIZE, *shape),
     }
 
 
@@ -90,7 +103,7 @@ def _pictures_read(ctx: StageContext, loaded: Teacher) -> dict[str, np.ndarray]:
         place,
         image_size=height,
         channels=channels,
-        cache=ctx.run.root / ".cache",
+        cache=ctx.cache,
         test_fraction=0.5,
         seed=ctx.recipe.seed,
     )
@@ -101,7 +114,7 @@ def _pictures_read(ctx: StageContext, loaded: Teacher) -> dict[str, np.ndarray]:
     order = np.random.default_rng(ctx.recipe.seed).permutation(len(pictures))
     ends = [round(share * len(order)) for share in SHARES]
     kept = np.split(pictures[order], ends)
-    return dict(zip((drawn.LESSONS, drawn.REFERENCE, drawn.HELD), kept, strict=True))
+    return dict(zip((LESSONS, REFERENCE, HELD_BACK), kept, strict=True))
 
 
 def _draw(loaded: Teacher, inputs: np.ndarray, name: str) -> np.ndarray:

@@ -1,29 +1,28 @@
 """Train the dense GAN: the teacher of everything that follows."""
 
-from pipeline.compression import bits, prune
+from pipeline.artifacts import DISCRIMINATOR, GENERATOR
 from pipeline.determinism import prepare
 from pipeline.networks.registry import build_discriminator, build_generator
-from pipeline.run import Outcome, StageContext
+from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages import networks
+from pipeline.stages.inputs import image_shape
 from pipeline.training.log import TrainingLog
 
 
+@stage("train", settings=networks.ADVERSARIAL, reads_pictures=True)
 def train(ctx: StageContext) -> Outcome:
-    """Play the game of the recipe; write both networks, the history and the film."""
+    """Train by the recipe's rules; write both networks, the history and the film."""
     recipe = ctx.recipe
     prepare(recipe.seed)
-    image = networks.image_shape(ctx)
+    image = image_shape(ctx)
     generator = build_generator(recipe.generator, image)
-    # Better told now than after the training.
-    prune.check_layers(generator, recipe.prune.layers)
-    bits.check_layers(generator, recipe.quantize.layers)
     discriminator = build_discriminator(recipe.discriminator, image)
     game = networks.game(ctx, generator, discriminator, recipe.train)
     log = TrainingLog(ctx.folder, "train")
     story = game.play(ctx.scratch / "game.npz", "train", log.write)
     game.recalibrate()
-    generator.save(ctx.folder / networks.GENERATOR)
-    discriminator.save(ctx.folder / networks.DISCRIMINATOR)
+    generator.save(ctx.folder / GENERATOR)
+    discriminator.save(ctx.folder / DISCRIMINATOR)
     log.close(story)
     return Outcome(
         {

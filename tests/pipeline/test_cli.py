@@ -8,8 +8,9 @@ import pytest
 
 from pipeline.cli import COMMANDS, main
 from pipeline.commands.run import make_stage
+from pipeline.plans import FROM_SCRATCH, FROM_TEACHER
 from pipeline.recipe import shipped_recipes
-from pipeline.run import STAGES, Run
+from pipeline.run import Run
 from pipeline.training.losses import LOSSES
 
 Ask = Callable[..., tuple[int, str, str]]
@@ -43,7 +44,7 @@ def test_without_a_command_there_is_an_overview(arguments: tuple[str, ...], ask:
 
 
 def test_every_stage_is_a_command() -> None:
-    assert set(STAGES) < set(COMMANDS)
+    assert set(FROM_SCRATCH.names) < set(COMMANDS)
 
 
 def test_unknown_command_lists_those_there_are(ask: Ask) -> None:
@@ -193,7 +194,7 @@ def test_stage_that_chose_gives_its_reason(
     run = SimpleNamespace(
         staleness=lambda name: "it has not run yet",
         record=lambda name: None,
-        stages={"search": SimpleNamespace(describe="try students")},
+        plan=FROM_TEACHER,
         make=lambda name: record,
     )
     assert make_stage(cast(Run, run), "search") is record

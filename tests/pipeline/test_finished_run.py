@@ -5,14 +5,14 @@ import pytest
 
 from deploy.errors import PocketganError
 from pipeline.finished_run import open_run
-from pipeline.run import COMPRESSION, STAGES
+from pipeline.plans import FROM_SCRATCH, FROM_TEACHER
 
 
 def test_a_finished_run_is_found_by_name_and_by_folder(tiny_runs: Path) -> None:
     for name, runs in (("tiny", tiny_runs), (str(tiny_runs / "tiny"), Path("runs"))):
         run = open_run(name, runs)
         assert run.unfinished == ()
-        assert [*run.records] == [*STAGES]
+        assert [*run.records] == [*FROM_SCRATCH.names]
         assert run.report is not None
         assert run.source == "digits"
         assert run.variant("int8").name == "int8.tflite"
@@ -70,7 +70,7 @@ def test_an_unknown_variant_lists_those_there_are(tiny_runs: Path) -> None:
 def test_a_compressed_run_is_found_with_the_stages_of_its_own_path(small_runs: Path) -> None:
     run = open_run("small", small_runs)
     assert run.unfinished == ()
-    assert [*run.records] == [*COMPRESSION]
+    assert [*run.records] == [*FROM_TEACHER.names]
     assert run.stage("convert").name == "5-convert"
     assert run.source == "digits"
     assert run.variant("student-float32").is_file()

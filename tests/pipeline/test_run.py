@@ -13,9 +13,10 @@ from PIL import Image
 
 from deploy.errors import PocketganError
 from pipeline.cli import main
+from pipeline.plans import FROM_SCRATCH, plan_of_folder
 from pipeline.recipe import load_recipe, to_yaml
 from pipeline.report.run import schema
-from pipeline.run import RECORD, STAGES, Run, path_of_folder
+from pipeline.run import RECORD, Run
 from pipeline.tflite.count import float_ops
 from pipeline.tflite.read import read_model
 from pipeline.variants import VARIANTS
@@ -67,19 +68,19 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def test_run_leaves_a_folder_a_stage_and_nothing_half_written(tiny_runs: Path) -> None:
     inside = {path.name for path in (tiny_runs / "tiny").iterdir()}
-    stages = {f"{number}-{name}" for number, name in enumerate(STAGES, start=1)}
+    stages = {f"{number}-{name}" for number, name in enumerate(FROM_SCRATCH.names, start=1)}
     assert inside == stages | {"recipe.yaml", ".lock"}
     assert not [*tiny_runs.rglob("*.partial"), *tiny_runs.rglob(".scratch")]
 
 
 def test_record_names_every_file_of_its_stage_and_every_input(tiny_runs: Path) -> None:
     run = Run(load_recipe("digits", ["--name", "tiny"]), tiny_runs)
-    for name, stage in STAGES.items():
+    for name, stage in FROM_SCRATCH.stages.items():
         record = run.record(name)
         assert record is not None
         assert {RECORD, *record.outputs} == set(files(run.path(name)))
         assert set(record.inputs) == set(stage.needs)
-        assert set(record.settings) == set(stage.sections)
+        assert set(record.settings) == set(stage.settings)
         assert record.seed == 1
         assert record.seconds > 0
         assert record.versions["tensorflow"].startswith("2.")
@@ -140,18 +141,18 @@ def test_changed_setting_makes_its_stage_and_all_that_follow_stale(
 ) -> None:
     value, first = CHANGES[key]
     run = Run(load_recipe(str(tiny_recipe), [f"--{key}", value]), tiny_runs)
-    stale = [name for name in STAGES if run.staleness(name)]
-    following = [name for name in STAGES if name == first or first in all_needs(name)]
+    stale = [name for name in FROM_SCRATCH.names if run.staleness(name)]
+    following = [name for name in FROM_SCRATCH.names if name == first or first in all_needs(name)]
     assert stale == following
     assert key in run.staleness(first)
 
 
 def all_needs(name: str) -> set[str]:
-    direct = STAGES[name].needs
+    direct = FROM_SCRATCH.stages[name].needs
     return {*direct, *(further for need in direct for further in all_needs(need))}
 
 
-@pytest.mark.parametrize("name", STAGES)
+@pytest.mark.parametrize("name", FROM_SCRATCH.names)
 @pytest.mark.parametrize("spoiling", [spoil, Path.unlink])
 def test_changed_or_missing_file_makes_its_stage_stale_and_is_named(
     name: str, spoiling: Callable[[Path], None], open_run: Callable[..., Run]
@@ -162,8 +163,8 @@ def test_changed_or_missing_file_makes_its_stage_stale_and_is_named(
     path = max((run.path(name) / file for file in record.outputs), key=lambda it: it.stat().st_size)
     spoiling(path)
     assert run.staleness(name) == f"{path} is missing or was changed"
-    assert [other for other in STAGES if run.staleness(other)] == [
-        other for other in STAGES if other == name or name in all_needs(other)
+    assert [other for other in FROM_SCRATCH.names if run.staleness(other)] == [
+        other for other in FROM_SCRATCH.names if other == name or name in all_needs(other)
     ]
 
 
@@ -195,7 +196,7 @@ def test_other_data_of_the_same_name_makes_everything_stale(
     run.dataset.train.setflags(write=True)
     run.dataset.train[0, 0, 0] ^= 1
     assert "other inputs or data" in run.staleness("train")
-    assert all(run.staleness(name) for name in STAGES)
+    assert all(run.staleness(name) for name in FROM_SCRATCH.names)
 
 
 # ---------------------------------------------------------------------- bad input
@@ -320,7 +321,9 @@ def test_json_is_one_document_and_nothing_else(
         assert told["stage"] == "evaluate"
         return
     stages: Sequence[Any] = told["stages"]
-    assert [stage["stage"] for stage in stages] == ([*STAGES] if name == "run" else ["report"])
+    assert [stage["stage"] for stage in stages] == (
+        [*FROM_SCRATCH.names] if name == "run" else ["report"]
+    )
     assert told["report"]["schema"] == schema.SCHEMA
 
 
@@ -433,6 +436,6 @@ def test_colour_pictures_of_ones_own_go_through_every_stage(
     ],
 )
 def test_path_of_a_folder_is_that_of_its_recipe(recipe: str, first: str, tmp_path: Path) -> None:
-    assert next(iter(path_of_folder(tmp_path))) == "train"
+    assert plan_of_folder(tmp_path).names[0] == "train"
     (tmp_path / "recipe.yaml").write_text(recipe)
-    assert next(iter(path_of_folder(tmp_path))) == first
+    assert plan_of_folder(tmp_path).names[0] == first

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pipeline.cli import main
-from pipeline.run import STAGES
+from pipeline.plans import FROM_SCRATCH
 from pipeline.stages.networks import DISCRIMINATOR, GENERATOR, load
 from pipeline.training.checkpoint import load_checkpoint
 
@@ -52,12 +52,12 @@ def send_when_there(number: int, process: "subprocess.Popen[str]", path: Path) -
 
 def forget(runs: Path, first: str) -> None:
     """Remove a stage and those after it."""
-    for name in [*STAGES][[*STAGES].index(first) :]:
+    for name in [*FROM_SCRATCH.names][[*FROM_SCRATCH.names].index(first) :]:
         shutil.rmtree(stage_folder(runs, name))
 
 
 def stage_folder(runs: Path, name: str) -> Path:
-    return runs / "tiny" / f"{[*STAGES].index(name) + 1}-{name}"
+    return runs / "tiny" / f"{[*FROM_SCRATCH.names].index(name) + 1}-{name}"
 
 
 def partial_folder(runs: Path, name: str) -> Path:

@@ -1,6 +1,7 @@
 from pathlib import Path
 
-from pipeline.variants import BASELINE, SHIPPED, VARIANTS, find_variants
+from pipeline.artifacts import find_variants
+from pipeline.variants import BASELINE, SHIPPED, VARIANTS
 
 
 def test_found_variants_come_in_the_order_of_every_table(tmp_path: Path) -> None:

@@ -21,16 +21,17 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.artifacts import REPORT
 from pipeline.commands.compress import parse_compress, run_of
 from pipeline.compression.bits import kernel_layers
 from pipeline.compression.fake_quantization import quantization_aware
 from pipeline.compression.spec import CompressionSpec
 from pipeline.importers.teacher import load_teacher
 from pipeline.networks.settings import StudentSettings
+from pipeline.plans import FROM_SCRATCH, FROM_TEACHER, Plan
 from pipeline.recipe import BudgetSettings, load_recipe
 from pipeline.report.run import schema
 from pipeline.report.run.gates import measure
-from pipeline.run import COMPRESSION, STAGES, Stage, stage_folder
 from pipeline.search.budget import KILO, budget_of
 from pipeline.search.builder import StudentBuilder
 from pipeline.search.space import Shape, space_of
@@ -140,7 +141,7 @@ def main() -> None:
             continue
         folder = folder_of(options, row.name)
         _compress(options, folder, row, everywhere)
-        print(_line(row.name, words, folder, COMPRESSION), flush=True)
+        print(_line(row.name, words, folder, FROM_TEACHER), flush=True)
     for name, scores in SCORES.items():
         if not options.list and (not options.only or name in options.only):
             _stock_pruning(options, name, scores)
@@ -177,14 +178,14 @@ def _stock_pruning(options: argparse.Namespace, name: str, scores: Scores) -> No
     shares = shares_for(options.run, limit - biases, scores)
     folder = folder_of(options, name)
     if not folder.exists():
-        trained = stage_folder(options.run, "train")
+        trained = FROM_SCRATCH.folder(options.run, "train")
         shutil.copytree(trained, folder / trained.name)
     _call(
         *("run", str(options.run / "recipe.yaml"), "--runs", str(folder.parent)),
         *("--name", folder.name, "--prune.layers", json.dumps(shares), *PRUNED),
     )
     zeros = ", ".join(f"{layer} {share:.1%}" for layer, share in shares.items())
-    print(_line(name, f"zeros: {zeros}", folder, STAGES), flush=True)
+    print(_line(name, f"zeros: {zeros}", folder, FROM_SCRATCH), flush=True)
 
 
 def _call(*arguments: str) -> None:
@@ -247,8 +248,8 @@ def _pruned_bytes(kernel: np.ndarray, share: float) -> int:
     return len(gzip.compress(stored.tobytes(), 9))
 
 
-def _line(name: str, words: str, folder: Path, path: Mapping[str, Stage]) -> str:
-    report = schema.read(stage_folder(folder, "report", path) / schema.FILE)
+def _line(name: str, words: str, folder: Path, plan: Plan) -> str:
+    report = schema.read(plan.folder(folder, "report") / REPORT)
     figures = {
         quantity: measure(quantity, report).value or float("nan")
         for quantity in ("bytes_gzip", "frechet_ratio", "recall_drop", "speedup")

@@ -31,6 +31,7 @@ from tensorflow_model_optimization.python.core.quantization.keras.default_8bit i
     default_8bit_quantize_configs as stock,
 )
 
+from pipeline.artifacts import load_network
 from pipeline.compression.bits import choose_bits, expected_bytes, kernel_layers, sensitivities
 from pipeline.compression.fake_quantization import quantization_aware, round_biases
 from pipeline.compression.fold import fold_batch_norm
@@ -42,9 +43,9 @@ from pipeline.metrics.frechet import frechet_distance
 from pipeline.native_log import native_log
 from pipeline.networks.layers import DepthToSpace
 from pipeline.networks.pixels import pixel_range, to_uint8
-from pipeline.run import StageContext
-from pipeline.stages import networks
+from pipeline.stage import StageContext
 from pipeline.stages.evaluate import find_judge
+from pipeline.stages.inputs import prior_inputs
 from pipeline.tflite import count
 from pipeline.tflite.convert import convert, to_int8_trained
 from pipeline.tflite.draw import draw
@@ -83,7 +84,7 @@ class Contest:
         self.ctx, self.student, self.steps = ctx, student, steps
         self._judge = find_judge(ctx)
         self._real = self._judge.features(ctx.dataset.test)
-        self._seen = networks.inputs(ctx, Purpose.EVALUATION, ctx.recipe.evaluate.samples)
+        self._seen = prior_inputs(ctx, Purpose.EVALUATION, ctx.recipe.evaluate.samples)
         self._reference = self._pictures(student.predict(self._seen, verbose=0))
 
     def float_frechet(self) -> float:
@@ -92,7 +93,7 @@ class Contest:
 
     def calibration(self) -> np.ndarray:
         """Latents that set first ranges, and are asked for sensitivities."""
-        return networks.inputs(self.ctx, Purpose.CALIBRATION, 512)
+        return prior_inputs(self.ctx, Purpose.CALIBRATION, 512)
 
     def with_bits(self, bits: dict[str, float], rate: float) -> Found:
         """By this project's scheme."""
@@ -137,7 +138,7 @@ class Contest:
         distil(model, self.student, self.ctx, steps=steps, rate=rate, description="distil")
         batch = self.ctx.recipe.train.batch
         for seen in np.split(
-            networks.inputs(self.ctx, Purpose.RECALIBRATE, SETTLING * batch), SETTLING
+            prior_inputs(self.ctx, Purpose.RECALIBRATE, SETTLING * batch), SETTLING
         ):
             model(seen, training=True)
 
@@ -254,7 +255,7 @@ def main() -> int:
     tf.config.threading.set_intra_op_parallelism_threads(1)
     ctx = open_run(options.run)
     with TemporaryDirectory() as name, native_log(Path(name) / "log.txt"):
-        student = fold_batch_norm(networks.load(options.student))
+        student = fold_batch_norm(load_network(options.student))
         contest = Contest(ctx, student, options.steps)
         rates = {"bits": options.bits_rate, "clusters": options.clusters_rate}
         found = dict(compare(contest, rates))

@@ -11,8 +11,8 @@ import tensorflow as tf
 import tf_keras
 
 from pipeline import progress
-from pipeline.run import StageContext
-from pipeline.stages import networks
+from pipeline.stage import StageContext
+from pipeline.stages.inputs import prior
 from pipeline.training.randomness import Purpose, draw_latents, seed_pair
 
 FINAL_RATE = 0.1
@@ -36,7 +36,7 @@ def distil(
     Mean squared error; batches of the run's size, drawn from its prior; Adam, its rate falling to
     a tenth along a half cosine.
     """
-    batch, seed, shape = ctx.recipe.train.batch, ctx.recipe.seed, networks.prior(ctx)
+    batch, seed, shape = ctx.recipe.train.batch, ctx.recipe.seed, prior(ctx)
 
     def example(step: Any) -> tuple[Any, Any]:
         drawn, _ = draw_latents(seed_pair(seed, Purpose.LATENT, step * MOMENTS), batch, *shape)

@@ -11,19 +11,19 @@ from pathlib import Path
 
 from scipy.stats import spearmanr
 
+from pipeline.artifacts import REPORT, read_student_facts
 from pipeline.compression.spec import CompressionSpec
 from pipeline.determinism import prepare
 from pipeline.importers.store import read_saved_teacher
+from pipeline.plans import FROM_TEACHER
 from pipeline.report.run import schema
 from pipeline.report.run.gates import measure
-from pipeline.run import COMPRESSION, stage_folder
 from pipeline.search import trials
 from pipeline.search.budget import budget_of
 from pipeline.search.builder import StudentBuilder
 from pipeline.search.candidates import Candidate
 from pipeline.search.space import space_of
 from pipeline.stages.search import ground_of
-from pipeline.stages.student import taught_student
 from tools.console import run_as_program
 from tools.experiments.finished_run import open_run
 from tools.tables import Table
@@ -43,7 +43,9 @@ def main() -> int:
     builder = StudentBuilder(read_saved_teacher(ctx.inputs["teacher"]), ctx.recipe.seed)
     space = space_of(ctx.recipe, builder)
     ground = ground_of(ctx, builder, space, budget_of(ctx.recipe.budget))
-    students = [taught_student(stage_folder(run, "student", COMPRESSION)) for run in options.taught]
+    students = [
+        read_student_facts(FROM_TEACHER.folder(run, "student")).tried for run in options.taught
+    ]
     early = [early_score(ground, tried) for tried in students]
     final = [final_ratio(run) for run in options.taught]
     rows = [
@@ -72,7 +74,7 @@ def early_score(ground: trials.SearchContext, tried: Candidate) -> float:
 
 
 def final_ratio(run: Path) -> float:
-    report = schema.read(stage_folder(run, "report", COMPRESSION) / schema.FILE)
+    report = schema.read(FROM_TEACHER.folder(run, "report") / REPORT)
     return measure("frechet_ratio", report).value or float("nan")
 
 

@@ -8,9 +8,10 @@ import numpy as np
 from deploy.errors import PocketganError
 from pipeline.metrics.quality import RealImages, measure
 from pipeline.recipe import load_recipe
-from pipeline.run import Run, StageContext
-from pipeline.stages import networks
+from pipeline.run import Run
+from pipeline.stage import SECTIONS, Outcome, StageContext, stage
 from pipeline.stages.evaluate import find_judge, pictures
+from pipeline.stages.inputs import class_count, prior_inputs
 from pipeline.tflite import count
 from pipeline.tflite.read import read_model
 from pipeline.training.randomness import Purpose
@@ -41,7 +42,8 @@ def open_run(folder: Path) -> StageContext:
             f"{folder}: stage evaluate is not up to date: {reason}.",
             f"Run `pocketgan run {recipe_kept} --runs {folder.parent}` first.",
         )
-    return StageContext(run.recipe, folder, {name: run.path(name) for name in run.stages}, run)
+    everything = stage("experiment", needs=run.plan.names, settings=SECTIONS, reads_pictures=True)
+    return run.context(everything(lambda _: Outcome()), folder)
 
 
 def variant(ctx: StageContext, name: str) -> Path:
@@ -74,8 +76,8 @@ class Examiner:
         self._seed = ctx.recipe.seed
         self._judge = find_judge(ctx)
         self._real = RealImages.seen_by(self._judge, ctx.dataset.test)
-        self._classes = networks.classes(ctx)
-        self._seen = networks.inputs(ctx, Purpose.EVALUATION, ctx.recipe.evaluate.samples)
+        self._classes = class_count(ctx)
+        self._seen = prior_inputs(ctx, Purpose.EVALUATION, ctx.recipe.evaluate.samples)
         self._reference = self._pictures(variant(ctx, BASELINE))
 
     def examine(self, file: Path) -> Findings:

@@ -42,11 +42,12 @@ import tf_keras
 from deploy.harness import Plan, measure
 from deploy.targets.local import Local
 from pipeline import progress
+from pipeline.artifacts import GENERATOR, load_network
 from pipeline.determinism import prepare
 from pipeline.native_log import native_log
-from pipeline.run import StageContext
-from pipeline.stages import networks
+from pipeline.stage import StageContext
 from pipeline.stages.benchmark import INPUTS
+from pipeline.stages.inputs import prior_inputs
 from pipeline.tflite import convert as lite
 from pipeline.training.randomness import Purpose
 from pipeline.variants import BASELINE, SHIPPED
@@ -70,12 +71,12 @@ class Workshop:
     @property
     def generator(self) -> tf_keras.Model:
         """A fresh copy of the dense generator, with its batch norms."""
-        return networks.teacher(self.ctx).model
+        return load_network(self.ctx.inputs["train"] / GENERATOR)
 
     @property
     def calibration(self) -> np.ndarray:
         """The latents that set the ranges of the run's own post-training variant."""
-        return networks.inputs(self.ctx, Purpose.CALIBRATION, self.ctx.recipe.convert.calibration)
+        return prior_inputs(self.ctx, Purpose.CALIBRATION, self.ctx.recipe.convert.calibration)
 
     @cached_property
     def pruned(self) -> tf_keras.Model:
@@ -201,7 +202,7 @@ def make(workshop: Workshop, folder: Path) -> dict[str, Path | str]:
 def time_in_turns(ctx: StageContext, files: dict[str, Path], folder: Path) -> dict[str, Any]:
     """Peer → its measurement, one thread; all take turns as in stage benchmark."""
     settings, seen = ctx.recipe.benchmark, folder / "latents.npy"
-    np.save(seen, networks.inputs(ctx, Purpose.EVALUATION, INPUTS))
+    np.save(seen, prior_inputs(ctx, Purpose.EVALUATION, INPUTS))
     with progress.bar() as bar:
         task = bar.add_task("benchmark", total=None)
         measurements = measure(

@@ -26,12 +26,13 @@ import numpy as np
 import tf_keras
 
 from pipeline import progress
+from pipeline.artifacts import GENERATOR, load_network
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.prune import Pruning, layer_sparsity
 from pipeline.determinism import prepare
 from pipeline.native_log import native_log
-from pipeline.run import StageContext
-from pipeline.stages import networks
+from pipeline.stage import StageContext
+from pipeline.stages.inputs import prior_inputs
 from pipeline.tflite.convert import to_float32
 from pipeline.training.randomness import Purpose
 from pipeline.variants import BASELINE
@@ -47,7 +48,7 @@ SETTLING = 64
 def prune_in_one_shot(ctx: StageContext, dense: tf_keras.Model) -> tf_keras.Model:
     """The smallest weights set to zero at once; then only the batch norms see latents."""
     pruning = Pruning(dense, shares(ctx, dense), calls=1, every=1)
-    seen = networks.inputs(ctx, Purpose.RECALIBRATE, SETTLING * ctx.recipe.train.batch)
+    seen = prior_inputs(ctx, Purpose.RECALIBRATE, SETTLING * ctx.recipe.train.batch)
     for batch in progress.track(np.split(seen, SETTLING), "one shot"):
         pruning.model(batch, training=True)
     return pruning.stripped()
@@ -85,7 +86,7 @@ def shares(ctx: StageContext, dense: tf_keras.Model) -> dict[str, float]:
 
 def compare(ctx: StageContext, rate: float | None, folder: Path) -> dict[str, Findings]:
     """Way of pruning → what came of it."""
-    dense = networks.load(ctx.inputs["train"] / networks.GENERATOR)
+    dense = load_network(ctx.inputs["train"] / GENERATOR)
     files = {"dense": variant(ctx, BASELINE)}
     ways: dict[str, Callable[[], tf_keras.Model]] = {
         "one shot": lambda: prune_in_one_shot(ctx, dense),

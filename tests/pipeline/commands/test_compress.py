@@ -13,9 +13,11 @@ import pytest
 
 from pipeline.cli import main
 from pipeline.commands.compress import L1_OF_COPIES, _name, _share, parse_compress, run_of
+from pipeline.plans import FROM_TEACHER
 from pipeline.recipe import load_recipe
 from pipeline.report.run import schema
-from pipeline.run import COMPRESSION, RECORD, Record, Run
+from pipeline.run import RECORD, Run
+from pipeline.stage import Record
 from pipeline.tflite.read import read_model
 from pipeline.variants import find_variants
 
@@ -44,7 +46,7 @@ def made_since(before: dict[str, int], runs: Path) -> list[str]:
 
 
 def test_run_leaves_a_folder_a_stage_and_nothing_half_written(small_runs: Path) -> None:
-    stages = {f"{number}-{name}" for number, name in enumerate(COMPRESSION, start=1)}
+    stages = {f"{number}-{name}" for number, name in enumerate(FROM_TEACHER.names, start=1)}
     inside = {path.name for path in (small_runs / "small").iterdir()}
     assert inside == stages | {"recipe.yaml", ".lock"}
     assert not [*small_runs.rglob("*.partial"), *small_runs.rglob(".scratch")]
@@ -52,12 +54,12 @@ def test_run_leaves_a_folder_a_stage_and_nothing_half_written(small_runs: Path) 
 
 def test_record_names_every_file_of_its_stage_and_every_input(small_runs: Path) -> None:
     run = run_in(small_runs)
-    for name, stage in COMPRESSION.items():
+    for name, stage in FROM_TEACHER.stages.items():
         record, folder = record_of(run, name), run.path(name)
         found = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
         assert {RECORD, *record.outputs} == found
         assert set(record.inputs) == set(stage.needs)
-        assert set(record.settings) == set(stage.sections)
+        assert set(record.settings) == set(stage.settings)
         assert run.is_fresh(name)
 
 
@@ -167,7 +169,7 @@ def test_failed_gate_exits_3_and_the_result_as_json_is_one_document(
     out, err = capfd.readouterr()
     assert err == ""
     told = json.loads(out)
-    assert [stage["stage"] for stage in told["stages"]] == [*COMPRESSION]
+    assert [stage["stage"] for stage in told["stages"]] == [*FROM_TEACHER.names]
     assert told["report"]["gates"][0]["passed"] is False
 
 

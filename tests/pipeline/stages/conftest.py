@@ -1,4 +1,4 @@
-"""Ways into the tiny run, and a ctx for a stage to work at."""
+"""Ways into the tiny run, and a context for a stage."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.recipe import load_recipe
-from pipeline.run import Record, Run, StageContext
+from pipeline.run import Run
+from pipeline.stage import SECTIONS, Outcome, Record, StageContext, stage
+
+ANYTHING = stage("anything", settings=SECTIONS, reads_pictures=True)(lambda _: Outcome())
 
 
 @pytest.fixture
@@ -29,10 +32,10 @@ def record(tiny: Run) -> Callable[[str], Record]:
 
 @pytest.fixture
 def ctx(tiny_recipe: Path, tmp_path: Path) -> Callable[..., StageContext]:
-    """A function that makes a ctx with an empty folder; arguments change the recipe."""
+    """A function that makes a context that allows everything; arguments change the recipe."""
 
     def make(*overrides: str) -> StageContext:
         run = Run(load_recipe(str(tiny_recipe), overrides), tmp_path)
-        return StageContext(run.recipe, tmp_path, {}, run)
+        return run.context(ANYTHING, tmp_path)
 
     return make

@@ -2,8 +2,9 @@ import json
 from collections.abc import Callable
 
 from deploy.jobs import Measurement
-from pipeline.run import Record, Run
-from pipeline.variants import find_variants
+from pipeline.artifacts import find_variants
+from pipeline.run import Run
+from pipeline.stage import Record
 
 
 def test_every_variant_is_measured_with_every_number_of_threads(tiny: Run) -> None:

@@ -4,14 +4,15 @@ from collections.abc import Callable
 import pytest
 
 from deploy.errors import PocketganError
-from pipeline.run import Record, Run
+from pipeline.artifacts import find_variants, load_quantized
+from pipeline.run import Run
+from pipeline.stage import Record
 from pipeline.stages.convert import _compare
-from pipeline.stages.quantize import load_aware
 from pipeline.tflite.count import op_counts
 from pipeline.tflite.metadata import PROVENANCE, read_metadata
 from pipeline.tflite.read import read_model
 from pipeline.training.randomness import Purpose, latents
-from pipeline.variants import VARIANTS, find_variants
+from pipeline.variants import VARIANTS
 
 REQUIRED = [name for name in VARIANTS if name not in ("int16x8", "student-float32")]
 
@@ -53,7 +54,7 @@ def test_files_are_held_against_their_models_on_record(record: Callable[[str], R
 
 
 def test_file_that_draws_otherwise_than_its_model_is_refused(tiny: Run) -> None:
-    unpruned = load_aware(tiny.path("quantize"), "int8-qat")
+    unpruned = load_quantized(tiny.path("quantize"), "int8-qat")
     content = (tiny.path("convert") / "int8.tflite").read_bytes()
     shown = latents(1, Purpose.CONTROL, 32, 8, 0)
     with pytest.raises(PocketganError, match="variant int8 draws otherwise than the model"):

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.artifacts import find_variants
 from pipeline.cli import main
 from pipeline.metrics.quality import Quality
 from pipeline.run import Run
-from pipeline.variants import find_variants
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from deploy.errors import PocketganError
-from pipeline.run import Run, StageContext
-from pipeline.stages import networks
+from pipeline.stage import StageContext
+from pipeline.stages import inputs, networks
 from pipeline.training.settings import WeightSettings
 
 Bench = Callable[..., StageContext]
@@ -26,14 +26,14 @@ def pictures(tmp_path: Path) -> str:
 
 
 def test_unconditional_generator_is_told_no_class(ctx: Bench) -> None:
-    assert networks.classes(ctx()) == 0
-    assert networks.prior(ctx()) == (8, 0)
+    assert inputs.class_count(ctx()) == 0
+    assert inputs.prior(ctx()) == (8, 0)
 
 
 def test_conditional_generator_is_told_the_classes_of_the_data(ctx: Bench) -> None:
     conditional = ctx("--generator.conditional", "true")
-    assert networks.prior(conditional) == (8, 10)
-    assert networks.image_shape(conditional).classes == 10
+    assert inputs.prior(conditional) == (8, 10)
+    assert inputs.image_shape(conditional).classes == 10
 
 
 def test_conditional_generator_without_classes_is_refused(ctx: Bench, pictures: str) -> None:
@@ -41,7 +41,7 @@ def test_conditional_generator_without_classes_is_refused(ctx: Bench, pictures: 
         *("--generator.conditional", "true", "--data.source", "folder", "--data.folder", pictures)
     )
     with pytest.raises(PocketganError, match=r"generator\.conditional: .* no classes"):
-        networks.classes(unlabelled)
+        inputs.class_count(unlabelled)
 
 
 def test_fine_tuning_keeps_the_rules_but_lets_the_generators_weights_alone(ctx: Bench) -> None:
@@ -76,21 +76,4 @@ def test_students_game_has_a_calmer_discriminator_than_its_teachers(ctx: Bench) 
 
 @pytest.mark.parametrize(("batch", "expected"), [(1, 64), (2, 64), (3, 66), (64, 64), (100, 100)])
 def test_latents_fill_whole_batches(batch: int, expected: int, ctx: Bench) -> None:
-    assert networks.whole_batches(ctx("--convert.batch", str(batch)), 64) == expected
-
-
-@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.999])
-def test_cut_network_is_one_message_that_names_the_file(
-    share: float, tiny: Run, tmp_path: Path
-) -> None:
-    whole = (tiny.path("train") / networks.GENERATOR).read_bytes()
-    cut = tmp_path / "generator.keras"
-    cut.write_bytes(whole[: int(share * len(whole))])
-    with pytest.raises(PocketganError, match="no network that can be read") as caught:
-        networks.load(cut)
-    assert str(cut) in caught.value.problem
-
-
-def test_missing_network_is_one_message_that_names_the_file(tmp_path: Path) -> None:
-    with pytest.raises(PocketganError, match=r"nowhere\.keras is no network"):
-        networks.load(tmp_path / "nowhere.keras")
+    assert inputs.whole_batches(ctx("--convert.batch", str(batch)), 64) == expected

@@ -6,30 +6,32 @@ import numpy as np
 import pytest
 
 from deploy.errors import PocketganError
+from pipeline.artifacts import folded_generator, load_network, load_quantized
 from pipeline.cli import main
 from pipeline.compression.bits import expected_bytes, least_bytes, sensitivities
 from pipeline.recipe import load_recipe
-from pipeline.run import Record, Run, StageContext
-from pipeline.stages import networks
-from pipeline.stages.bit_budget import Weighed, aim, bits_for
-from pipeline.stages.quantize import _next_round, bases, folded, load_aware
-from pipeline.stages.train import train
+from pipeline.run import Run
+from pipeline.stage import Record, StageContext
+from pipeline.stages.bit_budget import RoundBytes, bits_for, target_bytes
+from pipeline.stages.convert import _on_steps
+from pipeline.stages.inputs import teacher_inputs
+from pipeline.stages.quantize import BASES, _check_layers
+from pipeline.stages.quantize_student import next_round, quantize_student
 from pipeline.tflite import count
 from pipeline.tflite.convert import to_int8_trained
 from pipeline.tflite.draw import draw
 from pipeline.tflite.read import read_model
 from pipeline.training.randomness import Purpose, latents
 
-BASES = bases(("train", "prune"))
-
 
 @pytest.mark.parametrize("variant", BASES)
 def test_fine_tuned_model_is_read_back_and_draws_what_its_file_draws(
     variant: str, tiny: Run
 ) -> None:
-    shown = latents(5, Purpose.CONTROL, 32, 8, 0)
-    model = load_aware(tiny.path("quantize"), variant)(shown, training=False).numpy()
-    file = draw(tiny.path("convert") / f"{variant}.tflite", shown)
+    path = tiny.path("convert") / f"{variant}.tflite"
+    shown = _on_steps(latents(5, Purpose.CONTROL, 32, 8, 0), read_model(path).inputs[0])
+    model = load_quantized(tiny.path("quantize"), variant)(shown, training=False).numpy()
+    file = draw(path, shown)
     assert np.abs(file - model).max() <= 2 / 128
     assert model.std() > 0.01
 
@@ -41,7 +43,7 @@ def test_bits_of_the_recipe_reach_the_files_of_both_variants(
     assert main(["quantize", str(tiny_recipe), "--runs", str(tiny_copy), "--quiet", *asked]) == 0
     folder = Run(load_recipe(str(tiny_recipe), asked), tiny_copy).path("quantize")
     for variant in BASES:
-        model = read_model(to_int8_trained(load_aware(folder, variant)))
+        model = read_model(to_int8_trained(load_quantized(folder, variant)))
         largest = {
             found.op.layer: int(np.abs(found.tensor.data()).max())
             for found in count.constants(model)
@@ -54,7 +56,7 @@ def test_bits_for_an_unknown_layer_are_refused_before_the_training(
     ctx: Callable[..., StageContext],
 ) -> None:
     with pytest.raises(PocketganError, match=r"quantize\.layers\.sead"):
-        train(ctx("--quantize.layers", "{sead: 4}"))
+        _check_layers(ctx("--quantize.layers", "{sead: 4}"))
 
 
 def test_zeros_of_the_pruning_survive_in_the_int8_file_only(
@@ -98,10 +100,9 @@ def test_file_is_weighed_after_each_round_and_the_last_weight_is_that_of_the_fil
 
 
 def test_weights_take_the_least_they_can_where_the_limit_leaves_them_less(small: Run) -> None:
-    paths = {stage: small.path(stage) for stage in small.stages}
-    ctx = StageContext(small.recipe, small.path("quantize"), paths, small)
-    start = networks.load(folded(small.path("quantize"), "int8"))
-    seen = networks.inputs(ctx, Purpose.CALIBRATION, 16)
+    ctx = small.context(quantize_student, small.path("quantize"))
+    start = load_network(folded_generator(small.path("quantize"), "int8"))
+    seen = teacher_inputs(ctx, Purpose.CALIBRATION, 16)
     prices = sensitivities(start, seen)
     bits = bits_for(ctx, start, seen, 100)
     assert expected_bytes(prices, bits) == least_bytes(prices)
@@ -130,14 +131,16 @@ def test_rounds_are_one_story(small: Run) -> None:
 def test_rounds_go_on_until_the_file_keeps_its_limit(
     limit: int | None, weighed: list[int], steps: int
 ) -> None:
-    assert _next_round(9, limit, [Weighed(100, bytes) for bytes in weighed]) == steps
+    assert next_round(9, limit, [RoundBytes(100, bytes) for bytes in weighed]) == steps
 
 
 def test_bytes_that_the_last_round_took_off_are_half_expected_again() -> None:
-    assert aim(1000, []) == 970
-    assert aim(1000, [Weighed(970, 970)]) == 970
-    assert aim(1000, [Weighed(970, 970), Weighed(970, 873)]) == round(970 * (970 / 873) ** 0.5)
-    assert aim(1000, [Weighed(970, 1067)]) < 970
+    assert target_bytes(1000, []) == 970
+    assert target_bytes(1000, [RoundBytes(970, 970)]) == 970
+    assert target_bytes(1000, [RoundBytes(970, 970), RoundBytes(970, 873)]) == round(
+        970 * (970 / 873) ** 0.5
+    )
+    assert target_bytes(1000, [RoundBytes(970, 1067)]) < 970
 
 
 @pytest.mark.slow
@@ -148,7 +151,7 @@ def test_students_weights_are_kept_small_while_it_is_rounded(small: Run, small_c
     kept, shrunk = (
         sum(
             float(np.abs(kernel).sum())
-            for kernel in load_aware(run.path("quantize"), "int8").get_weights()
+            for kernel in load_quantized(run.path("quantize"), "int8").get_weights()
             if kernel.ndim >= 2 and kernel.min() < 0  # not the masks
         )
         for run in (small, Run(load_recipe(recipe, asked), small_copy))

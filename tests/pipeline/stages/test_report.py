@@ -3,15 +3,17 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.artifacts import read_choice
+from pipeline.cli import main
 from pipeline.networks.settings import StudentSettings
+from pipeline.plans import FROM_SCRATCH
 from pipeline.recipe import as_dict, load_recipe
 from pipeline.report.run import schema
-from pipeline.run import STAGES, Run
+from pipeline.run import Run
 from pipeline.search.candidates import Candidate
 from pipeline.search.cost import Cost
 from pipeline.search.trials import WORST
-from pipeline.stages.report import _student
-from pipeline.stages.search import read_choice
+from pipeline.stages.report_search import _student
 from pipeline.tflite import count
 from pipeline.tflite.read import read_model
 
@@ -27,7 +29,9 @@ def test_report_names_recipe_data_judge_and_every_stage_before_it(
     assert report.recipe == as_dict(tiny.recipe)
     assert (report.recipe_name, report.seed) == ("tiny", 1)
     assert report.dataset.sha256 == tiny.dataset.sha256
-    assert [stage.name for stage in report.stages] == [name for name in STAGES if name != "report"]
+    assert [stage.name for stage in report.stages] == [
+        name for name in FROM_SCRATCH.names if name != "report"
+    ]
     for stage in report.stages:
         record = tiny.record(stage.name)
         assert record is not None
@@ -125,3 +129,15 @@ def test_student_that_was_given_has_no_distance() -> None:
     assert _student(broken).absent["distance"] == "its pictures were no numbers"
     drew = given.model_copy(update={"steps": 9, "score": 3.0})
     assert (_student(drew).distance, _student(drew).p50_ms) == (3.0, 0.1)
+
+
+@pytest.mark.parametrize("gate", ["zeros => 3", "beauty >= 3"])
+def test_gate_that_cannot_be_read_is_refused_before_anything_runs(
+    gate: str, tiny_recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--runs", str(tmp_path), "--report.gates", f"[{gate}]", "--quiet"]
+    assert main(["run", str(tiny_recipe), *arguments]) == 2
+    message = " ".join(capsys.readouterr().err.split())
+    assert "report.gates: " in message
+    assert gate in message
+    assert not (tmp_path / "tiny").exists()

@@ -4,8 +4,9 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from pipeline.run import Record, Run
-from pipeline.stages.networks import DISCRIMINATOR, GENERATOR, load
+from pipeline.artifacts import DISCRIMINATOR, GENERATOR, load_network
+from pipeline.run import Run
+from pipeline.stage import Record
 from pipeline.training.monitor import COLUMNS
 
 
@@ -14,7 +15,7 @@ def test_trained_networks_are_read_back_with_the_parameters_on_record(
 ) -> None:
     metrics = record("train").metrics
     for file, name in ((GENERATOR, "generator"), (DISCRIMINATOR, "discriminator")):
-        network = load(tiny.path("train") / file)
+        network = load_network(tiny.path("train") / file)
         assert network.count_params() == metrics[f"{name}_parameters"]
         assert all(np.isfinite(weights).all() for weights in network.get_weights())
     assert metrics["steps"] == 24

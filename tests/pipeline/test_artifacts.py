@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from deploy.errors import PocketganError
-from pipeline.data import drawn
+from pipeline.artifacts import (
+    GENERATOR,
+    LESSONS,
+    REFERENCE,
+    load_network,
+    read_distillation_set,
+    read_teacher_dataset,
+    write_distillation_set,
+)
 from pipeline.training.distillation_set import DistillationSet
 
 RANDOM = np.random.default_rng(1)
@@ -15,9 +23,9 @@ PICTURES = RANDOM.integers(0, 256, (12, 8, 8, 1), dtype=np.uint8)
 
 def test_lessons_are_read_back_and_equal_ones_give_equal_bytes(tmp_path: Path) -> None:
     for name in "ab":
-        drawn.write(DistillationSet(INPUTS, PICTURES, 3), tmp_path / name)
+        write_distillation_set(DistillationSet(INPUTS, PICTURES, 3), tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-    found = drawn.read_lessons(tmp_path / "a")
+    found = read_distillation_set(tmp_path / "a")
     np.testing.assert_array_equal(found.inputs, INPUTS)
     np.testing.assert_array_equal(found.pictures, PICTURES)
     assert found.classes == 3
@@ -29,14 +37,14 @@ def test_missing_or_damaged_lessons_are_named(content: bytes | None, tmp_path: P
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(PocketganError, match=r"lessons\.npz holds no lessons"):
-        drawn.read_lessons(path)
+        read_distillation_set(path)
 
 
 @pytest.mark.parametrize("classes", [0, 3])
 def test_teachers_folder_is_a_dataset(classes: int, tmp_path: Path) -> None:
-    drawn.write(DistillationSet(INPUTS[:8], PICTURES[:8], classes), tmp_path / drawn.LESSONS)
-    drawn.write(DistillationSet(INPUTS[8:], PICTURES[8:], classes), tmp_path / drawn.REFERENCE)
-    data = drawn.read(tmp_path)
+    write_distillation_set(DistillationSet(INPUTS[:8], PICTURES[:8], classes), tmp_path / LESSONS)
+    write_distillation_set(DistillationSet(INPUTS[8:], PICTURES[8:], classes), tmp_path / REFERENCE)
+    data = read_teacher_dataset(tmp_path)
     np.testing.assert_array_equal(data.train, PICTURES[:8])
     np.testing.assert_array_equal(data.test, PICTURES[8:])
     assert data.classes == tuple(map(str, range(classes)))
@@ -45,3 +53,20 @@ def test_teachers_folder_is_a_dataset(classes: int, tmp_path: Path) -> None:
         return
     assert data.train_labels is not None
     np.testing.assert_array_equal(data.train_labels, np.arange(8) % 3)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.999])
+def test_cut_network_is_one_message_that_names_the_file(
+    share: float, tiny_runs: Path, tmp_path: Path
+) -> None:
+    whole = (tiny_runs / "tiny/1-train" / GENERATOR).read_bytes()
+    cut = tmp_path / "generator.keras"
+    cut.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(PocketganError, match="no network that can be read") as caught:
+        load_network(cut)
+    assert str(cut) in caught.value.problem
+
+
+def test_missing_network_is_one_message_that_names_the_file(tmp_path: Path) -> None:
+    with pytest.raises(PocketganError, match=r"nowhere\.keras is no network"):
+        load_network(tmp_path / "nowhere.keras")

@@ -1,0 +1,252 @@
+"""The files that stages leave in their folders: what each is called, how it is written and read.
+
+No other module spells the name of one. Loads TensorFlow only where a network is read or written.
+"""
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from deploy.errors import PocketganError
+from deploy.jobs import Measurement
+from deploy.machine import Machine
+from pipeline.atomic import replaced, write_bytes, write_text
+from pipeline.data.dataset import Dataset, Labels
+from pipeline.metrics.quality import Quality
+from pipeline.networks.pixels import PixelRange
+from pipeline.search.candidates import Candidate, Choice, dumps, loads
+from pipeline.training.distillation_set import DistillationSet
+from pipeline.variants import VARIANTS
+
+if TYPE_CHECKING:
+    import tf_keras
+
+GENERATOR, DISCRIMINATOR = "generator.keras", "discriminator.keras"
+"""Networks of the stages train, prune, student and teacher."""
+FILM, ANIMATION = "film.png", "film.gif"
+LESSONS, REFERENCE, HELD_BACK = "lessons.npz", "reference.npz", "held.npz"
+"""Of the stage teacher: what a student learns from; what it is judged by where there are no other
+pictures; and, of a generator that reads pictures, those that neither has seen."""
+STUDY = "study.journal"
+REPORT, PAGE = "report.json", "report.html"
+_CHOICE, _STUDENT = "choice.json", "student.json"
+_QUALITY, _SAMPLES = "quality.json", "samples.npz"
+_MEASUREMENTS, _MACHINE = "measurements.json", "machine.json"
+_MEASUREMENT_LIST = TypeAdapter(tuple[Measurement, ...])
+
+
+# ---------------------------------------------------------------------- networks and training
+
+
+def load_network(path: Path) -> "tf_keras.Model":
+    """A network from a .keras file; PocketganError where it is missing or broken."""
+    import tf_keras
+
+    from pipeline.compression.fake_quantization import quantize_scope
+
+    try:
+        with quantize_scope():
+            return tf_keras.models.load_model(path, compile=False)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PocketganError(
+            f"{path} is no network that can be read: {' '.join(str(error).split())[:200]}",
+            "Run the stage that writes it again.",
+        ) from error
+
+
+def read_histories(folder: Path) -> dict[str, dict[str, list[float]]]:
+    """The training histories of a stage: variant, or "", → column → values."""
+    return {
+        path.stem.removeprefix("history").lstrip("-"): _read_history(path)
+        for path in sorted(folder.glob("history*.csv"))
+    }
+
+
+def _read_history(path: Path) -> dict[str, list[float]]:
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    return {name: [float(row[name]) for row in rows] for name in (rows[0] if rows else {})}
+
+
+# ---------------------------------------------------------------------- teacher
+
+
+def write_distillation_set(pairs: DistillationSet, path: Path) -> None:
+    """One .npz file, whole or not at all; equal pairs give equal bytes."""
+    with replaced(path) as aside, aside.open("wb") as file:
+        np.savez(
+            file, inputs=pairs.inputs, pictures=pairs.pictures, classes=np.array(pairs.classes)
+        )
+
+
+def read_distillation_set(path: Path) -> DistillationSet:
+    """What ``write_distillation_set`` wrote; PocketganError where it is missing or damaged."""
+    try:
+        # Opened here, because np.load leaves a damaged file open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return DistillationSet(arrays["inputs"], arrays["pictures"], int(arrays["classes"]))
+    except Exception as error:  # damage can surface as nearly any error of the archive reader
+        raise PocketganError(
+            f"{path} holds no lessons that can be read: {error}.",
+            "Make the stage teacher again: delete its folder and give the same command.",
+        ) from error
+
+
+def read_teacher_dataset(folder: Path) -> Dataset:
+    """The data of those who have only a generator: its pictures to train on and to judge by."""
+    pairs, reference = (read_distillation_set(folder / name) for name in (LESSONS, REFERENCE))
+    return Dataset(
+        "the teacher's pictures",
+        pairs.pictures,
+        reference.pictures,
+        _labels(pairs),
+        _labels(reference),
+        tuple(str(number) for number in range(pairs.classes)),
+    )
+
+
+def _labels(pairs: DistillationSet) -> Labels | None:
+    if not pairs.classes:
+        return None
+    labels: Labels = pairs.inputs[:, -pairs.classes :].argmax(axis=1).astype(np.int64)
+    return labels
+
+
+# ---------------------------------------------------------------------- search and student
+
+
+def write_choice(choice: Choice, folder: Path) -> None:
+    """Write which student the search chose, and all that it tried."""
+    write_text(folder / _CHOICE, dumps(choice))
+
+
+def read_choice(folder: Path) -> Choice:
+    """What the search chose; PocketganError where it is missing or damaged."""
+    path = folder / _CHOICE
+    return loads(path.read_text(encoding="utf-8"), str(path))
+
+
+class StudentFacts(BaseModel):
+    """What a trained student's network does not say of itself: ``student.json``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pixels: PixelRange
+    """Black and white in what it draws."""
+    tried: Candidate
+    """Which of the search's candidates it is."""
+
+
+def write_student_facts(facts: StudentFacts, folder: Path) -> None:
+    """Write ``student.json``."""
+    write_text(folder / _STUDENT, facts.model_dump_json(indent=1) + "\n")
+
+
+def read_student_facts(folder: Path) -> StudentFacts:
+    """What ``write_student_facts`` wrote."""
+    return StudentFacts.model_validate_json((folder / _STUDENT).read_bytes())
+
+
+# ---------------------------------------------------------------------- quantize
+
+
+def folded_generator(folder: Path, variant: str) -> Path:
+    """The folded float generator that a quantized variant starts from."""
+    return folder / f"{variant}.folded.keras"
+
+
+def write_quantized(
+    aware: "tf_keras.Model", bits: Mapping[str, float], folder: Path, variant: str
+) -> None:
+    """Write the weights of a quantization-aware generator, and how many bits each layer has.
+
+    As arrays in their order: Keras writes HDF5, whose library crashes where the disk is full.
+    """
+    write_text(folder / f"{variant}.bits.json", json.dumps(bits) + "\n")
+    with replaced(folder / f"{variant}.weights.npz") as aside, aside.open("wb") as file:
+        np.savez(file, *aware.get_weights())
+
+
+def load_quantized(folder: Path, variant: str) -> "tf_keras.Model":
+    """The fine-tuned quantization-aware generator of a variant."""
+    from pipeline.compression.fake_quantization import quantization_aware
+
+    start = load_network(folded_generator(folder, variant))
+    bits = json.loads((folder / f"{variant}.bits.json").read_text())
+    aware = quantization_aware(start, np.zeros([1, *start.input_shape[1:]], np.float32), bits)
+    with np.load(folder / f"{variant}.weights.npz") as arrays:
+        aware.set_weights([arrays[name] for name in arrays.files])
+    return aware
+
+
+# ---------------------------------------------------------------------- convert
+
+
+def write_variant(content: bytes, folder: Path, variant: str) -> None:
+    """Write the .tflite of a variant."""
+    write_bytes(folder / f"{variant}.tflite", content)
+
+
+def find_variants(folder: Path) -> dict[str, Path]:
+    """Name → file, of those that are in the folder, in the order of every table."""
+    files = {name: folder / f"{name}.tflite" for name in VARIANTS}
+    return {name: file for name, file in files.items() if file.is_file()}
+
+
+# ---------------------------------------------------------------------- evaluate and benchmark
+
+
+class Evaluation(BaseModel):
+    """What the judge says of every variant: ``quality.json``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    judge: dict[str, Any]
+    """``sha256``, ``accuracy`` and ``task`` of the judge."""
+    floor: Quality
+    """Real pictures against real pictures."""
+    variants: dict[str, Quality]
+
+
+def write_evaluation(
+    evaluation: Evaluation, samples: Mapping[str, np.ndarray], folder: Path
+) -> None:
+    """Write the figures, and pictures uint8 [N, H, W, C] of the same latents by variant."""
+    with replaced(folder / _SAMPLES) as aside, aside.open("wb") as stream:
+        np.savez_compressed(stream, **samples)  # type: ignore[arg-type]
+    write_text(folder / _QUALITY, evaluation.model_dump_json(indent=1) + "\n")
+
+
+def read_evaluation(folder: Path) -> Evaluation:
+    """The figures that ``write_evaluation`` wrote."""
+    return Evaluation.model_validate_json((folder / _QUALITY).read_bytes())
+
+
+def read_samples(folder: Path) -> dict[str, np.ndarray]:
+    """The pictures that ``write_evaluation`` wrote."""
+    with np.load(folder / _SAMPLES) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+def write_measurements(measurements: Sequence[Measurement], machine: Machine, folder: Path) -> None:
+    """Write one measurement a target, variant and number of threads, and what machine this is."""
+    figures = [measurement.model_dump() for measurement in measurements]
+    write_text(folder / _MEASUREMENTS, json.dumps(figures, indent=1) + "\n")
+    write_text(folder / _MACHINE, json.dumps(asdict(machine), indent=1) + "\n")
+
+
+def read_measurements(folder: Path) -> tuple[Measurement, ...]:
+    """The measurements that ``write_measurements`` wrote."""
+    return _MEASUREMENT_LIST.validate_json((folder / _MEASUREMENTS).read_bytes())
+
+
+def read_machine(folder: Path) -> dict[str, Any]:
+    """What machine ``write_measurements`` was told of, as plain values."""
+    machine: dict[str, Any] = json.loads((folder / _MACHINE).read_text())
+    return machine

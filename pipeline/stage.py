@@ -1,0 +1,201 @@
+"""What a stage is: its declaration, what it is handed, and what it gives back.
+
+A stage declares beside its function what it needs, and its context hands out nothing else: whatever
+decides a result is therefore part of the key that tells whether the result is stale.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Generic, TypeVar, cast
+
+from pydantic import BaseModel, ConfigDict
+
+from pipeline.data.dataset import Dataset
+from pipeline.recipe import Recipe, as_dict
+
+SECTIONS = tuple(section.name for section in fields(Recipe) if section.name not in ("name", "seed"))
+"""The sections of a recipe, in its order."""
+SCRATCH = ".scratch"
+
+
+PACKAGES = (
+    "pocketgan",
+    "tensorflow",
+    "tf_keras",
+    "tensorflow-model-optimization",
+    "ai-edge-litert",
+    "numpy",
+)
+
+
+@cache
+def package_versions() -> dict[str, str]:
+    return {package: version(package) for package in PACKAGES}
+
+
+class Record(BaseModel):
+    """What a stage leaves beside its results: ``stage.json``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    stage: str
+    key: str
+    """Hash of settings, inputs, data, seed and versions."""
+    settings: dict[str, Any]
+    inputs: dict[str, str]
+    """Name of a stage → sha256 of its record, which names what was read by its hash."""
+    outputs: dict[str, str]
+    """File → sha256."""
+    seed: int
+    versions: dict[str, str]
+    seconds: float
+    metrics: dict[str, Any] = {}
+    events: list[str] = []
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a stage says of its work besides the files that it wrote."""
+
+    metrics: dict[str, Any] = field(default_factory=dict)
+    events: list[str] = field(default_factory=list)
+
+
+class UndeclaredError(Exception):
+    """A stage reads what it does not declare: a fault of the stage, not of the person's input."""
+
+    def __init__(self, stage: str, item: str, declaration: str) -> None:
+        super().__init__(f"stage {stage} reads {item} without declaring it in `{declaration}`")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A step of a plan; calling it does its work."""
+
+    name: str
+    work: Callable[["StageContext"], Outcome]
+    """Fills the context's folder."""
+    needs: tuple[str, ...]
+    """Names of the stages whose folders it reads."""
+    settings: tuple[str, ...]
+    """Sections of the recipe that it reads; the seed is read by all."""
+    reads_pictures: bool
+    check: Callable[["StageContext"], None] | None
+    """Raises PocketganError for what cannot work; asked before any stage of the plan runs."""
+    files: Callable[[Recipe], Iterable[Path | None]] | None
+    """Files and folders outside the run that it reads; they count by their content."""
+
+    def __call__(self, ctx: "StageContext") -> Outcome:
+        return self.work(ctx)
+
+
+def stage(
+    name: str,
+    *,
+    settings: tuple[str, ...],
+    needs: tuple[str, ...] = (),
+    reads_pictures: bool = False,
+    check: Callable[["StageContext"], None] | None = None,
+    files: Callable[[Recipe], Iterable[Path | None]] | None = None,
+) -> Callable[[Callable[["StageContext"], Outcome]], Stage]:
+    """Decorator: the function below is the work of a stage that reads this and nothing else."""
+
+    def declare(work: Callable[["StageContext"], Outcome]) -> Stage:
+        return Stage(
+            name=name,
+            work=work,
+            needs=needs,
+            settings=settings,
+            reads_pictures=reads_pictures,
+            check=check,
+            files=files,
+        )
+
+    return declare
+
+
+class StageContext:
+    """What a stage is handed: its folder, and of everything else what it declares.
+
+    Reading anything undeclared raises UndeclaredError.
+    """
+
+    def __init__(
+        self,
+        stage: Stage,
+        recipe: Recipe,
+        *,
+        folder: Path,
+        inputs: Mapping[str, Path],
+        records: Mapping[str, Record],
+        lineage: Iterable[str],
+        cache: Path,
+        load_dataset: Callable[[], Dataset],
+    ) -> None:
+        self.stage = stage
+        self.recipe = cast(Recipe, _DeclaredRecipe(recipe, stage))
+        """Name, seed and the declared sections."""
+        self.folder = folder
+        """To fill; it becomes the stage's folder when the work is done."""
+        self.inputs: Mapping[str, Path] = _DeclaredInputs(stage, inputs)
+        """Stage → its finished folder."""
+        self.records: Mapping[str, Record] = _DeclaredInputs(stage, records)
+        """Stage → its record."""
+        self.cache = cache
+        """Folder of what all runs beside this one share."""
+        self._whole = recipe
+        self._lineage = frozenset(lineage)
+        self._load_dataset = load_dataset
+
+    @property
+    def dataset(self) -> Dataset:
+        """The pictures of the recipe, uint8, split into train and test."""
+        if not self.stage.reads_pictures:
+            raise UndeclaredError(self.stage.name, "the pictures", "reads_pictures")
+        return self._load_dataset()
+
+    @property
+    def scratch(self) -> Path:
+        """A folder for checkpoints: it survives a kill, and goes when the stage is done."""
+        folder = self.folder / SCRATCH
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def declared_settings(self) -> dict[str, Any]:
+        """Name, seed and the declared sections, as plain values in the recipe's order."""
+        declared = ("name", "seed", *self.stage.settings)
+        return {name: value for name, value in as_dict(self._whole).items() if name in declared}
+
+    def lineage_settings(self) -> dict[str, Any]:
+        """The sections that this stage and all before it declare: what its files follow from."""
+        values = as_dict(self._whole).items()
+        return {name: value for name, value in values if name in self._lineage}
+
+
+class _DeclaredRecipe:
+    """A recipe of which only the declared sections can be read."""
+
+    def __init__(self, recipe: Recipe, stage: Stage) -> None:
+        self._recipe, self._stage = recipe, stage
+
+    def __getattr__(self, name: str) -> Any:
+        if name in SECTIONS and name not in self._stage.settings:
+            raise UndeclaredError(self._stage.name, f"section '{name}' of the recipe", "settings")
+        return getattr(self._recipe, name)
+
+
+Value = TypeVar("Value")
+
+
+class _DeclaredInputs(dict[str, Value], Generic[Value]):
+    """Values by the name of a needed stage."""
+
+    def __init__(self, stage: Stage, values: Mapping[str, Value]) -> None:
+        super().__init__({name: values[name] for name in stage.needs if name in values})
+        self._stage = stage
+
+    def __missing__(self, name: str) -> Value:
+        raise UndeclaredError(self._stage.name, f"what stage {name} left", "needs")
