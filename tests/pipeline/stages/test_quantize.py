@@ -13,7 +13,7 @@ from pipeline.recipe import load_recipe
 from pipeline.run import Run
 from pipeline.stage import Record, StageContext
 from pipeline.stages.bit_budget import RoundBytes, bits_for, target_bytes
-from pipeline.stages.convert import _on_steps
+from pipeline.stages.convert import ALLOWED_STEPS, _on_steps
 from pipeline.stages.inputs import teacher_inputs
 from pipeline.stages.quantize import BASES, _check_layers
 from pipeline.stages.quantize_student import next_round, quantize_student
@@ -32,7 +32,11 @@ def test_fine_tuned_model_is_read_back_and_draws_what_its_file_draws(
     shown = _on_steps(latents(5, Purpose.CONTROL, 32, 8, 0), read_model(path).inputs[0])
     model = load_quantized(tiny.path("quantize"), variant)(shown, training=False).numpy()
     file = draw(path, shown)
-    assert np.abs(file - model).max() <= 2 / 128
+    # One pixel of 25,088 may be a step further: which one a value is rounded to is a matter of
+    # the last bit of a sum, and that of the processor.
+    steps = np.abs(file - model) * 128
+    assert np.mean(steps <= ALLOWED_STEPS) >= 1 - 1 / 25_088
+    assert steps.max() <= ALLOWED_STEPS + 1
     assert model.std() > 0.01
 
 
