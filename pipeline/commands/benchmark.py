@@ -278,7 +278,7 @@ def bench_suite(arguments: list[str]) -> int:
             ),
         )
     page = folder / suite_page.PAGE
-    write_text(page, suite_page.render_page(found))
+    write_text(page, suite_page.render_html(found))
     if options.json:
         print(found.model_dump_json(by_alias=True, indent=1))
     else:

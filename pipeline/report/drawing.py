@@ -6,12 +6,13 @@ drawing follows the page's typeface, light and dark. The same figures give the s
 
 import io
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 import matplotlib
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
@@ -67,6 +68,19 @@ _STYLE: dict[Any, Any] = {
 }
 
 
+class Plot(NamedTuple):
+    """A chart of a page and what stands above it."""
+
+    title: str
+    svg: Markup
+    remark: str = ""
+
+
+def plots(charts: Iterable[tuple[str, str | None]]) -> list[Plot]:
+    """Those of title and drawing where there was something to draw."""
+    return [Plot(title, Markup(chart)) for title, chart in charts if chart]
+
+
 @contextmanager
 def drawing(height: float, width: float = WIDTH) -> Iterator[Figure]:
     """A figure of so many points; draw in it while the style is in force."""
@@ -90,12 +104,30 @@ def name_rows(axes: Axes, names: Sequence[str], most: int = 24) -> None:
     axes.set_yticks(range(len(names)), [short(name, most) for name in names])
     axes.tick_params(axis="y", labelcolor=INK)
     axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.grid(False, axis="y")
-    axes.spines["left"].set_visible(False)
+    axes.grid(visible=False, axis="y")
+    axes.spines["left"].set(visible=False)
 
 
 def legend_above(axes: Axes, columns: int = 3) -> None:
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns)
+
+
+def note(
+    axes: Axes,
+    text: str,
+    xy: tuple[float, float],
+    *,
+    offset: tuple[float, float] = (5, 0),
+    **alignment: Any,
+) -> None:
+    """Small words beside a point of the drawing, ``offset`` points away."""
+    style: dict[str, Any] = {
+        "textcoords": "offset points",
+        "color": MUTED,
+        "fontsize": SMALL,
+        "va": "center",
+    }
+    axes.annotate(text, xy=xy, xytext=offset, **(style | alignment))
 
 
 def scale(axes: Axes, which: str, values: Sequence[float]) -> None:
@@ -113,7 +145,7 @@ def scale(axes: Axes, which: str, values: Sequence[float]) -> None:
 
 
 def settle(figure: Figure) -> None:
-    """Lay the figure out now and for good: places are final, and saving need not do it again."""
+    """Lay the figure out now and for good: saving need not do it again."""
     if (engine := figure.get_layout_engine()) is not None:
         engine.execute(figure)
         figure.set_layout_engine("none")
@@ -122,9 +154,9 @@ def settle(figure: Figure) -> None:
 def svg(figure: Figure, title: str, description: str) -> str:
     """The drawing for the inside of a page, with ids of its own, a title and a description."""
     settle(figure)
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="svg", transparent=True, metadata={"Date": None})
-    root = ElementTree.fromstring(drawn.getvalue())
+    content = io.BytesIO()
+    figure.savefig(content, format="svg", transparent=True, metadata={"Date": None})
+    root = ElementTree.fromstring(content.getvalue())
     _drop_head(root)
     key = "".join(c if c.isascii() and c.isalnum() else "-" for c in title.lower())
     for element in root.iter():
@@ -140,10 +172,10 @@ def svg(figure: Figure, title: str, description: str) -> str:
         "role": "img",
         "aria-labelledby": f"{key}-title {key}-desc",
     }
-    for place, (tag, text) in enumerate((("title", title), ("desc", description))):
+    for index, (tag, text) in enumerate((("title", title), ("desc", description))):
         child = ElementTree.Element(tag, {"id": f"{key}-{tag}"})
         child.text = text
-        root.insert(place, child)
+        root.insert(index, child)
     return ElementTree.tostring(root, encoding="unicode")
 
 

@@ -9,8 +9,9 @@ first run. Times are medians on `local` with one thread.
 import argparse
 from pathlib import Path
 
-from pipeline.report.quantities import local_measurement, significant
+from pipeline.report.quantities import significant
 from pipeline.report.run import schema
+from pipeline.report.run.columns import local_measurement
 from pipeline.variants import BASELINE, SHIPPED
 from tools.console import run_as_program
 from tools.tables import Table, cell, percent

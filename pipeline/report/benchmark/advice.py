@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from deploy import second_opinion
 from deploy.jobs import Agreement, Measurement
 from deploy.rounds import SPREAD_LIMIT
-from pipeline.report.benchmark.grid import ALIKE, Column, comparable, times_of
+from pipeline.report.benchmark.grid import ALIKE, TargetColumn, comparable
 from pipeline.report.benchmark.limits import DOT_PRODUCT_CORES
 from pipeline.report.benchmark.schema import MeasuredFile
-from pipeline.report.quantities import listed, times
+from pipeline.report.quantities import listed, times, times_of
 from pipeline.variants import SHIPPED
 
 NOT_COMPARED = (
@@ -19,33 +19,33 @@ WEIGHED = "This weighs cost and bytes, not what is drawn: a run's report shows q
 EXACT = ("instructions", "arena_bytes")
 
 
-def sentences(columns: Sequence[Column], files: Sequence[MeasuredFile]) -> list[str]:
+def sentences(columns: Sequence[TargetColumn], files: Sequence[MeasuredFile]) -> list[str]:
     """What to doubt, what to ship target by target, what is drawn alike, and what failed."""
-    told: list[str | None] = [untrusted(columns)]
+    said: list[str | None] = [untrusted(columns)]
     if not comparable(files):
-        told.append(NOT_COMPARED)
+        said.append(NOT_COMPARED)
     for column in columns:
-        told += [verdict(column, files), int8_costs_more(column, files)]
+        said += [verdict(column, files), int8_costs_more(column, files)]
     if any(column.chooses and column.deciding.figures for column in columns):
-        told.append(WEIGHED)
-    told += drawn(columns)
-    return [*filter(None, told), *failures(columns)]
+        said.append(WEIGHED)
+    said += alike_by_target(columns)
+    return [*filter(None, said), *failures(columns)]
 
 
-def untrusted(columns: Sequence[Column]) -> str | None:
+def untrusted(columns: Sequence[TargetColumn]) -> str | None:
     """The figures that the page and the terminal mark with a ~."""
-    found = [
+    figures = [
         f"{listed(names)} on {column.title}"
         for column in columns
         if (names := [name for name, cell in column.cells.items() if cell.doubt])
     ]
-    if not found:
+    if not figures:
         return None
     why = f"the rounds' medians lie more than {SPREAD_LIMIT:.0%} apart"
-    return f"Not to be trusted (marked ~), as {why}: {'; '.join(found)}."
+    return f"Not to be trusted (marked ~), as {why}: {'; '.join(figures)}."
 
 
-def verdict(column: Column, files: Sequence[MeasuredFile]) -> str | None:
+def verdict(column: TargetColumn, files: Sequence[MeasuredFile]) -> str | None:
     """Which file to ship on this target, or what was measured where there is nothing to choose."""
     if not column.deciding.figures:
         reasons = dict.fromkeys(cell.reason for cell in column.cells.values())
@@ -57,18 +57,18 @@ def verdict(column: Column, files: Sequence[MeasuredFile]) -> str | None:
     return f"{column.title}: {_stated(column)}."
 
 
-def _stated(column: Column) -> str:
+def _stated(column: TargetColumn) -> str:
     """For instance "gen 0.0400 ms (p50)"."""
     headline, cells = column.deciding.headline, column.deciding.cells
-    told = [
-        f"{name} {'~' if cell.doubt else ''}{headline.write(cell.value)}"
+    figures = [
+        f"{name} {'~' if cell.doubt else ''}{headline.write(cell.value)} {headline.unit}"
         for name, cell in cells.items()
         if cell.value is not None and headline
     ]
-    return f"{', '.join(told)} ({headline.title if headline else ''})"
+    return f"{', '.join(figures)} ({headline.title if headline else ''})"
 
 
-def _choice(column: Column, files: Sequence[MeasuredFile]) -> str:
+def _choice(column: TargetColumn, files: Sequence[MeasuredFile]) -> str:
     """The smallest of the files that are as good as the best."""
     figures, baseline = column.deciding.figures, column.baseline or ""
     best = min(figures, key=lambda name: figures[name])
@@ -78,33 +78,33 @@ def _choice(column: Column, files: Sequence[MeasuredFile]) -> str:
     small = min((f for f in files if f.name in alike), key=lambda f: f.bytes_gzip).name
     if baseline in alike and _unsure(column, small, baseline):
         return f"{_cannot_be_told_apart(column, small, baseline)}; {small} is the smaller file"
-    told = f"ship {small}{_gain(column, small)}"
+    advice = f"ship {small}{_gain(column, small)}"
     if small == best or baseline not in figures:
-        return told
+        return advice
     if _unsure(column, small, best):
-        return f"{told}; {_cannot_be_told_apart(column, best, small)}, but {best} is bigger"
-    return f"{told}; {best} is as good within {ALIKE - 1:.0%}, but bigger"
+        return f"{advice}; {_cannot_be_told_apart(column, best, small)}, but {best} is bigger"
+    return f"{advice}; {best} is as good within {ALIKE - 1:.0%}, but bigger"
 
 
-def _unsure(column: Column, one: str, other: str) -> bool:
+def _unsure(column: TargetColumn, one: str, other: str) -> bool:
     """Whether chance alone may explain a difference, and more of one than anybody minds."""
     noise = column.noise(one, other)
     return one != other and noise > ALIKE - 1 and column.apart(one, other) < noise
 
 
-def _cannot_be_told_apart(column: Column, one: str, other: str) -> str:
+def _cannot_be_told_apart(column: TargetColumn, one: str, other: str) -> str:
     return (
         f"{one} and {other} cannot be told apart (they differ by {column.apart(one, other):.0%}, "
         f"their rounds by {column.noise(one, other):.0%})"
     )
 
 
-def _ratio(column: Column, name: str | None) -> float | None:
+def _ratio(column: TargetColumn, name: str | None) -> float | None:
     cell = column.deciding.cells.get(name or "")
     return cell.ratio if cell else None
 
 
-def _gain(column: Column, name: str) -> str:
+def _gain(column: TargetColumn, name: str) -> str:
     ratio, headline, baseline = _ratio(column, name), column.headline, column.baseline
     if name == baseline or ratio is None or headline is None or baseline is None:
         return ""
@@ -114,16 +114,16 @@ def _gain(column: Column, name: str) -> str:
     return f", {times(max(ratio, 1 / ratio))} {words} than {baseline}"
 
 
-def int8_costs_more(column: Column, files: Sequence[MeasuredFile]) -> str | None:
+def int8_costs_more(column: TargetColumn, files: Sequence[MeasuredFile]) -> str | None:
     """A warning where the int8 file gains nothing: a surprise to most people."""
     name, baseline = _int8(files), column.baseline
     ratio = _ratio(column, name)
     headline = column.headline
     if not column.chooses or name is None or baseline is None or ratio is None or headline is None:
         return None
-    if ratio <= 1 or (headline.field not in EXACT and column.alike(name, baseline)):
+    if ratio <= 1 or (headline.name not in EXACT and column.alike(name, baseline)):
         return None
-    what = headline.title if headline.field in EXACT else "time"
+    what = headline.title if headline.name in EXACT else "time"
     instead = "bytes, not memory" if what == "arena" else "bytes and memory, not speed"
     return (
         f"{column.title}{column.by}: {name} costs {times_of(ratio)} the {what} of {baseline}"
@@ -131,7 +131,7 @@ def int8_costs_more(column: Column, files: Sequence[MeasuredFile]) -> str | None
     )
 
 
-def _why(column: Column, name: str) -> str:
+def _why(column: TargetColumn, name: str) -> str:
     """What is known to make int8 slow here: of a runtime, or of a core; else nothing."""
     measurement = column.cells[name].measurement
     runtime = measurement.runtime if measurement else None
@@ -151,11 +151,13 @@ def _int8(files: Sequence[MeasuredFile]) -> str | None:
     return whole[0] if len(whole) == 1 else None
 
 
-def drawn(columns: Sequence[Column]) -> list[str | None]:
+def alike_by_target(columns: Sequence[TargetColumn]) -> list[str | None]:
     """Target by target, whether it draws what the desktop draws."""
-    found = [c.measurement for column in columns for c in column.cells.values() if c.measurement]
+    measurements = [
+        c.measurement for column in columns for c in column.cells.values() if c.measurement
+    ]
     targets = dict.fromkeys(column.target for column in columns)
-    return [drawn_alike([m for m in found if m.target == target]) for target in targets]
+    return [drawn_alike([m for m in measurements if m.target == target]) for target in targets]
 
 
 def drawn_alike(measurements: Sequence[Measurement]) -> str | None:
@@ -163,28 +165,28 @@ def drawn_alike(measurements: Sequence[Measurement]) -> str | None:
 
     Of several numbers of threads the one that lies farthest from it counts.
     """
-    found: dict[str, Agreement] = {}
+    agreements: dict[str, Agreement] = {}
     for m in measurements:
-        if m.agreement and m.agreement.largest >= _largest(found.get(m.variant)):
-            found[m.variant] = m.agreement
-    if not found:
+        if m.agreement and m.agreement.largest >= _largest(agreements.get(m.variant)):
+            agreements[m.variant] = m.agreement
+    if not agreements:
         return None
-    equal = [name for name, agreement in found.items() if agreement.equal]
-    told = [f"{', '.join(equal)} drew bit for bit what this machine draws"] if equal else []
-    apart = {name: agreement for name, agreement in found.items() if not agreement.equal}
+    equal = [name for name, agreement in agreements.items() if agreement.equal]
+    parts = [f"{', '.join(equal)} drew bit for bit what this machine draws"] if equal else []
+    apart = {name: agreement for name, agreement in agreements.items() if not agreement.equal}
     floats = {name: each.largest for name, each in apart.items() if each.within_one is None}
     if floats:
         verb = "lie" if len(floats) > 1 else "lies"
-        told.append(f"{', '.join(floats)} {verb} within {max(floats.values()):.2g} of it")
+        parts.append(f"{', '.join(floats)} {verb} within {max(floats.values()):.2g} of it")
     for name, each in apart.items():
         if each.within_one is not None:
-            told.append(f"{name} lies at most {_steps(each)} from it")
+            parts.append(f"{name} lies at most {_steps(each)} from it")
     if not equal:  # nothing has said yet what "it" is
-        told[0] = f"{told[0].removesuffix('it')}what this machine draws"
+        parts[0] = f"{parts[0].removesuffix('it')}what this machine draws"
     plain = dict.fromkeys(m.variant for m in measurements if _plain(m))
     if plain:
-        told.append(f"{', '.join(plain)} drew bit for bit what this machine draws without XNNPACK")
-    return f"{measurements[0].target}: {'; '.join(told)}."
+        parts.append(f"{', '.join(plain)} drew bit for bit what this machine draws without XNNPACK")
+    return f"{measurements[0].target}: {'; '.join(parts)}."
 
 
 def _largest(agreement: Agreement | None) -> float:
@@ -202,12 +204,12 @@ def _plain(measurement: Measurement) -> bool:
     return measurement.plain_agreement is not None and measurement.plain_agreement.equal
 
 
-def failures(columns: Sequence[Column]) -> list[str]:
+def failures(columns: Sequence[TargetColumn]) -> list[str]:
     """What went wrong where, each error once; not where ``verdict`` says that all did."""
-    told: dict[str, list[str]] = {}
+    by_error: dict[str, list[str]] = {}
     for column in columns:
         for name, cell in column.cells.items():
             if column.deciding.figures and cell.measurement and cell.measurement.error:
                 error = f"{column.target}: {cell.measurement.error}"
-                told.setdefault(error, []).append(name)
-    return [f"{error} ({', '.join(dict.fromkeys(names))})" for error, names in told.items()]
+                by_error.setdefault(error, []).append(name)
+    return [f"{error} ({', '.join(dict.fromkeys(names))})" for error, names in by_error.items()]

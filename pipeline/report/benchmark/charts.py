@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from deploy.jobs import Measurement, OperationCost
-from pipeline.report.benchmark.grid import Column, Reading, place, times_of
+from pipeline.report.benchmark.grid import Reading, TargetColumn, place
 from pipeline.report.drawing import (
     ACCENT,
     GHOST,
@@ -21,6 +21,7 @@ from pipeline.report.drawing import (
     short,
     svg,
 )
+from pipeline.report.quantities import times_of
 
 # A 99th percentile beyond so many times the largest 90th is written, not drawn: under load it would
 # press all bars together.
@@ -29,7 +30,7 @@ REACH = 1.4
 LONG_NAME, WIDE = 30, 560
 
 
-def target(column: Column) -> str | None:
+def target(column: TargetColumn) -> str | None:
     """The headline figure of each file; timed ones reach from the median to the 99th percentile."""
     reading = column.readings[0]
     headline, figures = reading.headline, reading.figures
@@ -44,11 +45,11 @@ def target(column: Column) -> str | None:
             axes.barh(row, value / headline.per_unit, height=0.62, color=colour)
             ends.append(value / headline.per_unit)
             note, measurement = _note(reading, name), reading.cells[name].measurement
-            if headline.field == "p90_ms" and measurement and measurement.p99_ms:
+            if headline.name == "p90_ms" and measurement and measurement.p99_ms:
                 if measurement.p99_ms <= reach:
                     ends[-1] = max(ends[-1], _span(axes, measurement, row))
                 else:
-                    note += f"  p99 {headline.figure(measurement.p99_ms)}"
+                    note += f"  p99 {headline.write(measurement.p99_ms)}"
                     written_p99 = True
             axes.annotate(
                 note,
@@ -62,8 +63,8 @@ def target(column: Column) -> str | None:
         name_rows(axes, [short(name) for name in figures])
         axes.set_xlim(0, max(ends) * (2 if written_p99 else 1.45))
         axes.set_xlabel(f"{headline.title}, {headline.unit}")
-        told = "; ".join(f"{name}: {reading.text(name)}" for name in figures)
-        return svg(figure, f"{column.title}", f"{headline.how}. {told}.")
+        described = "; ".join(f"{name}: {reading.text(name)}" for name in figures)
+        return svg(figure, f"{column.title}", f"{headline.how}. {described}.")
 
 
 def _note(reading: Reading, name: str) -> str:
@@ -85,15 +86,15 @@ def _span(axes: Axes, measurement: Measurement, row: int) -> float:
 
 def histogram(measurement: Measurement) -> str | None:
     """How many inferences took how long."""
-    told = measurement.histogram
-    if told is None:
+    times = measurement.histogram
+    if times is None:
         return None
     with drawing(130) as figure:
         axes = figure.subplots()
-        widths = [b - a for a, b in zip(told.edges_ms, told.edges_ms[1:], strict=False)]
-        axes.bar(told.edges_ms[:-1], told.counts, widths, align="edge", color=ACCENT)
-        scale(axes, "x", told.edges_ms)
-        axes.set_xlim(told.edges_ms[0], told.edges_ms[-1])
+        widths = [b - a for a, b in zip(times.edges_ms, times.edges_ms[1:], strict=False)]
+        axes.bar(times.edges_ms[:-1], times.counts, widths, align="edge", color=ACCENT)
+        scale(axes, "x", times.edges_ms)
+        axes.set_xlim(times.edges_ms[0], times.edges_ms[-1])
         axes.set_xlabel("ms")
         axes.set_ylabel("inferences")
         name = f"{measurement.variant} on {place(measurement.target, measurement.threads)}"
@@ -116,5 +117,5 @@ def profile(name: str, costs: Sequence[OperationCost]) -> str | None:
         name_rows(axes, rows, most=2 * LONG_NAME)
         axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.set_xlabel(unit)
-        told = "; ".join(f"{cost.operation}: {cost.cost:g} {unit}" for cost in costs)
-        return svg(figure, f"Operations of {name}", f"{told}.")
+        described = "; ".join(f"{cost.operation}: {cost.cost:g} {unit}" for cost in costs)
+        return svg(figure, f"Operations of {name}", f"{described}.")

@@ -1,14 +1,14 @@
 """Files × targets: one figure a place, the one that means something there, and which is best."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from deploy import second_opinion
 from deploy.jobs import Measurement
 from deploy.rounds import SPREAD_LIMIT
 from pipeline.report.benchmark.schema import MeasuredFile
-from pipeline.report.quantities import NONE, significant, times
+from pipeline.report.quantities import NONE, QUANTITIES, Quantity, decimals, times_of
 
 # Files whose figures differ by less are equally good.
 ALIKE = 1.05
@@ -16,92 +16,16 @@ ALIKE = 1.05
 SAME_WORK = 2
 
 
-@dataclass(frozen=True)
-class Headline:
-    """The figure that a kind of target is read by; less is better for all of them."""
-
-    field: str
-    title: str
-    unit: str
-    per_unit: float
-    """What one unit is in the measurement's own."""
-    less: str
-    same: str
-    more: str
-    """The words for fewer, for as much and for more of it."""
-    how: str
-    decimals: int | None = None
-    """That the figure has at most; None: its first three digits mean something."""
-
-    def figure(self, value: float) -> str:
-        scaled = value / self.per_unit
-        return significant(scaled) if self.decimals is None else f"{scaled:.{self.decimals}f}"
-
-    def write(self, value: float) -> str:
-        return f"{self.figure(value)} {self.unit}"
-
-
-# The first of these that a target's measurements hold is its headline.
-HEADLINES = (
-    Headline(
-        "p90_ms",
-        "p90",
-        "ms",
-        1,
-        "faster",
-        "as fast as",
-        "slower",
-        "90th percentile of the time of one inference",
-    ),
-    Headline(
-        "instructions",
-        "instructions",
-        "M",
-        1e6,
-        "fewer instructions",
-        "as many instructions as",
-        "more instructions",
-        "instructions executed by one inference on the emulated core, counted, not timed",
-    ),
-    Headline(
-        "arena_bytes",
-        "arena",
-        "kB",
-        1000,
-        "less memory",
-        "as much memory as",
-        "more memory",
-        "bytes of tensor arena that the microcontroller's runtime took",
-    ),
-    Headline(
-        "p50_ms",
-        "p50",
-        "ms",
-        1,
-        "faster",
-        "as fast as",
-        "slower",
-        "median time of one inference",
-    ),
-    Headline(
-        "mean_ms",
-        "mean",
-        "ms",
-        1,
-        "faster",
-        "as fast as",
-        "slower",
-        "mean time of one inference (this tool tells no percentiles)",
-    ),
+HEADLINES = tuple(
+    QUANTITIES[name] for name in ("p90_ms", "instructions", "arena_bytes", "p50_ms", "mean_ms")
 )
-
-
-MEDIAN = next(headline for headline in HEADLINES if headline.field == "p50_ms")
+"""The first of these that a target's measurements hold is what it is read by."""
+MEDIAN = QUANTITIES["p50_ms"]
 BY = {"p50_ms": ", by the median", "mean_ms": ", by the mean"}
 """What a sentence says of the figure that it goes by; nothing where that is exact."""
 
 
-class Cell(NamedTuple):
+class FileFigure(NamedTuple):
     """One file on one target. ``ratio`` is to the baseline there; both None: not measured."""
 
     measurement: Measurement | None
@@ -126,9 +50,9 @@ class Cell(NamedTuple):
 class Reading(NamedTuple):
     """One figure of all files on a target."""
 
-    headline: Headline | None
+    headline: Quantity | None
     """None: nothing was measured."""
-    cells: dict[str, Cell]
+    cells: dict[str, FileFigure]
 
     @property
     def figures(self) -> dict[str, float]:
@@ -140,7 +64,7 @@ class Reading(NamedTuple):
         cell = self.cells[name]
         if self.headline is None or cell.value is None:
             return NONE
-        return f"{'~' if cell.doubt else ''}{self.headline.figure(cell.value)}"
+        return f"{'~' if cell.doubt else ''}{self.headline.write(cell.value)}"
 
     def text(self, name: str) -> str:
         """The figure, its unit and its ratio to the baseline."""
@@ -151,7 +75,7 @@ class Reading(NamedTuple):
         return written if cell.ratio is None else f"{written} ({times_of(cell.ratio)})"
 
 
-class Column(NamedTuple):
+class TargetColumn(NamedTuple):
     """One target with one number of threads, a cell a file."""
 
     target: str
@@ -166,11 +90,11 @@ class Column(NamedTuple):
         return place(self.target, self.threads)
 
     @property
-    def headline(self) -> Headline | None:
+    def headline(self) -> Quantity | None:
         return self.readings[0].headline
 
     @property
-    def cells(self) -> dict[str, Cell]:
+    def cells(self) -> dict[str, FileFigure]:
         return self.readings[0].cells
 
     @property
@@ -189,7 +113,7 @@ class Column(NamedTuple):
     @property
     def by(self) -> str:
         headline = self.deciding.headline
-        return BY.get(headline.field, "") if headline else ""
+        return BY.get(headline.name, "") if headline else ""
 
     @property
     def chooses(self) -> bool:
@@ -224,11 +148,6 @@ def place(target: str, threads: int) -> str:
     return target if threads == 1 else f"{target}, {threads} threads"
 
 
-def times_of(ratio: float) -> str:
-    """A ratio that may be far below one: 0.21×, 1.31×."""
-    return times(ratio) if ratio >= 9.95 else f"{ratio:.2f}×"
-
-
 def comparable(files: Sequence[MeasuredFile]) -> bool:
     """Whether these may be variants of one generator, by shapes and multiply-accumulates.
 
@@ -241,7 +160,7 @@ def comparable(files: Sequence[MeasuredFile]) -> bool:
 
 def columns(
     measurements: Sequence[Measurement], files: Sequence[MeasuredFile], baseline: str
-) -> list[Column]:
+) -> list[TargetColumn]:
     """A column a target and number of threads, in the order in which they were measured."""
     places = dict.fromkeys((m.target, m.threads) for m in measurements)
     base = baseline if len(files) > 1 and comparable(files) else None
@@ -253,24 +172,24 @@ def _column(
     measurements: Sequence[Measurement],
     names: Sequence[str],
     baseline: str | None,
-) -> Column:
-    found = {m.variant: m for m in measurements if (m.target, m.threads) == place}
-    here = {name: found[name] for name in names if name in found}
+) -> TargetColumn:
+    by_name = {m.variant: m for m in measurements if (m.target, m.threads) == place}
+    here = {name: by_name[name] for name in names if name in by_name}
     headline = next(
         (h for h in HEADLINES if any(_value(m, h) is not None for m in here.values())), None
     )
     if headline and place[0] == second_opinion.THEIRS:
-        headline = replace(headline, decimals=second_opinion.DECIMALS)
+        headline = replace(headline, form=decimals(second_opinion.DECIMALS))
     readings = [_reading(headline, here, names, baseline)]
-    if headline and headline.field == "p90_ms":
+    if headline and headline.name == "p90_ms":
         medians = _reading(MEDIAN, here, names, baseline)
         if medians.figures.keys() == readings[0].figures.keys():
             readings.append(medians)
-    return Column(*place, tuple(readings), baseline)
+    return TargetColumn(*place, tuple(readings), baseline)
 
 
 def _reading(
-    headline: Headline | None,
+    headline: Quantity | None,
     here: dict[str, Measurement],
     names: Sequence[str],
     baseline: str | None,
@@ -279,16 +198,18 @@ def _reading(
     return Reading(headline, {name: _cell(here.get(name), headline, base) for name in names})
 
 
-def _value(measurement: Measurement, headline: Headline) -> float | None:
-    value: float | None = getattr(measurement, headline.field)
+def _value(measurement: Measurement, headline: Quantity) -> float | None:
+    value: float | None = getattr(measurement, headline.name)
     return value
 
 
-def _cell(measurement: Measurement | None, headline: Headline | None, base: float | None) -> Cell:
+def _cell(
+    measurement: Measurement | None, headline: Quantity | None, base: float | None
+) -> FileFigure:
     if measurement is None:
-        return Cell(None, None, None, "not measured")
+        return FileFigure(None, None, None, "not measured")
     value = _value(measurement, headline) if headline else None
     if headline is None or value is None:
-        reason = measurement.error or (measurement.absent.get(headline.field) if headline else "")
-        return Cell(measurement, None, None, reason or "not measured")
-    return Cell(measurement, value, value / base if base else None, "")
+        reason = measurement.error or (measurement.absent.get(headline.name) if headline else "")
+        return FileFigure(measurement, None, None, reason or "not measured")
+    return FileFigure(measurement, value, value / base if base else None, "")

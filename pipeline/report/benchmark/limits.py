@@ -12,11 +12,11 @@ DOT_PRODUCT_CORES = ("cortex-a76", "neoverse-n1")
 
 
 class ShareOfLimit(NamedTuple):
-    """The share of the best possible, 0 to 1; None where it cannot be told."""
+    """The share of the best possible, 0 to 1; None where it is unknown."""
 
     share: float | None
     words: str
-    """What the best possible is, or why it cannot be told."""
+    """What the best possible is, or why it is unknown."""
 
 
 def limit_of(
@@ -45,10 +45,10 @@ def _of_instructions(target: str, executed: int, file: MeasuredFile) -> ShareOfL
     width, name = _int8_width(target)
     parts = [(int8, "int8", width, name), (file.macs - int8, "other", FMLA, "FMLA")]
     needed = sum(macs / each for macs, _, each, _ in parts)
-    told = " and ".join(
+    work = " and ".join(
         f"{macs:,} {kind} MACs, {each} each {by}" for macs, kind, each, by in parts if macs
     )
-    return ShareOfLimit(needed / executed, f"{told}: at least {needed:,.0f} instructions")
+    return ShareOfLimit(needed / executed, f"{work}: at least {needed:,.0f} instructions")
 
 
 def _of_memory(

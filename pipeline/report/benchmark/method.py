@@ -10,12 +10,14 @@ from deploy.rounds import ENOUGH_RUNS, SPREAD_LIMIT
 def method(measurements: Sequence[Measurement], plan: Mapping[str, Any]) -> list[str]:
     """Sentences, of what ``measurements`` hold only."""
     done = [m for m in measurements if m.error is None]
-    told = [times(done), inputs(plan)]
+    sentences = [times(done), inputs(plan)]
     if any(m.peak_rss_kb for m in done):
-        told.append("Peak memory is above an idle interpreter, in a fresh process.")
+        sentences.append("Peak memory is above an idle interpreter, in a fresh process.")
     if any(m.instructions for m in done):
-        told.append("Instructions are counted between two marks around the inference, not timed.")
-    return [sentence for sentence in told if sentence]
+        sentences.append(
+            "Instructions are counted between two marks around the inference, not timed."
+        )
+    return [sentence for sentence in sentences if sentence]
 
 
 def times(done: Sequence[Measurement]) -> str:
@@ -24,14 +26,14 @@ def times(done: Sequence[Measurement]) -> str:
     runs = [m.runs for m in timed if m.runs]
     if not runs:
         return ""
-    told = f"One inference after the other, {span(runs)} of each file"
+    sentence = f"One inference after the other, {span(runs)} of each file"
     rounds = [m.rounds for m in timed]
     if max(rounds) > 1:
-        told += (
+        sentence += (
             f", in {span(rounds)} fresh processes that take turns; the spread is how far their "
             f"medians lie apart, and more than {SPREAD_LIMIT:.0%} deserves no trust (~)"
         )
-    return f"{told}. {standard(min(runs))}"
+    return f"{sentence}. {standard(min(runs))}"
 
 
 def standard(fewest: int) -> str:

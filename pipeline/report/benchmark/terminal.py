@@ -11,10 +11,10 @@ from rich.text import Text
 from deploy.jobs import Measurement
 from pipeline.printable import printable
 from pipeline.report.benchmark.advice import sentences
-from pipeline.report.benchmark.grid import Cell, Column, Reading, columns, times_of
+from pipeline.report.benchmark.grid import FileFigure, Reading, TargetColumn, columns
 from pipeline.report.benchmark.method import method
 from pipeline.report.benchmark.schema import Benchmark
-from pipeline.report.quantities import NONE, significant
+from pipeline.report.quantities import NONE, significant, times_of
 
 LEGEND = "×: the ratio to {baseline} on the same target. Bold: the best, and what is as good."
 HEADER = 10
@@ -40,7 +40,7 @@ EXTRAS: dict[str, Callable[[Measurement], float | None]] = {
 def render(benchmark: Benchmark, page: Path | None = None) -> RenderableType:
     """What ``pocketgan benchmark FILES`` prints at its end."""
     grid = columns(benchmark.measurements, benchmark.files, benchmark.baseline)
-    told = [*sentences(grid, benchmark.files), *benchmark.remarks]
+    said = [*sentences(grid, benchmark.files), *benchmark.remarks]
     how = " ".join(method(benchmark.measurements, benchmark.plan))
     if any(column.chooses for column in grid):
         how = f"{LEGEND.format(baseline=printable(benchmark.baseline))} {how}"
@@ -49,7 +49,7 @@ def render(benchmark: Benchmark, page: Path | None = None) -> RenderableType:
         Text(),
         table(grid, benchmark),
         Text(),
-        Text("\n".join(f"• {printable(sentence)}" for sentence in told)),
+        Text("\n".join(f"• {printable(sentence)}" for sentence in said)),
         Text(how, style="dim"),
     ]
     if page is not None:
@@ -72,7 +72,7 @@ def sizes(benchmark: Benchmark) -> Table:
     return table
 
 
-def table(grid: Sequence[Column], benchmark: Benchmark) -> Table:
+def table(grid: Sequence[TargetColumn], benchmark: Benchmark) -> Table:
     """A row a target and figure, a column a file: targets are many and their names long."""
     table = _empty("Target")
     names = [file.name for file in benchmark.files]
@@ -86,9 +86,9 @@ def table(grid: Sequence[Column], benchmark: Benchmark) -> Table:
             cells = [_cell(reading, name, name in marked) for name in names]
             table.add_row(_read_by(title, reading), *cells)
         for words, figure in EXTRAS.items():
-            found = [_extra(column.cells[name], figure) for name in names]
-            if set(found) != {NONE}:
-                texts = (Text(text, style="dim") for text in found)
+            figures = [_extra(column.cells[name], figure) for name in names]
+            if set(figures) != {NONE}:
+                texts = (Text(text, style="dim") for text in figures)
                 table.add_row(Text(f"  {words}", style="dim"), *texts)
     return table
 
@@ -120,6 +120,6 @@ def _cell(reading: Reading, name: str, best: bool) -> Text:
     return Text.assemble((reading.figure(name), style), (ratio, "dim"))
 
 
-def _extra(cell: Cell, figure: Callable[[Measurement], float | None]) -> str:
+def _extra(cell: FileFigure, figure: Callable[[Measurement], float | None]) -> str:
     value = figure(cell.measurement) if cell.measurement else None
     return NONE if value is None else significant(value)

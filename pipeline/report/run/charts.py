@@ -1,10 +1,11 @@
-"""The report's charts but one: training, where zeros and bytes sit, classes, latency.
+"""The report's charts: training, quality against cost, zeros and bytes, classes, latency.
 
 Each returns an SVG element, or None where the report holds nothing to draw.
 """
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,17 +21,20 @@ from pipeline.report.drawing import (
     HUES,
     INK,
     MUTED,
-    SMALL,
+    PAPER,
     WASH,
     drawing,
     height_of_rows,
     legend_above,
     name_rows,
+    note,
     scale,
     short,
     svg,
 )
-from pipeline.report.quantities import BY_NAME, local_measurement, significant
+from pipeline.report.pareto import Point, border, front, write_names
+from pipeline.report.quantities import significant
+from pipeline.report.run.columns import BY_NAME, local_measurement
 from pipeline.report.run.schema import Report, VariantReport
 from pipeline.report.run.wording import wording_of
 from pipeline.variants import BASELINE, SHIPPED
@@ -58,21 +62,19 @@ def training_curves(title: str, history: History) -> str | None:
                 label = name.removesuffix(word).replace("_", " ").strip() or "samples"
                 axes.plot(*_thinned(history["step"], history[name]), color=hue, label=label)
             if word == "diversity":
-                axes.axhline(
-                    1, color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label="real images"
-                )
+                axes.axhline(1, color=MUTED, linewidth=1, linestyle=DASHED, label="real images")
             axes.set_ylabel(word)
             axes.margins(x=0.01)
             axes.yaxis.set_major_locator(MaxNLocator(4))
             legend_above(axes)
         stacked[-1].set_xlabel("step")
         stacked[-1].xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-        told = "; ".join(
+        described = "; ".join(
             f"{name.replace('_', ' ')} ends at {significant(_finite(history[name])[-1])}"
             for _, names in panels
             for name in names
         )
-        return svg(figure, f"Training curves: {title}", f"Over the steps: {told}.")
+        return svg(figure, f"Training curves: {title}", f"Over the steps: {described}.")
 
 
 def _finite(values: Sequence[float]) -> list[float]:
@@ -89,6 +91,52 @@ def _thinned(
     return means[:, 0].tolist(), means[:, 1].tolist()
 
 
+def quality_against(name: str, report: Report) -> str | None:
+    """Fréchet distance of every variant against a cost, and the line of those that none beats."""
+    cost, frechet = BY_NAME[name], BY_NAME["frechet"]
+    points = [
+        Point(variant.name, x / cost.per_unit, y)
+        for variant in report.variants
+        if (x := cost.read(variant).value) is not None
+        and (y := frechet.read(variant).value) is not None
+    ]
+    if not points:
+        return None
+    with drawing(300) as figure:
+        axes = figure.subplots()
+        scale(axes, "x", [point.x for point in points])
+        scale(axes, "y", [point.y for point in points])
+        axes.plot(*border(front(points)), color=ACCENT, linewidth=1.2)
+        if report.floor.frechet is not None:
+            _draw_floor(axes, report.floor.frechet, wording_of(report).floor)
+        for point in points:
+            axes.plot(point.x, point.y, "o", **_marker(point.name))
+        axes.set_xlabel(f"{cost.phrase}, {cost.unit}")
+        axes.set_ylabel("Fréchet distance")
+        write_names(axes, points, unbeaten=front(points))
+        described = "; ".join(
+            f"{p.name}: {significant(p.x)} {cost.unit}, {frechet.write(p.y)}" for p in points
+        )
+        return svg(figure, f"Quality against {cost.phrase}", f"{described}.")
+
+
+def _draw_floor(axes: Axes, floor: float, words: str) -> None:
+    low, high = axes.get_ylim()
+    if axes.get_yscale() == "log" and floor > 0:
+        axes.set_ylim(min(low, floor / 1.5), high)
+    axes.axhline(floor, color=MUTED, linewidth=1, linestyle=DASHED)
+    at_the_end = {"xycoords": ("axes fraction", "data"), "ha": "right", "va": "bottom"}
+    note(axes, f"{words} {significant(floor)}", (1, floor), offset=(0, 4), **at_the_end)
+
+
+def _marker(name: str) -> dict[str, Any]:
+    if name == SHIPPED:
+        return {"ms": 9, "mfc": ACCENT, "mec": PAPER}
+    if name == BASELINE:
+        return {"ms": 8, "mfc": BASELINE_COLOUR, "mec": PAPER}
+    return {"ms": 7, "mfc": PAPER, "mec": INK, "mew": 1.2}
+
+
 def zeros_by_layer(variant: VariantReport) -> str | None:
     """Share of zeros in each kernel of one file; the dashed line is their share of all weights."""
     kernels = variant.kernels
@@ -100,13 +148,13 @@ def zeros_by_layer(variant: VariantReport) -> str | None:
         axes.barh(rows, [1] * len(rows), color=WASH, height=0.62)
         axes.barh(rows, [kernel.zeros for kernel in kernels], color=ACCENT, height=0.62)
         for row, kernel in enumerate(kernels):
-            _write_beside(axes, 1, row, f"{kernel.zeros:.0%} of {kernel.size:,}")
+            note(axes, f"{kernel.zeros:.0%} of {kernel.size:,}", (1, row))
         axes.axvline(variant.zeros, color=INK, linewidth=1, linestyle=DASHED)
         name_rows(axes, [kernel.layer for kernel in kernels])
         axes.set_xlim(0, 1)
         axes.xaxis.set_major_formatter(PercentFormatter(1))
-        told = "; ".join(f"{k.layer}: {k.zeros:.1%} of {k.size:,}" for k in kernels)
-        return svg(figure, f"Zeros a layer in {variant.name}", f"{told}.")
+        described = "; ".join(f"{k.layer}: {k.zeros:.1%} of {k.size:,}" for k in kernels)
+        return svg(figure, f"Zeros a layer in {variant.name}", f"{described}.")
 
 
 def bytes_by_layer(report: Report) -> str | None:
@@ -124,14 +172,14 @@ def bytes_by_layer(report: Report) -> str | None:
                 bars.set_label(short(name))
             left += widths
         for row, variant in enumerate(report.variants):
-            _write_beside(axes, variant.bytes / 1000, row, f"{variant.bytes / 1000:,.0f}")
+            note(axes, f"{variant.bytes / 1000:,.0f}", (variant.bytes / 1000, row))
         name_rows(axes, [variant.name for variant in report.variants])
         axes.margins(x=0.12)
         axes.set_xlabel("kB, not compressed")
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
         legend_above(axes)
-        told = "; ".join(f"{v.name}: {v.bytes:,} bytes" for v in report.variants)
-        return svg(figure, "Where the bytes go", f"{told}.")
+        described = "; ".join(f"{v.name}: {v.bytes:,} bytes" for v in report.variants)
+        return svg(figure, "Where the bytes go", f"{described}.")
 
 
 def _biggest_layers(variants: Sequence[VariantReport], most: int) -> list[str]:
@@ -152,44 +200,32 @@ def _bytes_in(variant: VariantReport, segment: str, biggest: Sequence[str]) -> i
     return layers.get(segment, 0)
 
 
-def _write_beside(axes: Axes, x: float, row: int, text: str) -> None:
-    axes.annotate(
-        text,
-        xy=(x, row),
-        xytext=(5, 0),
-        textcoords="offset points",
-        va="center",
-        color=MUTED,
-        fontsize=SMALL,
-    )
-
-
 def class_histogram(report: Report) -> str | None:
     """Share of each class among real images, the baseline's samples and the shipped file's."""
     series = [(wording_of(report).real, report.floor.class_histogram, GHOST)]
     for name, colour in ((BASELINE, BASELINE_COLOUR), (SHIPPED, ACCENT)):
         if variant := report.variant(name):
             series.append((name, variant.quality.class_histogram, colour))
-    shown = [(name, shares, colour) for name, shares, colour in series if shares]
-    if not shown:
+    bars = [(name, shares, colour) for name, shares, colour in series if shares]
+    if not bars:
         return None
     with drawing(240) as figure:
         axes = figure.subplots()
-        width = 0.8 / len(shown)
-        for number, (name, shares, colour) in enumerate(shown):
-            offset = (number - (len(shown) - 1) / 2) * width
+        width = 0.8 / len(bars)
+        for number, (name, shares, colour) in enumerate(bars):
+            offset = (number - (len(bars) - 1) / 2) * width
             axes.bar(np.arange(len(shares)) + offset, shares, width * 0.9, color=colour, label=name)
         _name_classes(axes, report.dataset.classes)
-        axes.grid(False, axis="x")
+        axes.grid(visible=False, axis="x")
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.set_xlabel("class, as the judge sees it")
         axes.set_ylabel("share of images")
         legend_above(axes)
-        told = "; ".join(
-            f"{name}: {', '.join(f'{share:.1%}' for share in shares)}" for name, shares, _ in shown
+        described = "; ".join(
+            f"{name}: {', '.join(f'{share:.1%}' for share in shares)}" for name, shares, _ in bars
         )
-        return svg(figure, "Classes drawn", f"{told}.")
+        return svg(figure, "Classes drawn", f"{described}.")
 
 
 def _name_classes(axes: Axes, classes: Sequence[str]) -> None:
@@ -208,19 +244,21 @@ def latencies(report: Report) -> str | None:
         return None
     with drawing(height_of_rows(len(rows)) + 24) as figure:
         axes = figure.subplots()
-        drawn: list[float] = []
+        values: list[float] = []
         for threads, shift, colour in ((1, -0.15, INK), (2, 0.15, HUES[0])):
             for row, variant in enumerate(rows):
                 if measurement := local_measurement(variant, threads):
-                    drawn += _draw_span(axes, measurement, row + shift, colour)
+                    values += _draw_span(axes, measurement, row + shift, colour)
             plural = "s"[: threads - 1]
             axes.plot([], [], "o", color=colour, label=f"{threads} thread{plural}, to p90 and p99")
-        scale(axes, "x", drawn)
+        scale(axes, "x", values)
         name_rows(axes, [variant.name for variant in rows])
         axes.set_xlabel("ms for one image")
         legend_above(axes, columns=2)
-        told = "; ".join(f"{v.name}: median {p50.text(v)} ms, p90 {p90.text(v)} ms" for v in rows)
-        return svg(figure, "Latency on this machine", f"One thread. {told}.")
+        described = "; ".join(
+            f"{v.name}: median {p50.text(v)} ms, p90 {p90.text(v)} ms" for v in rows
+        )
+        return svg(figure, "Latency on this machine", f"One thread. {described}.")
 
 
 def _draw_span(axes: Axes, measurement: Measurement, y: float, colour: str) -> list[float]:
@@ -246,13 +284,9 @@ def sizes_to_scale(report: Report) -> str | None:
         axes.set(aspect="equal", xlim=(0, max(sides)), ylim=(0, max(sides)))
         for side, colour in zip(sides, (WASH, ACCENT), strict=True):
             axes.add_patch(Rectangle((0, 0), side, side, color=colour))
-        _write_inside(axes, BASELINE, sides[0] * 0.06, sides[0] * 0.94, "top")
-        _write_inside(axes, SHIPPED, sides[1] + sides[0] * 0.04, sides[1] / 2, "center")
-        told = (
+        axes.text(sides[0] * 0.06, sides[0] * 0.94, BASELINE, va="top", fontsize=12)
+        axes.text(sides[1] + sides[0] * 0.04, sides[1] / 2, SHIPPED, va="center", fontsize=12)
+        described = (
             f"{BASELINE} is {baseline.bytes_gzip:,} bytes gzipped, {SHIPPED} {shipped.bytes_gzip:,}"
         )
-        return svg(figure, "Gzipped sizes to scale", f"{told}; the areas are to scale.")
-
-
-def _write_inside(axes: Axes, text: str, x: float, y: float, alignment: str) -> None:
-    axes.text(x, y, text, va=alignment, fontsize=12)
+        return svg(figure, "Gzipped sizes to scale", f"{described}; the areas are to scale.")

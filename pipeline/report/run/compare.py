@@ -7,7 +7,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.report.quantities import BY_NAME, LOCAL, NONE, QUANTITIES, Quantity, number
+from pipeline.report.quantities import NONE, number
+from pipeline.report.run.columns import BY_NAME, COLUMNS, LOCAL, VariantColumn
 from pipeline.report.run.schema import Report, VariantReport
 from pipeline.report.tree import leaves
 
@@ -25,7 +26,7 @@ def compare(a: Report, b: Report) -> dict[str, Any]:
         "b": _which(b),
         "warnings": _warnings(a, b),
         "variants": {
-            ours.name: {q.name: _set_against(q, ours, theirs) for q in QUANTITIES}
+            ours.name: {column.name: _set_against(column, ours, theirs) for column in COLUMNS}
             for ours in a.variants
             if (theirs := b.variant(ours.name)) is not None
         },
@@ -44,8 +45,10 @@ def _which(report: Report) -> dict[str, JsonValue]:
     }
 
 
-def _set_against(quantity: Quantity, a: VariantReport, b: VariantReport) -> dict[str, float | None]:
-    ours, theirs = quantity.read(a).value, quantity.read(b).value
+def _set_against(
+    column: VariantColumn, a: VariantReport, b: VariantReport
+) -> dict[str, float | None]:
+    ours, theirs = column.read(a).value, column.read(b).value
     ratio = None if ours is None or theirs is None or ours == 0 else theirs / ours
     return {"a": ours, "b": theirs, "ratio": ratio}
 
@@ -115,13 +118,13 @@ def render(comparison: dict[str, Any]) -> RenderableType:
 
 def _variant_table(name: str, figures: dict[str, dict[str, float | None]]) -> Table:
     table = _plain_table(Text(name, style="bold"), "a", "b", "b / a")
-    for quantity in QUANTITIES:
-        figure = figures[quantity.name]
+    for column in COLUMNS:
+        figure = figures[column.name]
         if figure["a"] is None and figure["b"] is None:
             continue
-        a, b = (NONE if it is None else quantity.write(it) for it in (figure["a"], figure["b"]))
+        a, b = (NONE if it is None else column.write(it) for it in (figure["a"], figure["b"]))
         ratio = NONE if figure["ratio"] is None else number(figure["ratio"])
-        table.add_row(quantity.label, a, b, Text(ratio, style=_style(quantity.name, figure)))
+        table.add_row(column.label, a, b, Text(ratio, style=_style(column.name, figure)))
     return table
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from deploy.errors import PocketganError
-from pipeline.report.quantities import BY_NAME, Figure, Quantity
+from pipeline.report.run.columns import BY_NAME, Figure, VariantColumn
 from pipeline.report.run.schema import GateResult, Report, VariantReport
 from pipeline.variants import BASELINE, SHIPPED
 
@@ -29,7 +29,7 @@ _GATE = re.compile(
 class BaselineComparison:
     """A variant's figure over the baseline's in the same report, or the drop from it."""
 
-    quantity: Quantity
+    column: VariantColumn
     of: Callable[[float, float], float]
     """Of the variant's figure and the baseline's."""
 
@@ -95,7 +95,7 @@ def _compare(
 ) -> Figure:
     if baseline is None:
         return Figure(None, f"this report has no variant {BASELINE}")
-    figures = [comparison.quantity.read(variant) for variant in (subject, baseline)]
+    figures = [comparison.column.read(variant) for variant in (subject, baseline)]
     for variant, figure in zip((subject, baseline), figures, strict=True):
         if figure.value is None:
             return Figure(None, f"{variant.name}: {figure.reason}")
@@ -103,7 +103,7 @@ def _compare(
     try:
         return Figure(comparison.of(ours, theirs))
     except ZeroDivisionError:
-        return Figure(None, f"{comparison.quantity.name} is 0, so there is no ratio")
+        return Figure(None, f"{comparison.column.name} is 0, so there is no ratio")
 
 
 def check(gate: Gate, report: Report, variant: str = SHIPPED) -> GateResult:

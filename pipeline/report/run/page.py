@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from pydantic import JsonValue
 
 from deploy.jobs import Measurement
-from pipeline.report import pareto
 from pipeline.report.benchmark.schema import MeasuredFile
 from pipeline.report.benchmark.view import TargetsView, view
+from pipeline.report.drawing import plots
 from pipeline.report.images import (
     AMPLIFICATION,
     Images,
@@ -21,18 +20,11 @@ from pipeline.report.images import (
     difference_grid,
     sample_grid,
 )
-from pipeline.report.quantities import (
-    BY_NAME,
-    LOCAL,
-    NONE,
-    QUANTITIES,
-    Figure,
-    Quantity,
-    best,
-    number,
-)
+from pipeline.report.page import render_page
+from pipeline.report.quantities import NONE
 from pipeline.report.run import charts, search, verdict
 from pipeline.report.run.charts import History
+from pipeline.report.run.columns import BY_NAME, COLUMNS, LOCAL, Figure, VariantColumn, best
 from pipeline.report.run.schema import Report, VariantReport
 from pipeline.report.run.wording import wording_of
 from pipeline.report.tree import leaves
@@ -40,7 +32,6 @@ from pipeline.variants import BASELINE, SHIPPED
 
 REAL = "real"
 
-_HERE = Path(__file__).parent
 _SMALL_IMAGE = 32
 
 
@@ -59,17 +50,17 @@ class Exhibits:
     animation: Path | bytes | None = None
 
 
-class Cell(NamedTuple):
+class VariantCell(NamedTuple):
     text: str
     best: bool = False
     footnote: int | None = None
 
 
-class Row(NamedTuple):
+class VariantRow(NamedTuple):
     name: str
     role: str
     remark: str
-    cells: list[Cell]
+    cells: list[VariantCell]
 
 
 class Sheet(NamedTuple):
@@ -82,19 +73,11 @@ class Sheet(NamedTuple):
 
 
 def render(report: Report, exhibits: Exhibits) -> str:
-    """The page as text. Refers to nothing outside itself; the same input gives the same text."""
-    environment = Environment(
-        loader=FileSystemLoader([_HERE, _HERE.parent / "benchmark"]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["number"] = number
+    """The page as text."""
     rows, footnotes = table(report)
-    return environment.get_template("page.html.j2").render(
+    return render_page(
+        Path(__file__).with_name("page.html.j2"),
         report=report,
-        style=Markup((_HERE.parent / "page.css").read_text(encoding="utf-8")),
         headline=_emphasized(verdict.headline(report)),
         wording=wording_of(report),
         search=report.search and search.view(report.search),
@@ -102,7 +85,7 @@ def render(report: Report, exhibits: Exhibits) -> str:
         baseline=report.variant(BASELINE),
         shipped=report.variant(SHIPPED),
         strip=_strip(exhibits.samples),
-        quantities=QUANTITIES,
+        columns=COLUMNS,
         groups=_groups(),
         rows=rows,
         footnotes=footnotes,
@@ -112,7 +95,10 @@ def render(report: Report, exhibits: Exhibits) -> str:
         animation=_embedded(exhibits.animation, "gif"),
         charts=_charts(report),
         elsewhere=_elsewhere(report),
-        curves=_curves(exhibits.histories),
+        curves=plots(
+            (title, charts.training_curves(title, history))
+            for title, history in exhibits.histories.items()
+        ),
         recipe=_lines(report.recipe),
         environment=_lines(report.environment),
         stages=[(stage, _lines(stage.metrics)) for stage in report.stages],
@@ -125,48 +111,48 @@ def _emphasized(sentence: str) -> Markup:
     return Markup(re.sub(r"([\d.]+×)", r"<em>\1</em>", str(escape(sentence))))
 
 
-def table(report: Report) -> tuple[list[Row], list[str]]:
+def table(report: Report) -> tuple[list[VariantRow], list[str]]:
     """The table of variants, a cell a quantity, and the reasons of those that are absent."""
     footnotes: list[str] = []
-    top = {quantity.name: best(quantity, report.variants) for quantity in QUANTITIES}
+    top = {column.name: best(column, report.variants) for column in COLUMNS}
     rows = []
     for variant in report.variants:
         cells = []
-        for quantity in QUANTITIES:
-            cell = _cell(quantity, quantity.read(variant), footnotes)
-            cells.append(cell._replace(best=cell.text == top[quantity.name]))
+        for column in COLUMNS:
+            cell = _cell(column, column.read(variant), footnotes)
+            cells.append(cell._replace(best=cell.text == top[column.name]))
         role = {SHIPPED: "ships", BASELINE: "baseline"}.get(variant.name, "")
         remark = wording_of(report).remarks.get(variant.name, "")
-        rows.append(Row(variant.name, role, remark, cells))
+        rows.append(VariantRow(variant.name, role, remark, cells))
     rows.append(_floor(report))
     return rows, footnotes
 
 
-def _cell(quantity: Quantity, figure: Figure, footnotes: list[str]) -> Cell:
+def _cell(column: VariantColumn, figure: Figure, footnotes: list[str]) -> VariantCell:
     if figure.value is not None:
-        return Cell(quantity.write(figure.value))
+        return VariantCell(column.write(figure.value))
     if figure.reason not in footnotes:
         footnotes.append(figure.reason)
-    return Cell(NONE, footnote=footnotes.index(figure.reason) + 1)
+    return VariantCell(NONE, footnote=footnotes.index(figure.reason) + 1)
 
 
-def _floor(report: Report) -> Row:
+def _floor(report: Report) -> VariantRow:
     """Real images against real ones: what a perfect generator would get."""
     cells = []
-    for quantity in QUANTITIES:
-        value = getattr(report.floor, quantity.name, None)
-        cells.append(Cell("" if value is None else quantity.write(value)))
-    return Row(wording_of(report).floor, "floor", "", cells)
+    for column in COLUMNS:
+        value = getattr(report.floor, column.name, None)
+        cells.append(VariantCell("" if value is None else column.write(value)))
+    return VariantRow(wording_of(report).floor, "floor", "", cells)
 
 
 def _groups() -> list[tuple[str, int]]:
     """Neighbouring columns under one heading, with how many they are."""
     groups: list[tuple[str, int]] = []
-    for quantity in QUANTITIES:
-        if groups and groups[-1][0] == quantity.group:
-            groups[-1] = (quantity.group, groups[-1][1] + 1)
+    for column in COLUMNS:
+        if groups and groups[-1][0] == column.group:
+            groups[-1] = (column.group, groups[-1][1] + 1)
         else:
-            groups.append((quantity.group, 1))
+            groups.append((column.group, 1))
     return groups
 
 
@@ -194,17 +180,17 @@ def sheets(report: Report, samples: Mapping[str, Images]) -> list[Sheet]:
 
 def _sheet(name: str, caption: str, samples: Mapping[str, Images]) -> Sheet:
     columns = _columns(samples[name])
-    shown = slice(columns**2)
+    first = slice(columns**2)
     difference = None
     if name not in (REAL, BASELINE) and BASELINE in samples:
-        difference = difference_grid(samples[name][shown], samples[BASELINE][shown], columns)
-    return Sheet(name, sample_grid(samples[name][shown], columns), difference, caption)
+        difference = difference_grid(samples[name][first], samples[BASELINE][first], columns)
+    return Sheet(name, sample_grid(samples[name][first], columns), difference, caption)
 
 
 def _caption(variant: VariantReport) -> str:
     frechet, psnr = (BY_NAME[name].text(variant) for name in ("frechet", "psnr"))
-    told = {f"Fréchet {frechet}": frechet, f"{psnr} dB": psnr}
-    return ", ".join(text for text, figure in told.items() if figure != NONE)
+    captions = {f"Fréchet {frechet}": frechet, f"{psnr} dB": psnr}
+    return ", ".join(text for text, figure in captions.items() if figure != NONE)
 
 
 def _embedded(source: Path | bytes | None, kind: str) -> str | None:
@@ -216,16 +202,16 @@ def _embedded(source: Path | bytes | None, kind: str) -> str | None:
 def _charts(report: Report) -> dict[str, Markup | None]:
     """Each chart as markup, or None where there was nothing to draw."""
     detailed = report.variant(SHIPPED) or report.variants[-1]
-    drawn = {
+    by_name = {
         "sizes": charts.sizes_to_scale(report),
-        "size": pareto.quality_against(pareto.SIZE, report),
-        "latency": pareto.quality_against(pareto.LATENCY, report),
+        "size": charts.quality_against("bytes_gzip", report),
+        "latency": charts.quality_against("p50_ms", report),
         "latencies": charts.latencies(report),
         "zeros": charts.zeros_by_layer(detailed),
         "layers": charts.bytes_by_layer(report),
         "classes": charts.class_histogram(report),
     }
-    return {name: None if chart is None else Markup(chart) for name, chart in drawn.items()}
+    return {name: None if chart is None else Markup(chart) for name, chart in by_name.items()}
 
 
 def _elsewhere(report: Report) -> TargetsView | None:
@@ -247,11 +233,6 @@ def _in_order(
 def _file(variant: VariantReport) -> MeasuredFile:
     shared = MeasuredFile.model_fields.keys() & VariantReport.model_fields.keys()
     return MeasuredFile.model_validate({name: getattr(variant, name) for name in shared})
-
-
-def _curves(histories: Mapping[str, History]) -> list[tuple[str, Markup]]:
-    drawn = ((title, charts.training_curves(title, h)) for title, h in histories.items())
-    return [(title, Markup(curve)) for title, curve in drawn if curve is not None]
 
 
 def _lines(tree: Mapping[str, JsonValue]) -> list[tuple[str, str]]:

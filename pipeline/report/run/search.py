@@ -1,9 +1,9 @@
 """The search of a compress run, for the page: its students, their front, what came true."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
-from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
@@ -14,60 +14,36 @@ from pipeline.report.drawing import (
     INK,
     MUTED,
     PAPER,
-    SMALL,
+    Plot,
     drawing,
+    note,
+    plots,
     scale,
     svg,
 )
 from pipeline.report.pareto import Point, border, front, write_names
-from pipeline.report.quantities import BY_NAME, NONE, number, significant
+from pipeline.report.quantities import NONE, QUANTITIES, Quantity, significant
 from pipeline.report.run.schema import Prediction, SearchReport, StudentReport
 
-
-class Measure(NamedTuple):
-    """A cost of a student's file: how it is called and written."""
-
-    name: str
-    title: str
-    unit: str
-    per_unit: float
-    """How many of what is stored make one of the unit that is shown."""
-
-    def of(self, student: StudentReport) -> float | None:
-        value = getattr(student, self.name)
-        return None if value is None else value / self.per_unit
-
-    def text(self, value: float | None) -> str:
-        """A stored value, as the tables write it."""
-        if value is None:
-            return NONE
-        quantity = BY_NAME.get(self.name)
-        return quantity.write(value) if quantity else number(value / self.per_unit)
+GZIP = QUANTITIES["bytes_gzip"]
+COSTS = (GZIP, *(QUANTITIES[name] for name in ("bytes", "macs", "p50_ms", "instructions")))
+"""What students are weighed by, in the order of the table."""
 
 
-GZIP = Measure("bytes_gzip", "gzipped size", "kB", 1000)
-MEASURES = (
-    GZIP,
-    Measure("bytes", "size", "kB", 1000),
-    Measure("macs", "multiply-accumulates", "M", 1e6),
-    Measure("p50_ms", "median latency", "ms", 1),
-    Measure("instructions", "instructions", "M", 1e6),
-)
-_BY_NAME = {measure.name: measure for measure in MEASURES}
-
-
-class Row(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class StudentRow:
     """A student in a table."""
 
-    number: int
-    words: str
+    student: StudentReport
     costs: list[str]
     distance: str
     fate: str
+    """What became of it in the search, or after."""
     ships: bool
 
 
-class Answer(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class Answer:
     """A prediction beside what was measured."""
 
     title: str
@@ -77,19 +53,15 @@ class Answer(NamedTuple):
     remark: str
 
 
-class Plot(NamedTuple):
-    title: str
-    svg: Markup
-
-
-class SearchView(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class SearchView:
     """What the page's section shows."""
 
     search: SearchReport
-    measures: list[Measure]
+    costs: list[Quantity]
     """The columns of costs: those of which there are figures."""
-    front: list[Row]
-    others: list[Row]
+    front: list[StudentRow]
+    others: list[StudentRow]
     answers: list[Answer]
     plots: list[Plot]
 
@@ -100,81 +72,80 @@ class SearchView(NamedTuple):
 
 def view(search: SearchReport) -> SearchView:
     """Everything of the section, as text and drawings."""
-    measures = [m for m in MEASURES if any(m.of(student) is not None for student in search.tried)]
-    unbeaten = {student.number for student in unbeaten_at(GZIP, search)}
-    unbeaten |= {search.chosen, search.taught}
-    rows = [
-        _row(student, search, measures)
-        for student in sorted(search.tried, key=lambda student: student.bytes_gzip)
-    ]
-    charted = [GZIP, *(m for m in measures if m is not GZIP and m is tightest(search))]
-    plots = [
-        Plot(f"Distance to the teacher against expected {measure.title}", Markup(drawn))
-        for measure in charted
-        if (drawn := chart(measure, search))
-    ]
+    costs = [cost for cost in COSTS if any(_stored(s, cost) is not None for s in search.tried)]
+    on_top = {student.number for student in unbeaten_at(GZIP, search)}
+    on_top |= {search.chosen, search.taught}
+    students = sorted(search.tried, key=lambda student: student.bytes_gzip)
+    rows = [_row(student, search, costs) for student in students]
+    charted = dict.fromkeys([GZIP, *(cost for cost in costs if cost is tightest(search))])
     return SearchView(
-        search,
-        measures,
-        [row for row in rows if row.number in unbeaten],
-        [row for row in rows if row.number not in unbeaten],
-        [_answer(prediction) for prediction in search.predictions],
-        plots,
+        search=search,
+        costs=costs,
+        front=[row for row in rows if row.student.number in on_top],
+        others=[row for row in rows if row.student.number not in on_top],
+        answers=[_answer(prediction) for prediction in search.predictions],
+        plots=plots(
+            (f"Distance to the teacher against expected {cost.phrase}", chart(cost, search))
+            for cost in charted
+        ),
     )
 
 
-def _shipped(search: SearchReport) -> StudentReport:
-    return next(student for student in search.tried if student.number == search.taught)
+def _stored(student: StudentReport, cost: Quantity) -> float | None:
+    value: float | None = getattr(student, cost.name)
+    return value
 
 
-def unbeaten_at(measure: Measure, search: SearchReport) -> list[StudentReport]:
-    """Of those taught to the end: that no other beats in both cost and distance, cheapest first."""
+def _written(cost: Quantity, value: float | None) -> str:
+    return NONE if value is None else cost.write(value)
+
+
+def unbeaten_at(cost: Quantity, search: SearchReport) -> list[StudentReport]:
+    """Of those trained to the end: what none beats in both cost and distance, cheapest first."""
     by_name = {str(student.number): student for student in search.tried}
-    known = [point for point in _points(measure, search) if by_name[point.name].finished]
-    return [by_name[point.name] for point in front(known)]
+    ended = [point for point in _points(cost, search) if by_name[point.name].finished]
+    return [by_name[point.name] for point in front(ended)]
 
 
-def tightest(search: SearchReport) -> Measure | None:
+def tightest(search: SearchReport) -> Quantity | None:
     """The limit that the student comes nearest to; None where nothing is limited."""
-    student = _shipped(search)
+    student = next(student for student in search.tried if student.number == search.taught)
     shares = {
-        _BY_NAME[name]: cost / most
+        name: cost / most
         for name, most in search.limits.items()
-        if (cost := getattr(student, name)) is not None
+        if (cost := _stored(student, QUANTITIES[name])) is not None
     }
-    return max(shares, key=lambda measure: shares[measure], default=None)
+    return QUANTITIES[max(shares, key=lambda name: shares[name])] if shares else None
 
 
-def _points(measure: Measure, search: SearchReport) -> list[Point]:
+def _points(cost: Quantity, search: SearchReport) -> list[Point]:
     return [
-        Point(str(student.number), cost, student.distance)
+        Point(str(student.number), value / cost.per_unit, student.distance)
         for student in search.tried
-        if (cost := measure.of(student)) is not None and student.distance is not None
+        if (value := _stored(student, cost)) is not None and student.distance is not None
     ]
 
 
-def _row(student: StudentReport, search: SearchReport, measures: Sequence[Measure]) -> Row:
-    taught = f"after {student.steps:,} steps"
-    fate = taught if student.finished else f"given up {taught}"
-    return Row(
-        student.number,
-        student.words,
-        [measure.text(getattr(student, measure.name)) for measure in measures],
-        NONE if student.distance is None else BY_NAME["frechet"].write(student.distance),
-        _role(student.number, search) or fate,
-        student.number == search.taught,
+def _row(student: StudentReport, search: SearchReport, costs: Sequence[Quantity]) -> StudentRow:
+    after = f"after {student.steps:,} steps"
+    return StudentRow(
+        student=student,
+        costs=[_written(cost, _stored(student, cost)) for cost in costs],
+        distance=_written(QUANTITIES["frechet"], student.distance),
+        fate=_role(student.number, search) or (after if student.finished else f"given up {after}"),
+        ships=student.number == search.taught,
     )
 
 
 def _answer(prediction: Prediction) -> Answer:
-    measure = _BY_NAME[prediction.quantity]
-    expected, found = prediction.predicted, prediction.measured
+    cost = QUANTITIES[prediction.quantity]
+    expected, measured = prediction.predicted, prediction.measured
     return Answer(
-        f"{measure.title[0].upper()}{measure.title[1:]}, {measure.unit}",
-        measure.text(expected),
-        measure.text(found),
-        NONE if not expected or found is None else _share(found / expected - 1),
-        "; ".join(prediction.absent.values()),
+        title=f"{cost.phrase[0].upper()}{cost.phrase[1:]}, {cost.unit}",
+        predicted=_written(cost, expected),
+        measured=_written(cost, measured),
+        off=NONE if not expected or measured is None else _share(measured / expected - 1),
+        remark="; ".join(prediction.absent.values()),
     )
 
 
@@ -184,41 +155,40 @@ def _share(off: float) -> str:
     return written[1:] if written[1:] == "0.0%" else written
 
 
-def chart(measure: Measure, search: SearchReport) -> str | None:
+def chart(cost: Quantity, search: SearchReport) -> str | None:
     """Every student that drew: its distance to the teacher against a cost; None where none did.
 
     Those that were given up are pale, the line joins the best of the others, the chosen one is
     marked, and the limit is dashed.
     """
-    points = _points(measure, search)
+    points = _points(cost, search)
     if len(points) < 2:
         return None
-    limit = search.limits.get(measure.name)
+    limit = search.limits.get(cost.name)
     students = {str(student.number): student for student in search.tried}
-    unbeaten = {str(student.number) for student in unbeaten_at(measure, search)}
+    unbeaten = {str(student.number) for student in unbeaten_at(cost, search)}
     best = sorted((p for p in points if p.name in unbeaten), key=lambda point: point.x)
     with drawing(320) as figure:
         axes = figure.subplots()
-        _scale_costs(axes, [p.x for p in points] + ([limit / measure.per_unit] if limit else []))
+        _scale_costs(axes, [p.x for p in points] + ([limit / cost.per_unit] if limit else []))
         scale(axes, "y", [point.y for point in points])
         axes.plot(*border(best), color=ACCENT, linewidth=1.2)
         if limit:
-            _draw_limit(axes, limit / measure.per_unit)
+            _draw_limit(axes, limit / cost.per_unit)
         for point in points:
             axes.plot(point.x, point.y, "o", **_marker(students[point.name], search))
-        axes.set_xlabel(f"expected {measure.title}, {measure.unit}")
+        axes.set_xlabel(f"expected {cost.phrase}, {cost.unit}")
         axes.set_ylabel("Fréchet distance to the teacher")
         named = [
             point._replace(name=_title(point.name, search))
             for point in points
             if point.name in unbeaten or _role(int(point.name), search)
         ]
-        write_names(figure, axes, points, best, named)
-        told = "; ".join(
-            f"number {p.name}: {significant(p.x)} {measure.unit}, {significant(p.y)}"
-            for p in points
+        write_names(axes, points, unbeaten=best, named=named)
+        described = "; ".join(
+            f"number {p.name}: {significant(p.x)} {cost.unit}, {significant(p.y)}" for p in points
         )
-        return svg(figure, f"Students against {measure.title}", f"{told}.")
+        return svg(figure, f"Students against {cost.phrase}", f"{described}.")
 
 
 def _role(number: int, search: SearchReport) -> str:
@@ -244,17 +214,8 @@ def _scale_costs(axes: Axes, values: Sequence[float]) -> None:
 
 def _draw_limit(axes: Axes, limit: float) -> None:
     axes.axvline(limit, color=MUTED, linewidth=1, linestyle=DASHED)
-    axes.annotate(
-        "budget",
-        xy=(limit, 1),
-        xycoords=("data", "axes fraction"),
-        xytext=(-4, -2),
-        textcoords="offset points",
-        ha="right",
-        va="top",
-        fontsize=SMALL,
-        color=MUTED,
-    )
+    corner = {"xycoords": ("data", "axes fraction"), "ha": "right", "va": "top"}
+    note(axes, "budget", (limit, 1), offset=(-4, -2), **corner)
 
 
 def _marker(student: StudentReport, search: SearchReport) -> dict[str, Any]:

@@ -6,8 +6,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.report.quantities import BY_NAME, NONE, best, number
+from pipeline.report.quantities import NONE, number
 from pipeline.report.run import verdict
+from pipeline.report.run.columns import BY_NAME, best
 from pipeline.report.run.schema import Report
 from pipeline.variants import SHIPPED
 
@@ -36,14 +37,14 @@ def variants(report: Report) -> Table:
     """The table of variants, best in each column in bold green."""
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("Variant", no_wrap=True)
-    quantities = [BY_NAME[name] for name in _SHOWN]
-    for quantity in quantities:
-        table.add_column(f"{quantity.title}\n{quantity.unit}", justify="right", no_wrap=True)
+    columns = [BY_NAME[name] for name in _SHOWN]
+    for column in columns:
+        table.add_column(f"{column.title}\n{column.unit}", justify="right", no_wrap=True)
     for variant in report.variants:
         cells = [Text(variant.name, style="bold" if variant.name == SHIPPED else "")]
-        for quantity in quantities:
-            text = quantity.text(variant)
-            top = text == best(quantity, report.variants)
+        for column in columns:
+            text = column.text(variant)
+            top = text == best(column, report.variants)
             cells.append(Text(text, style="bold green" if top else ""))
         table.add_row(*cells)
     return table

@@ -1,6 +1,7 @@
 """The result of a run in a sentence, made from its figures."""
 
-from pipeline.report.quantities import BY_NAME, times
+from pipeline.report.quantities import times
+from pipeline.report.run.columns import BY_NAME
 from pipeline.report.run.gates import measure
 from pipeline.report.run.schema import Report
 from pipeline.variants import BASELINE, SHIPPED

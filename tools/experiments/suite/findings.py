@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import combinations, groupby
 
 from deploy.rounds import SPREAD_LIMIT
-from pipeline.report.benchmark.grid import ALIKE, HEADLINES, MEDIAN, Headline, times_of
-from pipeline.report.quantities import listed, significant, times
+from pipeline.report.benchmark.grid import ALIKE, HEADLINES, MEDIAN
+from pipeline.report.quantities import Quantity, listed, significant, times, times_of
 from tools.experiments.suite.generators import DOUBLINGS
 from tools.experiments.suite.measure import FLOAT, INT8, Result, Suite
 
@@ -23,12 +23,12 @@ class View:
     """The suite as one target sees it. Costs are in the headline's unit; less is better."""
 
     target: str
-    headline: Headline
+    headline: Quantity
     results: tuple[Result, ...]
 
     def cost(self, result: Result, variant: str = INT8) -> float | None:
         measured = result.on(self.target, variant)
-        value: float | None = getattr(measured, self.headline.field) if measured else None
+        value: float | None = getattr(measured, self.headline.name) if measured else None
         return None if value is None else value / self.headline.per_unit
 
     def per_mac(self, result: Result, variant: str = INT8) -> float | None:
@@ -95,14 +95,14 @@ def views(suite: Suite) -> list[View]:
     ]
 
 
-def _headline(suite: Suite, target: str) -> Headline | None:
+def _headline(suite: Suite, target: str) -> Quantity | None:
     here = [m for r in suite.results for m in r.measurements if m.target == target]
-    return next((h for h in FIGURES if any(getattr(m, h.field) is not None for m in here)), None)
+    return next((h for h in FIGURES if any(getattr(m, h.name) is not None for m in here)), None)
 
 
-def _measured(result: Result, target: str, headline: Headline) -> bool:
+def _measured(result: Result, target: str, headline: Quantity) -> bool:
     return any(
-        m.target == target and getattr(m, headline.field) is not None for m in result.measurements
+        m.target == target and getattr(m, headline.name) is not None for m in result.measurements
     )
 
 

@@ -1,25 +1,26 @@
 """The suite's results as a page that holds everything, and as tables for a terminal."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-import pipeline.report
 from deploy.jobs import Measurement
 from pipeline.report.benchmark.method import method
-from pipeline.report.benchmark.view import Told, figure, output, remarks, share
-from pipeline.report.quantities import NONE, number, significant
+from pipeline.report.benchmark.view import Cell, figure, output, remarks, share
+from pipeline.report.drawing import Plot
+from pipeline.report.page import render_page
+from pipeline.report.quantities import NONE, significant
 from pipeline.report.tree import lines
 from tools.experiments.suite import charts as suite_charts
 from tools.experiments.suite.findings import Place, View, doubts, sentences, spoken, views
 from tools.experiments.suite.generators import MEANING
-from tools.experiments.suite.measure import FLOAT, Result, Suite
+from tools.experiments.suite.measure import FLOAT, INT8, Result, Suite
 
 PAGE = "suite.html"
 
@@ -27,59 +28,44 @@ LINES = "Solid lines are int8, dashed ones float32."
 PROPORTION = "Were MACs all that counts, all would lie along the dashed line."
 GAINS = "A dot left of the dashed line is a generator that int8 makes cheaper."
 
-_HERE = Path(__file__).parent
-_REPORT = Path(pipeline.report.__file__).parent
 
+class FamilyCell(NamedTuple):
+    """What int8 and float32 of a family cost, and whether that is the least, or as good."""
 
-class Cell(NamedTuple):
     int8: str
     float32: str
-    best: bool
+    best: bool = False
 
 
-class Row(NamedTuple):
-    """One place: a cell a family, then who is cheapest for its multiply-accumulates."""
+class SizeRow(NamedTuple):
+    """One size: a cell a family, then who is cheapest for its multiply-accumulates."""
 
     pixels: int
     width: int
-    cells: list[Cell]
+    cells: list[FamilyCell]
     per_mac: str
 
 
-class Chart(NamedTuple):
-    title: str
-    note: str
-    drawing: Markup
-
-
-class Panel(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class Panel:
     """One target's part of the page."""
 
     view: View
     families: list[str]
-    rows: list[Row]
+    rows: list[SizeRow]
     sentences: list[str]
-    charts: list[Chart]
+    plots: list[Plot]
 
 
-def render_page(suite: Suite) -> str:
-    """The page as text. Refers to nothing outside itself; the same suite gives the same text."""
-    environment = Environment(
-        loader=FileSystemLoader(_HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["number"] = number
-    environment.filters["spoken"] = spoken
-    seen = views(suite)
-    return environment.get_template("suite.html.j2").render(
+def render_html(suite: Suite) -> str:
+    """The page as text."""
+    return render_page(
+        Path(__file__).with_name("suite.html.j2"),
         suite=suite,
-        style=Markup((_REPORT / "page.css").read_text(encoding="utf-8")),
-        panels=[_panel(view) for view in seen],
+        panels=[_panel(view) for view in views(suite)],
         doubts=doubts(suite),
         meaning=MEANING,
+        spoken=spoken,
         machine=lines(suite.machine, none="not told"),
         method=times_in_words(suite),
         figures=_figures,
@@ -88,13 +74,13 @@ def render_page(suite: Suite) -> str:
 
 
 HEADINGS = (
-    *(Told(title) for title in ("p50, ms", "p90, ms", "Spread", "Runs")),
-    *(Told(title) for title in ("Memory, KiB", "Instructions", "Arena, bytes")),
-    *(Told("Output", kind="text"), Told("Remarks", kind="text remarks")),
+    *(Cell(title) for title in ("p50, ms", "p90, ms", "Spread", "Runs")),
+    *(Cell(title) for title in ("Memory, KiB", "Instructions", "Arena, bytes")),
+    *(Cell("Output", kind="text"), Cell("Remarks", kind="text remarks")),
 )
 
 
-def _figures(m: Measurement) -> list[Told]:
+def _figures(m: Measurement) -> list[Cell]:
     """A row below ``HEADINGS``."""
     return [
         *(figure(m, "p50_ms"), figure(m, "p90_ms"), share(m, "spread"), figure(m, "runs")),
@@ -104,41 +90,42 @@ def _figures(m: Measurement) -> list[Told]:
 
 
 def _panel(view: View) -> Panel:
-    drawn = (
+    charts = (
         (suite_charts.against_pixels(view), LINES),
         (suite_charts.against_width(view), LINES),
         (suite_charts.against_macs(view), PROPORTION),
         (suite_charts.gains(view), GAINS),
     )
     return Panel(
-        view,
-        view.families(),
-        rows(view),
-        sentences(view),
-        [Chart(found[0], note, Markup(found[1])) for found, note in drawn if found],
+        view=view,
+        families=view.families(),
+        rows=rows(view),
+        sentences=sentences(view),
+        plots=[Plot(chart[0], Markup(chart[1]), remark) for chart, remark in charts if chart],
     )
 
 
-def rows(view: View) -> list[Row]:
+def rows(view: View) -> list[SizeRow]:
     """The table of one target: int8 and float32 of each family at each pixels and width."""
     return [_row(view, place) for place in view.places]
 
 
-def _row(view: View, place: Place) -> Row:
+def _row(view: View, place: Place) -> SizeRow:
     best, frugal = view.cheapest(place, view.cost), view.cheapest(place, view.per_mac)
     per_mac = NONE
-    if frugal and (figure := view.per_mac(frugal[0])) is not None:
+    if frugal and (cost := view.per_mac(frugal[0])) is not None:
         names = ", ".join(spoken(result.family) for result in frugal)
-        per_mac = f"{names} {significant(figure)}"
+        per_mac = f"{names} {significant(cost)}"
     cells = [_cell(view, place, family, best) for family in view.families()]
-    return Row(place.pixels, place.width, cells, per_mac)
+    return SizeRow(place.pixels, place.width, cells, per_mac)
 
 
-def _cell(view: View, place: Place, family: str, best: Sequence[Result]) -> Cell:
+def _cell(view: View, place: Place, family: str, best: Sequence[Result]) -> FamilyCell:
     result = place.family(family)
     if result is None:
-        return Cell(NONE, NONE, False)
-    return Cell(_written(view.cost(result)), _written(view.cost(result, FLOAT)), result in best)
+        return FamilyCell(NONE, NONE)
+    int8, float32 = (_written(view.cost(result, variant)) for variant in (INT8, FLOAT))
+    return FamilyCell(int8, float32, best=result in best)
 
 
 def _written(cost: float | None) -> str:

@@ -15,7 +15,7 @@ def test_each_target_is_read_by_the_figure_that_means_something_there(
     measurements: tuple[Measurement, ...], files: Files
 ) -> None:
     grid = columns(measurements, files, "float32")
-    assert [(c.title, c.headline.field if c.headline else None) for c in grid] == [
+    assert [(c.title, c.headline.name if c.headline else None) for c in grid] == [
         ("local", "p90_ms"),
         ("arm:cortex-a53", "instructions"),
         ("arm:cortex-a76", "instructions"),

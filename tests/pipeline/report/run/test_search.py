@@ -4,9 +4,9 @@ from xml.etree import ElementTree
 import pytest
 
 from pipeline.report.run.schema import AttemptReport
-from pipeline.report.run.search import GZIP, MEASURES, chart, tightest, unbeaten_at, view
+from pipeline.report.run.search import COSTS, GZIP, chart, tightest, unbeaten_at, view
 
-MACS = next(measure for measure in MEASURES if measure.name == "macs")
+MACS = next(cost for cost in COSTS if cost.name == "macs")
 
 
 def changed(search, number, **changes):
@@ -30,20 +30,20 @@ def test_front_leaves_out_a_student_that_was_given_up_however_good(search):
 
 
 def test_tables_part_the_front_from_the_others_and_mark_what_ships(search):
-    shown = view(search)
-    assert [row.number for row in shown.front] == [3, 2, 5]
-    assert [row.number for row in shown.others] == [0, 1]
-    assert [row.number for row in shown.front if row.ships] == [5]
-    fates = {row.number: row.fate for row in (*shown.front, *shown.others)}
+    section = view(search)
+    assert [row.student.number for row in section.front] == [3, 2, 5]
+    assert [row.student.number for row in section.others] == [0, 1]
+    assert [row.student.number for row in section.front if row.ships] == [5]
+    fates = {row.student.number: row.fate for row in (*section.front, *section.others)}
     assert (fates[5], fates[3]) == ("chosen", "after 600 steps")
     assert fates[1] == "given up after 67 steps"
 
 
 def test_costs_that_no_student_has_get_no_column(search):
-    assert [measure.name for measure in view(search).measures] == ["bytes_gzip", "bytes", "macs"]
+    assert [cost.name for cost in view(search).costs] == ["bytes_gzip", "bytes", "macs"]
     assert view(search).front[0].costs == ["6.0", "17.9", "0.104"]
     timed = changed(search, 3, p50_ms=0.0412, absent={"instructions": "it times"})
-    assert [measure.name for measure in view(timed).measures][-1] == "p50_ms"
+    assert [cost.name for cost in view(timed).costs][-1] == "p50_ms"
 
 
 def test_prediction_stands_beside_what_was_measured(search):
@@ -81,17 +81,17 @@ def test_another_limit_that_binds_gets_a_chart_of_its_own(search):
 
 def test_student_without_a_distance_is_in_the_table_and_not_in_the_chart(search):
     broken = changed(search, 1, distance=None)
-    (row,) = (row for row in view(broken).others if row.number == 1)
+    (row,) = (row for row in view(broken).others if row.student.number == 1)
     assert row.distance == "–"
     assert "number 1:" not in chart(GZIP, broken)
 
 
 def test_given_student_needs_no_chart(search):
     only = search.tried[0].model_copy(update={"distance": None, "steps": 0})
-    given = search.model_copy(update={"tried": (only,), "chosen": 0, "taught": 0})
-    shown = view(given)
-    assert shown.plots == []
-    assert [row.fate for row in shown.front] == ["chosen"]
+    only_one = search.model_copy(update={"tried": (only,), "chosen": 0, "taught": 0})
+    section = view(only_one)
+    assert section.plots == []
+    assert [row.fate for row in section.front] == ["chosen"]
 
 
 def test_search_without_a_finished_student_is_drawn_without_a_line(search):
@@ -99,7 +99,7 @@ def test_search_without_a_finished_student_is_drawn_without_a_line(search):
     for student in search.tried:
         early = changed(early, student.number, finished=False)
     assert "5, chosen" in written(chart(GZIP, early))
-    assert [row.number for row in view(early).front] == [5]
+    assert [row.student.number for row in view(early).front] == [5]
 
 
 def test_larger_student_that_ships_in_the_end_is_marked_instead(search):
@@ -108,7 +108,7 @@ def test_larger_student_that_ships_in_the_end_is_marked_instead(search):
         AttemptReport(number=5, words="slim 11→11", frechet_ratio=1.02),
     )
     later = search.model_copy(update={"chosen": 3, "taught": 5, "attempts": attempts})
-    fates = {row.number: (row.fate, row.ships) for row in view(later).front}
+    fates = {row.student.number: (row.fate, row.ships) for row in view(later).front}
     assert fates[3] == ("chosen first", False)
     assert fates[5] == ("ships", True)
     assert {"3, chosen first", "5, ships"} <= set(written(chart(GZIP, later)))

@@ -9,7 +9,7 @@ from rich.console import Console
 from tools.experiments.suite.findings import views
 from tools.experiments.suite.generators import FAMILIES, Member
 from tools.experiments.suite.measure import FLOAT, INT8, SCHEMA, VARIANTS, Result, Suite
-from tools.experiments.suite.page import render_page, render_terminal, rows
+from tools.experiments.suite.page import render_html, render_terminal, rows
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def suite(measured):
 
 @cache
 def _page(suite_json):
-    return render_page(Suite.model_validate_json(suite_json))
+    return render_html(Suite.model_validate_json(suite_json))
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_error_of_a_target_is_shown_and_not_obeyed(text):
 
 def test_same_suite_gives_the_same_page(suite):
     few = suite.model_copy(update={"results": suite.results[:10]})
-    assert render_page(few) == render_page(few)
+    assert render_html(few) == render_html(few)
 
 
 def test_cheapest_of_the_families_with_maps_is_marked(suite):
@@ -96,7 +96,7 @@ def test_cheapest_of_the_families_with_maps_is_marked(suite):
 
 
 def test_suite_without_figures_makes_a_page_all_the_same(suite):
-    assert "0 generators on 0 targets" in render_page(suite.model_copy(update={"results": ()}))
+    assert "0 generators on 0 targets" in render_html(suite.model_copy(update={"results": ()}))
 
 
 def test_terminal_shows_tables_findings_and_doubts(suite):
@@ -127,7 +127,7 @@ def test_each_chart_is_explained_by_its_own_caption(text):
 
 def test_machine_is_in_words(suite):
     few = suite.model_copy(update={"results": suite.results[:2], "machine": {"boost": None}})
-    assert "not told" in render_page(few)
+    assert "not told" in render_html(few)
 
 
 def test_each_dash_of_the_table_of_all_has_its_reason_behind_it(text):

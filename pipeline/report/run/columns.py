@@ -1,0 +1,106 @@
+"""The table of variants: its columns, and how each is read off a variant."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from deploy.jobs import Measurement
+from pipeline.report.quantities import NONE, QUANTITIES, Quantity
+from pipeline.report.run.schema import VariantReport
+
+LOCAL = "local"
+
+
+class Figure(NamedTuple):
+    """A value, or the reason why there is none."""
+
+    value: float | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VariantColumn(Quantity):
+    """A quantity of each variant, and the heading that it stands under with its neighbours."""
+
+    group: str
+    read: Callable[[VariantReport], Figure]
+
+    def text(self, variant: VariantReport) -> str:
+        value = self.read(variant).value
+        return NONE if value is None else self.write(value)
+
+    @property
+    def label(self) -> str:
+        """The title with what it needs outside the table of variants: threads and unit."""
+        threads = self.group if "thread" in self.group else ""
+        return ", ".join(part for part in (self.title, threads, self.unit) if part)
+
+
+def local_measurement(variant: VariantReport, threads: int) -> Measurement | None:
+    """The measurement on this machine with so many threads, XNNPACK's where there are several."""
+    here = [m for m in variant.measurements if m.target == LOCAL and m.threads == threads]
+    return min(here, key=lambda m: m.delegate != "xnnpack", default=None)
+
+
+def _column(quantity: Quantity, group: str, **changes: Any) -> VariantColumn:
+    return VariantColumn(**{**vars(quantity), "group": group, **changes})
+
+
+def _of_file(name: str, group: str) -> VariantColumn:
+    return _column(
+        QUANTITIES[name],
+        group,
+        read=lambda variant: Figure(getattr(variant, name), variant.absent.get(name, "")),
+    )
+
+
+def _of_pictures(name: str, group: str) -> VariantColumn:
+    return _column(
+        QUANTITIES[name],
+        group,
+        read=lambda variant: Figure(
+            getattr(variant.quality, name), variant.quality.absent.get(name, "")
+        ),
+    )
+
+
+def _of_speed(field: str, threads: int, **changes: str) -> VariantColumn:
+    plural = "s"[: threads - 1]
+
+    def read(variant: VariantReport) -> Figure:
+        measurement = local_measurement(variant, threads)
+        if measurement is None:
+            return Figure(None, f"not run with {threads} thread{plural} here")
+        reason = measurement.absent.get(field) or measurement.error or ""
+        return Figure(getattr(measurement, field), reason)
+
+    return _column(QUANTITIES[field], f"{threads} thread{plural}", read=read, **changes)
+
+
+_TIMED = "of many runs after a warm-up, in a process of its own, the variants taking turns."
+
+COLUMNS: tuple[VariantColumn, ...] = (
+    *(_of_file(name, "Size") for name in ("bytes", "bytes_gzip", "bytes_zstd", "zeros")),
+    _of_file("float_ops", "Size"),
+    *(_of_pictures(name, "Quality") for name in ("frechet", "kid", "precision", "recall")),
+    *(_of_pictures(name, "Quality") for name in ("density", "coverage", "modes")),
+    *(_of_pictures(name, "Fidelity") for name in ("psnr", "ssim")),
+    _of_file("macs", "Work"),
+    _of_speed("p50_ms", 1, phrase="median latency, one thread", how=f"Median {_TIMED}"),
+    _of_speed("p90_ms", 1, how=f"90th percentile {_TIMED}"),
+    _of_speed("peak_rss_kb", 1),
+    _of_speed("p50_ms", 2, name="p50_ms_2_threads", how=f"Median {_TIMED}"),
+)
+
+BY_NAME = {column.name: column for column in COLUMNS}
+
+
+def best(column: VariantColumn, variants: tuple[VariantReport, ...]) -> str | None:
+    """The best value as written, or None where nothing stands out.
+
+    Values that read the same count as the same: the table does not claim finer differences than
+    it shows.
+    """
+    values = [value for v in variants if (value := column.read(v).value) is not None]
+    written = {column.write(value) for value in values}
+    return column.write(column.better(values)) if len(written) > 1 else None
