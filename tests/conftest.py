@@ -1,12 +1,14 @@
 """For every test: TensorFlow must load with the legacy Keras, which `pipeline` asks for."""
 
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import pipeline  # noqa: F401
+from deploy.jobs import FIGURES, Measurement
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +21,27 @@ def foreign() -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def measured() -> Callable[..., Measurement]:
+    """Make a measurement; keywords are its figures, all others are absent."""
+
+    def make(target: str, variant: str, **figures: Any) -> Measurement:
+        absent = dict.fromkeys(set(FIGURES) - figures.keys(), "not here")
+        return Measurement.model_validate(
+            {
+                "target": target,
+                "variant": variant,
+                "sha256": "0" * 64,
+                "bytes": 1,
+                "bytes_gzip": 1,
+                "bytes_zstd": 1,
+                "threads": 1,
+                "delegate": "xnnpack",
+                "absent": {} if "error" in figures else absent,
+                **figures,
+            }
+        )
+
+    return make

@@ -1,36 +1,11 @@
 """Measurements of two files on four targets, with figures as such targets give them."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from deploy.jobs import FIGURES, Agreement, Measurement
+from deploy.jobs import Agreement, Measurement
 from pipeline.report.benchmark.schema import SCHEMA, Benchmark, MeasuredFile
-
-
-@pytest.fixture
-def measured() -> Callable[..., Measurement]:
-    """Make a measurement; keywords are its figures, all others are absent."""
-
-    def make(target: str, variant: str, **figures: Any) -> Measurement:
-        absent = dict.fromkeys(set(FIGURES) - figures.keys(), "not here")
-        return Measurement.model_validate(
-            {
-                "target": target,
-                "variant": variant,
-                "sha256": "0" * 64,
-                "bytes": 1,
-                "bytes_gzip": 1,
-                "bytes_zstd": 1,
-                "threads": 1,
-                "delegate": "xnnpack",
-                "absent": {} if "error" in figures else absent,
-                **figures,
-            }
-        )
-
-    return make
 
 
 @pytest.fixture
