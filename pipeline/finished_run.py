@@ -12,7 +12,7 @@ from pipeline.run import RECORD, file_sha256, read_record
 from pipeline.stage import Record
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FinishedRun:
     """What the stages left. ``unfinished`` says what is missing, if anything is."""
 
@@ -36,13 +36,13 @@ class FinishedRun:
 
     def variant(self, name: str) -> Path:
         """The file of a variant; PocketganError where the run did not convert it."""
-        known = find_variants(self.stage("convert"))
-        if name not in known:
+        variants = find_variants(self.stage("convert"))
+        if name not in variants:
             raise PocketganError(
                 f"{self.folder} has no variant '{name}'.",
-                f"It has: {', '.join(known) or 'none yet; run `pocketgan run RECIPE`'}.",
+                f"It has: {', '.join(variants) or 'none yet; run `pocketgan run RECIPE`'}.",
             )
-        return known[name]
+        return variants[name]
 
 
 def open_run(name: str, runs: Path) -> FinishedRun:
@@ -50,12 +50,14 @@ def open_run(name: str, runs: Path) -> FinishedRun:
 
     Raises PocketganError where there is none.
     """
-    folder = next((place for place in (runs / name, Path(name)) if _is_run(place)), None)
+    folder = next((path for path in (runs / name, Path(name)) if _is_run(path)), None)
     if folder is None:
-        here = sorted(path.name for path in runs.glob("*") if _is_run(path))
-        known = f"Runs in {runs}: {', '.join(here)}." if here else f"There is no run in {runs} yet."
+        names = sorted(path.name for path in runs.glob("*") if _is_run(path))
+        others = (
+            f"Runs in {runs}: {', '.join(here)}." if here else f"There is no run in {runs} yet."
+        )
         raise PocketganError(
-            f"There is no run '{name}'.", f"{known} `pocketgan run {Path(name).name}` makes one."
+            f"There is no run '{name}'.", f"{others} `pocketgan run {Path(name).name}` makes one."
         )
     records: dict[str, Record] = {}
     problems: list[str] = []
@@ -63,20 +65,22 @@ def open_run(name: str, runs: Path) -> FinishedRun:
     folders = {name: plan.folder(folder, name) for name in plan.names}
     for name in plan.names:
         record = read_record(folders[name])
-        problem = _lack(name, folders, record, records)
+        problem = _incomplete(name, folders, record, records)
         if record is not None and not problem:
             records[name] = record
         else:
             problems.append(problem)
     report = schema.read(folders["report"] / schema.FILE) if "report" in records else None
-    return FinishedRun(folder, plan, records, report, tuple(problems))
+    return FinishedRun(
+        folder=folder, plan=plan, records=records, report=report, unfinished=tuple(problems)
+    )
 
 
 def _is_run(folder: Path) -> bool:
     return (folder / RECIPE).is_file()
 
 
-def _lack(
+def _incomplete(
     name: str,
     folders: Mapping[str, Path],
     record: Record | None,

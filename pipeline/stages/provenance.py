@@ -12,7 +12,8 @@ from pipeline.tflite.metadata import PROVENANCE, read_metadata, write_metadata
 
 def with_provenance(content: bytes, ctx: StageContext, variant: str, pixels: PixelRange) -> bytes:
     """A .tflite that says of itself how it was made and what it reads and draws: JSON, UTF-8."""
-    return _with_facts(content, ctx, variant, pixels, ctx.records["train"].versions)
+    versions = ctx.records["train"].versions
+    return _with_facts(content, ctx, variant=variant, pixels=pixels, versions=versions)
 
 
 def with_student_provenance(
@@ -23,7 +24,7 @@ def with_student_provenance(
     Of a student every byte counts: the versions of what made it stand in its run's record only.
     """
     versions = {"pocketgan": ctx.records["teacher"].versions["pocketgan"]}
-    return _with_facts(content, ctx, variant, pixels, versions)
+    return _with_facts(content, ctx, variant=variant, pixels=pixels, versions=versions)
 
 
 def read_pixel_range(content: bytes) -> PixelRange:
@@ -35,6 +36,7 @@ def read_pixel_range(content: bytes) -> PixelRange:
 def _with_facts(
     content: bytes,
     ctx: StageContext,
+    *,
     variant: str,
     pixels: PixelRange,
     versions: Mapping[str, str],

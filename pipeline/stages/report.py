@@ -24,7 +24,7 @@ from pipeline.metrics.quality import Quality
 from pipeline.report.run import schema
 from pipeline.report.run.gates import check_all, parse_gate
 from pipeline.report.run.page import Exhibits, render
-from pipeline.stage import SECTIONS, Outcome, StageContext, stage
+from pipeline.stage import SECTIONS, Outcome, Record, StageContext, stage
 from pipeline.stages.report_search import report_search
 from pipeline.tflite import arena, count
 from pipeline.tflite.read import read_model
@@ -123,15 +123,7 @@ def _gather(
         judge=schema.JudgeReport(**evaluation.judge),
         floor=_quality(evaluation.floor),
         variants=variants,
-        stages=tuple(
-            schema.StageReport(
-                name=record.stage,
-                seconds=record.seconds,
-                events=tuple(record.events),
-                metrics=record.metrics,
-            )
-            for record in records.values()
-        ),
+        stages=tuple(map(_stage, records.values())),
         environment={
             **read_machine(ctx.inputs["benchmark"]),
             **next(iter(records.values())).versions,
@@ -139,6 +131,15 @@ def _gather(
         search=search_of(variants),
     )
     return check_all(tuple(parse_gate(text) for text in recipe.report.gates), contents)
+
+
+def _stage(record: Record) -> schema.StageReport:
+    return schema.StageReport(
+        name=record.stage,
+        seconds=record.seconds,
+        events=tuple(record.events),
+        metrics=record.metrics,
+    )
 
 
 def _histories(ctx: StageContext) -> dict[str, dict[str, list[float]]]:

@@ -47,16 +47,16 @@ def report_search(
 
 def _student(tried: Candidate) -> schema.StudentReport:
     """A student that was given was not taught; one that broke has no distance either."""
-    silent = "it was given, not tried" if not tried.steps else "its pictures were no numbers"
-    known = tried.steps > 0 and tried.score < WORST
+    reason = "it was given, not tried" if not tried.steps else "its pictures were no numbers"
+    scored = tried.steps > 0 and tried.score < WORST
     return schema.StudentReport(
         number=tried.number,
         words=tried.words,
         **asdict(tried.cost),
-        distance=tried.score if known else None,
+        distance=tried.score if scored else None,
         steps=tried.steps,
         finished=tried.finished,
-        absent={**_unpredicted(tried.cost), **({} if known else {"distance": silent})},
+        absent={**_unpredicted(tried.cost), **({} if scored else {"distance": reason})},
     )
 
 

@@ -42,7 +42,7 @@ def search(ctx: StageContext) -> Outcome:
         limits = budget.budget_for_quality(builder.weights)
     space = space_of(recipe, builder)
     choice = (
-        _given(space, settings.student)
+        _named_student(space, settings.student)
         if settings.student
         else _searched(ctx, builder, space, limits)
     )
@@ -62,10 +62,10 @@ def _slim_left_out(ctx: StageContext, builder: StudentBuilder) -> bool:
     return SLIM in ctx.recipe.search.blocks and not builder.groups
 
 
-def _given(space: Space, student: StudentSettings) -> Choice:
-    """The one that the recipe names."""
+def _named_student(space: Space, student: StudentSettings) -> Choice:
+    """The student that the recipe names, untrained."""
     spec = CompressionSpec(min(space.bits))
-    tried = Candidate(
+    candidate = Candidate(
         number=0,
         student=student,
         bits=spec.bits,
@@ -75,50 +75,52 @@ def _given(space: Space, student: StudentSettings) -> Choice:
         score=0.0,
         finished=True,
     )
-    return candidates.choose([tried], smallest=False)
+    return candidates.choose([candidate], smallest=False)
 
 
-def _so_far(tried: Sequence[Candidate], words: str) -> str:
+def _progress(trained: Sequence[Candidate], words: str) -> str:
     """For the progress display: the best student yet, and the one that is being tried."""
-    known = candidates.front(tried)
-    if not known:
+    front = candidates.front(trained)
+    if not front:
         return f"search: {words}"
-    best = known[-1]
+    best = front[-1]
     return f"search, best {best.score:.2f} at {best.cost.bytes_gzip / 1000:.1f} kB: {words}"
 
 
-def ground_of(
+def search_context(
     ctx: StageContext, builder: StudentBuilder, space: Space, limits: budget.Budget
 ) -> trials.SearchContext:
     """What the trials of a run share."""
-    lessons = read_distillation_set(ctx.inputs["teacher"] / LESSONS)
+    pairs = read_distillation_set(ctx.inputs["teacher"] / LESSONS)
     look = looking(
-        find_judge(ctx), lessons.pictures[:SCORED], teacher_inputs(ctx, Purpose.SEARCH, SCORED)
+        find_judge(ctx), pairs.pictures[:SCORED], teacher_inputs(ctx, Purpose.SEARCH, SCORED)
     )
     steps = ctx.recipe.search.steps
-    return trials.SearchContext(builder, space, limits, lessons, look, steps, ctx.recipe.seed)
+    return trials.SearchContext(builder, space, limits, pairs, look, steps, ctx.recipe.seed)
 
 
 def _searched(
     ctx: StageContext, builder: StudentBuilder, space: Space, limits: budget.Budget
 ) -> Choice:
     settings = ctx.recipe.search
-    ground = ground_of(ctx, builder, space, limits)
-    kept = ctx.scratch / STUDY
-    study = trials.open_study(settings.study or kept, ctx.recipe.seed)
+    context = search_context(ctx, builder, space, limits)
+    journal = ctx.scratch / STUDY
+    study = trials.open_study(settings.study or journal, ctx.recipe.seed)
     if settings.study is None:
         trials.take_up(study)
     with progress.bar() as bar:
         task = bar.add_task("search", total=settings.trials)
-        tried = trials.search(
+        trained = trials.search(
             study,
-            ground,
+            context,
             settings.trials,
             lambda done, words: bar.update(
-                task, completed=done, description=_so_far(trials.tried_of(study), words)
+                task, completed=done, description=_progress(trials.tried_of(study), words)
             ),
         )
-    if kept.exists():
-        shutil.copyfile(kept, ctx.folder / STUDY)
+    if journal.exists():
+        shutil.copyfile(journal, ctx.folder / STUDY)
     smallest = ctx.recipe.budget.max_quality_drop is not None
-    return candidates.choose([one for one in tried if math.isfinite(one.score)], smallest=smallest)
+    return candidates.choose(
+        [one for one in trained if math.isfinite(one.score)], smallest=smallest
+    )

@@ -1,4 +1,4 @@
-"""Take in a generator that somebody trained, and let it draw what its student learns from."""
+"""Import a generator that somebody trained; let it draw what its student learns from."""
 
 from pathlib import Path
 
@@ -28,8 +28,8 @@ from pipeline.training.randomness import Purpose, latents
 REFERENCE_SIZE = 5000
 """Pictures to judge by where there are no others."""
 BATCH = 64
-SHARES = (0.7, 0.85)
-"""Where the pictures that a generator reads are parted: lessons, reference, held back."""
+PARTS = (0.7, 0.85)
+"""Where a generator's input pictures are parted: for its student, to judge by, held back."""
 
 
 def _files(recipe: Recipe) -> tuple[Path | None, ...]:
@@ -39,7 +39,7 @@ def _files(recipe: Recipe) -> tuple[Path | None, ...]:
 
 @stage("teacher", settings=("generator", "teacher"), files=_files)
 def teacher(ctx: StageContext) -> Outcome:
-    """Write the generator (and discriminator), its lessons, and what it is compared by."""
+    """Write the generator (and discriminator), and the pictures that it draws."""
     prepare(ctx.recipe.seed)
     settings = ctx.recipe.teacher
     loaded = load(ctx)
@@ -49,10 +49,10 @@ def teacher(ctx: StageContext) -> Outcome:
             settings.discriminator, loaded, settings.custom, settings.allow_unsafe
         )
         discriminator.save(ctx.folder / DISCRIMINATOR)
-    parts = _pictures_read(ctx, loaded) if settings.inputs else _latents(ctx, loaded)
+    parts = _input_pictures(ctx, loaded) if settings.inputs else _latents(ctx, loaded)
     for name, inputs in parts.items():
-        lessons = DistillationSet(inputs, _draw(loaded, inputs, name), loaded.classes)
-        write_distillation_set(lessons, ctx.folder / name)
+        pairs = DistillationSet(inputs, _draw(loaded, inputs, name), loaded.classes)
+        write_distillation_set(pairs, ctx.folder / name)
     return Outcome(
         {
             "generator_parameters": loaded.model.count_params(),
@@ -89,45 +89,44 @@ def _latents(ctx: StageContext, loaded: Teacher) -> dict[str, np.ndarray]:
     }
 
 
-def _pictures_read(ctx: StageContext, loaded: Teacher) -> dict[str, np.ndarray]:
+def _input_pictures(ctx: StageContext, loaded: Teacher) -> dict[str, np.ndarray]:
     """Inputs by the file that they go to: the user's pictures, parted once."""
-    place, wanted = ctx.recipe.teacher.inputs, loaded.input_pixels
-    assert place is not None
-    assert wanted is not None
+    source, pixel_range = ctx.recipe.teacher.inputs, loaded.input_pixels
+    assert source is not None
+    assert pixel_range is not None
     height, width, channels = loaded.model.input_shape[1:]
     if height != width:
         raise PocketganError(
             f"the generator reads pictures of {height}×{width}.", "Only square ones can be read."
         )
-    found = folder.load(
-        place,
+    dataset = folder.load(
+        source,
         image_size=height,
         channels=channels,
         cache=ctx.cache,
         test_fraction=0.5,
         seed=ctx.recipe.seed,
     )
-    pictures = np.concatenate([found.train, found.test])
-    refuse_few(place, len(pictures))
-    low, high = wanted
+    pictures = np.concatenate([dataset.train, dataset.test])
+    refuse_few(source, len(pictures))
+    low, high = pixel_range
     pictures = pictures.astype(np.float32) * ((high - low) / 255) + low
     order = np.random.default_rng(ctx.recipe.seed).permutation(len(pictures))
-    ends = [round(share * len(order)) for share in SHARES]
-    kept = np.split(pictures[order], ends)
-    return dict(zip((LESSONS, REFERENCE, HELD_BACK), kept, strict=True))
+    parts = np.split(pictures[order], [round(share * len(order)) for share in PARTS])
+    return dict(zip((LESSONS, REFERENCE, HELD_BACK), parts, strict=True))
 
 
 def _draw(loaded: Teacher, inputs: np.ndarray, name: str) -> np.ndarray:
     """The teacher's pictures, uint8 [N, H, W, C]; PocketganError where they are no numbers."""
     pictures = []
     for start in progress.track(range(0, len(inputs), BATCH), f"teacher draws {Path(name).stem}"):
-        made = loaded.model(inputs[start : start + BATCH], training=False).numpy()
-        if not np.isfinite(made).all():
+        batch = loaded.model(inputs[start : start + BATCH], training=False).numpy()
+        if not np.isfinite(batch).all():
             raise PocketganError(
                 f"{loaded.origin}: it draws values that are NaN or infinite.",
                 "Look at its weights with `pocketgan check`.",
             )
-        pictures.append(to_uint8(made, loaded.pixels))
+        pictures.append(to_uint8(batch, loaded.pixels))
     together = np.concatenate(pictures)
     if (together == together[0]).all():
         raise PocketganError(

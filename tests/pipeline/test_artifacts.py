@@ -25,10 +25,10 @@ def test_lessons_are_read_back_and_equal_ones_give_equal_bytes(tmp_path: Path) -
     for name in "ab":
         write_distillation_set(DistillationSet(INPUTS, PICTURES, 3), tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-    found = read_distillation_set(tmp_path / "a")
-    np.testing.assert_array_equal(found.inputs, INPUTS)
-    np.testing.assert_array_equal(found.pictures, PICTURES)
-    assert found.classes == 3
+    pairs = read_distillation_set(tmp_path / "a")
+    np.testing.assert_array_equal(pairs.inputs, INPUTS)
+    np.testing.assert_array_equal(pairs.pictures, PICTURES)
+    assert pairs.classes == 3
 
 
 @pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 and then nothing"])

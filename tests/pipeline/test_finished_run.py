@@ -35,11 +35,13 @@ def test_a_run_that_is_not_there_is_told_with_those_that_are(tiny_runs: Path) ->
         ("1-train", ("stage train has not run",)),
     ],
 )
-def test_what_is_missing_is_said_first(gone: str, told: tuple[str, ...], tiny_copy: Path) -> None:
+def test_what_is_missing_is_said_first(
+    gone: str, problem: tuple[str, ...], tiny_copy: Path
+) -> None:
     path = tiny_copy / "tiny" / gone
     shutil.rmtree(path) if path.is_dir() else path.unlink()
     run = open_run("tiny", tiny_copy)
-    assert run.unfinished[:1] == told
+    assert run.unfinished[:1] == problem
     assert run.report is None
 
 

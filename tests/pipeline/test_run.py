@@ -87,8 +87,8 @@ def test_record_names_every_file_of_its_stage_and_every_input(tiny_runs: Path) -
 
 
 def test_run_keeps_the_whole_recipe_that_made_it(tiny_runs: Path, tiny_recipe: Path) -> None:
-    kept = tiny_runs / "tiny" / "recipe.yaml"
-    assert kept.read_text() == to_yaml(load_recipe(str(tiny_recipe)))
+    stored = tiny_runs / "tiny" / "recipe.yaml"
+    assert stored.read_text() == to_yaml(load_recipe(str(tiny_recipe)))
 
 
 def test_report_of_a_run_is_valid_and_its_int8_file_has_no_float_operation(
@@ -185,8 +185,8 @@ def test_stage_that_was_measured_again_makes_those_that_read_it_stale(
     run = open_run()
     measured = json.loads((run.path("benchmark") / "measurements.json").read_text())
     report = schema.read(run.path("report") / "report.json")
-    told = [m.p50_ms for variant in report.variants for m in variant.measurements]
-    assert told == [measurement["p50_ms"] for measurement in measured]
+    medians = [m.p50_ms for variant in report.variants for m in variant.measurements]
+    assert medians == [measurement["p50_ms"] for measurement in measured]
 
 
 def test_other_data_of_the_same_name_makes_everything_stale(
@@ -206,9 +206,9 @@ def test_stage_without_its_input_names_it_and_leaves_nothing(
     tiny_recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["prune", str(tiny_recipe), "--runs", str(tmp_path), "--quiet"]) == 2
-    told = capsys.readouterr().err
-    assert "stage prune needs train, but it has not run yet" in told
-    assert "pocketgan train RECIPE" in told
+    message = capsys.readouterr().err
+    assert "stage prune needs train, but it has not run yet" in message
+    assert "pocketgan train RECIPE" in message
     assert [path.name for path in (tmp_path / "tiny").iterdir()] == [".lock"]
 
 
@@ -217,9 +217,9 @@ def test_stage_whose_input_is_of_another_recipe_names_the_key(
 ) -> None:
     before = files(tiny_copy / "tiny")
     assert command("report", "--train.steps", "25") == 2
-    told = " ".join(capsys.readouterr().err.split())
-    assert "stage report needs train, but it was made from something else" in told
-    assert "(train.steps: 24 then, 25 now)" in told
+    message = " ".join(capsys.readouterr().err.split())
+    assert "stage report needs train, but it was made from something else" in message
+    assert "(train.steps: 24 then, 25 now)" in message
     assert files(tiny_copy / "tiny") == before
 
 
@@ -240,9 +240,9 @@ def test_locked_folder_is_refused_and_freed_again(
     with (tiny_copy / "tiny" / ".lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         assert command("run", "--quiet") == 2
-        told = capsys.readouterr().err
-        assert f"{tiny_copy / 'tiny'}: another pocketgan works in this folder" in told
-        assert "--name" in told
+        message = capsys.readouterr().err
+        assert f"{tiny_copy / 'tiny'}: another pocketgan works in this folder" in message
+        assert "--name" in message
     assert command("run", "--quiet") == 0
 
 
@@ -274,9 +274,9 @@ def test_full_disk_is_told_and_keeps_what_there_was(
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", full)
         assert command("benchmark", "--quiet", "--benchmark.runs", "20") == 2
-    told = capsys.readouterr().err
-    assert "no space is left on the disk" in told
-    assert "Make room, then run the command again" in told
+    message = capsys.readouterr().err
+    assert "no space is left on the disk" in message
+    assert "Make room, then run the command again" in message
     after = files(tiny_copy / "tiny")
     earlier = [path for path in before if path[0] in "12345"]
     assert {path: after[path] for path in earlier} == {path: before[path] for path in earlier}
@@ -299,9 +299,9 @@ def test_failed_gate_is_shown_and_exits_3(
     command: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command("run", "--report.gates", "[float_ops == 0, zeros >= 0.99]") == 3
-    told = capsys.readouterr().err
-    assert "✗ zeros >= 0.99" in told
-    assert "✓ float_ops == 0" in told
+    message = capsys.readouterr().err
+    assert "✗ zeros >= 0.99" in message
+    assert "✓ float_ops == 0" in message
     assert command("run", "--report.gates", "[float_ops == 0, zeros >= 0.5]") == 0
 
 
@@ -315,16 +315,16 @@ def test_json_is_one_document_and_nothing_else(
 ) -> None:
     assert command(name, "--json") == 0
     out, err = capfd.readouterr()
-    told = json.loads(out)
+    message = json.loads(out)
     assert err == ""
     if name == "evaluate":
-        assert told["stage"] == "evaluate"
+        assert message["stage"] == "evaluate"
         return
-    stages: Sequence[Any] = told["stages"]
+    stages: Sequence[Any] = message["stages"]
     assert [stage["stage"] for stage in stages] == (
         [*FROM_SCRATCH.names] if name == "run" else ["report"]
     )
-    assert told["report"]["schema"] == schema.SCHEMA
+    assert message["report"]["schema"] == schema.SCHEMA
 
 
 # ---------------------------------------------------------------------- the same bytes

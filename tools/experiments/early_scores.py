@@ -23,7 +23,7 @@ from pipeline.search.budget import budget_of
 from pipeline.search.builder import StudentBuilder
 from pipeline.search.candidates import Candidate
 from pipeline.search.space import space_of
-from pipeline.stages.search import ground_of
+from pipeline.stages.search import search_context
 from tools.console import run_as_program
 from tools.experiments.finished_run import open_run
 from tools.tables import Table
@@ -42,7 +42,7 @@ def main() -> int:
     prepare(ctx.recipe.seed)
     builder = StudentBuilder(read_saved_teacher(ctx.inputs["teacher"]), ctx.recipe.seed)
     space = space_of(ctx.recipe, builder)
-    ground = ground_of(ctx, builder, space, budget_of(ctx.recipe.budget))
+    ground = search_context(ctx, builder, space, budget_of(ctx.recipe.budget))
     students = [
         read_student_facts(FROM_TEACHER.folder(run, "student")).tried for run in options.taught
     ]

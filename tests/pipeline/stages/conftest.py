@@ -23,9 +23,9 @@ def record(tiny: Run) -> Callable[[str], Record]:
     """A function that gives a stage's record."""
 
     def read(name: str) -> Record:
-        found = tiny.record(name)
-        assert found is not None
-        return found
+        record_of_stage = tiny.record(name)
+        assert record_of_stage is not None
+        return record_of_stage
 
     return read
 

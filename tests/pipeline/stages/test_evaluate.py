@@ -13,14 +13,14 @@ from pipeline.run import Run
 
 @pytest.fixture
 def figures(tiny: Run) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads((tiny.path("evaluate") / "quality.json").read_text())
-    return told
+    evaluation: dict[str, Any] = json.loads((tiny.path("evaluate") / "quality.json").read_text())
+    return evaluation
 
 
 def test_every_variant_and_the_floor_have_a_quality(tiny: Run, figures: dict[str, Any]) -> None:
     assert [*figures["variants"]] == [*find_variants(tiny.path("convert"))]
-    for told in figures["variants"].values():
-        quality = Quality.model_validate(told)
+    for evaluation in figures["variants"].values():
+        quality = Quality.model_validate(evaluation)
         assert (quality.samples, quality.judge) == (64, figures["judge"]["sha256"])
     assert figures["floor"]["frechet"] < figures["variants"]["float32"]["frechet"]
     assert figures["judge"]["task"] == "tell the classes"

@@ -25,11 +25,11 @@ def test_pruned_layers_have_the_zeros_that_were_asked_for(
 def test_zeros_on_record_are_those_of_the_network_and_of_its_file(
     tiny: Run, record: Callable[[str], Record]
 ) -> None:
-    told = record("prune").metrics["zeros"]
+    share = record("prune").metrics["zeros"]
     pruned = load_network(tiny.path("prune") / GENERATOR)
-    assert told == pytest.approx(kernel_sparsity(pruned), abs=1e-6)
+    assert share == pytest.approx(kernel_sparsity(pruned), abs=1e-6)
     file = read_model(tiny.path("convert") / "pruned-float32.tflite")
-    assert count.zeros(file) == pytest.approx(told, abs=1e-6)
+    assert count.zeros(file) == pytest.approx(share, abs=1e-6)
     assert kernel_sparsity(load_network(tiny.path("train") / GENERATOR)) == 0
 
 

@@ -29,9 +29,9 @@ def test_fine_tuned_model_is_read_back_and_draws_what_its_file_draws(
     variant: str, tiny: Run
 ) -> None:
     path = tiny.path("convert") / f"{variant}.tflite"
-    shown = _on_steps(latents(5, Purpose.CONTROL, 32, 8, 0), read_model(path).inputs[0])
-    model = load_quantized(tiny.path("quantize"), variant)(shown, training=False).numpy()
-    file = draw(path, shown)
+    inputs = _on_steps(latents(5, Purpose.CONTROL, 32, 8, 0), read_model(path).inputs[0])
+    model = load_quantized(tiny.path("quantize"), variant)(inputs, training=False).numpy()
+    file = draw(path, inputs)
     # One pixel of 25,088 may be a step further: which one a value is rounded to is a matter of
     # the last bit of a sum, and that of the processor.
     steps = np.abs(file - model) * 128
@@ -43,15 +43,15 @@ def test_fine_tuned_model_is_read_back_and_draws_what_its_file_draws(
 def test_bits_of_the_recipe_reach_the_files_of_both_variants(
     tiny_recipe: Path, tiny_copy: Path
 ) -> None:
-    asked = ("--quantize.bits", "4", "--quantize.layers", "{pixels: 6}")
-    assert main(["quantize", str(tiny_recipe), "--runs", str(tiny_copy), "--quiet", *asked]) == 0
-    folder = Run(load_recipe(str(tiny_recipe), asked), tiny_copy).path("quantize")
+    changes = ("--quantize.bits", "4", "--quantize.layers", "{pixels: 6}")
+    assert main(["quantize", str(tiny_recipe), "--runs", str(tiny_copy), "--quiet", *changes]) == 0
+    folder = Run(load_recipe(str(tiny_recipe), changes), tiny_copy).path("quantize")
     for variant in BASES:
         model = read_model(to_int8_trained(load_quantized(folder, variant)))
         largest = {
-            found.op.layer: int(np.abs(found.tensor.data()).max())
-            for found in count.constants(model)
-            if found.is_kernel
+            constant.op.layer: int(np.abs(constant.tensor.data()).max())
+            for constant in count.constants(model)
+            if constant.is_kernel
         }
         assert largest == {"project": 7, "upsample": 7, "pixels": 31}
 
@@ -96,9 +96,9 @@ def test_students_file_keeps_its_limit_and_uses_most_of_it(small: Run) -> None:
 def test_file_is_weighed_after_each_round_and_the_last_weight_is_that_of_the_file(
     small: Run,
 ) -> None:
-    told = small.record("quantize")
-    assert told is not None
-    weighed = told.metrics["int8"]["gzip_bytes"]
+    record_of_stage = small.record("quantize")
+    assert record_of_stage is not None
+    weighed = record_of_stage.metrics["int8"]["gzip_bytes"]
     assert len(weighed) >= 2
     assert weighed[-1] == read_model(small.path("convert") / "int8.tflite").size_gzip
 
@@ -106,9 +106,9 @@ def test_file_is_weighed_after_each_round_and_the_last_weight_is_that_of_the_fil
 def test_weights_take_the_least_they_can_where_the_limit_leaves_them_less(small: Run) -> None:
     ctx = small.context(quantize_student, small.path("quantize"))
     start = load_network(folded_generator(small.path("quantize"), "int8"))
-    seen = teacher_inputs(ctx, Purpose.CALIBRATION, 16)
-    prices = sensitivities(start, seen)
-    bits = bits_for(ctx, start, seen, 100)
+    calibration = teacher_inputs(ctx, Purpose.CALIBRATION, 16)
+    prices = sensitivities(start, calibration)
+    bits = bits_for(ctx, start, calibration, 100)
     assert expected_bytes(prices, bits) == least_bytes(prices)
 
 
@@ -150,14 +150,14 @@ def test_bytes_that_the_last_round_took_off_are_half_expected_again() -> None:
 @pytest.mark.slow
 def test_students_weights_are_kept_small_while_it_is_rounded(small: Run, small_copy: Path) -> None:
     recipe = str(small_copy / "small" / "recipe.yaml")
-    asked = ("--quantize.l1", "1000", "--quantize.rate", "0.02")
-    assert main(["quantize", recipe, "--runs", str(small_copy), "--quiet", *asked]) == 0
-    kept, shrunk = (
+    changes = ("--quantize.l1", "1000", "--quantize.rate", "0.02")
+    assert main(["quantize", recipe, "--runs", str(small_copy), "--quiet", *changes]) == 0
+    sums, shrunk = (
         sum(
             float(np.abs(kernel).sum())
             for kernel in load_quantized(run.path("quantize"), "int8").get_weights()
             if kernel.ndim >= 2 and kernel.min() < 0  # not the masks
         )
-        for run in (small, Run(load_recipe(recipe, asked), small_copy))
+        for run in (small, Run(load_recipe(recipe, changes), small_copy))
     )
-    assert shrunk < 0.9 * kept
+    assert shrunk < 0.9 * sums

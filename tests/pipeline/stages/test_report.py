@@ -86,20 +86,24 @@ def small(small_runs: Path) -> Run:
 
 @pytest.fixture(scope="module")
 def searched(small: Run) -> schema.SearchReport:
-    found = schema.read(small.path("report") / "report.json").search
-    assert found is not None
-    return found
+    choice = schema.read(small.path("report") / "report.json").search
+    assert choice is not None
+    return choice
 
 
 def test_search_of_a_compress_run_is_that_of_its_stage(
     searched: schema.SearchReport, small: Run
 ) -> None:
-    found = read_choice(small.path("search"))
-    assert (searched.chosen, searched.reason) == (found.chosen.number, found.reason)
-    assert [one.number for one in searched.tried] == [one.number for one in found.tried]
-    for told, tried in zip(searched.tried, found.tried, strict=True):
-        assert (told.words, told.distance, told.steps) == (tried.words, tried.score, tried.steps)
-        assert (told.bytes_gzip, told.macs) == (tried.cost.bytes_gzip, tried.cost.macs)
+    choice = read_choice(small.path("search"))
+    assert (searched.chosen, searched.reason) == (choice.chosen.number, choice.reason)
+    assert [one.number for one in searched.tried] == [one.number for one in choice.tried]
+    for student, tried in zip(searched.tried, choice.tried, strict=True):
+        assert (student.words, student.distance, student.steps) == (
+            tried.words,
+            tried.score,
+            tried.steps,
+        )
+        assert (student.bytes_gzip, student.macs) == (tried.cost.bytes_gzip, tried.cost.macs)
     assert searched.limits == {"bytes_gzip": 5000.0}
     assert searched.teacher == "the teacher of run tiny"
     assert (searched.reads, searched.real_pictures) == ("latents", True)
@@ -109,25 +113,25 @@ def test_predictions_stand_beside_what_the_shipped_file_is(
     searched: schema.SearchReport, small: Run
 ) -> None:
     model = read_model(small.path("convert") / "int8.tflite")
-    told = {one.quantity: one for one in searched.predictions}
-    assert told["bytes"].measured == model.size
-    assert told["bytes_gzip"].measured == model.size_gzip
-    assert told["macs"].measured == told["macs"].predicted == count.total_macs(model)
-    assert told["p50_ms"].predicted is None
-    assert told["p50_ms"].measured is not None
+    predictions = {one.quantity: one for one in searched.predictions}
+    assert predictions["bytes"].measured == model.size
+    assert predictions["bytes_gzip"].measured == model.size_gzip
+    assert predictions["macs"].measured == predictions["macs"].predicted == count.total_macs(model)
+    assert predictions["p50_ms"].predicted is None
+    assert predictions["p50_ms"].measured is not None
 
 
 def test_student_that_was_given_has_no_distance() -> None:
     cost = Cost(1000, 500, 100, 0.1)
-    given = Candidate(
+    candidate = Candidate(
         number=0, student=StudentSettings(), bits=8, zeros=0, cost=cost, steps=0, score=0.0,
         finished=True,
     )  # fmt: skip
-    assert _student(given).distance is None
-    assert _student(given).absent["distance"] == "it was given, not tried"
-    broken = given.model_copy(update={"steps": 9, "score": WORST})
+    assert _student(candidate).distance is None
+    assert _student(candidate).absent["distance"] == "it was given, not tried"
+    broken = candidate.model_copy(update={"steps": 9, "score": WORST})
     assert _student(broken).absent["distance"] == "its pictures were no numbers"
-    drew = given.model_copy(update={"steps": 9, "score": 3.0})
+    drew = candidate.model_copy(update={"steps": 9, "score": 3.0})
     assert (_student(drew).distance, _student(drew).p50_ms) == (3.0, 0.1)
 
 
