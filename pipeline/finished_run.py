@@ -54,7 +54,7 @@ def open_run(name: str, runs: Path) -> FinishedRun:
     if folder is None:
         names = sorted(path.name for path in runs.glob("*") if _is_run(path))
         others = (
-            f"Runs in {runs}: {', '.join(here)}." if here else f"There is no run in {runs} yet."
+            f"Runs in {runs}: {', '.join(names)}." if names else f"There is no run in {runs} yet."
         )
         raise PocketganError(
             f"There is no run '{name}'.", f"{others} `pocketgan run {Path(name).name}` makes one."

@@ -27,7 +27,7 @@ def test_a_run_that_is_not_there_is_told_with_those_that_are(tiny_runs: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("gone", "told"),
+    ("gone", "problem"),
     [
         ("7-report", ("stage report has not run",)),
         ("7-report/stage.json", ("stage report left a broken record",)),
