@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.artifacts import DISCRIMINATOR, GENERATOR, load_network
 from pipeline.cli import main
 from pipeline.plans import FROM_SCRATCH
-from pipeline.stages.networks import DISCRIMINATOR, GENERATOR, load
 from pipeline.training.checkpoint import load_checkpoint
 
 PATIENCE_SECONDS = 300
@@ -81,7 +81,7 @@ def test_training_killed_with_a_checkpoint_resumes_and_ends_in_the_same_weights(
     assert "train: resumed at step" in capsys.readouterr().err
     for network in (GENERATOR, DISCRIMINATOR):
         whole, resumed = (
-            load(stage_folder(runs, "train") / network).get_weights()
+            load_network(stage_folder(runs, "train") / network).get_weights()
             for runs in (tiny_runs, tmp_path)
         )
         for one, other in zip(whole, resumed, strict=True):

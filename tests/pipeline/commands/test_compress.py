@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.artifacts import find_variants
 from pipeline.cli import main
 from pipeline.commands.compress import L1_OF_COPIES, _name, _share, parse_compress, run_of
 from pipeline.plans import FROM_TEACHER
@@ -19,7 +20,6 @@ from pipeline.report.run import schema
 from pipeline.run import RECORD, Run
 from pipeline.stage import Record
 from pipeline.tflite.read import read_model
-from pipeline.variants import find_variants
 
 Compress = Callable[..., int]
 
@@ -198,6 +198,7 @@ def dying(*args, **kwargs):
         os.kill(os.getpid(), signal.SIGKILL)
     return original(*args, **kwargs)
 module.{name} = dying
+from pipeline.artifacts import find_variants
 from pipeline.cli import main
 sys.exit(main(sys.argv[1:]))
 """
