@@ -5,7 +5,6 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 
 from deploy.errors import PocketganError
 from pipeline.data.dataset import Images
@@ -51,6 +50,8 @@ def ssim(a: Images, b: Images) -> float:
     Raises PocketganError where the batches differ in shape, are empty or not uint8, or where the
     images are smaller than the window.
     """
+    import tensorflow as tf  # here: records of figures are read without it
+
     _check(a, b)
     if min(a.shape[1:3]) < SSIM_WINDOW:
         raise PocketganError(
