@@ -1,16 +1,28 @@
-"""What a file may cost, and how far a predicted cost is from it."""
+"""What a file may cost, and how far a predicted cost is from it. Loads no TensorFlow."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from pipeline.recipe import BudgetSettings
-
-if TYPE_CHECKING:  # it brings TensorFlow along, which takes its time and is not quiet
-    from pipeline.search.cost import Cost
 
 KILO = 1000
 LEAST_SAVING = 10
 """Int8 bytes of the teacher over those of a student that is worth its training."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The predicted cost of a generator's int8 file."""
+
+    bytes: int
+    bytes_gzip: int
+    """After gzip, level 9."""
+    macs: int
+    """Multiply-accumulates of one picture, exactly."""
+    p50_ms: float | None = None
+    """None where no target was asked, or one that counts."""
+    instructions: int | None = None
+    """Of one picture; None where no target was asked, or one that times."""
 
 
 class Limit(NamedTuple):
@@ -20,7 +32,7 @@ class Limit(NamedTuple):
     most: float
     words: str
 
-    def share(self, cost: "Cost") -> float:
+    def share(self, cost: Cost) -> float:
         """How much of the limit a cost uses; 1 is all of it."""
         return float(getattr(cost, self.field)) / self.most
 
@@ -31,11 +43,11 @@ class Budget:
 
     limits: tuple[Limit, ...]
 
-    def share(self, cost: "Cost") -> float:
+    def share(self, cost: Cost) -> float:
         """How much of the tightest limit a cost uses."""
         return max((limit.share(cost) for limit in self.limits), default=0.0)
 
-    def tightest(self, cost: "Cost") -> Limit:
+    def tightest(self, cost: Cost) -> Limit:
         return max(self.limits, key=lambda limit: limit.share(cost))
 
 

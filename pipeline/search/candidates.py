@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from deploy.errors import PocketganError
 from pipeline.networks.settings import StudentSettings
-from pipeline.search.cost import Cost
+from pipeline.search.budget import Cost
 
 Count = Annotated[int, Field(ge=0)]
 

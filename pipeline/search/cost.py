@@ -1,31 +1,16 @@
 """What a student will cost, before it is trained or converted."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 import tf_keras
 
+from pipeline.search.budget import Cost
 from pipeline.search.latency import Latency
 from pipeline.search.operations import operations
 from pipeline.search.size import AROUND, AROUND_GZIP, file_bytes, gzip_bytes
 
 _NONE: Mapping[str, float] = MappingProxyType({})
-
-
-@dataclass(frozen=True)
-class Cost:
-    """The predicted cost of a generator's int8 file."""
-
-    bytes: int
-    bytes_gzip: int
-    """After gzip, level 9."""
-    macs: int
-    """Multiply-accumulates of one picture, exactly."""
-    p50_ms: float | None = None
-    """None where no target was asked, or one that counts."""
-    instructions: int | None = None
-    """Of one picture; None where no target was asked, or one that times."""
 
 
 def cost(

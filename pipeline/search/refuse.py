@@ -9,9 +9,9 @@ from pipeline.importers.pictures import refuse_few
 from pipeline.importers.teacher import Teacher
 from pipeline.recipe import BudgetSettings
 from pipeline.run import Run
-from pipeline.search.budget import Budget, budget_of
+from pipeline.search.budget import Budget, Cost, budget_of
 from pipeline.search.builder import StudentBuilder
-from pipeline.search.cost import Cost, cost
+from pipeline.search.cost import cost
 from pipeline.search.space import Space, latency_of
 from pipeline.search.trials import open_study
 

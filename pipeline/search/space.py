@@ -17,10 +17,10 @@ from pipeline.compression.spec import CompressionSpec
 from pipeline.networks.settings import StudentSettings
 from pipeline.networks.student import DOUBLINGS
 from pipeline.recipe import BudgetSettings, Recipe
-from pipeline.search.budget import Budget
+from pipeline.search.budget import Budget, Cost
 from pipeline.search.builder import HUNDREDTHS, SLIM, StudentBuilder
 from pipeline.search.calibration import calibrated
-from pipeline.search.cost import Cost, cost
+from pipeline.search.cost import cost
 from pipeline.search.latency import Latency
 
 NARROWEST, WIDEST = 2, HUNDREDTHS

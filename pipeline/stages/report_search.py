@@ -6,9 +6,8 @@ from dataclasses import asdict
 from pipeline.artifacts import read_choice, read_student_facts
 from pipeline.data.sources import TEACHER
 from pipeline.report.run import schema
-from pipeline.search.budget import budget_of
+from pipeline.search.budget import Cost, budget_of
 from pipeline.search.candidates import Candidate
-from pipeline.search.cost import Cost
 from pipeline.search.trials import WORST
 from pipeline.stage import StageContext
 from pipeline.variants import SHIPPED

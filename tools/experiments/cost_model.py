@@ -33,8 +33,9 @@ from pipeline.compression.fake_quantization import quantization_aware, round_bia
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.networks.settings import StudentSettings
 from pipeline.networks.student import DOUBLINGS, build_student
+from pipeline.search.budget import Cost
 from pipeline.search.calibration import PLAN, calibrated, with_random_weights
-from pipeline.search.cost import Cost, cost
+from pipeline.search.cost import cost
 from pipeline.search.operations import operations
 from pipeline.search.size import Structure, file_bytes, gzip_bytes, structure
 from pipeline.tflite import convert as lite

@@ -2,8 +2,7 @@ import pytest
 
 from pipeline.recipe import BudgetSettings
 from pipeline.report.run.gates import parse_gate
-from pipeline.search.budget import Budget, budget_for_quality, budget_of, gates_of
-from pipeline.search.cost import Cost
+from pipeline.search.budget import Budget, Cost, budget_for_quality, budget_of, gates_of
 
 COST = Cost(bytes=20_000, bytes_gzip=6_000, macs=50_000, p50_ms=0.02)
 

@@ -4,8 +4,8 @@ import pytest
 
 from deploy.errors import PocketganError
 from pipeline.networks.settings import StudentSettings
+from pipeline.search.budget import Cost
 from pipeline.search.candidates import ENOUGH, STEP_UP, Candidate, choose, dumps, front, loads
-from pipeline.search.cost import Cost
 
 
 def tried(number: int, size: int, score: float, steps: int = 90) -> Candidate:

@@ -10,8 +10,8 @@ from pipeline.plans import FROM_SCRATCH
 from pipeline.recipe import as_dict, load_recipe
 from pipeline.report.run import schema
 from pipeline.run import Run
+from pipeline.search.budget import Cost
 from pipeline.search.candidates import Candidate
-from pipeline.search.cost import Cost
 from pipeline.search.trials import WORST
 from pipeline.stages.report_search import _student
 from pipeline.tflite import count

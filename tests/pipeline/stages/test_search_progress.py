@@ -1,6 +1,6 @@
 from pipeline.networks.settings import StudentSettings
+from pipeline.search.budget import Cost
 from pipeline.search.candidates import Candidate
-from pipeline.search.cost import Cost
 from pipeline.stages.search import _progress
 
 
