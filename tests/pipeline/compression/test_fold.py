@@ -119,7 +119,9 @@ def test_batch_norm_behind_an_activation_layer_stays() -> None:
     assert_stays(tf_keras.Sequential([L.Input([6]), L.Dense(5), L.ReLU(), L.BatchNormalization()]))
 
 
-@pytest.mark.parametrize("activation", ["relu", "tanh", L.LeakyReLU(0.2)], ids=str)
+@pytest.mark.parametrize(
+    "activation", ["relu", "tanh", L.LeakyReLU(0.2)], ids=["relu", "tanh", "leaky_relu"]
+)
 def test_batch_norm_behind_a_layer_with_an_activation_stays(activation: Any) -> None:
     dense = L.Dense(5, activation=activation)
     assert_stays(tf_keras.Sequential([L.Input([6]), dense, L.BatchNormalization()]))
