@@ -110,13 +110,10 @@ COMMANDS: dict[str, Command] = {
         "Check a bundle, folder or zip: a changed byte anywhere is found", _in("bundle:verify")
     ),
     "targets": Command(
-        "Where files can be measured, and what adds a place", _in("benchmark:targets")
+        "Where files can be measured, and what adds a place", _in("targets:targets")
     ),
     "doctor": Command(
-        "What this machine is, and what makes its figures doubtful", _in("benchmark:doctor")
-    ),
-    "bench-suite": Command(
-        "A fixed set of generators on every target", _in("benchmark:bench_suite")
+        "What this machine is, and what makes its figures doubtful", _in("doctor:doctor")
     ),
     "inspect": Command(
         "What a .tflite holds: operations, types, zeros, MACs, memory", _in("inspect:inspect")

@@ -179,3 +179,22 @@ def _float_reason(op: Op) -> str:
             )
     dtypes = [tensor.dtype for tensor in op.outputs if tensor.is_float]
     return f"its output is {dtypes[0]}" if dtypes else ""
+
+
+VIEWS = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")
+"""Operations that only call the same bytes by another shape."""
+
+
+def traffic(model: LiteModel) -> int:
+    """Every tensor's bytes once: no inference can read its weights and write its results in less.
+
+    What stays in a cache between two operations, or two inferences, need not pass memory. Weights
+    are unpacked once, before the first inference.
+    """
+    constants = {t.buffer_index: t.stored_bytes for t in model.tensors if t.is_constant}
+    moved = [tensor for subgraph in model.subgraphs for tensor in subgraph.inputs]
+    for subgraph in model.subgraphs:
+        for op in subgraph.ops:
+            if op.name not in VIEWS and not subgraph.unpacks_constant(op):
+                moved += op.outputs
+    return sum(constants.values()) + sum(tensor.dense_bytes for tensor in moved)

@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 
 from deploy.errors import PocketganError
-from deploy.targets.local import Local
-from deploy.targets.target import Availability
+from pipeline import benchmarking
 from pipeline.cli import main
 from pipeline.commands import benchmark as commands
-from pipeline.commands import benchmark_rounds as make
 from pipeline.report.benchmark import schema
 
 QUICK = ("--runs", "8", "--rounds", "1", "--warmup", "1")
@@ -43,10 +41,10 @@ def test_benchmark_of_files_leaves_a_page_and_figures_for_programs(
     assert told["schema"] == "pocketgan.benchmark"
     assert told["complete"]
     assert told["measurements"][0]["p90_ms"] > 0
-    kept = schema.read_if_sound(tmp_path / make.RESULT)
+    kept = schema.read_if_sound(tmp_path / benchmarking.RESULT)
     assert kept is not None
     assert kept.files[0].name == "adder"
-    assert "adder" in (tmp_path / make.PAGE).read_text(encoding="utf-8")
+    assert "adder" in (tmp_path / benchmarking.PAGE).read_text(encoding="utf-8")
 
 
 def test_same_question_again_measures_only_what_is_missing(adder: Path, tmp_path: Path) -> None:
@@ -55,16 +53,16 @@ def test_same_question_again_measures_only_what_is_missing(adder: Path, tmp_path
     out = tmp_path / "out"
     question = ("benchmark", adder, broken, *QUICK, "--out", out, "--quiet")
     assert ask(*question) == 3
-    first = schema.read_if_sound(out / make.RESULT)
+    first = schema.read_if_sound(out / benchmarking.RESULT)
     assert ask(*question) == 3
-    second = schema.read_if_sound(out / make.RESULT)
+    second = schema.read_if_sound(out / benchmarking.RESULT)
     assert first is not None
     assert second is not None
     assert not first.complete
     assert first.measurements[0] == second.measurements[0]
     assert second.measurements[1].error
     assert ask(*question, "--seed", 1) == 3  # another question
-    third = schema.read_if_sound(out / make.RESULT)
+    third = schema.read_if_sound(out / benchmarking.RESULT)
     assert third is not None
     assert third.measurements[0] != first.measurements[0]
 
@@ -105,7 +103,7 @@ def test_other_targets_of_an_earlier_call_are_kept(adder: Path, tmp_path: Path) 
     question = ("benchmark", adder, *QUICK, "--out", tmp_path, "--quiet")
     assert ask(*question, "--target", "local:plain") == 0
     assert ask(*question, "--target", "local") == 0
-    kept = schema.read_if_sound(tmp_path / make.RESULT)
+    kept = schema.read_if_sound(tmp_path / benchmarking.RESULT)
     assert kept is not None
     assert {m.target for m in kept.measurements} == {"local", "local:plain"}
 
@@ -121,7 +119,7 @@ def test_latents_of_the_same_name_and_other_content_are_another_question(
     for value in (1, 2):
         np.save(latents, np.full((1, 4), value, np.float32))
         assert ask(*question, "--quiet") == 3
-        kept = schema.read_if_sound(tmp_path / make.RESULT)
+        kept = schema.read_if_sound(tmp_path / benchmarking.RESULT)
         assert kept is not None
         drawn.append(kept.measurements[0].output_sha256)
     assert drawn[0] != drawn[1]
@@ -138,14 +136,14 @@ def test_interrupted_call_keeps_the_rounds_that_were_done(
         if done == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "_told", lambda bar: interrupt)
+    monkeypatch.setattr(commands, "_progress_lines", lambda bar: interrupt)
     assert ask(*question) == 130
-    kept = schema.read_if_sound(tmp_path / make.RESULT)
+    kept = schema.read_if_sound(tmp_path / benchmarking.RESULT)
     assert kept is not None
     assert not kept.complete
     assert kept.measurements[0].error == "1 of 3 rounds went well until now"
     assert kept.measurements[0].p50_ms is not None
-    assert (tmp_path / make.PAGE).is_file()
+    assert (tmp_path / benchmarking.PAGE).is_file()
 
 
 def test_file_without_a_profile_does_not_cost_the_others_theirs(
@@ -153,16 +151,16 @@ def test_file_without_a_profile_does_not_cost_the_others_theirs(
 ) -> None:
     other = tmp_path / "other.tflite"
     other.write_bytes(adder.read_bytes() + b"\0")
-    real = make.profile
+    real = benchmarking.operation_costs
 
     def refuse(path: Path, *rest: Any, **more: Any) -> Any:
         if path.stem == "adder":
             raise PocketganError("its operations cannot be told apart", "Look at it.")
         return real(path, *rest, **more)
 
-    monkeypatch.setattr(make, "profile", refuse)
+    monkeypatch.setattr(benchmarking, "operation_costs", refuse)
     assert ask("benchmark", adder, other, *QUICK, "--profile", "--out", tmp_path, "--quiet") == 0
-    kept = schema.read_if_sound(tmp_path / make.RESULT)
+    kept = schema.read_if_sound(tmp_path / benchmarking.RESULT)
     assert kept is not None
     assert kept.complete
     assert list(kept.profiles["local"]) == ["other"]
@@ -192,34 +190,6 @@ def test_recipe_is_told_from_files(arguments: list[str], files: bool) -> None:
     assert commands.asks_for_files(arguments) is files
 
 
-def test_targets_lists_what_is_ready_and_what_adds_the_rest(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("POCKETGAN_CACHE", str(tmp_path))  # nothing is installed there
-    assert ask("targets", "--json") == 0
-    told = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
-    assert told["local"]["ready"]
-    assert not told["local:tflite-runtime"]["ready"]
-    assert "targets install tflite-runtime" in told["local:tflite-runtime"]["remedy"]
-
-
-def test_targets_fit_into_a_narrow_terminal_without_losing_a_letter(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Long(Local):
-        name = "long"
-
-        def availability(self) -> Availability:
-            return Availability(True, "tflite-micro==0.dev20261023182759 in an environment")
-
-    monkeypatch.setattr(commands.known, "offered", lambda: [Long()])
-    monkeypatch.setenv("COLUMNS", "80")
-    assert ask("targets") == 0
-    said = capsys.readouterr().out
-    assert "…" not in said.replace(":…", "")
-    assert "tflite-micro==0.dev20261023182759" in "".join(said.split())
-
-
 def test_each_option_of_benchmark_can_be_read_alone(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         ask("benchmark", "--help")
@@ -227,33 +197,3 @@ def test_each_option_of_benchmark_can_be_read_alone(capsys: pytest.CaptureFixtur
     assert "For instance `pocketgan benchmark" in said
     for vague in ("numbers of them", "before those", "seconds a process", "that share them"):
         assert vague not in said
-
-
-@pytest.mark.parametrize("arguments", [["install"], ["install", "moon"], ["remove", "arm"]])
-def test_targets_refuses_what_it_does_not_know(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert ask("targets", *arguments) == 2
-    assert "arm" in capsys.readouterr().err
-
-
-def test_doctor_tells_the_machine_and_what_is_wrong_with_it(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    assert ask("doctor", "--json") == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["machine"]["cores"] >= 1
-    assert isinstance(told["advice"], list)
-    assert ask("doctor") == 0
-
-
-def test_bench_suite_shows_figures_and_keeps_the_chatter_of_the_converter_in_a_log(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    small = ("--family", "dense", "--pixels", 28, "--width", 16, "--quiet")
-    assert ask("bench-suite", *small, "--out", tmp_path) == 0
-    said = capfd.readouterr()
-    assert "dense" in said.out
-    assert said.err == ""
-    assert (tmp_path / "log.txt").read_text()
-    assert (tmp_path / "suite.html").is_file()

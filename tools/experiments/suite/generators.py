@@ -227,4 +227,4 @@ def _check(what: str, given: Sequence[object], known: Sequence[object]) -> None:
     for value in given:
         if value not in known:
             choices = ", ".join(map(str, known))
-            raise PocketganError(f"bench-suite has no {what} {value}", f"Choose of: {choices}.")
+            raise PocketganError(f"the suite has no {what} {value}", f"Choose of: {choices}.")

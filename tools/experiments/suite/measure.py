@@ -1,4 +1,4 @@
-"""``pocketgan bench-suite``: the fixed set of generators through all variants and targets.
+"""The fixed set of generators through all variants and targets.
 
 What was measured is kept after each member and target, so that an interrupted call goes on, and a
 later one may add targets, sizes or families.

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from deploy.errors import PocketganError
-from pipeline.commands.benchmark_files import describe, find, is_model, latents
+from deploy.harness import Plan
+from deploy.targets.local import Local
+from pipeline.benchmarking import describe, find, is_model, latents, operation_costs
 from pipeline.tflite import convert
 from pipeline.tflite.read import read_model
 
@@ -115,3 +117,22 @@ def test_latents_that_cannot_be_fed_are_refused(values: object, tmp_path: Path) 
     np.save(path, np.array(values))
     with pytest.raises(PocketganError, match="latents must be"):
         latents(path)
+
+
+def test_profile_has_a_row_for_each_operation(generator: Any, tmp_path: Path) -> None:
+    path = tmp_path / "int8.tflite"
+    latents = np.random.default_rng(2).normal(size=(16, 32)).astype(np.float32)
+    path.write_bytes(convert.to_int8_post_training(generator, latents))
+    totals: list[int] = []
+    rows = operation_costs(
+        path,
+        Local(),
+        Plan(threads=(1, 2), rounds=1, runs=32, warmup=4),
+        on_progress=lambda _, done, total: totals.append(total),
+    )
+    assert [(row.operation, row.layer) for row in rows] == [
+        (op.label, op.layer) for op in read_model(path).ops
+    ]
+    assert {row.unit for row in rows} == {"ms"}
+    assert rows[0].cost > 0
+    assert totals == [len(rows)] * len(rows)  # one number of threads

@@ -1,0 +1,284 @@
+"""Measure any .tflite files on any targets, and keep what was measured on the way."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from deploy.agent import AgentError, load_latents
+from deploy.errors import PocketganError
+from deploy.harness import Plan, Progress, measure
+from deploy.jobs import Measurement, OperationCost, describe_file
+from deploy.machine import describe_machine, memory_bandwidth
+from deploy.profile import LastOperation, profile
+from deploy.second_opinion import remarks
+from deploy.targets.target import Target
+from pipeline.atomic import write_text
+from pipeline.report.benchmark import schema
+from pipeline.report.benchmark.page import render
+from pipeline.tflite import count
+from pipeline.tflite.prefix import prefixes
+from pipeline.tflite.read import IDENTIFIER, read_model
+from pipeline.variants import BASELINE, VARIANTS
+
+SUFFIX = ".tflite"
+RESULT = "benchmark.json"
+PAGE = "benchmark.html"
+
+
+def find(names: Sequence[str]) -> dict[str, Path]:
+    """Name → file, for files and folders of files, variants of a run in their usual order.
+
+    A file is called by its stem; where two stems are equal, by as much of the path as tells them
+    apart.
+
+    Raises:
+        PocketganError: there is no such file or folder, or a folder holds no .tflite.
+    """
+    paths: dict[Path, None] = {}
+    for name in names:
+        paths |= dict.fromkeys(_expand(Path(name)))
+    return dict(zip(_names(list(paths)), paths, strict=True))
+
+
+def is_model(path: Path) -> bool:
+    """Whether this is a file that begins as a .tflite does, whatever it is called."""
+    try:
+        with path.open("rb") as file:
+            return file.read(8)[4:] == IDENTIFIER
+    except OSError:
+        return False
+
+
+def latents(path: Path) -> Path:
+    """``path``, if it holds latents that can be fed: finite float32 [N, L].
+
+    Raises:
+        PocketganError: it does not.
+    """
+    try:
+        load_latents(str(path))
+    except AgentError as error:
+        raise PocketganError(str(error), "Save them with numpy.save.") from error
+    return path
+
+
+def _expand(path: Path) -> list[Path]:
+    if not path.is_dir():
+        if not path.exists():
+            raise PocketganError(f"{path}: no such file", f"Name {SUFFIX} files, or a folder.")
+        return [path.resolve()]
+    inside = sorted((f for f in path.glob(f"*{SUFFIX}") if f.is_file()), key=_usual_order)
+    if not inside:
+        raise PocketganError(f"{path} holds no {SUFFIX} file", "Name another folder, or files.")
+    return [file.resolve() for file in inside]
+
+
+def _usual_order(path: Path) -> tuple[int, str]:
+    rank = VARIANTS.index(path.stem) if path.stem in VARIANTS else len(VARIANTS)
+    return rank, path.name
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """The shortest endings of the paths, without suffix, that differ from each other."""
+    depth = 1
+    while True:
+        names = ["/".join((*p.parts[-depth:-1], p.stem)) for p in paths]
+        twice = {name for name, number in Counter(names).items() if number > 1}
+        if not twice or depth > max(len(path.parts) for path in paths):
+            return names if not twice else [str(path) for path in paths]
+        depth += 1
+
+
+def describe(name: str, path: Path) -> schema.MeasuredFile:
+    """Sizes of the file, and what it holds where it can be read."""
+    facts = describe_file(path)
+    try:
+        model = read_model(path)
+    except PocketganError as error:
+        return schema.MeasuredFile.model_validate({"name": name, **facts, "problem": error.problem})
+    return schema.MeasuredFile.model_validate(
+        {
+            "name": name,
+            **facts,
+            "parameters": count.parameters(model),
+            "macs": count.total_macs(model),
+            "macs_int8": count.int8_macs(model),
+            "float_ops": len(count.float_ops(model)),
+            "ops": count.op_counts(model),
+            "traffic": count.traffic(model),
+            "input_shapes": tuple(tensor.shape for tensor in model.inputs),
+            "output_shapes": tuple(tensor.shape for tensor in model.outputs),
+        }
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What a person asks: these files (name → path) on these targets, measured by this plan."""
+
+    files: Mapping[str, Path]
+    targets: Sequence[Target]
+    plan: Plan
+    baseline: str
+    """Name of the file that the others are compared with."""
+    profile: bool = False
+    """Whether to find out what each operation costs."""
+
+
+def choose_baseline(named: str | None, names: Sequence[str]) -> str:
+    """``named``, or float32 where there is one, or the first file.
+
+    Raises:
+        PocketganError: no file is called ``named``.
+    """
+    if named is None:
+        return BASELINE if BASELINE in names else names[0]
+    if named not in names:
+        raise PocketganError(f"no file is called {named!r}", f"They are: {', '.join(names)}.")
+    return named
+
+
+def benchmark(
+    question: Question, folder: Path, on_progress: Progress | None = None
+) -> schema.Benchmark:
+    """Answer ``question``; after each round benchmark.json holds what there is.
+
+    What an earlier answer in ``folder`` by the same plan, on the same machine and with the same
+    versions holds of the same files is kept: of other targets always, of these if that answer was
+    not complete.
+
+    Raises:
+        PocketganError: a file cannot be read, or a target is not available; nothing was run then.
+    """
+    empty = _empty(question)
+    earlier = schema.read_if_sound(folder / RESULT)
+    valid = _still_true(earlier, empty) if earlier else ()
+    wanted = {target.name for target in question.targets}
+    others = tuple(m for m in valid if m.target not in wanted)
+    finished = tuple(m for m in valid if m.target in wanted and earlier and not earlier.complete)
+    folder.mkdir(parents=True, exist_ok=True)
+    answer = empty
+
+    def keep(measurements: Sequence[Measurement]) -> None:
+        nonlocal answer
+        answer = _answered(empty, [*others, *measurements])
+        write_text(folder / RESULT, schema.dumps(answer))
+
+    try:
+        measurements = measure(
+            question.files,
+            question.targets,
+            question.plan,
+            known=finished,
+            on_progress=on_progress,
+            on_round=keep,
+        )
+        keep(measurements)
+        if question.profile:
+            profiles = earlier.profiles if earlier and finished else {}
+            answer = answer.model_copy(update={"profiles": profiles})
+            answer = _with_profiles(answer, question, folder, on_progress)
+        complete = all(m.error is None for m in measurements)
+        answer = answer.model_copy(update={"complete": complete})
+    finally:
+        if answer.measurements:
+            write_text(folder / RESULT, schema.dumps(answer))
+            write_text(folder / PAGE, render(answer))
+    return answer
+
+
+def _empty(question: Question) -> schema.Benchmark:
+    """The answer before anything was measured."""
+    return schema.Benchmark(
+        schema=schema.SCHEMA,
+        pocketgan=version("pocketgan"),
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        plan=_plan(question.plan),
+        baseline=question.baseline,
+        machine=asdict(describe_machine()),
+        bandwidth=memory_bandwidth(),
+        files=tuple(describe(name, path) for name, path in question.files.items()),
+        measurements=(),
+    )
+
+
+def _answered(empty: schema.Benchmark, measurements: Sequence[Measurement]) -> schema.Benchmark:
+    changes = {"measurements": tuple(measurements), "remarks": tuple(remarks(measurements))}
+    return empty.model_copy(update=changes)
+
+
+def _still_true(earlier: schema.Benchmark, now: schema.Benchmark) -> tuple[Measurement, ...]:
+    """What of an earlier answer would be measured alike today."""
+    if _circumstances(earlier) != _circumstances(now):
+        return ()
+    files = {(file.name, file.sha256) for file in now.files}
+    return tuple(m for m in earlier.measurements if (m.variant, m.sha256) in files)
+
+
+def _circumstances(benchmark: schema.Benchmark) -> tuple[Any, ...]:
+    """All but the files and targets that figures depend on."""
+    machine = benchmark.machine
+    return (
+        *(benchmark.plan, benchmark.baseline, benchmark.pocketgan),
+        *(machine.get("cpu"), machine.get("versions")),
+    )
+
+
+def _with_profiles(
+    answer: schema.Benchmark, question: Question, folder: Path, on_progress: Progress | None
+) -> schema.Benchmark:
+    """``answer`` with what each operation costs, on the targets that time or count."""
+    profiles = {target: dict(costs) for target, costs in answer.profiles.items()}
+    failed = {(m.target, m.variant) for m in answer.measurements if m.error is not None}
+    missing: list[str] = []
+
+    def extended() -> schema.Benchmark:
+        changes = {"profiles": profiles, "remarks": (*answer.remarks, *missing)}
+        return answer.model_copy(update=changes)
+
+    for target in (target for target in question.targets if target.profiled):
+        here = profiles.setdefault(target.name, {})
+        for name, path in question.files.items():
+            if name in here or (target.name, name) in failed:
+                continue
+            try:
+                here[name] = operation_costs(path, target, question.plan, on_progress)
+            except PocketganError as error:
+                missing.append(f"no profile of {name} on {target.name}: {error.problem}")
+            write_text(folder / RESULT, schema.dumps(extended()))
+    return extended()
+
+
+def operation_costs(
+    path: Path, target: Target, plan: Plan, on_progress: Progress | None = None
+) -> tuple[OperationCost, ...]:
+    """The cost of each operation of the file, by cutting it: see ``deploy.profile``.
+
+    Operations that only unpack a constant are part of those that read it.
+
+    Raises:
+        PocketganError: the file is no sound .tflite, the target is not available, or a prefix
+            could not be measured.
+    """
+    with TemporaryDirectory(prefix="pocketgan-") as folder:
+        cuts = {}
+        for index, prefix in enumerate(prefixes(path.read_bytes())):
+            cut = Path(folder) / f"{path.stem}-{index}{SUFFIX}"
+            cut.write_bytes(prefix.content)
+            cuts[cut] = LastOperation(prefix.operation, prefix.layer)
+        return profile(cuts, target, plan, on_progress=on_progress)
+
+
+def _plan(plan: Plan) -> dict[str, Any]:
+    written = asdict(plan)
+    written["threads"] = list(plan.threads)
+    if plan.latents is not None:
+        digest = hashlib.sha256(plan.latents.read_bytes()).hexdigest()
+        written["latents"] = f"{plan.latents} (sha256 {digest})"
+    return written
