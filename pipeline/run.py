@@ -7,6 +7,7 @@ with the same versions. Everything else is stale and is made again.
 import fcntl
 import hashlib
 import json
+import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -173,9 +174,11 @@ class Run:
 
     def check(self) -> None:
         """Raise PocketganError for what a stage of the plan says cannot work; runs none of them."""
-        for stage in self.plan.stages.values():
-            if stage.check is not None:
-                stage.check(self.context(stage, self.folder))
+        stages = self.plan.stages.values()
+        with native_log(Path(os.devnull)):
+            for stage in stages:
+                if stage.check is not None:
+                    stage.check(self.context(stage, self.folder))
 
     def _partial(self, stage: Stage, key: str) -> Path:
         """The folder that is being filled: kept if a killed run left it for the same result."""
