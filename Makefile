@@ -3,6 +3,8 @@ PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python
 BIN := .venv/bin
 RECIPE ?= digits
 RUN ?= runs/$(RECIPE)
+# One worker a core; a file's tests stay together, as what they share is made once a worker.
+PYTEST := $(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: run test test-all check android android-test lock clean
 
@@ -10,10 +12,10 @@ run: .venv/ready
 	$(BIN)/pocketgan run $(RECIPE)
 
 test: .venv/ready check
-	$(BIN)/pytest -q
+	$(PYTEST)
 
 test-all: .venv/ready check
-	$(BIN)/pytest -q -m "slow or not slow"
+	$(PYTEST) -m "slow or not slow"
 
 check: .venv/ready
 	$(BIN)/ruff check .
