@@ -11,7 +11,8 @@ def inspect(arguments: list[str]) -> int:
     parser = command_parser("inspect", INSPECT, "json")
     parser.add_argument("file", type=str, help="any .tflite file")
     options = parse(parser, arguments)
-    from pipeline.tflite.inspect import describe, render
+    from pipeline.report.inspect import render
+    from pipeline.tflite.inspect import describe
 
     summary = describe(Path(options.file))
     show(options, summary, lambda: render(summary))

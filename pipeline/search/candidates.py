@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from deploy.errors import PocketganError
+from pipeline import pareto
 from pipeline.networks.settings import StudentSettings
 from pipeline.search.budget import Cost
 
@@ -61,15 +62,11 @@ def front(tried: Sequence[Candidate]) -> list[Candidate]:
     Only students that were trained to the end are compared; those that came furthest where none was
     (it happens where a trial beats all others and its process is killed before the end).
     """
-    best: list[Candidate] = []
     furthest = max((one.steps for one in tried), default=0)
     compared = [one for one in tried if one.finished] or [
         one for one in tried if one.steps == furthest
     ]
-    for one in sorted(compared, key=lambda one: (one.cost.bytes_gzip, one.score)):
-        if not best or one.score < best[-1].score:
-            best.append(one)
-    return best
+    return pareto.front(compared, lambda one: (one.cost.bytes_gzip, one.score))
 
 
 ENOUGH = 6.0

@@ -11,8 +11,9 @@ import pytest
 from rich.console import Console
 
 from deploy.errors import PocketganError
+from pipeline.report.inspect import render
 from pipeline.tflite import count
-from pipeline.tflite.inspect import describe, render
+from pipeline.tflite.inspect import describe
 from pipeline.tflite.metadata import PROVENANCE, write_metadata
 from pipeline.tflite.read import read_model
 

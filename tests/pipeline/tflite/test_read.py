@@ -10,6 +10,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from deploy.errors import PocketganError
+from pipeline.report.inspect import render
 from pipeline.tflite import inspect
 from pipeline.tflite.read import read_model
 
@@ -242,7 +243,7 @@ def test_a_damaged_file_is_read_or_refused_and_never_anything_else(
             outcomes["refused"] += 1
         else:
             json.dumps(summary, allow_nan=False)
-            inspect.render(summary)
+            render(summary)
             outcomes["read"] += 1
     # Both really happen: many accidents hit weights, which any value suits.
     assert min(outcomes["refused"], outcomes["read"]) > 200
