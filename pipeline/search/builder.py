@@ -117,5 +117,6 @@ class StudentBuilder:
 
     @cached_property
     def _importance(self) -> dict[str, np.ndarray]:
-        seen = latents(self._seed, Purpose.SEARCH, LOOKS, self.teacher.latent, self.teacher.classes)
+        latent, classes = self.teacher.latent, self.teacher.classes
+        seen = latents(self._seed, Purpose.SEARCH, count=LOOKS, latent=latent, classes=classes)
         return importance_by_taylor(self.teacher.model, seen, seed=self._seed)

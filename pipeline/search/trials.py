@@ -166,10 +166,10 @@ def _try(trial: optuna.Trial, ground: SearchContext, tell: Callable[[str], None]
     imitation, look = imitation_of(ground, proposal.student, proposal.spec)
     score = WORST
     for rung, until in enumerate(rungs(ground.steps)):
-        imitation.go_on(until)
+        imitation.train(until)
         seen = look()
         score = seen if seen < WORST else WORST  # NaN is not below it
-        trial.set_user_attr("steps", imitation.done)
+        trial.set_user_attr("steps", imitation.step)
         trial.report(score, rung + 1)
         # Where the smallest is wanted, small ones do not die because large ones are better.
         if rung + 1 < RUNGS and not ground.space.smallest_wanted and trial.should_prune():
@@ -190,7 +190,7 @@ def imitation_of(
     imitation = Distiller(
         student,
         ground.lessons,
-        pixels,
+        pixels=pixels,
         steps=ground.steps,
         rate=RATE,
         batch=BATCH,
@@ -199,8 +199,8 @@ def imitation_of(
     )
 
     def look() -> float:
-        imitation.settle()
-        with imitation.as_drawn():
+        imitation.recalibrate()
+        with imitation.compressed():
             return ground.look(student, pixels)
 
     return imitation, look

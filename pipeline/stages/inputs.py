@@ -16,7 +16,8 @@ InputSource = Callable[[StageContext, Purpose, int], np.ndarray]
 
 def prior_inputs(ctx: StageContext, purpose: Purpose, count: int) -> np.ndarray:
     """Latents float32 [count, latent + classes] of the run's prior."""
-    return latents(ctx.recipe.seed, purpose, count, *prior(ctx))
+    latent, classes = prior(ctx)
+    return latents(ctx.recipe.seed, purpose, count=count, latent=latent, classes=classes)
 
 
 def teacher_inputs(ctx: StageContext, purpose: Purpose, count: int) -> np.ndarray:

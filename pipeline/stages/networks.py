@@ -1,4 +1,4 @@
-"""The adversarial training of a run: around its generator, by its rules."""
+"""The adversarial training of a run: its trainer, and the settings of shorter trainings."""
 
 from dataclasses import replace
 
@@ -8,43 +8,50 @@ from pipeline.networks.pixels import PixelRange, pixel_range
 from pipeline.stage import StageContext
 from pipeline.stages.inputs import prior
 from pipeline.training.distillation_set import DistillationSet
+from pipeline.training.objectives.generation import Generation
 from pipeline.training.settings import TrainSettings
-from pipeline.training.trainer import GANTrainer, Players
+from pipeline.training.trainer import GANTrainer
 
 ADVERSARIAL = ("data", "generator", "discriminator", "train")
 """The sections of the recipe that every adversarial training reads."""
 
 
-def game(
+def trainer(
     ctx: StageContext,
     generator: tf_keras.Model,
+    *,
     discriminator: tf_keras.Model,
     settings: TrainSettings,
-    teacher: tf_keras.Model | None = None,
+    teacher: tf_keras.Model | DistillationSet | None = None,
     distill: float = 0.0,
-    lessons: DistillationSet | None = None,
     pixels: PixelRange | None = None,
 ) -> GANTrainer:
-    """The adversarial game of this run, on the train split.
+    """The adversarial training of this run, on the train split.
 
-    ``pixels``: black and white in what the generator draws, where its last layer does not say.
+    ``teacher``: a generator, or stored pictures of one (see Generation). ``pixels``: black and
+    white in the generator's pictures, where its last layer, or the teacher's, does not say.
     """
-    players = Players(
+    stored = isinstance(teacher, DistillationSet)
+    latent, classes = prior(ctx)
+    objective = Generation(
         generator,
         discriminator,
-        *prior(ctx),
-        pixels or pixel_range(generator if teacher is None else teacher),
-        teacher,
-        distill,
-        lessons,
-        1.0 if lessons is None else ctx.recipe.student.adversarial,
+        pictures=ctx.dataset.train,
+        labels=ctx.dataset.train_labels,
+        latent=latent,
+        classes=classes,
+        pixels=pixels or pixel_range(generator if stored or teacher is None else teacher),
+        settings=settings,
+        seed=ctx.recipe.seed,
+        teacher=teacher,
+        distill=distill,
+        adversarial=ctx.recipe.student.adversarial if stored else 1.0,
     )
-    data = ctx.dataset
-    return GANTrainer(players, data.train, data.train_labels, settings, ctx.recipe.seed)
+    return GANTrainer(objective, ctx.recipe.seed)
 
 
 def fine_tuning(ctx: StageContext, steps: int, rate: float, ema: float) -> TrainSettings:
-    """The rules of the training, for a shorter and calmer game.
+    """The settings of the dense training, for a shorter one with smaller steps.
 
     Penalties on the generator's weights and their dropping belong to the dense training only.
     """
@@ -61,11 +68,11 @@ def fine_tuning(ctx: StageContext, steps: int, rate: float, ema: float) -> Train
     )
 
 
-def student_game(ctx: StageContext, steps: int, rate: float, ema: float) -> TrainSettings:
-    """The rules of a student's game: its discriminator learns slower, and R1 smooths it more.
+def student_training(ctx: StageContext, steps: int, rate: float, ema: float) -> TrainSettings:
+    """Settings of a student's training: its discriminator learns slower, R1 smooths it more.
 
     Otherwise it outgrows the small generator, and what it says teaches less (docs/decisions.md).
     """
     student = ctx.recipe.student
-    rules = fine_tuning(ctx, steps, rate, ema)
-    return replace(rules, discriminator_rate=student.discriminator_rate, r1=student.r1)
+    settings = fine_tuning(ctx, steps, rate, ema)
+    return replace(settings, discriminator_rate=student.discriminator_rate, r1=student.r1)

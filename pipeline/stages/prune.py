@@ -37,13 +37,20 @@ def prune(ctx: StageContext) -> Outcome:
     )
     calls = round(settings.ramp * settings.steps) * recipe.train.critic_steps
     pruning = Pruning(dense, shares, calls, settings.every)
-    rules = networks.fine_tuning(ctx, settings.steps, settings.rate, recipe.train.ema)
-    game = networks.game(ctx, pruning.model, discriminator, rules, dense, settings.distill)
+    fine_tuning = networks.fine_tuning(ctx, settings.steps, settings.rate, recipe.train.ema)
+    trainer = networks.trainer(
+        ctx,
+        pruning.model,
+        discriminator=discriminator,
+        settings=fine_tuning,
+        teacher=dense,
+        distill=settings.distill,
+    )
     log = TrainingLog(ctx.folder, "prune")
-    story = game.play(ctx.scratch / "game.npz", "prune", log.write)
-    game.recalibrate()
+    history = trainer.train(ctx.scratch / "game.npz", "prune", log.write)
+    trainer.recalibrate()
     pruned = pruning.stripped()
     pruned.save(ctx.folder / GENERATOR)
     discriminator.save(ctx.folder / DISCRIMINATOR)
-    log.close(story)
-    return Outcome({"zeros": round(kernel_sparsity(pruned), 6), "shares": shares}, story.events)
+    log.close(history)
+    return Outcome({"zeros": round(kernel_sparsity(pruned), 6), "shares": shares}, history.events)

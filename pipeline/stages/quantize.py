@@ -52,16 +52,21 @@ def _fine_tune(ctx: StageContext, variant: str) -> Outcome:
     start.save(folded_generator(ctx.folder, variant))
     discriminator = load_network(base / DISCRIMINATOR)
     calibration = prior_inputs(ctx, Purpose.CALIBRATION, settings.calibration)
-    log = TrainingLog(ctx.folder, variant, f"-{variant}")
+    log = TrainingLog(ctx.folder, variant, suffix=f"-{variant}")
     bits = layer_bits(start, settings.bits, settings.layers)
     aware = quantization_aware(start, calibration, bits)
-    rules = networks.fine_tuning(ctx, settings.steps, settings.rate, settings.ema)
-    teacher = fold_batch_norm(load_network(ctx.inputs["train"] / GENERATOR))
-    game = networks.game(ctx, aware, discriminator, rules, teacher, settings.distill)
-    story = game.play(ctx.scratch / f"{variant}.npz", f"quantize {variant}", log.write)
-    game.recalibrate()
+    trainer = networks.trainer(
+        ctx,
+        aware,
+        discriminator=discriminator,
+        settings=networks.fine_tuning(ctx, settings.steps, settings.rate, settings.ema),
+        teacher=fold_batch_norm(load_network(ctx.inputs["train"] / GENERATOR)),
+        distill=settings.distill,
+    )
+    history = trainer.train(ctx.scratch / f"{variant}.npz", f"quantize {variant}", log.write)
+    trainer.recalibrate()
     round_biases(aware)
     write_quantized(aware, bits, ctx.folder, variant)
-    log.close(story)
+    log.close(history)
     sparsity = round(kernel_sparsity(unrounded(aware, start)), 6)
-    return Outcome({"zeros": sparsity, "distill": settings.distill}, story.events)
+    return Outcome({"zeros": sparsity, "distill": settings.distill}, history.events)

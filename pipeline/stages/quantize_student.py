@@ -27,10 +27,11 @@ from pipeline.stages import networks
 from pipeline.stages.bit_budget import RoundBytes, bits_for, gzip_bytes, gzip_limit, target_bytes
 from pipeline.stages.inputs import class_count, teacher_inputs
 from pipeline.training.distillation_set import DistillationSet
+from pipeline.training.history import TrainingHistory
 from pipeline.training.log import TrainingLog
 from pipeline.training.randomness import Purpose
 from pipeline.training.settings import WeightSettings
-from pipeline.training.trainer import GANTrainer, TrainingHistory
+from pipeline.training.trainer import GANTrainer
 from pipeline.variants import SHIPPED
 
 ROUNDS = 2
@@ -57,24 +58,25 @@ def quantize_student(ctx: StageContext) -> Outcome:
     discriminator = load_network(ctx.inputs["student"] / DISCRIMINATOR)
     calibration = teacher_inputs(ctx, Purpose.CALIBRATION, settings.calibration)
     pairs = _own_pictures(ctx, start)
-    log = TrainingLog(ctx.folder, SHIPPED, f"-{SHIPPED}")
-    story, rounds = TrainingHistory([], [], []), list[RoundBytes]()
+    log = TrainingLog(ctx.folder, SHIPPED, suffix=f"-{SHIPPED}")
+    history, rounds = TrainingHistory(), list[RoundBytes]()
     while steps := next_round(settings.steps, limit, rounds):
         target = None if limit is None else target_bytes(limit, rounds)
         bits = bits_for(ctx, start, calibration, target)
         aware = quantization_aware(start, calibration, bits)
-        game = _game(ctx, aware, discriminator, steps, pairs)
+        trainer = _trainer(ctx, aware, discriminator=discriminator, steps=steps, pairs=pairs)
         checkpoint = ctx.scratch / f"{SHIPPED}-{len(rounds)}.npz"
-        story = story.followed_by(game.play(checkpoint, f"quantize {SHIPPED}", log.after(story)))
-        game.recalibrate()
+        later = trainer.train(checkpoint, f"quantize {SHIPPED}", log.after(history))
+        history = history.followed_by(later)
+        trainer.recalibrate()
         round_biases(aware)
         start = unrounded(aware, start)
         rounds.append(RoundBytes(target or 0, gzip_bytes(ctx, aware) if limit else 0))
     write_quantized(aware, bits, ctx.folder, SHIPPED)
-    log.close(story)
+    log.close(history)
     sizes = {"gzip_bytes": [file.written for file in rounds]} if limit else {}
     metrics = {"zeros": round(kernel_sparsity(start), 6), "distill": settings.distill, **sizes}
-    return Outcome({SHIPPED: metrics}, [f"{SHIPPED}: {event}" for event in story.events])
+    return Outcome({SHIPPED: metrics}, [f"{SHIPPED}: {event}" for event in history.events])
 
 
 def _own_pictures(ctx: StageContext, start: tf_keras.Model) -> DistillationSet:
@@ -84,18 +86,25 @@ def _own_pictures(ctx: StageContext, start: tf_keras.Model) -> DistillationSet:
     return DistillationSet(inputs, to_uint8(drawn(start, inputs), pixels), class_count(ctx))
 
 
-def _game(
+def _trainer(
     ctx: StageContext,
     aware: tf_keras.Model,
+    *,
     discriminator: tf_keras.Model,
     steps: int,
     pairs: DistillationSet,
 ) -> GANTrainer:
     settings = ctx.recipe.quantize
-    rules = networks.student_game(ctx, steps, settings.rate, settings.ema)
-    rules = replace(rules, generator_weights=WeightSettings(l1=settings.l1))
-    pixels = read_student_facts(ctx.inputs["student"]).pixels
-    return networks.game(ctx, aware, discriminator, rules, None, settings.distill, pairs, pixels)
+    training = networks.student_training(ctx, steps, settings.rate, settings.ema)
+    return networks.trainer(
+        ctx,
+        aware,
+        discriminator=discriminator,
+        settings=replace(training, generator_weights=WeightSettings(l1=settings.l1)),
+        teacher=pairs,
+        distill=settings.distill,
+        pixels=read_student_facts(ctx.inputs["student"]).pixels,
+    )
 
 
 def next_round(steps: int, limit: int | None, rounds: Sequence[RoundBytes]) -> int:

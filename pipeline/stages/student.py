@@ -1,4 +1,4 @@
-"""Teach the student that was chosen: it imitates its teacher first, then trains as a GAN."""
+"""Train the student that was chosen: distillation first, then adversarial training."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,9 +34,9 @@ from pipeline.stages.evaluate import find_judge
 from pipeline.stages.inputs import image_shape, teacher_inputs
 from pipeline.training.distillation_set import DistillationSet
 from pipeline.training.distiller import Distiller
+from pipeline.training.history import TrainingHistory
 from pipeline.training.log import TrainingLog
 from pipeline.training.randomness import Purpose
-from pipeline.training.trainer import TrainingHistory
 
 IMITATION_BATCH = 128
 MORE_ATTEMPTS = 2
@@ -55,7 +55,7 @@ RAMP, EVERY = 0.5, 25
     reads_pictures=True,
 )
 def student(ctx: StageContext) -> Outcome:
-    """Write the student, the discriminator that it played against, history and film.
+    """Write the student, the discriminator that it was trained against, history and film.
 
     Where the recipe limits the loss of quality, larger students are taught until one keeps it.
     """
@@ -76,7 +76,7 @@ def student(ctx: StageContext) -> Outcome:
     taught.model.save(ctx.folder / GENERATOR)
     taught.discriminator.save(ctx.folder / DISCRIMINATOR)
     write_student_facts(StudentFacts(pixels=taught.pixels, tried=tried), ctx.folder)
-    taught.log.close(taught.story)
+    taught.log.close(taught.history)
     return Outcome(
         {
             "student": tried.words,
@@ -96,16 +96,16 @@ class _Taught:
     pixels: PixelRange
     error: float | None
     """Mean squared difference to the teacher's pictures at the end of the imitation, if any."""
-    story: TrainingHistory
+    history: TrainingHistory
     log: TrainingLog
 
     @property
     def events(self) -> list[str]:
-        return self.story.events
+        return self.history.events
 
 
 def _teach(ctx: StageContext, tried: Candidate) -> _Taught:
-    """Distiller, then the game."""
+    """Distillation, then adversarial training."""
     recipe, settings = ctx.recipe, ctx.recipe.student
     prepare(recipe.seed)
     builder = StudentBuilder(read_saved_teacher(ctx.inputs["teacher"]), recipe.seed)
@@ -115,21 +115,22 @@ def _teach(ctx: StageContext, tried: Candidate) -> _Taught:
     error = _imitate(ctx, made, tried, lessons, pixels)
     discriminator = _discriminator(ctx)
     pruning = _pruning(made, tried, settings.steps, recipe.train.critic_steps)
-    rules = networks.student_game(ctx, settings.steps, settings.rate, recipe.train.ema)
-    game = networks.game(
+    training = networks.student_training(ctx, settings.steps, settings.rate, recipe.train.ema)
+    trainer = networks.trainer(
         ctx,
         pruning.model if pruning else made,
-        discriminator,
-        rules,
+        discriminator=discriminator,
+        settings=training,
+        teacher=lessons,
         distill=settings.distill,
-        lessons=lessons,
         pixels=pixels,
     )
     log = TrainingLog(ctx.folder, "student")
-    story = game.play(ctx.scratch / f"game-{tried.number}.npz", "student plays", log.write)
-    game.recalibrate()
+    checkpoint = ctx.scratch / f"game-{tried.number}.npz"
+    history = trainer.train(checkpoint, "student trains", log.write)
+    trainer.recalibrate()
     final = pruning.stripped() if pruning else made
-    return _Taught(final, discriminator, pixels, error, story, log)
+    return _Taught(final, discriminator, pixels, error, history, log)
 
 
 def _ratio(ctx: StageContext, model: tf_keras.Model, pixels: PixelRange) -> float:
@@ -168,7 +169,7 @@ def _imitate(
     imitation = Distiller(
         made,
         lessons,
-        pixels,
+        pixels=pixels,
         steps=settings.imitate,
         rate=settings.imitate_rate,
         batch=IMITATION_BATCH,
@@ -176,8 +177,8 @@ def _imitate(
     )
     with progress.bar() as bar:
         task = bar.add_task("student imitates", total=settings.imitate)
-        error = imitation.go_on(settings.imitate, lambda: bar.advance(task))
-    imitation.settle()
+        error = imitation.train(settings.imitate, lambda: bar.advance(task))
+    imitation.recalibrate()
     with replaced(kept) as aside, aside.open("wb") as file:
         np.savez(file, *made.get_weights(), np.array(error))
     return error
@@ -206,7 +207,7 @@ def _discriminator(ctx: StageContext) -> tf_keras.Model:
 def _pruning(
     made: tf_keras.Model, chosen: Candidate, steps: int, critic_steps: int
 ) -> Pruning | None:
-    """Zeros that grow while the student plays, where it shall have any."""
+    """Zeros that grow while the student trains, where it shall have any."""
     if not chosen.zeros:
         return None
     shares = layer_sparsity(made, chosen.zeros, first=None, last=0.0, single={})

@@ -82,10 +82,14 @@ def load(ctx: StageContext) -> Teacher:
 
 def _latents(ctx: StageContext, loaded: Teacher) -> dict[str, np.ndarray]:
     """Inputs by the file that they go to: latents of the prior."""
-    seed, shape = ctx.recipe.seed, (loaded.latent, loaded.classes)
+    counts = {
+        LESSONS: (Purpose.LESSON, ctx.recipe.teacher.lessons),
+        REFERENCE: (Purpose.REFERENCE, REFERENCE_SIZE),
+    }
+    latent, classes = loaded.latent, loaded.classes
     return {
-        LESSONS: latents(seed, Purpose.LESSON, ctx.recipe.teacher.lessons, *shape),
-        REFERENCE: latents(seed, Purpose.REFERENCE, REFERENCE_SIZE, *shape),
+        name: latents(ctx.recipe.seed, purpose, count=count, latent=latent, classes=classes)
+        for name, (purpose, count) in counts.items()
     }
 
 

@@ -17,19 +17,19 @@ def train(ctx: StageContext) -> Outcome:
     image = image_shape(ctx)
     generator = build_generator(recipe.generator, image)
     discriminator = build_discriminator(recipe.discriminator, image)
-    game = networks.game(ctx, generator, discriminator, recipe.train)
+    trainer = networks.trainer(ctx, generator, discriminator=discriminator, settings=recipe.train)
     log = TrainingLog(ctx.folder, "train")
-    story = game.play(ctx.scratch / "game.npz", "train", log.write)
-    game.recalibrate()
+    history = trainer.train(ctx.scratch / "game.npz", "train", log.write)
+    trainer.recalibrate()
     generator.save(ctx.folder / GENERATOR)
     discriminator.save(ctx.folder / DISCRIMINATOR)
-    log.close(story)
+    log.close(history)
     return Outcome(
         {
             "generator_parameters": generator.count_params(),
             "discriminator_parameters": discriminator.count_params(),
             "steps": recipe.train.steps,
-            "diversity": round(story.history[-1].diversity, 4),
+            "diversity": round(history.rows[-1].diversity, 4),
         },
-        story.events,
+        history.events,
     )

@@ -1,7 +1,7 @@
 """Differentiable augmentation (Zhao 2020) for small data.
 
-The discriminator sees real and drawn pictures through the same random changes, so it cannot learn
-the few real ones by heart, and the generator does not learn the changes. Every function takes
+The discriminator sees real and generated pictures through the same random changes, so it cannot
+learn the few real ones by heart, and the generator does not learn the changes. Every function takes
 pictures float32 [N, H, W, C] and a seed pair.
 """
 

@@ -1,7 +1,7 @@
-"""What a teacher drew, kept: a student learns from it without asking the teacher again.
+"""Stored pictures of a teacher: a student learns from them without running the teacher again.
 
-A teacher is many times the work of its student, so drawing once and looking often saves most of a
-distillation's time.
+A teacher is many times the work of its student, so that running it once for each picture saves most
+of a distillation's time.
 """
 
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ Tensor = Any
 
 @dataclass(frozen=True)
 class DistillationSet:
-    """Pairs of what a generator reads and what the teacher drew from it."""
+    """Pairs of what a generator reads and the picture that the teacher made of it."""
 
     inputs: np.ndarray
     """float32 [N, latent + classes], or the pictures that it reads: float32 [N, H, W, C]."""
     pictures: np.ndarray
     """uint8 [N, H, W, C]."""
     classes: int = 0
-    """So many last entries of each latent are a one-hot class."""
+    """So many last entries of each input are a one-hot class."""
 
     def __post_init__(self) -> None:
         if len(self.inputs) != len(self.pictures):
@@ -33,8 +33,8 @@ class DistillationSet:
         return len(self.inputs)
 
     def on_device(self, pixels: PixelRange) -> "DistillationTensors":
-        """The pairs as tensors to draw from; the pictures in the student's range."""
-        import tensorflow as tf  # here, since a run that is only looked at does without
+        """The pairs as tensors; sampled pictures are in the student's range ``pixels``."""
+        import tensorflow as tf  # here, since reading a run's files does without
 
         return DistillationTensors(
             tf.constant(self.inputs), tf.constant(self.pictures), self.classes, pixels
@@ -50,7 +50,7 @@ class DistillationTensors:
     classes: int
     pixels: PixelRange
 
-    def draw(self, seed: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    def sample(self, seed: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
         """``count`` pairs with replacement: inputs, one-hot classes [count, classes], pictures.
 
         ``seed``: int64 [2] of a stateless operation.

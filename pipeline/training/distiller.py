@@ -1,4 +1,4 @@
-"""Distiller: a student copies a teacher's pictures, pixel by pixel, before it plays any game.
+"""Distiller: a student copies a teacher's pictures, pixel by pixel, before adversarial training.
 
 A student that meets a trained discriminator at random weights is lost at once (the discriminator
 is always right, so that its gradient teaches nothing); one that draws like its teacher is not. Mean
@@ -18,24 +18,23 @@ from pipeline.training.distillation_set import DistillationSet
 from pipeline.training.randomness import Purpose, seed_pair
 
 FINAL_SHARE = 0.1
-SETTLING = 50
-"""Batches in which batch norm's statistics settle on the weights of the end."""
+RECALIBRATION_BATCHES = 50
 
 
 class Distiller:
-    """The training of one student on lessons; ``go_on`` may be called again and again.
+    """The training of one student on a teacher's pictures, in one call or in several.
 
     Adam, its rate falling to a tenth along half a cosine over ``steps`` (Hinton 2015, with the
     picture in the place of the soft label; Aguinaldo 2019, section 3.1). With a ``spec`` the
-    student draws with coarse kernels while it learns, and is to be looked at in ``as_drawn``.
+    student has compressed kernels while it learns, and is to be evaluated in ``compressed``.
     """
 
     def __init__(
         self,
         student: tf_keras.Model,
-        lessons: DistillationSet,
-        pixels: PixelRange,
+        pairs: DistillationSet,
         *,
+        pixels: PixelRange,
         steps: int,
         rate: float,
         batch: int,
@@ -44,46 +43,48 @@ class Distiller:
     ) -> None:
         self.student = student
         self.steps = steps
-        self.done = 0
-        self._deck = lessons.on_device(pixels)
+        self.step = 0
+        self._pairs = pairs.on_device(pixels)
         self._batch, self._seed = batch, seed
         self._spec = spec
         self._schedule = tf_keras.optimizers.schedules.CosineDecay(rate, steps, alpha=FINAL_SHARE)
-        self._adam = tf_keras.optimizers.legacy.Adam(rate)
-        self._adam._create_all_weights(student.trainable_variables)
+        self._optimizer = tf_keras.optimizers.legacy.Adam(rate)
+        self._optimizer._create_all_weights(student.trainable_variables)
 
-    def go_on(self, until: int, on_step: Callable[[], None] = lambda: None) -> float:
-        """Train up to step ``until``; gives the last batch's mean squared error."""
+    def train(self, until: int, on_step: Callable[[], None] = lambda: None) -> float:
+        """Train up to step ``until``; gives the last batch's mean squared error (no step: NaN)."""
         error = float("nan")
-        for step in range(self.done, min(until, self.steps)):
-            error = self._step(tf.constant(step))
+        for step in range(self.step, min(until, self.steps)):
+            error = self._update(tf.constant(step))
             on_step()
-        self.done = max(self.done, min(until, self.steps))
+        self.step = max(self.step, min(until, self.steps))
         return float(error)
 
-    def settle(self) -> None:
-        """Let batch norm's statistics settle; call before the student is looked at."""
-        for number in range(SETTLING):
-            self._settle(tf.constant(number))
+    def recalibrate(self) -> None:
+        """Let batch norm's statistics settle on the weights; call before the student is judged."""
+        for number in range(RECALIBRATION_BATCHES):
+            self._infer(tf.constant(number))
 
-    def as_drawn(self) -> CompressedKernels:
-        """A context in which the student has the coarse kernels that it is trained for."""
+    def compressed(self) -> CompressedKernels:
+        """A context in which the student has the compressed kernels that it is trained for."""
         return CompressedKernels(self.student.trainable_variables, self._spec)
 
     @tf.function
-    def _step(self, step: Any) -> Any:
-        self._adam.learning_rate.assign(self._schedule(step))
-        inputs, _, pictures = self._draw(Purpose.LATENT, step)
+    def _update(self, step: Any) -> Any:
+        self._optimizer.learning_rate.assign(self._schedule(step))
+        inputs, _, pictures = self._sample(Purpose.LATENT, step)
         variables = self.student.trainable_variables
-        with tf.GradientTape() as tape, self.as_drawn():
+        with tf.GradientTape() as tape, self.compressed():
             error = tf.reduce_mean(tf.square(self.student(inputs, training=True) - pictures))
-        self._adam.apply_gradients(zip(tape.gradient(error, variables), variables, strict=True))
+        self._optimizer.apply_gradients(
+            zip(tape.gradient(error, variables), variables, strict=True)
+        )
         return error
 
     @tf.function
-    def _settle(self, number: Any) -> Any:
-        with self.as_drawn():
-            return self.student(self._draw(Purpose.RECALIBRATE, number)[0], training=True)
+    def _infer(self, number: Any) -> Any:
+        with self.compressed():
+            return self.student(self._sample(Purpose.RECALIBRATE, number)[0], training=True)
 
-    def _draw(self, purpose: Purpose, moment: Any) -> tuple[Any, Any, Any]:
-        return self._deck.draw(seed_pair(self._seed, purpose, moment), self._batch)
+    def _sample(self, purpose: Purpose, step: Any) -> tuple[Any, Any, Any]:
+        return self._pairs.sample(seed_pair(self._seed, purpose, step), self._batch)

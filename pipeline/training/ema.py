@@ -1,4 +1,4 @@
-"""A moving average of weights: what is kept of a generator that circles around its best."""
+"""A moving average of weights, since a generator circles around its best."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What a game leaves for people to look at: curves, TensorBoard, a film of the fixed latents."""
+"""TrainingLog: a training as curves (CSV), TensorBoard events, and a film of its fixed pictures."""
 
 import csv
 import errno
@@ -12,8 +12,7 @@ import tensorflow as tf
 from PIL import Image
 
 from pipeline.atomic import replaced
-from pipeline.training.monitor import COLUMNS, HistoryRow
-from pipeline.training.trainer import TrainingHistory
+from pipeline.training.history import COLUMNS, HistoryRow, TrainingHistory
 
 STRIP_PICTURES = 12
 GRID_SIDE = 8
@@ -22,26 +21,32 @@ GIF_SCALE = 2
 
 
 class TrainingLog:
-    """Writes TensorBoard events while a game is played, and history and film at its end."""
+    """Writes TensorBoard events during a training, and history and film at its end.
 
-    def __init__(self, folder: Path, name: str, suffix: str = "") -> None:
+    ``caption``: of the frames in TensorBoard, as the objective has it.
+    """
+
+    def __init__(
+        self, folder: Path, name: str, *, suffix: str = "", caption: str = "fixed latents"
+    ) -> None:
         self._folder = folder
+        self._caption = caption
         self._suffix = suffix
         with self._disk_errors():
             self._events = tf.summary.create_file_writer(str(folder / "tensorboard" / name))
 
     def write(self, row: HistoryRow, frame: np.ndarray) -> None:
-        """One row of the history, and the pictures uint8 [64, H, W, C] drawn at that step."""
+        """One row of the history, and the objective's frame uint8 [N, H, W, C] at that step."""
         with self._disk_errors(), self._events.as_default(step=row.step):
             for column in COLUMNS[1:]:
                 tf.summary.scalar(column, getattr(row, column))
-            tf.summary.image("fixed latents", grid(frame)[None])
+            tf.summary.image(self._caption, grid(frame)[None])
 
-    def after(self, story: TrainingHistory) -> Callable[[HistoryRow, np.ndarray], None]:
-        """``write`` for a game that follows another one and counts its steps from 0."""
-        return lambda row, frame: self.write(replace(row, step=story.steps + row.step), frame)
+    def after(self, history: TrainingHistory) -> Callable[[HistoryRow, np.ndarray], None]:
+        """``write`` for a training that follows another one and counts its steps from 0."""
+        return lambda row, frame: self.write(replace(row, step=history.steps + row.step), frame)
 
-    def close(self, story: TrainingHistory) -> None:
+    def close(self, history: TrainingHistory) -> None:
         """Write the history as CSV; the film as a strip (rows are time) and as a GIF."""
         with self._disk_errors():
             self._events.close()
@@ -51,10 +56,10 @@ class TrainingLog:
         ):
             table = csv.writer(file)
             table.writerow(COLUMNS)
-            table.writerows([getattr(row, column) for column in COLUMNS] for row in story.history)
-        strips = [np.concatenate([*frame[:STRIP_PICTURES]], axis=1) for frame in story.frames]
+            table.writerows([getattr(row, column) for column in COLUMNS] for row in history.rows)
+        strips = [np.concatenate([*frame[:STRIP_PICTURES]], axis=1) for frame in history.frames]
         _image(np.concatenate(strips)).save(self._folder / f"film{self._suffix}.png")
-        first, *others = [_enlarged(grid(frame)) for frame in story.frames]
+        first, *others = [_enlarged(grid(frame)) for frame in history.frames]
         first.save(
             self._folder / f"film{self._suffix}.gif",
             save_all=True,
@@ -73,7 +78,7 @@ class TrainingLog:
 
 
 def grid(pictures: np.ndarray) -> np.ndarray:
-    """Pictures uint8 [64, H, W, C] side by side, eight a row: uint8 [8·H, 8·W, C]."""
+    """Pictures uint8 [N, H, W, C] side by side, eight a row, N a multiple of eight."""
     rows = [
         np.concatenate([*pictures[start : start + GRID_SIDE]], axis=1)
         for start in range(0, len(pictures), GRID_SIDE)

@@ -1,4 +1,4 @@
-"""What the discriminator and the generator each try to make small.
+"""Adversarial losses: what the discriminator and the generator each minimize.
 
 Every loss takes logits [N, 1] (float32) and gives a scalar.
 """
@@ -16,7 +16,7 @@ Tensor = Any
 
 @dataclass(frozen=True)
 class Loss:
-    """The two sides of the game; ``lipschitz`` is how the critic is held, if it must be."""
+    """Losses of both sides; ``lipschitz``: "clip" or "penalty", where the critic must be smooth."""
 
     describe: str
     discriminator: Callable[[Tensor, Tensor, float], Tensor]

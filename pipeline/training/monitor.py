@@ -1,47 +1,22 @@
-"""Is the game still worth playing? Two of the article's open challenges, watched while it runs.
+"""Warnings while a GAN trains: mode collapse, and a discriminator that teaches nothing.
 
 The monitor is a pure function of the history, so it needs no state of its own to be resumed.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
 
 import numpy as np
 from scipy.spatial.distance import pdist
 
-PATIENCE = 3  # looks in a row before something is called a trouble
+from deploy.errors import PocketganError
+from pipeline.training.history import HistoryRow
+
+PATIENCE = 3
+"""Rows in a row that must show a symptom before there is a warning."""
 PERFECT_LOSS = 0.01
 PERFECT_ACCURACY = 0.999
 BLIND_SPREAD = 1e-6
-
-
-@dataclass(frozen=True)
-class HistoryRow:
-    """One line of the history: means over the steps since the line before."""
-
-    step: int
-    discriminator_loss: float
-    generator_loss: float
-    real_score: float
-    """Mean logit of real pictures."""
-    fake_score: float
-    """Mean logit of drawn pictures."""
-    accuracy: float
-    """Share of pictures, real and drawn, on the right side of logit 0."""
-    spread: float
-    """Standard deviation of all logits of a batch."""
-    diversity: float
-    """Mean distance between two drawn pictures over that between two real ones."""
-    rate: float
-    """The generator's learning rate at this step."""
-
-    @property
-    def finite(self) -> bool:
-        """Whether no figure is NaN or infinite."""
-        return bool(np.isfinite([getattr(self, name) for name in COLUMNS]).all())
-
-
-COLUMNS = tuple(column.name for column in fields(HistoryRow))
+REFERENCE_PICTURES = 1024
 
 
 def mean_distance(pictures: np.ndarray) -> float:
@@ -49,20 +24,36 @@ def mean_distance(pictures: np.ndarray) -> float:
     return float(pdist(pictures.reshape(len(pictures), -1).astype(np.float64)).mean())
 
 
-def troubles(history: Sequence[HistoryRow], collapse_ratio: float) -> dict[str, str]:
-    """What has been wrong for the last few looks: name of the trouble → what a person should know.
+def reference_distance(pictures: np.ndarray, seed: int) -> float:
+    """``mean_distance`` of real pictures uint8 [N, H, W, C], or of 1024 of them.
 
-    ``collapse``: the generator draws too few different pictures. ``perfect discriminator``: it is
-    always right, so its gradient teaches nothing. ``blind discriminator``: it says the same of
-    every picture.
+    Raises PocketganError where they are all the same.
+    """
+    if (pictures == pictures[0]).all():
+        raise PocketganError(
+            f"the {len(pictures)} pictures to train on are all the same.",
+            "A GAN learns how pictures differ: add some that do.",
+        )
+    count = min(REFERENCE_PICTURES, len(pictures))
+    return mean_distance(
+        pictures[np.random.default_rng(seed).choice(len(pictures), count, replace=False)]
+    )
+
+
+def warnings(history: Sequence[HistoryRow], collapse_ratio: float) -> dict[str, str]:
+    """What has been wrong in the last PATIENCE rows: name of the symptom → symptom and remedy.
+
+    ``mode collapse``: the generator makes too few different pictures. ``perfect discriminator``:
+    it is always right, so its gradient teaches nothing. ``blind discriminator``: it says the same
+    of every picture.
     """
     recent = history[-PATIENCE:]
     if len(recent) < PATIENCE:
         return {}
     last = recent[-1]
-    found = {}
+    messages = {}
     if all(row.diversity < collapse_ratio for row in recent):
-        found["mode collapse"] = (
+        messages["mode collapse"] = (
             f"drawn pictures differ {last.diversity:.2f} times as much as real ones "
             f"(below {collapse_ratio}); try train.r1, a lower generator rate or another loss"
         )
@@ -70,21 +61,21 @@ def troubles(history: Sequence[HistoryRow], collapse_ratio: float) -> dict[str, 
         row.accuracy >= PERFECT_ACCURACY and abs(row.discriminator_loss) < PERFECT_LOSS
         for row in recent
     ):
-        found["perfect discriminator"] = (
+        messages["perfect discriminator"] = (
             f"it tells all pictures apart (loss {last.discriminator_loss:.4f}), so the generator "
             "learns nothing; try train.r1, train.augment or a lower discriminator rate"
         )
     if all(row.spread < BLIND_SPREAD for row in recent):
-        found["blind discriminator"] = (
+        messages["blind discriminator"] = (
             "it says the same of every picture; try a lower discriminator rate or a larger clip"
         )
-    return found
+    return messages
 
 
 def new_events(history: Sequence[HistoryRow], collapse_ratio: float) -> list[str]:
-    """What to say after the newest row: troubles that began with it and those that ended."""
-    before = troubles(history[:-1], collapse_ratio)
-    now = troubles(history, collapse_ratio)
+    """What to say after the newest row: warnings that began with it and those that ended."""
+    before = warnings(history[:-1], collapse_ratio)
+    now = warnings(history, collapse_ratio)
     step = history[-1].step
     began = [f"step {step}: {name}: {now[name]}" for name in now if name not in before]
     ended = [f"step {step}: {name} is over" for name in before if name not in now]

@@ -1,4 +1,4 @@
-"""What is added to a loss, or done to weights, to keep the game calm or the network small."""
+"""What is added to a loss, or done to weights, for stable training or for small networks."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,7 +20,7 @@ def r1_penalty(score: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
 def gradient_penalty(
     score: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, seed: Tensor
 ) -> Tensor:
-    """E(‖∇D(x̂)‖ − 1)² on lines between real and drawn pictures (Gulrajani 2017, equation 3)."""
+    """E(‖∇D(x̂)‖ − 1)² on lines between real and generated pictures (Gulrajani 2017, equation 3)."""
     mix = tf.random.stateless_uniform([real.shape[0], 1, 1, 1], seed)
     slope = tf.sqrt(_squared_slope(score, real + mix * (fake - real)) + 1e-12)
     return tf.reduce_mean(tf.square(slope - 1.0))

@@ -4,6 +4,7 @@ No generator carries state from step to step, so a resumed training sees the ver
 uninterrupted one would have seen.
 """
 
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
@@ -33,6 +34,26 @@ class Purpose(IntEnum):
 
 
 _STREAMS = 64
+"""More than there are purposes, and the distance between two steps: both part of the bytes that a
+seed stands for."""
+
+
+@dataclass(frozen=True)
+class StepSeeds:
+    """The seeds of one update: ``seeds(purpose)`` is that of a stateless operation, int64 [2].
+
+    ``step`` may be a tensor. Sub-steps number the updates within a step: the generator's is 0.
+    """
+
+    seed: int
+    step: Any
+    sub_step: int = 0
+
+    def __call__(self, purpose: Purpose) -> Any:
+        """Differs for any two of seed, purpose, step and sub-step."""
+        pair = seed_pair(self.seed, purpose, self.step * _STREAMS)
+        # Negative, since ``split_seed`` is called with numbers from 0 on.
+        return split_seed(pair, -self.sub_step) if self.sub_step else pair
 
 
 def seed_pair(seed: int, purpose: int, step: Any) -> Any:
@@ -53,14 +74,16 @@ def draw_latents(seed: Any, count: int, latent: int, classes: int) -> tuple[Any,
     normal = tf.random.stateless_normal([count, latent], split_seed(seed, 0))
     if not classes:
         return normal, tf.zeros([count, 0])
-    drawn = tf.random.stateless_uniform(
+    labels = tf.random.stateless_uniform(
         [count], split_seed(seed, 1), maxval=classes, dtype=tf.int32
     )
-    one_hot = tf.one_hot(drawn, classes)
+    one_hot = tf.one_hot(labels, classes)
     return tf.concat([normal, one_hot], axis=1), one_hot
 
 
-def latents(seed: int, purpose: Purpose, count: int, latent: int, classes: int) -> np.ndarray:
+def latents(
+    seed: int, purpose: Purpose, *, count: int, latent: int, classes: int = 0
+) -> np.ndarray:
     """The prior as an array: float32 [count, latent + classes], for calibration or evaluation."""
-    drawn, _ = draw_latents(seed_pair(seed, purpose, 0), count, latent, classes)
-    return np.asarray(drawn)
+    inputs, _ = draw_latents(seed_pair(seed, purpose, 0), count, latent, classes)
+    return np.asarray(inputs)

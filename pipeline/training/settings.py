@@ -1,4 +1,4 @@
-"""The rules of the adversarial game, as a recipe states them."""
+"""Settings of the adversarial training, as a recipe states them."""
 
 from dataclasses import dataclass, field
 
@@ -27,9 +27,9 @@ class WeightSettings:
     """Share of the weights dropped at random, anew at every step (W' = W − D)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainSettings:
-    """Loss, regularizers, optimizers and watch-keeping of the one adversarial loop."""
+    """Loss, regularizers, optimizers, monitor and checkpoints of an adversarial training."""
 
     steps: PositiveInt = 2000
     """Updates of the generator."""
@@ -62,7 +62,7 @@ class TrainSettings:
     generator_weights: WeightSettings = field(default_factory=WeightSettings)
     discriminator_weights: WeightSettings = field(default_factory=WeightSettings)
     check_every: PositiveInt = 100
-    """Steps between two looks of the stability monitor, and between two rows of the history."""
+    """Steps between two checks of the stability monitor, and between two rows of the history."""
     checkpoint_seconds: NonNegativeInt = 30
     """At least so many seconds lie between two checkpoints."""
     collapse_ratio: ClosedUnitInterval = 0.35

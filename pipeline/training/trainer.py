@@ -1,13 +1,9 @@
-"""The one training loop: two networks play against each other.
-
-Dense training, pruning, quantization-aware training and distillation are this same game with
-another generator, and perhaps a teacher.
-"""
+"""GANTrainer: the one training loop. What is trained, and for what, its objective knows."""
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,125 +13,114 @@ import tf_keras
 
 from deploy.errors import PocketganError
 from pipeline import progress
-from pipeline.networks.pixels import PixelRange, to_uint8
-from pipeline.training.augment import augment, check_names
+from pipeline.training.adversarial import Verdict
 from pipeline.training.checkpoint import Checkpoint, load_checkpoint
-from pipeline.training.distillation_set import DistillationSet
 from pipeline.training.ema import MovingAverage
-from pipeline.training.losses import find_loss
-from pipeline.training.monitor import HistoryRow, mean_distance, new_events
-from pipeline.training.penalties import DroppedWeights, gradient_penalty, r1_penalty, weight_penalty
-from pipeline.training.randomness import Purpose, draw_latents, seed_pair
-from pipeline.training.settings import TrainSettings
+from pipeline.training.history import STEP_METRICS, HistoryRow, TrainingHistory
+from pipeline.training.monitor import mean_distance, new_events, reference_distance
+from pipeline.training.objective import Objective
+from pipeline.training.penalties import DroppedWeights, weight_penalty
+from pipeline.training.randomness import Purpose, StepSeeds
 
 Tensor = Any
+OnRow = Callable[[HistoryRow, np.ndarray], None]
+"""Called with each new row of the history and the frame uint8 [N, H, W, C] of that step."""
 
-FIXED_PICTURES = 64
-STEP_FIGURES = (
-    "discriminator_loss",
-    "generator_loss",
-    "real_score",
-    "fake_score",
-    "accuracy",
-    "spread",
-)
-"""What a step says of itself, in this order."""
 MAX_ROLLBACKS = 3
 
 
-@dataclass(frozen=True)
-class Players:
-    """The networks of a game.
+class GANTrainer:
+    """Trains the networks of an objective by its settings.
 
-    ``teacher``, where given, is a frozen generator whose picture of the same latent is a second
-    target: ``distill`` times the mean squared difference is added to the generator's loss. With
-    ``lessons`` what the generator reads, and that target, come from there.
+    Raises PocketganError where the objective's real pictures are all the same.
     """
 
-    generator: tf_keras.Model
-    discriminator: tf_keras.Model
-    latent: int
-    classes: int
-    pixels: PixelRange
-    teacher: tf_keras.Model | None = None
-    distill: float = 0.0
-    lessons: DistillationSet | None = None
-    adversarial: float = 1.0
-    """Weight of what the discriminator says; at 0 it still learns, but the generator is deaf."""
-
-
-@dataclass(frozen=True)
-class TrainingHistory:
-    """What a game leaves besides its networks."""
-
-    history: list[HistoryRow]
-    events: list[str]
-    frames: list[np.ndarray] = field(repr=False)
-
-    @property
-    def steps(self) -> int:
-        """How long the game was."""
-        return self.history[-1].step if self.history else 0
-
-    def followed_by(self, later: "TrainingHistory") -> "TrainingHistory":
-        """Both as one; ``later`` counts its steps from 0."""
-        history = [replace(row, step=self.steps + row.step) for row in later.history]
-        return TrainingHistory(
-            [*self.history, *history], [*self.events, *later.events], [*self.frames, *later.frames]
-        )
-
-
-class GANTrainer:
-    """An adversarial game on pictures uint8 [N, H, W, C] (and class numbers int64 [N])."""
-
-    def __init__(
-        self,
-        players: Players,
-        pictures: np.ndarray,
-        labels: np.ndarray | None,
-        settings: TrainSettings,
-        seed: int,
-    ) -> None:
-        check_names(settings.augment)
-        if (pictures == pictures[0]).all():
-            raise PocketganError(
-                f"the {len(pictures)} pictures to train on are all the same.",
-                "A GAN learns how pictures differ: add some that do.",
-            )
-        self.players = players
-        self.settings = settings
-        self._loss = find_loss(settings.loss)
+    def __init__(self, objective: Objective, seed: int) -> None:
+        self.objective = objective
+        self.settings = settings = objective.settings
         self._seed = seed
-        self._pictures = tf.constant(pictures)
-        self._labels = tf.constant(labels if players.classes else np.zeros(len(pictures)), tf.int32)
         adam = tf_keras.optimizers.legacy.Adam
-        self._generator_adam = adam(settings.generator_rate, settings.beta1)
-        self._discriminator_adam = adam(settings.discriminator_rate, settings.beta1)
+        self._generator_optimizer = adam(settings.generator_rate, settings.beta1)
+        self._discriminator_optimizer = adam(settings.discriminator_rate, settings.beta1)
+        self._generator_optimizer._create_all_weights(objective.generator_variables)
+        self._discriminator_optimizer._create_all_weights(objective.discriminator_variables)
+        self.average = MovingAverage(objective.generator_variables, settings.ema)
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._rate_scale = tf.Variable(1.0, trainable=False)
-        self.average = MovingAverage(players.generator.trainable_variables, settings.ema)
-        for optimizer, network in (
-            (self._generator_adam, players.generator),
-            (self._discriminator_adam, players.discriminator),
-        ):
-            optimizer._create_all_weights(network.trainable_variables)
-        lessons = players.lessons
-        self._deck = None if lessons is None else lessons.on_device(players.pixels)
-        self._fixed_latents, _, _ = self._draw(FIXED_PICTURES, Purpose.FIXED, 0)
-        shown = np.random.default_rng(seed).choice(len(pictures), min(1024, len(pictures)), False)
-        self._real_distance = mean_distance(pictures[shown])
+        self._real_distance = reference_distance(objective.real_pictures, seed)
 
-    # ------------------------------------------------------------------ playing
+    # ------------------------------------------------------------------ one step
 
-    def play(
-        self,
-        checkpoint: Path,
-        description: str,
-        on_row: Callable[[HistoryRow, np.ndarray], None] = lambda row, frame: None,
+    @tf.function
+    def step(self, *, regularize: bool) -> Tensor:
+        """``critic_steps`` updates of the discriminators and one of the generators.
+
+        ``regularize`` (whether ``Objective.regularizes_at`` this step) is a Python value: each of
+        the two makes its own graph. Gives float32 [6], the STEP_METRICS.
+        """
+        objective, settings = self.objective, self.settings
+        self._set_rates()
+        for sub_step in range(1, settings.critic_steps):
+            seeds = StepSeeds(self._seed, self._step, sub_step)
+            batch = objective.batch(seeds)
+            fakes = objective.generate(batch)
+            _, gradients = self._judge(batch, fakes, seeds, regularize=regularize)
+            self._update_discriminators(gradients)
+
+        seeds = StepSeeds(self._seed, self._step)
+        batch = objective.batch(seeds)
+        variables, weights = objective.generator_variables, settings.generator_weights
+        dropped = DroppedWeights(variables, weights.drop, seeds(Purpose.GENERATOR_DROP))
+        # Both sides' gradients come from one forward pass, so both are taken at the same weights.
+        with tf.GradientTape() as tape:
+            with dropped:
+                fakes = objective.generate(batch)
+            verdict, gradients = self._judge(batch, fakes, seeds, regularize=regularize)
+            loss = objective.generator_loss(batch, fakes, verdict)
+            loss += weight_penalty(variables, weights)
+        generator_gradients = dropped.to_original(variables, tape.gradient(loss, variables))
+        self._update_discriminators(gradients)
+        self._generator_optimizer.apply_gradients(zip(generator_gradients, variables, strict=True))
+        self.average.update(self._step)
+        self._step.assign_add(1)
+        return _step_metrics(verdict, loss)
+
+    def _judge(
+        self, batch: Any, fakes: Any, seeds: StepSeeds, *, regularize: bool
+    ) -> tuple[Verdict, list[Tensor]]:
+        """The discriminators' verdict and the gradients of their loss."""
+        variables = self.objective.discriminator_variables
+        weights = self.settings.discriminator_weights
+        dropped = DroppedWeights(variables, weights.drop, seeds(Purpose.DISCRIMINATOR_DROP))
+        with tf.GradientTape() as tape:
+            with dropped:
+                verdict = self.objective.judge(batch, fakes, seeds, regularize=regularize)
+            loss = verdict.loss + weight_penalty(variables, weights)
+        gradients = dropped.to_original(variables, tape.gradient(loss, variables))
+        return Verdict(loss, verdict.real_logits, verdict.fake_logits), gradients
+
+    def _update_discriminators(self, gradients: list[Tensor]) -> None:
+        variables = self.objective.discriminator_variables
+        self._discriminator_optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        self.objective.constrain_discriminators()
+
+    def _set_rates(self) -> None:
+        """Half a cosine from the full learning rate to its final share (Loshchilov 2017, eq. 5)."""
+        settings = self.settings
+        progress_share = tf.cast(self._step, tf.float32) / settings.steps
+        wave = 0.5 * (1.0 + tf.cos(math.pi * progress_share))
+        share = self._rate_scale * (settings.final_rate + (1.0 - settings.final_rate) * wave)
+        self._generator_optimizer.learning_rate.assign(settings.generator_rate * share)
+        self._discriminator_optimizer.learning_rate.assign(settings.discriminator_rate * share)
+
+    # ------------------------------------------------------------------ all steps
+
+    def train(
+        self, checkpoint: Path, description: str, on_row: OnRow = lambda row, frame: None
     ) -> TrainingHistory:
-        """Play all steps, or those that are left after ``checkpoint``; the averages are adopted.
+        """Take all steps, or those that are left after ``checkpoint``; the averages are adopted.
 
-        Raises PocketganError when the game diverges again after MAX_ROLLBACKS rollbacks. On
+        Raises PocketganError when the training diverges again after MAX_ROLLBACKS rollbacks. On
         KeyboardInterrupt the last healthy state is saved before it is passed on.
         """
         state = load_checkpoint(checkpoint)
@@ -143,7 +128,9 @@ class GANTrainer:
             self._restore(state)
             progress.console.print(f"{description}: resumed at step {state.step}")
         else:
-            state = self._state(1.0, 0, [], [], [self.draw_fixed()])
+            state = self._state(
+                TrainingHistory(frames=[self.objective.frame(self.fixed_pictures())])
+            )
         saved = time.monotonic()
         with progress.bar() as bar:
             task = bar.add_task(description, total=self.settings.steps, completed=state.step)
@@ -158,32 +145,37 @@ class GANTrainer:
                 state.save(checkpoint)
                 raise
         self.average.adopt()
-        return TrainingHistory(state.history, state.events, state.frames)
+        return state.history
 
-    def _advance(
-        self, state: Checkpoint, on_row: Callable[[HistoryRow, np.ndarray], None]
-    ) -> Checkpoint:
-        """Play up to the next look of the monitor, or go back if the numbers went wrong."""
-        settings = self.settings
+    def _advance(self, state: Checkpoint, on_row: OnRow) -> Checkpoint:
+        """Train up to the next check of the monitor, or roll back if the numbers went wrong."""
+        settings, history = self.settings, state.history
         until = min(state.step + settings.check_every, settings.steps)
-        penalized = [settings.r1 > 0 and s % settings.r1_every == 0 for s in range(until)]
-        figures = [self.step(penalized[s]) for s in range(state.step, until)]
-        frame = self.draw_fixed()
-        diversity = mean_distance(frame) / self._real_distance
-        rate = float(self._generator_adam.learning_rate)
-        means = dict(zip(STEP_FIGURES, np.mean(figures, axis=0).tolist(), strict=True))
-        row = HistoryRow(step=until, **means, diversity=diversity, rate=rate)
+        metrics = [
+            self.step(regularize=self.objective.regularizes_at(step))
+            for step in range(state.step, until)
+        ]
+        pictures = self.fixed_pictures()
+        row = HistoryRow(
+            step=until,
+            **dict(zip(STEP_METRICS, np.mean(metrics, axis=0).tolist(), strict=True)),
+            diversity=mean_distance(pictures) / self._real_distance,
+            rate=float(self._generator_optimizer.learning_rate),
+        )
         if not (row.finite and self._finite()):
             return self._roll_back(state, until)
-        history = [*state.history, row]
-        events = new_events(history, settings.collapse_ratio)
+        rows = [*history.rows, row]
+        events = new_events(rows, settings.collapse_ratio)
         for event in events:
             progress.console.print(f"[yellow]{event}[/]")
+        frame = self.objective.frame(pictures)
         on_row(row, frame)
-        due = len(state.frames) * settings.steps / max(1, settings.film_frames - 1)
-        frames = [*state.frames, frame] if until >= due else state.frames
+        due = len(history.frames) * settings.steps / max(1, settings.film_frames - 1)
+        frames = [*history.frames, frame] if until >= due else history.frames
         return self._state(
-            state.rate_scale, state.rollbacks, history, [*state.events, *events], frames
+            TrainingHistory(rows, [*history.events, *events], frames),
+            rate_scale=state.rate_scale,
+            rollbacks=state.rollbacks,
         )
 
     def _roll_back(self, state: Checkpoint, at: int) -> Checkpoint:
@@ -198,19 +190,13 @@ class GANTrainer:
         self._rate_scale.assign(scale)
         event = f"step {at}: NaN or infinite; back to step {state.step} with half the learning rate"
         progress.console.print(f"[red]{event}[/]")
-        return self._state(
-            scale, state.rollbacks + 1, state.history, [*state.events, event], state.frames
-        )
+        history = replace(state.history, events=[*state.history.events, event])
+        return self._state(history, rate_scale=scale, rollbacks=state.rollbacks + 1)
 
-    def draw_fixed(self) -> np.ndarray:
-        """The averaged generator's pictures of the fixed latents: uint8 [64, H, W, C]."""
+    def fixed_pictures(self) -> np.ndarray:
+        """The averaged generators' pictures of the objective's fixed inputs: uint8 [N, H, W, C]."""
         with self.average.applied():
-            drawn = self._forward(self._fixed_latents)
-        return to_uint8(np.nan_to_num(drawn.numpy()), self.players.pixels)
-
-    @tf.function
-    def _forward(self, latents: Tensor) -> Tensor:
-        return self.players.generator(latents, training=False)
+            return self.objective.fixed_pictures()
 
     def recalibrate(self, batches: int = 64) -> None:
         """Let batch-norm statistics and fake-quantization ranges settle on the averaged weights.
@@ -218,179 +204,38 @@ class GANTrainer:
         The averages never met the statistics that the training weights left behind.
         """
         for number in range(batches):
-            latents, _, _ = self._draw(self.settings.batch, Purpose.RECALIBRATE, number)
-            self._settle(latents)
+            self._recalibrate(tf.constant(number))
 
     @tf.function
-    def _settle(self, latents: Tensor) -> Tensor:
-        return self.players.generator(latents, training=True)
-
-    # ------------------------------------------------------------------ one step
-
-    @tf.function
-    def step(self, penalize: bool) -> Tensor:
-        """One update of the generator, and ``critic_steps`` of the discriminator.
-
-        ``penalize`` (R1 at this step) is a Python value: each of the two makes its own graph.
-        Gives float32 [6], the STEP_FIGURES (``monitor.HistoryRow`` explains them).
-        """
-        self._set_rates()
-        for extra in range(1, self.settings.critic_steps):
-            self._train_critic(self._step * 64 + extra, penalize)
-        figures = self._train_both(self._step * 64, penalize)
-        self.average.update(self._step)
-        self._step.assign_add(1)
-        return figures
-
-    def _train_both(self, moment: Tensor, penalize: bool) -> Tensor:
-        """Update both networks from one drawing: both gradients are taken at the same weights."""
-        variables = self.players.generator.trainable_variables
-        latents, classes, target = self._draw(self.settings.batch, Purpose.LATENT, moment)
-        drop = self.settings.generator_weights.drop
-        dropped = DroppedWeights(
-            variables, drop, seed_pair(self._seed, Purpose.GENERATOR_DROP, moment)
-        )
-        with tf.GradientTape() as tape:
-            with dropped:
-                fake = self.players.generator(latents, training=True)
-            critic = self._judge_pictures(fake, classes, moment, penalize)
-            loss = self.players.adversarial * self._loss.generator(critic.fake_logits)
-            loss += self._generator_extras(fake, latents, target)
-        gradients = dropped.to_original(variables, tape.gradient(loss, variables))
-        self._update_critic(critic)
-        self._generator_adam.apply_gradients(zip(gradients, variables, strict=True))
-        logits = tf.concat([critic.real_logits, critic.fake_logits], axis=0)
-        right = tf.concat([critic.real_logits > 0, critic.fake_logits <= 0], axis=0)
-        return tf.stack(
-            [
-                critic.loss,
-                loss,
-                tf.reduce_mean(critic.real_logits),
-                tf.reduce_mean(critic.fake_logits),
-                tf.reduce_mean(tf.cast(right, tf.float32)),
-                tf.math.reduce_std(logits),
-            ]
-        )
-
-    def _train_critic(self, moment: Tensor, penalize: bool) -> None:
-        latents, classes, _ = self._draw(self.settings.batch, Purpose.LATENT, moment)
-        fake = self.players.generator(latents, training=True)
-        self._update_critic(self._judge_pictures(fake, classes, moment, penalize))
-
-    def _judge_pictures(
-        self, fake: Tensor, classes: Tensor, moment: Tensor, penalize: bool
-    ) -> "_Judged":
-        """The discriminator's logits of a real and a drawn batch, its loss and its gradients."""
-        settings = self.settings
-        variables = self.players.discriminator.trainable_variables
-        real, real_classes = self._real_batch(moment)
-        drop_seed = seed_pair(self._seed, Purpose.DISCRIMINATOR_DROP, moment)
-        dropped = DroppedWeights(variables, settings.discriminator_weights.drop, drop_seed)
-        real_seed = seed_pair(self._seed, Purpose.AUGMENT_REAL, moment)
-        fake_seed = seed_pair(self._seed, Purpose.AUGMENT_FAKE, moment)
-        seen_real = augment(real, settings.augment, real_seed)
-        seen_fake = augment(fake, settings.augment, fake_seed)
-
-        def score(pictures: Tensor) -> Tensor:
-            return self._score(pictures, real_classes)
-
-        with tf.GradientTape() as tape:
-            with dropped:
-                real_logits = score(seen_real)
-                fake_logits = self._score(seen_fake, classes)
-                loss = self._loss.discriminator(real_logits, fake_logits, settings.label_smoothing)
-                if penalize:
-                    strength = settings.r1 * settings.r1_every
-                    loss += strength * r1_penalty(score, seen_real)
-                if self._loss.lipschitz == "penalty":
-                    seed = seed_pair(self._seed, Purpose.INTERPOLATE, moment)
-                    slope = gradient_penalty(score, seen_real, tf.stop_gradient(seen_fake), seed)
-                    loss += settings.gradient_penalty * slope
-            loss += weight_penalty(variables, settings.discriminator_weights)
-        gradients = dropped.to_original(variables, tape.gradient(loss, variables))
-        return _Judged(loss, gradients, real_logits, fake_logits)
-
-    def _update_critic(self, judged: "_Judged") -> None:
-        variables = self.players.discriminator.trainable_variables
-        self._discriminator_adam.apply_gradients(zip(judged.gradients, variables, strict=True))
-        if self._loss.lipschitz == "clip":
-            for variable in variables:
-                clip = self.settings.clip
-                variable.assign(tf.clip_by_value(variable, -clip, clip))
-
-    def _generator_extras(self, fake: Tensor, latents: Tensor, target: Tensor | None) -> Tensor:
-        """Weight penalties and the teacher's picture as a second target."""
-        players = self.players
-        extras = weight_penalty(
-            players.generator.trainable_variables, self.settings.generator_weights
-        )
-        if target is None and players.teacher is not None:
-            target = players.teacher(latents, training=False)
-        if target is not None:
-            extras += players.distill * tf.reduce_mean(tf.square(fake - target))
-        return extras
-
-    def _score(self, pictures: Tensor, classes: Tensor) -> Tensor:
-        inputs = [pictures, classes] if self.players.classes else pictures
-        return self.players.discriminator(inputs, training=True)
-
-    def _real_batch(self, moment: Tensor) -> tuple[Tensor, Tensor]:
-        """Pictures float32 [batch, H, W, C] in the generator's range, and one-hot classes."""
-        seed = seed_pair(self._seed, Purpose.BATCH, moment)
-        count = self._pictures.shape[0]
-        chosen = tf.random.stateless_uniform(
-            [self.settings.batch], seed, maxval=count, dtype=tf.int32
-        )
-        low, high = self.players.pixels
-        pictures = tf.cast(tf.gather(self._pictures, chosen), tf.float32)
-        classes = tf.one_hot(tf.gather(self._labels, chosen), self.players.classes)
-        return pictures * ((high - low) / 255) + low, classes
-
-    def _draw(
-        self, count: int, purpose: Purpose, moment: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """What the generator reads, its one-hot classes, and where known the teacher's pictures."""
-        seed = seed_pair(self._seed, purpose, moment)
-        if self._deck is not None:
-            return self._deck.draw(seed, count)
-        return *draw_latents(seed, count, self.players.latent, self.players.classes), None
-
-    def _set_rates(self) -> None:
-        """Half a cosine from the full learning rate to its final share (Loshchilov 2017, eq. 5)."""
-        settings = self.settings
-        done = tf.cast(self._step, tf.float32) / settings.steps
-        wave = 0.5 * (1.0 + tf.cos(math.pi * done))
-        share = self._rate_scale * (settings.final_rate + (1.0 - settings.final_rate) * wave)
-        self._generator_adam.learning_rate.assign(settings.generator_rate * share)
-        self._discriminator_adam.learning_rate.assign(settings.discriminator_rate * share)
+    def _recalibrate(self, number: Tensor) -> None:
+        self.objective.recalibrate(number)
 
     # ------------------------------------------------------------------ state
 
     def _variables(self) -> list[Any]:
+        objective = self.objective
+        networks = (*objective.generators, *objective.discriminators)
         return [
             self._step,
-            *self.players.generator.variables,
-            *self.players.discriminator.variables,
+            *(variable for network in networks for variable in network.variables),
             *self.average.shadows,
-            *self._generator_adam.variables(),
-            *self._discriminator_adam.variables(),
+            *self._generator_optimizer.variables(),
+            *self._discriminator_optimizer.variables(),
         ]
 
     def _finite(self) -> bool:
-        """Whether the state may be kept: a figure tells of the weights before its step only."""
+        """Whether the state may be kept: a step's metrics describe the weights before it."""
         return all(bool(np.isfinite(v.numpy()).all()) for v in self._variables())
 
     def _state(
-        self,
-        rate_scale: float,
-        rollbacks: int,
-        history: Sequence[HistoryRow],
-        events: Sequence[str],
-        frames: Sequence[np.ndarray],
+        self, history: TrainingHistory, rate_scale: float = 1.0, rollbacks: int = 0
     ) -> Checkpoint:
-        values = [np.array(variable.numpy()) for variable in self._variables()]
         return Checkpoint(
-            values, int(self._step), rate_scale, rollbacks, [*history], [*events], [*frames]
+            variables=[np.array(variable.numpy()) for variable in self._variables()],
+            step=int(self._step),
+            rate_scale=rate_scale,
+            rollbacks=rollbacks,
+            history=history,
         )
 
     def _fits(self, state: Checkpoint) -> bool:
@@ -403,11 +248,17 @@ class GANTrainer:
             variable.assign(value)
 
 
-@dataclass(frozen=True)
-class _Judged:
-    """What the discriminator made of one real and one drawn batch."""
-
-    loss: Tensor
-    gradients: Sequence[Tensor]
-    real_logits: Tensor
-    fake_logits: Tensor
+def _step_metrics(verdict: Verdict, generator_loss: Tensor) -> Tensor:
+    """float32 [6] in the order of STEP_METRICS; ``HistoryRow`` explains them."""
+    real, fake = verdict.real_logits, verdict.fake_logits
+    right = tf.concat([real > 0, fake <= 0], axis=0)
+    return tf.stack(
+        [
+            verdict.loss,
+            generator_loss,
+            tf.reduce_mean(real),
+            tf.reduce_mean(fake),
+            tf.reduce_mean(tf.cast(right, tf.float32)),
+            tf.math.reduce_std(tf.concat([real, fake], axis=0)),
+        ]
+    )

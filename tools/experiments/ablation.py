@@ -235,7 +235,9 @@ SCORES: Mapping[str, Scores] = {
 def _bias_bytes(run: Path) -> int:
     """What is no kernel in the teacher's int8 file, gzipped: biases as int32."""
     teacher = load_teacher(run)
-    seen = latents(1, Purpose.CALIBRATION, CALIBRATION, teacher.latent, teacher.classes)
+    seen = latents(
+        1, Purpose.CALIBRATION, count=CALIBRATION, latent=teacher.latent, classes=teacher.classes
+    )
     model = read_model(to_int8_trained(quantization_aware(teacher.folded, seen)))
     biases = [one.tensor.buffer for one in count.constants(model) if not one.is_kernel]
     return len(gzip.compress(b"".join(biases), 9))

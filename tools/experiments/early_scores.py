@@ -68,7 +68,7 @@ def early_score(ground: trials.SearchContext, tried: Candidate) -> float:
     spec = CompressionSpec(tried.bits, tried.zeros)
     imitation, look = trials.imitation_of(ground, tried.student, spec)
     for until in trials.rungs(ground.steps):  # each look settles batch norm a little more
-        imitation.go_on(until)
+        imitation.train(until)
         score = look()
     return score
 

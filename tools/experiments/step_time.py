@@ -3,7 +3,7 @@
 Two ways to train the networks of a recipe, same batch, same non-saturating loss, same fused Adam,
 one drawing of the generator for both gradients, as in TensorFlow's DCGAN tutorial:
 
-- the game: ``GANTrainer.play`` as stages use it, its looks at stability and its history included;
+- the game: ``GANTrainer.train`` as stages use it, its looks at stability and its history included;
 - by hand: a ``tf.function`` with nothing in it but the step.
 
 ``plain`` has no regularizer (the game keeps its moving average all the same); ``full`` adds R1 at
@@ -40,9 +40,10 @@ from pipeline.networks.registry import build_discriminator, build_generator
 from pipeline.networks.settings import ImageShape
 from pipeline.recipe import Recipe, load_recipe
 from pipeline.run import Run
-from pipeline.training.monitor import HistoryRow
+from pipeline.training.history import HistoryRow
+from pipeline.training.objectives.generation import Generation
 from pipeline.training.settings import TrainSettings
-from pipeline.training.trainer import GANTrainer, Players
+from pipeline.training.trainer import GANTrainer
 from tools.console import run_as_program
 
 ALLOWED = 1.05
@@ -201,7 +202,7 @@ def take_turns(
         started = _now()
 
     with tempfile.TemporaryDirectory() as folder:
-        game.play(Path(folder) / "game.npz", "game and loop by hand", at_a_look)
+        game.train(Path(folder) / "game.npz", "game and loop by hand", at_a_look)
     return pairs
 
 
@@ -219,10 +220,18 @@ def compare(recipe: Recipe, dataset: Dataset, full: bool, blocks: int, steps: in
     theirs, ours = (build(recipe, classes) for _ in range(2))
     settings = rules(recipe.train, full, blocks + WARM_UP, steps)
     by_hand = loop_by_hand(theirs, dataset, settings.batch, settings.generator_rate, full)
-    players = Players(
-        ours.generator, ours.discriminator, ours.latent, classes, pixel_range(ours.generator)
+    objective = Generation(
+        ours.generator,
+        ours.discriminator,
+        pictures=dataset.train,
+        labels=dataset.train_labels,
+        latent=ours.latent,
+        classes=classes,
+        pixels=pixel_range(ours.generator),
+        settings=settings,
+        seed=recipe.seed,
     )
-    game = GANTrainer(players, dataset.train, dataset.train_labels, settings, recipe.seed)
+    game = GANTrainer(objective, recipe.seed)
     pairs = take_turns(game, by_hand, steps)[WARM_UP:]
 
     game_seconds, hand_seconds = (np.array(turns) for turns in zip(*pairs, strict=True))

@@ -56,6 +56,6 @@ def test_files_are_held_against_their_models_on_record(record: Callable[[str], R
 def test_file_that_draws_otherwise_than_its_model_is_refused(tiny: Run) -> None:
     unpruned = load_quantized(tiny.path("quantize"), "int8-qat")
     content = (tiny.path("convert") / "int8.tflite").read_bytes()
-    inputs = latents(1, Purpose.CONTROL, 32, 8, 0)
+    inputs = latents(1, Purpose.CONTROL, count=32, latent=8)
     with pytest.raises(PocketganError, match="variant int8 draws otherwise than the model"):
         _compare("int8", unpruned, content, inputs)

@@ -64,12 +64,12 @@ def test_short_fine_tuning_is_looked_at_eight_times(ctx: Bench) -> None:
     assert networks.fine_tuning(ctx(), 3, 3e-5, 0.9).check_every == 1
 
 
-def test_students_game_has_a_calmer_discriminator_than_its_teachers(ctx: Bench) -> None:
+def test_students_training_has_a_calmer_discriminator_than_its_teachers(ctx: Bench) -> None:
     dense = ctx(
         *("--train.r1", "0.1", "--train.augment", "[shift]", "--student.r1", "3"),
         *("--student.discriminator_rate", "4e-5"),
     )
-    rules = networks.student_game(dense, 200, 2e-3, 0.9)
+    rules = networks.student_training(dense, 200, 2e-3, 0.9)
     assert (rules.r1, rules.discriminator_rate, rules.generator_rate) == (3, 4e-5, 2e-3)
     assert (rules.augment, rules.steps, rules.ema) == (["shift"], 200, 0.9)
 

@@ -29,7 +29,7 @@ def test_fine_tuned_model_is_read_back_and_draws_what_its_file_draws(
     variant: str, tiny: Run
 ) -> None:
     path = tiny.path("convert") / f"{variant}.tflite"
-    inputs = _on_steps(latents(5, Purpose.CONTROL, 32, 8, 0), read_model(path).inputs[0])
+    inputs = _on_steps(latents(5, Purpose.CONTROL, count=32, latent=8), read_model(path).inputs[0])
     model = load_quantized(tiny.path("quantize"), variant)(inputs, training=False).numpy()
     file = draw(path, inputs)
     # One pixel of 25,088 may be a step further: which one a value is rounded to is a matter of

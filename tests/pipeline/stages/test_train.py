@@ -7,7 +7,7 @@ from PIL import Image
 from pipeline.artifacts import DISCRIMINATOR, GENERATOR, load_network
 from pipeline.run import Run
 from pipeline.stage import Record
-from pipeline.training.monitor import COLUMNS
+from pipeline.training.history import COLUMNS
 
 
 def test_trained_networks_are_read_back_with_the_parameters_on_record(

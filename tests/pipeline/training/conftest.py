@@ -1,4 +1,4 @@
-"""Games on tiny noisy pictures that are over within a second."""
+"""Trainings on tiny noisy pictures that are over within a second."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,13 +12,14 @@ from pipeline.determinism import prepare
 from pipeline.networks.pixels import pixel_range
 from pipeline.networks.registry import build_discriminator, build_generator
 from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, ImageShape
+from pipeline.training.objectives.generation import Generation
 from pipeline.training.settings import TrainSettings
-from pipeline.training.trainer import GANTrainer, Players
+from pipeline.training.trainer import GANTrainer
 
 SIDE, LATENT = 8, 8
 BRIEF = TrainSettings(steps=4, batch=8, check_every=2, generator_rate=2e-3, discriminator_rate=2e-3)
 
-GameMaker = Callable[..., GANTrainer]
+TrainerMaker = Callable[..., GANTrainer]
 
 
 @pytest.fixture(scope="session")
@@ -27,9 +28,9 @@ def pictures() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (32, SIDE, SIDE, 1), dtype=np.uint8)
 
 
-@pytest.fixture
-def make_game(pictures: np.ndarray) -> GameMaker:
-    """A function that builds both networks and their game; keywords change its settings."""
+@pytest.fixture(scope="session")
+def make_trainer(pictures: np.ndarray) -> TrainerMaker:
+    """A function that builds both networks and their trainer; keywords change its settings."""
 
     def make(
         network: str = "dense",
@@ -39,25 +40,35 @@ def make_game(pictures: np.ndarray) -> GameMaker:
         generator: Callable[[tf_keras.Model], tf_keras.Model] = lambda plain: plain,
         teacher: tf_keras.Model | None = None,
         distill: float = 0.0,
+        real_pictures: np.ndarray = pictures,
         **changes: Any,
     ) -> GANTrainer:
         prepare(start)
         image = ImageShape(SIDE, 1, classes)
         plain = build_generator(GeneratorSettings(network, 4, LATENT), image)
-        opponent = build_discriminator(DiscriminatorSettings(network, 4, spectral_norm), image)
-        players = Players(
-            generator(plain), opponent, LATENT, classes, pixel_range(plain), teacher, distill
+        discriminator = build_discriminator(DiscriminatorSettings(network, 4, spectral_norm), image)
+        objective = Generation(
+            generator(plain),
+            discriminator,
+            pictures=real_pictures,
+            labels=np.arange(len(real_pictures)) % classes if classes else None,
+            latent=LATENT,
+            classes=classes,
+            pixels=pixel_range(plain),
+            settings=replace(BRIEF, **changes),
+            seed=1,
+            teacher=teacher,
+            distill=distill,
         )
-        labels = np.arange(len(pictures)) % classes if classes else None
-        return GANTrainer(players, pictures, labels, replace(BRIEF, **changes), seed=1)
+        return GANTrainer(objective, seed=1)
 
     return make
 
 
 @pytest.fixture
 def weights_of() -> Callable[[GANTrainer], list[np.ndarray]]:
-    """All weights of both networks of a game."""
-    return lambda game: [
-        *game.players.generator.get_weights(),
-        *game.players.discriminator.get_weights(),
+    """All weights of both networks of a training."""
+    return lambda trainer: [
+        *trainer.objective.generator.get_weights(),
+        *trainer.objective.discriminator.get_weights(),
     ]

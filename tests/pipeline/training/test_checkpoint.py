@@ -4,9 +4,19 @@ import numpy as np
 import pytest
 
 from pipeline.training.checkpoint import Checkpoint, load_checkpoint
-from pipeline.training.monitor import HistoryRow
+from pipeline.training.history import HistoryRow, TrainingHistory
 
-ROW = HistoryRow(8, 1.25, 0.5, 0.1, -0.1, 0.75, 0.3, 0.9, 2e-4)
+ROW = HistoryRow(
+    step=8,
+    discriminator_loss=1.25,
+    generator_loss=0.5,
+    real_score=0.1,
+    fake_score=-0.1,
+    accuracy=0.75,
+    spread=0.3,
+    diversity=0.9,
+    rate=2e-4,
+)
 
 
 @pytest.fixture
@@ -17,19 +27,21 @@ def state() -> Checkpoint:
         step=8,
         rate_scale=0.5,
         rollbacks=1,
-        history=[ROW],
-        events=["step 8: mode collapse: é"],
-        frames=[np.full([2, 4, 4, 1], n, np.uint8) for n in range(11)],
+        history=TrainingHistory(
+            [ROW],
+            ["step 8: mode collapse: é"],
+            [np.full([2, 4, 4, 1], n, np.uint8) for n in range(11)],
+        ),
     )
 
 
 def assert_same(a: Checkpoint, b: Checkpoint) -> None:
-    for ours, theirs in ((a.variables, b.variables), (a.frames, b.frames)):
+    for ours, theirs in ((a.variables, b.variables), (a.history.frames, b.history.frames)):
         assert [array.dtype for array in ours] == [array.dtype for array in theirs]
         for one, other in zip(ours, theirs, strict=True):
             np.testing.assert_array_equal(one, other)
     assert (a.step, a.rate_scale, a.rollbacks) == (b.step, b.rate_scale, b.rollbacks)
-    assert (a.history, a.events) == (b.history, b.events)
+    assert (a.history.rows, a.history.events) == (b.history.rows, b.history.events)
 
 
 def test_checkpoint_is_read_back_as_it_was_saved(state: Checkpoint, tmp_path: Path) -> None:
@@ -48,9 +60,9 @@ def test_damaged_checkpoint_is_none(state: Checkpoint, tmp_path: Path) -> None:
     path = tmp_path / "game.npz"
     state.save(path)
     whole = path.read_bytes()
-    for kept in (0, 1, 100, len(whole) // 2, len(whole) - 1):
-        path.write_bytes(whole[:kept])
-        assert load_checkpoint(path) is None, f"cut after {kept} bytes"
+    for length in (0, 1, 100, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        assert load_checkpoint(path) is None, f"cut after {length} bytes"
     path.write_bytes(b"not an archive at all")
     assert load_checkpoint(path) is None
 
@@ -62,11 +74,13 @@ def test_checkpoint_with_a_changed_byte_raises_nothing_and_gives_no_other_number
     state.save(path)
     whole = path.read_bytes()
     refused = 0
-    for place in range(0, len(whole), 11):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x5A]) + whole[place + 1 :])
+    for position in range(0, len(whole), 11):
+        path.write_bytes(whole[:position] + bytes([whole[position] ^ 0x5A]) + whole[position + 1 :])
         read = load_checkpoint(path)
         refused += read is None
-        if read is not None and len(read.variables) == len(state.variables):  # else it fits no game
+        if read is not None and len(read.variables) == len(
+            state.variables
+        ):  # else it fits no training
             for one, other in zip(read.variables, state.variables, strict=True):
                 np.testing.assert_array_equal(one, other)
     assert refused > len(whole) / 11 / 2

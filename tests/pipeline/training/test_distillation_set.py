@@ -13,7 +13,7 @@ INPUTS = np.arange(20, dtype=np.float32)[:, None] * np.ones((1, 5), np.float32)
 
 def test_pairs_stay_together_and_pictures_are_in_the_students_range() -> None:
     inputs, classes, pictures = (
-        DistillationSet(INPUTS, PICTURES).on_device((-1.0, 1.0)).draw(seed_pair(1, 1, 0), 50)
+        DistillationSet(INPUTS, PICTURES).on_device((-1.0, 1.0)).sample(seed_pair(1, 1, 0), 50)
     )
     assert inputs.shape == (50, 5)
     assert classes.shape == (50, 0)
@@ -25,19 +25,19 @@ def test_pairs_stay_together_and_pictures_are_in_the_students_range() -> None:
 
 def test_classes_are_the_end_of_the_inputs() -> None:
     inputs, classes, _ = (
-        DistillationSet(INPUTS, PICTURES, 2).on_device((0.0, 1.0)).draw(seed_pair(1, 1, 0), 4)
+        DistillationSet(INPUTS, PICTURES, 2).on_device((0.0, 1.0)).sample(seed_pair(1, 1, 0), 4)
     )
     np.testing.assert_array_equal(classes.numpy(), inputs.numpy()[:, -2:])
 
 
 def test_same_seed_draws_the_same() -> None:
-    deck = DistillationSet(INPUTS, PICTURES).on_device((0.0, 1.0))
-    first, again, other = (deck.draw(seed_pair(1, 1, n), 8)[0].numpy() for n in (0, 0, 1))
+    tensors = DistillationSet(INPUTS, PICTURES).on_device((0.0, 1.0))
+    first, again, other = (tensors.sample(seed_pair(1, 1, n), 8)[0].numpy() for n in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
 
 
-def test_lessons_without_a_picture_for_each_input_are_refused() -> None:
+def test_pairs_without_a_picture_for_each_input_are_refused() -> None:
     assert len(DistillationSet(INPUTS, PICTURES)) == 20
     with pytest.raises(ValueError, match="20 inputs for 19 pictures"):
         DistillationSet(INPUTS, PICTURES[:-1])

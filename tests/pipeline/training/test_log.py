@@ -6,11 +6,23 @@ import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from pipeline.training.history import COLUMNS, HistoryRow, TrainingHistory
 from pipeline.training.log import TrainingLog, grid
-from pipeline.training.monitor import COLUMNS, HistoryRow
-from pipeline.training.trainer import TrainingHistory
 
-ROWS = [HistoryRow(step, 1.0 + step, 0.5, 0.1, -0.1, 0.75, 0.3, 0.9, 2e-4) for step in (8, 16)]
+ROWS = [
+    HistoryRow(
+        step=step,
+        discriminator_loss=1.0 + step,
+        generator_loss=0.5,
+        real_score=0.1,
+        fake_score=-0.1,
+        accuracy=0.75,
+        spread=0.3,
+        diversity=0.9,
+        rate=2e-4,
+    )
+    for step in (8, 16)
+]
 
 
 @pytest.fixture(params=[1, 3], ids=["grey", "colour"])
@@ -26,8 +38,8 @@ def test_grid_puts_eight_pictures_in_a_row() -> None:
     np.testing.assert_array_equal(sheet[::2, ::3, 0], np.arange(64).reshape(8, 8))
 
 
-def test_diary_leaves_history_film_and_events(frames: list[np.ndarray], tmp_path: Path) -> None:
-    log = TrainingLog(tmp_path, "tuning", "-int8")
+def test_log_leaves_history_film_and_events(frames: list[np.ndarray], tmp_path: Path) -> None:
+    log = TrainingLog(tmp_path, "tuning", suffix="-int8")
     for row, frame in zip(ROWS, frames, strict=True):
         log.write(row, frame)
     log.close(TrainingHistory(ROWS, [], frames))
@@ -50,7 +62,8 @@ def test_diary_leaves_history_film_and_events(frames: list[np.ndarray], tmp_path
 
 
 @pytest.mark.parametrize(
-    "call", [lambda log, frame: log.write(ROWS[0], frame), lambda log, _: log.close(None)]
+    "call",
+    [lambda log, frame: log.write(ROWS[0], frame), lambda log, _: log.close(TrainingHistory())],
 )
 def test_full_disk_is_the_systems_error_whoever_notices(
     call: Callable[[TrainingLog, np.ndarray], None],

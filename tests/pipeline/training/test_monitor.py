@@ -3,7 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.training.monitor import PATIENCE, HistoryRow, mean_distance, new_events, troubles
+from pipeline.training.history import HistoryRow
+from pipeline.training.monitor import PATIENCE, mean_distance, new_events, warnings
 
 HEALTHY = HistoryRow(
     step=100,
@@ -22,8 +23,8 @@ BLIND = replace(HEALTHY, spread=0.0)
 RATIO = 0.35
 
 
-def test_healthy_history_has_no_troubles() -> None:
-    assert troubles([HEALTHY] * 5, RATIO) == {}
+def test_healthy_history_has_no_warnings() -> None:
+    assert warnings([HEALTHY] * 5, RATIO) == {}
     assert new_events([HEALTHY] * 5, RATIO) == []
 
 
@@ -35,29 +36,29 @@ def test_healthy_history_has_no_troubles() -> None:
         (BLIND, "blind discriminator"),
     ],
 )
-def test_trouble_is_told_once_it_has_lasted_and_again_when_it_is_over(
+def test_warning_is_an_event_once_it_has_lasted_and_again_when_it_is_over(
     row: HistoryRow, name: str
 ) -> None:
     rows = [HEALTHY, *[row] * (PATIENCE + 1), HEALTHY]
-    history = [replace(row, step=100 * place) for place, row in enumerate(rows)]
+    history = [replace(row, step=100 * number) for number, row in enumerate(rows)]
     events = [new_events(history[: end + 1], RATIO) for end in range(len(history))]
-    told = {end: found for end, found in enumerate(events) if found}
-    assert [*told] == [PATIENCE, PATIENCE + 2]
-    (began,), (ended,) = told.values()
+    with_events = {end: messages for end, messages in enumerate(events) if messages}
+    assert [*with_events] == [PATIENCE, PATIENCE + 2]
+    (began,), (ended,) = with_events.values()
     assert began.startswith(f"step {100 * PATIENCE}: {name}: ")
     assert ended == f"step {100 * (PATIENCE + 2)}: {name} is over"
 
 
-def test_trouble_that_pauses_is_none() -> None:
-    assert troubles([COLLAPSED, COLLAPSED, HEALTHY, COLLAPSED, COLLAPSED], RATIO) == {}
+def test_symptom_that_pauses_is_no_warning() -> None:
+    assert warnings([COLLAPSED, COLLAPSED, HEALTHY, COLLAPSED, COLLAPSED], RATIO) == {}
 
 
-def test_sure_discriminator_is_no_trouble_while_its_loss_still_teaches() -> None:
-    assert troubles([replace(PERFECT, discriminator_loss=0.4)] * PATIENCE, RATIO) == {}
+def test_sure_discriminator_is_no_warning_while_its_loss_still_teaches() -> None:
+    assert warnings([replace(PERFECT, discriminator_loss=0.4)] * PATIENCE, RATIO) == {}
 
 
 def test_collapse_depends_on_the_ratio_that_is_set() -> None:
-    assert "mode collapse" in troubles([HEALTHY] * PATIENCE, 0.95)
+    assert "mode collapse" in warnings([HEALTHY] * PATIENCE, 0.95)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

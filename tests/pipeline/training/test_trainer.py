@@ -12,14 +12,15 @@ from pipeline.compression.fake_quantization import quantization_aware
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.prune import Pruning
 from pipeline.training.checkpoint import load_checkpoint
+from pipeline.training.history import HistoryRow
 from pipeline.training.losses import LOSSES
-from pipeline.training.monitor import PATIENCE, HistoryRow
+from pipeline.training.monitor import PATIENCE
 from pipeline.training.randomness import Purpose, latents
 from pipeline.training.settings import WeightSettings
 from pipeline.training.trainer import GANTrainer
 
 Weights = list[np.ndarray]
-PLAYERS = ("generator", "discriminator")
+NETWORKS = ("generator", "discriminator")
 
 
 def same(a: Weights, b: Weights) -> bool:
@@ -31,31 +32,36 @@ def assert_moved(before: Weights, after: Weights) -> None:
     assert not same(before, after)
 
 
-# ---------------------------------------------------------------------- rules of the game
+# ---------------------------------------------------------------------- settings
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_game_with_each_loss_trains_both_networks(
-    loss: str, make_game: Any, tmp_path: Path
+def test_training_with_each_loss_trains_both_networks(
+    loss: str, make_trainer: Any, tmp_path: Path
 ) -> None:
-    game = make_game(loss=loss)
-    players = game.players
+    trainer = make_trainer(loss=loss)
+    objective = trainer.objective
     generator, discriminator = (
-        network.get_weights() for network in (players.generator, players.discriminator)
+        network.get_weights() for network in (objective.generator, objective.discriminator)
     )
-    story = game.play(tmp_path / "game.npz", "test")
-    assert_moved(generator, players.generator.get_weights())
-    assert_moved(discriminator, players.discriminator.get_weights())
-    assert [row.step for row in story.history] == [2, 4]
-    assert all(row.finite for row in story.history)
+    history = trainer.train(tmp_path / "game.npz", "test")
+    assert_moved(generator, objective.generator.get_weights())
+    assert_moved(discriminator, objective.discriminator.get_weights())
+    assert [row.step for row in history.rows] == [2, 4]
+    assert all(row.finite for row in history.rows)
 
 
 @pytest.fixture(scope="module")
-def plain_result() -> Weights:
-    return []
+def plain_generator(
+    make_trainer: Any, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[np.ndarray, ...]:
+    """The weights of a generator that was trained with the default settings."""
+    trainer = make_trainer()
+    trainer.train(tmp_path_factory.mktemp("plain") / "game.npz", "test")
+    return tuple(trainer.objective.generator.get_weights())
 
 
-RULES = {
+SETTINGS = {
     "r1": {"r1": 5.0, "r1_every": 2},
     "spectral norm": {"spectral_norm": True},
     "label smoothing": {"label_smoothing": 0.2},
@@ -70,193 +76,190 @@ RULES = {
 }
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_each_rule_trains_and_makes_a_difference(
-    rule: str,
-    make_game: Any,
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_each_setting_trains_and_makes_a_difference(
+    setting: str,
+    make_trainer: Any,
     weights_of: Callable[[GANTrainer], Weights],
-    plain_result: Weights,
+    plain_generator: tuple[np.ndarray, ...],
     tmp_path: Path,
 ) -> None:
-    if not plain_result:
-        plain = make_game()
-        plain.play(tmp_path / "plain.npz", "test")
-        plain_result += weights_of(plain)
-    game = make_game(**RULES[rule])
-    before = weights_of(game)
-    story = game.play(tmp_path / "game.npz", "test")
-    assert_moved(before, weights_of(game))
-    assert all(row.finite for row in story.history)
-    comparable = [*game.players.generator.get_weights()]
-    assert not same(comparable, plain_result[: len(comparable)])
+    trainer = make_trainer(**SETTINGS[setting])
+    before = weights_of(trainer)
+    history = trainer.train(tmp_path / "game.npz", "test")
+    assert_moved(before, weights_of(trainer))
+    assert all(row.finite for row in history.rows)
+    assert not same(trainer.objective.generator.get_weights(), [*plain_generator])
 
 
-def test_game_of_one_seed_has_one_result(
-    make_game: Any, weights_of: Callable[[GANTrainer], Weights], tmp_path: Path
+def test_training_of_one_seed_has_one_result(
+    make_trainer: Any, weights_of: Callable[[GANTrainer], Weights], tmp_path: Path
 ) -> None:
-    games = [make_game(augment=["shift"], r1=1.0) for _ in range(2)]
-    stories = [game.play(tmp_path / f"{n}.npz", "test") for n, game in enumerate(games)]
-    assert same(*map(weights_of, games))
-    assert stories[0].history == stories[1].history
+    trainers = [make_trainer(augment=["shift"], r1=1.0) for _ in range(2)]
+    histories = [trainer.train(tmp_path / f"{n}.npz", "test") for n, trainer in enumerate(trainers)]
+    assert same(*map(weights_of, trainers))
+    assert histories[0].rows == histories[1].rows
 
 
-def test_conditional_game_tells_both_networks_the_class(make_game: Any, tmp_path: Path) -> None:
-    game = make_game(classes=3)
-    generator = game.players.generator
-    embedding = game.players.discriminator.get_layer("class_embedding")
+def test_conditional_training_tells_both_networks_the_class(
+    make_trainer: Any, tmp_path: Path
+) -> None:
+    trainer = make_trainer(classes=3)
+    generator = trainer.objective.generator
+    embedding = trainer.objective.discriminator.get_layer("class_embedding")
     before = [generator.get_weights(), embedding.get_weights()]
     assert generator.input_shape == (None, 8 + 3)
-    game.play(tmp_path / "game.npz", "test")
+    trainer.train(tmp_path / "game.npz", "test")
     assert_moved(before[0], generator.get_weights())
     assert_moved(before[1], embedding.get_weights())
     class_rows = generator.get_weights()[0][8:] - before[0][0][8:]
     assert (np.abs(class_rows).max(axis=1) > 0).all()
 
 
-def test_critic_plays_as_often_as_asked(make_game: Any, tmp_path: Path) -> None:
-    game = make_game(critic_steps=3)
-    game.play(tmp_path / "game.npz", "test")
-    assert int(game._generator_adam.iterations) == 4
-    assert int(game._discriminator_adam.iterations) == 12
+def test_critic_is_updated_critic_steps_times_a_step(make_trainer: Any, tmp_path: Path) -> None:
+    trainer = make_trainer(critic_steps=3)
+    trainer.train(tmp_path / "game.npz", "test")
+    assert int(trainer._generator_optimizer.iterations) == 4
+    assert int(trainer._discriminator_optimizer.iterations) == 12
 
 
-def test_wgan_keeps_the_critic_within_its_clip(make_game: Any, tmp_path: Path) -> None:
-    game = make_game(loss="wgan", clip=0.02)
-    game.play(tmp_path / "game.npz", "test")
-    largest = [np.abs(weights).max() for weights in game.players.discriminator.get_weights()]
+def test_wgan_keeps_the_critic_within_its_clip(make_trainer: Any, tmp_path: Path) -> None:
+    trainer = make_trainer(loss="wgan", clip=0.02)
+    trainer.train(tmp_path / "game.npz", "test")
+    largest = [np.abs(weights).max() for weights in trainer.objective.discriminator.get_weights()]
     assert max(largest) == pytest.approx(0.02)
 
 
-def test_learning_rate_falls_along_half_a_cosine(make_game: Any, tmp_path: Path) -> None:
-    story = make_game(final_rate=0.1, check_every=1).play(tmp_path / "game.npz", "test")
+def test_learning_rate_falls_along_half_a_cosine(make_trainer: Any, tmp_path: Path) -> None:
+    history = make_trainer(final_rate=0.1, check_every=1).train(tmp_path / "game.npz", "test")
     shares = [0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * step / 4)) for step in range(4)]
-    assert [row.rate for row in story.history] == pytest.approx([2e-3 * s for s in shares])
+    assert [row.rate for row in history.rows] == pytest.approx([2e-3 * s for s in shares])
 
 
-def test_weight_penalty_keeps_kernels_small(make_game: Any, tmp_path: Path) -> None:
+def test_weight_penalty_keeps_kernels_small(make_trainer: Any, tmp_path: Path) -> None:
     def size(l2: float) -> float:
-        game = make_game(steps=20, check_every=20, generator_weights=WeightSettings(l2=l2))
-        game.play(tmp_path / f"{l2}.npz", "test")
-        return float(np.abs(game.players.generator.get_weights()[0]).mean())
+        trainer = make_trainer(steps=20, check_every=20, generator_weights=WeightSettings(l2=l2))
+        trainer.train(tmp_path / f"{l2}.npz", "test")
+        return float(np.abs(trainer.objective.generator.get_weights()[0]).mean())
 
     assert size(10.0) < 0.95 * size(0.0)
 
 
 def test_discriminator_sees_real_and_drawn_pictures_augmented(
-    make_game: Any, tmp_path: Path
+    make_trainer: Any, tmp_path: Path
 ) -> None:
     plain, augmented = (
-        make_game(steps=1, check_every=1, augment=names).play(tmp_path / "game.npz", "test")
+        make_trainer(steps=1, check_every=1, augment=names).train(tmp_path / "game.npz", "test")
         for names in ([], ["cutout"])
     )
     for score in ("real_score", "fake_score"):
-        assert getattr(plain.history[0], score) != getattr(augmented.history[0], score)
+        assert getattr(plain.rows[0], score) != getattr(augmented.rows[0], score)
 
 
 @pytest.mark.parametrize("network", ["generator", "discriminator"])
 def test_dropped_weights_stay_as_they_are_for_that_step(
-    network: str, make_game: Any, tmp_path: Path
+    network: str, make_trainer: Any, tmp_path: Path
 ) -> None:
-    game = make_game(steps=1, ema=0.0, **{f"{network}_weights": WeightSettings(drop=0.5)})
-    before = {name: getattr(game.players, name).get_weights() for name in PLAYERS}
-    game.play(tmp_path / "game.npz", "test")
-    for name in PLAYERS:
-        after = getattr(game.players, name).get_weights()
+    trainer = make_trainer(steps=1, ema=0.0, **{f"{network}_weights": WeightSettings(drop=0.5)})
+    before = {name: getattr(trainer.objective, name).get_weights() for name in NETWORKS}
+    trainer.train(tmp_path / "game.npz", "test")
+    for name in NETWORKS:
+        after = getattr(trainer.objective, name).get_weights()
         unmoved = np.mean(
             [np.mean(a == b) for a, b in zip(before[name], after, strict=True) if a.ndim > 1]
         )
         assert (unmoved > 0.4) == (name == network), name
 
 
-def test_teacher_pulls_the_generator_to_its_pictures(make_game: Any, tmp_path: Path) -> None:
-    teacher = make_game(start=7).players.generator
-    shown = latents(3, Purpose.CONTROL, 64, 8, 0)
+def test_teacher_pulls_the_generator_to_its_pictures(make_trainer: Any, tmp_path: Path) -> None:
+    teacher = make_trainer(start=7).objective.generator
+    inputs = latents(3, Purpose.CONTROL, count=64, latent=8)
 
-    def apart(game: GANTrainer) -> float:
-        drawn = game.players.generator(shown, training=False)
-        return float(np.mean(np.square(drawn - teacher(shown, training=False))))
+    def apart(trainer: GANTrainer) -> float:
+        pictures = trainer.objective.generator(inputs, training=False)
+        return float(np.mean(np.square(pictures - teacher(inputs, training=False))))
 
-    rules = {"steps": 40, "check_every": 40, "generator_rate": 0.02, "ema": 0.5}
-    taught = make_game(teacher=teacher, distill=100.0, **rules)
-    alone = make_game(**rules)
-    before, frozen = apart(taught), teacher.get_weights()
-    for name, game in (("taught", taught), ("alone", alone)):
-        game.play(tmp_path / f"{name}.npz", "test")
-    assert apart(taught) < 0.5 * before
-    assert apart(taught) < 0.5 * apart(alone)
+    settings = {"steps": 40, "check_every": 40, "generator_rate": 0.02, "ema": 0.5}
+    with_teacher = make_trainer(teacher=teacher, distill=100.0, **settings)
+    alone = make_trainer(**settings)
+    before, frozen = apart(with_teacher), teacher.get_weights()
+    for name, trainer in (("with_teacher", with_teacher), ("alone", alone)):
+        trainer.train(tmp_path / f"{name}.npz", "test")
+    assert apart(with_teacher) < 0.5 * before
+    assert apart(with_teacher) < 0.5 * apart(alone)
     assert same(frozen, teacher.get_weights())
 
 
-def test_kept_generator_is_the_average(make_game: Any, tmp_path: Path) -> None:
-    game = make_game(ema=0.9)
-    before = game.players.generator.get_weights()
+def test_kept_generator_is_the_average(make_trainer: Any, tmp_path: Path) -> None:
+    trainer = make_trainer(ema=0.9)
+    before = trainer.objective.generator.get_weights()
     last: list[Weights] = []
 
-    def look(row: HistoryRow, frame: np.ndarray) -> None:
-        last[:] = [game.players.generator.get_weights()]
+    def on_row(row: HistoryRow, frame: np.ndarray) -> None:
+        last[:] = [trainer.objective.generator.get_weights()]
 
-    game.play(tmp_path / "game.npz", "test", look)
-    kept = game.players.generator.get_weights()
-    assert same(kept, [shadow.numpy() for shadow in game.average.shadows])
-    assert not same(kept, last[0])
-    assert not same(kept, before)
+    trainer.train(tmp_path / "game.npz", "test", on_row)
+    averaged = trainer.objective.generator.get_weights()
+    assert same(averaged, [shadow.numpy() for shadow in trainer.average.shadows])
+    assert not same(averaged, last[0])
+    assert not same(averaged, before)
 
 
-def test_recalibrated_batch_norm_knows_the_averaged_weights(make_game: Any, tmp_path: Path) -> None:
-    game = make_game("dcgan", ema=0.5, batch=32)
-    game.play(tmp_path / "game.npz", "test")
-    generator = game.players.generator
+def test_recalibrated_batch_norm_knows_the_averaged_weights(
+    make_trainer: Any, tmp_path: Path
+) -> None:
+    trainer = make_trainer("dcgan", ema=0.5, batch=32)
+    trainer.train(tmp_path / "game.npz", "test")
+    generator = trainer.objective.generator
     projected = tf_keras.Model(generator.inputs, generator.get_layer("project").output)
-    seen = projected(latents(3, Purpose.CONTROL, 2000, 8, 0)).numpy()
+    outputs = projected(latents(3, Purpose.CONTROL, count=2000, latent=8)).numpy()
     norm = generator.get_layer("project_norm")
 
     def apart() -> float:
-        return float(np.abs(np.sqrt(norm.moving_variance) - seen.std(axis=0)).mean())
+        return float(np.abs(np.sqrt(norm.moving_variance) - outputs.std(axis=0)).mean())
 
     before = apart()
-    game.recalibrate()
+    trainer.recalibrate()
     assert apart() < 0.2 * before
 
 
 @pytest.mark.parametrize("frames", [2, 3, 5])
 def test_film_has_as_many_frames_as_asked_from_first_to_last(
-    frames: int, make_game: Any, tmp_path: Path
+    frames: int, make_trainer: Any, tmp_path: Path
 ) -> None:
-    game = make_game(steps=8, check_every=1, film_frames=frames)
-    first = game.draw_fixed()
-    story = game.play(tmp_path / "game.npz", "test")
-    assert len(story.frames) == frames
-    assert all(frame.shape == (64, 8, 8, 1) and frame.dtype == np.uint8 for frame in story.frames)
-    np.testing.assert_array_equal(story.frames[0], first)
-    np.testing.assert_array_equal(story.frames[-1], game.draw_fixed())
+    trainer = make_trainer(steps=8, check_every=1, film_frames=frames)
+    first = trainer.fixed_pictures()
+    history = trainer.train(tmp_path / "game.npz", "test")
+    assert len(history.frames) == frames
+    assert all(frame.shape == (64, 8, 8, 1) and frame.dtype == np.uint8 for frame in history.frames)
+    np.testing.assert_array_equal(history.frames[0], first)
+    np.testing.assert_array_equal(history.frames[-1], trainer.fixed_pictures())
 
 
 def test_every_row_comes_with_the_pictures_of_the_fixed_latents(
-    make_game: Any, tmp_path: Path
+    make_trainer: Any, tmp_path: Path
 ) -> None:
-    seen: list[tuple[int, tuple[int, ...]]] = []
-    story = make_game(steps=5).play(
-        tmp_path / "game.npz", "test", lambda row, frame: seen.append((row.step, frame.shape))
+    frames: list[tuple[int, tuple[int, ...]]] = []
+    history = make_trainer(steps=5).train(
+        tmp_path / "game.npz", "test", lambda row, frame: frames.append((row.step, frame.shape))
     )
-    assert seen == [(2, (64, 8, 8, 1)), (4, (64, 8, 8, 1)), (5, (64, 8, 8, 1))]
-    assert [row.step for row in story.history] == [2, 4, 5]
+    assert frames == [(2, (64, 8, 8, 1)), (4, (64, 8, 8, 1)), (5, (64, 8, 8, 1))]
+    assert [row.step for row in history.rows] == [2, 4, 5]
 
 
-def test_unknown_loss_or_augmentation_is_refused_before_the_game(make_game: Any) -> None:
+def test_unknown_loss_or_augmentation_is_refused_before_the_game(make_trainer: Any) -> None:
     with pytest.raises(PocketganError, match=r"train\.loss"):
-        make_game(loss="hinged")
+        make_trainer(loss="hinged")
     with pytest.raises(PocketganError, match=r"train\.augment"):
-        make_game(augment=["shfit"])
+        make_trainer(augment=["shfit"])
 
 
-def test_pictures_that_are_all_the_same_are_refused(make_game: Any) -> None:
-    game = make_game()
-    same_pictures = np.full([32, 8, 8, 1], 7, np.uint8)
+def test_pictures_that_are_all_the_same_are_refused(make_trainer: Any) -> None:
     with pytest.raises(PocketganError, match=r"32 pictures .* all the same"):
-        GANTrainer(game.players, same_pictures, None, game.settings, 1)
+        make_trainer(real_pictures=np.full([32, 8, 8, 1], 7, np.uint8))
 
 
-# ---------------------------------------------------------------------- troubles
+# ---------------------------------------------------------------------- warnings and rollbacks
 
 
 def nullify(network: tf_keras.Model) -> tf_keras.Model:
@@ -265,84 +268,84 @@ def nullify(network: tf_keras.Model) -> tf_keras.Model:
 
 
 def test_generator_that_draws_one_picture_is_a_mode_collapse(
-    make_game: Any, tmp_path: Path
+    make_trainer: Any, tmp_path: Path
 ) -> None:
-    game = make_game(generator=nullify, check_every=1, steps=PATIENCE + 1)
-    story = game.play(tmp_path / "game.npz", "test")
-    assert [row.diversity for row in story.history] == [0.0] * (PATIENCE + 1)
-    (event,) = story.events
+    trainer = make_trainer(generator=nullify, check_every=1, steps=PATIENCE + 1)
+    history = trainer.train(tmp_path / "game.npz", "test")
+    assert [row.diversity for row in history.rows] == [0.0] * (PATIENCE + 1)
+    (event,) = history.events
     assert event.startswith(f"step {PATIENCE}: mode collapse: ")
 
 
 def test_discriminator_that_says_the_same_of_all_pictures_is_blind(
-    make_game: Any, tmp_path: Path
+    make_trainer: Any, tmp_path: Path
 ) -> None:
-    game = make_game(check_every=1, steps=PATIENCE)
-    nullify(game.players.discriminator)
-    story = game.play(tmp_path / "game.npz", "test")
-    assert any(event.startswith(f"step {PATIENCE}: blind disc") for event in story.events)
+    trainer = make_trainer(check_every=1, steps=PATIENCE)
+    nullify(trainer.objective.discriminator)
+    history = trainer.train(tmp_path / "game.npz", "test")
+    assert any(event.startswith(f"step {PATIENCE}: blind disc") for event in history.events)
 
 
-def burst(game: GANTrainer, step: int) -> Callable[[HistoryRow, np.ndarray], None]:
-    """At that look let the learning rate grow beyond all bounds, once."""
+def burst(trainer: GANTrainer, step: int) -> Callable[[HistoryRow, np.ndarray], None]:
+    """At that row let the learning rate grow beyond all bounds, once."""
     bursts = iter([1])
 
-    def look(row: HistoryRow, frame: np.ndarray) -> None:
+    def on_row(row: HistoryRow, frame: np.ndarray) -> None:
         if row.step == step and next(bursts, None):
-            game._rate_scale.assign(1e30)
+            trainer._rate_scale.assign(1e30)
 
-    return look
+    return on_row
 
 
-def test_game_that_diverges_goes_back_and_on_with_half_the_rate(
-    make_game: Any, weights_of: Callable[[GANTrainer], Weights], tmp_path: Path
+def test_training_that_diverges_goes_back_and_on_with_half_the_rate(
+    make_trainer: Any, weights_of: Callable[[GANTrainer], Weights], tmp_path: Path
 ) -> None:
-    game = make_game(steps=8)
-    story = game.play(tmp_path / "game.npz", "test", burst(game, 4))
-    assert story.events[0] == (
+    trainer = make_trainer(steps=8)
+    history = trainer.train(tmp_path / "game.npz", "test", burst(trainer, 4))
+    assert history.events[0] == (
         "step 6: NaN or infinite; back to step 4 with half the learning rate"
     )
-    assert [row.step for row in story.history] == [2, 4, 6, 8]
-    assert [row.rate for row in story.history] == pytest.approx([2e-3, 2e-3, 1e-3, 1e-3])
-    assert all(np.isfinite(weights).all() for weights in weights_of(game))
+    assert [row.step for row in history.rows] == [2, 4, 6, 8]
+    assert [row.rate for row in history.rows] == pytest.approx([2e-3, 2e-3, 1e-3, 1e-3])
+    assert all(np.isfinite(weights).all() for weights in weights_of(trainer))
 
 
-def test_game_that_diverges_before_its_first_look_starts_again(
-    make_game: Any, tmp_path: Path
+def test_training_that_diverges_before_its_first_look_starts_again(
+    make_trainer: Any, tmp_path: Path
 ) -> None:
-    game = make_game()
-    game._rate_scale.assign(1e30)
-    story = game.play(tmp_path / "game.npz", "test")
-    assert story.events[0].startswith("step 2: NaN or infinite; back to step 0")
-    assert [row.rate for row in story.history] == pytest.approx([1e-3, 1e-3])
+    trainer = make_trainer()
+    trainer._rate_scale.assign(1e30)
+    history = trainer.train(tmp_path / "game.npz", "test")
+    assert history.events[0].startswith("step 2: NaN or infinite; back to step 0")
+    assert [row.rate for row in history.rows] == pytest.approx([1e-3, 1e-3])
 
 
-def test_game_that_keeps_diverging_is_given_up_after_three_rollbacks(
-    make_game: Any, tmp_path: Path
+def test_training_that_keeps_diverging_is_given_up_after_three_rollbacks(
+    make_trainer: Any, tmp_path: Path
 ) -> None:
-    game = make_game(generator_rate=1e38)
+    trainer = make_trainer(generator_rate=1e38)
     with pytest.raises(PocketganError, match=r"between steps 0 and 2.*3 rollbacks[\s\S]*Lower"):
-        game.play(tmp_path / "game.npz", "test")
+        trainer.train(tmp_path / "game.npz", "test")
 
 
 def test_network_that_broke_at_the_very_step_of_a_look_is_not_kept(
-    make_game: Any, tmp_path: Path
+    make_trainer: Any, tmp_path: Path
 ) -> None:
     # The figures of a step are taken before its update, so they are still finite at step 1.
-    game = make_game(discriminator_rate=math.inf, check_every=1)
+    trainer = make_trainer(discriminator_rate=math.inf, check_every=1)
     with pytest.raises(PocketganError, match="between steps 0 and 1"):
-        game.play(tmp_path / "game.npz", "test")
+        trainer.train(tmp_path / "game.npz", "test")
 
 
 # ---------------------------------------------------------------------- interrupted and resumed
 
 
 def interrupt_at(step: int, error: type[BaseException]) -> Callable[[HistoryRow, np.ndarray], None]:
-    def look(row: HistoryRow, frame: np.ndarray) -> None:
+    def on_row(row: HistoryRow, frame: np.ndarray) -> None:
         if row.step == step:
             raise error
 
-    return look
+    return on_row
 
 
 def pruned(plain: tf_keras.Model) -> tf_keras.Model:
@@ -350,7 +353,9 @@ def pruned(plain: tf_keras.Model) -> tf_keras.Model:
 
 
 def rounded(plain: tf_keras.Model) -> tf_keras.Model:
-    return quantization_aware(fold_batch_norm(plain), latents(1, Purpose.CALIBRATION, 16, 8, 0))
+    return quantization_aware(
+        fold_batch_norm(plain), latents(1, Purpose.CALIBRATION, count=16, latent=8)
+    )
 
 
 EVERYTHING = {
@@ -363,8 +368,8 @@ EVERYTHING = {
     "generator_weights": WeightSettings(l1=1e-4, drop=0.1),
     "discriminator_weights": WeightSettings(l2=1e-4, drop=0.1),
 }
-GAMES = {
-    "with nearly every rule": EVERYTHING,
+TRAININGS = {
+    "with nearly every setting": EVERYTHING,
     "with spectral norm": {"spectral_norm": True},
     "conditional": {"network": "dcgan", "classes": 3},
     "pruning": {"network": "dcgan", "generator": pruned},
@@ -372,101 +377,107 @@ GAMES = {
 }
 
 
-@pytest.mark.parametrize("kind", GAMES)
-def test_interrupted_game_goes_on_as_if_nothing_had_happened(
-    kind: str, make_game: Any, weights_of: Callable[[GANTrainer], Weights], tmp_path: Path
+@pytest.mark.parametrize("kind", TRAININGS)
+def test_interrupted_training_goes_on_as_if_nothing_had_happened(
+    kind: str, make_trainer: Any, weights_of: Callable[[GANTrainer], Weights], tmp_path: Path
 ) -> None:
-    rules = {"steps": 8, "checkpoint_seconds": 10_000, **GAMES[kind]}
-    whole = make_game(**rules)
-    story = whole.play(tmp_path / "whole.npz", "test")
+    settings = {"steps": 8, "checkpoint_seconds": 10_000, **TRAININGS[kind]}
+    whole = make_trainer(**settings)
+    history = whole.train(tmp_path / "whole.npz", "test")
     path = tmp_path / "game.npz"
     with pytest.raises(KeyboardInterrupt):
-        make_game(**rules).play(path, "test", interrupt_at(6, KeyboardInterrupt))
+        make_trainer(**settings).train(path, "test", interrupt_at(6, KeyboardInterrupt))
     state = load_checkpoint(path)
     assert state is not None
     assert state.step == 4
     # Networks that started elsewhere: nothing but the checkpoint can bring them here.
-    resumed = make_game(start=99, **rules)
+    resumed = make_trainer(start=99, **settings)
     rest: list[int] = []
-    resumed_story = resumed.play(path, "test", lambda row, frame: rest.append(row.step))
+    resumed_history = resumed.train(path, "test", lambda row, frame: rest.append(row.step))
     assert rest == [6, 8]
-    for game in (whole, resumed):
-        game.recalibrate(2)
+    for trainer in (whole, resumed):
+        trainer.recalibrate(2)
     assert same(weights_of(whole), weights_of(resumed))
-    assert resumed_story.history == story.history
-    assert resumed_story.events == story.events
-    assert same(resumed_story.frames, story.frames)
+    assert resumed_history.rows == history.rows
+    assert resumed_history.events == history.events
+    assert same(resumed_history.frames, history.frames)
 
 
-def test_killed_game_goes_on_from_its_last_checkpoint(
-    make_game: Any, weights_of: Callable[[GANTrainer], Weights], tmp_path: Path
+def test_killed_training_goes_on_from_its_last_checkpoint(
+    make_trainer: Any, weights_of: Callable[[GANTrainer], Weights], tmp_path: Path
 ) -> None:
     path = tmp_path / "game.npz"
     with pytest.raises(ZeroDivisionError):  # not an interruption: nothing is saved on the way out
-        make_game(steps=8, checkpoint_seconds=0).play(
+        make_trainer(steps=8, checkpoint_seconds=0).train(
             path, "test", interrupt_at(6, ZeroDivisionError)
         )
     state = load_checkpoint(path)
     assert state is not None
     assert state.step == 4
-    resumed, whole = make_game(start=99, steps=8), make_game(steps=8)
-    resumed.play(path, "test")
-    whole.play(tmp_path / "whole.npz", "test")
+    resumed, whole = make_trainer(start=99, steps=8), make_trainer(steps=8)
+    resumed.train(path, "test")
+    whole.train(tmp_path / "whole.npz", "test")
     assert same(weights_of(whole), weights_of(resumed))
 
 
-def test_checkpoints_wait_for_their_seconds(make_game: Any, tmp_path: Path) -> None:
+def test_checkpoints_wait_for_their_seconds(make_trainer: Any, tmp_path: Path) -> None:
     path = tmp_path / "game.npz"
     with pytest.raises(ZeroDivisionError):
-        make_game(checkpoint_seconds=10_000).play(path, "test", interrupt_at(4, ZeroDivisionError))
+        make_trainer(checkpoint_seconds=10_000).train(
+            path, "test", interrupt_at(4, ZeroDivisionError)
+        )
     assert not path.exists()
 
 
-def test_resumed_game_remembers_how_often_it_went_back(make_game: Any, tmp_path: Path) -> None:
+def test_resumed_training_remembers_how_often_it_went_back(
+    make_trainer: Any, tmp_path: Path
+) -> None:
     path = tmp_path / "game.npz"
-    game = make_game(steps=8)
-    diverge, stop = burst(game, 2), interrupt_at(6, KeyboardInterrupt)
+    trainer = make_trainer(steps=8)
+    diverge, stop = burst(trainer, 2), interrupt_at(6, KeyboardInterrupt)
 
-    def look(row: HistoryRow, frame: np.ndarray) -> None:
+    def on_row(row: HistoryRow, frame: np.ndarray) -> None:
         diverge(row, frame)
         stop(row, frame)
 
     with pytest.raises(KeyboardInterrupt):
-        game.play(path, "test", look)
+        trainer.train(path, "test", on_row)
     state = load_checkpoint(path)
     assert state is not None
     assert (state.step, state.rollbacks, state.rate_scale) == (4, 1, 0.5)
-    story = make_game(steps=8).play(path, "test")
-    assert story.events[0] == state.events[0]
-    assert [row.rate for row in story.history] == pytest.approx([2e-3, 1e-3, 1e-3, 1e-3])
+    history = make_trainer(steps=8).train(path, "test")
+    assert history.events[0] == state.history.events[0]
+    assert [row.rate for row in history.rows] == pytest.approx([2e-3, 1e-3, 1e-3, 1e-3])
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 cut"])
-def test_game_ignores_a_broken_checkpoint(content: bytes, make_game: Any, tmp_path: Path) -> None:
+def test_training_ignores_a_broken_checkpoint(
+    content: bytes, make_trainer: Any, tmp_path: Path
+) -> None:
     path = tmp_path / "game.npz"
     path.write_bytes(content)
-    story = make_game(steps=2).play(path, "test")
-    assert [row.step for row in story.history] == [2]
+    history = make_trainer(steps=2).train(path, "test")
+    assert [row.step for row in history.rows] == [2]
 
 
-def test_game_ignores_a_checkpoint_of_other_networks(make_game: Any, tmp_path: Path) -> None:
+def test_training_ignores_a_checkpoint_of_other_networks(make_trainer: Any, tmp_path: Path) -> None:
     path = tmp_path / "game.npz"
-    make_game("dcgan", checkpoint_seconds=0, steps=4).play(path, "test")
+    make_trainer("dcgan", checkpoint_seconds=0, steps=4).train(path, "test")
     state = load_checkpoint(path)
     assert state is not None
     assert state.step == 4
-    seen: list[int] = []
-    make_game("dense", steps=2).play(path, "test", lambda row, frame: seen.append(row.step))
-    assert seen == [2]
+    steps: list[int] = []
+    make_trainer("dense", steps=2).train(path, "test", lambda row, frame: steps.append(row.step))
+    assert steps == [2]
 
 
-def test_finished_game_is_not_played_again(
-    make_game: Any, weights_of: Callable[[GANTrainer], Weights], tmp_path: Path
+def test_finished_training_is_not_played_again(
+    make_trainer: Any, weights_of: Callable[[GANTrainer], Weights], tmp_path: Path
 ) -> None:
     path = tmp_path / "game.npz"
-    first, again = make_game(checkpoint_seconds=0), make_game(start=99)
-    first.play(path, "test")
-    seen: list[int] = []
-    again.play(path, "test", lambda row, frame: seen.append(row.step))
-    assert seen == []
+    first, again = make_trainer(checkpoint_seconds=0), make_trainer(start=99)
+    first.train(path, "test")
+    steps: list[int] = []
+    again.train(path, "test", lambda row, frame: steps.append(row.step))
+    assert steps == []
     assert same(weights_of(first), weights_of(again))

@@ -243,7 +243,7 @@ def write(member: Member, folder: Path, seed: int) -> dict[str, Path]:
 
 def _makers(member: Member, seed: int) -> dict[str, Callable[[], bytes]]:
     model = build(member, seed)
-    seen = latents(seed, Purpose.CALIBRATION, CALIBRATION, LATENT, 0)
+    seen = latents(seed, Purpose.CALIBRATION, count=CALIBRATION, latent=LATENT)
     return {
         FLOAT: lambda: lite.to_float32(model),
         "float16": lambda: lite.to_float16(model),
