@@ -23,18 +23,23 @@ Starter = Callable[..., "subprocess.Popen[str]"]
 @pytest.fixture
 def start(tiny_recipe: Path) -> Iterator[Starter]:
     """A function that starts a command in a process of its own."""
-    started: list[subprocess.Popen[str]] = []
+    processes: list[subprocess.Popen[str]] = []
 
     def start_one(runs: Path, name: str, *more: str) -> "subprocess.Popen[str]":
         command = [sys.executable, "-m", "pipeline", name, str(tiny_recipe), "--runs", str(runs)]
         process = subprocess.Popen(
-            [*command, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [*command, *more],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # A shell starts what runs in the background with SIGINT ignored, and children inherit it.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
-        started.append(process)
+        processes.append(process)
         return process
 
     yield start_one
-    for process in started:
+    for process in processes:
         process.kill()
         process.communicate()
 
