@@ -17,6 +17,7 @@ from deploy.errors import PocketganError
 from pipeline.commands.arguments import BAD_INPUT, INTERRUPTED, OK
 from pipeline.commands.stage import stage
 from pipeline.plans import FROM_SCRATCH
+from pipeline.tensorflow_setup import configure_tensorflow
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _print_overview()
         return OK
     try:
+        configure_tensorflow()
         if command not in COMMANDS:
             raise PocketganError(
                 f"There is no command '{command}'.", f"Known: {', '.join(COMMANDS)}."

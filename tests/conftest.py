@@ -1,4 +1,4 @@
-"""For every test: TensorFlow must load with the legacy Keras, which `pipeline` asks for."""
+"""For every test: TensorFlow is set up before anything loads it."""
 
 import importlib.util
 from collections.abc import Callable
@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-import pipeline  # noqa: F401
 from deploy.jobs import FIGURES, Measurement
+from pipeline.tensorflow_setup import configure_tensorflow
+
+configure_tensorflow()
 
 
 @pytest.fixture(scope="session")

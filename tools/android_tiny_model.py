@@ -7,10 +7,7 @@ class, which are as good as normal. It takes seconds, and the files are a few kB
 committed and this need not run again.
 """
 
-import os
 from pathlib import Path
-
-os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
 import numpy as np
 import tensorflow as tf

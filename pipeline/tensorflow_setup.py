@@ -1,0 +1,37 @@
+"""What TensorFlow is to find in the environment when it loads."""
+
+import os
+import sys
+
+from deploy.errors import PocketganError
+
+SETTINGS = {
+    "TF_USE_LEGACY_KERAS": "1",
+    "TF_NUM_INTRAOP_THREADS": "2",
+    "TF_NUM_INTEROP_THREADS": "2",
+}
+
+
+def configure_tensorflow() -> None:
+    """Choose the legacy Keras and two threads; call it before anything imports TensorFlow.
+
+    TF-MOT works on Keras 2 only. A sum is cut into a piece a thread, so that their number is part
+    of every result and must not be the machine's. The command line calls this itself; in a
+    notebook it belongs into the first cell::
+
+        from pipeline.tensorflow_setup import configure_tensorflow
+        configure_tensorflow()
+
+    Changes ``os.environ``, which processes started later inherit. TensorFlow's log is reduced to
+    errors unless TF_CPP_MIN_LOG_LEVEL is set. Raises PocketganError if TensorFlow was imported
+    before with other settings.
+    """
+    differing = {name: value for name, value in SETTINGS.items() if os.environ.get(name) != value}
+    if differing and "tensorflow" in sys.modules:
+        settings = " ".join(f"{name}={value}" for name, value in differing.items())
+        raise PocketganError(
+            f"TensorFlow was imported before it was set up: {settings} came too late.",
+            "Start Python again and call configure_tensorflow() before TensorFlow is imported.",
+        )
+    os.environ.update(differing)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -1,0 +1,53 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from deploy.errors import PocketganError
+from pipeline.tensorflow_setup import SETTINGS, configure_tensorflow
+
+BARE = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
+
+
+def run_python(code: str) -> "subprocess.CompletedProcess[str]":
+    """Run code in a process without any of TensorFlow's variables."""
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, env=BARE, capture_output=True, text=True, check=False)
+
+
+def test_importing_the_package_leaves_the_environment_alone() -> None:
+    code = "import os; before = dict(os.environ); import pipeline, pipeline.cli, pipeline.run; "
+    assert run_python(f"{code}assert dict(os.environ) == before").returncode == 0
+
+
+def test_command_line_sets_tensorflow_up() -> None:
+    code = "import os; from pipeline.cli import main; main(['targets', '--json']); "
+    done = run_python(f"{code}assert {SETTINGS!r}.items() <= os.environ.items()")
+    assert done.returncode == 0, done.stderr
+
+
+def test_tools_set_tensorflow_up() -> None:
+    code = f"import os, tools.console; assert {SETTINGS!r}.items() <= os.environ.items()"
+    assert run_python(code).returncode == 0
+
+
+def test_second_call_changes_nothing() -> None:
+    before = dict(os.environ)
+    configure_tensorflow()
+    assert dict(os.environ) == before
+
+
+def test_log_level_of_the_user_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
+    configure_tensorflow()
+    assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0"
+
+
+def test_too_late_is_refused_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tensorflow", sys)
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "8")
+    with pytest.raises(PocketganError, match="TF_NUM_INTRAOP_THREADS=2 came too late") as caught:
+        configure_tensorflow()
+    assert "before TensorFlow is imported" in caught.value.remedy
+    assert os.environ["TF_NUM_INTRAOP_THREADS"] == "8"
