@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import pipeline  # noqa: F401  (asks for the legacy Keras before TensorFlow loads)
 from deploy.jobs import Job, describe_file
 
 LATENT = 16
