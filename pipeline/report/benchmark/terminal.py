@@ -83,7 +83,7 @@ def table(grid: Sequence[TargetColumn], benchmark: Benchmark) -> Table:
         for reading in column.readings:
             marked = best if reading is column.deciding else []
             title = column.title if reading is column.readings[0] else ""
-            cells = [_cell(reading, name, name in marked) for name in names]
+            cells = [_cell(reading, name, best=name in marked) for name in names]
             table.add_row(_read_by(title, reading), *cells)
         for words, figure in EXTRAS.items():
             figures = [_extra(column.cells[name], figure) for name in names]
@@ -111,7 +111,7 @@ def _read_by(title: str, reading: Reading) -> Text:
     return Text.assemble(*([printable(title), "\n"] if title else []), (read_by, "dim"))
 
 
-def _cell(reading: Reading, name: str, best: bool) -> Text:
+def _cell(reading: Reading, name: str, *, best: bool) -> Text:
     """The figure, and below its ratio to the baseline."""
     cell = reading.cells[name]
     colour = "yellow" if cell.doubt else "green" if best else ""

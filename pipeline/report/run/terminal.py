@@ -66,7 +66,7 @@ def gates(report: Report) -> Text:
     lines = Text(verdict.gates_in_words(report).capitalize())
     for gate in report.gates:
         mark, style = ("✓", "green") if gate.passed else ("✗", "bold red")
-        found = gate.reason if gate.value is None else number(gate.value)
+        figure = gate.reason if gate.value is None else number(gate.value)
         lines.append(f"\n{mark} {gate.text}", style=style)
-        lines.append(f"  {found}")
+        lines.append(f"  {figure}")
     return lines

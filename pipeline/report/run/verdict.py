@@ -55,9 +55,9 @@ def _drawing(report: Report) -> str:
 
 
 def gates_in_words(report: Report) -> str:
-    failed, asked = len(report.failed_gates), len(report.gates)
-    if not asked:
+    failed, total = len(report.failed_gates), len(report.gates)
+    if not total:
         return "no gates were asked"
     if failed:
-        return f"{failed} of {asked} gates failed"
-    return f"all {asked} gates passed" if asked > 1 else "the one gate passed"
+        return f"{failed} of {total} gates failed"
+    return f"all {total} gates passed" if total > 1 else "the one gate passed"

@@ -35,7 +35,9 @@ def against_pixels(view: View) -> tuple[str, str] | None:
     width = _commonest(result.width for result in view.results)
     results = [result for result in view.results if result.width == width]
     title = f"Against pixels a side, width {width}"
-    return _lines(view, results, lambda result: result.pixels, title, "pixels a side")
+    return _lines(
+        view, results, axis=lambda result: result.pixels, title=title, label="pixels a side"
+    )
 
 
 def against_width(view: View) -> tuple[str, str] | None:
@@ -43,7 +45,7 @@ def against_width(view: View) -> tuple[str, str] | None:
     pixels = _commonest(result.pixels for result in view.results if result.pixels >= 64) or 28
     results = [result for result in view.results if result.pixels == pixels]
     title = f"Against width, {pixels} pixels a side"
-    return _lines(view, results, lambda result: result.width, title, "width")
+    return _lines(view, results, axis=lambda result: result.width, title=title, label="width")
 
 
 def _commonest(sizes: Iterable[int]) -> int:
@@ -57,6 +59,7 @@ def _commonest(sizes: Iterable[int]) -> int:
 def _lines(
     view: View,
     results: Sequence[Result],
+    *,
     axis: Callable[[Result], int],
     title: str,
     label: str,
@@ -67,21 +70,21 @@ def _lines(
         return None
     with drawing(330) as figure:
         axes = figure.subplots()
-        drawn: list[float] = []
-        told = []
+        costs: list[float] = []
+        described = []
         for family in view.families():
             for variant, style in STYLES.items():
-                points = _points(view, results, family, variant, axis)
+                points = _points(view, results, family=family, variant=variant, axis=axis)
                 if points:
-                    _draw(axes, points, family, variant, style)
-                    drawn += [cost for _, cost in points]
-                    told.append(f"{spoken(family)} {variant}: {_said(points)}")
-        scale(axes, "y", drawn)
+                    _draw(axes, points, family=family, variant=variant, style=style)
+                    costs += [cost for _, cost in points]
+                    described.append(f"{spoken(family)} {variant}: {_said(points)}")
+        scale(axes, "y", costs)
         _finish(axes, view)
         axes.set(xscale="log", xlabel=label)
         axes.set_xticks(sizes, [str(size) for size in sizes])
         axes.xaxis.set_minor_locator(NullLocator())
-        return title, svg(figure, f"{view.target}: {title}", f"{'; '.join(told)}.")
+        return title, svg(figure, f"{view.target}: {title}", f"{'; '.join(described)}.")
 
 
 def against_macs(view: View) -> tuple[str, str] | None:
@@ -91,10 +94,12 @@ def against_macs(view: View) -> tuple[str, str] | None:
         return None
     with drawing(330) as figure:
         axes = figure.subplots()
-        drawn: list[float] = []
-        told = []
+        costs: list[float] = []
+        described = []
         for family in view.families():
-            points = _points(view, results, family, INT8, lambda result: result.macs)
+            points = _points(
+                view, results, family=family, variant=INT8, axis=lambda result: result.macs
+            )
             if points:
                 xs, ys = zip(*points, strict=True)
                 axes.plot(
@@ -106,18 +111,18 @@ def against_macs(view: View) -> tuple[str, str] | None:
                     ms=7,
                     label=spoken(family),
                 )
-                drawn += ys
-                told.append(f"{spoken(family)}: {_said([(x / 1e6, y) for x, y in points])}")
+                costs += ys
+                described.append(f"{spoken(family)}: {_said([(x / 1e6, y) for x, y in points])}")
         macs = [result.macs / 1e6 for result in results]
         scale(axes, "x", macs)
         if max(macs) / min(macs) > CROWDED:
             axes.xaxis.set_major_locator(LogLocator())
-        scale(axes, "y", drawn)
-        _guide(axes, macs, drawn)
+        scale(axes, "y", costs)
+        _guide(axes, macs, costs)
         _finish(axes, view)
         axes.set_xlabel("million multiply-accumulates")
         title = "Against multiply-accumulates, int8"
-        return title, svg(figure, f"{view.target}: {title}", f"{'; '.join(told)}.")
+        return title, svg(figure, f"{view.target}: {title}", f"{'; '.join(described)}.")
 
 
 def _guide(axes: Axes, macs: Sequence[float], costs: Sequence[float]) -> None:
@@ -138,28 +143,28 @@ def _guide(axes: Axes, macs: Sequence[float], costs: Sequence[float]) -> None:
 def gains(view: View) -> tuple[str, str] | None:
     """What int8 costs of float32: a row a family, a dot a member, their geometric mean a line."""
     ratios = {
-        family: found
+        family: values
         for family in view.families()
-        if (found := [ratio for r in view.of(family) if (ratio := view.ratio(r)) is not None])
+        if (values := [ratio for r in view.of(family) if (ratio := view.ratio(r)) is not None])
     }
     if not ratios:
         return None
     with drawing(height_of_rows(len(ratios)) + 60) as figure:
         axes = figure.subplots()
-        for row, (family, found) in enumerate(ratios.items()):
+        for row, (family, values) in enumerate(ratios.items()):
             colour = COLOURS[family]
-            axes.plot(found, [row] * len(found), "o", color=colour, mec=PAPER, ms=7)
-            axes.plot([geometric_mean(found)] * 2, [row - 0.35, row + 0.35], color=colour)
+            axes.plot(values, [row] * len(values), "o", color=colour, mec=PAPER, ms=7)
+            axes.plot([geometric_mean(values)] * 2, [row - 0.35, row + 0.35], color=colour)
         axes.axvline(1, color=MUTED, linewidth=1, linestyle=DASHED)
-        scale(axes, "x", [*(ratio for found in ratios.values() for ratio in found), 1])
+        scale(axes, "x", [*(ratio for values in ratios.values() for ratio in values), 1])
         name_rows(axes, [spoken(family) for family in ratios])
         axes.set_xlabel(f"{view.headline.title} of int8 over that of float32")
         title = "int8 against float32"
-        told = "; ".join(
-            f"{spoken(family)}: {', '.join(map(significant, sorted(found)))}"
-            for family, found in ratios.items()
+        described = "; ".join(
+            f"{spoken(family)}: {', '.join(map(significant, sorted(values)))}"
+            for family, values in ratios.items()
         )
-        return title, svg(figure, f"{view.target}: {title}", f"{told}.")
+        return title, svg(figure, f"{view.target}: {title}", f"{described}.")
 
 
 def _middle(values: Sequence[float]) -> float:
@@ -169,6 +174,7 @@ def _middle(values: Sequence[float]) -> float:
 def _points(
     view: View,
     results: Sequence[Result],
+    *,
     family: str,
     variant: str,
     axis: Callable[[Result], int],
@@ -181,7 +187,7 @@ def _points(
 
 
 def _draw(
-    axes: Axes, points: Sequence[tuple[int, float]], family: str, variant: str, style: object
+    axes: Axes, points: Sequence[tuple[int, float]], *, family: str, variant: str, style: object
 ) -> None:
     xs, ys = zip(*points, strict=True)
     label = spoken(family) if variant == INT8 else None

@@ -45,7 +45,7 @@ class View:
     def places(self) -> list["Place"]:
         """The results by pixels and width."""
         keyed = groupby(self.results, key=lambda r: (r.pixels, r.width))
-        return [Place(pixels, width, tuple(found)) for (pixels, width), found in keyed]
+        return [Place(pixels, width, tuple(results)) for (pixels, width), results in keyed]
 
     def families(self) -> list[str]:
         return list(dict.fromkeys(result.family for result in self.results))
@@ -63,8 +63,8 @@ class View:
         if len(shared) < 2 or len(costs) < len(shared):
             return []
         least = min(cost for cost, _ in costs)
-        alike = [found for found in costs if found[0] <= least * ALIKE]
-        return [result for _, result in sorted(alike, key=lambda found: found[0])]
+        alike = [candidate for candidate in costs if candidate[0] <= least * ALIKE]
+        return [result for _, result in sorted(alike, key=lambda candidate: candidate[0])]
 
 
 @dataclass(frozen=True)
@@ -108,24 +108,24 @@ def _measured(result: Result, target: str, headline: Quantity) -> bool:
 
 def sentences(view: View) -> list[str]:
     """What the figures of one target say."""
-    told = [winners(view), per_mac(view), predictor(view), gain(view), *growth(view)]
-    return [sentence for sentence in told if sentence is not None]
+    said = [winners(view), per_mac(view), predictor(view), gain(view), *growth(view)]
+    return [sentence for sentence in said if sentence is not None]
 
 
 def winners(view: View) -> str | None:
     """How often each operation is the cheapest, or as cheap, at equal maps and channels."""
-    won = [found for place in view.places if (found := _winners_at(view, place))]
+    won = [winner for place in view.places if (winner := _winners_at(view, place))]
     if not won:
         return None
     counted = Counter(family for _, families in won for family in families).most_common()
-    told = [
+    shares = [
         f"{spoken(family)} in {number} of {len(won)}"
         + ("" if rank == 0 else f" ({_places([place for place, f in won if family in f])})")
         for rank, (family, number) in enumerate(counted)
     ]
     by = " by the median" if view.headline is MEDIAN else ""
     ties = "" if all(len(families) == 1 for _, families in won) else _TIES
-    return f"At equal maps and channels, int8 is cheapest{by} with {listed(told)}{ties}."
+    return f"At equal maps and channels, int8 is cheapest{by} with {listed(shares)}{ties}."
 
 
 _TIES = f"; within {ALIKE - 1:.0%} of the cheapest counts as cheapest"
@@ -144,18 +144,18 @@ def _places(places: Sequence[Place], most: int = 4) -> str:
 def per_mac(view: View) -> str | None:
     """What a million multiply-accumulates cost in each operation."""
     costs = {
-        family: statistics.geometric_mean(found)
+        family: statistics.geometric_mean(values)
         for family in view.families()
-        if family in DOUBLINGS and (found := _figures(view.of(family), view.per_mac))
+        if family in DOUBLINGS and (values := _figures(view.of(family), view.per_mac))
     }
     if len(costs) < 2:
         return None
     ordered = sorted(costs, key=lambda family: costs[family])
     unit = view.headline.unit
-    told = [f"{spoken(family)} {significant(costs[family])} {unit}" for family in ordered]
+    costs_in_words = [f"{spoken(family)} {significant(costs[family])} {unit}" for family in ordered]
     ratio = times(costs[ordered[-1]] / costs[ordered[0]])
     return (
-        f"A million int8 MACs cost, in the geometric mean of all sizes, {listed(told)}: "
+        f"A million int8 MACs cost, in the geometric mean of all sizes, {listed(costs_in_words)}: "
         f"{ratio} between the ends."
     )
 
@@ -167,13 +167,13 @@ def predictor(view: View) -> str | None:
     if len(points) < 4 or len({x for x, _ in points}) < 2:
         return None
     explained = statistics.correlation(*map(list, zip(*points, strict=True))) ** 2
-    told = f"MACs explain {explained:.0%} of the int8 cost (of its logarithm)"
-    worst = max(_equal_macs(view), default=None, key=lambda found: found[0])
+    sentence = f"MACs explain {explained:.0%} of the int8 cost (of its logarithm)"
+    worst = max(_equal_macs(view), default=None, key=lambda pair: pair[0])
     if worst is None:
-        return told + "."
+        return sentence + "."
     ratio, cheap, dear = worst
     return (
-        f"{told}; with the very same {cheap.macs / 1e6:,.1f} million, {dear.name} still costs "
+        f"{sentence}; with the very same {cheap.macs / 1e6:,.1f} million, {dear.name} still costs "
         f"{times(ratio)} as much as {cheap.name}."
     )
 
@@ -189,17 +189,17 @@ def _equal_macs(view: View) -> Iterator[tuple[float, Result, Result]]:
 def gain(view: View) -> str | None:
     """What int8 gains over float32 in each family."""
     ratios = {
-        family: statistics.geometric_mean(found)
+        family: statistics.geometric_mean(values)
         for family in view.families()
-        if (found := _figures(view.of(family), view.ratio))
+        if (values := _figures(view.of(family), view.ratio))
     }
     if not ratios:
         return None
     ordered = sorted(ratios, key=lambda family: ratios[family])
-    told = [f"{times_of(ratios[family])} with {spoken(family)}" for family in ordered]
+    ratios_in_words = [f"{times_of(ratios[family])} with {spoken(family)}" for family in ordered]
     dearer = [spoken(family) for family in ordered if ratios[family] > ALIKE]
     warning = f" With {listed(dearer)}, int8 buys bytes but costs more." if dearer else ""
-    return f"int8 costs, of float32's {view.headline.title}, {listed(told)}.{warning}"
+    return f"int8 costs, of float32's {view.headline.title}, {listed(ratios_in_words)}.{warning}"
 
 
 Axis = Callable[[Result], int]
@@ -212,17 +212,17 @@ _GROWTHS: tuple[tuple[str, Axis, Axis], ...] = (
 
 def growth(view: View) -> list[str]:
     """What one doubling of the pixels, and of the width, does to the cost."""
-    told = []
+    said = []
     for words, axis, other in _GROWTHS:
         factors = {
-            family: statistics.geometric_mean(found)
+            family: statistics.geometric_mean(values)
             for family in view.families()
-            if (found := list(_per_doubling(view, view.of(family), axis, other)))
+            if (values := list(_per_doubling(view, view.of(family), axis, other)))
         }
         if factors:
             each = [f"{spoken(family)} {times(factor)}" for family, factor in factors.items()]
-            told.append(f"Doubling {words} multiplies the int8 cost: {listed(each)}.")
-    return told
+            said.append(f"Doubling {words} multiplies the int8 cost: {listed(each)}.")
+    return said
 
 
 def _per_doubling(
@@ -242,16 +242,16 @@ def _per_doubling(
 
 def doubts(suite: Suite) -> list[str]:
     """What failed, and how many timings deserve little trust."""
-    made = [m for result in suite.results for m in result.measurements]
-    told = [f"{error}: {_hit(members)}." for error, members in _failures(suite).items()]
-    timed = [m for m in made if m.spread is not None]
+    measurements = [m for result in suite.results for m in result.measurements]
+    said = [f"{error}: {_hit(members)}." for error, members in _failures(suite).items()]
+    timed = [m for m in measurements if m.spread is not None]
     wide = [m for m in timed if m.spread is not None and m.spread > SPREAD_LIMIT]
     if wide:
-        told.append(
+        said.append(
             f"{len(wide)} of {len(timed)} timings come from rounds whose medians lie more than "
             f"{SPREAD_LIMIT:.0%} apart: the machine was busy, trust ratios above that only."
         )
-    return told
+    return said
 
 
 def _failures(suite: Suite) -> dict[str, dict[str, list[str]]]:
@@ -267,11 +267,11 @@ def _failures(suite: Suite) -> dict[str, dict[str, list[str]]]:
 
 def _hit(members: dict[str, list[str]]) -> str:
     """Few by their names, many by their number."""
-    told = []
+    parts = []
     for variant, names in members.items():
         few = len(names) <= _FEW
-        told.append(f"{variant} of {', '.join(names) if few else f'{len(names)} generators'}")
-    return "; ".join(told)
+        parts.append(f"{variant} of {', '.join(names) if few else f'{len(names)} generators'}")
+    return "; ".join(parts)
 
 
 _FEW = 3

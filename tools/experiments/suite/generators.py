@@ -82,20 +82,20 @@ def _transposed_conv(x: Any, channels: int, name: str, gain: float) -> Any:
 
 
 def _resize_conv(x: Any, channels: int, name: str, gain: float) -> Any:
-    return _conv(_twice(x, name), channels, name, gain)
+    return _conv(_twice(x, name), channels, name=name, gain=gain)
 
 
 def _sub_pixel(x: Any, channels: int, name: str, gain: float) -> Any:
     # The activation comes before the pixels are moved: the same picture, and it fuses with the
     # convolution.
-    return DepthToSpace(2, name=f"{name}_pixels")(_conv(x, 4 * channels, name, gain))
+    return DepthToSpace(2, name=f"{name}_pixels")(_conv(x, 4 * channels, name=name, gain=gain))
 
 
 def _depthwise(x: Any, channels: int, name: str, gain: float) -> Any:
     deep = tf_keras.layers.DepthwiseConv2D(
         3, padding="same", depthwise_initializer=_normal(1.0, 9), name=f"{name}_depthwise"
     )
-    return _conv(deep(_twice(x, name)), channels, name, gain, kernel=1)
+    return _conv(deep(_twice(x, name)), channels, name=name, gain=gain, kernel=1)
 
 
 DOUBLINGS: dict[str, Doubling] = {
@@ -114,7 +114,7 @@ MEANING = {
 }
 
 
-def _conv(x: Any, channels: int, name: str, gain: float, kernel: int = 3) -> Any:
+def _conv(x: Any, channels: int, *, name: str, gain: float, kernel: int = 3) -> Any:
     start = _normal(gain, kernel**2 * x.shape[-1])
     layer = tf_keras.layers.Conv2D(
         channels, kernel, padding="same", kernel_initializer=start, name=name
@@ -183,26 +183,26 @@ def members(
     Raises:
         PocketganError: there is no such family, number of pixels, or width; or none is left.
     """
-    asked = list(_asked(families, pixels, widths))
-    kept = [member for member in asked if not _too_big(member)]
-    if not kept:
+    wanted = list(_combinations(families, pixels, widths))
+    members_left = [member for member in wanted if not _too_big(member)]
+    if not members_left:
         raise PocketganError(
-            "none of the generators asked for belongs to the set: " + "; ".join(left_out(asked)),
+            "none of the generators asked for belongs to the set: " + "; ".join(left_out(wanted)),
             "Ask for another family, fewer pixels or a smaller width.",
         )
-    return kept
+    return members_left
 
 
 def left_out(
-    asked: Sequence[Member] | None = None,
+    wanted: Sequence[Member] | None = None,
 ) -> list[str]:
     """Why some of ``asked``, or of all that there could be, do not belong to the set."""
-    if asked is None:
-        asked = list(_asked(FAMILIES, PIXELS, WIDTHS))
+    if wanted is None:
+        wanted = list(_combinations(FAMILIES, PIXELS, WIDTHS))
     return [
         f"{m.name} would have {m.dense_weights / 1e6:.0f} million weights, more than "
         f"{MOST_WEIGHTS / 1e6:.0f}"
-        for m in asked
+        for m in wanted
         if _too_big(m)
     ]
 
@@ -211,7 +211,7 @@ def _too_big(member: Member) -> bool:
     return member.dense_weights > MOST_WEIGHTS
 
 
-def _asked(
+def _combinations(
     families: Sequence[str], pixels: Sequence[int], widths: Sequence[int]
 ) -> Iterator[Member]:
     _check("family", families, FAMILIES)
@@ -223,8 +223,8 @@ def _asked(
                 yield Member(family, size, width)
 
 
-def _check(what: str, given: Sequence[object], known: Sequence[object]) -> None:
-    for value in given:
-        if value not in known:
-            choices = ", ".join(map(str, known))
-            raise PocketganError(f"the suite has no {what} {value}", f"Choose of: {choices}.")
+def _check(what: str, values: Sequence[object], choices: Sequence[object]) -> None:
+    for value in values:
+        if value not in choices:
+            names = ", ".join(map(str, choices))
+            raise PocketganError(f"the suite has no {what} {value}", f"Choose of: {names}.")

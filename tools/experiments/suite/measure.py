@@ -151,25 +151,27 @@ def run(
         PocketganError: no such member, a target is not available, a file cannot be made, or the
             folder's figures are of other versions, another seed or another processor.
     """
-    asked = members(families, pixels, widths)
+    wanted = members(families, pixels, widths)
     for target in targets:
         target.require()
     suite = _begin(folder, seed)
-    done, total = 0, sum(_processes(target, asked, rounds) for target in targets)
-    for _, alike in groupby(asked, key=lambda member: (member.pixels, member.width)):
+    done, total = 0, sum(_processes(target, wanted, rounds) for target in targets)
+    for _, alike in groupby(wanted, key=lambda member: (member.pixels, member.width)):
         place = list(alike)
         on_progress(place[0].name, done, total)
         files: dict[str, Path] = {}
         for member in place:
-            made = write(member, folder / FILES, seed)
-            files |= {f"{member.name}/{variant}": path for variant, path in made.items()}
-            suite = _with_result(suite, suite.result(member.name) or _describe(member, made))
+            paths = write(member, folder / FILES, seed)
+            files |= {f"{member.name}/{variant}": path for variant, path in paths.items()}
+            suite = _with_result(suite, suite.result(member.name) or _describe(member, paths))
         results = [result for member in place if (result := suite.result(member.name))]
         largest = max(result.macs for result in results)
         for target in targets:
             plan = plan_for(target, largest, rounds=rounds, runs=runs)
-            told = _counted(on_progress, place[0], done, total)
-            for result in _measured(results, target, files, plan, told):
+            counted_progress = _counted(on_progress, place[0], done, total)
+            for result in _measured(
+                results, target, files=files, plan=plan, on_progress=counted_progress
+            ):
                 suite = _with_result(suite, result)
             done += _processes(target, place, rounds)
             results = [result for member in place if (result := suite.result(member.name))]
@@ -177,13 +179,14 @@ def run(
     return suite
 
 
-def _processes(target: Target, asked: Sequence[Member], rounds: int) -> int:
-    return len(asked) * len(VARIANTS) * (rounds if target.timed else 1)
+def _processes(target: Target, wanted: Sequence[Member], rounds: int) -> int:
+    return len(wanted) * len(VARIANTS) * (rounds if target.timed else 1)
 
 
 def _measured(
     results: Sequence[Result],
     target: Target,
+    *,
     files: dict[str, Path],
     plan: Plan,
     on_progress: Progress,
@@ -192,12 +195,12 @@ def _measured(
 
     A file of ``files`` is called member/variant.
     """
-    known = [
+    earlier = [
         m.model_copy(update={"variant": f"{result.name}/{m.variant}"})
         for result in results
         for m in result.measurements
     ]
-    fresh = measure(files, [target], plan, known=known, on_progress=on_progress)
+    fresh = measure(files, [target], plan, known=earlier, on_progress=on_progress)
     for result in results:
         mine = [
             m.model_copy(update={"variant": m.variant.split("/")[1]})
@@ -207,10 +210,10 @@ def _measured(
         yield _with_measurements(result, target, mine)
 
 
-def _counted(told: Progress, member: Member, before: int, total: int) -> Progress:
+def _counted(on_progress: Progress, member: Member, before: int, total: int) -> Progress:
     """One call's progress as part of the whole."""
     size = f"{member.pixels} pixels, width {member.width}"
-    return lambda target, done, _: told(f"{size} on {target}", before + done, total)
+    return lambda target, done, _: on_progress(f"{size} on {target}", before + done, total)
 
 
 def plan_for(target: Target, macs: int, *, rounds: int = ROUNDS, runs: int = RUNS) -> Plan:
@@ -243,12 +246,12 @@ def write(member: Member, folder: Path, seed: int) -> dict[str, Path]:
 
 def _makers(member: Member, seed: int) -> dict[str, Callable[[], bytes]]:
     model = build(member, seed)
-    seen = latents(seed, Purpose.CALIBRATION, count=CALIBRATION, latent=LATENT)
+    calibration = latents(seed, Purpose.CALIBRATION, count=CALIBRATION, latent=LATENT)
     return {
         FLOAT: lambda: lite.to_float32(model),
         "float16": lambda: lite.to_float16(model),
         "dynamic-range": lambda: lite.to_dynamic_range(model),
-        INT8: lambda: lite.to_int8_post_training(model, seen),
+        INT8: lambda: lite.to_int8_post_training(model, calibration),
     }
 
 
