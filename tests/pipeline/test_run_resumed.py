@@ -32,7 +32,7 @@ def start(tiny_recipe: Path) -> Iterator[Starter]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            # A shell starts what runs in the background with SIGINT ignored, and children inherit it.
+            # What a shell starts in the background ignores SIGINT, and so would its children.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         processes.append(process)

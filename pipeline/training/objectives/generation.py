@@ -4,7 +4,8 @@ Dense training, pruning and quantization-aware training have this objective; wit
 distillation as well.
 """
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -22,7 +23,8 @@ Tensor = Any
 FIXED_PICTURES = 64
 
 
-class GenerationBatch(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class GenerationBatch:
     """Real pictures float32 [N, H, W, C] with one-hot classes [N, classes]; inputs likewise."""
 
     real: Tensor
@@ -85,10 +87,13 @@ class Generation(Objective):
         )
         low, high = self._pixels
         pictures = tf.cast(tf.gather(self._pictures, chosen), tf.float32)
+        inputs, input_classes, targets = self._inputs(count, seeds(Purpose.LATENT))
         return GenerationBatch(
-            pictures * ((high - low) / 255) + low,
-            tf.one_hot(tf.gather(self._labels, chosen), self._classes),
-            *self._inputs(count, seeds(Purpose.LATENT)),
+            real=pictures * ((high - low) / 255) + low,
+            real_classes=tf.one_hot(tf.gather(self._labels, chosen), self._classes),
+            inputs=inputs,
+            input_classes=input_classes,
+            targets=targets,
         )
 
     def generate(self, batch: GenerationBatch) -> Tensor:
