@@ -22,6 +22,7 @@ from pipeline.atomic import write_text
 from pipeline.report.benchmark import schema
 from pipeline.report.benchmark.page import render
 from pipeline.tflite import count
+from pipeline.tflite.float_ops import float_ops
 from pipeline.tflite.prefix import prefixes
 from pipeline.tflite.read import IDENTIFIER, read_model
 from pipeline.variants import BASELINE, VARIANTS
@@ -109,7 +110,7 @@ def describe(name: str, path: Path) -> schema.MeasuredFile:
             "parameters": count.parameters(model),
             "macs": count.total_macs(model),
             "macs_int8": count.int8_macs(model),
-            "float_ops": len(count.float_ops(model)),
+            "float_ops": len(float_ops(model)),
             "ops": count.op_counts(model),
             "traffic": count.traffic(model),
             "input_shapes": tuple(tensor.shape for tensor in model.inputs),

@@ -15,8 +15,8 @@ from pipeline.data.sources import SOURCES
 from pipeline.finished_run import FinishedRun
 from pipeline.report.how_made import steps
 from pipeline.report.run import schema as reports
-from pipeline.tflite.metadata import PROVENANCE, read_metadata
 from pipeline.tflite.read import read_model
+from pipeline.tflite.rewrite import PROVENANCE, read_metadata
 from pipeline.variants import BASELINE
 
 NO_SPEED = "Left out with `--no-speed`, so that the same recipe gives the same bytes."

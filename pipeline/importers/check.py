@@ -13,8 +13,9 @@ from pipeline.importers.layer_report import LayerFate, fates, opacity, refusals
 from pipeline.networks.pixels import PixelRange
 from pipeline.tflite import convert as lite
 from pipeline.tflite import count
-from pipeline.tflite.delegate import left_behind
+from pipeline.tflite.float_ops import float_ops
 from pipeline.tflite.read import read_model
+from pipeline.tflite.runtime import left_behind
 
 SCHEMA = 1
 CALIBRATION = 8
@@ -156,7 +157,7 @@ def _trial(variant: str, convert: Callable[[], bytes]) -> TrialFile:
         return TrialFile(variant, error=error.problem)
     except Exception as error:  # the converter raises several kinds, some of them plain Exception
         return TrialFile(variant, error=_reason(error))
-    floats = count.float_ops(model) if variant.startswith("int8") else []
+    floats = float_ops(model) if variant.startswith("int8") else []
     return TrialFile(
         variant=variant,
         bytes=model.size,

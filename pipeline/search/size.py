@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.compression.levels import FULL_BITS, levels
 from pipeline.search.operations import Operation
-from pipeline.tflite.metadata import ALIGNMENT
+from pipeline.tflite.rewrite import ALIGNMENT
 
 SCALE = np.dtype(np.float32).itemsize + np.dtype(np.int64).itemsize
 """Bytes of one scale with its zero point."""

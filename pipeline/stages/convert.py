@@ -17,10 +17,10 @@ from pipeline.stages.inputs import prior_inputs, whole_batches
 from pipeline.stages.provenance import with_provenance
 from pipeline.stages.quantize import BASES
 from pipeline.tflite import convert as tflite
-from pipeline.tflite.draw import draw
+from pipeline.tflite.float_ops import refuse_float
 from pipeline.tflite.model import Tensor
 from pipeline.tflite.read import read_model
-from pipeline.tflite.refuse import refuse_float
+from pipeline.tflite.runtime import draw
 from pipeline.training.randomness import Purpose
 
 COMPARED = 512

@@ -18,8 +18,8 @@ from pipeline.stages.convert import COMPARED, Conversion, UnconvertedError, writ
 from pipeline.stages.inputs import teacher_inputs, whole_batches
 from pipeline.stages.provenance import with_student_provenance
 from pipeline.tflite import convert as tflite
+from pipeline.tflite.float_ops import refuse_float
 from pipeline.tflite.read import read_model
-from pipeline.tflite.refuse import refuse_float
 from pipeline.training.randomness import Purpose
 from pipeline.variants import SHIPPED
 

@@ -14,7 +14,7 @@ from pipeline.networks.pixels import to_uint8
 from pipeline.stage import Outcome, StageContext, package_versions, stage
 from pipeline.stages.inputs import InputSource, prior_inputs, teacher_inputs, whole_batches
 from pipeline.stages.provenance import read_pixel_range
-from pipeline.tflite.draw import draw
+from pipeline.tflite.runtime import draw
 from pipeline.training.objectives.generation import FIXED_PICTURES
 from pipeline.training.randomness import Purpose
 from pipeline.variants import BASELINE

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pipeline.networks.pixels import PixelRange
 from pipeline.stage import StageContext
 from pipeline.stages.inputs import prior
-from pipeline.tflite.metadata import PROVENANCE, read_metadata, write_metadata
+from pipeline.tflite.rewrite import PROVENANCE, read_metadata, write_metadata
 
 
 def with_provenance(content: bytes, ctx: StageContext, variant: str, pixels: PixelRange) -> bytes:

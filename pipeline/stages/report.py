@@ -27,6 +27,7 @@ from pipeline.report.run.page import Exhibits, render
 from pipeline.stage import SECTIONS, Outcome, Record, StageContext, stage
 from pipeline.stages.report_search import report_search
 from pipeline.tflite import arena, count
+from pipeline.tflite.float_ops import float_ops
 from pipeline.tflite.read import read_model
 
 _SearchOf = Callable[[Sequence[schema.VariantReport]], schema.SearchReport | None]
@@ -173,7 +174,7 @@ def _variant(
         zeros=count.zero_share(kernels) or 0.0,  # every variant has kernels
         macs=count.total_macs(model),
         ops=count.op_counts(model),
-        float_ops=len(count.float_ops(model)),
+        float_ops=len(float_ops(model)),
         kernels=tuple(
             schema.KernelReport(
                 layer=kernel.layer,

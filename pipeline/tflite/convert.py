@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from pipeline.tflite.slim_file import without_ballast
+from pipeline.tflite.rewrite import without_ballast
 
 Configure = Callable[[Any], None]
 

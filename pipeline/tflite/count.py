@@ -1,4 +1,4 @@
-"""What a .tflite costs and holds: float operations, kernels and their zeros, parameters, bytes.
+"""What a .tflite costs and holds: kernels and their zeros, parameters, bytes.
 
 Constants that several operations share are one set of weights in the file and count once, for the
 first operation that reads them. What only unpacks a constant (DEQUANTIZE, DENSIFY) is looked
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from pipeline.tflite.model import LiteModel, Op, Subgraph, Tensor
 
 # Which inputs hold weights that multiply activations or are looked up.
-_KERNEL_INPUTS = {
+KERNEL_INPUTS = {
     "FULLY_CONNECTED": (1,),
     "CONV_2D": (1,),
     "DEPTHWISE_CONV_2D": (1,),
@@ -28,14 +28,6 @@ _KERNEL_INPUTS = {
 _INDEX_TYPES = ("bool", "int32", "int64", "uint32", "uint64", "string", "resource", "variant")
 _NARROW = ("int8", "uint8", "int4", "uint4", "int2")
 STRUCTURE = "(file structure)"
-
-
-class FloatOp(NamedTuple):
-    """An operation that touches floating point, and which of its tensors says so."""
-
-    op: str
-    layer: str
-    reason: str
 
 
 class Constant(NamedTuple):
@@ -53,7 +45,7 @@ class Constant(NamedTuple):
 
     @property
     def is_kernel(self) -> bool:
-        return self.slot in _KERNEL_INPUTS.get(self.op.name, ()) and self.is_parameter
+        return self.slot in KERNEL_INPUTS.get(self.op.name, ()) and self.is_parameter
 
 
 @dataclass(frozen=True)
@@ -72,16 +64,6 @@ class Kernel:
 def op_counts(model: LiteModel) -> dict[str, int]:
     """How often each operation occurs, the commonest first; custom ones by their own name."""
     return dict(Counter(op.label for op in model.ops).most_common())
-
-
-def float_ops(model: LiteModel) -> list[FloatOp]:
-    """Every operation with a float input, output or constant, in order.
-
-    QUANTIZE and DEQUANTIZE at the border of an integer network are among them: a file called int8
-    takes and gives int8.
-    """
-    found = ((op, _float_reason(op)) for op in model.ops)
-    return [FloatOp(op.label, op.layer, reason) for op, reason in found if reason]
 
 
 def constants(model: LiteModel) -> list[Constant]:
@@ -152,7 +134,7 @@ def int8_macs(model: LiteModel) -> int:
 
 
 def _is_int8(subgraph: Subgraph, op: Op) -> bool:
-    slots = _KERNEL_INPUTS.get(op.name, ())
+    slots = KERNEL_INPUTS.get(op.name, ())
     weights = [subgraph.constant(op.inputs[slot]) for slot in slots if slot < len(op.inputs)]
     narrow = [weight for weight in weights if weight and weight.dtype in _NARROW]
     return bool(narrow) and all(tensor.dtype != "int16" for tensor in op.outputs)
@@ -168,17 +150,6 @@ def bytes_by_layer(model: LiteModel) -> dict[str, int]:
         layer = constant.op.layer
         layers[layer] = layers.get(layer, 0) + constant.tensor.stored_bytes
     return {**layers, STRUCTURE: model.size - sum(layers.values())}
-
-
-def _float_reason(op: Op) -> str:
-    for slot, tensor in enumerate(op.inputs):
-        if tensor is not None and tensor.is_float:
-            is_kernel = slot in _KERNEL_INPUTS.get(op.name, ())
-            return (
-                f"its weights are {tensor.dtype}" if is_kernel else f"its input is {tensor.dtype}"
-            )
-    dtypes = [tensor.dtype for tensor in op.outputs if tensor.is_float]
-    return f"its output is {dtypes[0]}" if dtypes else ""
 
 
 VIEWS = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.tflite import arena, count
-from pipeline.tflite.metadata import PROVENANCE
+from pipeline.tflite.float_ops import float_ops
 from pipeline.tflite.model import LiteModel, Op, Tensor
 from pipeline.tflite.read import read_model
+from pipeline.tflite.rewrite import PROVENANCE
 
 
 def describe(path: str | Path) -> dict[str, Any]:
@@ -33,7 +34,7 @@ def describe(path: str | Path) -> dict[str, Any]:
         "outputs": _ports(model.outputs, [signature.outputs for signature in model.signatures]),
         "ops": count.op_counts(model),
         "dtypes": dict(Counter(tensor.dtype for tensor in model.tensors).most_common()),
-        "float_ops": [op._asdict() for op in count.float_ops(model)],
+        "float_ops": [op._asdict() for op in float_ops(model)],
         "parameters": count.parameters(model),
         "weights": sum(kernel.size for kernel in weights),
         "zeros": count.zero_share(weights),

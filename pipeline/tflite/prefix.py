@@ -1,14 +1,14 @@
 """A file cut after each of its operations, so that the costs of neighbours can be subtracted."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from pipeline.tflite.model import Op, Subgraph
 from pipeline.tflite.read import damage_reported, read_model
+from pipeline.tflite.rewrite import pack
 
 
 class Prefix(NamedTuple):
@@ -37,36 +37,36 @@ def prefixes(content: bytes) -> list[Prefix]:
         table = schema.ModelT.InitFromPackedBuf(content, 0)
         table.signatureDefs = []
         operators = table.subgraphs[0].operators
-        found = []
+        parts = []
         for end in ends:
-            kept = _kept(graph, end)
-            table.subgraphs[0].operators = [operators[place] for place in kept]
-            table.subgraphs[0].outputs = _outputs(graph, kept)
-            found.append(Prefix(graph.ops[end].label, graph.ops[end].layer, _packed(table)))
-    return found
+            needed = _needed(graph, end)
+            table.subgraphs[0].operators = [operators[place] for place in needed]
+            table.subgraphs[0].outputs = _outputs(graph, needed)
+            parts.append(Prefix(graph.ops[end].label, graph.ops[end].layer, pack(table)))
+    return parts
 
 
-def _kept(graph: Subgraph, end: int) -> list[int]:
+def _needed(graph: Subgraph, end: int) -> list[int]:
     """Places of the operations up to ``end``, but no unpacking that only later ones need."""
-    kept: list[int] = []
-    needed: set[int] = set()
+    places: list[int] = []
+    read: set[int] = set()
     for place in range(end, -1, -1):
         op = graph.ops[place]
-        if not graph.unpacks_constant(op) or needed & _makes(op):
-            kept.append(place)
-            needed |= {tensor.index for tensor in op.inputs if tensor is not None}
-    return kept[::-1]
+        if not graph.unpacks_constant(op) or read & _makes(op):
+            places.append(place)
+            read |= {tensor.index for tensor in op.inputs if tensor is not None}
+    return places[::-1]
 
 
-def _outputs(graph: Subgraph, kept: Sequence[int]) -> np.ndarray:
-    """Indices of what the kept operations compute and not all of them use up, int32."""
-    left_out = set(range(len(graph.ops))) - set(kept)
+def _outputs(graph: Subgraph, places: Sequence[int]) -> np.ndarray:
+    """Indices of what the operations at ``places`` compute and not all of them use up, int32."""
+    left_out = set(range(len(graph.ops))) - set(places)
     wanted = {t.index for place in left_out for t in graph.ops[place].inputs if t is not None}
     wanted |= {tensor.index for tensor in graph.outputs}
-    used = {t.index for place in kept for t in graph.ops[place].inputs if t is not None}
+    used = {t.index for place in places for t in graph.ops[place].inputs if t is not None}
     computed = [
         tensor.index
-        for place in kept
+        for place in places
         if not graph.unpacks_constant(graph.ops[place])
         for tensor in graph.ops[place].outputs
     ]
@@ -75,9 +75,3 @@ def _outputs(graph: Subgraph, kept: Sequence[int]) -> np.ndarray:
 
 def _makes(op: Op) -> set[int]:
     return {tensor.index for tensor in op.outputs}
-
-
-def _packed(table: Any) -> bytes:
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(table.Pack(builder), file_identifier=b"TFL3")
-    return bytes(builder.Output())

@@ -56,7 +56,7 @@ def test_without_a_report_what_it_knew_is_left_out(unfinished: Path) -> None:
 
 
 def test_a_file_without_provenance_is_refused(tiny_copy: Path) -> None:
-    from pipeline.tflite.metadata import PROVENANCE, write_metadata
+    from pipeline.tflite.rewrite import PROVENANCE, write_metadata
 
     path = tiny_copy / "tiny" / "4-convert" / "int8.tflite"
     path.write_bytes(write_metadata(path.read_bytes(), PROVENANCE, b"{}"))

@@ -48,9 +48,10 @@ from pipeline.stages.evaluate import find_judge
 from pipeline.stages.inputs import prior_inputs
 from pipeline.tflite import count
 from pipeline.tflite.convert import convert, to_int8_trained
-from pipeline.tflite.draw import draw
+from pipeline.tflite.float_ops import float_ops
 from pipeline.tflite.read import read_model
-from pipeline.tflite.slim_file import without_ballast
+from pipeline.tflite.rewrite import without_ballast
+from pipeline.tflite.runtime import draw
 from pipeline.training.randomness import Purpose
 from tools.console import add_table_options, run_as_program, show_table
 from tools.experiments.distil import distil
@@ -151,7 +152,7 @@ class Contest:
             bytes=model.size,
             bytes_gzip=model.size_gzip,
             values=max(len(np.unique(kernel)) for kernel in kernels),
-            float_ops=len(count.float_ops(model)),
+            float_ops=len(float_ops(model)),
             frechet=frechet_distance(self._real, self._judge.features(drawn)),
             psnr=psnr(drawn, self._reference),
             setting=setting,

@@ -40,8 +40,8 @@ from pipeline.search.operations import operations
 from pipeline.search.size import Structure, file_bytes, gzip_bytes, structure
 from pipeline.tflite import convert as lite
 from pipeline.tflite import count
-from pipeline.tflite.metadata import PROVENANCE, write_metadata
 from pipeline.tflite.read import read_model
+from pipeline.tflite.rewrite import PROVENANCE, write_metadata
 from tools.console import run_as_program
 from tools.tables import Table, cell, percent, whole
 

@@ -13,6 +13,7 @@ from pipeline.stage import SECTIONS, Outcome, StageContext, stage
 from pipeline.stages.evaluate import find_judge, pictures
 from pipeline.stages.inputs import class_count, prior_inputs
 from pipeline.tflite import count
+from pipeline.tflite.float_ops import float_ops
 from pipeline.tflite.read import read_model
 from pipeline.training.randomness import Purpose
 from pipeline.variants import BASELINE
@@ -88,7 +89,7 @@ class Examiner:
         return Findings(
             bytes=model.size,
             bytes_gzip=model.size_gzip,
-            float_ops=len(count.float_ops(model)),
+            float_ops=len(float_ops(model)),
             zeros=count.zeros(model),
             frechet=quality.frechet,
             recall=quality.recall,

@@ -43,9 +43,9 @@ from pipeline.networks.dcgan import generator
 from pipeline.networks.pixels import pixel_range
 from pipeline.networks.settings import GeneratorSettings, ImageShape
 from pipeline.tflite.convert import to_float32, to_int8_post_training, to_int8_trained
-from pipeline.tflite.draw import draw
-from pipeline.tflite.metadata import write_metadata
 from pipeline.tflite.read import IDENTIFIER
+from pipeline.tflite.rewrite import write_metadata
+from pipeline.tflite.runtime import draw
 
 OUT_AXIS = 2  # of a Conv2DTranspose kernel [height, width, out, in]
 CALIBRATION, SHOWN, BATCH, ROUNDS, RUNS = 512, 512, 64, 30, 100

@@ -13,9 +13,10 @@ from pipeline.compression.fake_quantization import quantization_aware, round_bia
 from pipeline.networks.layers import DepthToSpace
 from pipeline.tflite import count
 from pipeline.tflite.convert import to_int8_trained
-from pipeline.tflite.draw import draw
+from pipeline.tflite.float_ops import float_ops
 from pipeline.tflite.model import LiteModel
 from pipeline.tflite.read import read_model
+from pipeline.tflite.runtime import draw
 
 L = tf_keras.layers
 LATENT = 8
@@ -88,7 +89,7 @@ def steps_apart(net: Quantized) -> np.ndarray:
 
 
 def test_file_of_every_kind_of_layer_holds_no_float(net: Quantized) -> None:
-    assert count.float_ops(net.model) == []
+    assert float_ops(net.model) == []
     assert {port.dtype for port in (*net.model.inputs, *net.model.outputs)} == {"int8"}
 
 
@@ -208,7 +209,7 @@ CHAINS: dict[str, Callable[[], tf_keras.Model]] = {
 @pytest.mark.parametrize("name", CHAINS)
 def test_chain_becomes_an_int8_file_that_draws_the_same(name: str) -> None:
     net = quantized(CHAINS[name]())
-    assert count.float_ops(net.model) == []
+    assert float_ops(net.model) == []
     assert np.all(np.isfinite(net.aware.get_weights()[-1]))
     assert np.mean(steps_apart(net) < 1.5) >= 0.999
 
@@ -360,7 +361,7 @@ def test_kernel_in_the_file_is_the_one_that_training_saw(coarse: Quantized) -> N
 
 
 def test_file_with_coarse_weights_draws_what_the_aware_model_draws(coarse: Quantized) -> None:
-    assert count.float_ops(coarse.model) == []
+    assert float_ops(coarse.model) == []
     assert np.mean(steps_apart(coarse) < 1.5) >= 0.999
 
 

@@ -15,8 +15,7 @@ from pipeline.networks.settings import GeneratorSettings, ImageShape, StudentSet
 from pipeline.networks.student import build_student
 from pipeline.search.calibration import with_random_weights
 from pipeline.tflite import convert
-from pipeline.tflite.metadata import PROVENANCE, write_metadata
-from pipeline.tflite.slim_file import without_ballast
+from pipeline.tflite.rewrite import PROVENANCE, without_ballast, write_metadata
 
 FACTS = {
     "pocketgan": {"pocketgan": "0.1.0"},

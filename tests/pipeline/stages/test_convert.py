@@ -9,8 +9,8 @@ from pipeline.run import Run
 from pipeline.stage import Record
 from pipeline.stages.convert import _compare
 from pipeline.tflite.count import op_counts
-from pipeline.tflite.metadata import PROVENANCE, read_metadata
 from pipeline.tflite.read import read_model
+from pipeline.tflite.rewrite import PROVENANCE, read_metadata
 from pipeline.training.randomness import Purpose, latents
 from pipeline.variants import VARIANTS
 

@@ -19,8 +19,8 @@ from pipeline.stages.quantize import BASES, _check_layers
 from pipeline.stages.quantize_student import next_round, quantize_student
 from pipeline.tflite import count
 from pipeline.tflite.convert import to_int8_trained
-from pipeline.tflite.draw import draw
 from pipeline.tflite.read import read_model
+from pipeline.tflite.runtime import draw
 from pipeline.training.randomness import Purpose, latents
 
 

@@ -6,9 +6,10 @@ import pytest
 import tf_keras
 
 from pipeline.tflite import convert, count
-from pipeline.tflite.draw import draw
+from pipeline.tflite.float_ops import float_ops
 from pipeline.tflite.model import LiteModel
 from pipeline.tflite.read import read_model
+from pipeline.tflite.runtime import draw
 
 LATENTS = np.random.default_rng(1).normal(size=[64, 16]).astype(np.float32)
 MAKERS: dict[str, Callable[..., bytes]] = {
@@ -81,7 +82,7 @@ def test_types_are_those_of_the_variant(kind: str, single: LiteModel) -> None:
 
 
 def test_only_integer_variants_are_free_of_float(kind: str, single: LiteModel) -> None:
-    assert bool(count.float_ops(single)) == (kind not in ("int8", "int16x8"))
+    assert bool(float_ops(single)) == (kind not in ("int8", "int16x8"))
 
 
 def test_file_draws_what_the_model_draws(kind: str, net: Any, single: LiteModel) -> None:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from pipeline.tflite import count
+from pipeline.tflite.float_ops import float_ops
 from pipeline.tflite.read import read_model
 
 Variant = Callable[[str], bytes]
@@ -100,11 +101,11 @@ def test_op_counts_of_the_whole_file(variant: Variant) -> None:
 
 @pytest.mark.parametrize("kind", ["int8", "int16x8"])
 def test_an_integer_file_has_no_float_operation(kind: str, variant: Variant) -> None:
-    assert count.float_ops(read_model(variant(kind))) == []
+    assert float_ops(read_model(variant(kind))) == []
 
 
 def test_float_borders_of_an_integer_network_are_float_operations(variant: Variant) -> None:
-    found = count.float_ops(read_model(variant("int8 inside float borders")))
+    found = float_ops(read_model(variant("int8 inside float borders")))
     assert [(op.op, op.reason) for op in found] == [
         ("QUANTIZE", "its input is float32"),
         ("DEQUANTIZE", "its output is float32"),
@@ -113,8 +114,8 @@ def test_float_borders_of_an_integer_network_are_float_operations(variant: Varia
 
 def test_every_operation_of_a_float_file_is_a_float_operation(variant: Variant) -> None:
     model = read_model(variant("float32"))
-    assert [op.op for op in count.float_ops(model)] == [op.name for op in model.ops]
-    assert count.float_ops(model)[0] == ("FULLY_CONNECTED", "dense", "its input is float32")
+    assert [op.op for op in float_ops(model)] == [op.name for op in model.ops]
+    assert float_ops(model)[0] == ("FULLY_CONNECTED", "dense", "its input is float32")
 
 
 def test_float_weights_among_integers_are_named(
@@ -126,7 +127,7 @@ def test_float_weights_among_integers_are_named(
         [weights],
         [("FULLY_CONNECTED", (0, 1, -1), (2,))],
     )
-    assert count.float_ops(read_model(content)) == [
+    assert float_ops(read_model(content)) == [
         ("FULLY_CONNECTED", "layer", "its weights are float16")
     ]
 

@@ -5,7 +5,7 @@ import tf_keras
 
 from deploy.errors import PocketganError
 from pipeline.tflite.convert import to_float32
-from pipeline.tflite.delegate import left_behind
+from pipeline.tflite.runtime import left_behind
 
 
 def test_nearest_neighbour_is_left_to_slower_kernels() -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from deploy.errors import PocketganError
 from pipeline.tflite import convert
-from pipeline.tflite.draw import draw
 from pipeline.tflite.read import read_model
+from pipeline.tflite.runtime import draw
 
 Variant = Callable[[str], bytes]
 LATENTS = np.random.default_rng(3).normal(size=[10, 16]).astype(np.float32)

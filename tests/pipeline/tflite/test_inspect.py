@@ -14,8 +14,8 @@ from deploy.errors import PocketganError
 from pipeline.report.inspect import render
 from pipeline.tflite import count
 from pipeline.tflite.inspect import describe
-from pipeline.tflite.metadata import PROVENANCE, write_metadata
 from pipeline.tflite.read import read_model
+from pipeline.tflite.rewrite import PROVENANCE, write_metadata
 
 Variant = Callable[[str], bytes]
 
@@ -180,6 +180,6 @@ def test_a_damaged_file_is_an_error_that_names_it(variant: Variant, tmp_path: Pa
 
 
 def test_inspecting_does_not_load_tensorflow() -> None:
-    lines = "import sys, pipeline.tflite.inspect, pipeline.tflite.metadata\n"
+    lines = "import sys, pipeline.tflite.inspect, pipeline.tflite.rewrite\n"
     lines += "sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", lines], check=False).returncode == 0

@@ -8,9 +8,9 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
 from deploy.errors import PocketganError
-from pipeline.tflite.metadata import read_metadata, write_metadata
 from pipeline.tflite.model import Tensor
 from pipeline.tflite.read import read_model
+from pipeline.tflite.rewrite import read_metadata, write_metadata
 
 Variant = Callable[[str], bytes]
 KINDS = ["float32", "float16", "dynamic-range", "int8", "int16x8", "sparse"]

@@ -10,10 +10,9 @@ from ai_edge_litert.interpreter import Interpreter
 from deploy.errors import PocketganError
 from deploy.targets import tflite_runtime
 from pipeline.tflite import count
-from pipeline.tflite.draw import draw
-from pipeline.tflite.metadata import read_metadata, write_metadata
 from pipeline.tflite.read import read_model
-from pipeline.tflite.slim_file import without_ballast
+from pipeline.tflite.rewrite import read_metadata, without_ballast, write_metadata
+from pipeline.tflite.runtime import draw
 
 Variant = Callable[[str], bytes]
 KINDS = ["float32", "float16", "dynamic-range", "int8", "int16x8", "sparse"]

@@ -23,9 +23,9 @@ from deploy.targets.target import Target
 from pipeline.atomic import write_bytes, write_text
 from pipeline.tflite import convert as lite
 from pipeline.tflite import count
-from pipeline.tflite.metadata import PROVENANCE, read_metadata, write_metadata
+from pipeline.tflite.float_ops import refuse_float
 from pipeline.tflite.read import read_model
-from pipeline.tflite.refuse import refuse_float
+from pipeline.tflite.rewrite import PROVENANCE, read_metadata, write_metadata
 from pipeline.training.randomness import Purpose, latents
 from tools.experiments.suite import generators
 from tools.experiments.suite.generators import (

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from deploy.errors import PocketganError
+from pipeline.tflite.float_ops import refuse_float
 from pipeline.tflite.read import read_model
-from pipeline.tflite.refuse import refuse_float
 
 Variant = Callable[[str], bytes]
 

@@ -1,6 +1,12 @@
-"""Named bytes that travel inside a .tflite, for instance where it came from."""
+"""Change a .tflite without converting again: metadata, and what no runtime reads left out.
+
+In a file of a few thousand weights the converter's own words are a large share: every tensor
+carries the names of all nodes fused into it, every activation an empty buffer, and the file the
+converter's options and version.
+"""
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import flatbuffers
@@ -8,12 +14,16 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from deploy.errors import PocketganError
+from pipeline.tflite.count import constants
+from pipeline.tflite.model import LiteModel
 from pipeline.tflite.read import IDENTIFIER, damage_reported, read_model
 
 PROVENANCE = "pocketgan"
 """The name under which a file of this project says where it came from, as JSON."""
 # The schema asks for it (``force_align: 16``); kernels read weights in place.
 ALIGNMENT = 16
+# What the converter notes down for itself and for runtimes' statistics.
+_BALLAST = (b"min_runtime_version", b"CONVERSION_METADATA")
 
 
 def read_metadata(content: bytes, name: str) -> bytes | None:
@@ -34,6 +44,29 @@ def write_metadata(content: bytes, name: str, payload: bytes) -> bytes:
     with damage_reported("the model"):
         model = schema.ModelT.InitFromPackedBuf(content)
         _store(model, name.encode(), payload)
+        return pack(model)
+
+
+def without_ballast(content: bytes) -> bytes:
+    """The same network in fewer bytes: its outputs are bit-equal, its layers keep their names.
+
+    Tensors are called after their layers only, computed ones share the one empty buffer, and what
+    the converter says of itself goes. Operations, signatures, all other metadata and every number
+    stay as they are.
+
+    Raises PocketganError where ``content`` is no sound .tflite, or keeps data after its flatbuffer.
+    """
+    layout = read_model(content)
+    with damage_reported("the model"):
+        model = schema.ModelT.InitFromPackedBuf(content)
+        model.description = None
+        others = [entry for entry in model.metadata or [] if entry.name not in _BALLAST]
+        model.metadata = others or None
+        names = _names(layout)
+        for subgraph, shorter in zip(model.subgraphs, names, strict=True):
+            for tensor, name in zip(subgraph.tensors, shorter, strict=True):
+                tensor.name = name.encode() or None
+        _keep_used_buffers(model)
         return pack(model)
 
 
@@ -82,3 +115,39 @@ def _store(model: Any, name: bytes, payload: bytes) -> None:
         model.metadata = [*entries, entry]
     entry.buffer = len(model.buffers)
     model.buffers.append(buffer)
+
+
+def _names(model: LiteModel) -> Iterator[list[str]]:
+    """For each sub-graph, its tensors' names: of layers where they make or hold something."""
+    layers = {c.tensor: c.op.layer for c in constants(model) if c.is_kernel}
+    layers |= {tensor: op.layer for op in model.ops for tensor in op.outputs}
+    # A path, as the converter writes it: the layer is its folder.
+    names = {tensor: f"/{layer}/" for tensor, layer in layers.items()}
+    for signature in model.signatures:
+        names |= {tensor: name for name, tensor in signature.inputs.items()}
+    for subgraph in model.subgraphs:
+        yield [names.get(tensor, "") for tensor in subgraph.tensors]
+
+
+def _keep_used_buffers(model: Any) -> None:
+    """Leave one empty buffer, the first as the schema asks, and those that something is in."""
+    new_numbers: dict[int, int] = {}
+    buffers = [model.buffers[0]]
+
+    def renumbered(number: int) -> int:
+        buffer = model.buffers[number]
+        if buffer.data is None or not len(buffer.data):
+            return 0
+        if number not in new_numbers:
+            new_numbers[number] = len(buffers)
+            buffers.append(buffer)
+        return new_numbers[number]
+
+    for holder in (*_tensors(model), *(model.metadata or [])):
+        holder.buffer = renumbered(holder.buffer)
+    model.buffers = buffers
+
+
+def _tensors(model: Any) -> Iterator[Any]:
+    for subgraph in model.subgraphs:
+        yield from subgraph.tensors

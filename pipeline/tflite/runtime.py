@@ -1,4 +1,4 @@
-"""Let a .tflite draw, through the runtime that ships it."""
+"""A .tflite in the runtime that ships it: what it draws, and what XNNPACK does not take."""
 
 from pathlib import Path
 from typing import Any
@@ -6,8 +6,11 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
+from deploy.agent import delegated_operations
 from deploy.errors import PocketganError
 from pipeline import progress
+from pipeline.tflite.model import Op
+from pipeline.tflite.read import read_model
 
 
 def draw(file: Path | bytes, latents: np.ndarray, description: str = "") -> np.ndarray:
@@ -30,17 +33,39 @@ def draw(file: Path | bytes, latents: np.ndarray, description: str = "") -> np.n
             )
         encoded = _encode(latents, source)
         starts = range(0, len(latents) - batch + 1, batch)
-        drawn = np.empty([len(starts) * batch, *target["shape"][1:]], target["dtype"])
+        pictures = np.empty([len(starts) * batch, *target["shape"][1:]], target["dtype"])
         for start in progress.track(starts, description) if description else starts:
             interpreter.set_tensor(source["index"], encoded[start : start + batch])
             interpreter.invoke()
-            drawn[start : start + batch] = interpreter.get_tensor(target["index"])
+            pictures[start : start + batch] = interpreter.get_tensor(target["index"])
     except (OSError, RuntimeError, ValueError, IndexError) as error:
         raise PocketganError(
             f"{name} does not run: {' '.join(str(error).split())}",
             "Look at it with `pocketgan inspect`.",
         ) from error
-    return _decode(drawn, target)
+    return _decode(pictures, target)
+
+
+def left_behind(content: bytes) -> list[Op]:
+    """The operations, in order, that the runtime here does not give to XNNPACK.
+
+    What only unpacks constants is not among them. Raises PocketganError where the file does not
+    load.
+    """
+    try:
+        interpreter = _open(content)
+    except (RuntimeError, ValueError) as error:
+        raise PocketganError(
+            f"the file does not load: {' '.join(str(error).split())}",
+            "An operation in it has no kernel for these types.",
+        ) from error
+    taken = delegated_operations(interpreter) or []
+    graph = read_model(content).subgraphs[0]
+    return [
+        op
+        for op, is_taken in zip(graph.ops, taken, strict=False)
+        if not is_taken and not graph.unpacks_constant(op)
+    ]
 
 
 def _open(file: Path | bytes) -> Any:
