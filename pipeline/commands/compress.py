@@ -92,7 +92,7 @@ def run_of(options: Any, overrides: list[str]) -> Run:
     """
     from pipeline.importers.teacher import load_teacher
     from pipeline.search.builder import StudentBuilder
-    from pipeline.search.refuse import refuse_budget, refuse_company
+    from pipeline.search.refuse import refuse_budget, refuse_mismatches
     from pipeline.search.space import space_of
 
     path = Path(options.generator)
@@ -101,9 +101,9 @@ def run_of(options: Any, overrides: list[str]) -> Run:
     _refuse_shape(teacher, options)
     recipe = _recipe_of(teacher, options, overrides)
     builder = StudentBuilder(teacher, recipe.seed)
-    refuse_budget(recipe.budget, builder, space_of(recipe, builder))
+    refuse_budget(recipe.budget, builder, space_of(recipe.search, recipe.budget, builder))
     run = Run(recipe, Path(options.runs))
-    refuse_company(run, builder)
+    refuse_mismatches(recipe, builder, lambda: run.dataset)
     return run
 
 

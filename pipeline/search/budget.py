@@ -1,4 +1,4 @@
-"""What a file may cost, and how far a predicted cost is from it. Loads no TensorFlow."""
+"""What a file may cost, and how much of that a predicted cost uses. Needs no TensorFlow."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -10,9 +10,9 @@ LEAST_SAVING = 10
 """Int8 bytes of the teacher over those of a student that is worth its training."""
 
 
-@dataclass(frozen=True)
-class Cost:
-    """The predicted cost of a generator's int8 file."""
+@dataclass(frozen=True, kw_only=True)
+class FileCost:
+    """What a generator's int8 file costs: predicted here, before it is trained or converted."""
 
     bytes: int
     bytes_gzip: int
@@ -20,40 +20,41 @@ class Cost:
     macs: int
     """Multiply-accumulates of one picture, exactly."""
     p50_ms: float | None = None
-    """None where no target was asked, or one that counts."""
+    """Median latency; None where no target is given, or one that counts."""
     instructions: int | None = None
-    """Of one picture; None where no target was asked, or one that times."""
+    """Of one picture; None where no target is given, or one that times."""
 
 
-class Limit(NamedTuple):
-    """One limit: the cost's field, the most it may be, and both in words."""
+class BudgetLimit(NamedTuple):
+    """The most that one field of a cost may be."""
 
     field: str
     most: float
-    words: str
+    description: str
 
-    def share(self, cost: Cost) -> float:
+    def share(self, cost: FileCost) -> float:
         """How much of the limit a cost uses; 1 is all of it."""
         return float(getattr(cost, self.field)) / self.most
 
 
 @dataclass(frozen=True)
 class Budget:
-    """The limits that bind."""
+    """All limits of a file; a cost fits where it uses at most 1 of the tightest."""
 
-    limits: tuple[Limit, ...]
+    limits: tuple[BudgetLimit, ...]
 
-    def share(self, cost: Cost) -> float:
+    def share(self, cost: FileCost) -> float:
         """How much of the tightest limit a cost uses."""
         return max((limit.share(cost) for limit in self.limits), default=0.0)
 
-    def tightest(self, cost: Cost) -> Limit:
+    def tightest(self, cost: FileCost) -> BudgetLimit:
+        """The limit of which a cost uses most."""
         return max(self.limits, key=lambda limit: limit.share(cost))
 
 
 def budget_of(settings: BudgetSettings) -> Budget:
     """The limits of a recipe, the quality drop not among them: it is measured, not predicted."""
-    named = (
+    options = (
         ("bytes", settings.max_kb and settings.max_kb * KILO, "--max-kb", "kB"),
         ("bytes_gzip", settings.max_gzip_kb and settings.max_gzip_kb * KILO, "--max-gzip-kb", "kB"),
         ("macs", settings.max_macs, "--max-macs", "MACs"),
@@ -61,21 +62,21 @@ def budget_of(settings: BudgetSettings) -> Budget:
     )
     return Budget(
         tuple(
-            Limit(field, float(most), f"{option} {_plain(field, most)} ({unit})")
-            for field, most, option, unit in named
+            BudgetLimit(field, float(most), f"{option} {_number(field, most)} ({unit})")
+            for field, most, option, unit in options
             if most
         )
     )
 
 
 def budget_for_quality(weights: int) -> Budget:
-    """Where only the quality is limited: a size that every student is drawn below."""
+    """A limit of size by the teacher's ``weights``, for where only the quality is limited."""
     most = weights / LEAST_SAVING
-    return Budget((Limit("bytes_gzip", most, f"{_plain('bytes_gzip', most)} kB gzipped"),))
+    return Budget((BudgetLimit("bytes_gzip", most, f"{_number('bytes_gzip', most)} kB gzipped"),))
 
 
 def gates_of(settings: BudgetSettings) -> list[str]:
-    """The same limits as gates of the report, so that the files are held to them."""
+    """The same limits, and the quality drop, as gates that the report holds the files to."""
     drop = settings.max_quality_drop
     gates = [
         f"bytes <= {settings.max_kb * KILO:.0f}" if settings.max_kb else "",
@@ -89,5 +90,5 @@ def gates_of(settings: BudgetSettings) -> list[str]:
     return ["float_ops == 0", *filter(None, gates)]
 
 
-def _plain(field: str, most: float) -> str:
+def _number(field: str, most: float) -> str:
     return f"{most / KILO:g}" if field.startswith("bytes") else f"{most:g}"

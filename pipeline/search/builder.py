@@ -16,9 +16,9 @@ from pipeline.networks.student import build_student, map_sides
 from pipeline.training.randomness import Purpose, latents
 
 SLIM = "slim"
-HUNDREDTHS = 100
-LOOKS = 256
-"""Latents by which the importance of the teacher's channels is judged."""
+PERCENT = 100
+IMPORTANCE_LATENTS = 256
+"""Latents by which the importance of the teacher's channels is estimated."""
 
 
 class StudentBuilder:
@@ -29,32 +29,34 @@ class StudentBuilder:
         self._seed = seed
 
     @property
-    def source(self) -> tuple[int, ...]:
-        """The shape that the generator reads, the batch left out."""
+    def input_shape(self) -> tuple[int, ...]:
+        """What the generator reads, without the batch."""
         return tuple(self.teacher.model.input_shape[1:])
 
     @property
-    def image(self) -> tuple[int, int, int]:
+    def picture_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of what it draws."""
         height, width, channels = self.teacher.model.output_shape[1:]
         return height, width, channels
 
     @property
-    def maps(self) -> int:
+    def map_count(self) -> int:
         """Hidden maps of a purpose-built student."""
-        return len(map_sides(self.image))
+        return len(map_sides(self.picture_shape))
 
     @property
-    def weights(self) -> int:
+    def weight_count(self) -> int:
         """How many numbers the teacher holds; of an opaque one what its graph has room for."""
         frozen = self.teacher.frozen
         return int(self.teacher.model.count_params() if frozen is None else len(frozen.graph) // 4)
 
     @cached_property
-    def groups(self) -> list[str]:
-        """The teacher's groups of channels that can be cut; none where it cannot be slimmed."""
+    def groups(self) -> dict[str, int]:
+        """The teacher's groups that can be cut → their channels; none if it cannot be slimmed."""
         if self.why_not_slim:
-            return []
-        return [group.name for group in channel_groups(self.teacher.model) if not group.reason]
+            return {}
+        groups = channel_groups(self.teacher.model)
+        return {group.name: group.channels for group in groups if not group.reason}
 
     @cached_property
     def why_not_slim(self) -> str:
@@ -87,10 +89,10 @@ class StudentBuilder:
         """
         if settings.block == SLIM:
             return self._cut(settings)
-        return build_student(settings, self.source, self.image, self.teacher.pixels)
+        return build_student(settings, self.input_shape, self.picture_shape, self.teacher.pixels)
 
     def _cut(self, settings: StudentSettings) -> tf_keras.Model:
-        """The teacher with a share of its channels, and its first Dense layer in two."""
+        """The teacher with some percent of its channels, and its first Dense layer in two."""
         if self.why_not_slim:
             raise PocketganError(
                 f"no student can be cut out of this teacher: {self.why_not_slim}.",
@@ -102,10 +104,11 @@ class StudentBuilder:
                 f"teacher: it has {len(self.groups)} groups of channels ({', '.join(self.groups)})",
                 "Give a number of hundredths for each of them.",
             )
-        sizes = {group.name: group.channels for group in channel_groups(self.teacher.model)}
         keep = {
-            name: max(1, round(sizes[name] * min(share, HUNDREDTHS) / HUNDREDTHS))
-            for name, share in zip(self.groups, settings.channels, strict=True)
+            name: max(1, round(channels * min(percent, PERCENT) / PERCENT))
+            for (name, channels), percent in zip(
+                self.groups.items(), settings.channels, strict=True
+            )
         }
         slimmed = slim(self.teacher.model, keep, self._importance)
         first = next(
@@ -117,6 +120,13 @@ class StudentBuilder:
 
     @cached_property
     def _importance(self) -> dict[str, np.ndarray]:
-        latent, classes = self.teacher.latent, self.teacher.classes
-        seen = latents(self._seed, Purpose.SEARCH, count=LOOKS, latent=latent, classes=classes)
-        return importance_by_taylor(self.teacher.model, seen, seed=self._seed)
+        """Of the teacher's channels."""
+        teacher = self.teacher
+        inputs = latents(
+            self._seed,
+            Purpose.SEARCH,
+            count=IMPORTANCE_LATENTS,
+            latent=teacher.latent,
+            classes=teacher.classes,
+        )
+        return importance_by_taylor(teacher.model, inputs, seed=self._seed)

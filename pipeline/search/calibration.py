@@ -1,9 +1,12 @@
-"""Measure once what operations cost on a target, by small generators that have all of them."""
+"""Measure what operations cost on a target, once, and keep it in the cache folder.
+
+Measured are the generators of ``calibration_set``, through ``deploy.harness``.
+"""
 
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -11,67 +14,42 @@ from typing import Any
 
 import numpy as np
 import tf_keras
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import JsonValue, ValidationError
 
 from deploy import cache_folder
 from deploy.errors import PocketganError
 from deploy.harness import Plan, measure
-from deploy.jobs import Measurement
+from deploy.jobs import Measurement, Part
 from deploy.machine import describe_machine
 from deploy.targets import find_target
 from pipeline.atomic import write_text
 from pipeline.compression.fold import fold_batch_norm
-from pipeline.networks.layers import DepthToSpace
-from pipeline.networks.settings import StudentSettings
-from pipeline.networks.student import build_student
-from pipeline.search.latency import Latency, fit
+from pipeline.search.calibration_set import calibration_models
+from pipeline.search.latency import Latency, Unit, fit_latency
 from pipeline.search.operations import operations
 from pipeline.tflite import convert as lite
 
 VERSION = 1
-"""Raise it when the set changes: what was measured of another is measured again."""
-LATENT = 64
-
-_GREY, _COLOUR = (28, 28, 1), (64, 64, 3)
-_STUDENTS = (
-    *((_GREY, block, 4, (4, 4), 0) for block in ("sub_pixel", "depthwise", "transposed")),
-    *((_GREY, block, 16, (16, 8), 0) for block in ("sub_pixel", "depthwise", "transposed")),
-    *((_GREY, block, 0, (48, 24), 0) for block in ("sub_pixel", "depthwise", "transposed")),
-    *((_GREY, block, 32, (24, 32), 1) for block in ("sub_pixel", "depthwise", "transposed")),
-    *((_COLOUR, block, 8, (16, 8, 4), 0) for block in ("sub_pixel", "depthwise", "transposed")),
-    *((_COLOUR, block, 16, (48, 16, 12), 0) for block in ("sub_pixel", "depthwise", "transposed")),
-    (_GREY, "sub_pixel", 8, (8, 4), 2),
-    (_GREY, "sub_pixel", 64, (32, 16), 2),
-    (_COLOUR, "sub_pixel", 0, (32, 32, 32), 0),
-    (_COLOUR, "depthwise", 32, (32, 32, 32), 1),
-)
-_RESIZED = (
-    (_GREY, 8, True),
-    (_GREY, 8, False),
-    (_GREY, 24, False),
-    (_COLOUR, 16, True),
-    (_COLOUR, 12, False),
-)
+"""Raise it when the calibration set changes: then targets are measured again."""
 PLAN = Plan(rounds=2, runs=1024, warmup=64)
 """Short: that it is done while a person waits counts more than the last percent."""
 PACKAGES = ("tensorflow", "ai-edge-litert", "numpy")
 
 
-class Calibration(BaseModel):
-    """What is kept of a target."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+class Calibration(Part):
+    """The cached measurements of one target, and the costs fitted to them."""
 
     subject: dict[str, JsonValue]
     """What it holds for: the set, machine, versions."""
     measured: dict[str, float]
     """Name of each generator → ms, or instructions."""
     doubts: tuple[str, ...]
+    """Warnings of the measurements."""
     latency: Latency
 
 
-def calibrated(target: str) -> Calibration:
-    """What is known of the target's operations: from the cache, or measured now, within a minute.
+def calibration_of(target: str) -> Calibration:
+    """The costs of the target's operations: from the cache, or measured now, within a minute.
 
     Raises PocketganError where the target is not there, or fails on some of the generators.
     """
@@ -81,31 +59,33 @@ def calibrated(target: str) -> Calibration:
     try:
         return Calibration.model_validate_json(path.read_bytes())
     except (OSError, ValidationError):  # There is none yet, or an older one.
-        made = calibrate(target, subject)
+        calibration = calibrate(target, subject)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, made.model_dump_json(indent=1) + "\n")
-        return made
+        write_text(path, calibration.model_dump_json(indent=1) + "\n")
+        return calibration
 
 
 def calibrate(target: str, subject: Mapping[str, Any] | None = None) -> Calibration:
-    """Measure the set on the target and fit; raises as ``calibrated`` does."""
-    place = find_target(target)
-    place.require()
-    models = dict(calibration_set())
+    """Measure the set on the target and fit; raises as ``calibration_of`` does."""
+    backend = find_target(target)
+    backend.require()
+    models = dict(calibration_models())
     with tempfile.TemporaryDirectory(prefix="pocketgan-latency-") as folder:
         files = {name: Path(folder) / f"{name}.tflite" for name in models}
         for name, model in models.items():
             files[name].write_bytes(int8_file(model))
-        measurements = measure(files, [place], PLAN)
-    figures = {m.variant: _figure(m) for m in measurements}
+        measurements = measure(files, [backend], PLAN)
+    figures = {one.variant: _figure(one) for one in measurements}
     (unit,) = {unit for unit, _ in figures.values()}
     measured = {name: figure for name, (_, figure) in figures.items()}
     ops = {name: operations(model) for name, model in models.items()}
     return Calibration(
         subject=dict(subject or _subject(target)),
         measured=measured,
-        doubts=tuple(f"{m.variant}: {caution}" for m in measurements for caution in m.warnings),
-        latency=fit(target, unit, measured, ops),
+        doubts=tuple(
+            f"{one.variant}: {warning}" for one in measurements for warning in one.warnings
+        ),
+        latency=fit_latency(measured, ops, target=target, unit=unit),
     )
 
 
@@ -115,12 +95,12 @@ def int8_file(model: tf_keras.Model) -> bytes:
     return lite.to_int8_post_training(fold_batch_norm(model), latents)
 
 
-def _figure(measurement: Measurement) -> tuple[Any, float]:
-    """Unit and number of what a target answers: time, or where it counts, instructions."""
-    found = {"ms": measurement.p50_ms, "instructions": measurement.instructions}
-    for unit, figure in found.items():
-        if measurement.error is None and figure is not None:
-            return unit, float(figure)
+def _figure(measurement: Measurement) -> tuple[Unit, float]:
+    """Unit and number of what a target measures: time, or where it counts, instructions."""
+    if measurement.error is None and measurement.p50_ms is not None:
+        return "ms", measurement.p50_ms
+    if measurement.error is None and measurement.instructions is not None:
+        return "instructions", float(measurement.instructions)
     raise PocketganError(
         f"target {measurement.target} tells no speed of {measurement.variant}: "
         f"{measurement.error or 'it neither times nor counts'}.",
@@ -140,44 +120,3 @@ def _subject(target: str) -> dict[str, Any]:
         },
         "versions": {**machine["versions"], **{name: version(name) for name in PACKAGES}},
     }
-
-
-def calibration_set() -> Iterator[tuple[str, tf_keras.Model]]:
-    """Names and generators [N, 64] → pictures, with random weights that are always the same."""
-    for image, block, rank, channels, mixers in _STUDENTS:
-        settings = StudentSettings(block, rank, channels, mixers)
-        name = "-".join([block, str(image[0]), f"r{rank}", *map(str, channels), f"m{mixers}"])
-        yield name, with_random_weights(build_student(settings, (LATENT,), image, (-1.0, 1.0)))
-    for image, width, residual in _RESIZED:
-        name = f"resized-{image[0]}-{width}{'-residual' if residual else ''}"
-        yield name, with_random_weights(_resized(image, width, residual))
-
-
-def _resized(image: tuple[int, int, int], channels: int, residual: bool) -> tf_keras.Model:
-    """What students are not made of but teachers may be: resizing, leaky ReLU, Add, sigmoid."""
-    layers, (height, width, colours) = tf_keras.layers, image
-    latent = layers.Input([LATENT], name="latent")
-    x = layers.Dense(height // 4 * (width // 4) * channels, name="project")(latent)
-    x = layers.LeakyReLU(0.25, name="project_act")(x)
-    x = layers.Reshape([height // 4, width // 4, channels], name="seed_map")(x)
-    if residual:
-        mixed = layers.Conv2D(channels, 3, padding="same", name="mix")(x)
-        x = layers.Add(name="sum")([x, layers.LeakyReLU(0.25, name="mix_act")(mixed)])
-    x = layers.UpSampling2D(2, name="larger")(x)
-    x = layers.Conv2D(4 * colours, 3, padding="same", name="pixels")(x)
-    x = DepthToSpace(2, name="pixels_moved")(x)
-    return tf_keras.Model(latent, layers.Activation("sigmoid", name="image")(x))
-
-
-def with_random_weights(model: tf_keras.Model, seed: int = 0) -> tf_keras.Model:
-    """The model, as if it had been trained: no bias and no statistic is 0.
-
-    A bias that is all zeros would vanish in the file, and with it what can be fused.
-    """
-    random = np.random.default_rng(seed)
-    for weight in model.weights:
-        fan = np.prod(weight.shape[:-1]) if len(weight.shape) > 1 else 1
-        low, high = (0.7, 1.3) if "variance" in weight.name or "gamma" in weight.name else (-1, 1)
-        spread = 1.7 / np.sqrt(fan) if len(weight.shape) > 1 else 1.0
-        weight.assign(spread * random.uniform(low, high, weight.shape))
-    return model

@@ -1,40 +1,36 @@
-"""What a search found: every student tried, the front, and the one to teach, with the reason."""
+"""What a search leaves: its candidates, their front, and the student to train, with the reason."""
 
 from collections.abc import Sequence
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from deploy.errors import PocketganError
+from deploy.jobs import Part, Size
 from pipeline import pareto
 from pipeline.networks.settings import StudentSettings
-from pipeline.search.budget import Cost
-
-Count = Annotated[int, Field(ge=0)]
-
-
-class Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+from pipeline.search.budget import FileCost
 
 
 class Candidate(Part):
-    """One student of the search."""
+    """A student of the search, briefly trained."""
 
-    number: Count
+    number: Size
     student: StudentSettings
     bits: Annotated[int, Field(ge=2, le=8)]
     zeros: Annotated[float, Field(ge=0, lt=1)]
-    cost: Cost
+    cost: FileCost
     """Expected, of the int8 file."""
-    steps: Count
-    """Updates of imitation that it got."""
+    steps: Size
+    """Updates of its distillation."""
     score: float
     """Fréchet distance to the teacher's pictures after them."""
     finished: bool
     """Whether it reached the last rung."""
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
+        """The student in few words, for people."""
         student = self.student
         widths = "→".join(map(str, student.channels))
         parts = [f"{student.block.replace('_', '-')} {widths}"]
@@ -53,55 +49,61 @@ class Choice(Part):
     ladder: tuple[Candidate, ...]
     """Larger students of the front, the next one first: for where the chosen one is too bad. Each
     has STEP_UP times the bytes of the one before, or more."""
-    tried: tuple[Candidate, ...]
+    candidates: tuple[Candidate, ...] = Field(alias="tried")
 
 
-def front(tried: Sequence[Candidate]) -> list[Candidate]:
-    """Those that no other beats in both size and score, the smallest first.
+def front(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The candidates that no other beats in both size and score, the smallest first.
 
     Only students that were trained to the end are compared; those that came furthest where none was
     (it happens where a trial beats all others and its process is killed before the end).
     """
-    furthest = max((one.steps for one in tried), default=0)
-    compared = [one for one in tried if one.finished] or [
-        one for one in tried if one.steps == furthest
+    furthest = max((one.steps for one in candidates), default=0)
+    compared = [one for one in candidates if one.finished] or [
+        one for one in candidates if one.steps == furthest
     ]
     return pareto.front(compared, lambda one: (one.cost.bytes_gzip, one.score))
 
 
 ENOUGH = 6.0
-"""A student whose early score is within this of the best may end as well: the game mends much. Of
+"""A student whose early score is within this of the best may end as well: training mends much. Of
 digits one of 7.7 times the best score of all ended with 1.01 times its teacher's distance, one of
 10 times with 1.14; where it is not enough a larger one follows."""
 STEP_UP = 1.3
 """So many times the bytes of one student has the next one that is worth a training."""
 
 
-def choose(tried: Sequence[Candidate], *, smallest: bool) -> Choice:
-    """The best of the front; with ``smallest`` the smallest of those that are nearly as good."""
-    known = front(tried)
-    if not known:
+def choose(candidates: Sequence[Candidate], *, smallest: bool) -> Choice:
+    """The best of the front; with ``smallest`` the smallest of those that are nearly as good.
+
+    Raises ValueError where there is no candidate.
+    """
+    unbeaten = front(candidates)
+    if not unbeaten:
         raise ValueError("no student was tried")
-    best = known[-1]
-    near = [one for one in known if one.score <= ENOUGH * best.score]
+    best = unbeaten[-1]
+    near = [one for one in unbeaten if one.score <= ENOUGH * best.score]
     chosen = near[0] if smallest else best
+    named = f"number {chosen.number} ({chosen.description})"
     reason = (
-        f"Of {len(tried)} students within the budget, number {chosen.number} ({chosen.words}) "
-        f"came nearest to the teacher: Fréchet {chosen.score:.2f} after {chosen.steps:,} steps of "
-        f"imitation, with {chosen.cost.bytes_gzip / 1000:.1f} kB gzipped expected."
+        f"Of {len(candidates)} students within the budget, {named} came nearest to the teacher: "
+        f"Fréchet {chosen.score:.2f} after {chosen.steps:,} steps of distillation, with "
+        f"{chosen.cost.bytes_gzip / 1000:.1f} kB gzipped expected."
         if chosen is best
-        else f"Of {len(tried)} students, number {chosen.number} ({chosen.words}) is the smallest "
-        f"whose early distance to the teacher ({chosen.score:.2f}) is within "
-        f"{ENOUGH:g} times the best one's ({best.score:.2f})."
+        else f"Of {len(candidates)} students, {named} is the smallest whose early distance to "
+        f"the teacher ({chosen.score:.2f}) is within {ENOUGH:g} times the best one's "
+        f"({best.score:.2f})."
     )
-    if len(tried) == 1:
-        found = "one that was found to fit the budget" if chosen.steps else "student that was given"
-        reason = f"The {found}: {chosen.words}."
+    if len(candidates) == 1:
+        origin = (
+            "one that was found to fit the budget" if chosen.steps else "student that was given"
+        )
+        reason = f"The {origin}: {chosen.description}."
     ladder = [chosen]
-    for one in known:
+    for one in unbeaten:
         if one.cost.bytes_gzip >= STEP_UP * ladder[-1].cost.bytes_gzip:
             ladder.append(one)
-    return Choice(chosen=chosen, reason=reason, ladder=tuple(ladder[1:]), tried=tuple(tried))
+    return Choice(chosen=chosen, reason=reason, ladder=tuple(ladder[1:]), tried=tuple(candidates))
 
 
 def dumps(choice: Choice) -> str:

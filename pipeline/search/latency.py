@@ -1,9 +1,9 @@
-"""How long a generator takes on a target, told from its operations: a linear model, calibrated.
+"""How long a generator takes on a target, predicted from its operations by a linear model.
 
 Each operation costs a constant, something for each value it moves or gathers, and something for
 each multiply-accumulate, as convolution kernels carry them out: in tiles, so that four output
-channels cost what sixteen do (Dukhan 2019, The Indirect Convolution Algorithm). Costs are what a
-non-negative least squares fit to measurements of a small set of generators says.
+channels cost what sixteen do (Dukhan 2019, The Indirect Convolution Algorithm). The costs come from
+a non-negative least squares fit to measurements of a small set of generators.
 """
 
 import math
@@ -11,36 +11,35 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from scipy.optimize import nnls
 
+from deploy.jobs import Part
 from pipeline.search.operations import Operation
 
+Tile = tuple[int, int]
 TILES = ((1, 1), (2, 8), (4, 8), (8, 8), (4, 16), (8, 16))
 """Input by output channels of a tile, of common int8 kernels; the calibration chooses."""
 
-# What costs alike, so that few generators tell it.
-_LIKE = {
+# Rare operations share the cost of like ones: a few generators could not tell them apart.
+_COST_NAMES = {
     "LOGISTIC": "TANH",
     "ADD": "ELEMENTWISE",
     "LEAKY_RELU": "ELEMENTWISE",
     "RELU": "ELEMENTWISE",
 }
-# It moves nothing: the same memory is read otherwise.
-_FREE = ("RESHAPE",)
+_FREE = ("RESHAPE",)  # nothing is moved: the same memory is read in another shape
 RUN = "a run"
 _CONSTANT, _MOVED, _GATHERED, _WORK = "", " moved", " gathered", " work"
 
 Unit = Literal["ms", "instructions"]
 
 
-class Fit(BaseModel):
-    """How far predictions are from the measurements that they are made from: relative errors.
+class FitErrors(Part):
+    """Relative errors of the predictions for the generators that they were fitted to.
 
     "Left out" is each generator predicted by a fit to all others.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     generators: int
     median: float
@@ -51,36 +50,34 @@ class Fit(BaseModel):
     """Name of the generator with the largest."""
 
 
-class Latency(BaseModel):
-    """What everything costs on one target, in ``unit`` for each of what ``amounts`` counts."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+class Latency(Part):
+    """What each of the ``cost_features`` costs on one target, in ``unit``."""
 
     target: str
     unit: Unit
     tile: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
     costs: dict[str, Annotated[float, Field(ge=0)]]
-    fit: Fit
+    fit: FitErrors
 
     def predict(self, ops: Sequence[Operation]) -> float:
         """The median of one picture, in ``unit``; what was never measured costs nothing."""
-        found = amounts(ops, self.tile)
-        return sum(amount * self.costs.get(name, 0.0) for name, amount in found.items())
+        features = cost_features(ops, self.tile)
+        return sum(amount * self.costs.get(name, 0.0) for name, amount in features.items())
 
 
-def amounts(ops: Sequence[Operation], tile: tuple[int, int]) -> dict[str, float]:
-    """How much of each thing that costs: constants of operations, values moved, work in tiles."""
-    found: dict[str, float] = {RUN: 1.0}
+def cost_features(ops: Sequence[Operation], tile: Tile) -> dict[str, float]:
+    """How much there is of what costs: operations by kind, values moved, work in tiles."""
+    features = {RUN: 1.0}
     for op in ops:
-        for name, amount in _amounts_of(op, tile):
-            found[name] = found.get(name, 0.0) + amount
-    return found
+        for name, amount in _features_of(op, tile):
+            features[name] = features.get(name, 0.0) + amount
+    return features
 
 
-def _amounts_of(op: Operation, tile: tuple[int, int]) -> Iterator[tuple[str, float]]:
+def _features_of(op: Operation, tile: Tile) -> Iterator[tuple[str, float]]:
     if op.op in _FREE:
         return
-    kind = _LIKE.get(op.op, op.op)
+    kind = _COST_NAMES.get(op.op, op.op)
     yield kind + _CONSTANT, 1.0
     if not op.kernel:
         yield kind + _MOVED, float(op.moved)
@@ -92,11 +89,11 @@ def _amounts_of(op: Operation, tile: tuple[int, int]) -> Iterator[tuple[str, flo
 
 
 def _positions(op: Operation) -> int:
-    """Places where the kernel is laid on: of the output, where it is transposed of the input."""
+    """How often the kernel is applied: for each output pixel, if transposed each input pixel."""
     return math.prod((op.inputs[0] if op.op == "TRANSPOSE_CONV" else op.output)[1:-1])
 
 
-def _channel_pairs(op: Operation, tile: tuple[int, int]) -> int:
+def _channel_pairs(op: Operation, tile: Tile) -> int:
     """Multiply-accumulates for each tap, those of channels that only fill a tile included."""
     into, out = tile
     if op.op == "DEPTHWISE_CONV_2D":
@@ -108,31 +105,33 @@ def _filled(channels: int, tile: int) -> int:
     return -(-channels // tile) * tile
 
 
-def fit(
-    target: str,
-    unit: Unit,
+def fit_latency(
     measured: Mapping[str, float],
     ops: Mapping[str, Sequence[Operation]],
+    *,
+    target: str,
+    unit: Unit,
 ) -> Latency:
     """The costs that explain ``measured`` (name → ms or instructions) with least relative errors.
 
     Of ``TILES`` that one is taken whose left-out errors have the least median.
     """
-    fits = [_fit(target, unit, tile, measured, ops) for tile in TILES]
+    fits = [_fit(measured, ops, target=target, unit=unit, tile=tile) for tile in TILES]
     return min(fits, key=lambda latency: latency.fit.left_out_median)
 
 
 def _fit(
-    target: str,
-    unit: Unit,
-    tile: tuple[int, int],
     measured: Mapping[str, float],
     ops: Mapping[str, Sequence[Operation]],
+    *,
+    target: str,
+    unit: Unit,
+    tile: Tile,
 ) -> Latency:
     names = list(measured)
-    counted = [amounts(ops[name], tile) for name in names]
-    things = sorted({thing for found in counted for thing in found})
-    table = np.array([[found.get(thing, 0.0) for thing in things] for found in counted])
+    rows = [cost_features(ops[name], tile) for name in names]
+    features = sorted({feature for row in rows for feature in row})
+    table = np.array([[row.get(feature, 0.0) for feature in features] for row in rows])
     # Rows are divided by what was measured, so that errors are relative; columns by their largest,
     # so that nanoseconds a value and microseconds an operation are numbers of one size.
     table /= np.array([measured[name] for name in names])[:, None]
@@ -145,8 +144,8 @@ def _fit(
         target=target,
         unit=unit,
         tile=tile,
-        costs=dict(zip(things, (costs / sizes).tolist(), strict=True)),
-        fit=Fit(
+        costs=dict(zip(features, (costs / sizes).tolist(), strict=True)),
+        fit=FitErrors(
             generators=len(names),
             median=float(np.median(errors)),
             largest=float(errors.max()),

@@ -1,4 +1,4 @@
-"""The operations that a generator's int8 file will hold, told from the model alone."""
+"""The operations that a generator's int8 file will hold, derived from the model alone."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -14,10 +14,9 @@ from pipeline.compression.graph import nodes, sources
 from pipeline.compression.int8_layers import KERNEL_LAYERS, KernelConfig, config_for
 from pipeline.compression.levels import FULL_BITS
 from pipeline.networks.layers import DepthToSpace
-from pipeline.tflite.macs import macs
+from pipeline.tflite.macs import Shape, macs
 from pipeline.tflite.model import Tensor
 
-Shape = tuple[int, ...]
 L = tf_keras.layers
 
 _NAMES: dict[type, str] = {
@@ -37,7 +36,7 @@ _NAMES: dict[type, str] = {
 _FUNCTIONS = {"relu": "RELU", "tanh": "TANH", "sigmoid": "LOGISTIC"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Operation:
     """One operation; shapes are those of the file, with a batch of 1."""
 
@@ -45,7 +44,7 @@ class Operation:
     """TFLite's name of it."""
     layer: str
     inputs: tuple[Shape, ...]
-    """Those that the network computes."""
+    """Of what the network computes; kernels and other constants are not among them."""
     output: Shape
     kernel: Shape = ()
     """Empty where there is none."""
@@ -65,11 +64,12 @@ class Operation:
         """Multiply-accumulates of one run (see pipeline/tflite/macs.py for what counts)."""
         if not self.kernel:
             return 0
-        read, kernel, made = (
+        read, kernel, written = (
             Tensor(0, "", shape, "int8") for shape in (self.inputs[0], self.kernel, self.output)
         )
         transposed = self.op == "TRANSPOSE_CONV"
-        return macs(self.op, [made, kernel, read] if transposed else [read, kernel], [made])
+        inputs = [written, kernel, read] if transposed else [read, kernel]
+        return macs(self.op, inputs, [written])
 
 
 def operations(
@@ -78,7 +78,6 @@ def operations(
     """The operations of the fake-quantized model's file, in order; batch norm is folded.
 
     ``bits`` of the kernels of single layers decide on their ranges; 8 where none are given.
-
     The converter may swap neighbours that commute, such as tanh and depth to space. Raises
     PocketganError where a layer has no int8 form (see pipeline/compression/int8_layers.py).
     """
@@ -95,18 +94,18 @@ def _operations(folded: tf_keras.Model, bits: Mapping[str, int]) -> Iterator[Ope
         layer = node.layer
         if node.is_input or _fused(folded, layer, configs):
             continue
-        kernel, biases = _kernel(layer), _biases(layer)
+        config, kernel = configs[layer.name], _kernel(layer)
         shape = () if kernel is None else kernel.shape
-        per_channel = getattr(configs[layer.name], "per_axis", False)
+        per_channel = isinstance(config, KernelConfig) and config.per_axis
         yield Operation(
-            _name(layer),
-            layer.name,
-            tuple(_shape(tensor) for tensor in node.keras_inputs),
-            _shape(node.outputs),
-            shape,
-            biases,
-            shape[0] if per_channel else min(len(shape), 1),
-            kernel,
+            op=_name(layer),
+            layer=layer.name,
+            inputs=tuple(_shape(tensor) for tensor in node.keras_inputs),
+            output=_shape(node.outputs),
+            kernel=shape,
+            biases=_biases(layer),
+            ranges=shape[0] if per_channel else min(len(shape), 1),
+            weights=kernel,
         )
 
 

@@ -1,17 +1,19 @@
-"""What makes no sense for a generator, told before anything is written or trained."""
+"""What makes no sense for a generator is refused before anything is written or trained."""
+
+from collections.abc import Callable
 
 from deploy.errors import PocketganError
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.data import folder
+from pipeline.data.dataset import Dataset
 from pipeline.data.sources import TEACHER
 from pipeline.importers.discriminator import load_discriminator
 from pipeline.importers.pictures import refuse_few
 from pipeline.importers.teacher import Teacher
-from pipeline.recipe import BudgetSettings
-from pipeline.run import Run
-from pipeline.search.budget import Budget, Cost, budget_of
+from pipeline.recipe import BudgetSettings, Recipe
+from pipeline.search.budget import Budget, FileCost, budget_of
 from pipeline.search.builder import StudentBuilder
-from pipeline.search.cost import cost
+from pipeline.search.cost import predict_cost
 from pipeline.search.space import Space, latency_of
 from pipeline.search.trials import open_study
 
@@ -30,8 +32,8 @@ def refuse_budget(settings: BudgetSettings, builder: StudentBuilder, space: Spac
     smallest = space.smallest(limits).cost
     if limits.share(smallest) > 1:
         raise PocketganError(
-            f"the budget {limits.tightest(smallest).words} is smaller than any student: the "
-            f"smallest reachable has {_words(smallest)}.",
+            f"the budget {limits.tightest(smallest).description} is smaller than any student: the "
+            f"smallest reachable has {_described(smallest)}.",
             "Give a larger budget.",
         )
     _refuse_met(settings, limits, builder)
@@ -41,51 +43,54 @@ def _refuse_met(settings: BudgetSettings, limits: Budget, builder: StudentBuilde
     """A teacher that meets the budget as soon as it is rounded needs no student."""
     if builder.why_not_slim or settings.max_quality_drop is not None:
         return  # what its int8 file costs is not known before it is converted
-    rounded = cost(
+    rounded = predict_cost(
         fold_batch_norm(builder.teacher.model), latency=latency_of(settings), trained=True
     )
     if limits.share(rounded) <= 1:
         raise PocketganError(
-            f"the budget is met at once: rounded to int8, the generator has {_words(rounded)}.",
+            f"the budget is met at once: rounded to int8, the generator has {_described(rounded)}.",
             "Do less: `pocketgan run` makes that file without a student (variant int8-ptq). Or "
             "give a smaller budget.",
         )
 
 
-def refuse_company(run: Run, builder: StudentBuilder) -> None:
-    """PocketganError for what was given and does not go with the teacher.
+def refuse_mismatches(
+    recipe: Recipe, builder: StudentBuilder, read_dataset: Callable[[], Dataset]
+) -> None:
+    """PocketganError for what the recipe names and does not go with the teacher.
 
-    A discriminator, pictures, a student, or a study that cannot be opened.
+    A student, a discriminator, pictures (read only if they are not the teacher's own), or a study
+    that cannot be opened.
     """
-    settings, teacher = run.recipe.teacher, builder.teacher
-    if run.recipe.search.student is not None:
-        builder.build(run.recipe.search.student)
+    settings, teacher = recipe.teacher, builder.teacher
+    if recipe.search.student is not None:
+        builder.build(recipe.search.student)
     if settings.discriminator is not None:
         load_discriminator(settings.discriminator, teacher, settings.custom, settings.allow_unsafe)
     if settings.inputs is not None:
         refuse_few(settings.inputs, len(folder.find(settings.inputs)))
-    if run.recipe.data.source != TEACHER:
-        _refuse_classes(run, teacher)
-    if run.recipe.search.study is not None:
-        open_study(run.recipe.search.study, run.recipe.seed)
+    if recipe.data.source != TEACHER:
+        _refuse_classes(teacher, read_dataset())
+    if recipe.search.study is not None:
+        open_study(recipe.search.study, recipe.seed)
 
 
-def _refuse_classes(run: Run, teacher: Teacher) -> None:
-    found = len(run.dataset.classes)
-    if teacher.classes and found != teacher.classes:
+def _refuse_classes(teacher: Teacher, dataset: Dataset) -> None:
+    classes = len(dataset.classes)
+    if teacher.classes and classes != teacher.classes:
         raise PocketganError(
             f"the generator draws {teacher.classes} classes, and the pictures of "
-            f"'{run.dataset.name}' have {found or 'none'}.",
+            f"'{dataset.name}' have {classes or 'none'}.",
             "Give pictures of the same classes, or none: without --data the generator draws them.",
         )
 
 
-def _words(spent: Cost) -> str:
+def _described(cost: FileCost) -> str:
     parts = [
-        f"{spent.bytes:,} bytes",
-        f"{spent.bytes_gzip:,} gzipped",
-        f"{spent.macs:,} multiply-accumulates",
+        f"{cost.bytes:,} bytes",
+        f"{cost.bytes_gzip:,} gzipped",
+        f"{cost.macs:,} multiply-accumulates",
     ]
-    if spent.p50_ms is not None:
-        parts.append(f"about {spent.p50_ms:.4f} ms")
+    if cost.p50_ms is not None:
+        parts.append(f"about {cost.p50_ms:.4f} ms")
     return ", ".join(parts)

@@ -1,4 +1,4 @@
-"""How near a student is to its teacher: looked at early and often, so it must be quick."""
+"""How near a student comes to its teacher, quickly: a search asks after every short training."""
 
 from collections.abc import Callable
 
@@ -13,26 +13,26 @@ from pipeline.networks.pixels import PixelRange, to_uint8
 BATCH = 250
 
 Scorer = Callable[[tf_keras.Model, PixelRange], float]
-"""A student, and black and white in what it draws → its distance."""
+"""A student, and black and white in its pictures → its distance to the teacher."""
 
 
-def looking(judge: FeatureNetwork, reference: Images, inputs: np.ndarray) -> Scorer:
-    """A function: student → Fréchet distance of what it draws from ``inputs`` to ``reference``.
+def frechet_scorer(judge: FeatureNetwork, reference: Images, inputs: np.ndarray) -> Scorer:
+    """Scores a student by the Fréchet distance of its pictures for ``inputs`` to ``reference``.
 
-    ``reference``: the teacher's pictures, uint8 [M, H, W, C]. The real pictures are not asked, so
-    that nothing is chosen by those that the result is judged by.
+    ``reference``: the teacher's pictures, uint8 [M, H, W, C]. Real pictures play no part, so that
+    nothing is chosen by those that the result is judged by. Infinite where a picture is not finite.
     """
     features = judge.features(reference)
 
-    def look(student: tf_keras.Model, pixels: PixelRange) -> float:
-        made = drawn(student, inputs)
-        if not np.isfinite(made).all():
+    def score(student: tf_keras.Model, pixels: PixelRange) -> float:
+        pictures = draw_pictures(student, inputs)
+        if not np.isfinite(pictures).all():
             return float("inf")
-        return frechet_distance(judge.features(to_uint8(made, pixels)), features)
+        return frechet_distance(judge.features(to_uint8(pictures, pixels)), features)
 
-    return look
+    return score
 
 
-def drawn(model: tf_keras.Model, inputs: np.ndarray) -> np.ndarray:
-    """What a model draws, float32 [N, H, W, C], a batch at a time."""
+def draw_pictures(model: tf_keras.Model, inputs: np.ndarray) -> np.ndarray:
+    """The model's pictures, float32 [N, H, W, C], computed a batch at a time."""
     return np.asarray(model.predict(inputs, batch_size=BATCH, verbose=0))

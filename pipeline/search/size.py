@@ -1,4 +1,4 @@
-"""Bytes of an int8 file, plain and after gzip, told from its operations alone.
+"""Bytes of an int8 file, plain and after gzip, predicted from its operations alone.
 
 Numbers are counted; what stands around them (tables of a flatbuffer, names, provenance) is linear
 in a few counts. Compressed bytes are not computed from the entropy, since deflate stays a quarter
@@ -13,21 +13,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.compression.levels import FULL_BITS, levels
+from pipeline.compression.levels import FULL_BITS, INT8_LEVELS, levels
 from pipeline.search.operations import Operation
 from pipeline.tflite.rewrite import ALIGNMENT
 
 SCALE = np.dtype(np.float32).itemsize + np.dtype(np.int64).itemsize
 """Bytes of one scale with its zero point."""
-LEVELS = 127
-"""Of an int8 kernel, on either side of zero."""
 # Root mean square of a trained bias, in steps of its scale.
 _BIAS_STEPS = 3000.0
 # Operations that read a shape out of a constant.
 _WITH_SHAPE = ("RESHAPE", "TRANSPOSE_CONV", "RESIZE_NEAREST_NEIGHBOR", "PAD")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Structure:
     """Bytes of a file besides its numbers, fitted to files by least squares.
 
@@ -35,11 +33,11 @@ class Structure:
     letter of a layer's name.
     """
 
-    file: float
-    operation: float
-    constant: float
-    kind: float
-    letter: float
+    file: float = 0.0
+    operation: float = 0.0
+    constant: float = 0.0
+    kind: float = 0.0
+    letter: float = 0.0
 
     def bytes(self, ops: Sequence[Operation]) -> float:
         """What these operations take."""
@@ -48,7 +46,7 @@ class Structure:
 
 
 AROUND = Structure(file=742.8, operation=149.0, constant=91.3, kind=34.4, letter=1.0)
-AROUND_GZIP = Structure(file=690.0, operation=73.3, constant=4.5, kind=0.0, letter=0.0)
+AROUND_GZIP = Structure(file=690.0, operation=73.3, constant=4.5)
 """By ``python -m tools.experiments.cost_model --structure``, see docs/cost_model.md."""
 
 
@@ -68,15 +66,16 @@ def file_bytes(ops: Sequence[Operation], around: Structure) -> int:
 def gzip_bytes(
     ops: Sequence[Operation],
     around: Structure,
+    *,
     bits: Mapping[str, int],
-    zeros: Mapping[str, float],
+    sparsity: Mapping[str, float],
     trained: bool = False,
 ) -> int:
     """Bytes of the file after gzip, level 9.
 
-    ``bits`` (2 to 8; where none are given, 8) and ``zeros`` (share, 0 to 1, the smallest weights)
-    are of the kernels of single layers. Where the weights are ``trained`` the kernels are taken as
-    they are.
+    ``bits`` (2 to 8; where none are given, 8) and ``sparsity`` (share of zeros, 0 to 1, the
+    smallest weights) are of the kernels of single layers. Where the weights are ``trained`` the
+    kernels are taken as they are.
     """
     random = np.random.default_rng(0)
     numbers = b"".join(
@@ -85,10 +84,10 @@ def gzip_bytes(
         if op.kernel
         for number in _numbers(
             op,
-            op.weights if trained else None,
-            bits.get(op.layer, FULL_BITS),
-            zeros.get(op.layer, 0.0),
             random,
+            bits=bits.get(op.layer, FULL_BITS),
+            sparsity=sparsity.get(op.layer, 0.0),
+            weights=op.weights if trained else None,
         )
     )
     return round(len(gzip.compress(numbers, 9, mtime=0)) + around.bytes(ops))
@@ -104,16 +103,21 @@ def _stored(op: Operation) -> int:
 
 
 def _numbers(
-    op: Operation, known: np.ndarray | None, bits: int, zeros: float, random: np.random.Generator
+    op: Operation,
+    random: np.random.Generator,
+    *,
+    bits: int,
+    sparsity: float,
+    weights: np.ndarray | None,
 ) -> Iterator[bytes]:
     """Kernel, biases and scales as a file might hold them: normal, the range up to the largest."""
-    kernel = (random.normal(size=op.kernel) if known is None else known).astype(np.float32)
+    kernel = (random.normal(size=op.kernel) if weights is None else weights).astype(np.float32)
     size = np.abs(kernel)
-    kernel[size < np.quantile(size, zeros)] = 0
+    kernel[size < np.quantile(size, sparsity)] = 0
     limits = np.maximum(size.reshape(op.ranges, -1).max(1), np.finfo(np.float32).tiny)
     widest = limits.reshape(-1, *[1] * (len(op.kernel) - 1))
     level = np.rint(kernel / widest * levels(bits))
-    yield np.rint(level * (LEVELS / levels(bits))).astype(np.int8).tobytes()
+    yield np.rint(level * (INT8_LEVELS / levels(bits))).astype(np.int8).tobytes()
     steps = random.normal(size=op.biases) * _BIAS_STEPS
     if op.biases and bits < FULL_BITS:  # as many bits as the kernel's (round_biases)
         coarse = np.ceil(np.abs(steps).max() / levels(bits))

@@ -16,15 +16,15 @@ from pipeline.compression.levels import FULL_BITS
 from pipeline.compression.spec import CompressionSpec
 from pipeline.networks.settings import StudentSettings
 from pipeline.networks.student import DOUBLINGS
-from pipeline.recipe import BudgetSettings, Recipe
-from pipeline.search.budget import Budget, Cost
-from pipeline.search.builder import HUNDREDTHS, SLIM, StudentBuilder
-from pipeline.search.calibration import calibrated
-from pipeline.search.cost import cost
+from pipeline.recipe import BudgetSettings, SearchSettings
+from pipeline.search.budget import Budget, FileCost
+from pipeline.search.builder import PERCENT, SLIM, StudentBuilder
+from pipeline.search.calibration import calibration_of
+from pipeline.search.cost import predict_cost
 from pipeline.search.latency import Latency
 
-NARROWEST, WIDEST = 2, HUNDREDTHS
-"""Channels of the first map; of a slim student hundredths of the teacher's channels."""
+NARROWEST, WIDEST = 2, PERCENT
+"""Channels of the first map; of a slim student percent of the teacher's channels."""
 LEAST_RANK, MOST_RANK = 3, 64
 TAPERS = (0.5, 1.0)
 """Range of the ratio of one map's channels to those of the smaller map before it."""
@@ -35,32 +35,43 @@ SHARES = (0.5, 1.0)
 WIDE_SHARES = (0.03, 1.0)
 """The same where the smallest file is wanted that is good enough."""
 
+CostModel = Callable[[StudentSettings, CompressionSpec], FileCost]
 
-Price = Callable[[StudentSettings, CompressionSpec], Cost]
+
+@dataclass(frozen=True)
+class StudentShape:
+    """A student but for its width."""
+
+    block: str
+    rank: int
+    taper: float
+    """Ratio of one map's channels to those of the smaller map before it."""
+    mixers: int
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A student, how coarse its kernels get, and what its file is expected to cost."""
+    """A student that may be tried, with the cost that its file is expected to have."""
 
     student: StudentSettings
     spec: CompressionSpec
-    cost: Cost
+    cost: FileCost
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Space:
-    """What may be drawn."""
+    """The students that a search may propose."""
 
     blocks: tuple[str, ...]
     bits: tuple[int, ...]
     zeros: tuple[float, ...]
     maps: int
-    """Hidden maps of a purpose-built student; of a slim one, groups of channels."""
+    """Hidden maps of a purpose-built student."""
     groups: int
+    """Groups of channels that a slim student is cut by."""
     latent: int
-    """0 for a generator that reads pictures."""
-    price: Price
+    """Length of the latent without the classes; 0 for a generator that reads pictures."""
+    cost_of: CostModel
     shares: tuple[float, float] = SHARES
 
     @property
@@ -73,34 +84,29 @@ class Space:
         return max(LEAST_RANK, min(MOST_RANK, self.latent))
 
     def draw(self, trial: BaseTrial, budget: Budget) -> Proposal:
-        """The widest student of a drawn shape, or of the next plainer one, that keeps its share of
-        the budget.
+        """The widest student of a shape drawn at random that keeps a drawn share of the budget.
 
-        Raises PocketganError where even the narrowest of the plainest shape does not.
+        Where none does, of the next plainer shape; PocketganError where not even the narrowest of
+        the plainest does.
         """
-        shape = self._shape(trial)
+        shape = self._draw_shape(trial)
         spec = CompressionSpec(
             trial.suggest_categorical("bits", self.bits),
             trial.suggest_categorical("zeros", self.zeros),
         )
         share = trial.suggest_float("share", *self.shares, log=True)
-        *plainer, plainest = _plainer(shape)
-        for one in plainer:
+        *shapes, plainest = _ever_plainer(shape)
+        for shape in shapes:
             with suppress(PocketganError):
-                return self.widest(one, spec, budget, share)
+                return self.widest(shape, spec, budget, share=share)
         return self.widest(plainest, spec, budget)
 
     def widest(
-        self, shape: "Shape", spec: CompressionSpec, budget: Budget, share: float = 1.0
+        self, shape: StudentShape, spec: CompressionSpec, budget: Budget, *, share: float = 1.0
     ) -> Proposal:
         """Bisection over the width: a wider student costs more."""
-
-        def at(width: int) -> Proposal:
-            student = self.student(shape, width)
-            return Proposal(student, spec, self.price(student, spec))
-
         low, high = NARROWEST, WIDEST
-        best = at(low)
+        best = self._propose(shape, low, spec)
         if budget.share(best.cost) > share:
             raise PocketganError(
                 f"the smallest {shape.block} student of that shape needs more than the budget.",
@@ -108,7 +114,7 @@ class Space:
             )
         while low < high:
             middle = (low + high + 1) // 2
-            proposal = at(middle)
+            proposal = self._propose(shape, middle, spec)
             if budget.share(proposal.cost) <= share:
                 low, best = middle, proposal
             else:
@@ -117,15 +123,16 @@ class Space:
 
     def smallest(self, budget: Budget) -> Proposal:
         """The student that uses least of the budget's tightest limit."""
-        shapes = [Shape(block, LEAST_RANK, TAPERS[0], 0) for block in self.blocks]
+        shapes = [StudentShape(block, LEAST_RANK, TAPERS[0], 0) for block in self.blocks]
         spec = CompressionSpec(min(self.bits), max(self.zeros))
-        proposals = [
-            Proposal(student, spec, self.price(student, spec))
-            for student in (self.student(shape, NARROWEST) for shape in shapes)
-        ]
+        proposals = [self._propose(shape, NARROWEST, spec) for shape in shapes]
         return min(proposals, key=lambda one: budget.share(one.cost))
 
-    def student(self, shape: "Shape", width: int) -> StudentSettings:
+    def _propose(self, shape: StudentShape, width: int, spec: CompressionSpec) -> Proposal:
+        student = self.student(shape, width)
+        return Proposal(student, spec, self.cost_of(student, spec))
+
+    def student(self, shape: StudentShape, width: int) -> StudentSettings:
         """A shape at a width."""
         if shape.block == SLIM:
             return StudentSettings(SLIM, shape.rank, (width,) * self.groups, 0)
@@ -134,27 +141,26 @@ class Space:
         ]
         return StudentSettings(shape.block, shape.rank, tuple(channels), shape.mixers)
 
-    def _shape(self, trial: BaseTrial) -> "Shape":
+    def _draw_shape(self, trial: BaseTrial) -> StudentShape:
         block = trial.suggest_categorical("block", self.blocks)
         rank = 0
         if self.latent:
             rank = trial.suggest_int("rank", LEAST_RANK, self.most_rank, log=True)
         taper = trial.suggest_float("taper", *TAPERS)
         mixers = trial.suggest_int("mixers", 0, MOST_MIXERS)
-        return Shape(block, rank, taper, mixers)
+        return StudentShape(block, rank, taper, mixers)
 
 
-def space_of(recipe: Recipe, builder: StudentBuilder) -> Space:
+def space_of(settings: SearchSettings, limits: BudgetSettings, builder: StudentBuilder) -> Space:
     """The students that a recipe allows of a teacher.
 
     Raises PocketganError for a block that there is not, and where no block is left.
     """
-    settings, limits = recipe.search, recipe.budget
-    known = (*DOUBLINGS, SLIM)
+    all_blocks = (*DOUBLINGS, SLIM)
     for block in settings.blocks:
-        if block not in known:
+        if block not in all_blocks:
             raise PocketganError(
-                f"search.blocks: there is no block '{block}'.", f"Known: {', '.join(known)}."
+                f"search.blocks: there is no block '{block}'.", f"Known: {', '.join(all_blocks)}."
             )
     blocks = [block for block in settings.blocks if block != SLIM or builder.groups]
     if not blocks:
@@ -163,16 +169,16 @@ def space_of(recipe: Recipe, builder: StudentBuilder) -> Space:
             f"Allow others in search.blocks: {', '.join(DOUBLINGS)}.",
         )
     # Neither bits nor zeros change the raw file or its speed: they would only cost quality.
-    coarse = limits.max_gzip_kb is not None or limits.max_quality_drop is not None
+    matters = limits.max_gzip_kb is not None or limits.max_quality_drop is not None
     return Space(
-        tuple(blocks),
-        tuple(settings.bits) if coarse else (FULL_BITS,),
-        ZEROS if coarse else (0.0,),
-        builder.maps,
-        len(builder.groups),
-        builder.teacher.latent,
-        _pricing(builder, latency_of(limits)),
-        SHARES if limits.max_quality_drop is None else WIDE_SHARES,
+        blocks=tuple(blocks),
+        bits=tuple(settings.bits) if matters else (FULL_BITS,),
+        zeros=ZEROS if matters else (0.0,),
+        maps=builder.map_count,
+        groups=len(builder.groups),
+        latent=builder.teacher.latent,
+        cost_of=_cost_model(builder, latency_of(limits)),
+        shares=SHARES if limits.max_quality_drop is None else WIDE_SHARES,
     )
 
 
@@ -183,7 +189,7 @@ def latency_of(limits: BudgetSettings) -> Latency | None:
     """
     if limits.max_ms is None:
         return None
-    latency = calibrated(limits.target).latency
+    latency = calibration_of(limits.target).latency
     if latency.unit != "ms":
         raise PocketganError(
             f"target {limits.target} counts {latency.unit} and tells no milliseconds.",
@@ -192,24 +198,24 @@ def latency_of(limits: BudgetSettings) -> Latency | None:
     return latency
 
 
-def _pricing(builder: StudentBuilder, latency: Latency | None) -> Price:
-    """What a student's file will cost; its time only where ``latency`` is given."""
+def _cost_model(builder: StudentBuilder, latency: Latency | None) -> CostModel:
+    """Predicts a student's costs, its time only where ``latency`` is given."""
 
-    def price(student: StudentSettings, spec: CompressionSpec) -> Cost:
+    def cost_of(student: StudentSettings, spec: CompressionSpec) -> FileCost:
         model = builder.build(student)
         layers = kernel_layers(model)
-        return cost(
+        return predict_cost(
             model,
-            dict.fromkeys(layers, spec.bits),
-            dict.fromkeys(layers[:-1], spec.sparsity),
-            latency,
+            bits=dict.fromkeys(layers, spec.bits),
+            sparsity=dict.fromkeys(layers[:-1], spec.sparsity),
+            latency=latency,
             trained=student.block == SLIM,
         )
 
-    return price
+    return cost_of
 
 
-def _plainer(shape: "Shape") -> list["Shape"]:
+def _ever_plainer(shape: StudentShape) -> list[StudentShape]:
     """The shape itself, then without mixing, then with half the rank, and again."""
     shapes = [shape]
     if shape.mixers:
@@ -217,13 +223,3 @@ def _plainer(shape: "Shape") -> list["Shape"]:
     while shapes[-1].rank > LEAST_RANK:
         shapes.append(replace(shapes[-1], rank=max(LEAST_RANK, shapes[-1].rank // 2)))
     return shapes
-
-
-@dataclass(frozen=True)
-class Shape:
-    """A student but for its width."""
-
-    block: str
-    rank: int
-    taper: float
-    mixers: int

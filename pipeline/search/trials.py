@@ -1,4 +1,4 @@
-"""The search itself: Optuna draws students, short imitations rank them, bad ones die early."""
+"""The search: Optuna proposes students, short distillations rank them, and bad ones end early."""
 
 import math
 from collections.abc import Callable
@@ -27,36 +27,34 @@ REDUCTION = 3
 """Of the students at a rung one in so many goes on, for so many times as long (Jamieson 2016)."""
 RUNGS = 2
 WORST = 1e6
-"""What a student counts whose pictures are no numbers."""
+"""Score of a student whose pictures are not finite."""
 RATE, BATCH = 2e-3, 128
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SearchContext:
     """What all trials share."""
 
     builder: StudentBuilder
     space: Space
     budget: Budget
-    lessons: DistillationSet
-    look: Scorer
+    distillation_set: DistillationSet
+    scorer: Scorer
     steps: int
+    """Updates of a student that reaches the last rung."""
     seed: int
 
 
-def open_study(place: Path | str, seed: int) -> optuna.Study:
+def open_study(path_or_url: Path | str, seed: int) -> optuna.Study:
     """The study in a file (a journal that several processes may share) or at a database's URL.
 
     Raises PocketganError where it cannot be opened.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
-        storage = (
-            RDBStorage(str(place))
-            if "://" in str(place)
-            else JournalStorage(JournalFileBackend(str(place)))
-        )
-        study = optuna.create_study(
+        name = str(path_or_url)
+        storage = RDBStorage(name) if "://" in name else JournalStorage(JournalFileBackend(name))
+        return optuna.create_study(
             study_name="students",
             storage=storage,
             sampler=_sampler(seed),
@@ -65,10 +63,9 @@ def open_study(place: Path | str, seed: int) -> optuna.Study:
         )
     except Exception as error:  # a database's driver raises what it likes
         raise PocketganError(
-            f"the study at {place} cannot be opened: {' '.join(str(error).split())[:200]}",
+            f"the study at {path_or_url} cannot be opened: {' '.join(str(error).split())[:200]}",
             "Give a file's path, or a database's URL such as sqlite:///study.db.",
         ) from error
-    return study
 
 
 def _sampler(seed: int) -> optuna.samplers.BaseSampler:
@@ -86,8 +83,8 @@ DESCENT = (1.0, 0.4, 0.2, 0.1, 0.06, 0.04)
 """Shares of the budget with which it starts where the smallest file is wanted that will do."""
 
 
-def begin(study: optuna.Study, space: Space) -> None:
-    """Let the search start with those of the STARTS that there are in this space."""
+def enqueue_starts(study: optuna.Study, space: Space) -> None:
+    """Let a new study start with those of the STARTS that this space has."""
     if study.trials:
         return
     for start in _starts(space):
@@ -104,32 +101,33 @@ def _starts(space: Space) -> list[dict[str, Any]]:
     return [finest | {"share": share} for share in DESCENT]
 
 
-def take_up(study: optuna.Study) -> None:
+def requeue_interrupted(study: optuna.Study) -> None:
     """Try again what a killed process was trying. Only where no other works in this study."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         study.tell(trial.number, state=TrialState.FAIL)
         study.enqueue_trial(trial.params)
 
 
-def finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
-    """Those that count: trained to a rung, or known not to fit."""
+def finished_trials(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    """Those that count: trained to a rung, or refused as too large."""
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
 
 
 def search(
-    study: optuna.Study, ground: SearchContext, trials: int, on_trial: Callable[[int, str], None]
+    study: optuna.Study, context: SearchContext, trials: int, on_trial: Callable[[int, str], None]
 ) -> list[Candidate]:
     """Try students until the study holds ``trials`` that are finished; gives all that were trained.
 
+    ``on_trial`` is called with the number of finished trials and a description of the next student.
     Raises PocketganError where no student fits the budget.
     """
-    begin(study, ground.space)
-    while (done := len(finished(study))) < trials:
+    enqueue_starts(study, context.space)
+    while (done := len(finished_trials(study))) < trials:
         trial = study.ask()
         # A process that goes on with a study must not draw again what the first one drew.
-        study.sampler = _sampler(ground.seed + trial.number - _failed(study))
+        study.sampler = _sampler(context.seed + trial.number - _failed(study))
         try:
-            value = _try(trial, ground, partial(on_trial, done))
+            value = _run_trial(trial, context, partial(on_trial, done))
         except optuna.TrialPruned:
             study.tell(trial, state=TrialState.PRUNED)
         except KeyboardInterrupt:
@@ -141,69 +139,70 @@ def search(
             raise
         else:
             study.tell(trial, value)
-    tried = tried_of(study)
-    if not tried:
-        reason = next(
-            (t.user_attrs["unfit"] for t in finished(study) if "unfit" in t.user_attrs), ""
-        )
+    candidates = candidates_of(study)
+    if not candidates:
+        reasons = [trial.user_attrs.get("unfit") for trial in finished_trials(study)]
+        reason = next(filter(None, reasons), "")
         raise PocketganError(f"no student fits: {reason}", "Give a larger budget.")
-    return tried
+    return candidates
 
 
 def _failed(study: optuna.Study) -> int:
     return len(study.get_trials(deepcopy=False, states=(TrialState.FAIL,)))
 
 
-def _try(trial: optuna.Trial, ground: SearchContext, tell: Callable[[str], None]) -> float:
-    """One student, to the rung where it dies or to the last."""
+def _run_trial(
+    trial: optuna.Trial, context: SearchContext, on_proposal: Callable[[str], None]
+) -> float:
+    """The score of one student, trained to the last rung or to that where it is pruned."""
     try:
-        proposal = ground.space.draw(trial, ground.budget)
+        proposal = context.space.draw(trial, context.budget)
     except PocketganError as error:
         trial.set_user_attr("unfit", error.problem)
         raise optuna.TrialPruned from error
     trial.set_user_attr("proposal", _as_attribute(proposal))
-    tell(words_of(proposal))
-    imitation, look = imitation_of(ground, proposal.student, proposal.spec)
+    on_proposal(describe_proposal(proposal))
+    distiller, current_score = start_distillation(context, proposal.student, proposal.spec)
     score = WORST
-    for rung, until in enumerate(rungs(ground.steps)):
-        imitation.train(until)
-        seen = look()
-        score = seen if seen < WORST else WORST  # NaN is not below it
-        trial.set_user_attr("steps", imitation.step)
+    for rung, until in enumerate(rungs(context.steps)):
+        distiller.train(until)
+        value = current_score()
+        score = value if value < WORST else WORST  # NaN is not below it
+        trial.set_user_attr("steps", distiller.step)
         trial.report(score, rung + 1)
-        # Where the smallest is wanted, small ones do not die because large ones are better.
-        if rung + 1 < RUNGS and not ground.space.smallest_wanted and trial.should_prune():
+        # Where the smallest is wanted, small ones are not pruned because large ones are better.
+        if rung + 1 < RUNGS and not context.space.smallest_wanted and trial.should_prune():
             raise optuna.TrialPruned
     return score
 
 
 def rungs(steps: int) -> list[int]:
-    """After how many updates a student is looked at: the last time after ``steps``."""
+    """After how many updates a student is scored: the last time after ``steps``."""
     return [math.ceil(steps / REDUCTION ** (RUNGS - 1 - rung)) for rung in range(RUNGS)]
 
 
-def imitation_of(
-    ground: SearchContext, settings: StudentSettings, spec: CompressionSpec
+def start_distillation(
+    context: SearchContext, settings: StudentSettings, spec: CompressionSpec
 ) -> tuple[Distiller, Callable[[], float]]:
-    """The short training of a trial, and a look at how near its student is to the teacher."""
-    student, pixels = ground.builder.build(settings), ground.builder.pixels(settings)
-    imitation = Distiller(
+    """The short training of a trial, not begun yet, and a function that scores its student."""
+    student, pixels = context.builder.build(settings), context.builder.pixels(settings)
+    distiller = Distiller(
         student,
-        ground.lessons,
+        context.distillation_set,
         pixels=pixels,
-        steps=ground.steps,
+        steps=context.steps,
         rate=RATE,
         batch=BATCH,
-        seed=ground.seed,
+        seed=context.seed,
         spec=spec,
     )
 
-    def look() -> float:
-        imitation.recalibrate()
-        with imitation.compressed():
-            return ground.look(student, pixels)
+    def current_score() -> float:
+        distiller.recalibrate()
+        with distiller.compressed():
+            return context.scorer(student, pixels)
 
-    return imitation, look
+    return distiller, current_score
 
 
 def _as_attribute(proposal: Proposal) -> dict[str, Any]:
@@ -215,26 +214,23 @@ def _as_attribute(proposal: Proposal) -> dict[str, Any]:
     }
 
 
-def tried_of(study: optuna.Study) -> list[Candidate]:
+def candidates_of(study: optuna.Study) -> list[Candidate]:
     """Every trained trial, in the order of their numbers."""
     return [
         Candidate(
             number=trial.number,
-            student=trial.user_attrs["proposal"]["student"],
-            bits=trial.user_attrs["proposal"]["bits"],
-            zeros=trial.user_attrs["proposal"]["zeros"],
-            cost=trial.user_attrs["proposal"]["cost"],
+            **trial.user_attrs["proposal"],
             steps=trial.user_attrs["steps"],
             score=trial.intermediate_values[max(trial.intermediate_values)],
             finished=trial.state is TrialState.COMPLETE,
         )
-        for trial in finished(study)
+        for trial in finished_trials(study)
         if trial.intermediate_values
     ]
 
 
-def words_of(proposal: Proposal) -> str:
-    """A student in few words."""
+def describe_proposal(proposal: Proposal) -> str:
+    """A student in few words, for the progress display."""
     student = proposal.student
     widths = "→".join(map(str, student.channels))
     return f"{student.block} {widths} rank {student.rank}, {proposal.spec.bits} bits"

@@ -21,7 +21,7 @@ from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.prune import kernel_sparsity
 from pipeline.determinism import prepare
 from pipeline.networks.pixels import to_uint8
-from pipeline.search.scorer import drawn
+from pipeline.search.scorer import draw_pictures
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages import networks
 from pipeline.stages.bit_budget import RoundBytes, bits_for, gzip_bytes, gzip_limit, target_bytes
@@ -83,7 +83,7 @@ def _own_pictures(ctx: StageContext, start: tf_keras.Model) -> DistillationSet:
     """What the student drew before it was rounded: it keeps to that."""
     inputs = read_distillation_set(ctx.inputs["teacher"] / LESSONS).inputs
     pixels = read_student_facts(ctx.inputs["student"]).pixels
-    return DistillationSet(inputs, to_uint8(drawn(start, inputs), pixels), class_count(ctx))
+    return DistillationSet(inputs, to_uint8(draw_pictures(start, inputs), pixels), class_count(ctx))
 
 
 def _trainer(

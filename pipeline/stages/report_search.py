@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pipeline.artifacts import read_choice, read_student_facts
 from pipeline.data.sources import TEACHER
 from pipeline.report.run import schema
-from pipeline.search.budget import Cost, budget_of
+from pipeline.search.budget import FileCost, budget_of
 from pipeline.search.candidates import Candidate
 from pipeline.search.trials import WORST
 from pipeline.stage import StageContext
@@ -32,14 +32,14 @@ def report_search(
         reason=choice.reason,
         attempts=tuple(
             schema.AttemptReport(
-                number=tried.number, words=tried.words, frechet_ratio=attempt["frechet_ratio"]
+                number=tried.number, words=tried.description, frechet_ratio=attempt["frechet_ratio"]
             )
             for tried, attempt in zip(
                 (choice.chosen, *choice.ladder), student.metrics.get("attempts", ()), strict=False
             )
         ),
         taught=trained.number,
-        tried=tuple(_student(tried) for tried in choice.tried),
+        tried=tuple(_student(tried) for tried in choice.candidates),
         predictions=_predictions(trained.cost, shipped, budget.target),
     )
 
@@ -50,7 +50,7 @@ def _student(tried: Candidate) -> schema.StudentReport:
     scored = tried.steps > 0 and tried.score < WORST
     return schema.StudentReport(
         number=tried.number,
-        words=tried.words,
+        words=tried.description,
         **asdict(tried.cost),
         distance=tried.score if scored else None,
         steps=tried.steps,
@@ -59,7 +59,7 @@ def _student(tried: Candidate) -> schema.StudentReport:
     )
 
 
-def _unpredicted(cost: Cost) -> dict[str, str]:
+def _unpredicted(cost: FileCost) -> dict[str, str]:
     """Why a cost tells no time, or no instructions."""
     if cost.p50_ms is None and cost.instructions is None:
         return dict.fromkeys(("p50_ms", "instructions"), "no --max-ms was given")
@@ -68,7 +68,7 @@ def _unpredicted(cost: Cost) -> dict[str, str]:
 
 
 def _predictions(
-    cost: Cost, shipped: schema.VariantReport, target: str
+    cost: FileCost, shipped: schema.VariantReport, target: str
 ) -> tuple[schema.Prediction, ...]:
     """What is known of a file before it is written, and then its speed on the budget's target."""
     speed = "p50_ms" if cost.instructions is None else "instructions"
@@ -85,7 +85,7 @@ def _predictions(
 _OF_FILE = ("bytes", "bytes_gzip", "macs")
 
 
-def _prediction(name: str, cost: Cost, measured: float | None, why: str) -> schema.Prediction:
+def _prediction(name: str, cost: FileCost, measured: float | None, why: str) -> schema.Prediction:
     predicted = getattr(cost, name)
     return schema.Prediction(
         quantity=name,

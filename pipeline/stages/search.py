@@ -14,7 +14,7 @@ from pipeline.networks.settings import StudentSettings
 from pipeline.search import budget, candidates, trials
 from pipeline.search.builder import SLIM, StudentBuilder
 from pipeline.search.candidates import Candidate, Choice
-from pipeline.search.scorer import looking
+from pipeline.search.scorer import frechet_scorer
 from pipeline.search.space import Space, space_of
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages.evaluate import find_judge
@@ -39,8 +39,8 @@ def search(ctx: StageContext) -> Outcome:
     builder = StudentBuilder(teacher, recipe.seed)
     limits = budget.budget_of(recipe.budget)
     if not limits.limits:
-        limits = budget.budget_for_quality(builder.weights)
-    space = space_of(recipe, builder)
+        limits = budget.budget_for_quality(builder.weight_count)
+    space = space_of(recipe.search, recipe.budget, builder)
     choice = (
         _named_student(space, settings.student)
         if settings.student
@@ -49,9 +49,9 @@ def search(ctx: StageContext) -> Outcome:
     write_choice(choice, ctx.folder)
     return Outcome(
         {
-            "chosen": choice.chosen.words,
+            "chosen": choice.chosen.description,
             "reason": choice.reason,
-            "tried": len(choice.tried),
+            "tried": len(choice.candidates),
             "expected": asdict(choice.chosen.cost),
         },
         [f"slim left out: {builder.why_not_slim}"] if _slim_left_out(ctx, builder) else [],
@@ -70,7 +70,7 @@ def _named_student(space: Space, student: StudentSettings) -> Choice:
         student=student,
         bits=spec.bits,
         zeros=0.0,
-        cost=space.price(student, spec),
+        cost=space.cost_of(student, spec),
         steps=0,
         score=0.0,
         finished=True,
@@ -92,11 +92,18 @@ def search_context(
 ) -> trials.SearchContext:
     """What the trials of a run share."""
     pairs = read_distillation_set(ctx.inputs["teacher"] / LESSONS)
-    look = looking(
+    scorer = frechet_scorer(
         find_judge(ctx), pairs.pictures[:SCORED], teacher_inputs(ctx, Purpose.SEARCH, SCORED)
     )
-    steps = ctx.recipe.search.steps
-    return trials.SearchContext(builder, space, limits, pairs, look, steps, ctx.recipe.seed)
+    return trials.SearchContext(
+        builder=builder,
+        space=space,
+        budget=limits,
+        distillation_set=pairs,
+        scorer=scorer,
+        steps=ctx.recipe.search.steps,
+        seed=ctx.recipe.seed,
+    )
 
 
 def _searched(
@@ -107,7 +114,7 @@ def _searched(
     journal = ctx.scratch / STUDY
     study = trials.open_study(settings.study or journal, ctx.recipe.seed)
     if settings.study is None:
-        trials.take_up(study)
+        trials.requeue_interrupted(study)
     with progress.bar() as bar:
         task = bar.add_task("search", total=settings.trials)
         trained = trials.search(
@@ -115,7 +122,7 @@ def _searched(
             context,
             settings.trials,
             lambda done, words: bar.update(
-                task, completed=done, description=_progress(trials.tried_of(study), words)
+                task, completed=done, description=_progress(trials.candidates_of(study), words)
             ),
         )
     if journal.exists():

@@ -27,7 +27,7 @@ from pipeline.networks.pixels import PixelRange, to_uint8
 from pipeline.networks.registry import build_discriminator
 from pipeline.search.builder import StudentBuilder
 from pipeline.search.candidates import Candidate
-from pipeline.search.scorer import drawn
+from pipeline.search.scorer import draw_pictures
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages import networks
 from pipeline.stages.evaluate import find_judge
@@ -69,17 +69,19 @@ def student(ctx: StageContext) -> Outcome:
         if drop is None:
             break
         ratio = _ratio(ctx, taught.model, taught.pixels)
-        attempts.append({"student": tried.words, "frechet_ratio": round(ratio, 4)})
+        attempts.append({"student": tried.description, "frechet_ratio": round(ratio, 4)})
         if ratio <= 1 + drop * UNROUNDED:
             break
-        progress.console.print(f"{tried.words}: Fréchet {ratio:.3f} times the teacher's, too bad")
+        progress.console.print(
+            f"{tried.description}: Fréchet {ratio:.3f} times the teacher's, too bad"
+        )
     taught.model.save(ctx.folder / GENERATOR)
     taught.discriminator.save(ctx.folder / DISCRIMINATOR)
     write_student_facts(StudentFacts(pixels=taught.pixels, tried=tried), ctx.folder)
     taught.log.close(taught.history)
     return Outcome(
         {
-            "student": tried.words,
+            "student": tried.description,
             "parameters": taught.model.count_params(),
             "imitation_error": None if taught.error is None else round(taught.error, 6),
             "zeros": round(kernel_sparsity(taught.model), 6),
@@ -144,7 +146,9 @@ def _ratio(ctx: StageContext, model: tf_keras.Model, pixels: PixelRange) -> floa
     seen = teacher_inputs(ctx, Purpose.SEARCH, COMPARED)
     teacher = read_saved_teacher(ctx.inputs["teacher"])
     theirs, ours = (
-        frechet_distance(judge.features(to_uint8(drawn(network, seen), black_and_white)), real)
+        frechet_distance(
+            judge.features(to_uint8(draw_pictures(network, seen), black_and_white)), real
+        )
         for network, black_and_white in ((teacher.model, teacher.pixels), (model, pixels))
     )
     return ours / theirs

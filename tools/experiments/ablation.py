@@ -34,7 +34,7 @@ from pipeline.report.run import schema
 from pipeline.report.run.gates import measure
 from pipeline.search.budget import KILO, budget_of
 from pipeline.search.builder import StudentBuilder
-from pipeline.search.space import Shape, space_of
+from pipeline.search.space import StudentShape, space_of
 from pipeline.tflite import count
 from pipeline.tflite.convert import to_int8_trained
 from pipeline.tflite.read import read_model
@@ -80,13 +80,13 @@ def rows(run: Path, max_gzip_kb: float) -> Iterator[Row]:
     """All that are made by compress."""
     recipe = load_recipe(str(run / "recipe.yaml"))
     builder = StudentBuilder(load_teacher(run), recipe.seed)
-    space = space_of(recipe, builder)
+    space = space_of(recipe.search, recipe.budget, builder)
     limits = budget_of(BudgetSettings(max_gzip_kb=max_gzip_kb))
 
     def widest(
         block: str = "sub_pixel", rank: int = RANK, mixers: int = MIXERS, bits: int = BITS
     ) -> StudentSettings:
-        shape = Shape(block, rank, TAPER, mixers)
+        shape = StudentShape(block, rank, TAPER, mixers)
         return space.widest(shape, CompressionSpec(bits), limits).student
 
     plain = widest()

@@ -33,9 +33,10 @@ from pipeline.compression.fake_quantization import quantization_aware, round_bia
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.networks.settings import StudentSettings
 from pipeline.networks.student import DOUBLINGS, build_student
-from pipeline.search.budget import Cost
-from pipeline.search.calibration import PLAN, calibrated, with_random_weights
-from pipeline.search.cost import cost
+from pipeline.search.budget import FileCost
+from pipeline.search.calibration import PLAN, calibration_of
+from pipeline.search.calibration_set import with_random_weights
+from pipeline.search.cost import predict_cost
 from pipeline.search.operations import operations
 from pipeline.search.size import Structure, file_bytes, gzip_bytes, structure
 from pipeline.tflite import convert as lite
@@ -142,17 +143,15 @@ def provenance() -> bytes:
 # ---------------------------------------------------------------------- the structure of a file
 
 
-NOTHING = Structure(0, 0, 0, 0, 0)
-
-
 def fit_structure(number: int) -> str:
     """The constants, as Python, and how far they are off."""
     found = list(students(number, OTHER_SEED))
     ops = [operations(student.model, student.bits) for student in found]
     table = np.array([structure(each) for each in ops], float)
-    plain = [file_bytes(each, NOTHING) for each in ops]
+    plain = [file_bytes(each, Structure()) for each in ops]
     packed = [
-        gzip_bytes(each, NOTHING, s.bits, s.zeros) for each, s in zip(ops, found, strict=True)
+        gzip_bytes(each, Structure(), bits=student.bits, sparsity=student.zeros)
+        for each, student in zip(ops, found, strict=True)
     ]
     sizes = [read_model(student.content) for student in found]
     lines = []
@@ -180,8 +179,8 @@ class Row:
     """One student: what was predicted and what it is."""
 
     student: str
-    predicted: Cost
-    measured: Cost
+    predicted: FileCost
+    measured: FileCost
 
     def error(self, field: str) -> float | None:
         """Relative, of the prediction."""
@@ -191,7 +190,7 @@ class Row:
 
 def check(number: int, target: str) -> tuple[list[Row], str]:
     """A row a student, and what the calibration says of itself."""
-    calibration = calibrated(target)
+    calibration = calibration_of(target)
     found = list(students(number, SEED))
     with tempfile.TemporaryDirectory(prefix="pocketgan-cost-") as folder:
         files = {str(index): Path(folder) / f"{index}.tflite" for index in range(len(found))}
@@ -201,13 +200,18 @@ def check(number: int, target: str) -> tuple[list[Row], str]:
     rows = []
     for name, student in zip(files, found, strict=True):
         model, answer = read_model(student.content), measured[name]
-        predicted = cost(student.model, student.bits, student.zeros, calibration.latency)
-        true = Cost(
-            model.size,
-            model.size_gzip,
-            count.total_macs(model),
-            answer.p50_ms,
-            answer.instructions,
+        predicted = predict_cost(
+            student.model,
+            bits=student.bits,
+            sparsity=student.zeros,
+            latency=calibration.latency,
+        )
+        true = FileCost(
+            bytes=model.size,
+            bytes_gzip=model.size_gzip,
+            macs=count.total_macs(model),
+            p50_ms=answer.p50_ms,
+            instructions=answer.instructions,
         )
         rows.append(Row(student.name, predicted, true))
     fit = calibration.latency.fit

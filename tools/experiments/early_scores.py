@@ -41,16 +41,16 @@ def main() -> int:
     ctx = open_run(options.run)
     prepare(ctx.recipe.seed)
     builder = StudentBuilder(read_saved_teacher(ctx.inputs["teacher"]), ctx.recipe.seed)
-    space = space_of(ctx.recipe, builder)
-    ground = search_context(ctx, builder, space, budget_of(ctx.recipe.budget))
+    space = space_of(ctx.recipe.search, ctx.recipe.budget, builder)
+    context = search_context(ctx, builder, space, budget_of(ctx.recipe.budget))
     students = [
         read_student_facts(FROM_TEACHER.folder(run, "student")).tried for run in options.taught
     ]
-    early = [early_score(ground, tried) for tried in students]
+    early = [early_score(context, tried) for tried in students]
     final = [final_ratio(run) for run in options.taught]
     rows = [
         [
-            tried.words,
+            tried.description,
             f"{first:.2f}",
             f"{place(first, early)}",
             f"{last:.3f}",
@@ -63,13 +63,13 @@ def main() -> int:
     return 0
 
 
-def early_score(ground: trials.SearchContext, tried: Candidate) -> float:
+def early_score(context: trials.SearchContext, tried: Candidate) -> float:
     """As ``search.trials`` gives it to a student that reaches the last rung."""
     spec = CompressionSpec(tried.bits, tried.zeros)
-    imitation, look = trials.imitation_of(ground, tried.student, spec)
-    for until in trials.rungs(ground.steps):  # each look settles batch norm a little more
-        imitation.train(until)
-        score = look()
+    distiller, current_score = trials.start_distillation(context, tried.student, spec)
+    for until in trials.rungs(context.steps):  # each score settles batch norm a little more
+        distiller.train(until)
+        score = current_score()
     return score
 
 

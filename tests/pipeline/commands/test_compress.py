@@ -208,7 +208,7 @@ sys.exit(main(sys.argv[1:]))
 @pytest.mark.parametrize(
     ("module", "name", "call", "stage"),
     [
-        ("search.trials", "words_of", 2, "2-search"),
+        ("search.trials", "describe_proposal", 2, "2-search"),
         ("stages.student", "build_discriminator", 1, "3-student"),
     ],
 )

@@ -10,10 +10,12 @@ import tf_keras
 
 from pipeline.compression.fake_quantization import quantization_aware, round_biases
 from pipeline.compression.fold import fold_batch_norm
+from pipeline.importers.generator import Teacher
 from pipeline.networks.registry import build_generator
 from pipeline.networks.settings import GeneratorSettings, ImageShape, StudentSettings
 from pipeline.networks.student import build_student
-from pipeline.search.calibration import with_random_weights
+from pipeline.search.builder import StudentBuilder
+from pipeline.search.calibration_set import with_random_weights
 from pipeline.tflite import convert
 from pipeline.tflite.rewrite import PROVENANCE, without_ballast, write_metadata
 
@@ -67,3 +69,22 @@ def int8_file(student: Callable[[str], tf_keras.Model]) -> Callable[..., bytes]:
         return write_metadata(content, PROVENANCE, json.dumps(FACTS).encode())
 
     return make
+
+
+@pytest.fixture(scope="session")
+def teacher() -> Teacher:
+    """Latents [N, 8] → 28×28 grey."""
+    model = build_generator(GeneratorSettings(width=8, latent=8), ImageShape(28))
+    return Teacher(
+        model=with_random_weights(model),
+        latent=8,
+        classes=0,
+        pixels=(-1.0, 1.0),
+        input_pixels=None,
+        origin="a test",
+    )
+
+
+@pytest.fixture(scope="session")
+def builder(teacher: Teacher) -> StudentBuilder:
+    return StudentBuilder(teacher, 1)

@@ -2,15 +2,15 @@ import pytest
 
 from pipeline.recipe import BudgetSettings
 from pipeline.report.run.gates import parse_gate
-from pipeline.search.budget import Budget, Cost, budget_for_quality, budget_of, gates_of
+from pipeline.search.budget import Budget, FileCost, budget_for_quality, budget_of, gates_of
 
-COST = Cost(bytes=20_000, bytes_gzip=6_000, macs=50_000, p50_ms=0.02)
+COST = FileCost(bytes=20_000, bytes_gzip=6_000, macs=50_000, p50_ms=0.02)
 
 
 def test_share_is_that_of_the_tightest_limit() -> None:
     budget = budget_of(BudgetSettings(max_kb=40, max_gzip_kb=8, max_macs=100_000, max_ms=0.1))
     assert budget.share(COST) == pytest.approx(0.75)
-    assert budget.tightest(COST).words == "--max-gzip-kb 8 (kB)"
+    assert budget.tightest(COST).description == "--max-gzip-kb 8 (kB)"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 import tf_keras
 
 from deploy.errors import PocketganError
-from pipeline.search import calibration
+from pipeline.search import calibration, calibration_set
 from pipeline.search.operations import Operation, operations
 from pipeline.tflite.count import total_macs
 from pipeline.tflite.read import read_model
@@ -12,7 +12,7 @@ from pipeline.tflite.read import read_model
 L = tf_keras.layers
 
 
-def assert_told(ops: list[Operation], content: bytes) -> None:
+def assert_same_as_file(ops: list[Operation], content: bytes) -> None:
     """Operations, multiply-accumulates, values moved and scales are those of the file."""
     file = read_model(content)
     assert sorted(op.op for op in ops) == sorted(op.label for op in file.ops)
@@ -34,7 +34,7 @@ def test_operations_are_those_of_the_file(
     int8_file: Callable[..., bytes],
 ) -> None:
     ops = operations(student(name))
-    assert_told(ops, int8_file(name))
+    assert_same_as_file(ops, int8_file(name))
     scales = {
         op.layer: len(tensor.scales)
         for op in read_model(int8_file(name)).ops
@@ -45,8 +45,10 @@ def test_operations_are_those_of_the_file(
 
 
 def test_operations_of_layers_that_students_lack_are_those_of_the_file() -> None:
-    model = calibration.with_random_weights(calibration._resized((28, 28, 1), 4, residual=True))
-    assert_told(operations(model), calibration.int8_file(model))
+    model = calibration_set.with_random_weights(
+        calibration_set._resized((28, 28, 1), 4, residual=True)
+    )
+    assert_same_as_file(operations(model), calibration.int8_file(model))
 
 
 def test_kernels_of_few_bits_have_one_range(student: Callable[[str], tf_keras.Model]) -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tf_keras
 
-from pipeline.search.cost import cost
+from pipeline.search.cost import predict_cost
 from pipeline.search.operations import operations
 from pipeline.search.size import AROUND, Structure, file_bytes, structure
 from pipeline.tflite.read import read_model
@@ -22,7 +22,7 @@ def of_kernels(model: tf_keras.Model, value: float) -> dict[str, float]:
 def test_bytes_are_those_of_the_file_within_two_percent(
     name: str, student: Make, int8_file: Callable[..., bytes]
 ) -> None:
-    assert cost(student(name)).bytes == pytest.approx(len(int8_file(name)), rel=0.02)
+    assert predict_cost(student(name)).bytes == pytest.approx(len(int8_file(name)), rel=0.02)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_gzip_bytes_are_those_of_the_file_within_some_percent(
     model = student(name)
     every = dict.fromkeys(of_kernels(model, 0), bits)
     file = read_model(int8_file(name, bits))
-    assert cost(model, every).bytes_gzip == pytest.approx(file.size_gzip, rel=0.05)
+    assert predict_cost(model, bits=every).bytes_gzip == pytest.approx(file.size_gzip, rel=0.05)
 
 
 @pytest.mark.parametrize("name", ["sub_pixel", "dense"])
@@ -43,10 +43,12 @@ def test_fewer_bits_and_more_zeros_compress_better_but_leave_the_file_as_long(
 ) -> None:
     model = student(name)
     by_bits = [
-        cost(model, dict.fromkeys(of_kernels(model, 0), bits)).bytes_gzip
+        predict_cost(model, bits=dict.fromkeys(of_kernels(model, 0), bits)).bytes_gzip
         for bits in (8, 7, 6, 5, 4, 3, 2)
     ]
-    by_zeros = [cost(model, zeros=of_kernels(model, share)) for share in (0, 0.3, 0.6, 0.9)]
+    by_zeros = [
+        predict_cost(model, sparsity=of_kernels(model, share)) for share in (0, 0.3, 0.6, 0.9)
+    ]
     assert by_bits == sorted(by_bits, reverse=True)
     sizes = [each.bytes_gzip for each in by_zeros]
     assert sizes == sorted(sizes, reverse=True)
@@ -57,17 +59,17 @@ def test_trained_weights_with_heavy_tails_compress_better_than_normal_ones(stude
     model = tf_keras.models.clone_model(student("dcgan"))
     weights = [np.random.default_rng(3).standard_t(2.5, w.shape) for w in model.get_weights()]
     model.set_weights([np.abs(w) if w.ndim == 1 else w for w in weights])
-    assert cost(model, trained=True).bytes_gzip < 0.9 * cost(model).bytes_gzip
-    assert cost(model, trained=True).bytes == cost(model).bytes
+    assert predict_cost(model, trained=True).bytes_gzip < 0.9 * predict_cost(model).bytes_gzip
+    assert predict_cost(model, trained=True).bytes == predict_cost(model).bytes
 
 
 def test_same_question_has_the_same_answer(student: Make) -> None:
-    assert cost(student("sub_pixel")) == cost(student("sub_pixel"))
+    assert predict_cost(student("sub_pixel")) == predict_cost(student("sub_pixel"))
 
 
 def test_what_surrounds_the_numbers_is_linear_in_what_there_is(student: Make) -> None:
     ops = operations(student("transposed"))
-    nothing = Structure(0, 0, 0, 0, 0)
+    nothing = Structure()
     longer = [dataclasses.replace(op, layer=op.layer + "_x") for op in ops]
     assert file_bytes(longer, nothing) == file_bytes(ops, nothing)
     assert structure(longer)[4] > structure(ops)[4]

@@ -10,7 +10,7 @@ from pipeline.plans import FROM_SCRATCH
 from pipeline.recipe import as_dict, load_recipe
 from pipeline.report.run import schema
 from pipeline.run import Run
-from pipeline.search.budget import Cost
+from pipeline.search.budget import FileCost
 from pipeline.search.candidates import Candidate
 from pipeline.search.trials import WORST
 from pipeline.stages.report_search import _student
@@ -97,10 +97,10 @@ def test_search_of_a_compress_run_is_that_of_its_stage(
 ) -> None:
     choice = read_choice(small.path("search"))
     assert (searched.chosen, searched.reason) == (choice.chosen.number, choice.reason)
-    assert [one.number for one in searched.tried] == [one.number for one in choice.tried]
-    for student, tried in zip(searched.tried, choice.tried, strict=True):
+    assert [one.number for one in searched.tried] == [one.number for one in choice.candidates]
+    for student, tried in zip(searched.tried, choice.candidates, strict=True):
         assert (student.words, student.distance, student.steps) == (
-            tried.words,
+            tried.description,
             tried.score,
             tried.steps,
         )
@@ -123,7 +123,7 @@ def test_predictions_stand_beside_what_the_shipped_file_is(
 
 
 def test_student_that_was_given_has_no_distance() -> None:
-    cost = Cost(1000, 500, 100, 0.1)
+    cost = FileCost(bytes=1000, bytes_gzip=500, macs=100, p50_ms=0.1)
     candidate = Candidate(
         number=0, student=StudentSettings(), bits=8, zeros=0, cost=cost, steps=0, score=0.0,
         finished=True,

@@ -1,11 +1,11 @@
 from pipeline.networks.settings import StudentSettings
-from pipeline.search.budget import Cost
+from pipeline.search.budget import FileCost
 from pipeline.search.candidates import Candidate
 from pipeline.stages.search import _progress
 
 
 def tried(number: int, score: float, gzip: int, finished: bool = True) -> Candidate:
-    cost = Cost(2 * gzip, gzip, 100)
+    cost = FileCost(bytes=2 * gzip, bytes_gzip=gzip, macs=100)
     return Candidate(
         number=number, student=StudentSettings(), bits=8, zeros=0, cost=cost, steps=9, score=score,
         finished=finished,

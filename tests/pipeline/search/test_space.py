@@ -1,0 +1,94 @@
+import dataclasses
+
+import optuna
+import pytest
+
+from deploy.errors import PocketganError
+from pipeline.compression.spec import CompressionSpec
+from pipeline.importers.generator import Teacher
+from pipeline.networks.settings import StudentSettings
+from pipeline.recipe import BudgetSettings, SearchSettings
+from pipeline.search.budget import budget_of
+from pipeline.search.builder import StudentBuilder
+from pipeline.search.refuse import refuse_budget
+from pipeline.search.space import StudentShape, space_of
+
+SUB_PIXEL = StudentSettings("sub_pixel", 4, (4, 2), 0)
+
+
+def test_widest_student_fills_the_budget_and_the_next_one_would_not(
+    builder: StudentBuilder,
+) -> None:
+    settings = BudgetSettings(max_gzip_kb=8)
+    space, budget = space_of(SearchSettings(), settings, builder), budget_of(settings)
+    shape, spec = StudentShape("sub_pixel", 4, 0.75, 0), CompressionSpec(5)
+    widest = space.widest(shape, spec, budget)
+    width = widest.student.channels[0]
+    wider = space.student(shape, width + 1)
+    assert budget.share(widest.cost) <= 1 < budget.share(space.cost_of(wider, spec))
+
+
+def test_half_the_budget_gives_a_narrower_student(builder: StudentBuilder) -> None:
+    settings = BudgetSettings(max_macs=200_000)
+    space, budget = space_of(SearchSettings(), settings, builder), budget_of(settings)
+    shape = StudentShape("depthwise", 4, 1.0, 0)
+    whole, half = (
+        space.widest(shape, CompressionSpec(), budget, share=share) for share in (1.0, 0.5)
+    )
+    assert half.cost.macs <= 100_000 < whole.cost.macs <= 200_000
+
+
+def test_shape_that_is_too_large_at_its_narrowest_is_refused(builder: StudentBuilder) -> None:
+    settings = BudgetSettings(max_macs=1000)
+    with pytest.raises(PocketganError, match="the smallest sub_pixel student of that shape"):
+        space_of(SearchSettings(), settings, builder).widest(
+            StudentShape("sub_pixel", 4, 1.0, 0), CompressionSpec(), budget_of(settings)
+        )
+
+
+def test_bits_and_zeros_are_searched_only_where_they_change_the_size(
+    builder: StudentBuilder,
+) -> None:
+    plain = space_of(SearchSettings(), BudgetSettings(max_kb=20), builder)
+    assert (plain.bits, plain.zeros) == ((8,), (0.0,))
+    packed = space_of(SearchSettings(bits=[4, 6]), BudgetSettings(max_gzip_kb=20), builder)
+    assert packed.bits == (4, 6)
+    assert len(packed.zeros) > 1
+
+
+def test_coarser_student_is_expected_smaller(builder: StudentBuilder) -> None:
+    space = space_of(SearchSettings(), BudgetSettings(max_gzip_kb=20), builder)
+    sizes = [
+        space.cost_of(SUB_PIXEL, spec).bytes_gzip
+        for spec in (CompressionSpec(8), CompressionSpec(4), CompressionSpec(4, 0.5))
+    ]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] > sizes[2]
+
+
+def test_unknown_block_and_no_block_are_refused(builder: StudentBuilder, teacher: Teacher) -> None:
+    with pytest.raises(PocketganError, match="no block 'round'"):
+        space_of(SearchSettings(blocks=["round"]), BudgetSettings(max_kb=20), builder)
+    reads_pictures = StudentBuilder(dataclasses.replace(teacher, latent=0), 1)
+    with pytest.raises(PocketganError, match="no student can be cut out of this teacher"):
+        space_of(SearchSettings(blocks=["slim"]), BudgetSettings(max_kb=20), reads_pictures)
+
+
+def test_drawn_student_keeps_its_share_of_the_budget(builder: StudentBuilder) -> None:
+    settings = BudgetSettings(max_gzip_kb=8)
+    space, budget = space_of(SearchSettings(), settings, builder), budget_of(settings)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
+    for _ in range(4):
+        assert budget.share(space.draw(study.ask(), budget).cost) <= 1
+
+
+def test_budgets_are_refused_with_the_reason(builder: StudentBuilder) -> None:
+    for settings, message in (
+        (BudgetSettings(), "no budget"),
+        (BudgetSettings(max_gzip_kb=0.3), "--max-gzip-kb 0.3 .* smaller than any student"),
+        (BudgetSettings(max_gzip_kb=5000), "met at once"),
+    ):
+        with pytest.raises(PocketganError, match=message):
+            refuse_budget(settings, builder, space_of(SearchSettings(), settings, builder))
+    for settings in (BudgetSettings(max_gzip_kb=8), BudgetSettings(max_quality_drop=0.05)):
+        refuse_budget(settings, builder, space_of(SearchSettings(), settings, builder))
