@@ -3,10 +3,10 @@
 Two ways to train the networks of a recipe, same batch, same non-saturating loss, same fused Adam,
 one drawing of the generator for both gradients, as in TensorFlow's DCGAN tutorial:
 
-- the game: ``GANTrainer.train`` as stages use it, its looks at stability and its history included;
+- the trainer: ``GANTrainer.train`` as stages use it, stability checks and history included;
 - by hand: a ``tf.function`` with nothing in it but the step.
 
-``plain`` has no regularizer (the game keeps its moving average all the same); ``full`` adds R1 at
+``plain`` has no regularizer (the trainer keeps its moving average); ``full`` adds R1 at
 every eighth step, a moving average of the weights and the shift augmentation on both sides. Both
 loops take turns, a block of steps each, in one process; the verdict is the median of the blocks'
 ratios. Seconds of CPU suffer less from neighbours than seconds on the wall, so both are shown; the
@@ -14,7 +14,7 @@ exit code goes by ``--clock``.
 
     python -m tools.experiments.step_time [RECIPE] [--blocks 9] [--steps 100] [--json]
 
-Exit code 1 if the plain game takes more than 1.05 times as long as the loop by hand.
+Exit code 1 if the plain trainer takes more than 1.05 times as long as the loop by hand.
 """
 
 import argparse
@@ -102,7 +102,7 @@ def build(recipe: Recipe, classes: int) -> Networks:
 def loop_by_hand(
     networks: Networks, dataset: Dataset, batch: int, rate: float, full: bool
 ) -> Callable[[int], None]:
-    """Plays so many steps when called; nothing of the pipeline's training is used here."""
+    """Takes so many steps when called; nothing of the pipeline's training is used here."""
     generator, discriminator = networks.generator, networks.discriminator
     low, high = pixel_range(generator)
     pictures = tf.constant(dataset.train * np.float32((high - low) / 255) + np.float32(low))
@@ -113,28 +113,33 @@ def loop_by_hand(
     shadows = [tf.Variable(weight) for weight in generator.trainable_variables]
     cross_entropy = tf_keras.losses.BinaryCrossentropy(from_logits=True)
 
-    def score(seen: Any, classes: Any) -> Any:
-        return discriminator([seen, classes] if networks.classes else seen, training=True)
+    def score(images: Any, classes: Any) -> Any:
+        return discriminator([images, classes] if networks.classes else images, training=True)
 
     @tf.function
     def step(penalize: bool) -> tuple[Any, Any]:
         chosen = tf.random.uniform([batch], maxval=len(dataset.train), dtype=tf.int32)
         real, real_classes = tf.gather(pictures, chosen), tf.gather(one_hot, chosen)
         noise = tf.random.normal([batch, networks.latent])
-        drawn = tf.random.uniform([batch], maxval=max(1, networks.classes), dtype=tf.int32)
-        classes = tf.one_hot(drawn, networks.classes)
+        labels_drawn = tf.random.uniform([batch], maxval=max(1, networks.classes), dtype=tf.int32)
+        classes = tf.one_hot(labels_drawn, networks.classes)
         with tf.GradientTape() as g_tape, tf.GradientTape() as d_tape:
             fake = generator(tf.concat([noise, classes], 1), training=True)
-            seen_real, seen_fake = (shifted(real), shifted(fake)) if full else (real, fake)
-            real_logits, fake_logits = score(seen_real, real_classes), score(seen_fake, classes)
+            augmented_real, augmented_fake = (
+                (shifted(real), shifted(fake)) if full else (real, fake)
+            )
+            real_logits, fake_logits = (
+                score(augmented_real, real_classes),
+                score(augmented_fake, classes),
+            )
             g_loss = cross_entropy(tf.ones_like(fake_logits), fake_logits)
             d_loss = cross_entropy(tf.ones_like(real_logits), real_logits)
             d_loss += cross_entropy(tf.zeros_like(fake_logits), fake_logits)
             if penalize:
                 with tf.GradientTape() as r1_tape:
-                    r1_tape.watch(seen_real)
-                    total = tf.reduce_sum(score(seen_real, real_classes))
-                slope = tf.square(r1_tape.gradient(total, seen_real))
+                    r1_tape.watch(augmented_real)
+                    total = tf.reduce_sum(score(augmented_real, real_classes))
+                slope = tf.square(r1_tape.gradient(total, augmented_real))
                 d_loss += R1 * R1_EVERY / 2 * tf.reduce_mean(tf.reduce_sum(slope, [1, 2, 3]))
         g_weights, d_weights = generator.trainable_variables, discriminator.trainable_variables
         g_gradients, d_gradients = (
@@ -148,11 +153,11 @@ def loop_by_hand(
                 shadow.assign(EMA * shadow + (1 - EMA) * weight)
         return g_loss, d_loss
 
-    def play(steps: int) -> None:
+    def run(steps: int) -> None:
         losses = [step(full and number % R1_EVERY == 0) for number in range(steps)]
         np.mean(losses, axis=0)
 
-    return play
+    return run
 
 
 def shifted(pictures: Any) -> Any:
@@ -166,11 +171,11 @@ def shifted(pictures: Any) -> Any:
     return tf.gather(tf.gather(pictures, rows, axis=1, batch_dims=1), columns, axis=2, batch_dims=1)
 
 
-# ---------------------------------------------------------------------- the game
+# ---------------------------------------------------------------------- the trainer
 
 
 def rules(train: TrainSettings, full: bool, blocks: int, steps: int) -> TrainSettings:
-    """The game with what the loop by hand has, for so many blocks of steps."""
+    """Settings of the trainer with what the loop by hand has, for so many blocks of steps."""
     return TrainSettings(
         steps=blocks * steps,
         check_every=steps,
@@ -182,18 +187,18 @@ def rules(train: TrainSettings, full: bool, blocks: int, steps: int) -> TrainSet
         r1_every=R1_EVERY,
         augment=["shift"] if full else [],
         ema=EMA,
-        collapse_ratio=0.0,  # nobody looks at these pictures
+        collapse_ratio=0.0,  # no warnings
     )
 
 
 def take_turns(
-    game: GANTrainer, by_hand: Callable[[int], None], steps: int
+    trainer: GANTrainer, by_hand: Callable[[int], None], steps: int
 ) -> list[tuple[Seconds, Seconds]]:
-    """Seconds of each block of the game and of the one by hand right after it."""
+    """Seconds of each block of the trainer and of the one by hand right after it."""
     pairs: list[tuple[Seconds, Seconds]] = []
     started = _now()
 
-    def at_a_look(row: HistoryRow, frame: np.ndarray) -> None:
+    def after_block(row: HistoryRow, frame: np.ndarray) -> None:
         nonlocal started
         between = _now()
         by_hand(steps)
@@ -202,7 +207,7 @@ def take_turns(
         started = _now()
 
     with tempfile.TemporaryDirectory() as folder:
-        game.train(Path(folder) / "game.npz", "game and loop by hand", at_a_look)
+        trainer.train(Path(folder) / "game.npz", "trainer and loop by hand", after_block)
     return pairs
 
 
@@ -231,8 +236,8 @@ def compare(recipe: Recipe, dataset: Dataset, full: bool, blocks: int, steps: in
         settings=settings,
         seed=recipe.seed,
     )
-    game = GANTrainer(objective, recipe.seed)
-    pairs = take_turns(game, by_hand, steps)[WARM_UP:]
+    trainer = GANTrainer(objective, recipe.seed)
+    pairs = take_turns(trainer, by_hand, steps)[WARM_UP:]
 
     game_seconds, hand_seconds = (np.array(turns) for turns in zip(*pairs, strict=True))
     game_ms, hand_ms = (
@@ -261,7 +266,7 @@ def render(comparisons: list[Comparison]) -> Table:
 
 
 def main() -> int:
-    """Measure plain and full; 1 if the plain game is too slow."""
+    """Measure plain and full; 1 if the plain trainer is too slow."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
