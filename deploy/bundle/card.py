@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from deploy.bundle import sheet
 from deploy.bundle.schema import Model, Quality
 from deploy.bundle.template import environment
-from deploy.bundle.text import plain
+from deploy.printable import plain
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 from deploy.bundle.files import CODE
 from deploy.bundle.schema import Model
 from deploy.bundle.template import environment
-from deploy.bundle.text import plain
+from deploy.printable import plain
 
 _LIMITS = {
     "int8": {"low": -128, "high": 127},

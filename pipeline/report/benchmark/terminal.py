@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deploy.jobs import Measurement
-from pipeline.printable import printable
+from deploy.printable import printable
 from pipeline.report.benchmark.advice import sentences
 from pipeline.report.benchmark.grid import FileFigure, Reading, TargetColumn, columns
 from pipeline.report.benchmark.method import method

@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.printable import printable
+from deploy.printable import printable
 
 
 @pytest.mark.parametrize(
