@@ -110,9 +110,9 @@ def test_inspect_tells_what_a_file_holds(int8_file: Path, ask: Ask) -> None:
 def test_inspect_as_json_is_one_document(int8_file: Path, ask: Ask) -> None:
     code, out, err = ask("inspect", str(int8_file), "--json")
     assert (code, err) == (0, "")
-    told = json.loads(out)
-    assert told["float_ops"] == []
-    assert told["provenance"]["recipe"] == "tiny"
+    output = json.loads(out)
+    assert output["float_ops"] == []
+    assert output["provenance"]["recipe"] == "tiny"
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
@@ -143,14 +143,14 @@ def test_help_of_run_teaches_every_key(capsys: pytest.CaptureFixture[str]) -> No
     with pytest.raises(SystemExit) as left:
         main(["run", "--help"])
     assert left.value.code == 0
-    told = " ".join(capsys.readouterr().out.split())
-    assert "All stages of a recipe, only what is stale" in told
+    output = " ".join(capsys.readouterr().out.split())
+    assert "All stages of a recipe, only what is stale" in output
     assert (
-        "--train.steps STEPS Updates of the generator. (type: PositiveInt, default: 2000)" in told
+        "--train.steps STEPS Updates of the generator. (type: PositiveInt, default: 2000)" in output
     )
-    assert "--seed SEED Everything random follows from it." in told
+    assert "--seed SEED Everything random follows from it." in output
     for option in ("--runs", "--quiet", "--json", "--prune.layers", "--report.gates"):
-        assert option in told
+        assert option in output
 
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name != "run"])
@@ -158,9 +158,9 @@ def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -
     with pytest.raises(SystemExit) as left:
         main([name, "--help"])
     assert left.value.code == 0
-    told = " ".join(capsys.readouterr().out.split())
-    assert f"pocketgan {name}" in told
-    assert COMMANDS[name].describe in told
+    output = " ".join(capsys.readouterr().out.split())
+    assert f"pocketgan {name}" in output
+    assert COMMANDS[name].describe in output
 
 
 def test_quiet_stage_says_nothing(

@@ -29,9 +29,9 @@ def run_in(runs: Path) -> Run:
 
 
 def record_of(run: Run, stage: str) -> Record:
-    found = run.record(stage)
-    assert found is not None
-    return found
+    existing = run.record(stage)
+    assert existing is not None
+    return existing
 
 
 def stamps(runs: Path) -> dict[str, int]:
@@ -56,8 +56,8 @@ def test_record_names_every_file_of_its_stage_and_every_input(small_runs: Path) 
     run = run_in(small_runs)
     for name, stage in FROM_TEACHER.stages.items():
         record, folder = record_of(run, name), run.path(name)
-        found = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
-        assert {RECORD, *record.outputs} == found
+        existing = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
+        assert {RECORD, *record.outputs} == existing
         assert set(record.inputs) == set(stage.needs)
         assert set(record.settings) == set(stage.settings)
         assert run.is_fresh(name)
@@ -85,14 +85,14 @@ def test_student_plays_and_is_rounded_for_half_of_its_teachers_steps_but_long_en
     teachers: int, steps: tuple[int, int], tiny_runs: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(tiny_runs / "tiny", tmp_path / "tiny")
-    kept = tmp_path / "tiny" / "recipe.yaml"
-    text = kept.read_text()
+    recipe_file = tmp_path / "tiny" / "recipe.yaml"
+    text = recipe_file.read_text()
     assert "steps: 24" in text
-    kept.write_text(text.replace("steps: 24", f"steps: {teachers}"))
-    asked = [str(tmp_path / "tiny"), "--max-gzip-kb", "5", "--runs", str(tmp_path)]
-    recipe = run_of(*parse_compress(asked)).recipe
+    recipe_file.write_text(text.replace("steps: 24", f"steps: {teachers}"))
+    command = [str(tmp_path / "tiny"), "--max-gzip-kb", "5", "--runs", str(tmp_path)]
+    recipe = run_of(*parse_compress(command)).recipe
     assert (recipe.student.steps, recipe.quantize.steps) == steps
-    recipe = run_of(*parse_compress([*asked, "--quantize.steps", "7"])).recipe
+    recipe = run_of(*parse_compress([*command, "--quantize.steps", "7"])).recipe
     assert (recipe.student.steps, recipe.quantize.steps) == (steps[0], 7)
     assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
 
@@ -100,9 +100,9 @@ def test_student_plays_and_is_rounded_for_half_of_its_teachers_steps_but_long_en
 def test_student_without_real_pictures_is_rounded_with_a_smaller_penalty(
     tiny_runs: Path, tmp_path: Path
 ) -> None:
-    asked = [str(tiny_runs / "tiny"), "--max-gzip-kb", "5", "--runs", str(tmp_path)]
+    command = [str(tiny_runs / "tiny"), "--max-gzip-kb", "5", "--runs", str(tmp_path)]
     with_pictures, without, by_hand = (
-        run_of(*parse_compress([*asked, *more])).recipe.quantize.l1
+        run_of(*parse_compress([*command, *more])).recipe.quantize.l1
         for more in ((), ("--data-free",), ("--data-free", "--quantize.l1", "0.5"))
     )
     assert (with_pictures, without, by_hand) == (3e-5, L1_OF_COPIES, 0.5)
@@ -168,9 +168,9 @@ def test_failed_gate_exits_3_and_the_result_as_json_is_one_document(
     assert compress(small_copy, "--report.gates", "[bytes_gzip <= 10]", "--json") == 3
     out, err = capfd.readouterr()
     assert err == ""
-    told = json.loads(out)
-    assert [stage["stage"] for stage in told["stages"]] == [*FROM_TEACHER.names]
-    assert told["report"]["gates"][0]["passed"] is False
+    document = json.loads(out)
+    assert [stage["stage"] for stage in document["stages"]] == [*FROM_TEACHER.names]
+    assert document["report"]["gates"][0]["passed"] is False
 
 
 def test_stage_of_the_other_path_is_refused(
@@ -178,9 +178,9 @@ def test_stage_of_the_other_path_is_refused(
 ) -> None:
     recipe = str(small_copy / "small" / "recipe.yaml")
     assert main(["prune", recipe, "--runs", str(small_copy), "--quiet"]) == 2
-    told = " ".join(capsys.readouterr().err.split())
-    assert "has no stage prune" in told
-    assert "teacher, search, student" in told
+    refusal = " ".join(capsys.readouterr().err.split())
+    assert "has no stage prune" in refusal
+    assert "teacher, search, student" in refusal
 
 
 # ---------------------------------------------------------------------- killed
@@ -268,7 +268,7 @@ def test_run_is_called_after_generator_and_budget(
 
 
 @pytest.fixture
-def told(
+def refusal(
     tiny_runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any
 ) -> Callable[..., str]:
     """A function: compress with these arguments is refused with one message, and leaves nothing."""
@@ -307,9 +307,9 @@ BAD_BUDGETS: tuple[tuple[tuple[str, ...], str], ...] = (
 
 @pytest.mark.parametrize(("arguments", "named"), BAD_BUDGETS)
 def test_bad_budget_is_refused(
-    arguments: tuple[str, ...], named: str, told: Callable[..., str]
+    arguments: tuple[str, ...], named: str, refusal: Callable[..., str]
 ) -> None:
-    assert named in told(*arguments)
+    assert named in refusal(*arguments)
 
 
 BAD_OPTIONS: tuple[tuple[tuple[str, ...], str], ...] = (
@@ -338,24 +338,24 @@ BAD_OPTIONS: tuple[tuple[tuple[str, ...], str], ...] = (
 
 @pytest.mark.parametrize(("arguments", "named"), BAD_OPTIONS)
 def test_bad_option_is_refused(
-    arguments: tuple[str, ...], named: str, told: Callable[..., str]
+    arguments: tuple[str, ...], named: str, refusal: Callable[..., str]
 ) -> None:
-    assert named in told(*BUDGET, *arguments)
+    assert named in refusal(*BUDGET, *arguments)
 
 
-def test_generator_must_be_named_and_be_one(told: Callable[..., str], tiny_runs: Path) -> None:
-    assert "required: generator" in told(*BUDGET, generator=None)
-    assert "nowhere.keras" in told(*BUDGET, generator=Path("nowhere.keras"))
+def test_generator_must_be_named_and_be_one(refusal: Callable[..., str], tiny_runs: Path) -> None:
+    assert "required: generator" in refusal(*BUDGET, generator=None)
+    assert "nowhere.keras" in refusal(*BUDGET, generator=Path("nowhere.keras"))
     discriminator = tiny_runs / "tiny" / "1-train" / "discriminator.keras"
-    assert "discriminator" in told(*BUDGET, generator=discriminator)
+    assert "discriminator" in refusal(*BUDGET, generator=discriminator)
 
 
-def test_student_is_no_teacher_of_this_kind(told: Callable[..., str], small_runs: Path) -> None:
-    assert "small" in told(*BUDGET, generator=small_runs / "small")
+def test_student_is_no_teacher_of_this_kind(refusal: Callable[..., str], small_runs: Path) -> None:
+    assert "small" in refusal(*BUDGET, generator=small_runs / "small")
 
 
 def test_target_that_counts_instructions_has_no_milliseconds(
-    told: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+    refusal: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pipeline.search import space
 
@@ -364,4 +364,4 @@ def test_target_that_counts_instructions_has_no_milliseconds(
             unit = "instructions"
 
     monkeypatch.setattr(space, "calibrated", lambda target: Counted)
-    assert "tells no milliseconds" in told("--max-ms", "1", "--target", "arm")
+    assert "tells no milliseconds" in refusal("--max-ms", "1", "--target", "arm")

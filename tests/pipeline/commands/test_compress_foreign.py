@@ -95,9 +95,9 @@ def test_generator_of_others_becomes_an_int8_file_within_the_budget(
         "custom": foreign.__file__,
         "discriminator": generators["discriminator"],
     }
-    given = [option.format(**places) for option in options]
+    filled = [option.format(**places) for option in options]
     runs = tmp_path / "runs"
-    command = ["compress", str(generators[name]), "--runs", str(runs), *given, *TINY]
+    command = ["compress", str(generators[name]), "--runs", str(runs), *filled, *TINY]
     assert main(command) == 0
     assert capfd.readouterr() == ("", "")
     report = schema.read(runs / "small" / "8-report" / "report.json")
@@ -106,7 +106,7 @@ def test_generator_of_others_becomes_an_int8_file_within_the_budget(
     assert all(gate.passed for gate in report.gates)
     file = read_model(runs / "small" / variants["int8"].path)
     chosen = json.loads((runs / "small" / "2-search" / "choice.json").read_text())["chosen"]
-    if "--max-macs" in given:
+    if "--max-macs" in filled:
         assert variants["int8"].macs == chosen["cost"]["macs"] <= 40000
     assert file.size < variants["float32"].bytes
 
@@ -138,36 +138,36 @@ def test_what_does_not_go_together_is_one_message_and_leaves_nothing(
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    name, options, told = BAD[case]
+    name, options, message = BAD[case]
     few = tmp_path / "few"
     few.mkdir()
     for number in range(5):
         (few / f"{number}.png").write_bytes((photos / f"{number}.png").read_bytes())
     places = {"photos": photos, "few": few, "discriminator": generators["discriminator"]}
-    given = [option.format(**places) for option in options]
+    filled = [option.format(**places) for option in options]
     runs = tmp_path / "runs"
-    code = main(["compress", str(generators[name]), "--runs", str(runs), "--max-kb", "16", *given])
+    code = main(["compress", str(generators[name]), "--runs", str(runs), "--max-kb", "16", *filled])
     out, err = capfd.readouterr()
     assert (code, out) == (2, "")
     assert err.startswith("pocketgan: ")
-    assert told in " ".join(err.split())
+    assert message in " ".join(err.split())
     assert not (runs / "small").exists()
     assert [path.name for path in runs.glob("*")] in ([], [".cache"])
 
 
 @pytest.mark.parametrize(
-    ("name", "told"), [("custom", "--custom FILE"), ("subclassed", "--custom FILE")]
+    ("name", "message"), [("custom", "--custom FILE"), ("subclassed", "--custom FILE")]
 )
 def test_unknown_layers_are_told_how_to_be_known(
-    name: str, told: str, generators: Mapping[str, Path], capfd: pytest.CaptureFixture[str]
+    name: str, message: str, generators: Mapping[str, Path], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    known = keras.saving.get_custom_objects()
-    kept = {key: known.pop(key) for key in [*known] if key.startswith("foreign>")}
+    registered = keras.saving.get_custom_objects()
+    removed = {key: registered.pop(key) for key in [*registered] if key.startswith("foreign>")}
     try:
         assert main(["compress", str(generators[name]), "--max-kb", "16"]) == 2
     finally:
-        known.update(kept)
-    assert told in " ".join(capfd.readouterr().err.split())
+        registered.update(removed)
+    assert message in " ".join(capfd.readouterr().err.split())
 
 
 @pytest.mark.parametrize("bad", ["nan", "lambda", "outputs"])
@@ -185,6 +185,6 @@ def test_generator_that_check_refuses_is_refused(
     runs: Callable[[], bool] = (tmp_path / "runs").exists
     arguments = [str(tmp_path / "model.keras"), "--runs", str(tmp_path / "runs"), "--max-kb", "9"]
     assert main(["compress", *arguments]) == 2
-    told = {"nan": "not finite", "lambda": "--allow-unsafe", "outputs": "2 outputs"}[bad]
-    assert told in " ".join(capfd.readouterr().err.split())
+    message = {"nan": "not finite", "lambda": "--allow-unsafe", "outputs": "2 outputs"}[bad]
+    assert message in " ".join(capfd.readouterr().err.split())
     assert not runs()
