@@ -16,8 +16,9 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from deploy.errors import PocketganError
 from deploy.jobs import Measurement
 from deploy.machine import Machine
+from pipeline.arrays import Labels
 from pipeline.atomic import replaced, write_bytes, write_text
-from pipeline.data.dataset import Dataset, Labels
+from pipeline.data.dataset import Dataset
 from pipeline.metrics.quality import Quality
 from pipeline.networks.pixels import PixelRange
 from pipeline.search.candidates import Candidate, Choice, dumps, loads

@@ -7,9 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deploy.errors import PocketganError
-
-Images = npt.NDArray[np.uint8]
-Labels = npt.NDArray[np.int64]
+from pipeline.arrays import Images, Labels
 
 
 @dataclass(frozen=True)

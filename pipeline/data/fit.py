@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from pipeline.data.dataset import Images
+from pipeline.arrays import Images
 from pipeline.data.picture import FILTER, as_array
 from pipeline.progress import track
 

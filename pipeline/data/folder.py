@@ -9,9 +9,10 @@ import numpy.typing as npt
 import PIL
 
 from deploy.errors import PocketganError
+from pipeline.arrays import Images, Labels
 from pipeline.atomic import replaced
 from pipeline.data import picture
-from pipeline.data.dataset import Dataset, Images, Labels, split
+from pipeline.data.dataset import Dataset, split
 from pipeline.progress import track
 
 # For each file why it was skipped; empty where it was read.
@@ -64,20 +65,20 @@ def find(folder: Path) -> list[Path]:
     if not folder.is_dir():
         problem = "is not a folder" if folder.exists() else "does not exist"
         raise PocketganError(f"{folder} {problem}.", "Give a folder of image files.")
-    found = [
+    files = [
         path
         for path in folder.rglob("*")
         if path.suffix.lower() in picture.endings()
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
         and path.is_file()
     ]
-    if not found:
+    if not files:
         raise PocketganError(
             f"{folder} holds no image.",
             "Give a folder of image files; their names must end in .png, .jpg, .webp or another"
             " ending that Pillow knows.",
         )
-    return sorted(found)
+    return sorted(files)
 
 
 def _cached(

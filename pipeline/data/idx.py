@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from deploy.errors import PocketganError
-from pipeline.data.dataset import Images
+from pipeline.arrays import Images
 
 UNSIGNED_BYTE = 0x08
 MOST_DIMENSIONS = 4

@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageOps
 
-from pipeline.data.dataset import Images
+from pipeline.arrays import Images
 
 # The filter that "On Aliased Resizing and Surprising Subtleties in GAN Evaluation" (Parmar, Zhang
 # and Zhu, 2022) finds free of aliasing in Pillow.
@@ -22,8 +22,8 @@ DEEP_GREY = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 @cache
 def endings() -> frozenset[str]:
     """The file endings, such as ``.png``, of the formats that Pillow can open."""
-    known = Image.registered_extensions()  # loads every plugin, which fills Image.OPEN
-    return frozenset(ending for ending, name in known.items() if name in Image.OPEN)
+    formats = Image.registered_extensions()  # loads every plugin, which fills Image.OPEN
+    return frozenset(ending for ending, name in formats.items() if name in Image.OPEN)
 
 
 def decode(content: bytes, image_size: int, channels: int) -> Images:

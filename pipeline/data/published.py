@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from deploy.errors import PocketganError
+from pipeline.arrays import Images
 from pipeline.data import idx
-from pipeline.data.dataset import Dataset, Images
+from pipeline.data.dataset import Dataset
 from pipeline.progress import console
 
 TRAIN_IMAGES = "train-images-idx3-ubyte"
@@ -23,7 +24,7 @@ FILES = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
 Pair = tuple[Images, Images]  # images [N, 28, 28] and labels [N], both uint8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Published:
     """One such data set, and the places where it may be found."""
 
@@ -93,10 +94,10 @@ def _downloaded(published: Published) -> dict[str, Images]:
 
 
 def _verify(published: Published, name: str, array: Images, place: str) -> None:
-    found, expected = idx.sha256(array), published.checksums[name]
-    if found != expected:
+    actual, expected = idx.sha256(array), published.checksums[name]
+    if actual != expected:
         raise PocketganError(
-            f"{place} is not the published file of {published.name}: its sha256 is {found[:16]}…,"
+            f"{place} is not the published file of {published.name}: its sha256 is {actual[:16]}…,"
             f" not {expected[:16]}….",
             "Copy or download it again. Data of your own goes through the source 'folder', as"
             " image files.",

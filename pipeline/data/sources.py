@@ -10,7 +10,7 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.fit import fit
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Request:
     """What a recipe asks of a source."""
 
@@ -57,7 +57,14 @@ def load(
             f"Images of {image_size}×{image_size} with {channels} channels cannot be made.",
             "Give a size of at least 1, and 1 channel (grey) or 3 (colour).",
         )
-    request = Request(image_size, channels, folder, cache, test_fraction, seed)
+    request = Request(
+        image_size=image_size,
+        channels=channels,
+        folder=folder,
+        cache=cache,
+        test_fraction=test_fraction,
+        seed=seed,
+    )
     data = SOURCES[source].load(request)
     if len(data.train) < minimum:
         raise PocketganError(

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deploy.errors import PocketganError
-from pipeline.data.dataset import Images
+from pipeline.arrays import Images
 
 # Wang et al. 2004 look through a Gaussian window of 11 x 11 pixels.
 SSIM_WINDOW = 11

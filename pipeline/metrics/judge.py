@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ import tf_keras
 from numpy.lib.stride_tricks import sliding_window_view
 
 from deploy.errors import PocketganError
-from pipeline.data.dataset import Dataset, Images, Labels
+from pipeline.arrays import Images, Labels
 from pipeline.metrics.features import Features
 from pipeline.progress import track
 
@@ -32,6 +32,23 @@ SHIFT = 2  # pixels by which a training image may be moved, so that 4,000 of the
 RATE = 2e-3
 TURNS = 4
 INFERENCE_BATCH = 500
+
+
+class TrainAndTestImages(Protocol):
+    """Pictures to learn from and others to be tested by; pipeline.data's Dataset is one."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def train(self) -> Images: ...
+    @property
+    def test(self) -> Images: ...
+    @property
+    def train_labels(self) -> Labels | None: ...
+    @property
+    def test_labels(self) -> Labels | None: ...
+    @property
+    def classes(self) -> tuple[str, ...]: ...
 
 
 class Judge:
@@ -131,7 +148,9 @@ class Judge:
         return _infer(self._network, images)
 
 
-def train_judge(dataset: Dataset, *, steps: int = 1500, batch: int = 128, seed: int) -> Judge:
+def train_judge(
+    dataset: TrainAndTestImages, *, steps: int = 1500, batch: int = 128, seed: int
+) -> Judge:
     """Train a judge on the training images only; the test images give its accuracy.
 
     ``steps`` batches of ``batch`` images, drawn with replacement and moved by up to 2 pixels; Adam
@@ -150,7 +169,7 @@ def train_judge(dataset: Dataset, *, steps: int = 1500, batch: int = 128, seed: 
     return Judge(network, dataset.classes, _accuracy(network, dataset))
 
 
-def _check(dataset: Dataset, steps: int, batch: int) -> None:
+def _check(dataset: TrainAndTestImages, steps: int, batch: int) -> None:
     if steps < 1 or batch < 1:
         raise PocketganError(
             f"the judge was to be trained for {steps} steps of {batch} images.",
@@ -243,7 +262,7 @@ def _compiled_step(network: Any, rate: Any) -> Callable[[Images, Labels], None]:
 
 
 def _batches(
-    dataset: Dataset, steps: int, batch: int, rng: np.random.Generator
+    dataset: TrainAndTestImages, steps: int, batch: int, rng: np.random.Generator
 ) -> Iterator[tuple[Images, Labels]]:
     """Random training images, each moved a little, with their classes or their quarter turns."""
     border = ((0, 0), (SHIFT, SHIFT), (SHIFT, SHIFT), (0, 0))
@@ -265,7 +284,7 @@ def _turned(images: Images, turns: Labels) -> Images:
     return np.stack([np.rot90(image, turn) for image, turn in zip(images, turns, strict=True)])
 
 
-def _accuracy(network: Any, dataset: Dataset) -> float:
+def _accuracy(network: Any, dataset: TrainAndTestImages) -> float:
     """Share told right of the test images, or of their four rotations each."""
     images, labels = dataset.test, dataset.test_labels
     if labels is None:

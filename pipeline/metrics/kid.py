@@ -17,7 +17,7 @@ class KernelDistance(NamedTuple):
 
 
 def kernel_distance(
-    a: npt.ArrayLike, b: npt.ArrayLike, subsets: int, subset_size: int, seed: int
+    a: npt.ArrayLike, b: npt.ArrayLike, *, subsets: int, subset_size: int, seed: int
 ) -> KernelDistance:
     """Squared MMD between features ``a`` [N, D] and ``b`` [M, D], averaged over random subsets.
 

@@ -7,10 +7,11 @@ from typing import Any, Protocol
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from pipeline.data.dataset import Dataset, Images, Labels
+from pipeline.arrays import Images, Labels
 from pipeline.metrics.features import Features
 from pipeline.metrics.fidelity import psnr, ssim
 from pipeline.metrics.frechet import frechet_distance
+from pipeline.metrics.judge import TrainAndTestImages
 from pipeline.metrics.kid import kernel_distance
 from pipeline.metrics.manifold import compare_manifolds
 from pipeline.metrics.modes import (
@@ -104,7 +105,9 @@ def measure(
     features = judge.features(generated)
     manifold = compare_manifolds(real.features, features, NEIGHBOURS)
     subset = min(KID_SUBSET_SIZE, min(len(features), len(real.features)) // 2)
-    kid = kernel_distance(real.features, features, KID_SUBSETS, subset, seed)
+    kid = kernel_distance(
+        real.features, features, subsets=KID_SUBSETS, subset_size=subset, seed=seed
+    )
     classes, classes_absent = _class_figures(_histogram(judge, generated), real.histogram)
     fidelity, fidelity_absent = _fidelity_figures(generated, same_latents)
     return Quality(
@@ -122,7 +125,9 @@ def measure(
     )
 
 
-def floor(dataset: Dataset, judge: FeatureNetwork, *, samples: int, seed: int) -> Quality:
+def floor(
+    dataset: TrainAndTestImages, judge: FeatureNetwork, *, samples: int, seed: int
+) -> Quality:
     """The same figures for real images: what a perfect generator of ``samples`` images would get.
 
     Training images, drawn by ``seed`` without replacement, take the place of generated ones and are

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import tf_keras
 
-from pipeline.data.dataset import Images
+from pipeline.arrays import Images
 from pipeline.metrics.frechet import frechet_distance
 from pipeline.metrics.quality import FeatureNetwork
 from pipeline.networks.pixels import PixelRange, to_uint8

@@ -48,7 +48,7 @@ class Constant(NamedTuple):
         return self.slot in KERNEL_INPUTS.get(self.op.name, ()) and self.is_parameter
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Kernel:
     """The weights of one operation as they lie in the file. ``bytes`` includes sparse indices."""
 
@@ -106,10 +106,10 @@ def zeros(model: LiteModel) -> float | None:
     return zero_share(kernels(model))
 
 
-def zero_share(found: Sequence[Kernel]) -> float | None:
+def zero_share(layer_kernels: Sequence[Kernel]) -> float | None:
     """Zero weights over all weights of some kernels, 0..1; None where there are none."""
-    size = sum(kernel.size for kernel in found)
-    return sum(kernel.zeros for kernel in found) / size if size else None
+    size = sum(kernel.size for kernel in layer_kernels)
+    return sum(kernel.zeros for kernel in layer_kernels) / size if size else None
 
 
 def parameters(model: LiteModel) -> int:

@@ -153,12 +153,12 @@ class Subgraph:
 
     def constant(self, tensor: Tensor | None) -> Tensor | None:
         """The constant a tensor holds, seen through operations that only unpack it, or None."""
-        seen: set[Tensor] = set()
+        visited: set[Tensor] = set()
         while tensor is not None and not tensor.is_constant:
             producer = self._producers.get(tensor)
-            if producer is None or producer.name not in UNPACKING or tensor in seen:
+            if producer is None or producer.name not in UNPACKING or tensor in visited:
                 return None
-            seen.add(tensor)
+            visited.add(tensor)
             tensor = producer.inputs[0] if producer.inputs else None
         return tensor
 
@@ -239,7 +239,7 @@ def _decode(buffer: bytes, dtype: str) -> np.ndarray:
     return np.frombuffer(buffer, np.dtype(dtype).newbyteorder("<"))
 
 
-def _unpack_bits(buffer: bytes, bits: int, signed: bool) -> np.ndarray:
+def _unpack_bits(buffer: bytes, bits: int, *, signed: bool) -> np.ndarray:
     """Small integers, lowest bits first, one to an 8-bit integer."""
     shifts = np.arange(0, 8, bits, dtype=np.uint8)
     values = (np.frombuffer(buffer, np.uint8)[:, None] >> shifts & (1 << bits) - 1).ravel()

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from deploy.errors import PocketganError
-from pipeline.data.dataset import Dataset, Images, Labels, split
+from pipeline.arrays import Images, Labels
+from pipeline.data.dataset import Dataset, split
 
 
 def numbered(total: int) -> Images:

@@ -1,7 +1,7 @@
 import numpy as np
 from PIL import Image
 
-from pipeline.data.dataset import Images
+from pipeline.arrays import Images
 from pipeline.data.fit import fit
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from pipeline.data.dataset import Dataset, Images, Labels
+from pipeline.arrays import Images, Labels
+from pipeline.data.dataset import Dataset
 from pipeline.metrics.judge import Judge, train_judge
 
 CLASSES = ("top", "middle", "bottom")

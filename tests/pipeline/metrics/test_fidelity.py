@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from deploy.errors import PocketganError
-from pipeline.data.dataset import Images
+from pipeline.arrays import Images
 from pipeline.metrics.fidelity import psnr, ssim, steps_histogram, within_steps
 
 

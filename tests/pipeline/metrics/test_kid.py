@@ -55,16 +55,16 @@ def test_kernel_distance_of_equal_distributions_is_zero_on_average() -> None:
 
 
 def test_kernel_distance_grows_with_the_shift_between_distributions() -> None:
-    near = kernel_distance(samples(1), samples(2, shift=0.2), 20, 100, seed=1)
-    far = kernel_distance(samples(1), samples(2, shift=0.8), 20, 100, seed=1)
+    near = kernel_distance(samples(1), samples(2, shift=0.2), subsets=20, subset_size=100, seed=1)
+    far = kernel_distance(samples(1), samples(2, shift=0.8), subsets=20, subset_size=100, seed=1)
     assert 0 < near.mean < far.mean
 
 
 def test_kernel_distance_repeats_with_its_seed_and_changes_with_another() -> None:
     a, b = samples(1), samples(2, shift=0.3)
-    first = kernel_distance(a, b, 5, 50, seed=7)
-    assert first == kernel_distance(a, b, 5, 50, seed=7)
-    assert first != kernel_distance(a, b, 5, 50, seed=8)
+    first = kernel_distance(a, b, subsets=5, subset_size=50, seed=7)
+    assert first == kernel_distance(a, b, subsets=5, subset_size=50, seed=7)
+    assert first != kernel_distance(a, b, subsets=5, subset_size=50, seed=8)
 
 
 def test_kernel_distance_ignores_the_order_of_samples_when_subsets_are_whole() -> None:
@@ -75,10 +75,10 @@ def test_kernel_distance_ignores_the_order_of_samples_when_subsets_are_whole() -
 
 def test_kernel_distance_refuses_a_subset_larger_than_a_set() -> None:
     with pytest.raises(PocketganError, match="second feature set holds 20 samples"):
-        kernel_distance(samples(1), samples(2, count=20), 5, 50, seed=1)
+        kernel_distance(samples(1), samples(2, count=20), subsets=5, subset_size=50, seed=1)
 
 
 @pytest.mark.parametrize(("subsets", "subset_size"), [(1, 50), (5, 1)])
 def test_kernel_distance_refuses_what_has_no_spread(subsets: int, subset_size: int) -> None:
     with pytest.raises(PocketganError, match=f"{subsets} subsets of {subset_size}"):
-        kernel_distance(samples(1), samples(2), subsets, subset_size, seed=1)
+        kernel_distance(samples(1), samples(2), subsets=subsets, subset_size=subset_size, seed=1)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from deploy.errors import PocketganError
-from pipeline.data.dataset import Dataset, Images
+from pipeline.arrays import Images
+from pipeline.data.dataset import Dataset
 from pipeline.metrics.features import Features
 from pipeline.metrics.judge import Judge
 from pipeline.metrics.quality import FeatureNetwork, Quality, RealImages, floor, measure
