@@ -11,3 +11,8 @@ class PocketganError(Exception):
         super().__init__(f"{problem}\n  {remedy}" if remedy else problem)
         self.problem = problem
         self.remedy = remedy
+
+
+def one_line(error: Exception, most: int | None = None) -> str:
+    """The message of an error without line breaks; at most ``most`` characters of it."""
+    return " ".join(str(error).split())[:most]

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.errors import PocketganError
-from pipeline.artifacts import find_variants
-from pipeline.plans import RECIPE, Plan, plan_of_folder
+from pipeline.artifacts import GENERATOR, find_variants
+from pipeline.importers.formats import SAVED_MODEL, GeneratorSource
+from pipeline.plans import FROM_SCRATCH, FROM_TEACHER, RECIPE, Plan, plan_of_folder
+from pipeline.recipe import load_recipe
 from pipeline.report.run import schema
 from pipeline.run import RECORD, file_sha256, read_record
 from pipeline.stage import Record
@@ -73,6 +75,28 @@ def open_run(name: str, runs: Path) -> FinishedRun:
     report = schema.read(folders["report"] / schema.FILE) if "report" in records else None
     return FinishedRun(
         folder=folder, plan=plan, records=records, report=report, unfinished=tuple(problems)
+    )
+
+
+def generator_of(path: Path) -> GeneratorSource:
+    """The trained generator of the run in a folder; any other path as it is.
+
+    Raises PocketganError for a run that has none, or whose generator is compressed already.
+    """
+    if not _is_run(path) or (path / SAVED_MODEL).is_file():
+        return GeneratorSource(path, path)
+    file = FROM_SCRATCH.folder(path, "train") / GENERATOR
+    if file.is_file():
+        latent = load_recipe(str(path / RECIPE)).generator.latent
+        return GeneratorSource(path, file, latent, f"the teacher of run {path.name}")
+    if plan_of_folder(path) is FROM_TEACHER:
+        raise PocketganError(
+            f"{path} is a run of `pocketgan compress`: what it made is compressed already.",
+            "Give the generator that it was made from, or another run.",
+        )
+    raise PocketganError(
+        f"{path} is a run without a trained generator.",
+        f"Train it with `pocketgan train {path / RECIPE} --runs {path.parent}`.",
     )
 
 

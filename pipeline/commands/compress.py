@@ -11,7 +11,7 @@ from typing import Any
 from deploy.errors import PocketganError
 from pipeline import progress
 from pipeline.commands.arguments import command_parser, parse_with_overrides
-from pipeline.commands.check import add_generator, generator_options
+from pipeline.commands.check import add_generator, teacher_of
 from pipeline.commands.run import run_all
 from pipeline.data.sources import TEACHER
 from pipeline.native_log import native_log
@@ -90,14 +90,13 @@ def run_of(options: Any, overrides: list[str]) -> Run:
 
     Raises PocketganError for a generator, a budget, or what goes with them, that does not do.
     """
-    from pipeline.importers.teacher import load_teacher
     from pipeline.search.builder import StudentBuilder
     from pipeline.search.refuse import refuse_budget, refuse_mismatches
     from pipeline.search.space import space_of
 
     path = Path(options.generator)
     with progress.console.status(f"look at {path}"):
-        teacher = load_teacher(path, **generator_options(options))
+        teacher = teacher_of(options)
     _refuse_shape(teacher, options)
     recipe = _recipe_of(teacher, options, overrides)
     builder = StudentBuilder(teacher, recipe.seed)

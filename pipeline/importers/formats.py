@@ -1,70 +1,67 @@
 """What kind of file or folder a path is, by what lies there and not by its name."""
 
 import zipfile
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 from deploy.errors import PocketganError
-from pipeline.artifacts import GENERATOR
-from pipeline.plans import FROM_SCRATCH, FROM_TEACHER, plan_of_folder
 
 SAVED_MODEL = "saved_model.pb"
-RECIPE = "recipe.yaml"
 ACCEPTED = "Give a run's folder, a .keras or .h5 file with the whole model, or a SavedModel folder."
-_ZIP, _HDF5, _LITE, _PICKLE = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"TFL3", b"\x80"
+_ZIP, _HDF5, _TFLITE, _PICKLE = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"TFL3", b"\x80"
 _TO_KERAS = "Rebuild the generator in Keras, copy the weights, and save it as a .keras file."
 
 
-class Kind(Enum):
-    """What can be read."""
+class Format(Enum):
+    """The formats that can be read."""
 
-    RUN = "run"
     KERAS = "Keras file"
     HDF5 = "HDF5 file"
     SAVED_MODEL = "SavedModel"
 
 
-def kind_of(path: Path) -> Kind:
-    """What ``path`` is; PocketganError with a remedy for whatever cannot be a teacher."""
+@dataclass(frozen=True)
+class GeneratorSource:
+    """Where a generator lies, and what is known of it besides its file."""
+
+    path: Path
+    """What the user named; errors name it."""
+    file: Path
+    """The file, or the SavedModel folder, that holds the model."""
+    latent: int | None = None
+    """Length of the latent vector without the class; None where nothing says it."""
+    origin: str = ""
+    """Where it comes from, in words; empty where the file says it."""
+
+
+def format_of(path: Path) -> Format:
+    """The format of a file or folder; PocketganError with a remedy for any that cannot be read."""
     if path.is_dir():
-        return _kind_of_folder(path)
+        if (path / SAVED_MODEL).is_file():
+            return Format.SAVED_MODEL
+        raise PocketganError(
+            f"{path} is a folder with neither a run nor a SavedModel in it.", ACCEPTED
+        )
     if not path.exists():
         raise PocketganError(f"{path}: there is no such file or folder.", ACCEPTED)
     with path.open("rb") as file:
         head = file.read(16)
     if head.startswith(_ZIP):
-        return _kind_of_zip(path)
+        return _format_of_zip(path)
     if head.startswith(_HDF5):
-        return Kind.HDF5
+        return Format.HDF5
     raise _foreign(path, head)
 
 
-def _kind_of_folder(path: Path) -> Kind:
-    if (path / SAVED_MODEL).is_file():
-        return Kind.SAVED_MODEL
-    if (FROM_SCRATCH.folder(path, "train") / GENERATOR).is_file() and (path / RECIPE).is_file():
-        return Kind.RUN
-    if plan_of_folder(path) is FROM_TEACHER:
-        raise PocketganError(
-            f"{path} is a run of `pocketgan compress`: what it made is compressed already.",
-            "Give the generator that it was made from, or another run.",
-        )
-    if (path / RECIPE).is_file():
-        raise PocketganError(
-            f"{path} is a run without a trained generator.",
-            f"Train it with `pocketgan train {path / RECIPE} --runs {path.parent}`.",
-        )
-    raise PocketganError(f"{path} is a folder with neither a run nor a SavedModel in it.", ACCEPTED)
-
-
-def _kind_of_zip(path: Path) -> Kind:
+def _format_of_zip(path: Path) -> Format:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
     except zipfile.BadZipFile as error:
         raise cut_short(path) from error
     if {"config.json", "metadata.json"} <= set(names):
-        return Kind.KERAS
+        return Format.KERAS
     if any(name.endswith("data.pkl") for name in names):
         raise PocketganError(f"{path} is a PyTorch file.", _TO_KERAS)
     raise PocketganError(f"{path} is a zip archive, but no .keras file.", ACCEPTED)
@@ -81,7 +78,7 @@ def _foreign(path: Path, head: bytes) -> PocketganError:
     """The error for a file that no Keras has written."""
     if not head:
         return PocketganError(f"{path} is empty.", "Save the model again.")
-    if head[4:8] == _LITE:
+    if head[4:8] == _TFLITE:
         return PocketganError(
             f"{path} is a .tflite file: it is compressed already, and nothing can learn from it.",
             "Give the Keras model that it was made from.",

@@ -1,16 +1,18 @@
 """Layers of any Keras as layers of tf_keras that compute the same at inference.
 
-What does nothing at inference has no twin and goes; an activation inside a layer becomes a layer of
-its own, as the int8 scheme wants it; spectral normalization leaves the kernel that it arrived at.
+What does nothing at inference goes; an activation inside a layer becomes a layer of its own, as the
+int8 scheme wants it; spectral normalization leaves the kernel that it arrived at. Functional models
+are rebuilt of such layers, nested models laid flat.
 """
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 import tf_keras
 from tf_keras.src.layers.core.tf_op_layer import TFOpLambda
 
@@ -18,7 +20,7 @@ from pipeline.networks.layers import DepthToSpace
 
 L = tf_keras.layers
 _DEFAULT_SLOPE = 0.2  # of the function leaky_relu; the layer's own default is 0.3
-_GONE = (
+_WITHOUT_EFFECT = (
     "Dropout",
     "SpatialDropout1D",
     "SpatialDropout2D",
@@ -64,50 +66,70 @@ _OF_KERAS_2 = {
 }
 
 
-class NoTwinError(Exception):
+class UnmappedLayerError(Exception):
     """A layer that tf_keras cannot compute; says which and why."""
 
 
 @dataclass(frozen=True)
-class Twin:
-    """What takes the place of a layer: applied one after the other, none where it vanishes."""
+class SourceLayer:
+    """One layer of the file, and what became of it while it was loaded."""
 
-    parts: tuple[tf_keras.layers.Layer, ...]
+    name: str
+    type: str
+    shape: tuple[int | None, ...]
+    """Of its output, the batch first; empty where it is not known."""
+    weights: int
+    became: tuple[str, ...] = ()
+    """The layers of the teacher's model that compute it; none where it vanished."""
+    note: str = ""
+    """What was rewritten, in words; empty if nothing was."""
+
+
+@dataclass(frozen=True)
+class MappedLayer:
+    """The tf_keras layers, one behind the other, that take the place of a layer of the file."""
+
+    layers: tuple[tf_keras.layers.Layer, ...]
+    """Empty where it does nothing at inference."""
     weights: list[np.ndarray] = field(default_factory=list)
-    """Of the first part."""
+    """Of the first layer."""
     note: str = ""
     """What is different, in words; empty if nothing is."""
 
-    def __call__(self, given: Any) -> Any:
+    def __call__(self, tensors: Any) -> Any:
         """What the layer gives for a tensor, or a list of them, of tf_keras."""
-        for part in self.parts:
-            given = part(given)
-        return given
+        for layer in self.layers:
+            tensors = layer(tensors)
+        return tensors
 
     def copy_weights(self) -> None:
-        """Once the twin has been called: give it the weights."""
-        if self.parts:
-            self.parts[0].set_weights(self.weights)
+        """Give the layers, once they have been called, the weights of the file."""
+        if self.layers:
+            self.layers[0].set_weights(self.weights)
 
 
-def twin_of(layer: Any, name: str, operands: Sequence[Any] = ()) -> Twin:
-    """The twin, called ``name``, of a layer, or of an operation with these operands.
+def map_layer(layer: Any, name: str, operands: Sequence[Any] = ()) -> MappedLayer:
+    """What computes a layer, or an operation on ``operands``; its first layer is called ``name``.
 
-    Raises NoTwinError.
+    Raises UnmappedLayerError.
     """
-    kind = type(layer).__name__
+    class_name = type(layer).__name__
     if is_operation(layer):
-        return Twin((_operation(layer, name, operands),))
+        return MappedLayer((_operation(layer, name, operands),))
     if not _is_built_in(layer):
-        raise NoTwinError(f"layer '{layer.name}' is a custom one ({kind})")
-    if kind in _GONE or (kind == "Activation" and _called(layer.activation) == "linear"):
-        return Twin((), note="does nothing at inference")
-    if kind == "SpectralNormalization":
-        inner = twin_of(layer.layer, name)
-        return Twin(inner.parts, inner.weights, "its kernel stays as it was normalized last")
-    if kind in ("Activation", "LeakyReLU", "ReLU"):
-        return Twin((_activation_layer(layer, name),))
-    return _with_activation_behind(layer, _same_class(layer, kind, name))
+        raise UnmappedLayerError(f"layer '{layer.name}' is a custom one ({class_name})")
+    if class_name in _WITHOUT_EFFECT or (
+        class_name == "Activation" and _function_name(layer.activation) == "linear"
+    ):
+        return MappedLayer((), note="does nothing at inference")
+    if class_name == "SpectralNormalization":
+        inner = map_layer(layer.layer, name)
+        return MappedLayer(
+            inner.layers, inner.weights, "its kernel stays as it was normalized last"
+        )
+    if class_name in ("Activation", "LeakyReLU", "ReLU"):
+        return MappedLayer((_activation_layer(layer, name),))
+    return _with_activation_behind(layer, _same_class(layer, class_name, name))
 
 
 def _is_built_in(layer: Any) -> bool:
@@ -117,38 +139,39 @@ def _is_built_in(layer: Any) -> bool:
     return built_in or isinstance(layer, DepthToSpace)
 
 
-def _with_activation_behind(layer: Any, made: tf_keras.layers.Layer) -> Twin:
+def _with_activation_behind(layer: Any, copy: tf_keras.layers.Layer) -> MappedLayer:
     weights = [np.asarray(weight) for weight in layer.get_weights()]
-    inside = getattr(layer, "activation", None)
+    activation = getattr(layer, "activation", None)
     recurrent = hasattr(layer, "recurrent_activation")  # used within, not at the end
-    if inside is None or _called(inside) == "linear" or recurrent:
-        return Twin((made,), weights)
-    made.activation = tf_keras.activations.linear
-    behind = _activation_layer(inside, f"{made.name}_{_called(inside)}")
-    return Twin((made, behind), weights, f"its {_called(inside)} became a layer of its own")
+    if activation is None or _function_name(activation) == "linear" or recurrent:
+        return MappedLayer((copy,), weights)
+    copy.activation = tf_keras.activations.linear
+    function = _function_name(activation)
+    behind = _activation_layer(activation, f"{copy.name}_{function}")
+    return MappedLayer((copy, behind), weights, f"its {function} became a layer of its own")
 
 
 def _activation_layer(activation: Any, name: str) -> tf_keras.layers.Layer:
     """A layer for an activation: a function, or a layer that is used as one."""
-    kind, called = type(activation).__name__, _called(activation)
-    if kind == "Activation":
+    class_name, function = type(activation).__name__, _function_name(activation)
+    if class_name == "Activation":
         return _activation_layer(activation.activation, name)
-    if kind == "LeakyReLU":
+    if class_name == "LeakyReLU":
         return L.LeakyReLU(_slope(activation), name=name)
-    if kind == "ReLU":
+    if class_name == "ReLU":
         if activation.negative_slope and activation.max_value is None and not activation.threshold:
             return L.LeakyReLU(float(activation.negative_slope), name=name)
-        return _same_class(activation, kind, name)
-    if called == "leaky_relu":
+        return _same_class(activation, class_name, name)
+    if function == "leaky_relu":
         return L.LeakyReLU(_DEFAULT_SLOPE, name=name)
-    if called in ("relu", "relu6"):
-        return L.ReLU(6.0 if called == "relu6" else None, name=name)
+    if function in ("relu", "relu6"):
+        return L.ReLU(6.0 if function == "relu6" else None, name=name)
     module = str(getattr(activation, "__module__", ""))
     if module.startswith(("keras.", "tf_keras.", "tensorflow.")):
-        called = "swish" if called == "silu" else called
-        if hasattr(tf_keras.activations, called):
-            return L.Activation(called, name=name)
-    raise NoTwinError(f"the activation {called} of '{name}' is not known to tf_keras")
+        function = "swish" if function == "silu" else function
+        if hasattr(tf_keras.activations, function):
+            return L.Activation(function, name=name)
+    raise UnmappedLayerError(f"the activation {function} of '{name}' is not known to tf_keras")
 
 
 def _slope(layer: Any) -> float:
@@ -156,27 +179,29 @@ def _slope(layer: Any) -> float:
     return float(layer.negative_slope if hasattr(layer, "negative_slope") else layer.alpha)
 
 
-def _same_class(layer: Any, kind: str, name: str) -> tf_keras.layers.Layer:
+def _same_class(layer: Any, class_name: str, name: str) -> tf_keras.layers.Layer:
     """A layer of the class of that name in tf_keras, with the same settings."""
     config = {**layer.get_config(), "name": name, "dtype": "float32"}
     config.pop("batch_input_shape", None)
     if isinstance(layer, tf_keras.layers.Layer):
         return type(layer).from_config(config)
-    made = getattr(L, kind, None)
-    if made is None:
-        raise NoTwinError(f"layer '{layer.name}' ({kind}) does not exist in tf_keras")
+    layer_class = getattr(L, class_name, None)
+    if layer_class is None:
+        raise UnmappedLayerError(f"layer '{layer.name}' ({class_name}) does not exist in tf_keras")
     config.pop("activation", None)  # it becomes a layer of its own
-    known = {*inspect.signature(made).parameters, "name", "dtype"}
+    parameters = {*inspect.signature(layer_class).parameters, "name", "dtype"}
     try:
-        return made(
+        return layer_class(
             **{
                 key: value
                 for key, value in config.items()
-                if key in known and not key.endswith(_SETTINGS_OF_TRAINING)
+                if key in parameters and not key.endswith(_SETTINGS_OF_TRAINING)
             }
         )
     except (TypeError, ValueError) as error:
-        raise NoTwinError(f"layer '{layer.name}' ({kind}) is another in tf_keras") from error
+        raise UnmappedLayerError(
+            f"layer '{layer.name}' ({class_name}) is another in tf_keras"
+        ) from error
 
 
 def is_operation(layer: Any) -> bool:
@@ -185,22 +210,131 @@ def is_operation(layer: Any) -> bool:
 
 
 def _operation(operation: Any, name: str, operands: Sequence[Any]) -> tf_keras.layers.Layer:
-    kind = type(operation).__name__
-    if kind == "TFOpLambda":
-        kind = _OF_KERAS_2.get(operation.symbol, operation.symbol)
+    operator = type(operation).__name__
+    if operator == "TFOpLambda":
+        operator = _OF_KERAS_2.get(operation.symbol, operation.symbol)
     numbers = [operand for operand in operands if isinstance(operand, int | float)]
-    if kind in _OF_ONE and len(operands) == 1:
-        return _OF_ONE[kind](name)
-    if kind == "Concatenate" and hasattr(operation, "axis"):
+    if operator in _OF_ONE and len(operands) == 1:
+        return _OF_ONE[operator](name)
+    if operator == "Concatenate" and hasattr(operation, "axis"):
         return L.Concatenate(operation.axis, name=name)
-    if kind in _OF_TWO and len(operands) == 2 and not numbers:
-        return _OF_TWO[kind](name=name)
-    behind = kind in _COMMUTES or any(number is operands[-1] for number in numbers)
-    if kind in _BY_NUMBER and len(operands) == 2 and len(numbers) == 1 and behind:
-        return L.Rescaling(**_BY_NUMBER[kind](numbers[0]), name=name)
-    raise NoTwinError(f"operation '{name}' ({kind}) has no layer in tf_keras")
+    if operator in _OF_TWO and len(operands) == 2 and not numbers:
+        return _OF_TWO[operator](name=name)
+    behind = operator in _COMMUTES or any(number is operands[-1] for number in numbers)
+    if operator in _BY_NUMBER and len(operands) == 2 and len(numbers) == 1 and behind:
+        return L.Rescaling(**_BY_NUMBER[operator](numbers[0]), name=name)
+    raise UnmappedLayerError(f"operation '{name}' ({operator}) has no layer in tf_keras")
 
 
-def _called(function: Any) -> str:
+def _function_name(function: Any) -> str:
     """Name of a function, or of the class of a layer."""
     return str(getattr(function, "__name__", type(function).__name__)).lower()
+
+
+Call = Callable[[Any, tuple[Any, ...], dict[str, Any], Any], Any]
+
+
+def functional(model: Any) -> Any | None:
+    """The graph of layers that a model is; None where it is code of somebody's.
+
+    Keras 3 keeps it inside a sequential model.
+    """
+    graph = getattr(model, "_functional", None) or model
+    return graph if hasattr(graph, "_nodes_by_depth") else None
+
+
+def graph_outputs(graph: Any, *inputs: Any) -> list[Any]:
+    """The outputs of a graph of layers, at inference, through its own layers."""
+
+    def call(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], _: Any) -> Any:
+        return layer(*args, **kwargs)
+
+    return _walk(graph, inputs, call)
+
+
+class GraphRebuilder:
+    """Rebuilds a graph of layers behind some tensors of tf_keras."""
+
+    def __init__(self) -> None:
+        self.source_layers: list[SourceLayer] = []
+        """The layers of the graph, in the order of their use."""
+        self._mapped: dict[int, MappedLayer] = {}
+        self._names: set[str] = set()
+
+    def outputs(self, graph: Any, inputs: Sequence[Any]) -> list[Any]:
+        """The rebuilt graph's outputs; UnmappedLayerError for a layer that tf_keras has not."""
+        return _walk(graph, inputs, self._call)
+
+    def copy_weights(self) -> None:
+        """From each layer of the graph to what takes its place."""
+        for mapped in self._mapped.values():
+            mapped.copy_weights()
+
+    def _call(self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> Any:
+        inner = functional(layer)
+        if inner is not None:
+            return _walk(inner, tf.nest.flatten(args), self._call)
+        operands = [*args, *(value for value in kwargs.values() if value is not None)]
+        if id(layer) not in self._mapped:
+            mapped = map_layer(layer, self._unused(layer.name), operands)
+            self._mapped[id(layer)] = mapped
+            self.source_layers.append(_source_layer(layer, mapped, outputs))
+        if is_operation(layer):
+            operands = [operand for operand in operands if not isinstance(operand, int | float)]
+            return self._mapped[id(layer)](operands if len(operands) > 1 else operands[0])
+        if len(operands) > 1:
+            # What compresses models builds them anew from tensors alone.
+            raise UnmappedLayerError(f"layer '{layer.name}' is called with more than its input")
+        return self._mapped[id(layer)](operands[0])
+
+    def _unused(self, name: str) -> str:
+        """The name, with a number where another nested model has a layer of that name."""
+        number, unused = 1, name
+        while unused in self._names:
+            number += 1
+            unused = f"{name}_{number}"
+        self._names.add(unused)
+        return unused
+
+
+def _source_layer(layer: Any, mapped: MappedLayer, outputs: Any) -> SourceLayer:
+    return SourceLayer(
+        name=layer.name,
+        type=type(layer).__name__,
+        shape=tuple(tf.nest.flatten(outputs)[0].shape),
+        weights=sum(weight.size for weight in mapped.weights),
+        became=tuple(copy.name for copy in mapped.layers),
+        note=mapped.note,
+    )
+
+
+def _walk(graph: Any, inputs: Sequence[Any], call: Call) -> list[Any]:
+    """Call the layers of a graph in order, and give its outputs.
+
+    ``call`` gets a layer, its arguments, and the tensors that the graph holds as its outputs.
+    """
+    tensors = dict(zip(map(id, graph.inputs), inputs, strict=True))
+
+    def filled(arguments: Any) -> Any:
+        return tf.nest.map_structure(lambda value: tensors.get(id(value), value), arguments)
+
+    for node in _nodes(graph):
+        layer, args, kwargs = _call_of(node)
+        passed = {key: value for key, value in kwargs.items() if key not in ("training", "mask")}
+        outputs = call(layer, filled(args), filled(passed), node.outputs)
+        computed = zip(tf.nest.flatten(node.outputs), tf.nest.flatten(outputs), strict=True)
+        tensors |= {id(placeholder): tensor for placeholder, tensor in computed}
+    return [tensors[id(tensor)] for tensor in graph.outputs]
+
+
+def _nodes(graph: Any) -> Iterator[Any]:
+    """Every use of a layer, each after those whose output it reads."""
+    for depth in sorted(graph._nodes_by_depth, reverse=True):
+        yield from (node for node in graph._nodes_by_depth[depth] if not node.is_input)
+
+
+def _call_of(node: Any) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+    """Layer and arguments: of Keras 3, or of Keras 2."""
+    if hasattr(node, "operation"):
+        return node.operation, node.arguments.args, node.arguments.kwargs
+    return node.layer, node.call_args, node.call_kwargs

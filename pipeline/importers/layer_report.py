@@ -1,20 +1,33 @@
-"""What will happen to each layer of a teacher when it is compressed."""
+"""What will happen to each layer of a teacher when it is compressed, found without training."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Any
 
+import numpy as np
 import tf_keras
 
 from deploy.errors import PocketganError
-from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.int8_layers import config_for
-from pipeline.importers.generator import Teacher
-from pipeline.importers.loaded import SourceLayer
+from pipeline.importers.layer_mapping import SourceLayer
+from pipeline.importers.teacher import Teacher
+from pipeline.networks.pixels import PixelRange
+from pipeline.tflite import convert as lite
+from pipeline.tflite import count
+from pipeline.tflite.float_ops import float_ops
+from pipeline.tflite.read import read_model
+from pipeline.tflite.runtime import left_behind
+
+SCHEMA = 1
+CALIBRATION = 8
+"""Latents, or pictures of noise, that set the ranges of the trial int8 file."""
+BOTH, EDGE = "slimming and edge students", "edge students only"
+_JSON_KEYS = {"outcome": "fate"}
 
 
-class Fate(StrEnum):
-    """In the order from best to worst."""
+class LayerOutcome(StrEnum):
+    """What happens to a layer, from best to worst."""
 
     SUPPORTED = "supported"
     FOLDED = "folded"
@@ -23,22 +36,23 @@ class Fate(StrEnum):
     REPLACED = "replaced in the student"
 
 
-@dataclass(frozen=True)
-class LayerFate:
-    """One layer of the file, and what becomes of it."""
+@dataclass(frozen=True, kw_only=True)
+class LayerReport:
+    """One layer of the file, and what happens to it."""
 
     name: str
     type: str
     shape: tuple[int | None, ...]
+    """Of its output, the batch first; empty where it is not known."""
     weights: int
-    fate: Fate
+    outcome: LayerOutcome
     reason: str = ""
     """Why, or what to know of it."""
     remedy: str = ""
     """What would make it supported; empty where nothing need be done."""
 
 
-# Known by the type of the layer or the name of its function: what students have in its place.
+# Type of a layer, or name of its function → what students have in its place.
 _INSTEAD = {
     "GroupNormalization": "batch norm, which folds away: instance and group norms are float sums",
     "LayerNormalization": "batch norm, which folds away: layer norms are float sums",
@@ -49,7 +63,6 @@ _INSTEAD = {
     "Softmax": "tanh or sigmoid",
     "Concatenate": "Add: Concatenate rescales what it joins",
     "Embedding": "the one-hot class, as a part of the latent vector",
-    "Part": "the first layer, which reads latents and class together",
     "UpSampling2D": "sub-pixel convolution",
     "Resizing": "sub-pixel convolution",
     "SeparableConv2D": "DepthwiseConv2D and Conv2D",
@@ -68,15 +81,17 @@ _SLOW = {
 }
 
 
-def fates(teacher: Teacher) -> list[LayerFate]:
-    """The fate of each layer of the file, in order; of an opaque teacher all are replaced."""
+def layer_reports(teacher: Teacher) -> list[LayerReport]:
+    """What happens to each layer of the file, in order; of an opaque teacher all are replaced."""
     if teacher.is_opaque:
         reason = opacity(teacher)
-        return [_fate(row, Fate.REPLACED, reason, _NOT_OPAQUE) for row in teacher.layers]
-    folded = fold_batch_norm(teacher.model)
-    refused = refusals(folded)
-    kept = {layer.name for layer in folded.layers}
-    return [_of_row(row, kept, refused, _functions(teacher.model)) for row in teacher.layers]
+        return [
+            _report(layer, LayerOutcome.REPLACED, reason, _NOT_OPAQUE) for layer in teacher.layers
+        ]
+    folded = teacher.folded
+    refused, functions = refusals(folded), _activation_functions(teacher.model)
+    remaining = {layer.name for layer in folded.layers}
+    return [_report_of(layer, remaining, refused, functions) for layer in teacher.layers]
 
 
 def opacity(teacher: Teacher) -> str:
@@ -86,44 +101,58 @@ def opacity(teacher: Teacher) -> str:
 
 def refusals(folded: tf_keras.Model) -> dict[str, PocketganError]:
     """Layer of a folded model → why the int8 scheme does not take it."""
-    found = {}
+    errors = {}
     for layer in folded.layers:
         if isinstance(layer, tf_keras.layers.InputLayer):
             continue
         try:
             config_for(folded, layer)
         except PocketganError as error:
-            found[layer.name] = error
-    return found
+            errors[layer.name] = error
+    return errors
 
 
-def _of_row(
-    row: SourceLayer,
-    kept: set[str],
+def _report_of(
+    layer: SourceLayer,
+    remaining: set[str],
     refused: Mapping[str, PocketganError],
     functions: Mapping[str, str],
-) -> LayerFate:
-    if not row.became:
-        return _fate(row, Fate.REMOVED, row.note)
-    if not set(row.became) & kept:
-        return _fate(row, Fate.FOLDED, "into the layer before it")
-    for part in row.became:
-        if part in refused:
-            error = refused[part]
-            instead = _INSTEAD.get(functions.get(part, ""), _INSTEAD.get(row.type, ""))
-            reason = f"{_without_name(error.problem)}; students have {instead}" if instead else ""
-            return _fate(row, Fate.REPLACED, reason or _without_name(error.problem), error.remedy)
-    slow = _SLOW.get(row.type, "")
-    if row.note:
-        return _fate(row, Fate.REWRITTEN, "; ".join(filter(None, (row.note, slow))))
-    return _fate(row, Fate.SUPPORTED, slow)
+) -> LayerReport:
+    """``remaining`` are the layers of the folded model, ``refused`` those without int8 form."""
+    if not layer.became:
+        return _report(layer, LayerOutcome.REMOVED, layer.note)
+    if not set(layer.became) & remaining:
+        return _report(layer, LayerOutcome.FOLDED, "into the layer before it")
+    for name in layer.became:
+        if name in refused:
+            error = refused[name]
+            instead = _INSTEAD.get(functions.get(name, ""), _INSTEAD.get(layer.type, ""))
+            reason = _without_name(error.problem) + (
+                f"; students have {instead}" if instead else ""
+            )
+            return _report(layer, LayerOutcome.REPLACED, reason, error.remedy)
+    slow = _SLOW.get(layer.type, "")
+    if layer.note:
+        reason = "; ".join(filter(None, (layer.note, slow)))
+        return _report(layer, LayerOutcome.REWRITTEN, reason)
+    return _report(layer, LayerOutcome.SUPPORTED, slow)
 
 
-def _fate(row: SourceLayer, fate: Fate, reason: str = "", remedy: str = "") -> LayerFate:
-    return LayerFate(row.name, row.type, row.shape, row.weights, fate, reason, remedy)
+def _report(
+    layer: SourceLayer, outcome: LayerOutcome, reason: str = "", remedy: str = ""
+) -> LayerReport:
+    return LayerReport(
+        name=layer.name,
+        type=layer.type,
+        shape=layer.shape,
+        weights=layer.weights,
+        outcome=outcome,
+        reason=reason,
+        remedy=remedy,
+    )
 
 
-def _functions(model: tf_keras.Model) -> dict[str, str]:
+def _activation_functions(model: tf_keras.Model) -> dict[str, str]:
     """Activation layer → name of its function."""
     return {
         layer.name: layer.activation.__name__
@@ -136,3 +165,146 @@ def _without_name(problem: str) -> str:
     """The table names the layer already: "layer 'x' (Kind) computes …" → "computes …"."""
     _, closing, rest = problem.partition(") ")
     return (rest if closing else problem).rstrip(".")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialFile:
+    """The teacher as a .tflite file, converted only to be measured; None where that failed."""
+
+    variant: str
+    bytes: int | None = None
+    bytes_gzip: int | None = None
+    macs: int | None = None
+    parameters: int | None = None
+    operations: int | None = None
+    float_ops: tuple[str, ...] = ()
+    """Operations in float, with their layers; listed for int8 files only."""
+    outside_xnnpack: tuple[str, ...] = ()
+    """Operations that the runtime does not give to XNNPACK, with their layers."""
+    error: str = ""
+    """Why there is no such file; empty where there is one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """What compressing a generator will meet."""
+
+    schema: int
+    path: str
+    origin: str
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    latent: int
+    classes: int
+    pixels: PixelRange
+    input_pixels: PixelRange | None
+    layers: tuple[LayerReport, ...]
+    files: tuple[TrialFile, ...]
+    notes: tuple[str, ...]
+    slimming: bool
+    """Whether students may be slimmed out of the teacher's own layers."""
+    verdict: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON-safe values; files call the outcome of a layer its fate."""
+        layers = [
+            {_JSON_KEYS.get(k, k): v for k, v in asdict(each).items()} for each in self.layers
+        ]
+        return {**asdict(self), "layers": layers}
+
+
+def check(teacher: Teacher, path: str) -> Check:
+    """Look at each layer, convert to float32 and int8 once, and say what can be done.
+
+    Takes seconds. The ranges of the int8 file are those of a few latents: it shows operations,
+    bytes and MACs, and its pictures are not looked at.
+    """
+    folded = teacher.folded
+    reasons = _against_slimming(teacher, folded)
+    inputs = teacher.random_inputs(CALIBRATION)
+    return Check(
+        schema=SCHEMA,
+        path=path,
+        origin=teacher.origin,
+        input_shape=tuple(teacher.model.input_shape[1:]),
+        output_shape=tuple(teacher.model.output_shape[1:]),
+        latent=teacher.latent,
+        classes=teacher.classes,
+        pixels=teacher.pixels,
+        input_pixels=teacher.input_pixels,
+        layers=tuple(layer_reports(teacher)),
+        files=(
+            _trial("float32", lambda: lite.to_float32(folded)),
+            _trial("int8-ptq", lambda: lite.to_int8_post_training(folded, inputs)),
+        ),
+        notes=(*_notes(teacher), *_doubts(teacher, inputs)),
+        slimming=not reasons,
+        verdict=_verdict(reasons),
+    )
+
+
+def _notes(teacher: Teacher) -> list[str]:
+    """Those that belong to no layer."""
+    of_layers = {f"{layer.name}: {layer.note}" for layer in teacher.layers}
+    return [note for note in teacher.notes if note not in of_layers]
+
+
+def _against_slimming(teacher: Teacher, folded: tf_keras.Model) -> list[str]:
+    if teacher.is_opaque:
+        return [opacity(teacher)]
+    return [error.problem.rstrip(".") for error in refusals(folded).values()]
+
+
+def _verdict(reasons: list[str]) -> str:
+    if not reasons:
+        return f"can be compressed: {BOTH}"
+    more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+    return f"can be compressed: {EDGE}, because {reasons[0]}{more}"
+
+
+def _doubts(teacher: Teacher, inputs: np.ndarray) -> list[str]:
+    """What makes the teacher a doubtful one, though it draws."""
+    pictures = teacher.model(inputs, training=False).numpy()
+    low, high = teacher.pixels
+    slack = 0.01 * (high - low)
+    outside = float(np.mean((pictures < low - slack) | (pictures > high + slack)))
+    doubts = []
+    if float(pictures.std(axis=0).max()) < 1e-3 * (high - low):
+        doubts.append(
+            "it draws the same picture whatever it reads: it looks untrained or collapsed"
+        )
+    if outside > 0.01:
+        doubts.append(
+            f"{outside:.0%} of what it draws lies outside {low:g}..{high:g}: look at --pixels"
+        )
+    return doubts
+
+
+def _trial(variant: str, convert: Callable[[], bytes]) -> TrialFile:
+    try:
+        content = convert()
+        model = read_model(content)
+        outside = left_behind(content)
+    except PocketganError as error:
+        return TrialFile(variant=variant, error=error.problem)
+    except Exception as error:  # the converter raises several kinds, some of them plain Exception
+        return TrialFile(variant=variant, error=_reason(error))
+    floats = float_ops(model) if variant.startswith("int8") else []
+    return TrialFile(
+        variant=variant,
+        bytes=model.size,
+        bytes_gzip=model.size_gzip,
+        macs=count.total_macs(model),
+        parameters=count.parameters(model),
+        operations=len(model.ops),
+        float_ops=tuple(f"{op.op} in {op.layer}" for op in floats),
+        outside_xnnpack=tuple(f"{op.label} in {op.layer}" for op in outside),
+    )
+
+
+def _reason(error: Exception) -> str:
+    """The part of a converter's pages that says what is wrong."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    named = [line for line in lines if line.startswith(("TF Select ops:", "Custom ops:"))]
+    telling = named or [line for line in lines if "error:" in line]
+    return " ".join((telling or lines or [type(error).__name__])[-1].split())[:300]

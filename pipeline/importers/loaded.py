@@ -1,53 +1,246 @@
-"""A generator as its own library runs it, whatever that is."""
+"""A generator as its own library runs it, and whether it draws pictures."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
+
+from deploy.errors import PocketganError, one_line
+from pipeline.importers import layer_mapping
+from pipeline.importers.input_adapter import InputAdapter, ModelInput
+from pipeline.importers.layer_mapping import SourceLayer
+
+CHANNELS = (1, 3, 4)
+TRIAL_INPUTS = 4
+"""On which a model is compared with itself and with what it was made from."""
+TOLERANCE = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2}
+"""Largest difference, as a share of the largest value, by the type that the source computes in:
+sums in any order, of numbers of that precision."""
+_GENERATOR = "Give the generator: latents (or pictures) go in, pictures [N, H, W, C] come out."
+_CHANNELS_LAST = "Build it with data_format 'channels_last'; TFLite has no other."
 
 
-@dataclass(frozen=True)
-class Port:
-    """One input."""
-
-    name: str
-    shape: tuple[int | None, ...]
-    """Without the batch."""
-    dtype: str
-    rows: int | None = None
-    """Rows of the embedding that looks its numbers up; None where there is none."""
-
-
-@dataclass(frozen=True)
-class SourceLayer:
-    """One layer of the file, and what became of it while it was loaded."""
-
-    name: str
-    type: str
-    shape: tuple[int | None, ...]
-    """Of its output, the batch first; empty where it is not known."""
-    weights: int
-    became: tuple[str, ...] = ()
-    """The layers of the teacher's model that compute it; none where it vanished."""
-    note: str = ""
-    """What was rewritten, in words; empty if nothing was."""
-
-
-@dataclass(frozen=True)
-class Live:
-    """What a file holds, loaded."""
+@dataclass(frozen=True, kw_only=True)
+class LoadedGenerator:
+    """What a file holds, loaded by the library that it was written with."""
 
     origin: str
-    ports: tuple[Port, ...]
+    """Where it comes from, in words."""
+    inputs: tuple[ModelInput, ...]
     compute: Callable[..., list[Any]]
-    """Tensors in the order of the ports → all outputs, at inference."""
+    """Tensors in the order of the inputs → all outputs, at inference."""
     weights: tuple[tuple[str, np.ndarray], ...]
     """Name and values; names may repeat."""
     layers: tuple[SourceLayer, ...]
     functional: Any = None
     """The model of keras or tf_keras, where it is a graph of layers."""
     batch: int | None = None
-    """The only number of rows that ``compute`` takes; None where any will do."""
+    """The only batch size that ``compute`` takes; None where any will do."""
     precision: str = "float32"
     """The coarsest type in which a layer of it computes; weights are float32."""
+
+
+def from_keras_model(model: Any, origin: str, path: Path) -> LoadedGenerator:
+    """A model of keras or tf_keras; ``path`` names it in errors.
+
+    Raises PocketganError for a subclassed model that was saved without an input shape.
+    """
+    weights = tuple(
+        (str(getattr(weight, "path", weight.name)), weight.numpy()) for weight in model.weights
+    )
+    graph = layer_mapping.functional(model)
+    compute: Callable[..., list[Any]]
+    if graph is None:
+        inputs, compute = _inputs_of_code(model, path), partial(_call_code, model)
+    else:
+        inputs = tuple(_input_of_graph(tensor, graph) for tensor in graph.inputs)
+        compute = partial(layer_mapping.graph_outputs, graph)
+    return LoadedGenerator(
+        origin=origin,
+        inputs=inputs,
+        compute=compute,
+        weights=weights,
+        layers=_layers(model),
+        functional=graph,
+        precision="float32" if graph is None else _precision(model),
+    )
+
+
+def _call_code(model: Any, *tensors: Any) -> list[Any]:
+    arguments = tensors[0] if len(tensors) == 1 else list(tensors)
+    return list(tf.nest.flatten(model(arguments, training=False)))
+
+
+def _precision(model: Any) -> str:
+    """Of a model that was trained in mixed precision, the half one."""
+    used = {str(getattr(layer, "compute_dtype", "")) for layer in model.layers}
+    return next((half for half in ("bfloat16", "float16") if half in used), "float32")
+
+
+def _input_of_graph(tensor: Any, graph: Any) -> ModelInput:
+    rows = [
+        layer.input_dim
+        for layer in graph.layers
+        if type(layer).__name__ == "Embedding" and layer.input is tensor
+    ]
+    return ModelInput(
+        tensor._keras_history[0].name,
+        tuple(tensor.shape[1:]),
+        str(getattr(tensor.dtype, "name", tensor.dtype)),
+        next(iter(rows), None),
+    )
+
+
+def _inputs_of_code(model: Any, path: Path) -> tuple[ModelInput, ...]:
+    """The inputs of a subclassed model, from the shape that it was called with before saving."""
+    of_keras_3 = getattr(model, "_build_shapes_dict", None) or {}
+    shapes = next(iter(of_keras_3.values()), None) or getattr(model, "_build_input_shape", None)
+    if not shapes:
+        raise PocketganError(
+            f"{path} is code without a stored input shape.",
+            "Call it once on a batch of latents before it is saved, or save keras.Model(x, "
+            "model(x)) for an x = keras.Input((LATENT,)).",
+        )
+    several = isinstance(shapes[0], tuple | list | tf.TensorShape)
+    return tuple(
+        ModelInput(f"input_{number}", tuple(shape)[1:], "float32")
+        for number, shape in enumerate(shapes if several else [shapes], start=1)
+    )
+
+
+def _layers(model: Any) -> tuple[SourceLayer, ...]:
+    """The layers by name, where no graph tells in which order they are used."""
+    return tuple(
+        SourceLayer(
+            layer.name,
+            type(layer).__name__,
+            _output_shape(layer),
+            sum(int(weight.numpy().size) for weight in layer.weights),
+        )
+        for layer in model.layers
+        if type(layer).__name__ != "InputLayer"
+    )
+
+
+def _output_shape(layer: Any) -> tuple[int | None, ...]:
+    try:
+        return tuple(tf.nest.flatten(layer.output)[0].shape)
+    except (AttributeError, ValueError):
+        return ()
+
+
+def refuse_broken(path: Path, loaded: LoadedGenerator) -> None:
+    """PocketganError where weights are NaN or infinite; ``path`` names the generator."""
+    broken = [name for name, values in loaded.weights if not _is_finite(values)]
+    if broken:
+        more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
+        raise PocketganError(
+            f"{path}: weights of '{broken[0]}'{more} are not finite (NaN or infinity).",
+            "Its training broke down: give an earlier checkpoint.",
+        )
+
+
+def _is_finite(values: np.ndarray) -> bool:
+    return values.dtype.kind not in "fc" or bool(np.isfinite(values).all())
+
+
+def try_out(path: Path, loaded: LoadedGenerator, adapter: InputAdapter) -> None:
+    """Let it draw twice; PocketganError if it fails, differs, or gives no pictures."""
+    inputs = adapter.source_inputs(adapter.random_inputs(loaded.batch or TRIAL_INPUTS))
+    try:
+        first, second = ([np.asarray(v) for v in loaded.compute(*inputs)] for _ in range(2))
+    except Exception as error:  # whatever a foreign model raises
+        raise PocketganError(
+            f"{path} does not draw: {type(error).__name__}: {one_line(error, 300)}",
+            "Call it once on a batch, as it is saved, and mend what fails there.",
+        ) from error
+    _refuse_other_than_pictures(path, first, reads_pictures=not adapter.latent)
+    if not np.isfinite(first[0].astype(np.float32)).all():
+        raise PocketganError(
+            f"{path} draws numbers that are not finite.", "Give an earlier checkpoint."
+        )
+    if not alike(first[0], second[0]):
+        raise PocketganError(
+            f"{path} draws another picture from the same input each time: a layer of it is random "
+            "at inference too, such as noise injection.",
+            "Give the noise a fixed value, or make it part of the latent vector.",
+        )
+
+
+def alike(one: np.ndarray, other: np.ndarray, precision: str = "float32") -> bool:
+    """Whether two arrays have one shape and agree within ``TOLERANCE``."""
+    one, other = one.astype(np.float32), other.astype(np.float32)
+    limit = TOLERANCE[precision] * max(1.0, float(np.max(np.abs(one), initial=0)))
+    return one.shape == other.shape and bool(np.max(np.abs(one - other), initial=0) <= limit)
+
+
+def _refuse_other_than_pictures(
+    path: Path, outputs: Sequence[np.ndarray], *, reads_pictures: bool
+) -> None:
+    """PocketganError unless there is one output, and it is pictures."""
+    shapes = [(None, *values.shape[1:]) for values in outputs]
+    if len(shapes) != 1:
+        raise PocketganError(
+            f"{path} has {len(shapes)} outputs ({', '.join(map(_shape_text, shapes))}).",
+            "Build a model that gives the picture only: keras.Model(model.inputs, picture).",
+        )
+    (shape,), dtype = shapes, outputs[0].dtype.name
+    if len(shape) == 2:
+        raise _vectors_error(path, shape, reads_pictures=reads_pictures)
+    if len(shape) == 3:
+        raise PocketganError(
+            f"{path} gives {_shape_text(shape)}: a sequence, or pictures without channels.",
+            "End a generator of grey pictures with Reshape((H, W, 1)); sequences are not drawn.",
+        )
+    if len(shape) != 4:
+        raise PocketganError(f"{path} gives {_shape_text(shape)}, which is no picture.", _GENERATOR)
+    if shape[-1] not in CHANNELS:
+        first = shape[1] in CHANNELS
+        raise PocketganError(
+            f"{path} gives {_shape_text(shape)}: pictures have 1, 3 or 4 channels, at the end.",
+            _CHANNELS_LAST if first else _GENERATOR,
+        )
+    if not dtype.startswith(("float", "bfloat")):
+        raise PocketganError(
+            f"{path} gives numbers of type {dtype}, through which nothing can be learnt.",
+            "Leave the rounding to 8 bits out of the model.",
+        )
+
+
+def _vectors_error(
+    path: Path, shape: tuple[int | None, ...], *, reads_pictures: bool
+) -> PocketganError:
+    """What is wrong with a generator that gives vectors."""
+    length = shape[-1]
+    if length == 1:
+        return PocketganError(
+            f"{path} gives one number for each input: this is a discriminator.", _GENERATOR
+        )
+    if reads_pictures:
+        return PocketganError(
+            f"{path} reads pictures and gives {_shape_text(shape)}: this is a classifier or an "
+            "encoder.",
+            _GENERATOR,
+        )
+    return PocketganError(
+        f"{path} gives {_shape_text(shape)}: vectors, no pictures.",
+        f"If they are pictures laid flat, end the model with {_reshape(length)}.",
+    )
+
+
+def _reshape(length: int | None) -> str:
+    """For instance Reshape((28, 28, 1)), where the length is that of a square picture."""
+    for channels in CHANNELS:
+        side = math.isqrt((length or 0) // channels)
+        if side > 1 and side * side * channels == length:
+            return f"Reshape(({side}, {side}, {channels}))"
+    return "Reshape((H, W, C))"
+
+
+def _shape_text(shape: tuple[int | None, ...]) -> str:
+    return f"[{', '.join('N' if size is None else str(size) for size in shape)}]"

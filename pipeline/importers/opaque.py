@@ -1,7 +1,8 @@
-"""A generator that is known by what it draws only: a frozen TensorFlow graph inside one layer."""
+"""A generator of which nothing but its drawing is known: a frozen TensorFlow graph as one layer."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,15 @@ import tensorflow as tf
 import tf_keras
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-_MOVES_ONLY = ("Identity", "StopGradient", "Reshape", "Cast", "Squeeze", "ExpandDims")
+from deploy.errors import PocketganError, one_line
+from pipeline.importers.input_adapter import InputAdapter
+from pipeline.importers.loaded import TRIAL_INPUTS, LoadedGenerator, alike
+
+_KEEP_NUMBERS = ("Identity", "StopGradient", "Reshape", "Cast", "Squeeze", "ExpandDims")
 
 
 @dataclass(frozen=True)
-class Frozen:
+class FrozenGraph:
     """A TensorFlow graph without variables: everything that it needs is in its bytes."""
 
     graph: bytes
@@ -40,19 +45,19 @@ class Frozen:
         return {node.op for node in nodes}
 
     def last_operation(self) -> str:
-        """The operation that computes the (first) output, looked through what moves numbers."""
+        """The operation that computes the first output, before those that only move numbers."""
         nodes = {node.name: node for node in self.definition.node}
         node = nodes[self.outputs[0].split(":")[0]]
-        while node.op in _MOVES_ONLY:
+        while node.op in _KEEP_NUMBERS:
             node = nodes[node.input[0].split(":")[0]]
         return str(node.op)
 
 
-def freeze(function: Callable[..., Any], specs: Sequence[tf.TensorSpec]) -> Frozen:
+def freeze(function: Callable[..., Any], specs: Sequence[tf.TensorSpec]) -> FrozenGraph:
     """The graph that ``function`` computes for tensors of these shapes and types."""
     concrete = tf.function(function, autograph=False).get_concrete_function(*specs)
     frozen = convert_variables_to_constants_v2(concrete)
-    return Frozen(
+    return FrozenGraph(
         frozen.graph.as_graph_def().SerializeToString(deterministic=True),
         tuple(tensor.name for tensor in frozen.inputs),
         tuple(tensor.name for tensor in frozen.outputs),
@@ -60,17 +65,17 @@ def freeze(function: Callable[..., Any], specs: Sequence[tf.TensorSpec]) -> Froz
 
 
 class Opaque(tf_keras.layers.Layer):  # type: ignore[misc]
-    """Computes a frozen graph; ``batch`` where the graph takes no other number of rows."""
+    """Computes a frozen graph; ``batch`` where the graph takes no other batch size."""
 
-    def __init__(self, frozen: Frozen, batch: int | None = None, **kwargs: Any) -> None:
+    def __init__(self, graph: FrozenGraph, batch: int | None = None, **kwargs: Any) -> None:
         super().__init__(trainable=False, **kwargs)
         self._batch = batch
         wrapped = tf.compat.v1.wrap_function(
-            lambda: tf.import_graph_def(frozen.definition, name=""), []
+            lambda: tf.import_graph_def(graph.definition, name=""), []
         )
-        named = wrapped.graph.as_graph_element
+        element = wrapped.graph.as_graph_element
         self._function = wrapped.prune(
-            [named(name) for name in frozen.inputs], [named(name) for name in frozen.outputs]
+            [element(name) for name in graph.inputs], [element(name) for name in graph.outputs]
         )
 
     def call(self, inputs: Any) -> Any:
@@ -94,12 +99,54 @@ class Opaque(tf_keras.layers.Layer):  # type: ignore[misc]
             for tensor in tensors
         ]
         outputs = self._function.outputs
-        drawn = tf.map_fn(
+        drawn_batches = tf.map_fn(
             lambda batch: tuple(self._function(*batch)),
             tuple(batches),
             fn_output_signature=tuple(tf.TensorSpec(o.shape, o.dtype) for o in outputs),
         )
         return [
             tf.reshape(values, [-1, *output.shape[1:]])[:rows]
-            for values, output in zip(drawn, outputs, strict=True)
+            for values, output in zip(drawn_batches, outputs, strict=True)
         ]
+
+
+def freeze_generator(
+    path: Path, loaded: LoadedGenerator, adapter: InputAdapter
+) -> tuple[tf_keras.Model, FrozenGraph, str]:
+    """The forward function as a model of one layer, its graph, and its last operation.
+
+    ``path`` names the generator in errors. Raises PocketganError where it cannot be frozen, or
+    draws otherwise then.
+    """
+    try:
+        inner = freeze(
+            lambda *tensors: loaded.compute(*tensors)[0],
+            [
+                tf.TensorSpec([loaded.batch, *each.shape], each.dtype, name=each.name)
+                for each in loaded.inputs
+            ],
+        )
+        port = tf_keras.Input(adapter.shape)
+        pictures = Opaque(inner, loaded.batch)(adapter.split(port))
+        whole = tf_keras.Model(port, tf.cast(pictures, tf.float32))
+        graph = freeze(whole, [tf.TensorSpec([None, *adapter.shape], tf.float32, name="given")])
+        model = opaque_model(graph, adapter.shape)
+    except (ValueError, TypeError, tf.errors.OpError) as error:
+        raise PocketganError(
+            f"{path} cannot be turned into a fixed graph: {one_line(error, 300)}",
+            "Save it as a functional Keras model, or with a signature [None, ...] → pictures.",
+        ) from error
+    inputs = adapter.random_inputs(loaded.batch or TRIAL_INPUTS)
+    (wanted,) = loaded.compute(*adapter.source_inputs(inputs))
+    if not alike(np.asarray(wanted), model(inputs, training=False).numpy()):
+        raise PocketganError(
+            f"{path} draws otherwise as a fixed graph.",
+            "It keeps a state, or depends on the batch: save it without.",
+        )
+    return model, graph, inner.last_operation()
+
+
+def opaque_model(graph: FrozenGraph, shape: tuple[int, ...]) -> tf_keras.Model:
+    """A model around a frozen graph whose one input has ``shape``, the batch left out."""
+    port = tf_keras.Input(shape, name="given")
+    return tf_keras.Model(port, Opaque(graph, name="opaque")(port), name="teacher")

@@ -58,8 +58,8 @@ def parts(config: Any) -> Iterator[dict[str, Any]]:
 
 def unsafe_parts(config: Any) -> list[str]:
     """What in a stored configuration would run code or read other files, in words."""
-    found = ((part, _danger(part)) for part in parts(config))
-    return list(dict.fromkeys(f"{_named(part)}: {danger}" for part, danger in found if danger))
+    dangers = ((part, _danger(part)) for part in parts(config))
+    return list(dict.fromkeys(f"{_title(part)}: {danger}" for part, danger in dangers if danger))
 
 
 def unknown_parts(config: Any, is_known: Callable[[str], bool]) -> list[str]:
@@ -71,12 +71,13 @@ def unknown_parts(config: Any, is_known: Callable[[str], bool]) -> list[str]:
 
 def unsafe_operations(operations: Iterable[str]) -> list[str]:
     """Those operations of a TensorFlow graph that run Python or touch files."""
-    found = {
-        operation
-        for operation in operations
-        if _TOUCHES.search(operation) and not _OF_EVERY_SAVED_MODEL.fullmatch(operation)
-    }
-    return sorted(found)
+    return sorted(
+        {
+            operation
+            for operation in operations
+            if _TOUCHES.search(operation) and not _OF_EVERY_SAVED_MODEL.fullmatch(operation)
+        }
+    )
 
 
 def _danger(part: dict[str, Any]) -> str:
@@ -87,19 +88,19 @@ def _danger(part: dict[str, Any]) -> str:
     if name in _RUNS_CODE:
         return _RUNS_CODE[name]
     if name in ("TFOpLambda", "ClassMethod"):
-        function = str(settings.get("function", settings.get("symbol")))
-        return "" if _HARMLESS_FUNCTIONS.fullmatch(function) else f"calls {function}"
+        operation = str(settings.get("function", settings.get("symbol")))
+        return "" if _HARMLESS_FUNCTIONS.fullmatch(operation) else f"calls {operation}"
     if name == "TensorFlowOpLayer":
         return "an operation that is stored as a graph"
-    module, called = _module(part), _name(part)
+    module, function = _module(part), _name(part)
     # Keras calls its own functions builtins; Python's own have other names.
     of_models = _MODELING.fullmatch(module) or (
-        module == "builtins" and not hasattr(builtins, called)
+        module == "builtins" and not hasattr(builtins, function)
     )
     # "utils.get_file" of module "keras" leads out of the modules that hold parts of models.
-    leads_out = bool(of_models) and "." in called
+    leads_out = bool(of_models) and "." in function
     if module and (leads_out or (name == "function" and not of_models)):
-        return f"calls {module}.{called}"
+        return f"calls {module}.{function}"
     return ""
 
 
@@ -126,7 +127,7 @@ def _name(part: dict[str, Any]) -> str:
     )
 
 
-def _named(part: dict[str, Any]) -> str:
+def _title(part: dict[str, Any]) -> str:
     config = part.get("config")
     name = config.get("name") if isinstance(config, dict) else None
     return f"layer '{name}' ({part['class_name']})" if name else part["class_name"]

@@ -11,22 +11,35 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 from tf_keras.protobuf import saved_metadata_pb2
 
-from deploy.errors import PocketganError
+from deploy.errors import PocketganError, one_line
 from pipeline.importers import safety
 from pipeline.importers.formats import SAVED_MODEL
-from pipeline.importers.keras_file import UNSAFE, refuse_unsafe
-from pipeline.importers.loaded import Live, Port, SourceLayer
+from pipeline.importers.input_adapter import ModelInput
+from pipeline.importers.keras_files import UNSAFE, refuse_unsafe
+from pipeline.importers.layer_mapping import SourceLayer, functional
+from pipeline.importers.loaded import LoadedGenerator, from_keras_model
 
 _KERAS_METADATA = "keras_metadata.pb"
 _DEFAULT = "serving_default"
 _SAVE_ANEW = "Save it again with `model.save('generator.keras')`, or with a single signature."
 
 
-def keras_model(path: Path, custom: Mapping[str, Any], allow_unsafe: bool) -> Any | None:
-    """The tf_keras model in the folder; None where there is none, or none that can be read.
+def load(path: Path, custom: Mapping[str, Any], *, allow_unsafe: bool) -> LoadedGenerator:
+    """The tf_keras layers in the folder where they can be read, otherwise its signature.
 
-    Raises PocketganError where it would run code, without ``allow_unsafe``.
+    ``custom`` maps names to classes and functions of the user's. Raises PocketganError for what
+    would run code (without ``allow_unsafe``), for damage, and where no single signature draws.
     """
+    if not allow_unsafe:
+        _refuse_unsafe_operations(path)
+    model = _keras_model(path, custom, allow_unsafe=allow_unsafe)
+    if model is not None and functional(model) is not None:
+        return from_keras_model(model, f"SavedModel {path.name} of Keras 2", path)
+    return _load_signature(path)
+
+
+def _keras_model(path: Path, custom: Mapping[str, Any], *, allow_unsafe: bool) -> Any | None:
+    """The tf_keras model in the folder; None where there is none, or none that can be read."""
     if not (path / _KERAS_METADATA).is_file():
         return None
     if not allow_unsafe:
@@ -48,7 +61,7 @@ def _configurations(path: Path) -> list[Any]:
         ) from error
 
 
-def refuse_unsafe_operations(path: Path) -> None:
+def _refuse_unsafe_operations(path: Path) -> None:
     """PocketganError for operations that run Python or touch files, and for a damaged graph."""
     try:
         stored = saved_model_pb2.SavedModel.FromString((path / SAVED_MODEL).read_bytes())
@@ -56,7 +69,7 @@ def refuse_unsafe_operations(path: Path) -> None:
         raise PocketganError(
             f"{path / SAVED_MODEL} is damaged.", "Save or copy the model again."
         ) from error
-    found = safety.unsafe_operations(
+    unsafe = safety.unsafe_operations(
         node.op
         for meta in stored.meta_graphs
         for node in [
@@ -64,18 +77,18 @@ def refuse_unsafe_operations(path: Path) -> None:
             *(node for each in meta.graph_def.library.function for node in each.node_def),
         ]
     )
-    if found:
+    if unsafe:
         raise PocketganError(
-            f"{path} would run code or touch files when it draws: {', '.join(found)}.", UNSAFE
+            f"{path} would run code or touch files when it draws: {', '.join(unsafe)}.", UNSAFE
         )
 
 
-def live_function(path: Path) -> Live:
+def _load_signature(path: Path) -> LoadedGenerator:
     """What the folder's signature computes; PocketganError where there is no single one."""
     try:
         restored = tf.saved_model.load(str(path))
     except Exception as error:  # whatever a foreign file makes the reader raise
-        reason = " ".join(str(error).split())[:300]
+        reason = one_line(error, 300)
         raise PocketganError(f"{path} cannot be loaded: {reason}", _SAVE_ANEW) from error
     function = _signature(path, restored)
     specs = function.structured_input_signature[1]
@@ -89,10 +102,10 @@ def live_function(path: Path) -> Live:
         return list(function(**dict(zip(names, tensors, strict=True))).values())
 
     weights = tuple((variable.name, variable.numpy()) for variable in function.variables)
-    return Live(
+    return LoadedGenerator(
         origin=f"SavedModel {path.name}",
-        ports=tuple(
-            Port(name, tuple(spec.shape[1:]), spec.dtype.name) for name, spec in specs.items()
+        inputs=tuple(
+            ModelInput(name, tuple(spec.shape[1:]), spec.dtype.name) for name, spec in specs.items()
         ),
         compute=compute,
         weights=weights,
@@ -114,8 +127,8 @@ def _signature(path: Path, restored: Any) -> Any:
         return signatures[_DEFAULT]
     if len(signatures) == 1:
         return next(iter(signatures.values()))
-    told = f"it has {len(signatures)}: {', '.join(signatures)}" if signatures else "it has none"
+    names = f"it has {len(signatures)}: {', '.join(signatures)}" if signatures else "it has none"
     raise PocketganError(
-        f"{path}: which signature draws? {told}.",
+        f"{path}: which signature draws? {names}.",
         "Save it with tf.saved_model.save(module, folder, signatures=module.draw).",
     )

@@ -1,26 +1,88 @@
-"""Teachers: loaded from wherever they come, saved, and read again."""
+"""A teacher: a trained generator of any origin, loaded, saved, and read again."""
 
+import io
+import json
+import zipfile
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import tf_keras
 
-from deploy.errors import PocketganError
-from pipeline.importers import pictures
-from pipeline.importers.build import build, try_out
-from pipeline.importers.formats import RECIPE, Kind, kind_of
-from pipeline.importers.generator import Teacher
-from pipeline.importers.input_adapter import entry
-from pipeline.importers.loaded import Live
-from pipeline.importers.open import open_generator
-from pipeline.importers.store import read_saved_teacher, save_teacher
+from deploy.errors import PocketganError, one_line
+from pipeline.atomic import write_bytes, write_text
+from pipeline.compression.fold import fold_batch_norm
+from pipeline.importers import keras_files, pixel_range, saved_model
+from pipeline.importers.formats import Format, GeneratorSource, format_of
+from pipeline.importers.input_adapter import InputAdapter, adapt_inputs, random_inputs
+from pipeline.importers.layer_mapping import GraphRebuilder, SourceLayer, UnmappedLayerError
+from pipeline.importers.loaded import (
+    TRIAL_INPUTS,
+    LoadedGenerator,
+    alike,
+    from_keras_model,
+    refuse_broken,
+    try_out,
+)
+from pipeline.importers.opaque import FrozenGraph, freeze_generator, opaque_model
 from pipeline.networks.pixels import PixelRange
-from pipeline.recipe import load_recipe
 
-__all__ = ["Teacher", "load_teacher", "read_saved_teacher", "save_teacher"]
+FACTS, MODEL, GRAPH = "teacher.json", "generator.keras", "graph.pb"
+SCHEMA = 1
+_NO_DATE = "1980-01-01@00:00:00"
+_WITHOUT = "Leave --discriminator out: a fresh one will be trained."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Teacher:
+    """A generator as everything else wants it, whatever it was before."""
+
+    model: tf_keras.Model
+    """For inference only. One input: latents float32 [N, latent + classes], the class one-hot at
+    the end, or pictures float32 [N, H, W, C]. One output: pictures float32 [N, H', W', C']."""
+    latent: int
+    """0 for a generator that reads pictures."""
+    classes: int
+    """0 for an unconditional generator."""
+    pixels: PixelRange
+    """Black and white in what it draws."""
+    input_pixels: PixelRange | None
+    """Black and white in the pictures that it reads; None where it reads latents."""
+    origin: str
+    """Where it comes from, in words."""
+    notes: tuple[str, ...] = ()
+    """What was rewritten while loading, in words."""
+    layers: tuple[SourceLayer, ...] = ()
+    """The layers of the file, in order, and what became of each."""
+    frozen: FrozenGraph | None = None
+    """The graph of an opaque teacher, of which nothing but its drawing is known; else None."""
+
+    @property
+    def is_opaque(self) -> bool:
+        """Whether it is one layer that draws, and no graph of layers that could be slimmed."""
+        return self.frozen is not None
+
+    @property
+    def folded(self) -> tf_keras.Model:
+        """The model with its batch norm in its kernels, where it has layers."""
+        return self.model if self.is_opaque else fold_batch_norm(self.model)
+
+    def random_inputs(self, count: int, seed: int = 1) -> np.ndarray:
+        """Inputs float32 [count, …]: the normal prior and any class, or noise, black to white."""
+        return random_inputs(
+            count,
+            self.latent,
+            shape=self.model.input_shape[1:],
+            classes=self.classes,
+            pixels=self.input_pixels or (0.0, 1.0),
+            seed=seed,
+        )
 
 
 def load_teacher(
-    path: Path,
+    source: Path | GeneratorSource,
     *,
     classes: int | None = None,
     pixels: PixelRange | None = None,
@@ -28,10 +90,10 @@ def load_teacher(
     allow_unsafe: bool = False,
     custom: Path | None = None,
 ) -> Teacher:
-    """A generator from a run's folder, a .keras or HDF5 file of Keras 2 or 3, or a SavedModel.
+    """A generator from a .keras or HDF5 file of Keras 2 or 3, a SavedModel, or a run.
 
-    Layers of Keras 3 become those of tf_keras, and the outputs are compared; where a layer has no
-    twin, the forward function as a whole becomes an opaque layer. ``classes`` is the number of
+    Layers of Keras 3 become those of tf_keras, and the outputs are compared; where tf_keras lacks
+    a layer, the forward function as a whole becomes an opaque layer. ``classes`` is the number of
     classes at the end of the latent vector, ``pixels`` and ``input_pixels`` are black and white
     where the model does not say. ``custom`` is a Python file of the user's that defines layers;
     it is run. With ``allow_unsafe`` so is code within the model.
@@ -39,45 +101,227 @@ def load_teacher(
     Raises PocketganError, with a remedy, for whatever is no generator of pictures, and for files
     that would run code.
     """
-    live = open_generator(path, custom, allow_unsafe)
-    _refuse_nan(path, live)
-    known = _classes_of_run(path, live) if classes is None else classes
-    way_in = entry(str(path), live.ports, known)
-    try_out(path, live, way_in)
-    built = build(path, live, way_in)
-    read = None
-    if not way_in.latent:
-        read = pictures.wanted_range(str(path), built.input_pixels, input_pixels, "input")
+    if isinstance(source, Path):
+        source = GeneratorSource(source, source)
+    path, loaded = source.path, _open(source, custom, allow_unsafe=allow_unsafe)
+    refuse_broken(path, loaded)
+    if classes is None and source.latent is not None:
+        classes = int(loaded.inputs[0].shape[0] or 0) - source.latent
+    adapter = adapt_inputs(path, loaded.inputs, classes)
+    try_out(path, loaded, adapter)
+    built = _build(path, loaded, adapter)
+    chosen_range = partial(pixel_range.chosen_range, path)
     return Teacher(
         model=built.model,
-        latent=way_in.latent,
-        classes=way_in.classes,
-        pixels=pictures.wanted_range(str(path), built.pixels, pixels, "output"),
-        input_pixels=read,
-        origin=live.origin,
-        notes=tuple(filter(None, (way_in.note, *built.notes))),
+        latent=adapter.latent,
+        classes=adapter.classes,
+        input_pixels=None
+        if adapter.latent
+        else chosen_range("input", from_model=built.input_range, from_user=input_pixels),
+        pixels=chosen_range("output", from_model=built.output_range, from_user=pixels),
+        origin=loaded.origin,
+        notes=tuple(filter(None, (adapter.note, *built.notes))),
         layers=built.layers,
-        frozen=built.frozen,
+        frozen=built.graph,
     )
 
 
-def _classes_of_run(path: Path, live: Live) -> int | None:
-    """What a run's recipe says: the network is told the class, or it is not."""
-    if kind_of(path) is not Kind.RUN:
-        return None
-    recipe = load_recipe(str(path / RECIPE))
-    return int(live.ports[0].shape[0] or 0) - int(recipe.generator.latent)
+def _open(source: GeneratorSource, custom: Path | None, *, allow_unsafe: bool) -> LoadedGenerator:
+    """The model, loaded but not tried out.
+
+    Raises PocketganError for whatever is no model, is damaged, needs layers that nobody knows, or
+    would run code when loaded (unless ``allow_unsafe``).
+    """
+    file = source.file
+    file_format = format_of(file)
+    objects = keras_files.load_custom(custom) if custom else {}
+    if file_format is Format.SAVED_MODEL:
+        return saved_model.load(file, objects, allow_unsafe=allow_unsafe)
+    stored = keras_files.open_file(file, file_format)
+    origin = source.origin or f"{file_format.value} {file.name}, written by Keras {stored.version}"
+    model = stored.load(objects, allow_unsafe=allow_unsafe)
+    return from_keras_model(model, origin, source.path)
 
 
-def _refuse_nan(path: Path, live: Live) -> None:
-    broken = [name for name, values in live.weights if not _finite(values)]
-    if broken:
-        more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
-        raise PocketganError(
-            f"{path}: weights of '{broken[0]}'{more} are not finite (NaN or infinity).",
-            "Its training broke down: give an earlier checkpoint.",
+@dataclass(frozen=True, kw_only=True)
+class _TeacherModel:
+    """The model of a teacher, and what was learnt while it was made."""
+
+    model: tf_keras.Model
+    layers: tuple[SourceLayer, ...]
+    notes: tuple[str, ...]
+    output_range: PixelRange | None
+    input_range: PixelRange | None = None
+    graph: FrozenGraph | None = None
+
+
+def _build(path: Path, loaded: LoadedGenerator, adapter: InputAdapter) -> _TeacherModel:
+    """Of layers where tf_keras has each of them, otherwise opaque.
+
+    Raises PocketganError where the generator cannot be turned into a fixed graph either.
+    """
+    try:
+        return _build_of_layers(loaded, adapter)
+    except UnmappedLayerError as error:
+        model, graph, last_operation = freeze_generator(path, loaded, adapter)
+        return _TeacherModel(
+            model=model,
+            layers=loaded.layers,
+            notes=(f"opaque, known by what it draws only: {error}",),
+            output_range=pixel_range.range_of_operation(last_operation),
+            graph=graph,
         )
 
 
-def _finite(values: np.ndarray) -> bool:
-    return values.dtype.kind not in "fc" or bool(np.isfinite(values).all())
+def _build_of_layers(loaded: LoadedGenerator, adapter: InputAdapter) -> _TeacherModel:
+    if loaded.functional is None:
+        raise UnmappedLayerError("it is no graph of layers but code")
+    rebuilder = GraphRebuilder()
+    port = tf_keras.Input(adapter.shape, name="latent" if adapter.latent else "pictures")
+    (output,) = rebuilder.outputs(loaded.functional, adapter.split(port))
+    model = tf_keras.Model(port, output, name="teacher")
+    rebuilder.copy_weights()
+    inputs = adapter.random_inputs(TRIAL_INPUTS)
+    (wanted,) = map(np.asarray, loaded.compute(*adapter.source_inputs(inputs)))
+    pictures = np.asarray(model(inputs, training=False))
+    if not alike(wanted, pictures, loaded.precision):
+        difference = float(np.max(np.abs(wanted.astype(np.float32) - pictures)))
+        raise UnmappedLayerError(
+            f"rebuilt of tf_keras layers it draws otherwise (by {difference:.2g})"
+        )
+    layers = tuple(rebuilder.source_layers)
+    return _TeacherModel(
+        model=model,
+        layers=layers,
+        notes=tuple(f"{layer.name}: {layer.note}" for layer in layers if layer.note),
+        output_range=pixel_range.output_range(model),
+        input_range=None if adapter.latent else pixel_range.input_range(model),
+    )
+
+
+def save_teacher(teacher: Teacher, folder: Path) -> None:
+    """Write ``teacher.json`` and the model into ``folder``: the same teacher, the same bytes.
+
+    The model is ``generator.keras`` (tf_keras), or ``graph.pb`` where it is opaque.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    facts: dict[str, Any] = {
+        "schema": SCHEMA,
+        "latent": teacher.latent,
+        "classes": teacher.classes,
+        "pixels": teacher.pixels,
+        "input_pixels": teacher.input_pixels,
+        "origin": teacher.origin,
+        "notes": teacher.notes,
+        "layers": [asdict(layer) for layer in teacher.layers],
+    }
+    if teacher.frozen is None:
+        write_bytes(folder / MODEL, _keras_bytes(teacher.model, folder))
+    else:
+        write_bytes(folder / GRAPH, teacher.frozen.graph)
+        facts["graph"] = {
+            "inputs": teacher.frozen.inputs,
+            "outputs": teacher.frozen.outputs,
+            "shape": teacher.model.input_shape[1:],
+        }
+    write_text(folder / FACTS, json.dumps(facts, indent=1) + "\n")
+
+
+def read_saved_teacher(folder: Path) -> Teacher:
+    """What ``save_teacher`` wrote; PocketganError where it is missing or damaged."""
+    try:
+        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+        frozen = _frozen(folder, facts["graph"]) if "graph" in facts else None
+        model = (
+            opaque_model(frozen, tuple(facts["graph"]["shape"]))
+            if frozen
+            else tf_keras.models.load_model(folder / MODEL, compile=False)
+        )
+        read = facts["input_pixels"]
+        low, high = facts["pixels"]
+        return Teacher(
+            model=model,
+            latent=facts["latent"],
+            classes=facts["classes"],
+            pixels=(low, high),
+            input_pixels=None if read is None else (read[0], read[1]),
+            origin=facts["origin"],
+            notes=tuple(facts["notes"]),
+            layers=tuple(_layer(layer) for layer in facts["layers"]),
+            frozen=frozen,
+        )
+    except Exception as error:  # a damaged file makes its reader raise anything
+        raise PocketganError(
+            f"{folder} holds no teacher that can be read: {one_line(error, 200)}",
+            "Load the generator again from where it came.",
+        ) from error
+
+
+def _frozen(folder: Path, facts: dict[str, Any]) -> FrozenGraph:
+    graph = (folder / GRAPH).read_bytes()
+    return FrozenGraph(graph, tuple(facts["inputs"]), tuple(facts["outputs"]))
+
+
+def _layer(facts: dict[str, Any]) -> SourceLayer:
+    became, shape = tuple(facts["became"]), tuple(facts["shape"])
+    return SourceLayer(**{**facts, "became": became, "shape": shape})
+
+
+def _keras_bytes(model: tf_keras.Model, folder: Path) -> bytes:
+    """A .keras file without the date of its writing."""
+    aside = folder / f".{MODEL}"
+    try:
+        model.save(aside, save_format="keras")
+        written = zipfile.ZipFile(io.BytesIO(aside.read_bytes()))
+    finally:
+        aside.unlink(missing_ok=True)
+    dateless = io.BytesIO()
+    with zipfile.ZipFile(dateless, "w") as archive:
+        for name in sorted(written.namelist()):
+            content = written.read(name)
+            if name == "metadata.json":
+                content = json.dumps({**json.loads(content), "date_saved": _NO_DATE}).encode()
+            archive.writestr(zipfile.ZipInfo(name), content)
+    return dateless.getvalue()
+
+
+def load_discriminator(
+    path: Path, teacher: Teacher, *, custom: Path | None = None, allow_unsafe: bool = False
+) -> tf_keras.Model:
+    """A discriminator: pictures (and one-hot classes) → logits [N, 1], of tf_keras layers.
+
+    A sigmoid at the end is taken off: training wants the logit. Raises PocketganError for whatever
+    does not read this teacher's pictures.
+    """
+    loaded = _open(GeneratorSource(path, path), custom, allow_unsafe=allow_unsafe)
+    picture = tuple(teacher.model.output_shape[1:])
+    wanted = [picture, (teacher.classes,)] if teacher.classes else [picture]
+    shapes = [tuple(each.shape) for each in loaded.inputs]
+    if shapes != wanted:
+        raise PocketganError(
+            f"{path} reads {shapes}; a discriminator of this generator reads {wanted}.", _WITHOUT
+        )
+    if loaded.functional is None:
+        raise PocketganError(f"{path} is code, and no graph of layers.", _WITHOUT)
+    rebuilder = GraphRebuilder()
+    inputs = [tf_keras.Input(shape) for shape in wanted]
+    try:
+        outputs = rebuilder.outputs(loaded.functional, inputs)
+    except UnmappedLayerError as error:
+        raise PocketganError(f"{path}: {error}.", _WITHOUT) from error
+    if len(outputs) != 1 or tuple(outputs[0].shape[1:]) != (1,):
+        raise PocketganError(
+            f"{path} gives {[tuple(o.shape[1:]) for o in outputs]}, and not one number a picture.",
+            _WITHOUT,
+        )
+    logit = _without_sigmoid(outputs[0])
+    rebuilder.copy_weights()
+    return tf_keras.Model(inputs if len(inputs) > 1 else inputs[0], logit, name="discriminator")
+
+
+def _without_sigmoid(output: Any) -> Any:
+    """What goes into a sigmoid that stands at the end; the output itself where none does."""
+    layer = output._keras_history.layer
+    function = getattr(getattr(layer, "activation", None), "__name__", "")
+    is_layer = isinstance(layer, tf_keras.layers.Activation)
+    return layer.input if is_layer and function == "sigmoid" else output

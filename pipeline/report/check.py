@@ -1,4 +1,4 @@
-"""A check as a person reads it."""
+"""The page of `pocketgan check`: layers, trial files and the verdict, for a rich console."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,56 +8,55 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.importers.check import Check, TrialFile
-from pipeline.importers.layer_report import Fate, LayerFate
+from pipeline.importers.layer_report import Check, LayerOutcome, LayerReport, TrialFile
 
 _STYLES = {
-    Fate.SUPPORTED: "green",
-    Fate.FOLDED: "green",
-    Fate.REMOVED: "green",
-    Fate.REWRITTEN: "yellow",
-    Fate.REPLACED: "red",
+    LayerOutcome.SUPPORTED: "green",
+    LayerOutcome.FOLDED: "green",
+    LayerOutcome.REMOVED: "green",
+    LayerOutcome.REWRITTEN: "yellow",
+    LayerOutcome.REPLACED: "red",
 }
 
 
-def render(found: Check) -> RenderableType:
-    """Layers, trial files, and the verdict, for a rich console."""
-    style = "bold green" if found.slimming else "bold yellow"
+def render(check: Check) -> RenderableType:
+    """The whole page; its last line is the verdict."""
+    style = "bold green" if check.slimming else "bold yellow"
     return Group(
-        _facts(found),
-        _layers(found.layers),
-        _footnotes(found.layers),
-        _files(found.files),
-        *_operations(found.files),
-        *_remedies(found.layers),
-        Text(f"{found.path} {found.verdict}.", style=style),
+        _facts(check),
+        _layers(check.layers),
+        _footnotes(check.layers),
+        _files(check.files),
+        *_operations(check.files),
+        *_remedies(check.layers),
+        Text(f"{check.path} {check.verdict}.", style=style),
     )
 
 
-def _facts(found: Check) -> Table:
-    lines = {"file": found.origin, "reads": _reads(found), "draws": _draws(found)}
+def _facts(check: Check) -> Table:
+    lines = {"file": check.origin, "reads": _reads(check), "draws": _draws(check)}
     grid = Table.grid(padding=(0, 2))
     for name, line in lines.items():
         grid.add_row(Text(name, style="bold"), Text(line))
-    for note in found.notes:
+    for note in check.notes:
         grid.add_row(Text("note", style="bold"), Text(note))
     return grid
 
 
-def _reads(found: Check) -> str:
-    if not found.latent:
-        low, high = found.input_pixels or (0, 0)
-        return f"pictures {_shape(found.input_shape)}, black {low:g}, white {high:g}"
-    told = f"{found.latent} latents"
-    return f"{told} and a class of {found.classes}, one-hot" if found.classes else told
+def _reads(check: Check) -> str:
+    if not check.latent:
+        low, high = check.input_pixels or (0, 0)
+        return f"pictures {_shape(check.input_shape)}, black {low:g}, white {high:g}"
+    latents = f"{check.latent} latents"
+    return f"{latents} and a class of {check.classes}, one-hot" if check.classes else latents
 
 
-def _draws(found: Check) -> str:
-    low, high = found.pixels
-    return f"pictures {_shape(found.output_shape)}, black {low:g}, white {high:g}"
+def _draws(check: Check) -> str:
+    low, high = check.pixels
+    return f"pictures {_shape(check.output_shape)}, black {low:g}, white {high:g}"
 
 
-def _layers(layers: Sequence[LayerFate]) -> Table:
+def _layers(layers: Sequence[LayerReport]) -> Table:
     """Reasons are long, and many layers share one: they stand below, by number."""
     numbers = {reason: n for n, reason in enumerate(_reasons(layers), start=1)}
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
@@ -73,16 +72,16 @@ def _layers(layers: Sequence[LayerFate]) -> Table:
             Text(layer.type),
             _shape(layer.shape[1:]),
             f"{layer.weights:,}" if layer.weights else "",
-            Text(f"{layer.fate.value.split()[0]}{number}", style=_STYLES[layer.fate]),
+            Text(f"{layer.outcome.value.split()[0]}{number}", style=_STYLES[layer.outcome]),
         )
     return table
 
 
-def _reasons(layers: Sequence[LayerFate]) -> list[str]:
+def _reasons(layers: Sequence[LayerReport]) -> list[str]:
     return list(dict.fromkeys(layer.reason for layer in layers if layer.reason))
 
 
-def _footnotes(layers: Sequence[LayerFate]) -> Table:
+def _footnotes(layers: Sequence[LayerReport]) -> Table:
     grid = Table.grid(padding=(0, 1))
     for number, reason in enumerate(_reasons(layers), start=1):
         grid.add_row(Text(f"[{number}]"), Text(reason))
@@ -123,7 +122,7 @@ def _operations(files: Sequence[TrialFile]) -> list[Text]:
     return [Text(line) for line in [*lines, *([""] if lines else [])]]
 
 
-def _remedies(layers: Sequence[LayerFate]) -> list[Text]:
+def _remedies(layers: Sequence[LayerReport]) -> list[Text]:
     remedies = dict.fromkeys(layer.remedy for layer in layers if layer.remedy)
     lines = [f"  {remedy}" for remedy in remedies]
     return [Text(line) for line in ["To have it slimmed too:", *lines, ""]] if lines else []

@@ -7,9 +7,8 @@ from pipeline.compression.fold import fold_batch_norm
 from pipeline.data import folder
 from pipeline.data.dataset import Dataset
 from pipeline.data.sources import TEACHER
-from pipeline.importers.discriminator import load_discriminator
-from pipeline.importers.pictures import refuse_few
-from pipeline.importers.teacher import Teacher
+from pipeline.importers.input_adapter import refuse_few
+from pipeline.importers.teacher import Teacher, load_discriminator
 from pipeline.recipe import BudgetSettings, Recipe
 from pipeline.search.budget import Budget, FileCost, budget_of
 from pipeline.search.builder import StudentBuilder
@@ -66,7 +65,12 @@ def refuse_mismatches(
     if recipe.search.student is not None:
         builder.build(recipe.search.student)
     if settings.discriminator is not None:
-        load_discriminator(settings.discriminator, teacher, settings.custom, settings.allow_unsafe)
+        load_discriminator(
+            settings.discriminator,
+            teacher,
+            custom=settings.custom,
+            allow_unsafe=settings.allow_unsafe,
+        )
     if settings.inputs is not None:
         refuse_few(settings.inputs, len(folder.find(settings.inputs)))
     if recipe.data.source != TEACHER:

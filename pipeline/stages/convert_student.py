@@ -12,7 +12,7 @@ from pipeline.artifacts import (
 )
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.determinism import prepare
-from pipeline.importers.store import read_saved_teacher
+from pipeline.importers.teacher import read_saved_teacher
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages.convert import COMPARED, Conversion, UnconvertedError, write_all
 from pipeline.stages.inputs import teacher_inputs, whole_batches

@@ -9,7 +9,7 @@ from pipeline import progress
 from pipeline.artifacts import LESSONS, STUDY, read_distillation_set, write_choice
 from pipeline.compression.spec import CompressionSpec
 from pipeline.determinism import prepare
-from pipeline.importers.store import read_saved_teacher
+from pipeline.importers.teacher import read_saved_teacher
 from pipeline.networks.settings import StudentSettings
 from pipeline.search import budget, candidates, trials
 from pipeline.search.builder import SLIM, StudentBuilder

@@ -21,7 +21,7 @@ from pipeline.artifacts import (
 from pipeline.atomic import replaced
 from pipeline.compression.prune import Pruning, kernel_sparsity, layer_sparsity
 from pipeline.determinism import prepare
-from pipeline.importers.store import read_saved_teacher
+from pipeline.importers.teacher import read_saved_teacher
 from pipeline.metrics.frechet import frechet_distance
 from pipeline.networks.pixels import PixelRange, to_uint8
 from pipeline.networks.registry import build_discriminator

@@ -15,10 +15,9 @@ from pipeline.artifacts import (
 )
 from pipeline.data import folder
 from pipeline.determinism import prepare
-from pipeline.importers.discriminator import load_discriminator
-from pipeline.importers.generator import Teacher
-from pipeline.importers.pictures import refuse_few
-from pipeline.importers.teacher import load_teacher, save_teacher
+from pipeline.finished_run import generator_of
+from pipeline.importers.input_adapter import refuse_few
+from pipeline.importers.teacher import Teacher, load_discriminator, load_teacher, save_teacher
 from pipeline.networks.pixels import to_uint8
 from pipeline.recipe import Recipe
 from pipeline.stage import Outcome, StageContext, stage
@@ -46,7 +45,10 @@ def teacher(ctx: StageContext) -> Outcome:
     save_teacher(loaded, ctx.folder)
     if settings.discriminator is not None:
         discriminator = load_discriminator(
-            settings.discriminator, loaded, settings.custom, settings.allow_unsafe
+            settings.discriminator,
+            loaded,
+            custom=settings.custom,
+            allow_unsafe=settings.allow_unsafe,
         )
         discriminator.save(ctx.folder / DISCRIMINATOR)
     parts = _input_pictures(ctx, loaded) if settings.inputs else _latents(ctx, loaded)
@@ -71,7 +73,7 @@ def load(ctx: StageContext) -> Teacher:
             "teacher.file is not set.", "Give a generator: `pocketgan compress GENERATOR`."
         )
     return load_teacher(
-        settings.file,
+        generator_of(settings.file),
         classes=settings.classes or None,
         pixels=settings.pixels,
         input_pixels=settings.input_pixels,

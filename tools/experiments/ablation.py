@@ -26,6 +26,7 @@ from pipeline.commands.compress import parse_compress, run_of
 from pipeline.compression.bits import kernel_layers
 from pipeline.compression.fake_quantization import quantization_aware
 from pipeline.compression.spec import CompressionSpec
+from pipeline.finished_run import generator_of
 from pipeline.importers.teacher import load_teacher
 from pipeline.networks.settings import StudentSettings
 from pipeline.plans import FROM_SCRATCH, FROM_TEACHER, Plan
@@ -79,7 +80,7 @@ class Row:
 def rows(run: Path, max_gzip_kb: float) -> Iterator[Row]:
     """All that are made by compress."""
     recipe = load_recipe(str(run / "recipe.yaml"))
-    builder = StudentBuilder(load_teacher(run), recipe.seed)
+    builder = StudentBuilder(load_teacher(generator_of(run)), recipe.seed)
     space = space_of(recipe.search, recipe.budget, builder)
     limits = budget_of(BudgetSettings(max_gzip_kb=max_gzip_kb))
 
@@ -200,7 +201,7 @@ def shares_for(run: Path, limit: float, scores: Scores) -> dict[str, float]:
 
     The weights with the smallest of the ``scores``, of all layers together, are the zeros.
     """
-    dense = load_teacher(run).folded
+    dense = load_teacher(generator_of(run)).folded
     kernels = {layer.name: layer.get_weights()[0] for layer in dense.layers if layer.get_weights()}
     scored = {name: scores(kernel) for name, kernel in kernels.items()}
     together = np.concatenate([scored[name] for name in kernels])
@@ -234,7 +235,7 @@ SCORES: Mapping[str, Scores] = {
 
 def _bias_bytes(run: Path) -> int:
     """What is no kernel in the teacher's int8 file, gzipped: biases as int32."""
-    teacher = load_teacher(run)
+    teacher = load_teacher(generator_of(run))
     seen = latents(
         1, Purpose.CALIBRATION, count=CALIBRATION, latent=teacher.latent, classes=teacher.classes
     )

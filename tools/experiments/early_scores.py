@@ -14,7 +14,7 @@ from scipy.stats import spearmanr
 from pipeline.artifacts import REPORT, read_student_facts
 from pipeline.compression.spec import CompressionSpec
 from pipeline.determinism import prepare
-from pipeline.importers.store import read_saved_teacher
+from pipeline.importers.teacher import read_saved_teacher
 from pipeline.plans import FROM_TEACHER
 from pipeline.report.run import schema
 from pipeline.report.run.gates import measure

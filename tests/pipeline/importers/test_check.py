@@ -6,8 +6,7 @@ import keras
 import pytest
 from rich.console import Console
 
-from pipeline.importers.check import Check, check
-from pipeline.importers.layer_report import Fate
+from pipeline.importers.layer_report import Check, LayerOutcome, check
 from pipeline.importers.teacher import load_teacher
 from pipeline.report.check import render
 
@@ -27,23 +26,23 @@ def checked(files: Mapping[str, Path], foreign: Any) -> Mapping[str, Check]:
     }
 
 
-def fates_of(found: Check) -> dict[str, set[str]]:
-    fates: dict[str, set[str]] = {}
-    for layer in found.layers:
-        fates.setdefault(layer.type, set()).add(layer.fate)
-    return fates
+def outcomes_of(result: Check) -> dict[str, set[str]]:
+    outcomes: dict[str, set[str]] = {}
+    for layer in result.layers:
+        outcomes.setdefault(layer.type, set()).add(layer.outcome)
+    return outcomes
 
 
-def test_every_layer_has_its_fate(checked: Mapping[str, Check]) -> None:
-    assert fates_of(checked["resize_conv.h5"]) == {
-        "Dense": {Fate.SUPPORTED},
-        "BatchNormalization": {Fate.FOLDED},
-        "ReLU": {Fate.SUPPORTED},
-        "Activation": {Fate.SUPPORTED},
-        "Reshape": {Fate.SUPPORTED},
-        "UpSampling2D": {Fate.SUPPORTED},
-        "Conv2D": {Fate.SUPPORTED, Fate.REWRITTEN},
-        "Dropout": {Fate.REMOVED},
+def test_every_layer_has_an_outcome(checked: Mapping[str, Check]) -> None:
+    assert outcomes_of(checked["resize_conv.h5"]) == {
+        "Dense": {LayerOutcome.SUPPORTED},
+        "BatchNormalization": {LayerOutcome.FOLDED},
+        "ReLU": {LayerOutcome.SUPPORTED},
+        "Activation": {LayerOutcome.SUPPORTED},
+        "Reshape": {LayerOutcome.SUPPORTED},
+        "UpSampling2D": {LayerOutcome.SUPPORTED},
+        "Conv2D": {LayerOutcome.SUPPORTED, LayerOutcome.REWRITTEN},
+        "Dropout": {LayerOutcome.REMOVED},
     }
 
 
@@ -51,8 +50,8 @@ def test_norm_without_int8_form_is_replaced_with_reason_and_remedy(
     checked: Mapping[str, Check],
 ) -> None:
     found = checked["unet.keras"]
-    assert fates_of(found)["GroupNormalization"] == {Fate.REPLACED}
-    assert fates_of(found)["Concatenate"] == {Fate.REPLACED}
+    assert outcomes_of(found)["GroupNormalization"] == {LayerOutcome.REPLACED}
+    assert outcomes_of(found)["Concatenate"] == {LayerOutcome.REPLACED}
     norm = next(layer for layer in found.layers if layer.type == "GroupNormalization")
     assert "batch norm" in norm.reason
     assert norm.remedy
@@ -60,7 +59,7 @@ def test_norm_without_int8_form_is_replaced_with_reason_and_remedy(
 
 def test_all_of_an_opaque_generator_is_replaced(checked: Mapping[str, Check]) -> None:
     found = checked["custom_layer.keras"]
-    assert {layer.fate for layer in found.layers} == {Fate.REPLACED}
+    assert {layer.outcome for layer in found.layers} == {LayerOutcome.REPLACED}
     assert "PixelNorm" in found.layers[0].reason
 
 

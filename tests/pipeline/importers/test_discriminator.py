@@ -6,9 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline.importers.discriminator import load_discriminator
-from pipeline.importers.generator import Teacher
-from pipeline.importers.teacher import load_teacher
+from pipeline.importers.teacher import Teacher, load_discriminator, load_teacher
 
 L = keras.layers
 Refused = Callable[..., str]

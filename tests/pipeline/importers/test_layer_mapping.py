@@ -5,20 +5,24 @@ import numpy as np
 import pytest
 import tf_keras
 
-from pipeline.importers.layer_mapping import NoTwinError, twin_of
-from pipeline.importers.rebuild import Rebuilding, functional
+from pipeline.importers.layer_mapping import (
+    GraphRebuilder,
+    UnmappedLayerError,
+    functional,
+    map_layer,
+)
 
 L = keras.layers
 K2 = tf_keras.layers
 
 
-def rebuilt(model: Any) -> tuple[tf_keras.Model, Rebuilding]:
-    rebuilding = Rebuilding()
+def rebuilt(model: Any) -> tuple[tf_keras.Model, GraphRebuilder]:
+    rebuilder = GraphRebuilder()
     ports = [tf_keras.Input(tensor.shape[1:]) for tensor in model.inputs]
-    outputs = rebuilding.outputs(functional(model), ports)
+    outputs = rebuilder.outputs(functional(model), ports)
     made = tf_keras.Model(ports, outputs)
-    rebuilding.copy_weights()
-    return made, rebuilding
+    rebuilder.copy_weights()
+    return made, rebuilder
 
 
 def assert_equal(model: Any) -> tf_keras.Model:
@@ -87,22 +91,22 @@ def test_arithmetic_of_keras_2_becomes_layers() -> None:
 
 
 @pytest.mark.parametrize("build", [lambda x: 1 / x, lambda x: keras.ops.sin(x)])
-def test_operation_without_a_layer_has_no_twin(build: Any) -> None:
+def test_operation_without_a_layer_has_no_mapping(build: Any) -> None:
     port = keras.Input((4,))
-    with pytest.raises(NoTwinError, match="no layer in tf_keras"):
+    with pytest.raises(UnmappedLayerError, match="no layer in tf_keras"):
         rebuilt(keras.Model(port, build(port)))
 
 
-def test_layer_that_is_called_with_more_than_its_input_has_no_twin() -> None:
+def test_layer_that_is_called_with_more_than_its_input_has_no_mapping() -> None:
     port = keras.Input((4, 4))
     attention = L.MultiHeadAttention(1, 2)
-    with pytest.raises(NoTwinError, match="more than its input"):
+    with pytest.raises(UnmappedLayerError, match="more than its input"):
         rebuilt(keras.Model(port, attention(port, port)))
 
 
-def test_code_has_no_twin() -> None:
-    with pytest.raises(NoTwinError, match="custom"):
-        twin_of(L.Lambda(lambda x: x), "code")
+def test_code_has_no_mapping() -> None:
+    with pytest.raises(UnmappedLayerError, match="custom"):
+        map_layer(L.Lambda(lambda x: x), "code")
 
 
 def test_shared_layers_and_equal_names_in_nested_models() -> None:

@@ -15,7 +15,7 @@ import tensorflow as tf
 import tf_keras
 
 from deploy.errors import PocketganError
-from pipeline.importers.formats import kind_of
+from pipeline.finished_run import generator_of
 from pipeline.importers.teacher import load_teacher
 
 L = keras.layers
@@ -278,7 +278,7 @@ def test_missing_file_and_other_folders_are_told_apart(tmp_path: Path, refused: 
     assert "no such file" in refused(load_teacher, tmp_path / "nowhere.keras")
     assert "neither a run nor a SavedModel" in refused(load_teacher, tmp_path)
     (tmp_path / "recipe.yaml").write_text("seed: 1\n")
-    assert "without a trained generator" in refused(load_teacher, tmp_path)
+    assert "without a trained generator" in refused(generator_of, tmp_path)
 
 
 @pytest.mark.parametrize("name", ["dcgan.keras", "resize_conv.h5"])
@@ -370,4 +370,4 @@ def test_pictures_that_are_not_finite_are_refused(
 def test_run_that_is_compressed_already_is_refused(tmp_path: Path) -> None:
     (tmp_path / "recipe.yaml").write_text("teacher: {file: dcgan.keras}\n")
     with pytest.raises(PocketganError, match="what it made is compressed already"):
-        kind_of(tmp_path)
+        generator_of(tmp_path)

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from pipeline.finished_run import generator_of
 from pipeline.importers.teacher import Teacher, load_teacher
 from pipeline.networks.registry import build_generator
 from pipeline.networks.settings import ImageShape
@@ -126,7 +127,7 @@ def test_teacher_of_a_run_knows_its_classes(classes: int, tmp_path: Path) -> Non
     (run / "1-train").mkdir(parents=True)
     model.save(run / "1-train" / "generator.keras")
     (run / "recipe.yaml").write_text(to_yaml(recipe))
-    teacher = load_teacher(run)
+    teacher = load_teacher(generator_of(run))
     assert (teacher.latent, teacher.classes, teacher.pixels) == (8, classes, (-1, 1))
     assert "run told" in teacher.origin
     assert_draws_as(teacher, model, latents(teacher))

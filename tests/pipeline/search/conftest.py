@@ -10,7 +10,7 @@ import tf_keras
 
 from pipeline.compression.fake_quantization import quantization_aware, round_biases
 from pipeline.compression.fold import fold_batch_norm
-from pipeline.importers.generator import Teacher
+from pipeline.importers.teacher import Teacher
 from pipeline.networks.registry import build_generator
 from pipeline.networks.settings import GeneratorSettings, ImageShape, StudentSettings
 from pipeline.networks.student import build_student

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from deploy.errors import PocketganError
-from pipeline.importers.generator import Teacher
+from pipeline.importers.teacher import Teacher
 from pipeline.networks.settings import StudentSettings
 from pipeline.search.builder import StudentBuilder
 

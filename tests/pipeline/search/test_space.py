@@ -5,7 +5,7 @@ import pytest
 
 from deploy.errors import PocketganError
 from pipeline.compression.spec import CompressionSpec
-from pipeline.importers.generator import Teacher
+from pipeline.importers.teacher import Teacher
 from pipeline.networks.settings import StudentSettings
 from pipeline.recipe import BudgetSettings, SearchSettings
 from pipeline.search.budget import budget_of

@@ -1,7 +1,12 @@
-"""Models in .keras and HDF5 files, of Keras 2 and Keras 3: looked at first, loaded then."""
+"""Models in .keras and HDF5 files, of Keras 2 and Keras 3, and the user's own layers for them.
 
+The stored configuration is looked at first; only then is a file loaded.
+"""
+
+import importlib.util
 import io
 import json
+import sys
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -13,13 +18,16 @@ import h5py
 import keras
 import tf_keras
 
-from deploy.errors import PocketganError
+from deploy.errors import PocketganError, one_line
 from pipeline.compression.fake_quantization import quantize_scope
 from pipeline.importers import safety
-from pipeline.importers.custom import REGISTER
-from pipeline.importers.formats import Kind, cut_short
+from pipeline.importers.formats import Format, cut_short
 from pipeline.networks import layers as _our_layers  # noqa: F401  so that Keras knows them
 
+REGISTER = (
+    "Put its class into a Python file, decorate it with "
+    "@keras.saving.register_keras_serializable(), and give the file with --custom FILE."
+)
 UNSAFE = (
     "Ask its author for the model without them. If you trust the file as you trust a program, "
     "load it with --allow-unsafe."
@@ -41,7 +49,7 @@ class KerasFile:
         """2 or 3."""
         return 3 if self.version.startswith("3") else 2
 
-    def load(self, custom: Mapping[str, Any], allow_unsafe: bool) -> Any:
+    def load(self, custom: Mapping[str, Any], *, allow_unsafe: bool) -> Any:
         """The model: of keras where Keras 3 wrote it, of tf_keras otherwise.
 
         ``custom`` maps names to classes and functions of the user's. Raises PocketganError for code
@@ -60,7 +68,7 @@ class KerasFile:
                 )
         except Exception as error:  # whatever a foreign file makes the reader raise
             raise PocketganError(
-                f"{self.path} cannot be loaded: {_one_line(error)}",
+                f"{self.path} cannot be loaded: {_reason(error)}",
                 f"Is a layer of it your own? {REGISTER}",
             ) from error
 
@@ -91,20 +99,20 @@ class KerasFile:
 
 def refuse_unsafe(path: Path, config: Any) -> None:
     """PocketganError if the stored configuration would run code or read other files."""
-    found = safety.unsafe_parts(config)
-    if found:
+    unsafe = safety.unsafe_parts(config)
+    if unsafe:
         raise PocketganError(
-            f"{path} would run code or read other files when loaded: {'; '.join(found)}.", UNSAFE
+            f"{path} would run code or read other files when loaded: {'; '.join(unsafe)}.", UNSAFE
         )
 
 
-def open_file(path: Path, kind: Kind) -> KerasFile:
+def open_file(path: Path, file_format: Format) -> KerasFile:
     """Look at a .keras or HDF5 file; PocketganError where it is damaged or holds weights only."""
     try:
-        return _open_archive(path) if kind is Kind.KERAS else _open_hdf5(path)
+        return _open_archive(path) if file_format is Format.KERAS else _open_hdf5(path)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise PocketganError(
-            f"{path} is damaged: {_one_line(error)}", "Save or copy it again."
+            f"{path} is damaged: {_reason(error)}", "Save or copy it again."
         ) from error
     except (zipfile.BadZipFile, EOFError, RuntimeError, OSError) as error:
         raise cut_short(path) from error
@@ -137,23 +145,49 @@ def _open_hdf5(path: Path) -> KerasFile:
 
 def _refuse_other_files(path: Path, file: Any) -> None:
     """HDF5 may take its numbers from another file of the reader's machine (CVE-2026-1669)."""
-    found: list[str] = []
+    external: list[str] = []
 
-    def look_at_link(name: str, link: Any) -> None:
+    def visit_link(name: str, link: Any) -> None:
         if isinstance(link, h5py.ExternalLink):
-            found.append(name)
+            external.append(name)
 
-    def look_at_item(name: str, item: Any) -> None:
+    def visit_item(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
-            found.append(name)
+            external.append(name)
 
-    file.visititems_links(look_at_link)
-    file.visititems(look_at_item)
-    if found:
+    file.visititems_links(visit_link)
+    file.visititems(visit_item)
+    if external:
         raise PocketganError(
-            f"{path} takes '{found[0]}' from another file.", "Ask its author for a whole file."
+            f"{path} takes '{external[0]}' from another file.", "Ask its author for a whole file."
         )
 
 
-def _one_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {one_line(error, 300)}"
+
+
+def load_custom(path: Path) -> dict[str, Any]:
+    """Run the user's file; name → class or function that it defines.
+
+    Raises PocketganError where the file is missing or fails.
+    """
+    if not path.is_file():
+        raise PocketganError(f"--custom {path}: there is no such file.", REGISTER)
+    name = f"custom_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise PocketganError(f"--custom {path} is no Python file.", "Its name must end with .py.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # whatever the user's code raises
+        raise PocketganError(
+            f"--custom {path} fails: {type(error).__name__}: {error}", "Mend the file."
+        ) from error
+    return {
+        key: value
+        for key, value in vars(module).items()
+        if callable(value) and getattr(value, "__module__", None) == name
+    }

@@ -1,0 +1,101 @@
+"""Which numbers are black and white in the pictures that a foreign generator draws and reads."""
+
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Literal
+
+import tf_keras
+
+from deploy.errors import PocketganError
+from pipeline.networks.pixels import ACTIVATION_RANGES, PixelRange
+
+_KEEP_VALUES = (
+    tf_keras.layers.Reshape,
+    tf_keras.layers.Flatten,
+    tf_keras.layers.Permute,
+    tf_keras.layers.Cropping2D,
+    tf_keras.layers.UpSampling2D,
+)
+_OPERATION_RANGES = {"Tanh": (-1.0, 1.0), "Sigmoid": (0.0, 1.0)}
+_EIGHT_BITS = (0.0, 255.0)
+Side = Literal["output", "input"]
+_OPTIONS: Mapping[Side, str] = {"output": "--pixels", "input": "--input-pixels"}
+_VERBS: Mapping[Side, str] = {"output": "draws", "input": "reads"}
+_REASONS: Mapping[Side, str] = {
+    "output": ": it does not end with tanh or sigmoid",
+    "input": ": it does not start with a Rescaling layer",
+}
+
+
+def output_range(model: tf_keras.Model) -> PixelRange | None:
+    """Smallest and largest value that the last layers of a functional model can give.
+
+    None where they do not say: a linear output may be anything.
+    """
+    layer = model.output._keras_history.layer
+    changes: list[Callable[[float], float]] = []
+    while isinstance(layer, _KEEP_VALUES) or type(layer) is tf_keras.layers.Rescaling:
+        if type(layer) is tf_keras.layers.Rescaling:
+            changes.append(_affine(layer))
+        layer = layer.input._keras_history.layer
+    bounds = _activation_range(layer)
+    if bounds is None:
+        return None
+    low, high = bounds
+    for change in reversed(changes):
+        low, high = change(low), change(high)
+    return min(low, high), max(low, high)
+
+
+def range_of_operation(name: str) -> PixelRange | None:
+    """Smallest and largest value that a TensorFlow operation can give; None if anything."""
+    return _OPERATION_RANGES.get(name)
+
+
+def _affine(layer: tf_keras.layers.Rescaling) -> Callable[[float], float]:
+    return lambda value: float(value * layer.scale + layer.offset)
+
+
+def _activation_range(layer: tf_keras.layers.Layer) -> PixelRange | None:
+    if isinstance(layer, tf_keras.layers.ReLU) and layer.max_value and not layer.negative_slope:
+        return 0.0, float(layer.max_value)
+    activation = getattr(layer, "activation", None)
+    return ACTIVATION_RANGES.get(getattr(activation, "__name__", ""))
+
+
+def input_range(model: tf_keras.Model) -> PixelRange | None:
+    """Range of the pictures that a functional model reads: 0..255 where it rescales them first.
+
+    None where it does not say.
+    """
+    (node,) = model.input._keras_history.layer.outbound_nodes[:1]
+    first = node.layer
+    if type(first) is tf_keras.layers.Rescaling and 0 < abs(first.scale) < 1 / 16:
+        return _EIGHT_BITS
+    return None
+
+
+def chosen_range(
+    path: Path, side: Side, *, from_model: PixelRange | None, from_user: PixelRange | None
+) -> PixelRange:
+    """The range that the user names, or else the one that the model says.
+
+    Raises PocketganError where neither says one, or the user's is none. ``path`` names the
+    generator in errors.
+    """
+    option = _OPTIONS[side]
+    if from_user is not None:
+        low, high = from_user
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            raise PocketganError(
+                f"{option} {low:g} {high:g} is no range.", f"For instance {option} -1 1."
+            )
+        return float(low), float(high)
+    if from_model is None:
+        raise PocketganError(
+            f"{path}: which numbers are black and white in the pictures that it "
+            f"{_VERBS[side]} is not known{_REASONS[side]}.",
+            f"Give them with {option} LOW HIGH, for instance {option} -1 1.",
+        )
+    return from_model
