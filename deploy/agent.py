@@ -249,22 +249,52 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
         count_runs(interpreter, job["runs"])
         figures: dict[str, Any] = {"runs": job["runs"]}
     else:
-        runs = min(job["runs"], max(affordable, FEWEST_RUNS))
-        samples = time_runs(interpreter.invoke, runs)
-        overhead = time_runs(lambda: None, runs)
-        figures = {
-            "init_ms": init_ns / NS_PER_MS,
-            "first_ms": first_ns / NS_PER_MS,
-            **summarize(samples),
-            "overhead_ns": percentile(sorted(overhead), 50),
-            "samples_ns": samples if job["keep_samples"] else None,
-        }
+        figures = {"init_ms": init_ns / NS_PER_MS, "first_ms": first_ns / NS_PER_MS}
+        figures.update(timed_figures(interpreter, job, affordable))
     sustained = sustain(interpreter.invoke, job["sustain_s"]) if job["sustain_s"] else None
     after = None if job["count"] else conditions()
     gc.enable()
 
     feeds = make_feeds(interpreter.get_input_details(), latents, job["seed"])
-    digest, outputs = draw_outputs(interpreter, feeds, job["keep_outputs"])
+    digest, outputs = draw_outputs(interpreter, feeds, keep=job["keep_outputs"])
+    figures.update(peak_rss_kb=peak, delegated=delegated_share(interpreter))
+    return {
+        **describe_surroundings(runtime),
+        **figures,
+        "output_sha256": digest,
+        "outputs": outputs,
+        "sustained": sustained,
+        "before": before,
+        "after": after,
+        "absent": reasons(job, figures, memory),
+        "warnings": [memory.warning] if memory.warning else [],
+        "error": None,
+    }
+
+
+def timed_figures(interpreter: Any, job: dict[str, Any], affordable: int) -> dict[str, Any]:
+    """The time fields of the job's runs, fewer than it asks for where they are not affordable."""
+    runs = min(job["runs"], max(affordable, FEWEST_RUNS))
+    samples = time_runs(interpreter.invoke, runs)
+    overhead = time_runs(lambda: None, runs)
+    return {
+        **summarize(samples),
+        "overhead_ns": percentile(sorted(overhead), 50),
+        "samples_ns": samples if job["keep_samples"] else None,
+    }
+
+
+def describe_surroundings(runtime: Runtime) -> dict[str, str]:
+    return {
+        "device": device_name(),
+        "cpu": cpu_name(),
+        "runtime": runtime.name,
+        "runtime_version": runtime.version,
+    }
+
+
+def reasons(job: dict[str, Any], figures: dict[str, Any], memory: Memory) -> dict[str, str]:
+    """Why each figure that could not be measured is missing."""
     absent = {
         **dict.fromkeys(COUNTS, "counted on emulated ARM cores only"),
         "arena_bytes": "this runtime's Python interface does not tell",
@@ -272,28 +302,11 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     }
     if job["count"]:
         absent.update(dict.fromkeys((*TIMES, "spread"), "emulated time says nothing"))
-    if peak is None:
+    if figures["peak_rss_kb"] is None:
         absent["peak_rss_kb"] = memory.reason
-    delegated = delegated_share(interpreter)
-    if delegated is None:
+    if figures["delegated"] is None:
         absent["delegated"] = "this runtime's Python interface does not tell"
-    return {
-        "device": device_name(),
-        "cpu": cpu_name(),
-        "runtime": runtime.name,
-        "runtime_version": runtime.version,
-        **figures,
-        "peak_rss_kb": peak,
-        "delegated": delegated,
-        "output_sha256": digest,
-        "outputs": outputs,
-        "sustained": sustained,
-        "before": before,
-        "after": after,
-        "absent": absent,
-        "warnings": [memory.warning] if memory.warning else [],
-        "error": None,
-    }
+    return absent
 
 
 def check_file(job: dict[str, Any]) -> None:
@@ -372,8 +385,8 @@ def load_latents(path: str | None) -> np.ndarray | None:
     except (OSError, ValueError, EOFError) as error:
         raise AgentError(f"latents {path} cannot be read: {error}") from error
     if latents.ndim != 2 or len(latents) == 0 or latents.dtype.kind != "f":
-        found = f"{latents.dtype} {list(latents.shape)}"
-        raise AgentError(f"latents must be floats [N, L], N ≥ 1; {path} holds {found}")
+        actual = f"{latents.dtype} {list(latents.shape)}"
+        raise AgentError(f"latents must be floats [N, L], N ≥ 1; {path} holds {actual}")
     if not np.isfinite(latents).all():
         raise AgentError(f"latents must be finite; {path} holds infinite ones, or none (NaN)")
     return latents
@@ -557,7 +570,7 @@ def run_for(call: Callable[[], object], seconds: float) -> array[int]:
 
 
 def draw_outputs(
-    interpreter: Any, feeds: Iterator[dict[int, np.ndarray]], keep: bool
+    interpreter: Any, feeds: Iterator[dict[int, np.ndarray]], *, keep: bool
 ) -> tuple[str, list[dict[str, Any]] | None]:
     """sha256 over the bytes of all outputs, in order, for each of ``feeds`` in turn.
 
@@ -566,7 +579,7 @@ def draw_outputs(
     """
     digest = hashlib.sha256()
     details = interpreter.get_output_details()
-    kept: list[list[np.ndarray]] = [[] for _ in details]
+    arrays: list[list[np.ndarray]] = [[] for _ in details]
     size = 0
     for feed in feeds:
         set_inputs(interpreter, feed)
@@ -578,10 +591,10 @@ def draw_outputs(
         if keep and sum(value.nbytes for value in values) <= room:
             size += sum(value.nbytes for value in values)
             for place, value in enumerate(values):
-                kept[place].append(value)
+                arrays[place].append(value)
     if not size:
         return digest.hexdigest(), None
-    outputs = [pack(detail["name"], kept[place]) for place, detail in enumerate(details)]
+    outputs = [pack(detail["name"], arrays[place]) for place, detail in enumerate(details)]
     return digest.hexdigest(), outputs
 
 
@@ -620,14 +633,14 @@ def delegated_operations(interpreter: Any) -> list[bool] | None:
     makers = {tensor: each for each in operations for tensor in each["outputs"]}
     taken = set()
     for part in parts:
-        seen = set(part["inputs"])
+        visited = set(part["inputs"])
         ahead = set(part["outputs"])
         while ahead:
             tensor = ahead.pop()
-            if tensor in makers and tensor not in seen:
+            if tensor in makers and tensor not in visited:
                 taken.add(makers[tensor]["index"])
                 ahead.update(makers[tensor]["inputs"])
-            seen.add(tensor)
+            visited.add(tensor)
     return [each["index"] in taken for each in operations]
 
 
@@ -732,12 +745,12 @@ def conditions(root: Path = Path("/"), cores: Iterable[int] | None = None) -> di
 
 def cpuinfo_mhz(root: Path, cores: Sequence[int]) -> list[float]:
     """What x86 tells without frequency scaling."""
-    found = re.findall(
+    frequencies = re.findall(
         r"^processor\s*: (\d+)$(?:\n.+)*?\ncpu MHz\s*: ([\d.]+)$",
         read_text(root / "proc/cpuinfo"),
         re.MULTILINE,
     )
-    return [float(mhz) for core, mhz in found if int(core) in cores]
+    return [float(mhz) for core, mhz in frequencies if int(core) in cores]
 
 
 def device_name() -> str:

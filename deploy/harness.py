@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from deploy.agreement import compare
 from deploy.errors import PocketganError
@@ -25,8 +25,8 @@ Progress = Callable[[str, int, int], None]
 """Called with what is being measured, processes done there and processes in all."""
 
 
-@dataclass(frozen=True)
-class Plan:
+@dataclass(frozen=True, kw_only=True)
+class MeasuringPlan:
     """How to measure. MLPerf's single stream: one query at a time, at least 1,024 samples."""
 
     threads: Sequence[int] = (1,)
@@ -51,16 +51,16 @@ class Plan:
 def measure(
     variants: Mapping[str, Path],
     targets: Sequence[Target],
-    plan: Plan,
     *,
-    known: Sequence[Measurement] = (),
+    plan: MeasuringPlan,
+    earlier: Sequence[Measurement] = (),
     on_progress: Progress | None = None,
     on_round: Callable[[list[Measurement]], object] | None = None,
 ) -> list[Measurement]:
     """Measure each of ``variants`` (name → .tflite) on each of ``targets``.
 
     Args:
-        known: measurements of an earlier, interrupted call: those without an error are not
+        earlier: measurements of an earlier, interrupted call: those without an error are not
             repeated.
         on_round: called after each round with all measurements so far, so that they can be kept;
             those of rounds that are not all done carry an error.
@@ -77,41 +77,54 @@ def measure(
     files = {name: describe_file(path) for name, path in variants.items()}
     for target in targets:
         target.require()
-    finished = {_key(m): m for m in known if m.error is None}
     desktop = Desktop()
     measurements: list[Measurement] = []
     for group in _groups(targets):
         jobs = [job for target in group for job in _jobs(target, files, plan)]
-        kept = [finished[_key(job)] for job in jobs if _key(job) in finished]
-        left = [job for job in jobs if _key(job) not in finished]
-
-        def assemble(
-            fresh: Sequence[Measurement],
-            jobs: Sequence[Job] = jobs,
-            left: Sequence[Job] = left,
-            kept: Sequence[Measurement] = kept,
-        ) -> list[Measurement]:
-            """All measurements of the group, in the order of its jobs."""
-            compared = [_agreeing(m, job, desktop) for m, job in zip(fresh, left, strict=True)]
-            done = {_key(m): m for m in (*kept, *_of_another_time(compared, kept))}
-            return [_stripped(done[_key(job)], plan) for job in jobs]
+        work = _GroupWork(jobs, earlier, plan, desktop)
 
         def tell(
-            fresh: Sequence[Measurement], before: Sequence[Measurement] = measurements
+            fresh: Sequence[Measurement],
+            work: _GroupWork = work,
+            before: Sequence[Measurement] = measurements,
         ) -> None:
             if on_round is not None:
-                on_round([*before, *assemble(fresh)])
+                on_round([*before, *work.assemble(fresh)])
 
-        fresh = _measure_on(group, left, plan, on_progress, tell) if left else []
-        measurements = [*measurements, *assemble(fresh)]
+        fresh = _measure_on(group, work.pending, plan=plan, on_progress=on_progress, on_round=tell)
+        measurements = [*measurements, *work.assemble(fresh)]
     return measurements
 
 
+class _GroupWork:
+    """The jobs of targets that take turns: those to do, and the measurements of those done."""
+
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        earlier: Sequence[Measurement],
+        plan: MeasuringPlan,
+        desktop: "Desktop",
+    ) -> None:
+        finished = {_key(m): m for m in earlier if m.error is None}
+        self.pending = [job for job in jobs if _key(job) not in finished]
+        self._reused = [finished[_key(job)] for job in jobs if _key(job) in finished]
+        self._jobs, self._plan, self._desktop = jobs, plan, desktop
+
+    def assemble(self, fresh: Sequence[Measurement]) -> list[Measurement]:
+        """All measurements in the order of the jobs; ``fresh`` are those of ``pending``."""
+        pairs = zip(fresh, self.pending, strict=True)
+        compared = [_agreeing(measurement, job, self._desktop) for measurement, job in pairs]
+        dated = _of_another_time(compared, self._reused)
+        by_key = {_key(m): m for m in (*self._reused, *dated)}
+        return [_stripped(by_key[_key(job)], self._plan) for job in self._jobs]
+
+
 def _of_another_time(
-    fresh: Sequence[Measurement], kept: Sequence[Measurement]
+    fresh: Sequence[Measurement], reused: Sequence[Measurement]
 ) -> Iterator[Measurement]:
     """``fresh``, with a word to those that are compared with what an earlier call has timed."""
-    earlier = {m.target for m in kept if m.p50_ms is not None}
+    earlier = {m.target for m in reused if m.p50_ms is not None}
     for m in fresh:
         late = (*m.warnings, LATE) if m.target in earlier else m.warnings
         yield m.model_copy(update={"warnings": late})
@@ -124,7 +137,9 @@ def _groups(targets: Sequence[Target]) -> list[list[Target]]:
     return [group for place, group in enumerate(first) if group not in first[:place]]
 
 
-def _jobs(target: Target, files: Mapping[str, dict[str, str | int]], plan: Plan) -> list[Job]:
+def _jobs(
+    target: Target, files: Mapping[str, dict[str, str | int]], plan: MeasuringPlan
+) -> list[Job]:
     rounds = plan.rounds if target.timed else 1
     return [
         Job.model_validate(
@@ -152,16 +167,19 @@ def _jobs(target: Target, files: Mapping[str, dict[str, str | int]], plan: Plan)
 def _measure_on(
     group: Sequence[Target],
     jobs: Sequence[Job],
-    plan: Plan,
+    *,
+    plan: MeasuringPlan,
     on_progress: Progress | None,
     on_round: Callable[[list[Measurement]], object],
 ) -> list[Measurement]:
+    if not jobs:
+        return []
     timed = all(target.timed for target in group)
     rounds = plan.rounds if timed else 1
     name = " and ".join(target.name for target in group)
     done = dict.fromkeys(jobs, 0)
 
-    def told(count: int, total: int) -> None:
+    def progress(count: int, total: int) -> None:
         if on_progress is not None:
             on_progress(name, count, total)
 
@@ -177,7 +195,7 @@ def _measure_on(
             return session(long, plan.time_limit + plan.sustain_s)
 
         return run_rounds(
-            jobs, run, rounds=rounds, seed=plan.seed, on_progress=told, on_round=on_round
+            jobs, run, rounds=rounds, seed=plan.seed, on_progress=progress, on_round=on_round
         )
 
 
@@ -234,7 +252,7 @@ class Desktop:
     def answer(self, job: Job, delegate: Literal["xnnpack", "none"]) -> Measurement:
         key = job.sha256, delegate
         if key not in self._answers:
-            asked = {
+            settings: dict[str, Any] = {
                 "target": "local" if delegate == "xnnpack" else "local:plain",
                 "delegate": delegate,
                 "threads": 1,
@@ -243,11 +261,11 @@ class Desktop:
                 "count": False,
                 "keep_outputs": True,
             }
-            self._answers[key] = answer_here(job.model_copy(update=asked), REFERENCE_SECONDS)
+            self._answers[key] = answer_here(job.model_copy(update=settings), REFERENCE_SECONDS)
         return self._answers[key]
 
 
-def _stripped(measurement: Measurement, plan: Plan) -> Measurement:
+def _stripped(measurement: Measurement, plan: MeasuringPlan) -> Measurement:
     """Without what only the comparison, or only a plot, needed."""
     update: dict[str, None] = {"outputs": None}
     if not plan.keep_samples:

@@ -26,13 +26,13 @@ Size = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class Part(BaseModel):
-    """A piece of a file that programs read: nothing unknown in it, nothing infinite."""
+class FrozenModel(BaseModel):
+    """Part of a file that programs read: no unknown keys, no infinite numbers."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Subject(Part):
+class Subject(FrozenModel):
     """What is measured: one variant's file on one target with one setting."""
 
     schema_version: Literal[2] = SCHEMA_VERSION
@@ -66,7 +66,7 @@ class Job(Subject):
     budget_s: Positive | None = None  # fewer timed runs if all would take longer than this
 
 
-class Output(Part):
+class Output(FrozenModel):
     """The values of one output tensor for all inputs in turn, or for the first of them."""
 
     name: str
@@ -75,7 +75,7 @@ class Output(Part):
     data: str  # base64 of zlib of the little-endian bytes
 
 
-class Agreement(Part):
+class Agreement(FrozenModel):
     """How far a target's outputs lie from the desktop's for the same inputs.
 
     ``largest`` is in steps of the quantized type for integers, in real units for floats.
@@ -88,7 +88,7 @@ class Agreement(Part):
     within_one: Share | None = None  # of values at most one step apart; None for floats
 
 
-class Conditions(Part):
+class Conditions(FrozenModel):
     """What the processor was doing; None where the system does not tell."""
 
     governor: str | None = None
@@ -96,7 +96,7 @@ class Conditions(Part):
     celsius: float | None = None
 
 
-class Sustained(Part):
+class Sustained(FrozenModel):
     """Speed while the target ran without a pause: medians of the first and last stretch, ms."""
 
     seconds: Positive
@@ -106,14 +106,14 @@ class Sustained(Part):
     last_ms: Positive
 
 
-class Histogram(Part):
+class Histogram(FrozenModel):
     """How many runs took how long: ``counts[i]`` lie in [edges_ms[i], edges_ms[i + 1])."""
 
     edges_ms: tuple[Positive, ...]
     counts: tuple[Size, ...]
 
 
-class OperationCost(Part):
+class OperationCost(FrozenModel):
     """What one operation of the file costs, in ms or, on a counted target, instructions."""
 
     operation: str  # e.g. "TRANSPOSE_CONV"

@@ -40,7 +40,7 @@ LITTLE_MEMORY = 1 << 30
 COPIED_BYTES = 64 << 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Machine:
     """A machine. Sizes in bytes; None where the system does not tell."""
 
@@ -91,41 +91,41 @@ def describe_machine(root: Path = Path("/")) -> Machine:
 
 def advice(machine: Machine) -> list[str]:
     """What in this machine makes figures doubtful and what to do, a sentence or two each."""
-    found = []
+    sentences = []
     if machine.load is not None and machine.load > BUSY_LOAD * machine.cores:
-        found.append(
+        sentences.append(
             f"Other programs are busy: the load of the last minute is {machine.load:.1f} on "
             f"{machine.cores} cores. End them or wait; until then trust no time."
         )
     if machine.governor is not None and machine.governor != "performance":
-        found.append(
+        sentences.append(
             f"The frequency governor is {machine.governor}: the processor may run slower than it "
             "can and change its speed in the middle. For steady times run: "
             "sudo cpupower frequency-set -g performance"
         )
     if machine.virtual is not None:
-        found.append(
+        sentences.append(
             "This is a virtual machine: its neighbours take time that shows nowhere. Trust ratios "
             "of variants measured together, not times; measure times on the device itself."
         )
     if machine.core_limit is not None and machine.core_limit < machine.cores:
-        found.append(
+        sentences.append(
             f"The container may use {machine.core_limit:g} of {machine.cores} cores' time and is "
             "paused when that is spent. Raise its limit, or measure outside of it."
         )
     limits = [size for size in (machine.memory_limit, machine.memory_free) if size is not None]
     if limits and min(limits) < LITTLE_MEMORY:
-        found.append(
+        sentences.append(
             f"Only {min(limits) / 2**20:.0f} MiB of memory may be used: larger models will be "
             "ended, or swapped. Free some, or raise the container's limit."
         )
     if machine.flags and not DOT_PRODUCTS & set(machine.flags):
-        found.append(
+        sentences.append(
             "This processor has no int8 dot product: int8 gains less here than on newer phones "
             "and desktops. Do not choose a variant for those by its times; measure a target that "
             "has it."
         )
-    return found
+    return sentences
 
 
 def memory_bandwidth() -> float:
@@ -157,8 +157,8 @@ def first_number(text: str) -> float | None:
 
 def memory_sizes(root: Path) -> dict[str, int]:
     """The sizes of /proc/meminfo, in bytes."""
-    found = re.findall(r"^(\w+):\s*(\d+) kB$", read_text(root / "proc/meminfo"), re.MULTILINE)
-    return {name: int(kb) * 1024 for name, kb in found}
+    lines = re.findall(r"^(\w+):\s*(\d+) kB$", read_text(root / "proc/meminfo"), re.MULTILINE)
+    return {name: int(kb) * 1024 for name, kb in lines}
 
 
 def boost(cpus: Path) -> bool | None:

@@ -80,10 +80,10 @@ class Interpreter:
         """What has been used of the arena. The runtime prints it, and has no other way to tell."""
         with overheard() as said:
             self._interpreter.print_allocations()
-        found = agent.find_int(r"Arena allocation total (\d+) bytes", "\n".join(said))
-        if found is None:
+        arena = agent.find_int(r"Arena allocation total (\d+) bytes", "\n".join(said))
+        if arena is None:
             raise AgentError("the runtime no longer prints its arena as this agent expects")
-        return found
+        return arena
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -102,7 +102,7 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     agent.leave_memory_to_others()
     interpreter = Interpreter(job["path"])
     feeds = agent.make_feeds(interpreter.get_input_details(), latents, job["seed"])
-    digest, outputs = agent.draw_outputs(interpreter, feeds, job["keep_outputs"])
+    digest, outputs = agent.draw_outputs(interpreter, feeds, keep=job["keep_outputs"])
     return {
         "runtime": "tflite-micro",
         "runtime_version": metadata.version("tflite-micro"),
@@ -118,14 +118,14 @@ def describe(details: Callable[[int], dict[str, Any]]) -> Iterator[dict[str, Any
     """Each tensor's details as LiteRT gives them; this runtime knows neither names nor a number."""
     with overheard(), contextlib.suppress(IndexError):  # the end is out of range, and it says so
         for index in range(sys.maxsize):
-            found = details(index)
-            quantization = found["quantization_parameters"]
+            detail = details(index)
+            quantization = detail["quantization_parameters"]
             per_tensor = len(quantization["scales"]) == 1
             yield {
                 "index": index,
                 "name": f"number {index}",
-                "dtype": found["dtype"],
-                "shape": found["shape"],
+                "dtype": detail["dtype"],
+                "shape": detail["shape"],
                 "quantization": (
                     (float(quantization["scales"][0]), int(quantization["zero_points"][0]))
                     if per_tensor

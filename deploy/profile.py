@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from deploy.errors import PocketganError
-from deploy.harness import Plan, Progress, measure
+from deploy.harness import MeasuringPlan, Progress, measure
 from deploy.jobs import Measurement, OperationCost
 from deploy.targets.target import Target
 
@@ -33,7 +33,7 @@ class LastOperation(NamedTuple):
 def profile(
     cuts: Mapping[Path, LastOperation],
     target: Target,
-    plan: Plan,
+    plan: MeasuringPlan,
     *,
     on_progress: Progress | None = None,
 ) -> tuple[OperationCost, ...]:
@@ -49,7 +49,7 @@ def profile(
     """
     once = replace(plan, threads=plan.threads[:1], keep_samples=False, sustain_s=None)
     files = {path.stem: path for path in cuts}
-    measurements = measure(files, [target], once, on_progress=on_progress)
+    measurements = measure(files, [target], plan=once, on_progress=on_progress)
     return costs(list(cuts.values()), measurements)
 
 

@@ -25,7 +25,7 @@ FREQUENCY_LOSS = 0.10
 # A sustained run whose end is slower than its start by more than this share.
 SLOWDOWN = 0.05
 
-Progress = Callable[[int, int], None]
+RunProgress = Callable[[int, int], None]
 
 
 def schedule(jobs: int, rounds: int, seed: int) -> list[list[int]]:
@@ -40,7 +40,7 @@ def run_rounds(
     *,
     rounds: int,
     seed: int,
-    on_progress: Progress | None = None,
+    on_progress: RunProgress | None = None,
     on_round: Callable[[list[Measurement]], object] | None = None,
 ) -> list[Measurement]:
     """Run each of ``jobs`` once a round; return one pooled measurement a job, in their order.
@@ -78,8 +78,8 @@ def combine(rounds: Sequence[Measurement], planned: int = 0) -> Measurement:
         return rounds[0]
     fields = good[0].model_dump() | pool(good)
     fields["absent"] = reasons(good, fields)
-    told = dict.fromkeys(w for m in good for w in m.warnings)
-    fields["warnings"] = [*told, *doubts(fields), *strain(good)]
+    cautions = dict.fromkeys(w for m in good for w in m.warnings)
+    fields["warnings"] = [*cautions, *doubts(fields), *strain(good)]
     planned = max(planned, len(rounds))
     if len(good) < planned:
         then = next((f", then: {m.error}" for m in rounds if m.error is not None), "")
@@ -103,10 +103,10 @@ def pool(good: Sequence[Measurement]) -> dict[str, Any]:
 
 def _times(good: Sequence[Measurement]) -> dict[str, Any]:
     """The time figures of all rounds together; none where the target is not timed."""
-    kept = {measurement.samples_ns is not None for measurement in good}
-    if kept == {False}:
+    with_samples = {measurement.samples_ns is not None for measurement in good}
+    if with_samples == {False}:
         return _medians(good)
-    if kept == {True, False}:
+    if with_samples == {True, False}:
         raise ValueError("rounds with samples and rounds without cannot be pooled")
     samples = [sample for m in good for sample in m.samples_ns or ()]
     return summarize(samples) | {
@@ -125,14 +125,16 @@ def _medians(good: Sequence[Measurement]) -> dict[str, Any]:
     The spread is that of the rounds' medians or, where the tool shows no median, of their means.
     """
     names = ("init_ms", "first_ms", "p50_ms", "p90_ms", "p99_ms", "mean_ms", "per_second")
-    told = {name: [v for m in good if (v := getattr(m, name)) is not None] for name in names}
-    medians = {name: statistics.median(values) for name, values in told.items() if values}
+    values_by_name = {
+        name: [v for m in good if (v := getattr(m, name)) is not None] for name in names
+    }
+    medians = {name: statistics.median(values) for name, values in values_by_name.items() if values}
     if not medians:
         return {}
     return medians | {
         "min_ms": min((m.min_ms for m in good if m.min_ms is not None), default=None),
         "runs": sum(m.runs for m in good if m.runs is not None) or None,
-        "spread": spread(told["p50_ms"] or told["mean_ms"]),
+        "spread": spread(values_by_name["p50_ms"] or values_by_name["mean_ms"]),
     }
 
 
@@ -153,39 +155,39 @@ def spread(medians_ms: Sequence[float]) -> float | None:
 
 def reasons(good: Sequence[Measurement], fields: dict[str, Any]) -> dict[str, str]:
     """Why each figure that ``fields`` lacks is missing."""
-    told = {"output_sha256": "the rounds gave different outputs"}
+    absent = {"output_sha256": "the rounds gave different outputs"}
     for measurement in good:
-        told |= measurement.absent
-    return {name: told[name] for name in FIGURES if fields[name] is None}
+        absent |= measurement.absent
+    return {name: absent[name] for name in FIGURES if fields[name] is None}
 
 
 def doubts(fields: dict[str, Any]) -> list[str]:
     """What a reader must know before trusting the times."""
-    found = []
+    warnings = []
     if fields["spread"] is not None and fields["spread"] > SPREAD_LIMIT:
-        found.append(
+        warnings.append(
             f"the rounds' medians lie {fields['spread']:.0%} apart (trust ends at "
             f"{SPREAD_LIMIT:.0%}): the machine was busy"
         )
     timed = fields["p50_ms"] is not None and fields["runs"] is not None
     if timed and fields["runs"] < ENOUGH_RUNS:
-        found.append(f"{fields['runs']} runs; MLPerf's single stream asks for {ENOUGH_RUNS}")
-    return found
+        warnings.append(f"{fields['runs']} runs; MLPerf's single stream asks for {ENOUGH_RUNS}")
+    return warnings
 
 
 def strain(good: Sequence[Measurement]) -> list[str]:
     """What heat did, or may have done, to the rounds."""
-    seen = [c for m in good for c in (m.before, m.after) if c is not None]
-    hottest = max((c.celsius for c in seen if c.celsius is not None), default=0.0)
-    found = []
+    conditions = [c for m in good for c in (m.before, m.after) if c is not None]
+    hottest = max((c.celsius for c in conditions if c.celsius is not None), default=0.0)
+    warnings = []
     if hottest >= HOT_CELSIUS:
-        found.append(f"the processor was {hottest:.0f} °C hot: it may have slowed itself down")
-    mhz = [c.mhz for c in seen if c.mhz is not None]
+        warnings.append(f"the processor was {hottest:.0f} °C hot: it may have slowed itself down")
+    mhz = [c.mhz for c in conditions if c.mhz is not None]
     if mhz and mhz[-1] < mhz[0] * (1 - FREQUENCY_LOSS):
-        found.append(f"the processor's frequency fell from {mhz[0]:.0f} to {mhz[-1]:.0f} MHz")
-    found += [
+        warnings.append(f"the processor's frequency fell from {mhz[0]:.0f} to {mhz[-1]:.0f} MHz")
+    warnings += [
         f"slows down by {m.sustained.last_ms / m.sustained.first_ms - 1:.0%} under load"
         for m in good
         if m.sustained and m.sustained.last_ms > m.sustained.first_ms * (1 + SLOWDOWN)
     ]
-    return found
+    return warnings

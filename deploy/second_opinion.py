@@ -46,27 +46,27 @@ class Opinion:
 def opinions(measurements: Sequence[Measurement]) -> list[Opinion]:
     """One for each variant and number of threads that both targets timed, in order of ours."""
     theirs = {_key(m): m.p50_ms for m in measurements if m.target == THEIRS}
-    found = []
+    both = []
     for ours in measurements:
         second = theirs.get(_key(ours))
         if ours.target == OURS and ours.p50_ms is not None and second is not None:
-            found.append(Opinion(ours.variant, ours.threads, ours.p50_ms, second))
-    return found
+            both.append(Opinion(ours.variant, ours.threads, ours.p50_ms, second))
+    return both
 
 
 def remarks(measurements: Sequence[Measurement]) -> list[str]:
     """What the second opinion is: agreement, each disagreement, and what it cannot judge."""
-    found = opinions(measurements)
-    told = []
-    if agreeing := [_named(it) for it in found if it.judged and it.agrees]:
-        told.append(f"{THEIRS} agrees with {OURS} within {LIMIT:.0%}: {', '.join(agreeing)}.")
-    told += [_disagreement(it) for it in found if it.judged and not it.agrees]
-    if short := [_named(it) for it in found if not it.judged]:
-        told.append(
+    compared = opinions(measurements)
+    sentences = []
+    if agreeing := [_named(it) for it in compared if it.judged and it.agrees]:
+        sentences.append(f"{THEIRS} agrees with {OURS} within {LIMIT:.0%}: {', '.join(agreeing)}.")
+    sentences += [_disagreement(it) for it in compared if it.judged and not it.agrees]
+    if short := [_named(it) for it in compared if not it.judged]:
+        sentences.append(
             f"Too fast for {THEIRS} to judge, below {SHORTEST_MS:g} ms at its steps of "
             f"{10**-DECIMALS:g} ms: {', '.join(short)}."
         )
-    return told
+    return sentences
 
 
 def _disagreement(it: Opinion) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from deploy.agent import AgentError, load_latents
 from deploy.errors import PocketganError
-from deploy.harness import Plan, Progress, measure
+from deploy.harness import MeasuringPlan, Progress, measure
 from deploy.jobs import Measurement, OperationCost, describe_file
 from deploy.machine import describe_machine, memory_bandwidth
 from deploy.profile import LastOperation, profile
@@ -125,7 +125,7 @@ class Question:
 
     files: Mapping[str, Path]
     targets: Sequence[Target]
-    plan: Plan
+    plan: MeasuringPlan
     baseline: str
     """Name of the file that the others are compared with."""
     profile: bool = False
@@ -175,8 +175,8 @@ def benchmark(
         measurements = measure(
             question.files,
             question.targets,
-            question.plan,
-            known=finished,
+            plan=question.plan,
+            earlier=finished,
             on_progress=on_progress,
             on_round=keep,
         )
@@ -257,7 +257,7 @@ def _with_profiles(
 
 
 def operation_costs(
-    path: Path, target: Target, plan: Plan, on_progress: Progress | None = None
+    path: Path, target: Target, plan: MeasuringPlan, on_progress: Progress | None = None
 ) -> tuple[OperationCost, ...]:
     """The cost of each operation of the file, by cutting it: see ``deploy.profile``.
 
@@ -276,7 +276,7 @@ def operation_costs(
         return profile(cuts, target, plan, on_progress=on_progress)
 
 
-def _plan(plan: Plan) -> dict[str, Any]:
+def _plan(plan: MeasuringPlan) -> dict[str, Any]:
     written = asdict(plan)
     written["threads"] = list(plan.threads)
     if plan.latents is not None:

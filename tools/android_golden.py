@@ -147,7 +147,7 @@ def drawn(interpreter: Interpreter, inputs: np.ndarray) -> bytes:
 def agent_outputs(interpreter: Interpreter) -> dict[str, Any]:
     """What the agent draws of random inputs: another runtime must give the same digest."""
     feeds = agent.make_feeds(interpreter.get_input_details(), None, 7)
-    digest, outputs = agent.draw_outputs(interpreter, feeds, True)
+    digest, outputs = agent.draw_outputs(interpreter, feeds, keep=True)
     return {"seed": 7, "output_sha256": digest, "outputs": outputs}
 
 

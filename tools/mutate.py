@@ -26,7 +26,7 @@ import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
 from rich.console import Console
 
-from deploy.harness import Plan, measure
+from deploy.harness import MeasuringPlan, measure
 from deploy.jobs import Measurement
 from deploy.targets.local import Local
 from pipeline.tflite.read import read_model
@@ -34,7 +34,7 @@ from tools.console import run_as_program
 from tools.tables import Table
 
 # One inference is enough to see whether a file runs.
-PLAN = Plan(rounds=1, runs=1, warmup=0, time_limit=20.0)
+PLAN = MeasuringPlan(rounds=1, runs=1, warmup=0, time_limit=20.0)
 BLOCK = 25
 UNAFFECTED = "The good file was answered alike beside each block of damaged ones."
 # Stored values of this size or more are weights; damage elsewhere is more interesting.
@@ -143,7 +143,7 @@ class Tally:
 
 def tally(path: Path, count: int, seed: int) -> Tally:
     """Measure ``count`` damaged copies of the file, and the good one beside each block of them."""
-    alone = measure({"good": path}, [Local()], PLAN)[0].output_sha256
+    alone = measure({"good": path}, [Local()], plan=PLAN)[0].output_sha256
     seen: Counter[tuple[str, str]] = Counter()
     suffered: list[str] = []
     damaged = islice(mutants(path.read_bytes(), seed), count)
@@ -153,7 +153,7 @@ def tally(path: Path, count: int, seed: int) -> Tally:
             for place, (_, content) in enumerate(block):
                 variants[str(place)] = Path(folder) / f"{place}.tflite"
                 variants[str(place)].write_bytes(content)
-            good, *answers = measure(variants, [Local()], PLAN)
+            good, *answers = measure(variants, [Local()], plan=PLAN)
         if good.output_sha256 != alone:
             suffered.append(good.error or "another output")
         seen.update((kind, kind_of(a)) for (kind, _), a in zip(block, answers, strict=True))

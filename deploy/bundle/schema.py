@@ -7,7 +7,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from deploy.bundle import files
 from deploy.errors import PocketganError
-from deploy.jobs import Count, Measurement, Part, Sha256, Share, Size
+from deploy.jobs import Count, FrozenModel, Measurement, Sha256, Share, Size
 
 SCHEMA: Literal["pocketgan.bundle"] = "pocketgan.bundle"
 VERSION: Literal[1] = 1
@@ -16,7 +16,7 @@ Text = Annotated[str, Field(min_length=1)]
 NotNegative = Annotated[float, Field(ge=0)]
 
 
-class File(Part):
+class File(FrozenModel):
     path: Literal["generator.tflite"] = "generator.tflite"
     sha256: Sha256
     bytes: Size
@@ -24,7 +24,7 @@ class File(Part):
     bytes_zstd: Size  # level 19
 
 
-class Port(Part):
+class Port(FrozenModel):
     """An input or output of the file. A stored q stands for (q - zero_point) * scale."""
 
     name: Text  # in the file's signature
@@ -40,7 +40,7 @@ class Port(Part):
         return self
 
 
-class Latent(Part):
+class Latent(FrozenModel):
     """An input vector: ``length`` numbers of the prior, then the class, one-hot."""
 
     length: Count
@@ -59,7 +59,7 @@ class Latent(Part):
         return self
 
 
-class Pixels(Part):
+class Pixels(FrozenModel):
     """The values that the file draws for black and for white."""
 
     low: float
@@ -73,7 +73,7 @@ class Pixels(Part):
         return self
 
 
-class Golden(Part):
+class Golden(FrozenModel):
     """Latents with the exact bytes that were drawn of them."""
 
     count: Count
@@ -85,7 +85,7 @@ class Golden(Part):
     cpu: Text  # e.g. "x86-64"
 
 
-class Quality(Part):
+class Quality(FrozenModel):
     """How well the file draws, as the run's judge sees it; None where it was not measured."""
 
     frechet: NotNegative | None = None
@@ -103,7 +103,7 @@ class Quality(Part):
     judge_accuracy: Share | None = None
 
 
-class Made(Part):
+class Made(FrozenModel):
     """Where the file comes from."""
 
     pocketgan: Text
@@ -116,13 +116,13 @@ class Made(Part):
     unfinished: tuple[str, ...] = ()  # what the run lacked; bundled all the same, with --force
 
 
-class Data(Part):
+class Data(FrozenModel):
     name: Text
     sha256: Sha256 | None  # of the pixels and labels
     licence: Text
 
 
-class Model(Part):
+class Model(FrozenModel):
     """The whole of model.json."""
 
     schema_name: Literal["pocketgan.bundle"] = Field(default=SCHEMA, alias="schema")

@@ -16,7 +16,7 @@ from deploy.targets.tflite_runtime import TfliteRuntime
 
 
 @dataclass(frozen=True)
-class Kind:
+class TargetKind:
     """A kind of target."""
 
     describe: str
@@ -26,16 +26,20 @@ class Kind:
     """One by the DETAIL of its name, where that cannot be listed (a host); None: no such one."""
 
 
-KINDS: Mapping[str, Kind] = MappingProxyType(
+KINDS: Mapping[str, TargetKind] = MappingProxyType(
     {
-        "local": Kind("this machine", lambda: [Local(), Local(xnnpack=False), TfliteRuntime()]),
-        "litert-benchmark": Kind(
+        "local": TargetKind(
+            "this machine", lambda: [Local(), Local(xnnpack=False), TfliteRuntime()]
+        ),
+        "litert-benchmark": TargetKind(
             "this machine by LiteRT's own tool: a second opinion", lambda: [LitertBenchmark()]
         ),
-        "micro": Kind("a microcontroller's runtime: memory, not speed", lambda: [Micro()]),
-        "arm": Kind("an ARM core, emulated: its instructions are counted", arm.cores),
-        "android": Kind("a phone, through adb: android:SERIAL", android.phones, android.Android),
-        "ssh": Kind("a board reached by ssh: ssh:user@host[:port]", list, Ssh),
+        "micro": TargetKind("a microcontroller's runtime: memory, not speed", lambda: [Micro()]),
+        "arm": TargetKind("an ARM core, emulated: its instructions are counted", arm.cores),
+        "android": TargetKind(
+            "a phone, through adb: android:SERIAL", android.phones, android.Android
+        ),
+        "ssh": TargetKind("a board reached by ssh: ssh:user@host[:port]", list, Ssh),
     }
 )
 
@@ -77,8 +81,8 @@ def find_target(name: str) -> Target:
         if target.name == name:
             return target
     kind, _, detail = name.partition(":")
-    found = KINDS[kind].find(detail) if kind in KINDS else None
-    if found is None:
-        known = ", ".join(target.name for target in offered())
-        raise PocketganError(f"no target is called {name!r}", f"Choose one of: {known}.")
-    return found
+    match = KINDS[kind].find(detail) if kind in KINDS else None
+    if match is None:
+        names = ", ".join(target.name for target in offered())
+        raise PocketganError(f"no target is called {name!r}", f"Choose one of: {names}.")
+    return match

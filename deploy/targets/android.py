@@ -1,6 +1,6 @@
 """A phone, through adb. Never tried on a real phone yet: only against a stand-in adb server.
 
-Two ways lead to figures. The demo app, where it is installed, carries jobs out as the agent does on
+Two backends measure. The demo app, where it is installed, carries jobs out as the agent does on
 other targets: percentiles, memory, outputs. Otherwise a ``benchmark_model`` of the user's does what
 it can (``android_tool.py``); it goes first where $POCKETGAN_BENCHMARK_MODEL names one.
 """
@@ -38,24 +38,26 @@ class Android(Target):
         devices = list_phones()
         if devices is None:
             host, port = server_address()
-            return Availability(False, f"no adb server answers at {host}:{port}", ADB_START)
+            return Availability(f"no adb server answers at {host}:{port}", ADB_START, ready=False)
         if not devices:
-            return Availability(False, "no phone is connected, or it does not allow USB debugging")
+            return Availability(
+                "no phone is connected, or it does not allow USB debugging", ready=False
+            )
         serial = self._serial or next(iter(devices))
         if serial not in devices or (not self._serial and len(devices) > 1):
             names = ", ".join(f"android:{name}" for name in devices)
-            return Availability(False, f"say which phone; connected: {names}")
+            return Availability(f"say which phone; connected: {names}", ready=False)
         state = devices[serial]
         if state != "device":
             return Availability(
-                False, f"the phone is {state}: {STATES.get(state, 'start it anew')}"
+                f"the phone is {state}: {STATES.get(state, 'start it anew')}", ready=False
             )
         try:
-            return find_way(open_phone(serial))
+            return find_backend(open_phone(serial))
         except PocketganError as error:
-            return Availability(False, error.problem)
+            return Availability(error.problem, ready=False)
         except TimeoutError:
-            return Availability(False, "the phone does not answer")
+            return Availability("the phone does not answer", ready=False)
 
     @contextmanager
     def open(self) -> Iterator[Session]:
@@ -65,8 +67,8 @@ class Android(Target):
         from deploy.targets.android_tool import Tool
 
         phone = open_phone(self._serial or next(iter(list_phones() or {}), ""))
-        way = App if prefers_app(phone) else Tool
-        with way.placed(phone) as placed:
+        backend = App if prefers_app(phone) else Tool
+        with backend.placed(phone) as placed:
             yield placed.answer
 
 
@@ -106,13 +108,13 @@ def prefers_app(phone: "Phone") -> bool:
     return android_tool.VARIABLE not in os.environ and android_app.installed(phone)
 
 
-def find_way(phone: "Phone") -> Availability:
+def find_backend(phone: "Phone") -> Availability:
     """Whether anything on this phone, or for it, can measure."""
     from deploy.targets import android_app, android_tool
 
     if prefers_app(phone):
-        return Availability(True, f"the demo app {android_app.PACKAGE} measures")
-    found = android_tool.find_tool(phone)
-    if found.ready:
-        return found
-    return Availability(False, f"{found.detail}; or install the demo app (`make android`)")
+        return Availability(f"the demo app {android_app.PACKAGE} measures", ready=True)
+    tool = android_tool.find_tool(phone)
+    if tool.ready:
+        return tool
+    return Availability(f"{tool.detail}; or install the demo app (`make android`)", ready=False)

@@ -57,14 +57,14 @@ def find_tool(phone: Phone) -> Availability:
     named = os.environ.get(VARIABLE)
     if named:
         if Path(named).is_file():
-            return Availability(True, f"benchmark_model is {named}")
-        return Availability(False, f"${VARIABLE} names no file: {named}")
+            return Availability(f"benchmark_model is {named}", ready=True)
+        return Availability(f"${VARIABLE} names no file: {named}", ready=False)
     if phone.shell(f"test -x {INSTALLED}")[0] == 0:
-        return Availability(True, f"benchmark_model is at {INSTALLED} on the phone")
+        return Availability(f"benchmark_model is at {INSTALLED} on the phone", ready=True)
     return Availability(
-        False,
         f"no benchmark_model: name TensorFlow Lite's or LiteRT's for this phone in ${VARIABLE}, or "
         f"push it as {INSTALLED} and make it executable",
+        ready=False,
     )
 
 
@@ -110,7 +110,7 @@ class Tool(Way):
             "before": before,
             "after": after,
             "profile": self._profile(job, time_limit),
-            "warnings": cautions(job, figures, pinned),
+            "warnings": cautions(job, figures, pinned=pinned),
         }
         fields["absent"] = {
             name: REASONS.get(name, "benchmark_model did not tell")
@@ -178,11 +178,11 @@ class Tool(Way):
         return self._profiles[key]
 
 
-def cautions(job: Job, figures: dict[str, Any], pinned: bool) -> list[str]:
+def cautions(job: Job, figures: dict[str, Any], *, pinned: bool) -> list[str]:
     """What a reader must know of this tool's figures."""
-    found = {
+    possible = {
         "not pinned to a core: this phone refuses": not pinned,
         "times are in whole microseconds: too coarse here": figures["mean_ms"] < COARSE_MS,
     }
-    told = [caution for caution, holds in found.items() if holds]
-    return [*told, *unheeded(job, "benchmark_model")]
+    cautions_here = [caution for caution, holds in possible.items() if holds]
+    return [*cautions_here, *unheeded(job, "benchmark_model")]

@@ -33,7 +33,7 @@ class Arm(Target):
 
     timed = False
 
-    def __init__(self, machine: sysroot.Machine, core: str, runtime: str) -> None:
+    def __init__(self, machine: sysroot.ArmMachine, core: str, runtime: str) -> None:
         usual = runtime == next(iter(machine.runtimes))
         self.name = f"arm:{core}" if usual else f"arm:{core}:{runtime}"
         self._machine, self._core, self._runtime = machine, core, runtime
@@ -46,15 +46,15 @@ class Arm(Target):
         try:
             emulator = sysroot.find_emulator(self._machine)
         except PocketganError as error:
-            return Availability(False, error.problem, error.remedy)
+            return Availability(error.problem, error.remedy, ready=False)
         if not counter.loads_plugins(emulator):
-            return Availability(False, "not measurable here: this QEMU cannot load plugins")
+            return Availability("not measurable here: this QEMU cannot load plugins", ready=False)
         if not counter.can_compile():
-            return Availability(False, "no C compiler for its counter", counter.COMPILER)
+            return Availability("no C compiler for its counter", counter.COMPILER, ready=False)
         if not sysroot.ready():
-            return Availability(False, "its sysroot is not installed", sysroot.INSTALL)
+            return Availability("its sysroot is not installed", sysroot.INSTALL, ready=False)
         detail = f"{self._runtime}, counted by {counter.emulator_version(emulator)}"
-        return Availability(True, detail)
+        return Availability(detail, ready=True)
 
     @contextmanager
     def open(self) -> Iterator[Session]:
@@ -77,10 +77,12 @@ class Arm(Target):
         )
         if measurement.error is not None:
             return measurement
-        found = counter.read_counts(counts, measurement.runs or 0)
-        if found is None:
+        counts_by_name = counter.read_counts(counts, measurement.runs or 0)
+        if counts_by_name is None:
             return failure(job, "the emulator did not count each run")
-        absent = {name: why for name, why in measurement.absent.items() if name not in found}
+        absent = {
+            name: why for name, why in measurement.absent.items() if name not in counts_by_name
+        }
         about = {
             "device": f"emulated by {counter.emulator_version(python[0])}",
             # What the agent saw of its surroundings is this machine's.
@@ -90,7 +92,7 @@ class Arm(Target):
             "peak_rss_kb": None,
             "absent": {**absent, "peak_rss_kb": OF_THE_EMULATOR},
         }
-        return Measurement.model_validate(measurement.model_dump() | about | found)
+        return Measurement.model_validate(measurement.model_dump() | about | counts_by_name)
 
 
 def cores() -> list[Target]:

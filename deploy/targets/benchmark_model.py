@@ -47,7 +47,7 @@ def parse(text: str) -> dict[str, Any]:
     if not timed:
         raise ValueError("benchmark_model timed nothing")
     init, growth = INIT_MS.search(text), GROWTH_MB.search(text)
-    found = {
+    values = {
         "init_ms": float(init[1]) if init else None,
         "first_ms": warmup[0].get("first") if warmup else None,
         "p50_ms": timed.get("median"),
@@ -59,7 +59,7 @@ def parse(text: str) -> dict[str, Any]:
         "profile": parse_profile(text),
     }
     # 0 µs or 0 MB is less than the tool can tell, and no figure.
-    figures = {name: value for name, value in found.items() if value}
+    figures = {name: value for name, value in values.items() if value}
     share = delegated_share(text)
     return figures if share is None else figures | {"delegated": share}
 

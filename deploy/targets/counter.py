@@ -40,8 +40,8 @@ def compile_plugin() -> None:
         return
     wanted.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".counter-", dir=wanted.parent) as aside:
-        made = Path(aside) / wanted.name
-        command = ["cc", *FLAGS, "-o", str(made), str(SOURCE)]
+        compiled = Path(aside) / wanted.name
+        command = ["cc", *FLAGS, "-o", str(compiled), str(SOURCE)]
         try:
             subprocess.run(command, check=True, capture_output=True, text=True)
         except FileNotFoundError as error:
@@ -49,7 +49,7 @@ def compile_plugin() -> None:
         except subprocess.CalledProcessError as error:
             problem = f"the counter does not compile: {error.stderr.strip()[:500]}"
             raise PocketganError(problem, COMPILER) from error
-        made.rename(wanted)
+        compiled.rename(wanted)
 
 
 def options(answer: Path) -> list[str]:

@@ -73,17 +73,17 @@ class Environment:
         parent = self.folder.parent
         parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{self.name}-", dir=parent) as aside:
-            made = Path(aside) / self.name
+            folder = Path(aside) / self.name
             say(f"{self.name}: making an environment with {python}")
-            self._run([python, "-I", "-m", "venv", "--without-pip", str(made)], "cannot be made")
-            inside = str(made / "bin" / "python")
+            self._run([python, "-I", "-m", "venv", "--without-pip", str(folder)], "cannot be made")
+            inside = str(folder / "bin" / "python")
             say(f"{self.name}: installing {', '.join(self.packages)}")
             pip = [sys.executable, "-I", "-m", "pip", "--python", inside, "install"]
             self._run([*pip, *_PIP_OPTIONS, *self.packages], "cannot be filled")
             self._run([inside, "-I", "-c", f"import {self.module}"], "does not work")
-            (made / _LIST).write_text(self._list)
+            (folder / _LIST).write_text(self._list)
             shutil.rmtree(self.folder, ignore_errors=True)  # of another version, or broken
-            made.rename(self.folder)
+            folder.rename(self.folder)
         say(f"{self.name}: ready in {self.folder}")
 
     def _run(self, command: Sequence[str], what: str) -> None:

@@ -39,7 +39,7 @@ class LitertBenchmark(Target):
 
     def availability(self) -> Availability:
         version = metadata.version("ai-edge-litert")
-        return Availability(True, f"the benchmark that ai-edge-litert {version} ships")
+        return Availability(f"the benchmark that ai-edge-litert {version} ships", ready=True)
 
     @contextmanager
     def open(self) -> Iterator[Session]:
@@ -76,7 +76,7 @@ def _answer(job: Job, time_limit: float) -> Measurement:
 def read_result(job: Job, result: dict[str, Any]) -> Measurement:
     """The measurement that the tool's JSON holds. A time that was rounded to 0 is absent."""
     latency = result["latency"]
-    told = {
+    values = {
         "init_ms": latency["init_ms"],
         "first_ms": latency["warmup_first_ms"],
         "p50_ms": latency["median_ms"],
@@ -84,12 +84,12 @@ def read_result(job: Job, result: dict[str, Any]) -> Measurement:
         "min_ms": latency["min_ms"],
         "per_second": latency["avg_ms"] and 1e3 / latency["avg_ms"],
     }
-    figures = {name: value for name, value in told.items() if value}
+    figures = {name: value for name, value in values.items() if value}
     absent = {
         **dict.fromkeys(agent.COUNTS, "counted on emulated ARM cores only"),
         **dict.fromkeys(("p90_ms", "p99_ms"), "this tool tells p5, p50 and p95"),
         **dict.fromkeys(("overhead_ns", "peak_rss_kb", "arena_bytes", "output_sha256"), SILENT),
-        **dict.fromkeys(told.keys() - figures.keys(), ROUNDED),
+        **dict.fromkeys(values.keys() - figures.keys(), ROUNDED),
         "spread": "needs more than one round",
     }
     if result["fully_accelerated"]:

@@ -26,7 +26,7 @@ class Local(Target):
 
     def availability(self) -> Availability:
         kernels = "XNNPACK" if self.delegate == "xnnpack" else "its kernels without XNNPACK"
-        return Availability(True, f"ai-edge-litert in this environment, {kernels}")
+        return Availability(f"ai-edge-litert in this environment, {kernels}", ready=True)
 
     @contextmanager
     def open(self) -> Iterator[Session]:

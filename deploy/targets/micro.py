@@ -39,10 +39,14 @@ class Micro(Target):
 
     def availability(self) -> Availability:
         if ENVIRONMENT.ready:
-            return Availability(True, f"{ENVIRONMENT.packages[0]} in an environment of its own")
+            return Availability(
+                f"{ENVIRONMENT.packages[0]} in an environment of its own", ready=True
+            )
         if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
-            return Availability(False, "TFLite Micro's interpreter exists for x86-64 Linux only")
-        return Availability(False, "its environment is not installed", ENVIRONMENT.remedy)
+            return Availability(
+                "TFLite Micro's interpreter exists for x86-64 Linux only", ready=False
+            )
+        return Availability("its environment is not installed", ENVIRONMENT.remedy, ready=False)
 
     @contextmanager
     def open(self) -> Iterator[Session]:

@@ -129,8 +129,8 @@ class Ssh(Target):
     def availability(self) -> Availability:
         if shutil.which("ssh") is None:
             remedy = "apt-get install openssh-client"
-            return Availability(False, "the OpenSSH client is missing", remedy)
-        return Availability(True, "the OpenSSH client is here; the board is not asked yet")
+            return Availability("the OpenSSH client is missing", remedy, ready=False)
+        return Availability("the OpenSSH client is here; the board is not asked yet", ready=True)
 
     @contextmanager
     def open(self) -> Iterator[Session]:
@@ -322,21 +322,21 @@ def prepare_python(board: Board) -> tuple[str, bool]:
     Raises:
         PocketganError: there is none, and none could be installed.
     """
-    found = board.run(FIND_PYTHON, time_limit=OPENING_LIMIT)
-    if found.returncode != 0:
+    search = board.run(FIND_PYTHON, time_limit=OPENING_LIMIT)
+    if search.returncode != 0:
         copy_wheels(board)
         install = INSTALL.replace("LITERT", wheels.LITERT)
         installed = board.run(install, time_limit=INSTALLING_LIMIT)
-        found = board.run(FIND_PYTHON, time_limit=OPENING_LIMIT)
-    if found.returncode != 0:
-        told = last_line(installed.stderr if installed.returncode else found.stderr)
+        search = board.run(FIND_PYTHON, time_limit=OPENING_LIMIT)
+    if search.returncode != 0:
+        reason = last_line(installed.stderr if installed.returncode else search.stderr)
         raise PocketganError(
-            f"{board.address} has no Python with a TFLite runtime, and installing failed: {told}",
+            f"{board.address} has no Python with a TFLite runtime, and installing failed: {reason}",
             "Run on the board: python3 -m venv ~/.cache/pocketgan/venv && "
             "~/.cache/pocketgan/venv/bin/pip install ai-edge-litert (Debian needs the package "
             "python3-venv).",
         )
-    executable, pins = json.loads(last_line(found.stdout))
+    executable, pins = json.loads(last_line(search.stdout))
     return str(executable), bool(pins)
 
 

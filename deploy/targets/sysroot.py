@@ -40,8 +40,8 @@ LITERT = ("ai_edge_litert", wheels.LITERT, "numpy==2.4.*")
 TFLITE_RUNTIME = ("tflite_runtime", wheels.TFLITE_RUNTIME)
 
 
-@dataclass(frozen=True)
-class Machine:
+@dataclass(frozen=True, kw_only=True)
+class ArmMachine:
     """A kind of ARM system, and the cores that QEMU offers for it."""
 
     name: str
@@ -79,7 +79,7 @@ def _cpuinfo(features: str, architecture: int, variant: int, part: str) -> str:
 _ARMV8_2 = " atomics fphp asimdhp asimdrdm lrcpc dcpop asimddp"
 _ARMV7 = "half thumb fastmult vfp edsp neon vfpv3 tls vfpv4 idiva idivt vfpd32 lpae"
 
-ARM64 = Machine(
+ARM64 = ArmMachine(
     name="arm64",
     emulator="qemu-aarch64",
     packages=PACKAGES,
@@ -100,7 +100,7 @@ ARM64 = Machine(
     ),
 )
 
-ARMHF = Machine(
+ARMHF = ArmMachine(
     name="armhf",
     emulator="qemu-arm",
     # There are no wheels of numpy for 32-bit ARM.
@@ -128,7 +128,7 @@ def ready() -> bool:
 
 
 def emulation(
-    machine: Machine, core: str, runtime: str, *, options: Sequence[str] = ()
+    machine: ArmMachine, core: str, runtime: str, *, options: Sequence[str] = ()
 ) -> tuple[list[str], dict[str, str]]:
     """The command that runs emulated Python on ``core``, and its whole environment.
 
@@ -137,19 +137,19 @@ def emulation(
     Raises:
         PocketganError: the emulator is missing.
     """
-    return _emulation(machine, machine.folder, core, runtime, options)
+    return _emulation(machine, machine.folder, core=core, runtime=runtime, options=options)
 
 
-def find_emulator(machine: Machine) -> str:
+def find_emulator(machine: ArmMachine) -> str:
     """The path of QEMU's user emulation for ``machine``.
 
     Raises:
         PocketganError: it is not installed.
     """
-    found = shutil.which(machine.emulator)
-    if found is None:
+    path = shutil.which(machine.emulator)
+    if path is None:
         raise PocketganError(f"{machine.emulator} is not installed", "apt-get install qemu-user")
-    return found
+    return path
 
 
 def install(say: Say) -> None:
@@ -169,16 +169,16 @@ def install(say: Say) -> None:
             raise PocketganError(problem, "Use a Debian 12 system, or a container with one.")
     folder().parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".sysroots-", dir=folder().parent) as aside:
-        made = Path(aside) / "sysroots"
+        home = Path(aside) / "sysroots"
         _download(Path(aside), say)
         for machine in MACHINES:
-            _unpack(Path(aside), machine, made / machine.name, say)
-            _add_runtimes(machine, made / machine.name, say)
-            _add_cores(machine, made / machine.name)
-            _try(machine, made / machine.name, say)
-        (made / _RECORD).write_text(_recipe())
+            _unpack(Path(aside), machine, home / machine.name, say)
+            _add_runtimes(machine, home / machine.name, say)
+            _add_cores(machine, home / machine.name)
+            _try(machine, home / machine.name, say)
+        (home / _RECORD).write_text(_recipe())
         shutil.rmtree(folder(), ignore_errors=True)  # of another version, or broken
-        made.rename(folder())
+        home.rename(folder())
     say(f"arm: sysroots ready in {folder()}")
 
 
@@ -234,8 +234,8 @@ def _download(aside: Path, say: Say) -> None:
     )
 
 
-def _unpack(aside: Path, machine: Machine, made: Path, say: Say) -> None:
-    root = made / "root"
+def _unpack(aside: Path, machine: ArmMachine, home: Path, say: Say) -> None:
+    root = home / "root"
     root.mkdir(parents=True)
     say(f"arm: unpacking {machine.name}")
     for package in sorted((aside / "packages").glob(f"*_{machine.name}.deb")):
@@ -246,12 +246,12 @@ def _unpack(aside: Path, machine: Machine, made: Path, say: Say) -> None:
             (libraries / f"lib{name}.so.3").symlink_to(f"{name}/lib{name}.so.3")
 
 
-def _add_runtimes(machine: Machine, made: Path, say: Say) -> None:
+def _add_runtimes(machine: ArmMachine, home: Path, say: Say) -> None:
     """Each runtime in a folder of its own: one wants numpy 1, the other numpy 2."""
     selected = wheels.selection(PYTHON, machine.wheels, GLIBC_MINOR)
     for runtime, (_, *requirements) in machine.runtimes.items():
         say(f"arm: installing {', '.join(requirements)} for {machine.name}")
-        target = str(made / "runtimes" / runtime)
+        target = str(home / "runtimes" / runtime)
         pip = [sys.executable, "-I", "-m", "pip", "install", "--quiet", "--no-input", "--no-deps"]
         # Python compiles the few modules that are imported; pip would compile all.
         pip += ["--disable-pip-version-check", "--no-compile"]
@@ -262,22 +262,22 @@ def _add_runtimes(machine: Machine, made: Path, say: Say) -> None:
         )
 
 
-def _add_cores(machine: Machine, made: Path) -> None:
+def _add_cores(machine: ArmMachine, home: Path) -> None:
     """What ``-L`` serves: a folder a core, the same system in all but /proc/cpuinfo."""
     for core, cpuinfo in machine.cores.items():
-        served = made / "cores" / core
+        served = home / "cores" / core
         (served / "proc").mkdir(parents=True)
         (served / "proc" / "cpuinfo").write_text(cpuinfo)
-        for part in (made / "root").iterdir():
+        for part in (home / "root").iterdir():
             (served / part.name).symlink_to(Path("../../root") / part.name)
 
 
-def _try(machine: Machine, made: Path, say: Say) -> None:
+def _try(machine: ArmMachine, home: Path, say: Say) -> None:
     """Import each runtime on the plainest core. Python keeps what it compiles for later."""
     core = next(iter(machine.cores))
     for runtime, (package, *_) in machine.runtimes.items():
         say(f"arm: trying {runtime} on an emulated {core}")
-        command, environment = _emulation(machine, made, core, runtime, ())
+        command, environment = _emulation(machine, home, core=core, runtime=runtime)
         _run(
             [*command, "-c", f"import numpy, {package}.interpreter"],
             f"{runtime} does not run on an emulated {core}",
@@ -286,13 +286,13 @@ def _try(machine: Machine, made: Path, say: Say) -> None:
 
 
 def _emulation(
-    machine: Machine, made: Path, core: str, runtime: str, options: Sequence[str]
+    machine: ArmMachine, home: Path, *, core: str, runtime: str, options: Sequence[str] = ()
 ) -> tuple[list[str], dict[str, str]]:
-    qemu = [find_emulator(machine), "-L", str(made / "cores" / core), "-cpu", core, *options]
+    qemu = [find_emulator(machine), "-L", str(home / "cores" / core), "-cpu", core, *options]
     # No script folder, no user packages. Not -I: that would ignore PYTHONHASHSEED.
-    python = [str(made / "root" / "usr" / "bin" / f"python{PYTHON}"), "-s", "-P"]
+    python = [str(home / "root" / "usr" / "bin" / f"python{PYTHON}"), "-s", "-P"]
     environment = {
-        "PYTHONPATH": str(made / "runtimes" / runtime),
+        "PYTHONPATH": str(home / "runtimes" / runtime),
         "PYTHONHASHSEED": "0",  # the same dictionaries, the same number of instructions
         "OPENBLAS_NUM_THREADS": "1",
         "LC_ALL": "C.UTF-8",

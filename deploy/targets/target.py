@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from deploy.errors import PocketganError
@@ -18,20 +18,20 @@ TargetLostError is raised."""
 class Availability:
     """Whether a target can be used on this machine as it is."""
 
-    ready: bool
     detail: str
-    """What was found, or what is missing."""
+    """What is there, or what is missing."""
     remedy: str = ""
-    """The command that adds it, where there is one."""
+    """The command that adds what is missing, where there is one."""
+    ready: bool = field(kw_only=True)
 
 
 def unheeded(job: Job, tool: str) -> list[str]:
     """What was asked of a tool that takes no latents and runs no longer than it has to."""
-    found = {
+    cautions = {
         f"inputs were random: {tool} takes no latents": job.latents is not None,
         f"sustained speed was not measured: {tool} cannot": job.sustain_s is not None,
     }
-    return [caution for caution, holds in found.items() if holds]
+    return [caution for caution, holds in cautions.items() if holds]
 
 
 class TargetLostError(PocketganError):
@@ -71,7 +71,11 @@ class Target(ABC):
 
     def require(self) -> None:
         """Raise PocketganError unless the target is available."""
-        found = self.availability()
-        if not found.ready:
-            remedy = f"Run: {found.remedy}" if found.remedy else "`pocketgan targets` tells more."
-            raise PocketganError(f"target {self.name}: {found.detail}", remedy)
+        availability = self.availability()
+        if not availability.ready:
+            remedy = (
+                f"Run: {availability.remedy}"
+                if availability.remedy
+                else "`pocketgan targets` tells more."
+            )
+            raise PocketganError(f"target {self.name}: {availability.detail}", remedy)

@@ -33,8 +33,10 @@ class TfliteRuntime(Target):
 
     def availability(self) -> Availability:
         if ENVIRONMENT.ready:
-            return Availability(True, f"{ENVIRONMENT.packages[0]} in an environment of its own")
-        return Availability(False, "its environment is not installed", ENVIRONMENT.remedy)
+            return Availability(
+                f"{ENVIRONMENT.packages[0]} in an environment of its own", ready=True
+            )
+        return Availability("its environment is not installed", ENVIRONMENT.remedy, ready=False)
 
     @contextmanager
     def open(self) -> Iterator[Session]:

@@ -9,7 +9,7 @@ from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt
 from rich.progress import Progress
 
 from deploy.errors import PocketganError
-from deploy.harness import Plan
+from deploy.harness import MeasuringPlan
 from deploy.harness import Progress as ProgressCall
 from deploy.targets import find_target
 from pipeline import benchmarking, progress
@@ -66,9 +66,9 @@ def benchmark(arguments: list[str]) -> int:
     return BAD_INPUT if all(failed) else FAILED if any(failed) else OK
 
 
-def _plan(options: Any) -> Plan:
+def _plan(options: Any) -> MeasuringPlan:
     latents = None if options.latents is None else benchmarking.latents(Path(options.latents))
-    return Plan(
+    return MeasuringPlan(
         threads=_numbers(options.threads),
         rounds=options.rounds,
         runs=options.runs,

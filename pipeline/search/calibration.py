@@ -18,8 +18,8 @@ from pydantic import JsonValue, ValidationError
 
 from deploy import cache_folder
 from deploy.errors import PocketganError
-from deploy.harness import Plan, measure
-from deploy.jobs import Measurement, Part
+from deploy.harness import MeasuringPlan, measure
+from deploy.jobs import FrozenModel, Measurement
 from deploy.machine import describe_machine
 from deploy.targets import find_target
 from pipeline.atomic import write_text
@@ -31,12 +31,12 @@ from pipeline.tflite import convert as lite
 
 VERSION = 1
 """Raise it when the calibration set changes: then targets are measured again."""
-PLAN = Plan(rounds=2, runs=1024, warmup=64)
+PLAN = MeasuringPlan(rounds=2, runs=1024, warmup=64)
 """Short: that it is done while a person waits counts more than the last percent."""
 PACKAGES = ("tensorflow", "ai-edge-litert", "numpy")
 
 
-class Calibration(Part):
+class Calibration(FrozenModel):
     """The cached measurements of one target, and the costs fitted to them."""
 
     subject: dict[str, JsonValue]
@@ -74,7 +74,7 @@ def calibrate(target: str, subject: Mapping[str, Any] | None = None) -> Calibrat
         files = {name: Path(folder) / f"{name}.tflite" for name in models}
         for name, model in models.items():
             files[name].write_bytes(int8_file(model))
-        measurements = measure(files, [backend], PLAN)
+        measurements = measure(files, [backend], plan=PLAN)
     figures = {one.variant: _figure(one) for one in measurements}
     (unit,) = {unit for unit, _ in figures.values()}
     measured = {name: figure for name, (_, figure) in figures.items()}

@@ -6,13 +6,13 @@ from typing import Annotated
 from pydantic import Field, ValidationError
 
 from deploy.errors import PocketganError
-from deploy.jobs import Part, Size
+from deploy.jobs import FrozenModel, Size
 from pipeline import pareto
 from pipeline.networks.settings import StudentSettings
 from pipeline.search.budget import FileCost
 
 
-class Candidate(Part):
+class Candidate(FrozenModel):
     """A student of the search, briefly trained."""
 
     number: Size
@@ -40,7 +40,7 @@ class Candidate(Part):
         return ", ".join(parts)
 
 
-class Choice(Part):
+class Choice(FrozenModel):
     """The content of ``choice.json``."""
 
     schema_version: Annotated[int, Field(alias="schema", ge=1, le=1)] = 1

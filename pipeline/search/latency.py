@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field
 from scipy.optimize import nnls
 
-from deploy.jobs import Part
+from deploy.jobs import FrozenModel
 from pipeline.search.operations import Operation
 
 Tile = tuple[int, int]
@@ -35,7 +35,7 @@ _CONSTANT, _MOVED, _GATHERED, _WORK = "", " moved", " gathered", " work"
 Unit = Literal["ms", "instructions"]
 
 
-class FitErrors(Part):
+class FitErrors(FrozenModel):
     """Relative errors of the predictions for the generators that they were fitted to.
 
     "Left out" is each generator predicted by a fit to all others.
@@ -50,7 +50,7 @@ class FitErrors(Part):
     """Name of the generator with the largest."""
 
 
-class Latency(Part):
+class Latency(FrozenModel):
     """What each of the ``cost_features`` costs on one target, in ``unit``."""
 
     target: str

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from deploy.harness import Plan, measure
+from deploy.harness import MeasuringPlan, measure
 from deploy.machine import describe_machine
 from deploy.targets import find_target
 from pipeline import progress
@@ -43,7 +43,7 @@ def _benchmark(ctx: StageContext, inputs_for: InputSource) -> Outcome:
         measurements = measure(
             find_variants(ctx.inputs["convert"]),
             [find_target(name) for name in settings.targets],
-            Plan(
+            plan=MeasuringPlan(
                 threads=settings.threads,
                 rounds=settings.rounds,
                 runs=settings.runs,

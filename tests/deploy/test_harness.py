@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from deploy.errors import PocketganError
-from deploy.harness import Plan, measure
+from deploy.harness import MeasuringPlan, measure
 from deploy.jobs import Job, Measurement, failure
 from deploy.targets.local import Local
 from deploy.targets.target import Availability, Session, Target, TargetLostError
@@ -16,7 +16,7 @@ def test_each_variant_and_thread_count_is_measured(float_file: Path, int8_file: 
     measurements = measure(
         {"float32": float_file, "int8": int8_file},
         [Local()],
-        Plan(threads=(1, 2), rounds=2, runs=33, warmup=4),
+        plan=MeasuringPlan(threads=(1, 2), rounds=2, runs=33, warmup=4),
         on_progress=lambda _, done, total: progress.append((done, total)),
     )
     assert [(m.variant, m.threads) for m in measurements] == [
@@ -39,7 +39,7 @@ def test_broken_variant_does_not_stop_the_others(float_file: Path, tmp_path: Pat
     bad, good = measure(
         {"broken": broken, "float32": float_file},
         [Local()],
-        Plan(rounds=2, runs=8, keep_samples=True),
+        plan=MeasuringPlan(rounds=2, runs=8, keep_samples=True),
     )
     assert bad.error
     assert bad.p50_ms is None
@@ -50,7 +50,7 @@ def test_broken_variant_does_not_stop_the_others(float_file: Path, tmp_path: Pat
 def test_hostile_file_name_is_only_a_name(float_file: Path, tmp_path: Path) -> None:
     path = tmp_path / "--help; $(exit 1) \n'\"ü.tflite"
     path.write_bytes(float_file.read_bytes())
-    (measurement,) = measure({"odd": path}, [Local()], Plan(rounds=1, runs=4))
+    (measurement,) = measure({"odd": path}, [Local()], plan=MeasuringPlan(rounds=1, runs=4))
     assert measurement.error is None
 
 
@@ -60,7 +60,7 @@ def test_missing_file_is_told_before_anything_runs(float_file: Path, tmp_path: P
         measure(
             {"float32": float_file, "gone": tmp_path / "gone.tflite"},
             [Local()],
-            Plan(),
+            plan=MeasuringPlan(),
             on_progress=lambda _, done, total: progress.append(done),
         )
     assert progress == []
@@ -76,7 +76,9 @@ class Standin(Target):
         self.asked: list[Job] = []
 
     def availability(self) -> Availability:
-        return Availability(bool(self.answers), "it has answers", "pocketgan targets install it")
+        return Availability(
+            "it has answers", "pocketgan targets install it", ready=bool(self.answers)
+        )
 
     @contextmanager
     def open(self) -> Iterator[Session]:
@@ -92,7 +94,7 @@ class Standin(Target):
 
 def test_target_that_is_not_ready_is_told_before_anything_runs(float_file: Path) -> None:
     with pytest.raises(PocketganError, match="standin") as caught:
-        measure({"float32": float_file}, [Standin()], Plan())
+        measure({"float32": float_file}, [Standin()], plan=MeasuringPlan())
     assert "pocketgan targets install it" in caught.value.remedy
 
 
@@ -100,7 +102,7 @@ def test_all_that_is_left_on_a_lost_target_says_so(
     float_file: Path, int8_file: Path, job_for: Callable[..., Job]
 ) -> None:
     target = Standin(TargetLostError("standin went away"), timed=True)
-    lost = measure({"a": float_file, "b": int8_file}, [target], Plan(rounds=3))
+    lost = measure({"a": float_file, "b": int8_file}, [target], plan=MeasuringPlan(rounds=3))
     assert [m.error for m in lost] == ["standin went away"] * 2
     assert len(target.asked) == 1
 
@@ -109,12 +111,16 @@ def test_what_is_known_is_not_measured_again(
     float_file: Path, int8_file: Path, job_for: Callable[..., Job]
 ) -> None:
     files = {"float32": float_file, "int8": int8_file}
-    plan = Plan(rounds=1, runs=4)
-    first = measure(files, [Local()], plan)
+    plan = MeasuringPlan(rounds=1, runs=4)
+    first = measure(files, [Local()], plan=plan)
     broken = [first[0], failure(job_for(int8_file, variant="int8"), "gone")]
     asked: list[int] = []
     again = measure(
-        files, [Local()], plan, known=broken, on_progress=lambda _, done, total: asked.append(total)
+        files,
+        [Local()],
+        plan=plan,
+        earlier=broken,
+        on_progress=lambda _, done, total: asked.append(total),
     )
     assert asked == [1]
     assert again[0] == first[0]
@@ -122,7 +128,9 @@ def test_what_is_known_is_not_measured_again(
 
 
 def test_other_target_is_compared_with_the_desktop(float_file: Path) -> None:
-    (measurement,) = measure({"float32": float_file}, [Local(xnnpack=False)], Plan(runs=4))
+    (measurement,) = measure(
+        {"float32": float_file}, [Local(xnnpack=False)], plan=MeasuringPlan(runs=4)
+    )
     assert measurement.agreement is not None
     assert measurement.agreement.reference == "local"
     assert measurement.agreement.largest < 1e-5
@@ -138,7 +146,7 @@ def test_measurements_are_handed_over_after_each_round(
     measure(
         {"float32": float_file},
         [Local(), Standin(answer)],
-        Plan(rounds=2, runs=4),
+        plan=MeasuringPlan(rounds=2, runs=4),
         on_round=told.append,
     )
     assert [len(so_far) for so_far in told] == [1, 1, 2]
@@ -154,7 +162,7 @@ def test_target_that_cannot_be_opened_does_not_stop_the_others(float_file: Path)
 
     answers = [failure, failure]
     closed, here = measure(
-        {"float32": float_file}, [Closed(*answers), Local()], Plan(rounds=1, runs=4)
+        {"float32": float_file}, [Closed(*answers), Local()], plan=MeasuringPlan(rounds=1, runs=4)
     )
     assert closed.error == "nobody is at home (Knock.)"
     assert here.error is None
@@ -163,10 +171,10 @@ def test_target_that_cannot_be_opened_does_not_stop_the_others(float_file: Path)
 def test_file_timed_in_a_later_call_than_the_others_says_so(
     float_file: Path, int8_file: Path, job_for: Callable[..., Job]
 ) -> None:
-    files, plan = {"float32": float_file, "int8": int8_file}, Plan(rounds=1, runs=4)
-    first = measure(files, [Local()], plan)
+    files, plan = {"float32": float_file, "int8": int8_file}, MeasuringPlan(rounds=1, runs=4)
+    first = measure(files, [Local()], plan=plan)
     broken = [first[0], failure(job_for(int8_file, variant="int8"), "gone")]
-    kept, late = measure(files, [Local()], plan, known=broken)
+    kept, late = measure(files, [Local()], plan=plan, earlier=broken)
     assert kept == first[0]
     assert any("later call" in warning for warning in late.warnings)
 
@@ -176,7 +184,7 @@ def test_targets_that_this_machine_times_take_turns(float_file: Path) -> None:
     measurements = measure(
         {"float32": float_file},
         [Local(), Local(xnnpack=False)],
-        Plan(rounds=3, runs=6),
+        plan=MeasuringPlan(rounds=3, runs=6),
         on_progress=lambda name, done, total: told.append(f"{name} {done}/{total}"),
     )
     assert told[-1] == "local and local:plain 6/6"

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from deploy.errors import PocketganError
-from deploy.harness import Plan, measure
+from deploy.harness import MeasuringPlan, measure
 from deploy.jobs import describe_file
 from deploy.targets.local import Local
 from tools import mutate
 
-QUICK = Plan(rounds=1, runs=2, warmup=0)
+QUICK = MeasuringPlan(rounds=1, runs=2, warmup=0)
 
 
 def test_damaged_files_are_answered_and_the_good_one_keeps_its_output(int8_file: Path) -> None:
@@ -53,7 +53,7 @@ def test_damage_is_of_every_kind_and_repeats_by_seed(int8_file: Path) -> None:
     ],
 )
 def test_kinds_of_answers_are_told_apart(error: str | None, kind: str, int8_file: Path) -> None:
-    (good,) = measure({"good": int8_file}, [Local()], QUICK)
+    (good,) = measure({"good": int8_file}, [Local()], plan=QUICK)
     assert mutate.kind_of(good.model_copy(update={"error": error})) == kind
 
 
@@ -69,9 +69,9 @@ def test_crash_of_the_agent_names_the_signal_and_spares_the_others(
         "from deploy.targets.local import COMMAND\n"
         "sys.exit(subprocess.run(COMMAND, input=text, text=True).returncode)\n"
     )
-    alone = measure({"good": int8_file}, [Local()], QUICK)
+    alone = measure({"good": int8_file}, [Local()], plan=QUICK)
     monkeypatch.setattr("deploy.targets.local.COMMAND", (sys.executable, str(crashing)))
-    bad, good = measure({"bad": float_file, "good": int8_file}, [Local()], QUICK)
+    bad, good = measure({"bad": float_file, "good": int8_file}, [Local()], plan=QUICK)
     assert bad.error == "the agent was ended by SIGSEGV (the runtime crashed on this file)"
     assert good.error is None
     assert good.output_sha256 == alone[0].output_sha256
@@ -94,7 +94,7 @@ def test_crash_of_the_agent_names_the_signal_and_spares_the_others(
 def test_hostile_name_is_only_a_name(name: str, float_file: Path, tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_bytes(float_file.read_bytes())
-    (measurement,) = measure({name: path}, [Local()], QUICK)
+    (measurement,) = measure({name: path}, [Local()], plan=QUICK)
     assert measurement.error is None
     assert measurement.variant == name
 
@@ -102,7 +102,7 @@ def test_hostile_name_is_only_a_name(name: str, float_file: Path, tmp_path: Path
 def test_empty_file_is_answered(tmp_path: Path) -> None:
     path = tmp_path / "empty.tflite"
     path.touch()
-    (measurement,) = measure({"empty": path}, [Local()], QUICK)
+    (measurement,) = measure({"empty": path}, [Local()], plan=QUICK)
     assert measurement.error
     assert measurement.bytes == 0
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from deploy.errors import PocketganError
-from deploy.harness import Plan
+from deploy.harness import MeasuringPlan
 from deploy.targets.local import Local
 from pipeline.benchmarking import describe, find, is_model, latents, operation_costs
 from pipeline.tflite import convert
@@ -127,7 +127,7 @@ def test_profile_has_a_row_for_each_operation(generator: Any, tmp_path: Path) ->
     rows = operation_costs(
         path,
         Local(),
-        Plan(threads=(1, 2), rounds=1, runs=32, warmup=4),
+        MeasuringPlan(threads=(1, 2), rounds=1, runs=32, warmup=4),
         on_progress=lambda _, done, total: totals.append(total),
     )
     assert [(row.operation, row.layer) for row in rows] == [

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from deploy.harness import Plan, measure
+from deploy.harness import MeasuringPlan, measure
 from deploy.jobs import Measurement
 from deploy.targets import find_target
 from deploy.targets.arm import cores
@@ -61,7 +61,7 @@ def repeat(path: Path, target: Target, processes: int) -> tuple[list[Measurement
     answers, seconds = [], []
     for _ in range(processes):
         start = time.monotonic()
-        answers += measure({path.stem: path}, [target], Plan())
+        answers += measure({path.stem: path}, [target], plan=MeasuringPlan())
         seconds.append(time.monotonic() - start)
     return answers, sorted(seconds)[len(seconds) // 2]
 

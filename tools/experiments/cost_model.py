@@ -196,7 +196,7 @@ def check(number: int, target: str) -> tuple[list[Row], str]:
         files = {str(index): Path(folder) / f"{index}.tflite" for index in range(len(found))}
         for file, student in zip(files.values(), found, strict=True):
             file.write_bytes(student.content)
-        measured = {m.variant: m for m in measure(files, [find_target(target)], PLAN)}
+        measured = {m.variant: m for m in measure(files, [find_target(target)], plan=PLAN)}
     rows = []
     for name, student in zip(files, found, strict=True):
         model, answer = read_model(student.content), measured[name]

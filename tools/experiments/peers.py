@@ -39,7 +39,7 @@ import numpy as np
 import tensorflow_model_optimization as tfmot
 import tf_keras
 
-from deploy.harness import Plan, measure
+from deploy.harness import MeasuringPlan, measure
 from deploy.targets.local import Local
 from pipeline import progress
 from pipeline.artifacts import GENERATOR, load_network
@@ -208,7 +208,7 @@ def time_in_turns(ctx: StageContext, files: dict[str, Path], folder: Path) -> di
         measurements = measure(
             files,
             [Local()],
-            Plan(
+            plan=MeasuringPlan(
                 rounds=settings.rounds,
                 runs=settings.runs,
                 warmup=settings.warmup,

@@ -5,13 +5,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from deploy.jobs import Measurement, OperationCost, Part, Size
+from deploy.jobs import FrozenModel, Measurement, OperationCost, Size
 
 SCHEMA: Literal["pocketgan.benchmark"] = "pocketgan.benchmark"
 VERSION: Literal[2] = 2
 
 
-class MeasuredFile(Part):
+class MeasuredFile(FrozenModel):
     """A .tflite, and what can be read off it without running it."""
 
     name: str
@@ -36,7 +36,7 @@ class MeasuredFile(Part):
     """Why the file could not be read; it is given to the targets all the same."""
 
 
-class Benchmark(Part):
+class Benchmark(FrozenModel):
     """All that ``pocketgan benchmark FILES`` found."""
 
     schema_: Literal["pocketgan.benchmark"] = Field(SCHEMA, alias="schema")

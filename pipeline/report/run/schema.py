@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from deploy.errors import PocketganError
-from deploy.jobs import Measurement, Part, Sha256, Share, Size
+from deploy.jobs import FrozenModel, Measurement, Sha256, Share, Size
 
 SCHEMA: Literal["pocketgan.report"] = "pocketgan.report"
 VERSION: Literal[2] = 2
@@ -35,7 +35,7 @@ NotNegative = Annotated[float, Field(ge=0)]
 RelativePath = Annotated[str, Field(min_length=1), AfterValidator(_relative)]
 
 
-class Figures(Part):
+class Figures(FrozenModel):
     """A part some of whose figures may be absent, each with its reason."""
 
     absent: dict[str, str] = Field(default_factory=dict)
@@ -50,7 +50,7 @@ class Figures(Part):
         return self
 
 
-class DatasetReport(Part):
+class DatasetReport(FrozenModel):
     name: str
     sha256: Sha256
     train: Size
@@ -61,7 +61,7 @@ class DatasetReport(Part):
     notes: tuple[str, ...] = ()
 
 
-class JudgeReport(Part):
+class JudgeReport(FrozenModel):
     """The network whose features the quality figures use."""
 
     sha256: Sha256
@@ -101,14 +101,14 @@ class ReportedQuality(Figures):
         return cls(**figures, samples=samples, seed=seed, absent=absent)
 
 
-class QatSteps(Part):
+class QatSteps(FrozenModel):
     """Share of pixels within one and two int8 steps, fake-quant model against its file."""
 
     within_1: Share
     within_2: Share
 
 
-class KernelReport(Part):
+class KernelReport(FrozenModel):
     layer: str
     op: str
     shape: tuple[Size, ...]
@@ -142,7 +142,7 @@ class VariantReport(Figures):
     measurements: tuple[Measurement, ...] = ()
 
 
-class StageReport(Part):
+class StageReport(FrozenModel):
     name: str
     seconds: NotNegative
     events: tuple[str, ...] = ()
@@ -150,7 +150,7 @@ class StageReport(Part):
     metrics: dict[str, JsonValue] = Field(default_factory=dict)
 
 
-class GateResult(Part):
+class GateResult(FrozenModel):
     text: str
     value: float | None
     passed: bool
@@ -183,7 +183,7 @@ class Prediction(Figures):
     measured: NotNegative | None
 
 
-class AttemptReport(Part):
+class AttemptReport(FrozenModel):
     """A student that was taught to its end because the loss of quality is limited."""
 
     number: Size
@@ -192,7 +192,7 @@ class AttemptReport(Part):
     """Its Fréchet distance over its teacher's, before it is rounded."""
 
 
-class SearchReport(Part):
+class SearchReport(FrozenModel):
     """How `pocketgan compress` came to its student."""
 
     teacher: str
@@ -222,7 +222,7 @@ class SearchReport(Part):
         return self
 
 
-class Report(Part):
+class Report(FrozenModel):
     """One run, from recipe to gates. ``floor`` is the judge's verdict on real against real."""
 
     schema_name: Literal["pocketgan.report"] = Field(default=SCHEMA, alias="schema")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from deploy.errors import PocketganError
-from deploy.harness import Plan, measure
+from deploy.harness import MeasuringPlan, measure
 from deploy.jobs import Job
 from deploy.targets import find_target, offered
 from deploy.targets.adb import Phone, PhoneError, Server
@@ -29,7 +29,7 @@ SERIAL = "R58N12ABCDE"
 def test_file_is_measured_by_the_phones_own_tool(adb, float_file: Path, int8_file: Path) -> None:
     adb.install("tf2.8_profile")
     files = {"float32": float_file, "int8": int8_file}
-    float32, int8 = measure(files, phones(), Plan(rounds=2, runs=2048))
+    float32, int8 = measure(files, phones(), plan=MeasuringPlan(rounds=2, runs=2048))
     assert float32.error is int8.error is None
     assert int8.target == f"android:{SERIAL}"
     assert int8.device == "Google Pixel 7, Android 14, Tensor GS201"
@@ -45,8 +45,8 @@ def test_file_is_measured_by_the_phones_own_tool(adb, float_file: Path, int8_fil
 
 def test_tool_is_given_the_job_and_the_files_very_bytes(adb, int8_file: Path) -> None:
     adb.install()
-    plan = Plan(rounds=1, runs=40, warmup=7, threads=(1, 2))
-    one, two = measure({"int8": int8_file}, phones(), plan)
+    plan = MeasuringPlan(rounds=1, runs=40, warmup=7, threads=(1, 2))
+    one, two = measure({"int8": int8_file}, phones(), plan=plan)
     timed, *_ = (line for line in adb.ran if "--num_threads=2" in line and "profil" not in line)
     for flag in ("--use_xnnpack=true", "--warmup_runs=7", "--num_runs=40", "--min_secs=0"):
         assert flag in timed
@@ -58,7 +58,7 @@ def test_tool_is_given_the_job_and_the_files_very_bytes(adb, int8_file: Path) ->
 
 def test_conditions_are_those_of_the_cores_in_use(adb, int8_file: Path) -> None:
     adb.install()
-    (measurement,) = measure({"int8": int8_file}, phones(), Plan(rounds=1, runs=8))
+    (measurement,) = measure({"int8": int8_file}, phones(), plan=MeasuringPlan(rounds=1, runs=8))
     assert measurement.before == measurement.after
     assert measurement.before is not None
     assert measurement.before.governor == "schedutil"
@@ -68,7 +68,7 @@ def test_conditions_are_those_of_the_cores_in_use(adb, int8_file: Path) -> None:
 
 def test_newer_tool_tells_the_median_and_the_delegated_share(adb, int8_file: Path) -> None:
     adb.install("litert_profile")
-    (measurement,) = measure({"int8": int8_file}, phones(), Plan(rounds=2, runs=8))
+    (measurement,) = measure({"int8": int8_file}, phones(), plan=MeasuringPlan(rounds=2, runs=8))
     assert measurement.p50_ms == 0.462
     assert measurement.delegated == 1
     assert measurement.peak_rss_kb == 11786
@@ -78,7 +78,7 @@ def test_newer_tool_tells_the_median_and_the_delegated_share(adb, int8_file: Pat
 def test_old_phone_without_the_new_shell_protocol_is_measured_alike(adb, int8_file: Path) -> None:
     adb.install()
     adb.features = "cmd"
-    (measurement,) = measure({"int8": int8_file}, phones(), Plan(rounds=1, runs=8))
+    (measurement,) = measure({"int8": int8_file}, phones(), plan=MeasuringPlan(rounds=1, runs=8))
     assert measurement.error is None
     assert measurement.device == "Google Pixel 7, Android 14, Tensor GS201"
     assert measurement.before is not None
@@ -91,7 +91,7 @@ def test_tool_of_the_user_is_pushed_and_removed_again(
     tool = tmp_path / "odd name; touch owned"
     tool.write_text(adb.tool(f"cat {OUTPUTS}/tf2.8_profile.txt"))
     monkeypatch.setenv("POCKETGAN_BENCHMARK_MODEL", str(tool))
-    (measurement,) = measure({"int8": int8_file}, phones(), Plan(rounds=1, runs=8))
+    (measurement,) = measure({"int8": int8_file}, phones(), plan=MeasuringPlan(rounds=1, runs=8))
     assert measurement.error is None
     assert list(adb.home.iterdir()) == []
 
@@ -99,15 +99,15 @@ def test_tool_of_the_user_is_pushed_and_removed_again(
 def test_latents_and_coarse_times_are_cautioned(adb, int8_file: Path, latents_file: Path) -> None:
     text = "count=2 curr=9(all same)\nInference timings in us: Init: 1, First inference: 9"
     adb.install(does=f"echo 'Initialized session in 0.1ms.\ncount=3 curr=9(all same)\n{text}'")
-    plan = Plan(rounds=1, runs=8, latents=latents_file, sustain_s=1)
-    (measurement,) = measure({"int8": int8_file}, phones(), plan)
+    plan = MeasuringPlan(rounds=1, runs=8, latents=latents_file, sustain_s=1)
+    (measurement,) = measure({"int8": int8_file}, phones(), plan=plan)
     told = " ".join(measurement.warnings)
     assert all(word in told for word in ("microseconds", "latents", "sustained"))
 
 
 def test_missing_tool_says_how_to_add_it(adb, int8_file: Path) -> None:
     with pytest.raises(PocketganError, match="POCKETGAN_BENCHMARK_MODEL"):
-        measure({"int8": int8_file}, phones(), Plan())
+        measure({"int8": int8_file}, phones(), plan=MeasuringPlan())
 
 
 def test_named_tool_that_is_no_file_is_told(
@@ -132,7 +132,7 @@ def test_named_tool_that_is_no_file_is_told(
 )
 def test_failing_tool_is_an_error_measurement(adb, int8_file: Path, does: str, said: str) -> None:
     adb.install(does=does)
-    (measurement,) = measure({"int8": int8_file}, phones(), Plan(rounds=2, runs=8))
+    (measurement,) = measure({"int8": int8_file}, phones(), plan=MeasuringPlan(rounds=2, runs=8))
     assert said in str(measurement.error)
     assert list(adb.home.iterdir()) == [adb.home / "benchmark_model"]
 
@@ -140,8 +140,8 @@ def test_failing_tool_is_an_error_measurement(adb, int8_file: Path, does: str, s
 def test_hanging_tool_is_ended_on_the_phone_too(adb, int8_file: Path) -> None:
     pid = adb.root / "pid"
     adb.install(does=f"echo $$ > {pid}; exec sleep 600")
-    plan = Plan(rounds=1, runs=8, time_limit=1)
-    (measurement,) = measure({"int8": int8_file}, phones(), plan)
+    plan = MeasuringPlan(rounds=1, runs=8, time_limit=1)
+    (measurement,) = measure({"int8": int8_file}, phones(), plan=plan)
     assert measurement.error == "no answer within 1 s"
     assert not Path("/proc", pid.read_text().strip()).exists()
 
@@ -151,7 +151,7 @@ def test_tool_runs_on_as_many_of_the_last_cores_as_it_has_threads(adb, int8_file
     (adb.root / "sys/devices/system/cpu/online").write_text(f"{last}\n")
     mask = adb.root / "mask"
     adb.install(does=f"taskset -p $$ > {mask}; cat {OUTPUTS}/tf2.8_profile.txt")
-    (measurement,) = measure({"int8": int8_file}, phones(), Plan(rounds=1, runs=8))
+    (measurement,) = measure({"int8": int8_file}, phones(), plan=MeasuringPlan(rounds=1, runs=8))
     assert mask.read_text().split()[-1] == f"{1 << last:x}"
     assert not any("pinned" in warning for warning in measurement.warnings)
 
@@ -159,7 +159,7 @@ def test_tool_runs_on_as_many_of_the_last_cores_as_it_has_threads(adb, int8_file
 def test_phone_that_refuses_to_pin_is_cautioned(adb, int8_file: Path) -> None:
     adb.install()
     adb.place("bin/taskset", "#!/bin/sh\nexit 1\n")
-    (measurement,) = measure({"int8": int8_file}, phones(), Plan(rounds=1, runs=8))
+    (measurement,) = measure({"int8": int8_file}, phones(), plan=MeasuringPlan(rounds=1, runs=8))
     assert measurement.error is None
     assert any("pinned" in warning for warning in measurement.warnings)
 
@@ -167,21 +167,25 @@ def test_phone_that_refuses_to_pin_is_cautioned(adb, int8_file: Path) -> None:
 def test_phone_that_goes_away_keeps_what_it_gave(adb, float_file: Path, int8_file: Path) -> None:
     adb.install()
     (target,) = phones()
-    files, plan = {"float32": float_file, "int8": int8_file}, Plan(rounds=1, runs=8)
+    files, plan = {"float32": float_file, "int8": int8_file}, MeasuringPlan(rounds=1, runs=8)
 
     def unplug_later(command: str) -> None:
         if "--num_runs" in command and len(adb.ran) == 2:  # one measured, one profiled
             adb.unplug()
 
     adb.before_command = unplug_later
-    first = measure(files, [target], plan)
+    first = measure(files, [target], plan=plan)
     assert sorted(m.error or "" for m in first) == ["", f"the phone {SERIAL} went away"]
 
     adb.devices[SERIAL] = "device"
     adb.before_command = lambda command: None
     asked: list[int] = []
     again = measure(
-        files, [target], plan, known=first, on_progress=lambda _, done, total: asked.append(done)
+        files,
+        [target],
+        plan=plan,
+        earlier=first,
+        on_progress=lambda _, done, total: asked.append(done),
     )
     assert asked == [1]
     assert [m.error for m in again] == [None, None]
@@ -210,7 +214,7 @@ def test_lost_server_is_a_lost_phone_and_none_is_started(adb) -> None:
 def test_full_phone_is_an_error_measurement(adb, int8_file: Path) -> None:
     adb.install()
     adb.full = True
-    (measurement,) = measure({"int8": int8_file}, phones(), Plan(rounds=1, runs=8))
+    (measurement,) = measure({"int8": int8_file}, phones(), plan=MeasuringPlan(rounds=1, runs=8))
     assert "did not take a file" in str(measurement.error)
 
 
@@ -229,7 +233,7 @@ def test_hostile_file_name_is_only_a_name(adb, float_file: Path, tmp_path: Path)
     adb.install()
     path = tmp_path / "--graph=x; touch owned `touch owned` '.tflite"
     path.write_bytes(float_file.read_bytes())
-    (measurement,) = measure({"odd": path}, phones(), Plan(rounds=1, runs=8))
+    (measurement,) = measure({"odd": path}, phones(), plan=MeasuringPlan(rounds=1, runs=8))
     assert measurement.error is None
     assert list(tmp_path.rglob("owned")) == []
 
@@ -251,7 +255,7 @@ def test_only_phone_needs_no_serial(adb) -> None:
 def test_choice_between_phones_lists_them(adb, int8_file: Path, name: str) -> None:
     adb.devices["192.168.0.7:5555"] = "device"
     with pytest.raises(PocketganError, match="say which phone") as caught:
-        measure({"int8": int8_file}, [find_target(name)], Plan())
+        measure({"int8": int8_file}, [find_target(name)], plan=MeasuringPlan())
     assert f"android:{SERIAL}, android:192.168.0.7:5555" in caught.value.problem
 
 

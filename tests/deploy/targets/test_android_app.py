@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from deploy import agent
-from deploy.harness import Plan, measure
+from deploy.harness import MeasuringPlan, measure
 from deploy.jobs import Job
 from deploy.targets.android import Android, phones
 from deploy.targets.target import TargetLostError
@@ -69,7 +69,7 @@ def test_app_measures_and_its_outputs_are_compared_with_the_desktop(
 ) -> None:
     app()
     files = {"float32": float_file, "int8": int8_file}
-    float32, int8 = measure(files, phones(), Plan(rounds=2, runs=64))
+    float32, int8 = measure(files, phones(), plan=MeasuringPlan(rounds=2, runs=64))
     assert float32.error is int8.error is None
     assert int8.agreement is not None
     assert int8.agreement.equal
@@ -83,8 +83,8 @@ def test_app_measures_and_its_outputs_are_compared_with_the_desktop(
 
 def test_latents_are_given_to_the_app_too(adb, app, int8_file: Path, latents_file: Path) -> None:
     app()
-    plan = Plan(rounds=1, runs=8, latents=latents_file)
-    (measurement,) = measure({"int8": int8_file}, phones(), plan)
+    plan = MeasuringPlan(rounds=1, runs=8, latents=latents_file)
+    (measurement,) = measure({"int8": int8_file}, phones(), plan=plan)
     assert measurement.error is None
     assert measurement.agreement is not None
     assert measurement.agreement.equal
@@ -92,7 +92,7 @@ def test_latents_are_given_to_the_app_too(adb, app, int8_file: Path, latents_fil
 
 def test_each_round_is_a_fresh_process_of_the_app(adb, app, int8_file: Path) -> None:
     app()
-    measure({"int8": int8_file}, phones(), Plan(rounds=3, runs=12))
+    measure({"int8": int8_file}, phones(), plan=MeasuringPlan(rounds=3, runs=12))
     verbs = [line.split()[0] for line in (adb.root / "am").read_text().splitlines()]
     assert verbs == ["force-stop", "start"] * (1 + 3) + ["force-stop"]
 
@@ -123,8 +123,8 @@ def test_failing_app_is_an_error_measurement(
     adb, app, int8_file: Path, does: str, alive: str, said: str
 ) -> None:
     app(does, alive)
-    plan = Plan(rounds=2, runs=8, time_limit=1)
-    (measurement,) = measure({"int8": int8_file}, phones(), plan)
+    plan = MeasuringPlan(rounds=2, runs=8, time_limit=1)
+    (measurement,) = measure({"int8": int8_file}, phones(), plan=plan)
     assert said in str(measurement.error)
     assert left(adb) == []
 
@@ -135,8 +135,8 @@ def test_answer_that_the_app_itself_gave_is_understood_and_compared(adb, app) ->
     subject = {"target": f"android:{SERIAL}"}
     (adb.root / "answer").write_text(json.dumps(answer | subject))
     app("cp {root}/answer {files}/results/$id.json")
-    plan = Plan(rounds=1, runs=answer["runs"], seed=7)  # as they asked the app
-    (measurement,) = measure({"int8": GENERATOR}, phones(), plan)
+    plan = MeasuringPlan(rounds=1, runs=answer["runs"], seed=7)  # as they asked the app
+    (measurement,) = measure({"int8": GENERATOR}, phones(), plan=plan)
     assert measurement.error is None
     assert measurement.runtime == "tensorflow-lite"
     assert measurement.p90_ms == answer["p90_ms"]
@@ -148,7 +148,7 @@ def test_answer_that_the_app_itself_gave_is_understood_and_compared(adb, app) ->
 
 def test_answer_to_another_job_is_refused(adb, app, int8_file: Path) -> None:
     app(f"cp {Path(__file__).parent}/outputs/app_answer.json {{files}}/results/$id.json")
-    (measurement,) = measure({"int8": int8_file}, phones(), Plan(rounds=1, runs=8))
+    (measurement,) = measure({"int8": int8_file}, phones(), plan=MeasuringPlan(rounds=1, runs=8))
     assert measurement.error == "the app answered another job"
 
 

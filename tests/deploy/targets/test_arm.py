@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from deploy import agent
-from deploy.harness import Plan, measure
+from deploy.harness import MeasuringPlan, measure
 from deploy.jobs import Measurement
 from deploy.targets import arm, counter
 from deploy.targets.arm import Arm, cores
@@ -29,7 +29,9 @@ def on() -> Callable[..., list[Measurement]]:
         state = named(name).availability()
         if not state.ready:
             pytest.skip(f"{state.detail}: {state.remedy}")
-        return measure({file.stem: file for file in files}, [named(name)], Plan(threads=(1, 2)))
+        return measure(
+            {file.stem: file for file in files}, [named(name)], plan=MeasuringPlan(threads=(1, 2))
+        )
 
     return run
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from deploy.harness import Plan, measure
+from deploy.harness import MeasuringPlan, measure
 from deploy.jobs import Job
 from deploy.targets import find_target
 from deploy.targets.litert_benchmark import read_result
@@ -27,7 +27,9 @@ def result(**changes: Any) -> dict[str, Any]:
 def test_file_is_measured_by_the_tool_in_each_round(float_file: Path) -> None:
     target = find_target("litert-benchmark")
     assert target.availability().ready
-    (measurement,) = measure({"float32": float_file}, [target], Plan(rounds=2, runs=64, warmup=4))
+    (measurement,) = measure(
+        {"float32": float_file}, [target], plan=MeasuringPlan(rounds=2, runs=64, warmup=4)
+    )
     assert measurement.error is None
     assert (measurement.rounds, measurement.runs) == (2, 64)
     assert measurement.runtime == "ai-edge-litert"

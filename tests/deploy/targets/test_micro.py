@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from deploy.errors import PocketganError
-from deploy.harness import Plan, measure
+from deploy.harness import MeasuringPlan, measure
 from deploy.jobs import Job
 from deploy.micro_agent import explain
 from deploy.targets import find_target
@@ -26,7 +26,7 @@ def test_files_run_in_a_counted_arena_and_draw_as_the_desktop_does(
     int8, float32 = measure(
         {"int8": int8_file, "float32": float_file},
         [target],
-        Plan(threads=(1, 2), latents=latents_file),
+        plan=MeasuringPlan(threads=(1, 2), latents=latents_file),
     )
     assert int8.error is float32.error is None
     assert int8.runtime == "tflite-micro"

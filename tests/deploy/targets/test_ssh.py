@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from deploy.errors import PocketganError
-from deploy.harness import Plan, measure
+from deploy.harness import MeasuringPlan, measure
 from deploy.targets import find_target
 from deploy.targets.ssh import ADDRESS, Ssh
 from deploy.targets.target import TargetLostError
@@ -157,8 +157,8 @@ def test_float_and_int8_are_measured_and_agree_with_the_desktop(
     server: Server, float_file: Path, int8_file: Path, latents_file: Path
 ) -> None:
     files = {"float32": float_file, "int8": int8_file}
-    plan = Plan(threads=(1, 2), rounds=1, runs=32, warmup=4, latents=latents_file)
-    measurements = measure(files, [server.target()], plan)
+    plan = MeasuringPlan(threads=(1, 2), rounds=1, runs=32, warmup=4, latents=latents_file)
+    measurements = measure(files, [server.target()], plan=plan)
     assert [m.error for m in measurements] == [None] * 4
     assert {m.target for m in measurements} == {f"ssh:{server.address}"}
     assert {m.runs for m in measurements} == {32}
@@ -174,7 +174,7 @@ def test_agent_runs_on_as_many_of_the_last_cores_as_it_has_threads(
 ) -> None:
     seen = tmp_path / "cores"
     server.hook(f"open({str(seen)!r}, 'w').write(repr(os.sched_getaffinity(0)))")
-    measure({"float32": float_file}, [server.target()], Plan(rounds=1, runs=4))
+    measure({"float32": float_file}, [server.target()], plan=MeasuringPlan(rounds=1, runs=4))
     assert seen.read_text() == repr({max(os.sched_getaffinity(0))})
 
 
@@ -183,7 +183,9 @@ def test_connection_that_is_not_shared_is_replaced_by_others(
     server: Server, float_file: Path
 ) -> None:
     target = server.target("-o", "ControlPath=none")
-    (measurement,) = measure({"float32": float_file}, [target], Plan(rounds=1, runs=4))
+    (measurement,) = measure(
+        {"float32": float_file}, [target], plan=MeasuringPlan(rounds=1, runs=4)
+    )
     assert measurement.error is None
     assert server.connections() > 1
     assert server.left_behind == []
@@ -224,13 +226,13 @@ def test_lost_board_keeps_what_it_gave_and_only_the_rest_is_run_again(
     server: Server, float_file: Path, int8_file: Path
 ) -> None:
     files = {"float32": float_file, "int8": int8_file}
-    plan = Plan(rounds=1, runs=8, seed=1)
+    plan = MeasuringPlan(rounds=1, runs=8, seed=1)
 
     def pull_cable(_: str, done: int, total: int) -> None:
         if done == 1:
             server.stop()
 
-    first = measure(files, [server.target()], plan, on_progress=pull_cable)
+    first = measure(files, [server.target()], plan=plan, on_progress=pull_cable)
     (kept,) = [m for m in first if m.error is None]
     (lost,) = [m for m in first if m.error is not None]
     assert kept.p50_ms is not None
@@ -240,7 +242,11 @@ def test_lost_board_keeps_what_it_gave_and_only_the_rest_is_run_again(
     server.start()
     runs: list[int] = []
     again = measure(
-        files, [server.target()], plan, known=first, on_progress=lambda _, d, total: runs.append(d)
+        files,
+        [server.target()],
+        plan=plan,
+        earlier=first,
+        on_progress=lambda _, d, total: runs.append(d),
     )
     assert runs == [1]
     assert [m.error for m in again] == [None, None]
@@ -254,7 +260,10 @@ def test_rounds_before_the_loss_are_kept_and_marked(server: Server, float_file: 
             server.stop()
 
     (measurement,) = measure(
-        {"float32": float_file}, [server.target()], Plan(rounds=3, runs=12), on_progress=pull_cable
+        {"float32": float_file},
+        [server.target()],
+        plan=MeasuringPlan(rounds=3, runs=12),
+        on_progress=pull_cable,
     )
     assert str(measurement.error).startswith("2 of 3 rounds went well, then: the connection to")
     assert measurement.runs == 8
@@ -272,7 +281,9 @@ def test_board_lost_while_the_agent_runs_is_noticed(
         "os.kill(sshd, signal.SIGKILL)\n"
         "time.sleep(600)"
     )
-    (measurement,) = measure({"float32": float_file}, [server.target()], Plan(rounds=1, runs=4))
+    (measurement,) = measure(
+        {"float32": float_file}, [server.target()], plan=MeasuringPlan(rounds=1, runs=4)
+    )
     assert f"the connection to {server.address} was lost" in str(measurement.error)
 
 
@@ -280,7 +291,9 @@ def test_board_lost_while_the_agent_runs_is_noticed(
 @pytest.mark.parametrize("name", ["SIGILL", "SIGSEGV", "SIGKILL"])
 def test_agent_ended_by_a_signal_names_it(server: Server, float_file: Path, name: str) -> None:
     server.hook(f"os.kill(os.getpid(), signal.{name})")
-    (measurement,) = measure({"float32": float_file}, [server.target()], Plan(rounds=1, runs=4))
+    (measurement,) = measure(
+        {"float32": float_file}, [server.target()], plan=MeasuringPlan(rounds=1, runs=4)
+    )
     assert name in str(measurement.error)
 
 
@@ -290,8 +303,8 @@ def test_hanging_agent_is_ended_on_the_board_too(
 ) -> None:
     pid = tmp_path / "pid"
     server.hook(f"open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(600)")
-    plan = Plan(rounds=1, runs=4, time_limit=1)
-    (measurement,) = measure({"float32": float_file}, [server.target()], plan)
+    plan = MeasuringPlan(rounds=1, runs=4, time_limit=1)
+    (measurement,) = measure({"float32": float_file}, [server.target()], plan=plan)
     assert measurement.error == "no answer within 1 s"
     assert not Path("/proc", pid.read_text()).exists()
 
@@ -303,7 +316,7 @@ def test_broken_file_does_not_stop_the_others(
     broken = tmp_path / "broken.tflite"
     broken.write_bytes(float_file.read_bytes()[:1000])
     files = {"broken": broken, "float32": float_file}
-    bad, good = measure(files, [server.target()], Plan(rounds=1, runs=4))
+    bad, good = measure(files, [server.target()], plan=MeasuringPlan(rounds=1, runs=4))
     assert bad.error is not None
     assert good.error is None
 
@@ -314,8 +327,8 @@ def test_hostile_file_name_is_only_a_name(server: Server, float_file: Path, tmp_
     path.write_bytes(float_file.read_bytes())
     latents = tmp_path / "-oProxyCommand=x; `touch owned` '.npy"
     np.save(latents, np.ones((2, 16), np.float32))
-    plan = Plan(rounds=1, runs=4, latents=latents)
-    (measurement,) = measure({"odd": path}, [server.target()], plan)
+    plan = MeasuringPlan(rounds=1, runs=4, latents=latents)
+    (measurement,) = measure({"odd": path}, [server.target()], plan=plan)
     assert measurement.error is None
     assert list(tmp_path.rglob("owned")) == []
 
@@ -323,7 +336,9 @@ def test_hostile_file_name_is_only_a_name(server: Server, float_file: Path, tmp_
 @needs_sshd
 def test_words_of_a_profile_are_not_taken_for_an_answer(server: Server, float_file: Path) -> None:
     (server.folder / "home" / ".bashrc").write_text("echo Welcome to the board\n")
-    (measurement,) = measure({"float32": float_file}, [server.target()], Plan(rounds=1, runs=4))
+    (measurement,) = measure(
+        {"float32": float_file}, [server.target()], plan=MeasuringPlan(rounds=1, runs=4)
+    )
     assert measurement.error is None
 
 
@@ -404,7 +419,9 @@ def test_board_with_a_bare_python_and_no_network_gets_a_runtime_once(
     no_index = "PIP_CONFIG_FILE=/dev/null PIP_INDEX_URL=http://127.0.0.1:9/ PIP_FIND_LINKS="
     (server.folder / "bin" / "python3").write_text(f'#!/bin/sh\n{no_index} exec {bare} "$@"\n')
     for _ in range(2):
-        (measurement,) = measure({"float32": float_file}, [server.target()], Plan(rounds=1, runs=4))
+        (measurement,) = measure(
+            {"float32": float_file}, [server.target()], plan=MeasuringPlan(rounds=1, runs=4)
+        )
         assert measurement.error is None
         assert measurement.runtime == "ai-edge-litert"
         (made,) = (server.folder / "home" / ".cache" / "pocketgan").iterdir()

@@ -8,7 +8,7 @@ from deploy.agent import ARM_PARTS
 from deploy.errors import PocketganError
 from deploy.targets import sysroot
 from deploy.targets.arm import cores
-from deploy.targets.sysroot import MACHINES, Machine
+from deploy.targets.sysroot import MACHINES, ArmMachine
 
 CORES = [(machine, core) for machine in MACHINES for core in machine.cores]
 
@@ -39,7 +39,7 @@ def needs_sysroot() -> None:
 
 @pytest.mark.parametrize(("machine", "core"), CORES, ids=[core for _, core in CORES])
 def test_each_core_tells_its_own_name_and_the_system_behind_it_is_one(
-    machine: Machine, core: str
+    machine: ArmMachine, core: str
 ) -> None:
     needs_sysroot()
     python, environment = sysroot.emulation(machine, core, next(iter(machine.runtimes)))

@@ -27,7 +27,7 @@ def test_targets_fit_into_a_narrow_terminal_without_losing_a_letter(
         name = "long"
 
         def availability(self) -> Availability:
-            return Availability(True, "tflite-micro==0.dev20261023182759 in an environment")
+            return Availability("tflite-micro==0.dev20261023182759 in an environment", ready=True)
 
     monkeypatch.setattr(commands, "offered", lambda: [Long()])
     monkeypatch.setenv("COLUMNS", "80")

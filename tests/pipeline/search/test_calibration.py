@@ -5,7 +5,7 @@ import pytest
 import tf_keras
 
 from deploy.errors import PocketganError
-from deploy.harness import Plan
+from deploy.harness import MeasuringPlan
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.networks.student import DOUBLINGS
 from pipeline.search import calibration, calibration_set
@@ -18,7 +18,7 @@ def small_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Two generators, a few runs of each, and a cache of one's own."""
     monkeypatch.setattr(calibration_set, "_STUDENTS", calibration_set._STUDENTS[:2])
     monkeypatch.setattr(calibration_set, "_RESIZED", ())
-    monkeypatch.setattr(calibration, "PLAN", Plan(rounds=1, runs=8, warmup=0))
+    monkeypatch.setattr(calibration, "PLAN", MeasuringPlan(rounds=1, runs=8, warmup=0))
     monkeypatch.setenv("POCKETGAN_CACHE", str(tmp_path))
     return tmp_path / "latency"
 

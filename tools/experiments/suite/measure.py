@@ -16,8 +16,8 @@ from typing import Literal
 from pydantic import Field, JsonValue, ValidationError
 
 from deploy.errors import PocketganError
-from deploy.harness import Plan, measure
-from deploy.jobs import Measurement, Part, Size
+from deploy.harness import MeasuringPlan, measure
+from deploy.jobs import FrozenModel, Measurement, Size
 from deploy.machine import describe_machine
 from deploy.targets.target import Target
 from pipeline.atomic import write_bytes, write_text
@@ -63,7 +63,7 @@ Progress = Callable[[str, int, int], None]
 """Called with what is being done, and how many processes of how many have ended."""
 
 
-class Result(Part):
+class Result(FrozenModel):
     """One member of the set, and what was measured of it."""
 
     name: str
@@ -84,7 +84,7 @@ class Result(Part):
         )
 
 
-class Suite(Part):
+class Suite(FrozenModel):
     """Everything in ``suite.json``."""
 
     schema_: Literal["pocketgan.suite"] = Field(SCHEMA, alias="schema")
@@ -140,7 +140,7 @@ def run(
     """Write the members' files, measure them on ``targets``, keep the figures in ``folder``.
 
     Args:
-        rounds, runs: as in ``deploy.harness.Plan``; members that take long get fewer runs.
+        rounds, runs: as in ``deploy.harness.MeasuringPlan``; members that take long get fewer runs.
         on_progress: called after each process.
 
     Returns:
@@ -188,7 +188,7 @@ def _measured(
     target: Target,
     *,
     files: dict[str, Path],
-    plan: Plan,
+    plan: MeasuringPlan,
     on_progress: Progress,
 ) -> Iterator[Result]:
     """``results`` with what ``target`` says; their files take turns, since they are compared.
@@ -200,7 +200,7 @@ def _measured(
         for result in results
         for m in result.measurements
     ]
-    fresh = measure(files, [target], plan, known=earlier, on_progress=on_progress)
+    fresh = measure(files, [target], plan=plan, earlier=earlier, on_progress=on_progress)
     for result in results:
         mine = [
             m.model_copy(update={"variant": m.variant.split("/")[1]})
@@ -216,13 +216,15 @@ def _counted(on_progress: Progress, member: Member, before: int, total: int) -> 
     return lambda target, done, _: on_progress(f"{size} on {target}", before + done, total)
 
 
-def plan_for(target: Target, macs: int, *, rounds: int = ROUNDS, runs: int = RUNS) -> Plan:
+def plan_for(target: Target, macs: int, *, rounds: int = ROUNDS, runs: int = RUNS) -> MeasuringPlan:
     """How members with so many MACs are measured: big ones with fewer runs, and more patience."""
     if not target.timed:
-        return Plan(rounds=1, runs=1, warmup=0, time_limit=120 + macs / COUNTED_MACS_PER_SECOND)
+        return MeasuringPlan(
+            rounds=1, runs=1, warmup=0, time_limit=120 + macs / COUNTED_MACS_PER_SECOND
+        )
     affordable = int(SECONDS * MACS_PER_SECOND / max(macs, 1))
     each = max(FEWEST_RUNS, min(-(-runs // rounds), affordable))
-    return Plan(rounds=rounds, runs=each * rounds, warmup=each // 2)
+    return MeasuringPlan(rounds=rounds, runs=each * rounds, warmup=each // 2)
 
 
 def write(member: Member, folder: Path, seed: int) -> dict[str, Path]:

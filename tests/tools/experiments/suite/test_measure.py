@@ -27,7 +27,7 @@ class Counter(Target):
         self.asked = []
 
     def availability(self):
-        return Availability(self.ready, "a stand-in", "pocketgan targets install stand-in")
+        return Availability("a stand-in", "pocketgan targets install stand-in", ready=self.ready)
 
     @contextmanager
     def open(self):
