@@ -148,7 +148,7 @@ def _story(
 ) -> Story:
     told = steps(run, name)
     if run.report is None or variant is None:
-        return Story(told, no_speed="" if speed else NO_SPEED)
+        return Story(steps=told, no_speed="" if speed else NO_SPEED)
     dense = run.report.variant(BASELINE) if name != BASELINE else None
     return Story(
         steps=told,

@@ -19,7 +19,7 @@ class Baseline:
     quality: Quality
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Story:
     """What the card tells besides model.json; None where the run does not know it."""
 

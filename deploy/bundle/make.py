@@ -19,7 +19,7 @@ GOLDEN = 8
 _CPUS = {"x86_64": "x86-64", "AMD64": "x86-64", "aarch64": "arm64"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Order:
     """One variant of one run, and what is known of it that the file itself cannot tell."""
 

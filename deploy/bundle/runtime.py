@@ -23,7 +23,7 @@ SECONDS = 120.0
 _CHILD = "import sys; sys.path[:] = {path}; from deploy.bundle import runtime; runtime.answer()"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Drawn:
     """What a file is, as the runtime tells it, and what it drew.
 
@@ -67,11 +67,11 @@ def draw(content: bytes, inputs: np.ndarray, *, plain: bool = False) -> Drawn:
         if "error" in told:
             raise _does_not_run(told["error"])
         return Drawn(
-            told["runtime"],
-            Port.model_validate(told["input"]),
-            Port.model_validate(told["output"]),
-            arrays["inputs"],
-            arrays["outputs"],
+            runtime=told["runtime"],
+            input=Port.model_validate(told["input"]),
+            output=Port.model_validate(told["output"]),
+            inputs=arrays["inputs"],
+            outputs=arrays["outputs"],
         )
 
 

@@ -23,7 +23,7 @@ ALLOWED_SHARE = 1 / 255
 """Of the range from black to white, for finer outputs: a level of grey."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Likeness:
     """How far the golden outputs lie from what the local runtime draws of the same inputs."""
 
@@ -141,12 +141,12 @@ def _compare(drawn: Drawn, golden: np.ndarray, name: str) -> Likeness:
         apart = np.abs(drawn.outputs.astype(np.float64) - golden.astype(np.float64))
         apart[np.isnan(apart)] = np.inf
     return Likeness(
-        drawn.runtime,
-        name,
-        float(apart.max()),
-        "steps" if drawn.output.scale else "units",
-        int(np.count_nonzero(apart)),
-        golden.size,
+        runtime=drawn.runtime,
+        reference=name,
+        largest=float(apart.max()),
+        unit="steps" if drawn.output.scale else "units",
+        differing=int(np.count_nonzero(apart)),
+        values=golden.size,
     )
 
 

@@ -80,7 +80,7 @@ def order_of() -> Orders:
                 unfinished=unfinished,
             ),
             data=schema.Data(name="dots", sha256=SHA, licence="yours."),
-            story=Story(("It was drawn up.",)),
+            story=Story(steps=("It was drawn up.",)),
         )
 
     return give
