@@ -13,7 +13,7 @@ from deploy.errors import PocketganError
 from deploy.jobs import Measurement
 from pipeline.data.sources import SOURCES
 from pipeline.finished_run import FinishedRun
-from pipeline.report.how_made import steps
+from pipeline.how_made import steps
 from pipeline.report.run import schema as reports
 from pipeline.tflite.read import read_model
 from pipeline.tflite.rewrite import PROVENANCE, read_metadata

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.finished_run import open_run
-from pipeline.report.how_made import _CONVERTED, steps
+from pipeline.how_made import _CONVERTED, steps
 from pipeline.variants import VARIANTS
 
 PARTS = {
