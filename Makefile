@@ -21,7 +21,7 @@ check: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-logo --contract packages --contract deploy --contract tflite
+	$(BIN)/lint-imports --no-logo
 
 # An APK with the files of a finished run: build/pocketgan-demo.apk. Needs a JDK and Maven.
 android: .venv/ready
