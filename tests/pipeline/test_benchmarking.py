@@ -21,8 +21,8 @@ def touch(folder: Path, *names: str) -> list[str]:
 
 
 def test_file_is_called_by_its_stem(tmp_path: Path) -> None:
-    (given,) = touch(tmp_path, "gen.tflite")
-    assert find([given]) == {"gen": tmp_path / "gen.tflite"}
+    (names,) = touch(tmp_path, "gen.tflite")
+    assert find([names]) == {"gen": tmp_path / "gen.tflite"}
 
 
 def test_folder_gives_its_files_in_the_order_of_every_table(tmp_path: Path) -> None:
@@ -31,18 +31,18 @@ def test_folder_gives_its_files_in_the_order_of_every_table(tmp_path: Path) -> N
 
 
 def test_equal_stems_are_told_apart_by_their_folders(tmp_path: Path) -> None:
-    given = touch(tmp_path, "a/x/int8.tflite", "b/x/int8.tflite")
-    assert list(find(given)) == ["a/x/int8", "b/x/int8"]
+    names = touch(tmp_path, "a/x/int8.tflite", "b/x/int8.tflite")
+    assert list(find(names)) == ["a/x/int8", "b/x/int8"]
 
 
 def test_file_named_twice_is_one_file(tmp_path: Path) -> None:
-    (given,) = touch(tmp_path, "gen.tflite")
-    assert len(find([given, given, str(tmp_path)])) == 1
+    (names,) = touch(tmp_path, "gen.tflite")
+    assert len(find([names, names, str(tmp_path)])) == 1
 
 
 def test_stems_that_only_the_suffix_tells_apart_keep_their_paths(tmp_path: Path) -> None:
-    given = touch(tmp_path, "gen.tflite", "gen.lite")
-    assert set(find(given)) == set(given)
+    names = touch(tmp_path, "gen.tflite", "gen.lite")
+    assert set(find(names)) == set(names)
 
 
 @pytest.mark.parametrize(("name", "word"), [("none.tflite", "no such file"), ("", "holds no")])
@@ -52,8 +52,8 @@ def test_nothing_to_measure_is_an_error(name: str, word: str, tmp_path: Path) ->
 
 
 def test_unreadable_file_keeps_its_sizes_and_the_reason(tmp_path: Path) -> None:
-    (given,) = touch(tmp_path, "gen.tflite")
-    file = describe("gen", Path(given))
+    (names,) = touch(tmp_path, "gen.tflite")
+    file = describe("gen", Path(names))
     assert file.bytes == len("gen.tflite")
     assert file.macs is None
     assert "not a TensorFlow Lite file" in (file.problem or "")

@@ -37,13 +37,13 @@ def test_benchmark_of_files_leaves_a_page_and_figures_for_programs(
     adder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert ask("benchmark", adder, *QUICK, "--out", tmp_path, "--json") == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["schema"] == "pocketgan.benchmark"
-    assert told["complete"]
-    assert told["measurements"][0]["p90_ms"] > 0
-    kept = schema.read_if_sound(tmp_path / benchmarking.RESULT)
-    assert kept is not None
-    assert kept.files[0].name == "adder"
+    document = json.loads(capsys.readouterr().out)
+    assert document["schema"] == "pocketgan.benchmark"
+    assert document["complete"]
+    assert document["measurements"][0]["p90_ms"] > 0
+    result = schema.read_if_sound(tmp_path / benchmarking.RESULT)
+    assert result is not None
+    assert result.files[0].name == "adder"
     assert "adder" in (tmp_path / benchmarking.PAGE).read_text(encoding="utf-8")
 
 
@@ -91,8 +91,8 @@ def test_question_that_cannot_be_asked_is_one_message(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    given = [str(adder) if argument == "ADDER" else argument for argument in arguments]
-    assert main(["benchmark", *given]) == 2
+    paths = [str(adder) if argument == "ADDER" else argument for argument in arguments]
+    assert main(["benchmark", *paths]) == 2
     said = capsys.readouterr()
     assert word in said.err
     assert "Traceback" not in said.err
@@ -103,9 +103,9 @@ def test_other_targets_of_an_earlier_call_are_kept(adder: Path, tmp_path: Path) 
     question = ("benchmark", adder, *QUICK, "--out", tmp_path, "--quiet")
     assert ask(*question, "--target", "local:plain") == 0
     assert ask(*question, "--target", "local") == 0
-    kept = schema.read_if_sound(tmp_path / benchmarking.RESULT)
-    assert kept is not None
-    assert {m.target for m in kept.measurements} == {"local", "local:plain"}
+    result = schema.read_if_sound(tmp_path / benchmarking.RESULT)
+    assert result is not None
+    assert {m.target for m in result.measurements} == {"local", "local:plain"}
 
 
 def test_latents_of_the_same_name_and_other_content_are_another_question(
@@ -115,34 +115,34 @@ def test_latents_of_the_same_name_and_other_content_are_another_question(
     broken.write_bytes(adder.read_bytes()[:200])
     latents = tmp_path / "latents.npy"
     question = ("benchmark", adder, broken, *QUICK, "--latents", latents, "--out", tmp_path)
-    drawn = []
+    outputs = []
     for value in (1, 2):
         np.save(latents, np.full((1, 4), value, np.float32))
         assert ask(*question, "--quiet") == 3
-        kept = schema.read_if_sound(tmp_path / benchmarking.RESULT)
-        assert kept is not None
-        drawn.append(kept.measurements[0].output_sha256)
-    assert drawn[0] != drawn[1]
+        result = schema.read_if_sound(tmp_path / benchmarking.RESULT)
+        assert result is not None
+        outputs.append(result.measurements[0].output_sha256)
+    assert outputs[0] != outputs[1]
 
 
 def test_interrupted_call_keeps_the_rounds_that_were_done(
     adder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     question = ("benchmark", adder, *QUICK[:2], "--rounds", 3, "--out", tmp_path, "--quiet")
-    told: list[int] = []
+    totals: list[int] = []
 
     def interrupt(name: str, done: int, total: int) -> None:
-        told.append(done)
+        totals.append(done)
         if done == 2:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(commands, "_progress_lines", lambda bar: interrupt)
     assert ask(*question) == 130
-    kept = schema.read_if_sound(tmp_path / benchmarking.RESULT)
-    assert kept is not None
-    assert not kept.complete
-    assert kept.measurements[0].error == "1 of 3 rounds went well until now"
-    assert kept.measurements[0].p50_ms is not None
+    result = schema.read_if_sound(tmp_path / benchmarking.RESULT)
+    assert result is not None
+    assert not result.complete
+    assert result.measurements[0].error == "1 of 3 rounds went well until now"
+    assert result.measurements[0].p50_ms is not None
     assert (tmp_path / benchmarking.PAGE).is_file()
 
 
@@ -160,11 +160,11 @@ def test_file_without_a_profile_does_not_cost_the_others_theirs(
 
     monkeypatch.setattr(benchmarking, "operation_costs", refuse)
     assert ask("benchmark", adder, other, *QUICK, "--profile", "--out", tmp_path, "--quiet") == 0
-    kept = schema.read_if_sound(tmp_path / benchmarking.RESULT)
-    assert kept is not None
-    assert kept.complete
-    assert list(kept.profiles["local"]) == ["other"]
-    assert any("no profile of adder on local" in remark for remark in kept.remarks)
+    result = schema.read_if_sound(tmp_path / benchmarking.RESULT)
+    assert result is not None
+    assert result.complete
+    assert list(result.profiles["local"]) == ["other"]
+    assert any("no profile of adder on local" in remark for remark in result.remarks)
 
 
 def test_nothing_measured_at_all_is_bad_input(tmp_path: Path) -> None:

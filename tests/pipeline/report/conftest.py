@@ -243,8 +243,8 @@ def exhibits_from(images: np.ndarray) -> Exhibits:
     samples = {"real": images[64:128]}
     for name, *_, psnr, _one, _two in RUN:
         noise = 255 / 10 ** ((psnr or 99) / 20)
-        drawn = images[:64] + random.normal(0, noise, images[:64].shape) * (images[:64] > 20)
-        samples[name] = drawn.clip(0, 255).astype(np.uint8)
+        pictures = images[:64] + random.normal(0, noise, images[:64].shape) * (images[:64] > 20)
+        samples[name] = pictures.clip(0, 255).astype(np.uint8)
     histories = {
         "train": plausible_history(4000),
         "prune": plausible_history(1200),

@@ -17,17 +17,17 @@ def pixels(uri: str) -> np.ndarray:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_grid_shows_every_picture_in_its_place(channels):
     images = np.random.default_rng(1).integers(0, 256, (5, 4, 6, channels), np.uint8)
-    shown = pixels(sample_grid(images, columns=3))
-    assert shown.shape == (4 + 2 + 4, 6 + 2 + 6 + 2 + 6, 4)
-    fourth = shown[6:10, 0:6]
+    grid = pixels(sample_grid(images, columns=3))
+    assert grid.shape == (4 + 2 + 4, 6 + 2 + 6 + 2 + 6, 4)
+    fourth = grid[6:10, 0:6]
     assert (fourth[..., :3] == images[3]).all()
     assert (fourth[..., 3] == 255).all()
 
 
 def test_gaps_and_empty_places_are_transparent():
-    shown = pixels(sample_grid(np.full((3, 4, 4, 1), 255, np.uint8), columns=2))
-    assert (shown[4:6, :, 3] == 0).all()
-    assert (shown[6:, 6:, 3] == 0).all()
+    grid = pixels(sample_grid(np.full((3, 4, 4, 1), 255, np.uint8), columns=2))
+    assert (grid[4:6, :, 3] == 0).all()
+    assert (grid[6:, 6:, 3] == 0).all()
 
 
 def test_difference_is_blue_where_darker_and_orange_where_brighter():
@@ -54,8 +54,8 @@ def test_difference_shows_the_channel_that_changed_most():
     images = baseline.copy()
     images[..., 0] += 2
     images[..., 2] -= 12
-    shown = pixels(difference_grid(images, baseline, 1))[0, 0]
-    assert shown[2] > shown[0]
+    grid = pixels(difference_grid(images, baseline, 1))[0, 0]
+    assert grid[2] > grid[0]
 
 
 def test_same_pictures_give_the_same_bytes():

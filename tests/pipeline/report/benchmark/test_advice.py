@@ -10,14 +10,14 @@ from pipeline.report.benchmark.schema import MeasuredFile
 Files = tuple[MeasuredFile, ...]
 
 
-def told(measurements: tuple[Measurement, ...], files: Files) -> list[str]:
+def advice(measurements: tuple[Measurement, ...], files: Files) -> list[str]:
     return sentences(columns(measurements, files, "float32"), files)
 
 
 def test_each_target_is_told_what_to_ship_and_what_it_gains(
     measurements: tuple[Measurement, ...], files: Files
 ) -> None:
-    said = told(measurements, files)
+    said = advice(measurements, files)
     assert "local, by the median: ship int8, 5× faster than float32." in said
     assert "arm:cortex-a53: ship float32." in said
     assert "arm:cortex-a76: ship int8, 1.3× fewer instructions than float32." in said
@@ -26,7 +26,7 @@ def test_each_target_is_told_what_to_ship_and_what_it_gains(
 def test_core_on_which_int8_costs_more_is_named_with_the_reason(
     measurements: tuple[Measurement, ...], files: Files
 ) -> None:
-    warnings = [s for s in told(measurements, files) if "costs" in s]
+    warnings = [s for s in advice(measurements, files) if "costs" in s]
     assert warnings == [
         "arm:cortex-a53: int8 costs 1.31× the instructions of float32 (this core has no "
         "dot-product instruction): there int8 buys bytes and memory, not speed."
@@ -34,7 +34,7 @@ def test_core_on_which_int8_costs_more_is_named_with_the_reason(
 
 
 def test_outputs_are_compared_in_words(measurements: tuple[Measurement, ...], files: Files) -> None:
-    said = told(measurements, files)
+    said = advice(measurements, files)
     assert (
         "arm:cortex-a53: int8 drew bit for bit what this machine draws; float32 lies within "
         "2e-06 of it." in said
@@ -48,7 +48,7 @@ def test_outputs_are_compared_in_words(measurements: tuple[Measurement, ...], fi
 def test_failures_come_last_with_the_files_they_hit(
     measurements: tuple[Measurement, ...], files: Files
 ) -> None:
-    assert told(measurements, files)[-1] == "micro: the agent was ended by SIGSEGV (float32)"
+    assert advice(measurements, files)[-1] == "micro: the agent was ended by SIGSEGV (float32)"
 
 
 def test_of_files_that_are_equally_fast_the_smallest_ships(
@@ -58,7 +58,7 @@ def test_of_files_that_are_equally_fast_the_smallest_ships(
         measured("local", "float32", p50_ms=0.098, p90_ms=0.100),
         measured("local", "int8", p50_ms=0.100, p90_ms=0.102),
     )
-    assert told(alike, files)[0].startswith(
+    assert advice(alike, files)[0].startswith(
         "local, by the median: ship int8, as fast as float32; float32 is as good"
     )
 
@@ -70,7 +70,7 @@ def test_choice_goes_by_the_median_where_a_neighbour_moved_the_percentile(
         measured("local", "float32", p50_ms=0.10, p90_ms=0.11),
         measured("local", "int8", p50_ms=0.05, p90_ms=0.15),
     )
-    assert told(visited, files)[0] == "local, by the median: ship int8, 2× faster than float32."
+    assert advice(visited, files)[0] == "local, by the median: ship int8, 2× faster than float32."
 
 
 def test_int8_that_needs_more_arena_is_said_to_buy_no_memory(
@@ -80,7 +80,7 @@ def test_int8_that_needs_more_arena_is_said_to_buy_no_memory(
         measured("micro", "float32", arena_bytes=1000),
         measured("micro", "int8", arena_bytes=1600),
     )
-    (warning,) = [sentence for sentence in told(grown, files) if "costs" in sentence]
+    (warning,) = [sentence for sentence in advice(grown, files) if "costs" in sentence]
     assert warning.endswith("there int8 buys bytes, not memory.")
 
 
@@ -88,7 +88,7 @@ def test_target_where_nothing_was_measured_says_why_and_says_it_once(
     measured: Callable[..., Measurement], files: Files
 ) -> None:
     broken = tuple(measured("micro", file.name, error="no such operation") for file in files)
-    assert told(broken, files) == ["micro: nothing could be measured (no such operation)."]
+    assert advice(broken, files) == ["micro: nothing could be measured (no such operation)."]
 
 
 def test_target_that_draws_as_the_desktop_without_xnnpack_says_so(
@@ -100,7 +100,7 @@ def test_target_that_draws_as_the_desktop_without_xnnpack_says_so(
     assert (
         "micro: int8 lies at most 3 steps (99.90% of the values within one) from what this machine "
         "draws; int8 drew bit for bit what this machine draws without XNNPACK."
-        in told((one,), files)
+        in advice((one,), files)
     )
 
 
@@ -111,7 +111,7 @@ def test_files_that_the_rounds_cannot_tell_apart_are_not_advised(
         measured("local", "float32", p50_ms=0.100, p90_ms=0.110, spread=0.02),
         measured("local", "int8", p50_ms=0.080, p90_ms=0.130, spread=0.30),
     )
-    said = told(noisy, files)
+    said = advice(noisy, files)
     assert said[0] == (
         "Not to be trusted (marked ~), as the rounds' medians lie more than 10% apart: "
         "int8 on local."
@@ -130,7 +130,7 @@ def test_difference_beyond_the_spread_of_the_rounds_is_advised(
         measured("local", "float32", p50_ms=0.40, p90_ms=0.5, spread=0.02),
         measured("local", "int8", p50_ms=0.08, p90_ms=0.1, spread=0.30),
     )
-    assert "local, by the median: ship int8, 5× faster than float32." in told(noisy, files)
+    assert "local, by the median: ship int8, 5× faster than float32." in advice(noisy, files)
 
 
 def test_int8_within_the_spread_of_the_rounds_is_not_called_dearer(
@@ -140,7 +140,7 @@ def test_int8_within_the_spread_of_the_rounds_is_not_called_dearer(
         measured("local", "float32", p50_ms=0.10, p90_ms=0.2, spread=0.3),
         measured("local", "int8", p50_ms=0.12, p90_ms=0.2, spread=0.1),
     )
-    assert not any("costs" in sentence for sentence in told(noisy, files))
+    assert not any("costs" in sentence for sentence in advice(noisy, files))
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_reason_for_slow_int8_is_given_where_it_is_known(
         measured(target, "float32", instructions=1000, runtime=runtime),
         measured(target, "int8", instructions=1500, runtime=runtime),
     )
-    (warning,) = [sentence for sentence in told(slow, files) if "costs" in sentence]
+    (warning,) = [sentence for sentence in advice(slow, files) if "costs" in sentence]
     assert ("(" in warning) is (why is not None)
     assert (why or "") in warning
 
@@ -172,7 +172,7 @@ def test_one_file_is_stated_and_not_advised(
     measured: Callable[..., Measurement], files: Files
 ) -> None:
     alone = (measured("local", "int8", p50_ms=0.04, p90_ms=0.05),)
-    assert told(alone, files[1:]) == ["local: int8 0.0400 ms (p50)."]
+    assert advice(alone, files[1:]) == ["local: int8 0.0400 ms (p50)."]
 
 
 def test_files_of_several_generators_are_stated_and_not_compared(
@@ -183,7 +183,7 @@ def test_files_of_several_generators_are_stated_and_not_compared(
         measured("arm:cortex-a53", "int8", instructions=1_000_000),
     )
     other = (files[0].model_copy(update={"output_shapes": ((1, 64, 64, 3),)}), files[1])
-    assert told(both, other) == [
+    assert advice(both, other) == [
         NOT_COMPARED,
         "arm:cortex-a53: float32 9.00 M, int8 1.00 M (instructions).",
     ]
@@ -191,13 +191,13 @@ def test_files_of_several_generators_are_stated_and_not_compared(
 
 def test_second_opinion_advises_nothing(measured: Callable[..., Measurement], files: Files) -> None:
     rounded = tuple(measured("litert-benchmark", file.name, p50_ms=0.1) for file in files)
-    assert told(rounded, files) == []
+    assert advice(rounded, files) == []
 
 
 def test_what_the_advice_leaves_out_is_said_once(
     measurements: tuple[Measurement, ...], files: Files
 ) -> None:
-    assert told(measurements, files).count(WEIGHED) == 1
+    assert advice(measurements, files).count(WEIGHED) == 1
 
 
 def test_outputs_of_several_numbers_of_threads_are_told_once_by_the_farthest(
@@ -206,11 +206,13 @@ def test_outputs_of_several_numbers_of_threads_are_told_once_by_the_farthest(
     same = Agreement(reference="local", equal=True, largest=0, share=0)
     apart = Agreement(reference="local", equal=False, largest=1, share=0.5, within_one=1)
     threads = tuple(
-        measured("local:plain", "int8", p90_ms=1, threads=n, agreement=found, plain_agreement=same)
-        for n, found in ((1, apart), (2, same))
+        measured(
+            "local:plain", "int8", p90_ms=1, threads=n, agreement=agreement, plain_agreement=same
+        )
+        for n, agreement in ((1, apart), (2, same))
     )
     assert (
         "local:plain: int8 lies at most one step (in 50.00% of the values) from what this machine "
         "draws; int8 drew bit for bit what this machine draws without XNNPACK."
-        in told(threads, files)
+        in advice(threads, files)
     )

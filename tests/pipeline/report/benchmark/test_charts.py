@@ -15,7 +15,7 @@ def bars(chart: str) -> list[float]:
     return [float(right) - float(left) for left, right in re.findall(bar, chart)]
 
 
-def drawn(measured: Make, files: tuple[MeasuredFile, ...], p99_ms: float) -> str:
+def chart(measured: Make, files: tuple[MeasuredFile, ...], p99_ms: float) -> str:
     both = [measured("local", f.name, p50_ms=0.9, p90_ms=1.0, p99_ms=p99_ms) for f in files]
     chart = charts.target(columns(both, files, "float32")[0])
     assert chart is not None
@@ -25,7 +25,7 @@ def drawn(measured: Make, files: tuple[MeasuredFile, ...], p99_ms: float) -> str
 def test_tail_far_beyond_the_bars_is_written_and_leaves_them_their_length(
     measured: Make, files: tuple[MeasuredFile, ...]
 ) -> None:
-    near, far = drawn(measured, files, 1.2), drawn(measured, files, 50.0)
+    near, far = chart(measured, files, 1.2), chart(measured, files, 50.0)
     assert "p99 50.0" in far
     assert "p99" not in re.sub("<desc.*?</desc>", "", near)
     assert max(bars(far)) > 0.6 * max(bars(near)) > 0
@@ -44,7 +44,7 @@ def test_operations_of_one_kind_and_a_long_layer_are_told_apart() -> None:
 
 
 def test_one_thread_is_not_counted(measured: Make) -> None:
-    told = Histogram(edges_ms=(1.0, 2.0), counts=(3,))
-    chart = charts.histogram(measured("local", "int8", p50_ms=1.5, histogram=told))
+    times = Histogram(edges_ms=(1.0, 2.0), counts=(3,))
+    chart = charts.histogram(measured("local", "int8", p50_ms=1.5, histogram=times))
     assert chart is not None
     assert "int8 on local<" in chart

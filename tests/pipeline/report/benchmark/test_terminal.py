@@ -39,7 +39,7 @@ def test_seven_files_fit_into_a_narrow_terminal(
     assert "instructions, M" in text.getvalue()
 
 
-def shown(renderable: RenderableType, width: int = 80) -> str:
+def printed(renderable: RenderableType, width: int = 80) -> str:
     text = io.StringIO()
     Console(width=width, file=text).print(renderable)
     return text.getvalue()
@@ -55,7 +55,7 @@ def test_sizes_of_big_files_keep_every_digit_in_a_narrow_terminal(benchmark: Ben
         "float_ops": 128,
     }
     big = benchmark.files[0].model_copy(update={"name": "generator-of-faces", **sizes_of})
-    text = shown(sizes(benchmark.model_copy(update={"files": (big,)})))
+    text = printed(sizes(benchmark.model_copy(update={"files": (big,)})))
     for figure in sizes_of.values():
         assert f"{figure:,}" in text
 
@@ -67,7 +67,7 @@ def test_sizes_of_big_files_keep_every_digit_in_a_narrow_terminal(benchmark: Ben
 def test_hostile_names_are_only_text(name: str, read: str, benchmark: Benchmark) -> None:
     file = benchmark.files[0].model_copy(update={"name": name})
     named = benchmark.model_copy(update={"files": (file, benchmark.files[1]), "baseline": name})
-    text = shown(render(named), width=200)
+    text = printed(render(named), width=200)
     assert text.count(read) >= 3
     assert name == read or name not in text
 
@@ -91,7 +91,7 @@ def test_throughput_memory_and_slowdown_stand_below_a_timed_target(
     figures = (
         measured("local", "int8", p90_ms=0.2, per_second=5000, peak_rss_kb=2000, sustained=held),
     )
-    text = shown(table(columns(figures, benchmark.files, "float32"), benchmark))
+    text = printed(table(columns(figures, benchmark.files, "float32"), benchmark))
     for line in ("a second", "5000", "memory, MB", "2.05", "slowdown, ×", "1.50"):
         assert line in text
 
@@ -102,5 +102,5 @@ def test_few_runs_are_not_called_what_mlperf_asks_for(
     few = benchmark.model_copy(
         update={"measurements": (measured("local", "int8", p50_ms=1, p90_ms=1, runs=64),)}
     )
-    text = " ".join(shown(render(few)).split())
+    text = " ".join(printed(render(few)).split())
     assert "64 of each file. MLPerf's single stream asks for 1,024 or more" in text

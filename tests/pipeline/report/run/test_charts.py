@@ -70,24 +70,24 @@ def test_zeros_are_none_without_kernels(report):
 
 
 def test_bytes_are_drawn_for_every_variant(report):
-    shown = words(charts.bytes_by_layer(report))
-    assert {v.name for v in report.variants} <= set(shown)
-    assert {"dense", "rest of the file"} <= set(shown)
-    assert "other layers" not in shown
+    labels = words(charts.bytes_by_layer(report))
+    assert {v.name for v in report.variants} <= set(labels)
+    assert {"dense", "rest of the file"} <= set(labels)
+    assert "other layers" not in labels
 
 
 def test_bytes_of_small_layers_are_gathered(report):
     many = {f"layer_{number:02}": 1000 * (number + 1) for number in range(12)}
     variant = report.variant("int8").model_copy(update={"bytes_by_layer": many})
-    shown = words(charts.bytes_by_layer(report.model_copy(update={"variants": (variant,)})))
-    assert "other layers" in shown
-    assert "layer_11" in shown
-    assert "layer_00" not in shown
+    labels = words(charts.bytes_by_layer(report.model_copy(update={"variants": (variant,)})))
+    assert "other layers" in labels
+    assert "layer_11" in labels
+    assert "layer_00" not in labels
 
 
 def test_classes_are_shown_for_real_baseline_and_shipped(report):
-    shown = words(charts.class_histogram(report))
-    assert {"real", "float32", "int8", *report.dataset.classes} <= set(shown)
+    labels = words(charts.class_histogram(report))
+    assert {"real", "float32", "int8", *report.dataset.classes} <= set(labels)
 
 
 def test_classes_are_none_where_the_judge_knows_none(report):
@@ -102,9 +102,9 @@ def test_classes_are_none_where_the_judge_knows_none(report):
 def test_latencies_leave_out_what_was_not_timed(report):
     untimed = report.variant("float16").model_copy(update={"measurements": ()})
     variants = (report.variants[0], untimed)
-    shown = words(charts.latencies(report.model_copy(update={"variants": variants})))
-    assert "float32" in shown
-    assert "float16" not in shown
+    labels = words(charts.latencies(report.model_copy(update={"variants": variants})))
+    assert "float32" in labels
+    assert "float16" not in labels
 
 
 def test_latencies_are_none_where_nothing_was_timed(report):

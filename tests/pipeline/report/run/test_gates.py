@@ -6,8 +6,8 @@ from pipeline.report.run.schema import Report, ReportedQuality
 
 
 def without(report: Report, *names: str) -> Report:
-    kept = tuple(v for v in report.variants if v.name not in names)
-    return report.model_copy(update={"variants": kept})
+    others = tuple(v for v in report.variants if v.name not in names)
+    return report.model_copy(update={"variants": others})
 
 
 def with_variant(report: Report, name: str, **changes: object) -> Report:

@@ -122,8 +122,8 @@ def test_page_says_at_the_top_which_gates_failed(report):
 
 
 def test_page_is_the_same_for_the_same_report(bare, exhibits):
-    shown = Exhibits(samples=exhibits.samples)
-    assert render(bare, shown) == render(bare, shown)
+    samples_only = Exhibits(samples=exhibits.samples)
+    assert render(bare, samples_only) == render(bare, samples_only)
 
 
 def test_page_escapes_hostile_names(report):
@@ -189,8 +189,8 @@ def test_targets_other_than_this_machine_get_a_section_of_their_own(report):
     int8 = report.variant("int8")
     (here, *_) = int8.measurements
     there = here.model_copy(update={"target": "ssh:pi@board", "p90_ms": 1.25})
-    seen = int8.model_copy(update={"measurements": (*int8.measurements, there)})
-    variants = tuple(seen if v.name == "int8" else v for v in report.variants)
+    on_a_phone = int8.model_copy(update={"measurements": (*int8.measurements, there)})
+    variants = tuple(on_a_phone if v.name == "int8" else v for v in report.variants)
     page = render(report.model_copy(update={"variants": variants}), Exhibits())
     assert 'id="targets"' in page
     assert "1.25 ms" in page

@@ -58,11 +58,11 @@ def suite(result):
 
 def test_cheapest_family_is_named_and_dense_has_no_part_in_it(suite):
     (view,) = views(suite)
-    told = " ".join(sentences(view))
-    assert "int8 is cheapest by the median with depthwise in 4 of 4" in told
-    assert "counts as cheapest" not in told
-    assert "sub pixel 0.0100 ms" in told
-    assert "5× between the ends" in told
+    sentence = " ".join(sentences(view))
+    assert "int8 is cheapest by the median with depthwise in 4 of 4" in sentence
+    assert "counts as cheapest" not in sentence
+    assert "sub pixel 0.0100 ms" in sentence
+    assert "5× between the ends" in sentence
 
 
 def test_families_within_the_tolerance_are_ties(suite):
@@ -83,11 +83,11 @@ def test_families_within_the_tolerance_are_ties(suite):
         }
     )
     (view,) = views(level)
-    told = sentences(view)[0]
-    assert "depthwise in 4 of 4" in told
-    assert "sub pixel in 4 of 4" in told
-    assert "resize" not in told
-    assert told.endswith("within 5% of the cheapest counts as cheapest.")
+    sentence = sentences(view)[0]
+    assert "depthwise in 4 of 4" in sentence
+    assert "sub pixel in 4 of 4" in sentence
+    assert "resize" not in sentence
+    assert sentence.endswith("within 5% of the cheapest counts as cheapest.")
 
 
 def test_choice_goes_by_the_median_where_a_neighbour_moved_the_percentile(suite):
@@ -116,36 +116,36 @@ def test_place_where_a_family_is_missing_has_no_winner(suite):
 
 
 def test_equal_macs_at_unequal_cost_are_told(suite):
-    (told,) = [line for line in sentences(views(suite)[0]) if line.startswith("MACs explain")]
-    assert "still costs 2× as much as sub_pixel-" in told
+    (sentence,) = [line for line in sentences(views(suite)[0]) if line.startswith("MACs explain")]
+    assert "still costs 2× as much as sub_pixel-" in sentence
 
 
 def test_family_that_int8_makes_dearer_is_told(suite):
-    (told,) = [line for line in sentences(views(suite)[0]) if line.startswith("int8 costs")]
-    assert "0.50× with dense" in told
-    assert told.endswith("With depthwise, int8 buys bytes but costs more.")
+    (sentence,) = [line for line in sentences(views(suite)[0]) if line.startswith("int8 costs")]
+    assert "0.50× with dense" in sentence
+    assert sentence.endswith("With depthwise, int8 buys bytes but costs more.")
 
 
 def test_growth_is_told_per_doubling(suite):
-    told = sentences(views(suite)[0])
-    assert any(t.startswith("Doubling each side") and "resize conv 4×" in t for t in told)
-    assert any(t.startswith("Doubling the width") and "resize conv 2×" in t for t in told)
+    sentence = sentences(views(suite)[0])
+    assert any(t.startswith("Doubling each side") and "resize conv 4×" in t for t in sentence)
+    assert any(t.startswith("Doubling the width") and "resize conv 2×" in t for t in sentence)
 
 
 def test_each_kind_of_target_has_its_own_figure(result):
-    seen = views(
+    views_of_suite = views(
         suite_of(
             result("sub_pixel", 64, 16),
             result("sub_pixel", 128, 16, "instructions", "arm:cortex-a53", 10**6),
             result("sub_pixel", 256, 16, "arena_bytes", "micro", 1000),
         )
     )
-    assert [(v.target, v.headline.unit) for v in seen] == [
+    assert [(v.target, v.headline.unit) for v in views_of_suite] == [
         ("local", "ms"),
         ("arm:cortex-a53", "M"),
         ("micro", "kB"),
     ]
-    assert [[r.pixels for r in v.results] for v in seen] == [[64], [128], [256]]
+    assert [[r.pixels for r in v.results] for v in views_of_suite] == [[64], [128], [256]]
 
 
 def test_one_result_has_little_to_say_and_no_error(result):
@@ -156,9 +156,9 @@ def test_one_result_has_little_to_say_and_no_error(result):
 def test_target_that_only_failed_is_doubted_and_not_shown(result, measured):
     good = result("sub_pixel", 64, 16)
     bad = measured("arm:cortex-a53", INT8, error="no answer within 120 s")
-    found = suite_of(good.model_copy(update={"measurements": (*good.measurements, bad)}))
-    assert [view.target for view in views(found)] == ["local"]
-    assert doubts(found) == [
+    lines = suite_of(good.model_copy(update={"measurements": (*good.measurements, bad)}))
+    assert [view.target for view in views(lines)] == ["local"]
+    assert doubts(lines) == [
         "arm:cortex-a53: no answer within 120 s: int8-ptq of sub_pixel-64-w16."
     ]
 
@@ -178,5 +178,5 @@ def test_many_failures_of_one_kind_are_counted_and_not_listed(result, measured):
 def test_wide_spread_is_doubted(result, measured):
     wide = measured("local", INT8, p90_ms=1.0, spread=0.3)
     result = result("dense", 28, 16).model_copy(update={"measurements": (wide,)})
-    (told,) = doubts(suite_of(result))
-    assert told.startswith("1 of 1 timings")
+    (sentence,) = doubts(suite_of(result))
+    assert sentence.startswith("1 of 1 timings")

@@ -61,8 +61,8 @@ def test_each_variant_is_written_and_int8_has_no_float(folder):
     sizes = [path.stat().st_size for path in paths.values()]
     assert sizes[0] > sizes[1] > sizes[2]
     assert float_ops(read_model(paths["int8-ptq"])) == []
-    told = json.loads(read_metadata(paths["float16"].read_bytes(), PROVENANCE))
-    assert (told["generator"], told["variant"], told["seed"]) == ("dense-28-w16", "float16", 0)
+    calls = json.loads(read_metadata(paths["float16"].read_bytes(), PROVENANCE))
+    assert (calls["generator"], calls["variant"], calls["seed"]) == ("dense-28-w16", "float16", 0)
 
 
 def test_whole_files_are_kept_and_damaged_ones_made_again(folder):
@@ -85,7 +85,7 @@ def test_files_of_another_version_of_the_set_are_made_again(folder, monkeypatch)
 
 def test_local_times_are_measured_and_kept(folder):
     progress = []
-    found = run(
+    result_of_run = run(
         [Local()],
         folder,
         **SMALL,
@@ -93,21 +93,21 @@ def test_local_times_are_measured_and_kept(folder):
         runs=8,
         on_progress=lambda name, done, total: progress.append((name, done, total)),
     )
-    (result,) = found.results
+    (result,) = result_of_run.results
     assert [m.variant for m in result.measurements] == list(VARIANTS)
     assert all(m.error is None and m.p90_ms for m in result.measurements)
     assert result.macs == 64 * 32 + 32 * 32 + 32 * 784
     assert result.bytes == {m.variant: m.bytes for m in result.measurements}
     assert progress[-1] == ("28 pixels, width 16 on local", 4, 4)
-    assert read(folder) == found
+    assert read(folder) == result_of_run
 
 
 def test_second_call_measures_only_what_is_new(folder):
     first, second = Counter(), Counter("arm:other")
     run([first], folder, **SMALL)
-    found = run([first, second], folder, **SMALL)
+    result_of_run = run([first, second], folder, **SMALL)
     assert len(first.asked) == len(second.asked) == len(VARIANTS)
-    assert found.targets == ["arm:stand-in", "arm:other"]
+    assert result_of_run.targets == ["arm:stand-in", "arm:other"]
 
 
 def test_failed_measurements_are_tried_again_and_the_others_are_not(folder):
@@ -132,9 +132,9 @@ def test_interrupted_call_keeps_what_was_measured(folder):
 
 @pytest.mark.parametrize("what", ["seed", "versions", "generators"])
 def test_figures_of_another_kind_are_not_mixed(folder, what):
-    kept = json.loads(run([Counter()], folder, **SMALL).model_dump_json(by_alias=True))
-    kept[what] = {"numpy": "1.0"} if what == "versions" else 99
-    (folder / FILE).write_text(json.dumps(kept))
+    earlier = json.loads(run([Counter()], folder, **SMALL).model_dump_json(by_alias=True))
+    earlier[what] = {"numpy": "1.0"} if what == "versions" else 99
+    (folder / FILE).write_text(json.dumps(earlier))
     with pytest.raises(PocketganError, match=f"other {what}"):
         run([Counter()], folder, **SMALL)
 
