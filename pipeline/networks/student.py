@@ -43,12 +43,12 @@ def build_student(
         x = _activated(_conv(x, x.shape[-1], 3, f"mix_{number}"), f"mix_{number}")
     double = DOUBLINGS[settings.block]
     for number, channels in enumerate(settings.channels[1:], start=1):
-        x = double(x, channels, f"up_{number}", True)
+        x = double(x, channels, f"up_{number}", hidden=True)
         same = [skip for skip in skipped if skip.shape[1:] == x.shape[1:]]
         if same:
             x = layers.Add(name=f"up_{number}_skip")([x, same[0]])
     last = double if len(settings.channels) > 1 or image[0] != x.shape[1] else _plain
-    x = last(x, image[2], "pixels", False)
+    x = last(x, image[2], "pixels", hidden=False)
     bound = "sigmoid" if pixels == (0.0, 1.0) else "tanh"
     return tf_keras.Model(given, layers.Activation(bound, name="image")(x), name="student")
 
@@ -96,33 +96,33 @@ def _encoded(picture: Any, settings: StudentSettings, image: Shape) -> tuple[Any
 # ---------------------------------------------------------------------- from map to map
 
 
-def _sub_pixel(x: Any, channels: int, name: str, hidden: bool) -> Any:
-    x = _conv(x, 4 * channels, 3, name, hidden)
+def _sub_pixel(x: Any, channels: int, name: str, *, hidden: bool) -> Any:
+    x = _conv(x, 4 * channels, 3, name, hidden=hidden)
     return DepthToSpace(2, name=f"{name}_pixels")(_activated(x, name) if hidden else x)
 
 
-def _depthwise(x: Any, channels: int, name: str, hidden: bool) -> Any:
+def _depthwise(x: Any, channels: int, name: str, *, hidden: bool) -> Any:
     """A depthwise convolution 3×3, then 1×1 to four times the channels, which become pixels."""
     deep = tf_keras.layers.DepthwiseConv2D(
         3, padding="same", use_bias=False, name=f"{name}_depthwise"
     )
     x = _activated(deep(x), f"{name}_depthwise")
-    x = _conv(x, 4 * channels, 1, name, hidden)
+    x = _conv(x, 4 * channels, 1, name, hidden=hidden)
     return DepthToSpace(2, name=f"{name}_pixels")(_activated(x, name) if hidden else x)
 
 
-def _transposed(x: Any, channels: int, name: str, hidden: bool) -> Any:
+def _transposed(x: Any, channels: int, name: str, *, hidden: bool) -> Any:
     layer = tf_keras.layers.Conv2DTranspose(
         channels, 4, 2, padding="same", use_bias=not hidden, name=name
     )
     return _activated(layer(x), name) if hidden else layer(x)
 
 
-def _plain(x: Any, channels: int, name: str, hidden: bool) -> Any:
-    return _conv(x, channels, 3, name, hidden)
+def _plain(x: Any, channels: int, name: str, *, hidden: bool) -> Any:
+    return _conv(x, channels, 3, name, hidden=hidden)
 
 
-Doubling = Callable[[Any, int, str, bool], Any]
+Doubling = Callable[..., Any]
 DOUBLINGS: dict[str, Doubling] = {
     "sub_pixel": _sub_pixel,
     "depthwise": _depthwise,
@@ -132,7 +132,7 @@ DOUBLINGS: dict[str, Doubling] = {
 
 
 def _conv(
-    x: Any, channels: int, kernel: int, name: str, hidden: bool = True, strides: int = 1
+    x: Any, channels: int, kernel: int, name: str, *, hidden: bool = True, strides: int = 1
 ) -> Any:
     layer = tf_keras.layers.Conv2D(
         channels, kernel, strides, padding="same", use_bias=not hidden, name=name
