@@ -1,5 +1,7 @@
 """The arrays of pictures that every room passes on."""
 
+from typing import Protocol
+
 import numpy as np
 import numpy.typing as npt
 
@@ -7,3 +9,20 @@ Images = npt.NDArray[np.uint8]
 """Pictures [N, H, W, C], or one [H, W, C]; 0 to 255, C 1 or 3."""
 Labels = npt.NDArray[np.int64]
 """Class numbers [N], from 0."""
+
+
+class TrainAndTestImages(Protocol):
+    """Pictures to learn from and others to be tested by; pipeline.data's Dataset is one."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def train(self) -> Images: ...
+    @property
+    def test(self) -> Images: ...
+    @property
+    def train_labels(self) -> Labels | None: ...
+    @property
+    def test_labels(self) -> Labels | None: ...
+    @property
+    def classes(self) -> tuple[str, ...]: ...

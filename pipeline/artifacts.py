@@ -28,9 +28,10 @@ from pipeline.variants import VARIANTS
 if TYPE_CHECKING:
     import tf_keras
 
+    from pipeline.training.log import TrainingLog
+
 GENERATOR, DISCRIMINATOR = "generator.keras", "discriminator.keras"
 """Networks of the stages train, prune, student and teacher."""
-FILM, ANIMATION = "film.png", "film.gif"
 LESSONS, REFERENCE, HELD_BACK = "lessons.npz", "reference.npz", "held.npz"
 """Of the stage teacher: what a student learns from; what it is judged by where there are no other
 pictures; and, of a generator that reads pictures, those that neither has seen."""
@@ -59,6 +60,24 @@ def load_network(path: Path) -> "tf_keras.Model":
             f"{path} is no network that can be read: {' '.join(str(error).split())[:200]}",
             "Run the stage that writes it again.",
         ) from error
+
+
+def training_log(folder: Path, name: str, *, variant: str = "", caption: str) -> "TrainingLog":
+    """The log of a training: TensorBoard events, the history as CSV, the film as PNG and GIF.
+
+    ``variant``: where a stage trains several.
+    """
+    from pipeline.training.log import TrainingLog
+
+    history = folder / f"history{variant and '-'}{variant}.csv"
+    return TrainingLog(
+        folder / "tensorboard" / name, history, film(folder, variant), caption=caption
+    )
+
+
+def film(folder: Path, variant: str = "") -> Path:
+    """The film of a training's fixed pictures: a PNG, with a GIF of the same name beside it."""
+    return folder / f"film{variant and '-'}{variant}.png"
 
 
 def read_histories(folder: Path) -> dict[str, dict[str, list[float]]]:

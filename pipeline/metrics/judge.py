@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ import tf_keras
 from numpy.lib.stride_tricks import sliding_window_view
 
 from deploy.errors import PocketganError
-from pipeline.arrays import Images, Labels
+from pipeline.arrays import Images, Labels, TrainAndTestImages
 from pipeline.metrics.features import Features
 from pipeline.progress import track
 
@@ -32,23 +32,6 @@ SHIFT = 2  # pixels by which a training image may be moved, so that 4,000 of the
 RATE = 2e-3
 TURNS = 4
 INFERENCE_BATCH = 500
-
-
-class TrainAndTestImages(Protocol):
-    """Pictures to learn from and others to be tested by; pipeline.data's Dataset is one."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def train(self) -> Images: ...
-    @property
-    def test(self) -> Images: ...
-    @property
-    def train_labels(self) -> Labels | None: ...
-    @property
-    def test_labels(self) -> Labels | None: ...
-    @property
-    def classes(self) -> tuple[str, ...]: ...
 
 
 class Judge:

@@ -7,11 +7,10 @@ from typing import Any, Protocol
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from pipeline.arrays import Images, Labels
+from pipeline.arrays import Images, Labels, TrainAndTestImages
 from pipeline.metrics.features import Features
 from pipeline.metrics.fidelity import psnr, ssim
 from pipeline.metrics.frechet import frechet_distance
-from pipeline.metrics.judge import TrainAndTestImages
 from pipeline.metrics.kid import kernel_distance
 from pipeline.metrics.manifold import compare_manifolds
 from pipeline.metrics.modes import (

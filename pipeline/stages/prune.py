@@ -5,9 +5,8 @@ from pipeline.compression.prune import Pruning, check_layers, kernel_sparsity, l
 from pipeline.determinism import prepare
 from pipeline.networks.registry import build_generator
 from pipeline.stage import Outcome, StageContext, stage
-from pipeline.stages import networks
+from pipeline.stages import training
 from pipeline.stages.inputs import image_shape
-from pipeline.training.log import TrainingLog
 
 
 def _check_layers(ctx: StageContext) -> None:
@@ -18,7 +17,7 @@ def _check_layers(ctx: StageContext) -> None:
 @stage(
     "prune",
     needs=("train",),
-    settings=(*networks.ADVERSARIAL, "prune"),
+    settings=(*training.ADVERSARIAL, "prune"),
     reads_pictures=True,
     check=_check_layers,
 )
@@ -37,8 +36,8 @@ def prune(ctx: StageContext) -> Outcome:
     )
     calls = round(settings.ramp * settings.steps) * recipe.train.critic_steps
     pruning = Pruning(dense, shares, calls, settings.every)
-    fine_tuning = networks.fine_tuning(ctx, settings.steps, settings.rate, recipe.train.ema)
-    trainer = networks.trainer(
+    fine_tuning = training.fine_tuning(ctx, settings.steps, settings.rate, recipe.train.ema)
+    trainer = training.trainer(
         ctx,
         pruning.model,
         discriminator=discriminator,
@@ -46,11 +45,8 @@ def prune(ctx: StageContext) -> Outcome:
         teacher=dense,
         distill=settings.distill,
     )
-    log = TrainingLog(ctx.folder, "prune")
-    history = trainer.train(ctx.scratch / "game.npz", "prune", log.write)
-    trainer.recalibrate()
+    history = training.train_and_log(ctx, trainer, "prune")
     pruned = pruning.stripped()
     pruned.save(ctx.folder / GENERATOR)
     discriminator.save(ctx.folder / DISCRIMINATOR)
-    log.close(history)
     return Outcome({"zeros": round(kernel_sparsity(pruned), 6), "shares": shares}, history.events)

@@ -14,9 +14,8 @@ from pipeline.compression.prune import kernel_sparsity
 from pipeline.determinism import prepare
 from pipeline.networks.registry import build_generator
 from pipeline.stage import Outcome, StageContext, stage
-from pipeline.stages import networks
+from pipeline.stages import training
 from pipeline.stages.inputs import image_shape, prior_inputs
-from pipeline.training.log import TrainingLog
 from pipeline.training.randomness import Purpose
 
 BASES = {"int8": "prune", "int8-qat": "train"}
@@ -32,7 +31,7 @@ def _check_layers(ctx: StageContext) -> None:
 @stage(
     "quantize",
     needs=("train", "prune"),
-    settings=(*networks.ADVERSARIAL, "quantize"),
+    settings=(*training.ADVERSARIAL, "quantize"),
     reads_pictures=True,
     check=_check_layers,
 )
@@ -52,21 +51,18 @@ def _fine_tune(ctx: StageContext, variant: str) -> Outcome:
     start.save(folded_generator(ctx.folder, variant))
     discriminator = load_network(base / DISCRIMINATOR)
     calibration = prior_inputs(ctx, Purpose.CALIBRATION, settings.calibration)
-    log = TrainingLog(ctx.folder, variant, suffix=f"-{variant}")
     bits = layer_bits(start, settings.bits, settings.layers)
     aware = quantization_aware(start, calibration, bits)
-    trainer = networks.trainer(
+    trainer = training.trainer(
         ctx,
         aware,
         discriminator=discriminator,
-        settings=networks.fine_tuning(ctx, settings.steps, settings.rate, settings.ema),
+        settings=training.fine_tuning(ctx, settings.steps, settings.rate, settings.ema),
         teacher=fold_batch_norm(load_network(ctx.inputs["train"] / GENERATOR)),
         distill=settings.distill,
     )
-    history = trainer.train(ctx.scratch / f"{variant}.npz", f"quantize {variant}", log.write)
-    trainer.recalibrate()
+    history = training.train_and_log(ctx, trainer, f"quantize {variant}", variant=variant)
     round_biases(aware)
     write_quantized(aware, bits, ctx.folder, variant)
-    log.close(history)
     sparsity = round(kernel_sparsity(unrounded(aware, start)), 6)
     return Outcome({"zeros": sparsity, "distill": settings.distill}, history.events)

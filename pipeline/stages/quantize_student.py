@@ -14,6 +14,7 @@ from pipeline.artifacts import (
     load_network,
     read_distillation_set,
     read_student_facts,
+    training_log,
     write_quantized,
 )
 from pipeline.compression.fake_quantization import quantization_aware, round_biases, unrounded
@@ -23,12 +24,12 @@ from pipeline.determinism import prepare
 from pipeline.networks.pixels import to_uint8
 from pipeline.search.scorer import draw_pictures
 from pipeline.stage import Outcome, StageContext, stage
-from pipeline.stages import networks
+from pipeline.stages import training
 from pipeline.stages.bit_budget import RoundBytes, bits_for, gzip_bytes, gzip_limit, target_bytes
 from pipeline.stages.inputs import class_count, teacher_inputs
 from pipeline.training.distillation_set import DistillationSet
 from pipeline.training.history import TrainingHistory
-from pipeline.training.log import TrainingLog
+from pipeline.training.objectives.generation import Generation
 from pipeline.training.randomness import Purpose
 from pipeline.training.settings import WeightSettings
 from pipeline.training.trainer import GANTrainer
@@ -43,7 +44,7 @@ MOST_ROUNDS = 5
 @stage(
     "quantize",
     needs=("teacher", "student"),
-    settings=(*networks.ADVERSARIAL, "teacher", "budget", "student", "quantize", "convert"),
+    settings=(*training.ADVERSARIAL, "teacher", "budget", "student", "quantize", "convert"),
     reads_pictures=True,
 )
 def quantize_student(ctx: StageContext) -> Outcome:
@@ -58,7 +59,8 @@ def quantize_student(ctx: StageContext) -> Outcome:
     discriminator = load_network(ctx.inputs["student"] / DISCRIMINATOR)
     calibration = teacher_inputs(ctx, Purpose.CALIBRATION, settings.calibration)
     pairs = _own_pictures(ctx, start)
-    log = TrainingLog(ctx.folder, SHIPPED, suffix=f"-{SHIPPED}")
+    caption = Generation.caption
+    log = training_log(ctx.folder, SHIPPED, variant=SHIPPED, caption=caption)
     history, rounds = TrainingHistory(), list[RoundBytes]()
     while steps := next_round(settings.steps, limit, rounds):
         target = None if limit is None else target_bytes(limit, rounds)
@@ -95,12 +97,12 @@ def _trainer(
     pairs: DistillationSet,
 ) -> GANTrainer:
     settings = ctx.recipe.quantize
-    training = networks.student_training(ctx, steps, settings.rate, settings.ema)
-    return networks.trainer(
+    rules = training.student_training(ctx, steps, settings.rate, settings.ema)
+    return training.trainer(
         ctx,
         aware,
         discriminator=discriminator,
-        settings=replace(training, generator_weights=WeightSettings(l1=settings.l1)),
+        settings=replace(rules, generator_weights=WeightSettings(l1=settings.l1)),
         teacher=pairs,
         distill=settings.distill,
         pixels=read_student_facts(ctx.inputs["student"]).pixels,

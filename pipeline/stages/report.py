@@ -8,10 +8,9 @@ from pathlib import Path
 from deploy.errors import PocketganError
 from deploy.jobs import Measurement
 from pipeline.artifacts import (
-    ANIMATION,
-    FILM,
     PAGE,
     REPORT,
+    film,
     find_variants,
     read_evaluation,
     read_histories,
@@ -76,12 +75,12 @@ def _write(
     search_of: _SearchOf,
 ) -> Outcome:
     """``trained_in``: the stage whose film is shown."""
-    contents = _gather(ctx, search_of)
+    contents, strip = _gather(ctx, search_of), film(ctx.inputs[trained_in])
     exhibits = Exhibits(
         read_samples(ctx.inputs["evaluate"]),
         _histories(ctx),
-        ctx.inputs[trained_in] / FILM,
-        ctx.inputs[trained_in] / ANIMATION,
+        strip,
+        strip.with_suffix(".gif"),
     )
     write_text(ctx.folder / REPORT, schema.dumps(contents))
     write_text(ctx.folder / PAGE, render(contents, exhibits))

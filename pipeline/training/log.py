@@ -23,17 +23,15 @@ GIF_SCALE = 2
 class TrainingLog:
     """Writes TensorBoard events during a training, and history and film at its end.
 
-    ``caption``: of the frames in TensorBoard, as the objective has it.
+    ``events``: folder of the events; ``history``: the CSV; ``film``: the .png, with a .gif of the
+    same name beside it; ``caption``: of the frames in TensorBoard, as the objective has it.
     """
 
-    def __init__(
-        self, folder: Path, name: str, *, suffix: str = "", caption: str = "fixed latents"
-    ) -> None:
-        self._folder = folder
+    def __init__(self, events: Path, history: Path, film: Path, *, caption: str) -> None:
+        self._folder, self._history, self._film = events, history, film
         self._caption = caption
-        self._suffix = suffix
         with self._disk_errors():
-            self._events = tf.summary.create_file_writer(str(folder / "tensorboard" / name))
+            self._events = tf.summary.create_file_writer(str(events))
 
     def write(self, row: HistoryRow, frame: np.ndarray) -> None:
         """One row of the history, and the objective's frame uint8 [N, H, W, C] at that step."""
@@ -50,18 +48,15 @@ class TrainingLog:
         """Write the history as CSV; the film as a strip (rows are time) and as a GIF."""
         with self._disk_errors():
             self._events.close()
-        with (
-            replaced(self._folder / f"history{self._suffix}.csv") as aside,
-            aside.open("w") as file,
-        ):
+        with replaced(self._history) as aside, aside.open("w") as file:
             table = csv.writer(file)
             table.writerow(COLUMNS)
             table.writerows([getattr(row, column) for column in COLUMNS] for row in history.rows)
         strips = [np.concatenate([*frame[:STRIP_PICTURES]], axis=1) for frame in history.frames]
-        _image(np.concatenate(strips)).save(self._folder / f"film{self._suffix}.png")
+        _image(np.concatenate(strips)).save(self._film)
         first, *others = [_enlarged(grid(frame)) for frame in history.frames]
         first.save(
-            self._folder / f"film{self._suffix}.gif",
+            self._film.with_suffix(".gif"),
             save_all=True,
             append_images=others,
             duration=GIF_MILLISECONDS,

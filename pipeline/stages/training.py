@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import tf_keras
 
+from pipeline.artifacts import training_log
 from pipeline.networks.pixels import PixelRange, pixel_range
 from pipeline.stage import StageContext
 from pipeline.stages.inputs import prior
 from pipeline.training.distillation_set import DistillationSet
+from pipeline.training.history import TrainingHistory
 from pipeline.training.objectives.generation import Generation
 from pipeline.training.settings import TrainSettings
 from pipeline.training.trainer import GANTrainer
@@ -76,3 +78,18 @@ def student_training(ctx: StageContext, steps: int, rate: float, ema: float) -> 
     student = ctx.recipe.student
     settings = fine_tuning(ctx, steps, rate, ema)
     return replace(settings, discriminator_rate=student.discriminator_rate, r1=student.r1)
+
+
+def train_and_log(
+    ctx: StageContext, trainer: GANTrainer, description: str, *, name: str = "", variant: str = ""
+) -> TrainingHistory:
+    """Train to the end, or on from a killed run's checkpoint; write history and film.
+
+    ``name`` tells trainings of one stage apart, ``variant`` those that are kept side by side.
+    """
+    label = variant or ctx.stage.name
+    log = training_log(ctx.folder, label, variant=variant, caption=trainer.objective.caption)
+    history = trainer.train(ctx.scratch / f"{label}{name}.npz", description, log.write)
+    trainer.recalibrate()
+    log.close(history)
+    return history

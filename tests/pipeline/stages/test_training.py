@@ -7,7 +7,7 @@ from PIL import Image
 
 from deploy.errors import PocketganError
 from pipeline.stage import StageContext
-from pipeline.stages import inputs, networks
+from pipeline.stages import inputs, training
 from pipeline.training.settings import WeightSettings
 
 Bench = Callable[..., StageContext]
@@ -50,7 +50,7 @@ def test_fine_tuning_keeps_the_rules_but_lets_the_generators_weights_alone(ctx: 
         *("--train.generator_weights", "{l1: 0.1, drop: 0.2}"),
         *("--train.discriminator_weights", "{l2: 0.1, drop: 0.2}"),
     )
-    rules = networks.fine_tuning(dense, 200, 3e-5, 0.9)
+    rules = training.fine_tuning(dense, 200, 3e-5, 0.9)
     assert (rules.loss, rules.r1, rules.augment) == ("hinge", 0.5, ["shift"])
     assert (rules.steps, rules.generator_rate, rules.discriminator_rate) == (200, 3e-5, 3e-5)
     assert (rules.ema, rules.final_rate) == (0.9, 0.1)
@@ -60,8 +60,8 @@ def test_fine_tuning_keeps_the_rules_but_lets_the_generators_weights_alone(ctx: 
 
 
 def test_short_fine_tuning_is_looked_at_eight_times(ctx: Bench) -> None:
-    assert networks.fine_tuning(ctx(), 16, 3e-5, 0.9).check_every == 2
-    assert networks.fine_tuning(ctx(), 3, 3e-5, 0.9).check_every == 1
+    assert training.fine_tuning(ctx(), 16, 3e-5, 0.9).check_every == 2
+    assert training.fine_tuning(ctx(), 3, 3e-5, 0.9).check_every == 1
 
 
 def test_students_training_has_a_calmer_discriminator_than_its_teachers(ctx: Bench) -> None:
@@ -69,7 +69,7 @@ def test_students_training_has_a_calmer_discriminator_than_its_teachers(ctx: Ben
         *("--train.r1", "0.1", "--train.augment", "[shift]", "--student.r1", "3"),
         *("--student.discriminator_rate", "4e-5"),
     )
-    rules = networks.student_training(dense, 200, 2e-3, 0.9)
+    rules = training.student_training(dense, 200, 2e-3, 0.9)
     assert (rules.r1, rules.discriminator_rate, rules.generator_rate) == (3, 4e-5, 2e-3)
     assert (rules.augment, rules.steps, rules.ema) == (["shift"], 200, 0.9)
 
