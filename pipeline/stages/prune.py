@@ -45,7 +45,7 @@ def prune(ctx: StageContext) -> Outcome:
         teacher=dense,
         distill=settings.distill,
     )
-    history = training.train_and_log(ctx, trainer, "prune")
+    history = training.train_and_log(ctx, trainer, description="prune")
     pruned = pruning.stripped()
     pruned.save(ctx.folder / GENERATOR)
     discriminator.save(ctx.folder / DISCRIMINATOR)

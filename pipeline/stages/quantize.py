@@ -61,7 +61,9 @@ def _fine_tune(ctx: StageContext, variant: str) -> Outcome:
         teacher=fold_batch_norm(load_network(ctx.inputs["train"] / GENERATOR)),
         distill=settings.distill,
     )
-    history = training.train_and_log(ctx, trainer, f"quantize {variant}", variant=variant)
+    history = training.train_and_log(
+        ctx, trainer, description=f"quantize {variant}", variant=variant
+    )
     round_biases(aware)
     write_quantized(aware, bits, ctx.folder, variant)
     sparsity = round(kernel_sparsity(unrounded(aware, start)), 6)

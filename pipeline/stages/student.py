@@ -120,7 +120,9 @@ def _train(ctx: StageContext, candidate: Candidate) -> TrainedStudent:
         distill=settings.distill,
         pixels=pixels,
     )
-    history = training.train_and_log(ctx, trainer, "student trains", name=f"-{candidate.number}")
+    history = training.train_and_log(
+        ctx, trainer, description="student trains", name=f"-{candidate.number}"
+    )
     return TrainedStudent(
         network=pruning.stripped() if pruning else network,
         discriminator=discriminator,

@@ -17,7 +17,7 @@ def train(ctx: StageContext) -> Outcome:
     generator = build_generator(recipe.generator, image)
     discriminator = build_discriminator(recipe.discriminator, image)
     trainer = training.trainer(ctx, generator, discriminator=discriminator, settings=recipe.train)
-    history = training.train_and_log(ctx, trainer, "train")
+    history = training.train_and_log(ctx, trainer, description="train")
     generator.save(ctx.folder / GENERATOR)
     discriminator.save(ctx.folder / DISCRIMINATOR)
     return Outcome(

@@ -81,7 +81,12 @@ def student_training(ctx: StageContext, steps: int, rate: float, ema: float) -> 
 
 
 def train_and_log(
-    ctx: StageContext, trainer: GANTrainer, description: str, *, name: str = "", variant: str = ""
+    ctx: StageContext,
+    trainer: GANTrainer,
+    *,
+    description: str,
+    name: str = "",
+    variant: str = "",
 ) -> TrainingHistory:
     """Train to the end, or on from a killed run's checkpoint; write history and film.
 
