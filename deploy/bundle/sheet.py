@@ -1,4 +1,4 @@
-"""The contact sheet: what a generator draws, on one PNG."""
+"""Pictures in rows: the contact sheet of what a generator draws, on one PNG."""
 
 import io
 from collections.abc import Sequence
@@ -27,23 +27,35 @@ def contact_sheet(pictures: np.ndarray, names: Sequence[str] = ()) -> bytes:
     """A PNG of pictures uint8 [N, H, W, C] in rows of eight; row i is called ``names[i]``."""
     factor = max(1, -(-SMALLEST_TILE // pictures.shape[1]))
     enlarged = pictures.repeat(factor, axis=1).repeat(factor, axis=2)
-    height, width = (side + GAP for side in enlarged.shape[1:3])
     font = ImageFont.load_default(14)
     shown = [_short(name) for name in names]
     left = MARGIN + max((round(font.getlength(name)) + MARGIN for name in shown), default=0)
-    across, down = COLUMNS * width - GAP, len(pictures) // COLUMNS * height - GAP
-    sheet = Image.new("RGB", (left + across + MARGIN, down + 2 * MARGIN), PAPER)
-    for place, picture in enumerate(enlarged):
-        row, column = divmod(place, COLUMNS)
-        tile = Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture)
-        sheet.paste(tile, (left + column * width, MARGIN + row * height))
-    pen = ImageDraw.Draw(sheet)
+    tiles = tiled(enlarged, COLUMNS, gap=GAP, fill=255)
+    size = (left + tiles.shape[1] + MARGIN, tiles.shape[0] + 2 * MARGIN)
+    sheet = Image.new("RGB", size, PAPER)
+    sheet.paste(Image.fromarray(tiles[..., 0] if tiles.shape[2] == 1 else tiles), (left, MARGIN))
+    pen, height = ImageDraw.Draw(sheet), enlarged.shape[1]
     for row, name in enumerate(shown):
-        middle = MARGIN + row * height + (height - GAP) // 2
+        middle = MARGIN + row * (height + GAP) + height // 2
         pen.text((left - MARGIN, middle), name, INK, font, anchor="rm")
     written = io.BytesIO()
     sheet.save(written, "PNG", optimize=True)
     return written.getvalue()
+
+
+def tiled(pictures: np.ndarray, columns: int, gap: int = 0, fill: int = 0) -> np.ndarray:
+    """Pictures uint8 [N, H, W, C] in rows of ``columns``, as one picture uint8 [H', W', C].
+
+    ``gap`` pixels of the value ``fill`` lie between them, and fill the end of the last row.
+    """
+    count, height, width, channels = pictures.shape
+    down, across = height + gap, width + gap
+    rows = -(-count // columns)
+    cells = np.full((rows * columns, down, across, channels), fill, np.uint8)
+    cells[:count, :height, :width] = pictures
+    cells = cells.reshape(rows, columns, down, across, channels).swapaxes(1, 2)
+    tiles = cells.reshape(rows * down, columns * across, channels)
+    return tiles[: rows * down - gap, : columns * across - gap]
 
 
 def _short(name: str) -> str:

@@ -2,14 +2,12 @@
 
 import base64
 import io
-import math
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-Images = NDArray[np.uint8]
-"""[N, H, W, C], C 1 or 3."""
+from deploy.bundle.sheet import tiled
+from pipeline.arrays import Images
 
 GAP = 2
 """Pixels between the pictures of a grid; transparent."""
@@ -29,7 +27,7 @@ def data_uri(content: bytes, kind: str) -> str:
 def sample_grid(images: Images, columns: int = 8) -> str:
     """The pictures in rows of ``columns``, as a PNG data URI; the browser enlarges it."""
     opaque = np.full((*images.shape[:3], 1), 255, np.uint8)
-    tiles = _tiled(np.concatenate([images, opaque], axis=3), columns)
+    tiles = tiled(np.concatenate([images, opaque], axis=3), columns, GAP)
     return _png(Image.fromarray(tiles, "LA" if tiles.shape[2] == 2 else "RGBA"))
 
 
@@ -44,21 +42,10 @@ def difference_grid(images: Images, baseline: Images, columns: int = 8) -> str:
     amplified = np.take_along_axis(change, most, axis=3) * AMPLIFICATION
     # Index 0 is the gap between pictures, 128 no change.
     index = (amplified.clip(-127, 127) + 128).astype(np.uint8)
-    picture = Image.fromarray(_tiled(index, columns)[..., 0], "P")
+    picture = Image.fromarray(tiled(index, columns, GAP)[..., 0], "P")
     colours, alphas = _diverging()
     picture.putpalette(colours)
     return _png(picture, transparency=alphas)
-
-
-def _tiled(images: Images, columns: int) -> Images:
-    """[N, H, W, C] to [rows * (H + gap) - gap, columns * (W + gap) - gap, C], zeros between."""
-    count, height, width, channels = images.shape
-    rows = math.ceil(count / columns)
-    cells = np.zeros((rows * columns, height + GAP, width + GAP, channels), np.uint8)
-    cells[:count, :height, :width] = images
-    cells = cells.reshape(rows, columns, height + GAP, width + GAP, channels)
-    tiles = cells.swapaxes(1, 2).reshape(rows * (height + GAP), columns * (width + GAP), channels)
-    return tiles[:-GAP, :-GAP]
 
 
 def _diverging() -> tuple[bytes, bytes]:

@@ -11,11 +11,12 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from deploy.bundle.sheet import tiled
 from pipeline.atomic import replaced
 from pipeline.training.history import COLUMNS, HistoryRow, TrainingHistory
 
 STRIP_PICTURES = 12
-GRID_SIDE = 8
+GRID_COLUMNS = 8
 GIF_MILLISECONDS = 350
 GIF_SCALE = 2
 
@@ -38,7 +39,7 @@ class TrainingLog:
         with self._disk_errors(), self._events.as_default(step=row.step):
             for column in COLUMNS[1:]:
                 tf.summary.scalar(column, getattr(row, column))
-            tf.summary.image(self._caption, grid(frame)[None])
+            tf.summary.image(self._caption, tiled(frame, GRID_COLUMNS)[None])
 
     def after(self, history: TrainingHistory) -> Callable[[HistoryRow, np.ndarray], None]:
         """``write`` for a training that follows another one and counts its steps from 0."""
@@ -52,9 +53,9 @@ class TrainingLog:
             table = csv.writer(file)
             table.writerow(COLUMNS)
             table.writerows([getattr(row, column) for column in COLUMNS] for row in history.rows)
-        strips = [np.concatenate([*frame[:STRIP_PICTURES]], axis=1) for frame in history.frames]
+        strips = [tiled(frame[:STRIP_PICTURES], STRIP_PICTURES) for frame in history.frames]
         _image(np.concatenate(strips)).save(self._film)
-        first, *others = [_enlarged(grid(frame)) for frame in history.frames]
+        first, *others = [_enlarged(tiled(frame, GRID_COLUMNS)) for frame in history.frames]
         first.save(
             self._film.with_suffix(".gif"),
             save_all=True,
@@ -70,15 +71,6 @@ class TrainingLog:
             yield
         except tf.errors.ResourceExhaustedError as error:
             raise OSError(errno.ENOSPC, "No space left on device", str(self._folder)) from error
-
-
-def grid(pictures: np.ndarray) -> np.ndarray:
-    """Pictures uint8 [N, H, W, C] side by side, eight a row, N a multiple of eight."""
-    rows = [
-        np.concatenate([*pictures[start : start + GRID_SIDE]], axis=1)
-        for start in range(0, len(pictures), GRID_SIDE)
-    ]
-    return np.concatenate(rows)
 
 
 def _image(pixels: np.ndarray) -> Image.Image:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tf_keras
 
-from pipeline.training.adversarial import AdversarialLoss, Verdict
+from pipeline.training.losses import AdversarialLoss, Verdict
 from pipeline.training.randomness import StepSeeds
 from pipeline.training.settings import TrainSettings
 

@@ -13,14 +13,18 @@ import tf_keras
 
 from deploy.errors import PocketganError
 from pipeline import progress
-from pipeline.training.adversarial import Verdict
-from pipeline.training.checkpoint import Checkpoint, load_checkpoint
-from pipeline.training.ema import MovingAverage
-from pipeline.training.history import STEP_METRICS, HistoryRow, TrainingHistory
+from pipeline.training.history import (
+    STEP_METRICS,
+    Checkpoint,
+    HistoryRow,
+    TrainingHistory,
+    load_checkpoint,
+)
+from pipeline.training.losses import Verdict
 from pipeline.training.monitor import mean_distance, new_events, reference_distance
 from pipeline.training.objective import Objective
-from pipeline.training.penalties import DroppedWeights, weight_penalty
 from pipeline.training.randomness import Purpose, StepSeeds
+from pipeline.training.weights import DroppedWeights, MovingAverage, weight_penalty
 
 Tensor = Any
 OnRow = Callable[[HistoryRow, np.ndarray], None]

@@ -14,7 +14,7 @@ import pytest
 from pipeline.artifacts import DISCRIMINATOR, GENERATOR, load_network
 from pipeline.cli import main
 from pipeline.plans import FROM_SCRATCH
-from pipeline.training.checkpoint import load_checkpoint
+from pipeline.training.history import load_checkpoint
 
 PATIENCE_SECONDS = 300
 Starter = Callable[..., "subprocess.Popen[str]"]

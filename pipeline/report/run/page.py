@@ -10,16 +10,11 @@ from markupsafe import Markup, escape
 from pydantic import JsonValue
 
 from deploy.jobs import Measurement
+from pipeline.arrays import Images
 from pipeline.report.benchmark.schema import MeasuredFile
 from pipeline.report.benchmark.view import TargetsView, view
 from pipeline.report.drawing import plots
-from pipeline.report.images import (
-    AMPLIFICATION,
-    Images,
-    data_uri,
-    difference_grid,
-    sample_grid,
-)
+from pipeline.report.images import AMPLIFICATION, data_uri, difference_grid, sample_grid
 from pipeline.report.page import render_page
 from pipeline.report.quantities import NONE
 from pipeline.report.run import charts, search, verdict

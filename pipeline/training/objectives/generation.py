@@ -12,8 +12,8 @@ import tensorflow as tf
 import tf_keras
 
 from pipeline.networks.pixels import PixelRange, to_uint8
-from pipeline.training.adversarial import Verdict
 from pipeline.training.distillation_set import DistillationSet
+from pipeline.training.losses import Verdict
 from pipeline.training.objective import Objective
 from pipeline.training.randomness import Purpose, StepSeeds, draw_latents, seed_pair
 from pipeline.training.settings import TrainSettings

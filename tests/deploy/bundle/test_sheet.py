@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deploy.bundle.sheet import COLUMNS, GAP, MARGIN, MOST_ROWS, contact_sheet, rows
+from deploy.bundle.sheet import COLUMNS, GAP, MARGIN, MOST_ROWS, contact_sheet, rows, tiled
 
 
 def _open(png: bytes) -> np.ndarray:
@@ -39,3 +39,10 @@ def test_a_name_of_any_length_and_letters_is_drawn() -> None:
 
 def test_a_row_a_class_as_far_as_there_is_room() -> None:
     assert [rows(classes) for classes in (0, 1, 10, 1000)] == [COLUMNS, 1, 10, MOST_ROWS]
+
+
+def test_tiles_stand_in_rows_of_so_many() -> None:
+    pictures = np.arange(64, dtype=np.uint8)[:, None, None, None] * np.ones([1, 2, 3, 1], np.uint8)
+    sheet = tiled(pictures, columns=8)
+    assert sheet.shape == (16, 24, 1)
+    np.testing.assert_array_equal(sheet[::2, ::3, 0], np.arange(64).reshape(8, 8))

@@ -7,7 +7,7 @@ import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from pipeline.training.history import COLUMNS, HistoryRow, TrainingHistory
-from pipeline.training.log import TrainingLog, grid
+from pipeline.training.log import TrainingLog
 
 ROWS = [
     HistoryRow(
@@ -29,13 +29,6 @@ ROWS = [
 def frames(request: pytest.FixtureRequest) -> list[np.ndarray]:
     random = np.random.default_rng(1)
     return [random.integers(0, 256, (64, 4, 4, request.param), dtype=np.uint8) for _ in range(2)]
-
-
-def test_grid_puts_eight_pictures_in_a_row() -> None:
-    pictures = np.arange(64, dtype=np.uint8)[:, None, None, None] * np.ones([1, 2, 3, 1], np.uint8)
-    sheet = grid(pictures)
-    assert sheet.shape == (16, 24, 1)
-    np.testing.assert_array_equal(sheet[::2, ::3, 0], np.arange(64).reshape(8, 8))
 
 
 def test_log_leaves_history_film_and_events(frames: list[np.ndarray], tmp_path: Path) -> None:

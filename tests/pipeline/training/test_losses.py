@@ -1,10 +1,11 @@
 import math
+from typing import Any
 
 import pytest
 import tensorflow as tf
 
 from deploy.errors import PocketganError
-from pipeline.training.losses import LOSSES, find_loss
+from pipeline.training.losses import LOSSES, find_loss, gradient_penalty, r1_penalty
 
 LOG3 = math.log(3)  # the logit of 3/4
 SURE, UNSURE = math.log(4 / 3), math.log(4)  # -log of 3/4 and of 1/4
@@ -60,3 +61,44 @@ def test_generator_gains_by_a_higher_score_whatever_the_loss(name: str) -> None:
 def test_unknown_loss_lists_those_there_are() -> None:
     with pytest.raises(PocketganError, match=r"train\.loss: .*'hinged'[\s\S]*minimax.*wgan_gp"):
         find_loss("hinged")
+
+
+SLOPE = tf.reshape(tf.constant([2.0, -1.0, 2.0, 0.0]), [2, 2, 1])  # of length 3
+
+
+def linear(pictures: Any) -> Any:
+    return tf.reduce_sum(pictures * SLOPE, axis=[1, 2, 3])[:, None]
+
+
+def bowl(pictures: Any) -> Any:
+    """Its slope is as long as the picture."""
+    return 0.5 * tf.reduce_sum(tf.square(pictures), axis=[1, 2, 3])[:, None]
+
+
+def pictures_of_length(length: float) -> Any:
+    return tf.fill([6, 2, 2, 1], length / 2)
+
+
+def test_r1_of_a_linear_discriminator_is_half_its_slope_squared() -> None:
+    assert float(r1_penalty(linear, tf.random.stateless_normal([5, 2, 2, 1], [1, 2]))) == 4.5
+
+
+def test_r1_is_the_mean_over_the_batch() -> None:
+    batch = tf.concat([pictures_of_length(1.0), pictures_of_length(3.0)], axis=0)
+    assert float(r1_penalty(bowl, batch)) == pytest.approx((0.5 + 4.5) / 2)
+
+
+def test_gradient_penalty_of_a_linear_discriminator_is_known() -> None:
+    real, fake = (tf.random.stateless_normal([5, 2, 2, 1], [1, part]) for part in (1, 2))
+    assert float(gradient_penalty(linear, real, fake, [3, 4])) == pytest.approx(4.0)
+
+
+def test_gradient_penalty_looks_between_the_real_and_the_drawn_pictures() -> None:
+    seed = tf.constant([3, 4])
+    ends = {
+        length: float(gradient_penalty(bowl, *[pictures_of_length(length)] * 2, seed))
+        for length in (1.0, 3.0)
+    }
+    assert ends == {1.0: pytest.approx(0.0, abs=1e-6), 3.0: pytest.approx(4.0)}
+    between = gradient_penalty(bowl, pictures_of_length(1.0), pictures_of_length(3.0), seed)
+    assert 0.1 < float(between) < 3.9

@@ -11,8 +11,7 @@ from deploy.errors import PocketganError
 from pipeline.compression.fake_quantization import quantization_aware
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.prune import Pruning
-from pipeline.training.checkpoint import load_checkpoint
-from pipeline.training.history import HistoryRow
+from pipeline.training.history import HistoryRow, load_checkpoint
 from pipeline.training.losses import LOSSES
 from pipeline.training.monitor import PATIENCE
 from pipeline.training.randomness import Purpose, latents

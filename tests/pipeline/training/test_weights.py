@@ -4,49 +4,52 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.training.penalties import DroppedWeights, gradient_penalty, r1_penalty, weight_penalty
 from pipeline.training.randomness import seed_pair
 from pipeline.training.settings import WeightSettings
-
-SLOPE = tf.reshape(tf.constant([2.0, -1.0, 2.0, 0.0]), [2, 2, 1])  # of length 3
-
-
-def linear(pictures: Any) -> Any:
-    return tf.reduce_sum(pictures * SLOPE, axis=[1, 2, 3])[:, None]
+from pipeline.training.weights import DroppedWeights, MovingAverage, weight_penalty
 
 
-def bowl(pictures: Any) -> Any:
-    """Its slope is as long as the picture."""
-    return 0.5 * tf.reduce_sum(tf.square(pictures), axis=[1, 2, 3])[:, None]
+@pytest.mark.parametrize(
+    ("step", "decay", "expected"),
+    [
+        (0, 0.9, 9.0),  # decay 1/10
+        (8, 0.9, 5.0),  # decay 9/18
+        (10_000, 0.9, 1.0),  # its own decay
+        (8, 0.25, 7.5),  # its own decay, already
+    ],
+)
+def test_decay_grows_to_its_setting(step: int, decay: float, expected: float) -> None:
+    variable = tf.Variable([0.0])
+    average = MovingAverage([variable], decay)
+    variable.assign([10.0])
+    average.update(step)
+    assert float(average.shadows[0][0]) == pytest.approx(expected, rel=1e-5)
+    assert float(variable[0]) == 10.0
 
 
-def pictures_of_length(length: float) -> Any:
-    return tf.fill([6, 2, 2, 1], length / 2)
+def test_average_starts_at_the_variables() -> None:
+    average = MovingAverage([tf.Variable([3.0]), tf.Variable([4.0])], 0.5)
+    assert [float(shadow[0]) for shadow in average.shadows] == [3.0, 4.0]
 
 
-def test_r1_of_a_linear_discriminator_is_half_its_slope_squared() -> None:
-    assert float(r1_penalty(linear, tf.random.stateless_normal([5, 2, 2, 1], [1, 2]))) == 4.5
+def test_applied_averages_are_taken_off_again() -> None:
+    variable = tf.Variable([1.0])
+    average = MovingAverage([variable], 0.5)
+    variable.assign([7.0])
+    with average.applied():
+        assert float(variable[0]) == 1.0
+    assert float(variable[0]) == 7.0
+    with pytest.raises(ZeroDivisionError), average.applied():
+        raise ZeroDivisionError
+    assert float(variable[0]) == 7.0
 
 
-def test_r1_is_the_mean_over_the_batch() -> None:
-    batch = tf.concat([pictures_of_length(1.0), pictures_of_length(3.0)], axis=0)
-    assert float(r1_penalty(bowl, batch)) == pytest.approx((0.5 + 4.5) / 2)
-
-
-def test_gradient_penalty_of_a_linear_discriminator_is_known() -> None:
-    real, fake = (tf.random.stateless_normal([5, 2, 2, 1], [1, part]) for part in (1, 2))
-    assert float(gradient_penalty(linear, real, fake, [3, 4])) == pytest.approx(4.0)
-
-
-def test_gradient_penalty_looks_between_the_real_and_the_drawn_pictures() -> None:
-    seed = tf.constant([3, 4])
-    ends = {
-        length: float(gradient_penalty(bowl, *[pictures_of_length(length)] * 2, seed))
-        for length in (1.0, 3.0)
-    }
-    assert ends == {1.0: pytest.approx(0.0, abs=1e-6), 3.0: pytest.approx(4.0)}
-    between = gradient_penalty(bowl, pictures_of_length(1.0), pictures_of_length(3.0), seed)
-    assert 0.1 < float(between) < 3.9
+def test_adopted_averages_stay() -> None:
+    variable = tf.Variable([1.0])
+    average = MovingAverage([variable], 0.5)
+    variable.assign([7.0])
+    average.adopt()
+    assert float(variable[0]) == 1.0
 
 
 def test_weight_penalty_counts_kernels_and_spares_biases() -> None:

@@ -1,6 +1,7 @@
-"""What is added to a loss, or done to weights, for stable training or for small networks."""
+"""What is done to weights while they are trained: averaged, penalized, dropped at random."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import tensorflow as tf
@@ -12,25 +13,40 @@ from pipeline.training.settings import WeightSettings
 Tensor = Any
 
 
-def r1_penalty(score: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
-    """½·E‖∇ₓD(x)‖² at real pictures (Mescheder 2018, equation 9), without its γ."""
-    return 0.5 * tf.reduce_mean(_squared_slope(score, real))
+class MovingAverage:
+    """Exponential moving average of variables (Yazıcı 2019).
 
+    The decay grows from 0.1 to its setting, ``min(decay, (1 + t) / (10 + t))``, so that the random
+    start is forgotten.
+    """
 
-def gradient_penalty(
-    score: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, seed: Tensor
-) -> Tensor:
-    """E(‖∇D(x̂)‖ − 1)² on lines between real and generated pictures (Gulrajani 2017, equation 3)."""
-    mix = tf.random.stateless_uniform([real.shape[0], 1, 1, 1], seed)
-    slope = tf.sqrt(_squared_slope(score, real + mix * (fake - real)) + 1e-12)
-    return tf.reduce_mean(tf.square(slope - 1.0))
+    def __init__(self, variables: Sequence[Any], decay: float) -> None:
+        self.variables = list(variables)
+        self.shadows = [tf.Variable(variable, trainable=False) for variable in self.variables]
+        self._decay = decay
 
+    def update(self, step: Any) -> None:
+        """Move the shadows towards the variables; ``step`` counts from 0."""
+        now = tf.cast(step, tf.float32)
+        rate = 1.0 - tf.minimum(self._decay, (1.0 + now) / (10.0 + now))
+        for shadow, variable in zip(self.shadows, self.variables, strict=True):
+            shadow.assign_sub(rate * (shadow - variable))
 
-def _squared_slope(score: Callable[[Tensor], Tensor], pictures: Tensor) -> Tensor:
-    with tf.GradientTape() as tape:
-        tape.watch(pictures)
-        total = tf.reduce_sum(score(pictures))
-    return tf.reduce_sum(tf.square(tape.gradient(total, pictures)), axis=[1, 2, 3])
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """The variables hold their averages inside, and their own values again afterwards."""
+        own = [variable.numpy() for variable in self.variables]
+        self.adopt()
+        try:
+            yield
+        finally:
+            for variable, value in zip(self.variables, own, strict=True):
+                variable.assign(value)
+
+    def adopt(self) -> None:
+        """Give the variables their averages for good."""
+        for shadow, variable in zip(self.shadows, self.variables, strict=True):
+            variable.assign(shadow)
 
 
 def weight_penalty(variables: Sequence[Any], settings: WeightSettings) -> Tensor:

@@ -3,8 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.training.checkpoint import Checkpoint, load_checkpoint
-from pipeline.training.history import HistoryRow, TrainingHistory
+from pipeline.training.history import Checkpoint, HistoryRow, TrainingHistory, load_checkpoint
 
 ROW = HistoryRow(
     step=8,
