@@ -31,21 +31,24 @@ def frames(request: pytest.FixtureRequest) -> list[np.ndarray]:
     return [random.integers(0, 256, (64, 4, 4, request.param), dtype=np.uint8) for _ in range(2)]
 
 
+def new_log(folder: Path) -> TrainingLog:
+    history, film = folder / "history-int8.csv", folder / "film-int8.png"
+    return TrainingLog(folder / "events", history, film, caption="fixed latents")
+
+
 def test_log_leaves_history_film_and_events(frames: list[np.ndarray], tmp_path: Path) -> None:
-    log = TrainingLog(tmp_path, "tuning", suffix="-int8")
+    log = new_log(tmp_path)
     for row, frame in zip(ROWS, frames, strict=True):
         log.write(row, frame)
     log.close(TrainingHistory(ROWS, [], frames))
     assert {path.name for path in tmp_path.iterdir()} == {
-        *("history-int8.csv", "film-int8.png", "film-int8.gif", "tensorboard")
+        *("history-int8.csv", "film-int8.png", "film-int8.gif", "events")
     }
     lines = (tmp_path / "history-int8.csv").read_text().splitlines()
     assert lines[0] == ",".join(COLUMNS)
     assert lines[1].startswith("8,9.0,")
     assert len(lines) == 3
-    events = EventAccumulator(
-        str(tmp_path / "tensorboard" / "tuning"), size_guidance={"tensors": 0}
-    ).Reload()
+    events = EventAccumulator(str(tmp_path / "events"), size_guidance={"tensors": 0}).Reload()
     assert set(events.Tags()["tensors"]) == {*COLUMNS[1:], "fixed latents"}
     losses = [
         (event.step, float(tf.make_ndarray(event.tensor_proto)))
@@ -73,5 +76,5 @@ def test_full_disk_is_the_systems_error_whoever_notices(
 
     monkeypatch.setattr(tf.summary, "create_file_writer", lambda _: FullWriter())
     with pytest.raises(OSError, match="No space left") as caught:
-        call(TrainingLog(tmp_path, "train"), frames[0])
-    assert caught.value.filename == str(tmp_path)
+        call(new_log(tmp_path), frames[0])
+    assert caught.value.filename == str(tmp_path / "events")
