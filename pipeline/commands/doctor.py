@@ -8,7 +8,7 @@ from rich.text import Text
 
 from deploy.machine import Machine, advice, describe_machine
 from pipeline.commands.arguments import OK, command_parser, parse, show
-from pipeline.report.tree import lines
+from pipeline.report.quantities import lines
 
 DOCTOR = "What this machine is, and what makes its figures doubtful"
 

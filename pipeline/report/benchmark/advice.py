@@ -1,12 +1,12 @@
-"""What the figures say, in sentences: which file to ship where, and what to beware of."""
+"""What the figures say: which file to ship where, how they were measured, what the limits are."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from deploy import second_opinion
 from deploy.jobs import Agreement, Measurement
-from deploy.rounds import SPREAD_LIMIT
+from deploy.rounds import ENOUGH_RUNS, SPREAD_LIMIT
 from pipeline.report.benchmark.grid import ALIKE, TargetColumn, comparable
-from pipeline.report.benchmark.limits import DOT_PRODUCT_CORES
 from pipeline.report.benchmark.schema import MeasuredFile
 from pipeline.report.quantities import listed, times, times_of
 from pipeline.variants import SHIPPED
@@ -213,3 +213,109 @@ def failures(columns: Sequence[TargetColumn]) -> list[str]:
                 error = f"{column.target}: {cell.measurement.error}"
                 by_error.setdefault(error, []).append(name)
     return [f"{error} ({', '.join(dict.fromkeys(names))})" for error, names in by_error.items()]
+
+
+def method(measurements: Sequence[Measurement], plan: Mapping[str, Any]) -> list[str]:
+    """Sentences, of what ``measurements`` hold only."""
+    done = [m for m in measurements if m.error is None]
+    parts = [_repetitions(done), _inputs(plan)]
+    if any(m.peak_rss_kb for m in done):
+        parts.append("Peak memory is above an idle interpreter, in a fresh process.")
+    if any(m.instructions for m in done):
+        parts.append("Instructions are counted between two marks around the inference, not timed.")
+    return [*filter(None, parts)]
+
+
+def _repetitions(done: Sequence[Measurement]) -> str:
+    """How often each file ran; empty where nothing was timed."""
+    timed = [m for m in done if m.p50_ms or m.mean_ms]
+    runs = [m.runs for m in timed if m.runs]
+    if not runs:
+        return ""
+    sentence = f"One inference after the other, {_span(runs)} of each file"
+    rounds = [m.rounds for m in timed]
+    if max(rounds) > 1:
+        sentence += (
+            f", in {_span(rounds)} fresh processes that take turns; the spread is how far their "
+            f"medians lie apart, and more than {SPREAD_LIMIT:.0%} deserves no trust (~)"
+        )
+    more = f"asks for {ENOUGH_RUNS:,} or more"
+    if min(runs) >= ENOUGH_RUNS:
+        return f"{sentence}. That is MLPerf's single stream, which {more}."
+    return f"{sentence}. MLPerf's single stream {more}: this is a quick look."
+
+
+def _inputs(plan: Mapping[str, Any]) -> str:
+    if plan.get("latents"):
+        return "Inputs are those of --latents, where the target takes them."
+    return f"Inputs are random, by seed {plan['seed']}." if "seed" in plan else ""
+
+
+def _span(numbers: Sequence[int]) -> str:
+    """64, or 8 to 64."""
+    low, high = min(numbers), max(numbers)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+# Multiply-accumulates of one vector instruction on 128-bit registers: SDOT sums 4 × 4 products of
+# int8, SMLAL 8 of them, FMLA and VMLA 4 of float32 (Arm Architecture Reference Manual, A64 SIMD).
+SDOT, SMLAL, FMLA = 16, 8, 4
+DOT_PRODUCT_CORES = ("cortex-a76", "neoverse-n1")
+
+
+class ShareOfLimit(NamedTuple):
+    """The share of the best possible, 0 to 1; None where it is unknown."""
+
+    share: float | None
+    words: str
+    """What the best possible is, or why it is unknown."""
+
+
+def limit_of(
+    measurement: Measurement, file: MeasuredFile | None, bandwidth: float | None
+) -> ShareOfLimit:
+    """The distance of ``measurement`` from its limit.
+
+    On a counted core: the instructions that the multiply-accumulates alone need, over those
+    executed. On this machine: the time that the file's tensors need to pass memory once at
+    ``bandwidth`` (bytes a second, of one thread), over the median time; above 1 means that caches
+    helped.
+    """
+    if file is None:
+        return ShareOfLimit(None, "nothing is known of the file")
+    if measurement.instructions is not None:
+        return _of_instructions(measurement.target, measurement.instructions, file)
+    if measurement.target.split(":")[0] == "local" and measurement.p50_ms is not None:
+        return _of_memory(measurement.p50_ms, measurement.threads, file, bandwidth)
+    return ShareOfLimit(None, "known for counted cores, and for one thread of this machine")
+
+
+def _of_instructions(target: str, executed: int, file: MeasuredFile) -> ShareOfLimit:
+    int8 = file.macs if file.macs_int8 is None and file.float_ops == 0 else file.macs_int8
+    if not file.macs or int8 is None:
+        return ShareOfLimit(None, "the file's multiply-accumulates are not known by their types")
+    width, name = _int8_width(target)
+    parts = [(int8, "int8", width, name), (file.macs - int8, "other", FMLA, "FMLA")]
+    needed = sum(macs / each for macs, _, each, _ in parts)
+    work = " and ".join(
+        f"{macs:,} {kind} MACs, {each} each {by}" for macs, kind, each, by in parts if macs
+    )
+    return ShareOfLimit(needed / executed, f"{work}: at least {needed:,.0f} instructions")
+
+
+def _of_memory(
+    p50_ms: float, threads: int, file: MeasuredFile, bandwidth: float | None
+) -> ShareOfLimit:
+    if threads > 1:
+        return ShareOfLimit(None, "the bandwidth of one thread is known, not that of several")
+    if not file.traffic or not bandwidth:
+        return ShareOfLimit(None, "the file's traffic or the memory's bandwidth is not known")
+    needed_ms = 1000 * file.traffic / bandwidth
+    words = f"{file.traffic:,} bytes at {bandwidth / 1e9:.1f} GB/s: {needed_ms:.4f} ms"
+    return ShareOfLimit(needed_ms / p50_ms, words)
+
+
+def _int8_width(target: str) -> tuple[int, str]:
+    """MACs of the widest int8 instruction that the core has, and its name."""
+    core = target.split(":")[1] if ":" in target else ""
+    return (SDOT, "SDOT") if core in DOT_PRODUCT_CORES else (SMLAL, "SMLAL")

@@ -10,9 +10,8 @@ from rich.text import Text
 
 from deploy.jobs import Measurement
 from deploy.printable import printable
-from pipeline.report.benchmark.advice import sentences
+from pipeline.report.benchmark.advice import method, sentences
 from pipeline.report.benchmark.grid import FileFigure, Reading, TargetColumn, columns
-from pipeline.report.benchmark.method import method
 from pipeline.report.benchmark.schema import Benchmark
 from pipeline.report.quantities import NONE, significant, times_of
 

@@ -23,7 +23,10 @@ from pipeline.report.drawing import (
     MUTED,
     PAPER,
     WASH,
+    Point,
+    border,
     drawing,
+    front,
     height_of_rows,
     legend_above,
     name_rows,
@@ -31,8 +34,8 @@ from pipeline.report.drawing import (
     scale,
     short,
     svg,
+    write_names,
 )
-from pipeline.report.pareto import Point, border, front, write_names
 from pipeline.report.quantities import significant
 from pipeline.report.run.columns import BY_NAME, local_measurement
 from pipeline.report.run.schema import Report, VariantReport

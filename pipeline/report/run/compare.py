@@ -7,10 +7,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.report.quantities import NONE, number
+from pipeline.report.quantities import NONE, leaves, number
 from pipeline.report.run.columns import BY_NAME, COLUMNS, LOCAL, VariantColumn
 from pipeline.report.run.schema import Report, VariantReport
-from pipeline.report.tree import leaves
 
 
 def compare(a: Report, b: Report) -> dict[str, Any]:

@@ -11,18 +11,17 @@ from pydantic import JsonValue
 
 from deploy.jobs import Measurement
 from pipeline.arrays import Images
+from pipeline.report.benchmark.page import TargetsView, view
 from pipeline.report.benchmark.schema import MeasuredFile
-from pipeline.report.benchmark.view import TargetsView, view
 from pipeline.report.drawing import plots
 from pipeline.report.images import AMPLIFICATION, data_uri, difference_grid, sample_grid
 from pipeline.report.page import render_page
-from pipeline.report.quantities import NONE
-from pipeline.report.run import charts, search, verdict
+from pipeline.report.quantities import NONE, leaves
+from pipeline.report.run import charts, search
 from pipeline.report.run.charts import History
 from pipeline.report.run.columns import BY_NAME, COLUMNS, LOCAL, Figure, VariantColumn, best
 from pipeline.report.run.schema import Report, VariantReport
-from pipeline.report.run.wording import wording_of
-from pipeline.report.tree import leaves
+from pipeline.report.run.wording import gates_in_words, headline, wording_of
 from pipeline.variants import BASELINE, SHIPPED
 
 REAL = "real"
@@ -73,10 +72,10 @@ def render(report: Report, exhibits: Exhibits) -> str:
     return render_page(
         Path(__file__).with_name("page.html.j2"),
         report=report,
-        headline=_emphasized(verdict.headline(report)),
+        headline=_emphasized(headline(report)),
         wording=wording_of(report),
         search=report.search and search.view(report.search),
-        gates_in_words=verdict.gates_in_words(report),
+        gates_in_words=gates_in_words(report),
         baseline=report.variant(BASELINE),
         shipped=report.variant(SHIPPED),
         strip=_strip(exhibits.samples),

@@ -15,13 +15,16 @@ from pipeline.report.drawing import (
     MUTED,
     PAPER,
     Plot,
+    Point,
+    border,
     drawing,
+    front,
     note,
     plots,
     scale,
     svg,
+    write_names,
 )
-from pipeline.report.pareto import Point, border, front, write_names
 from pipeline.report.quantities import NONE, QUANTITIES, Quantity, significant
 from pipeline.report.run.schema import Prediction, SearchReport, StudentReport
 

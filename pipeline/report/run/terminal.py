@@ -7,9 +7,9 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.report.quantities import NONE, number
-from pipeline.report.run import verdict
 from pipeline.report.run.columns import BY_NAME, best
 from pipeline.report.run.schema import Report
+from pipeline.report.run.wording import gates_in_words, headline
 from pipeline.variants import SHIPPED
 
 _SHOWN = (
@@ -21,7 +21,7 @@ _SHOWN = (
 def render(report: Report, page: Path | None = None) -> RenderableType:
     """What a run prints at its end; ``page`` is the report.html, where there is one."""
     parts: list[RenderableType] = [
-        Text(verdict.headline(report), style="bold"),
+        Text(headline(report), style="bold"),
         Text(),
         variants(report),
         _reasons(report),
@@ -63,7 +63,7 @@ def _reasons(report: Report) -> Text:
 
 def gates(report: Report) -> Text:
     """A line a gate: passed or failed, what was asked, what was measured."""
-    lines = Text(verdict.gates_in_words(report).capitalize())
+    lines = Text(gates_in_words(report).capitalize())
     for gate in report.gates:
         mark, style = ("✓", "green") if gate.passed else ("✗", "bold red")
         figure = gate.reason if gate.value is None else number(gate.value)

@@ -1,8 +1,11 @@
-"""What a report calls its files and pictures: a trained GAN's run and a student's differ."""
+"""What a report says in words: of its files and pictures, and the result in a sentence."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pipeline.report.quantities import times
+from pipeline.report.run.columns import BY_NAME
+from pipeline.report.run.gates import measure
 from pipeline.report.run.schema import Report
 from pipeline.variants import BASELINE, SHIPPED
 
@@ -45,3 +48,60 @@ def wording_of(report: Report) -> Wording:
         search.reads,
         "real" if search.real_pictures else "reference",
     )
+
+
+_WORDS = (
+    (0.95, "draws better"),
+    (1.02, "draws as well"),
+    (1.10, "draws nearly as well"),
+    (1.50, "draws a little worse"),
+    (float("inf"), "draws worse"),
+)
+"""Up to this ratio of Fréchet distances, these words."""
+
+
+def headline(report: Report) -> str:
+    """What became of the baseline, for example: int8 is 14× smaller gzipped, 5× faster, and…"""
+    if report.variant(SHIPPED) is None or report.variant(BASELINE) is None:
+        names = ", ".join(variant.name for variant in report.variants)
+        return f"{report.recipe_name}: {names}. There is no {SHIPPED} beside {BASELINE} to compare."
+    gains = [
+        _gain("bytes_gzip_ratio", ("smaller", "bigger", "as big"), report) + " gzipped",
+        _gain("speedup", ("faster", "slower", "as fast"), report),
+    ]
+    subject = SHIPPED if report.search is None else f"Beside its teacher {SHIPPED}"
+    return f"{subject} is {', '.join(g for g in gains if g)}, and {_drawing(report)}."
+
+
+def _gain(quantity: str, words: tuple[str, str, str], report: Report) -> str:
+    better, worse, same = words
+    ratio = measure(quantity, report).value
+    if ratio is None:
+        return ""
+    if ratio >= 1.05:
+        return f"{times(ratio)} {better}"
+    if ratio <= 1 / 1.05:
+        return f"{times(1 / ratio)} {worse}"
+    return same
+
+
+def _drawing(report: Report) -> str:
+    ratio, reason = measure("frechet_ratio", report)
+    if ratio is None:
+        return f"how well it draws was not measured ({reason})"
+    words = next(words for limit, words in _WORDS if ratio <= limit)
+    ours, theirs = (measure("frechet", report, name).value for name in (SHIPPED, BASELINE))
+    write = BY_NAME["frechet"].write
+    figures = f"Fréchet {write(ours or 0)} against {write(theirs or 0)}"
+    if report.floor.frechet is not None:
+        figures += f" (floor {write(report.floor.frechet)})"
+    return f"{words}: {figures}"
+
+
+def gates_in_words(report: Report) -> str:
+    failed, total = len(report.failed_gates), len(report.gates)
+    if not total:
+        return "no gates were asked"
+    if failed:
+        return f"{failed} of {total} gates failed"
+    return f"all {total} gates passed" if total > 1 else "the one gate passed"

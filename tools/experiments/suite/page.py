@@ -11,12 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from deploy.jobs import Measurement
-from pipeline.report.benchmark.method import method
-from pipeline.report.benchmark.view import Cell, figure, output, remarks, share
+from pipeline.report.benchmark.advice import method
+from pipeline.report.benchmark.page import Cell, figure, output, remarks, share
 from pipeline.report.drawing import Plot
 from pipeline.report.page import render_page
-from pipeline.report.quantities import NONE, significant
-from pipeline.report.tree import lines
+from pipeline.report.quantities import NONE, lines, significant
 from tools.experiments.suite import charts as suite_charts
 from tools.experiments.suite.findings import Place, View, doubts, sentences, spoken, views
 from tools.experiments.suite.generators import MEANING

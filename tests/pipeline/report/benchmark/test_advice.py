@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 
 from deploy.jobs import Agreement, Measurement
-from pipeline.report.benchmark.advice import NOT_COMPARED, WEIGHED, sentences
+from pipeline.report.benchmark.advice import NOT_COMPARED, WEIGHED, limit_of, method, sentences
 from pipeline.report.benchmark.grid import columns
 from pipeline.report.benchmark.schema import MeasuredFile
 
@@ -216,3 +216,100 @@ def test_outputs_of_several_numbers_of_threads_are_told_once_by_the_farthest(
         "draws; int8 drew bit for bit what this machine draws without XNNPACK."
         in advice(threads, files)
     )
+
+
+Make = Callable[..., Measurement]
+
+
+def method_of(*measurements: Measurement) -> str:
+    return " ".join(method(measurements, {"seed": 3, "latents": None}))
+
+
+def test_enough_runs_are_mlperfs_single_stream(measured: Make) -> None:
+    said = method_of(measured("local", "int8", p50_ms=1, runs=2048, rounds=4))
+    assert "2,048 of each file, in 4 fresh processes" in said
+    assert "That is MLPerf's single stream" in said
+    assert "by seed 3" in said
+
+
+def test_too_few_runs_anywhere_are_a_quick_look(measured: Make) -> None:
+    said = method_of(
+        measured("local", "a", p50_ms=1, runs=2048), measured("local", "b", p50_ms=1, runs=8)
+    )
+    assert "8 to 2,048 of each file" in said
+    assert "That is" not in said
+    assert "fresh processes" not in said
+
+
+def test_counted_targets_alone_have_no_stream(measured: Make) -> None:
+    said = method_of(measured("arm:cortex-a53", "int8", instructions=9, runs=3))
+    assert "MLPerf" not in said
+    assert "counted between two marks" in said
+    assert "memory" not in said
+
+
+def test_given_latents_are_told() -> None:
+    assert method((), {"seed": 0, "latents": "z.npy"})[0].startswith("Inputs are those of")
+
+
+@pytest.mark.parametrize(
+    ("target", "place", "macs_each"),
+    [
+        ("arm:cortex-a76", 1, 16),
+        ("arm:neoverse-n1:tflite-runtime", 1, 16),
+        ("arm:cortex-a53", 1, 8),
+        ("arm:cortex-a76", 0, 4),
+    ],
+)
+def test_limit_of_a_counted_core_is_its_widest_instruction(
+    target: str, place: int, macs_each: int, measured: Make, files: tuple[MeasuredFile, ...]
+) -> None:
+    file = files[place]
+    limit = limit_of(measured(target, file.name, instructions=1_000_000), file, None)
+    assert limit.share is not None
+    assert limit.share == pytest.approx(2_400_000 / macs_each / 1e6)
+
+
+def test_limit_of_this_machine_is_its_memory(
+    measured: Make, files: tuple[MeasuredFile, ...]
+) -> None:
+    limit = limit_of(measured("local", "float32", p50_ms=0.001), files[0], 10e9)
+    assert limit.share is not None
+    assert limit.share == pytest.approx(4000 / 10e9 / 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("int8", "floats", "needed"),
+    [
+        (2_400_000, 5, 150_000),  # dynamic range
+        (2_400_000, 2, 150_000),  # int8 between a QUANTIZE and a DEQUANTIZE
+        (1_600_000, 5, 300_000),  # one kernel was too small for the converter to quantize
+    ],
+)
+def test_operations_on_floats_do_not_hide_kernels_of_int8(
+    int8: int, floats: int, needed: int, measured: Make, files: tuple[MeasuredFile, ...]
+) -> None:
+    file = files[0].model_copy(update={"macs_int8": int8, "float_ops": floats})
+    limit = limit_of(measured("arm:cortex-a76", "float32", instructions=400_000), file, None)
+    assert limit.share == pytest.approx(needed / 400_000)
+    assert limit.share <= 1
+    assert f"at least {needed:,} instructions" in limit.words
+
+
+def test_limit_that_cannot_be_told_says_why(
+    measured: Make, files: tuple[MeasuredFile, ...]
+) -> None:
+    timed = measured("local", "float32", p50_ms=0.001)
+    several = measured("local", "float32", p50_ms=0.001, threads=2)
+    counted = measured("arm:cortex-a76", "float32", instructions=9)
+    unknown = files[0].model_copy(update={"macs_int8": None})
+    for limit, word in (
+        (limit_of(timed, None, 10e9), "file"),
+        (limit_of(timed, files[0], None), "bandwidth"),
+        (limit_of(several, files[0], 10e9), "one thread"),
+        (limit_of(counted, unknown, 10e9), "types"),
+        (limit_of(measured("ssh:pi", "float32", p50_ms=0.001), files[0], 10e9), "this machine"),
+        (limit_of(measured("micro", "int8", arena_bytes=9), files[1], 10e9), "counted"),
+    ):
+        assert limit.share is None
+        assert word in limit.words
