@@ -11,7 +11,7 @@ from deploy.agreement import compare
 from deploy.errors import PocketganError
 from deploy.jobs import Agreement, Job, Measurement, describe_file, failure
 from deploy.rounds import ENOUGH_RUNS, run_rounds
-from deploy.targets.local import answer as answer_here
+from deploy.targets.local import Local
 from deploy.targets.target import Session, Target, TargetLostError
 
 REFERENCE_SECONDS = 120.0
@@ -261,7 +261,7 @@ class Desktop:
                 "count": False,
                 "keep_outputs": True,
             }
-            self._answers[key] = answer_here(job.model_copy(update=settings), REFERENCE_SECONDS)
+            self._answers[key] = Local().answer(job.model_copy(update=settings), REFERENCE_SECONDS)
         return self._answers[key]
 
 

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from deploy.errors import PocketganError
-from deploy.targets import android, arm, micro, sysroot, tflite_runtime
-from deploy.targets.environments import Say
+from deploy.targets import android, arm, sysroot
+from deploy.targets.installing import Say
 from deploy.targets.litert_benchmark import LitertBenchmark
-from deploy.targets.local import Local
+from deploy.targets.local import Local, TfliteRuntime
 from deploy.targets.micro import Micro
 from deploy.targets.ssh import Ssh
 from deploy.targets.target import Target
-from deploy.targets.tflite_runtime import TfliteRuntime
 
 
 @dataclass(frozen=True)
@@ -45,9 +44,9 @@ KINDS: Mapping[str, TargetKind] = MappingProxyType(
 
 INSTALLERS: Mapping[str, Callable[[Say], None]] = MappingProxyType(
     {
-        "tflite-runtime": tflite_runtime.ENVIRONMENT.install,
+        "tflite-runtime": TfliteRuntime.environment.install,
         "arm": sysroot.install,
-        "micro": micro.ENVIRONMENT.install,
+        "micro": Micro.environment.install,
     }
 )
 """What ``pocketgan targets install NAME`` adds; each tells its steps, a line at a time."""

@@ -12,8 +12,6 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -21,10 +19,10 @@ from typing import Any
 from deploy import agent
 from deploy.jobs import Job, Measurement, Subject, failure
 from deploy.targets.process import explain_silence, name_signal
-from deploy.targets.target import Availability, Session, Target, unheeded
+from deploy.targets.target import Availability, Target, unheeded
 
 # What the console script ``litert-benchmark`` starts.
-COMMAND = (sys.executable, "-I", "-m", "ai_edge_litert.tools.benchmark_litert_model")
+TOOL = (sys.executable, "-I", "-m", "ai_edge_litert.tools.benchmark_litert_model")
 ROUNDED = "less than half of the 0.01 ms that this tool rounds to"
 SILENT = "this tool does not tell"
 
@@ -41,36 +39,30 @@ class LitertBenchmark(Target):
         version = metadata.version("ai-edge-litert")
         return Availability(f"the benchmark that ai-edge-litert {version} ships", ready=True)
 
-    @contextmanager
-    def open(self) -> Iterator[Session]:
-        yield _answer
-
-
-def _answer(job: Job, time_limit: float) -> Measurement:
-    """Carry out ``job`` in a fresh process of the tool."""
-    with tempfile.TemporaryDirectory() as folder:
-        result = Path(folder) / "result.json"
-        settings = {
-            "model": job.path,
-            "num_threads": job.threads,
-            "warmup_runs": max(job.warmup, 1),  # the first of them is first_ms
-            "num_runs": job.runs,
-            "result_json": result,
-        }
-        try:
-            process = subprocess.run(
-                [*COMMAND, *(f"--{name}={value}" for name, value in settings.items())],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                timeout=time_limit,
-            )
-        except subprocess.TimeoutExpired:
-            return failure(job, f"no answer within {time_limit:g} s")
-        if process.returncode != 0 or not result.is_file():
-            return failure(job, _explain(process))
-        return read_result(job, json.loads(result.read_text()))
+    def answer(self, job: Job, time_limit: float) -> Measurement:
+        with tempfile.TemporaryDirectory() as folder:
+            result = Path(folder) / "result.json"
+            settings = {
+                "model": job.path,
+                "num_threads": job.threads,
+                "warmup_runs": max(job.warmup, 1),  # the first of them is first_ms
+                "num_runs": job.runs,
+                "result_json": result,
+            }
+            try:
+                process = subprocess.run(
+                    [*TOOL, *(f"--{name}={value}" for name, value in settings.items())],
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    encoding="utf-8",
+                    errors="replace",
+                    timeout=time_limit,
+                )
+            except subprocess.TimeoutExpired:
+                return failure(job, f"no answer within {time_limit:g} s")
+            if process.returncode != 0 or not result.is_file():
+                return failure(job, _explain(process))
+            return read_result(job, json.loads(result.read_text()))
 
 
 def read_result(job: Job, result: dict[str, Any]) -> Measurement:

@@ -1,14 +1,13 @@
-"""This machine: each job in a fresh process, through ai-edge-litert."""
+"""This machine: each job in a fresh process of the agent."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from deploy import agent
 from deploy.jobs import Job, Measurement
+from deploy.targets.installing import TFLITE_RUNTIME, Environment
 from deploy.targets.process import run_agent
-from deploy.targets.target import Availability, Session, Target
+from deploy.targets.target import Availability, Target
 
 # Isolated: no script folder, no user packages, no PYTHON* variables. The agent sees its runtime and
 # numpy only, whoever starts it.
@@ -28,11 +27,32 @@ class Local(Target):
         kernels = "XNNPACK" if self.delegate == "xnnpack" else "its kernels without XNNPACK"
         return Availability(f"ai-edge-litert in this environment, {kernels}", ready=True)
 
-    @contextmanager
-    def open(self) -> Iterator[Session]:
-        yield answer
+    def answer(self, job: Job, time_limit: float) -> Measurement:
+        return run_agent(job, command=COMMAND, time_limit=time_limit)
 
 
-def answer(job: Job, time_limit: float) -> Measurement:
-    """Carry out ``job`` in a fresh process of this environment."""
-    return run_agent(job, command=COMMAND, time_limit=time_limit)
+class TfliteRuntime(Target):
+    """tflite-runtime, LiteRT's predecessor, which devices out there still have.
+
+    Its last release needs numpy < 2 and Python ≤ 3.11, so it lives in an environment of its own and
+    the same agent runs in there. It applies its XNNPACK delegate to float files only. On x86 int8
+    files are left to the kernels that ``local:plain`` has too, and draw the same bytes. Those do
+    use threads: two were seen to gain up to a third on idle cores, and to take fifty times as long
+    where neighbours kept the cores busy.
+    """
+
+    timed_here = True
+    name = "local:tflite-runtime"
+    environment = Environment(
+        name="tflite-runtime",
+        packages=(TFLITE_RUNTIME, "numpy==1.26.4"),
+        module="tflite_runtime.interpreter",
+        pythons=("3.11", "3.10", "3.9"),
+    )
+
+    def availability(self) -> Availability:
+        return self.environment.availability()
+
+    def answer(self, job: Job, time_limit: float) -> Measurement:
+        command = (str(self.environment.python), *COMMAND[1:])
+        return run_agent(job, command=command, time_limit=time_limit)

@@ -1,27 +1,15 @@
 """A microcontroller's runtime on this machine: does the file run, and in how large an arena."""
 
 import platform
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import deploy
 from deploy.jobs import Job, Measurement
-from deploy.targets.environments import Environment
+from deploy.targets.installing import Environment
 from deploy.targets.process import run_agent
-from deploy.targets.target import Availability, Session, Target
+from deploy.targets.target import Availability, Target
 
-ENVIRONMENT = Environment(
-    name="micro",
-    packages=(
-        "tflite-micro==0.dev20261023182759",
-        "numpy==2.4.6",
-        "flatbuffers==25.12.19",
-        "PyYAML==6.0.3",
-    ),
-    module="tflite_micro",
-    pythons=("3.11",),
-)
 # The environment lacks this repository. Appended: its own packages come first.
 AGENT = "import sys; sys.path.append(sys.argv[1]); from deploy.micro_agent import main; main([])"
 
@@ -33,28 +21,28 @@ class Micro(Target):
     timed = False
     profiled = False
     delegate = "none"
+    environment = Environment(
+        name="micro",
+        packages=(
+            "tflite-micro==0.dev20261023182759",
+            "numpy==2.4.6",
+            "flatbuffers==25.12.19",
+            "PyYAML==6.0.3",
+        ),
+        module="tflite_micro",
+        pythons=("3.11",),
+    )
 
     def threads(self, wanted: Sequence[int]) -> Sequence[int]:
         return (1,)
 
     def availability(self) -> Availability:
-        if ENVIRONMENT.ready:
-            return Availability(
-                f"{ENVIRONMENT.packages[0]} in an environment of its own", ready=True
-            )
-        if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
-            return Availability(
-                "TFLite Micro's interpreter exists for x86-64 Linux only", ready=False
-            )
-        return Availability("its environment is not installed", ENVIRONMENT.remedy, ready=False)
+        possible = (platform.system(), platform.machine()) == ("Linux", "x86_64")
+        if possible or self.environment.ready:
+            return self.environment.availability()
+        return Availability("TFLite Micro's interpreter exists for x86-64 Linux only", ready=False)
 
-    @contextmanager
-    def open(self) -> Iterator[Session]:
-        self.require()
-        yield _answer
-
-
-def _answer(job: Job, time_limit: float) -> Measurement:
-    home = str(Path(deploy.__file__).resolve().parents[1])
-    command = (str(ENVIRONMENT.python), "-I", "-c", AGENT, home)
-    return run_agent(job, command=command, time_limit=time_limit)
+    def answer(self, job: Job, time_limit: float) -> Measurement:
+        home = str(Path(deploy.__file__).resolve().parents[1])
+        command = (str(self.environment.python), "-I", "-c", AGENT, home)
+        return run_agent(job, command=command, time_limit=time_limit)

@@ -27,7 +27,7 @@ from typing import IO
 from deploy import agent
 from deploy.errors import PocketganError
 from deploy.jobs import Job, Measurement, failure
-from deploy.targets import wheels
+from deploy.targets.installing import LITERT, TFLITE_RUNTIME, fetch_wheels, wheel_options
 from deploy.targets.process import read_answer
 from deploy.targets.target import Availability, Session, Target, TargetLostError
 
@@ -95,8 +95,8 @@ rm -rf "$HOME/.cache/pocketgan/venv" && mv "$new" "$HOME/.cache/pocketgan/venv"
 """
 # What is fetched for a board; the first that has wheels for it.
 RUNTIMES = (
-    (wheels.LITERT, "numpy"),
-    (wheels.TFLITE_RUNTIME, "numpy<2"),
+    (LITERT, "numpy"),
+    (TFLITE_RUNTIME, "numpy<2"),
 )
 LAUNCH = """
 import os, sys
@@ -325,7 +325,7 @@ def prepare_python(board: Board) -> tuple[str, bool]:
     search = board.run(FIND_PYTHON, time_limit=OPENING_LIMIT)
     if search.returncode != 0:
         copy_wheels(board)
-        install = INSTALL.replace("LITERT", wheels.LITERT)
+        install = INSTALL.replace("LITERT", LITERT)
         installed = board.run(install, time_limit=INSTALLING_LIMIT)
         search = board.run(FIND_PYTHON, time_limit=OPENING_LIMIT)
     if search.returncode != 0:
@@ -351,10 +351,10 @@ def copy_wheels(board: Board) -> None:
     version, machine, glibc = json.loads(last_line(described.stdout))
     if not glibc.startswith("2."):  # another C library has wheels of another kind
         return
-    selected = wheels.selection(version, machine, int(glibc.split(".")[1]))
+    selected = wheel_options(version, machine, int(glibc.split(".")[1]))
     for requirements in RUNTIMES:
         with tempfile.TemporaryDirectory() as here, suppress(PocketganError):
-            for wheel in wheels.fetch(requirements, selected, Path(here)):
+            for wheel in fetch_wheels(requirements, selected, Path(here)):
                 copy(board, wheel.read_bytes(), f"wheels/{wheel.name}")
             return
 

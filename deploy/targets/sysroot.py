@@ -9,7 +9,6 @@ looks up each file that the program opens in there first.
 import json
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
@@ -18,10 +17,17 @@ from pathlib import Path
 from types import MappingProxyType
 
 from deploy import cache_folder
+from deploy.agent import read_text
 from deploy.errors import PocketganError
-from deploy.targets import wheels
-from deploy.targets.environments import Say
-from deploy.targets.steps import run_step
+from deploy.targets.installing import (
+    LITERT,
+    PIP,
+    QUIET,
+    TFLITE_RUNTIME,
+    Say,
+    run_step,
+    wheel_options,
+)
 
 INSTALL = "pocketgan targets install arm"
 STEP_SECONDS = 600.0
@@ -35,9 +41,6 @@ PACKAGES = (
     *("libbz2-1.0", "liblzma5", "libuuid1"),
     *("python3.11-minimal", "libpython3.11-minimal", "libpython3.11-stdlib"),
 )
-
-LITERT = ("ai_edge_litert", wheels.LITERT, "numpy==2.4.*")
-TFLITE_RUNTIME = ("tflite_runtime", wheels.TFLITE_RUNTIME)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +89,10 @@ ARM64 = ArmMachine(
     wheels="aarch64",
     libraries="aarch64-linux-gnu",
     runtimes=MappingProxyType(
-        {"ai-edge-litert": LITERT, "tflite-runtime": (*TFLITE_RUNTIME, "numpy==1.26.4")}
+        {
+            "ai-edge-litert": ("ai_edge_litert", LITERT, "numpy==2.4.*"),
+            "tflite-runtime": ("tflite_runtime", TFLITE_RUNTIME, "numpy==1.26.4"),
+        }
     ),
     # LiteRT chooses its kernels by the part number; one that is not the emulated core's ends in
     # SIGILL, and none at all in SIGSEGV.
@@ -107,7 +113,7 @@ ARMHF = ArmMachine(
     packages=(*PACKAGES, "python3-numpy", "libblas3", "liblapack3", "libgfortran5"),
     wheels="armv7l",
     libraries="arm-linux-gnueabihf",
-    runtimes=MappingProxyType({"tflite-runtime": TFLITE_RUNTIME}),
+    runtimes=MappingProxyType({"tflite-runtime": ("tflite_runtime", TFLITE_RUNTIME)}),
     cores=MappingProxyType({"cortex-a15": _cpuinfo(_ARMV7, 7, 4, "0xc0f")}),
 )
 
@@ -121,10 +127,7 @@ def folder() -> Path:
 
 def ready() -> bool:
     """Whether the sysroots are there, made as this version of pocketgan makes them."""
-    try:
-        return (folder() / _RECORD).read_text() == _recipe()
-    except OSError:
-        return False
+    return read_text(folder() / _RECORD) == _recipe()
 
 
 def emulation(
@@ -248,13 +251,12 @@ def _unpack(aside: Path, machine: ArmMachine, home: Path, say: Say) -> None:
 
 def _add_runtimes(machine: ArmMachine, home: Path, say: Say) -> None:
     """Each runtime in a folder of its own: one wants numpy 1, the other numpy 2."""
-    selected = wheels.selection(PYTHON, machine.wheels, GLIBC_MINOR)
+    selected = wheel_options(PYTHON, machine.wheels, GLIBC_MINOR)
     for runtime, (_, *requirements) in machine.runtimes.items():
         say(f"arm: installing {', '.join(requirements)} for {machine.name}")
         target = str(home / "runtimes" / runtime)
-        pip = [sys.executable, "-I", "-m", "pip", "install", "--quiet", "--no-input", "--no-deps"]
         # Python compiles the few modules that are imported; pip would compile all.
-        pip += ["--disable-pip-version-check", "--no-compile"]
+        pip = [*PIP, "install", *QUIET, "--no-deps", "--no-compile"]
         _run(
             [*pip, *selected, "--target", target, *requirements],
             f"the wheels of {runtime} for {machine.name} cannot be installed",

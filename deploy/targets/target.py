@@ -1,8 +1,8 @@
 """What every target is: a place where a job becomes a measurement."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -61,13 +61,19 @@ class Target(ABC):
     def availability(self) -> Availability:
         """Look, without changing anything, and without waiting long."""
 
-    @abstractmethod
-    def open(self) -> AbstractContextManager[Session]:
+    @contextmanager
+    def open(self) -> Iterator[Session]:
         """Make the target ready for jobs; leaving the context tidies up behind it.
 
         Raises:
             PocketganError: it is not available; says what to do.
         """
+        self.require()
+        yield self.answer
+
+    def answer(self, job: Job, time_limit: float) -> Measurement:
+        """Carry out ``job`` in a fresh process; for targets that need no connection."""
+        raise NotImplementedError
 
     def require(self) -> None:
         """Raise PocketganError unless the target is available."""

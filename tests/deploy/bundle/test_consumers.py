@@ -10,8 +10,8 @@ import pytest
 
 from deploy.bundle import archive
 from deploy.errors import PocketganError
-from deploy.targets import tflite_runtime
-from deploy.targets.environments import Environment
+from deploy.targets.installing import Environment
+from deploy.targets.local import TfliteRuntime
 
 Put = Callable[[dict[str, bytes], Path], Path]
 
@@ -91,11 +91,11 @@ def test_generator_py_draws_the_same_where_there_is_nothing_but_a_runtime(
 
 
 def test_generator_py_draws_through_tflite_runtime_too(unpacked: Path) -> None:
-    if not tflite_runtime.ENVIRONMENT.ready:
-        pytest.skip(tflite_runtime.ENVIRONMENT.remedy)
+    if not TfliteRuntime.environment.ready:
+        pytest.skip(TfliteRuntime().availability().remedy)
     here, there = (
         subprocess.run([python, *DRAW], cwd=unpacked, capture_output=True, check=True).stdout
-        for python in (sys.executable, str(tflite_runtime.ENVIRONMENT.python))
+        for python in (sys.executable, str(TfliteRuntime.environment.python))
     )
     assert len(here) == len(there)
     apart = [abs(a - b) for a, b in zip(here, there, strict=True)]

@@ -8,7 +8,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from deploy.errors import PocketganError
-from deploy.targets import tflite_runtime
+from deploy.targets.local import TfliteRuntime
 from pipeline.tflite import count
 from pipeline.tflite.read import read_model
 from pipeline.tflite.rewrite import read_metadata, without_ballast, write_metadata
@@ -80,8 +80,8 @@ def test_what_is_no_file_is_refused() -> None:
 def test_tflite_runtime_draws_from_the_slim_file_what_it_draws_from_the_whole(
     variant: Variant, tmp_path: Path
 ) -> None:
-    if not tflite_runtime.ENVIRONMENT.ready:
-        pytest.skip(tflite_runtime.ENVIRONMENT.remedy)
+    if not TfliteRuntime.environment.ready:
+        pytest.skip(TfliteRuntime().availability().remedy)
     whole, slim = tmp_path / "whole.tflite", tmp_path / "slim.tflite"
     whole.write_bytes(variant("int8"))
     slim.write_bytes(without_ballast(variant("int8")))
@@ -99,7 +99,7 @@ def test_tflite_runtime_draws_from_the_slim_file_what_it_draws_from_the_whole(
             drawn.append(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]))
         print(json.dumps([picture.tolist() for picture in drawn]))
     """
-    command = [str(tflite_runtime.ENVIRONMENT.python), "-c", code, str(whole), str(slim)]
+    command = [str(TfliteRuntime.environment.python), "-c", code, str(whole), str(slim)]
     answer = subprocess.run(command, capture_output=True, text=True, check=True)
     ours, theirs = json.loads(answer.stdout)
     assert ours == theirs

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from deploy.errors import PocketganError
-from deploy.targets import micro, tflite_runtime
-from deploy.targets.environments import Environment, find_python
+from deploy.targets.installing import Environment, fetch_wheels, find_python, wheel_options
+from deploy.targets.local import TfliteRuntime
+from deploy.targets.micro import Micro
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -48,10 +49,10 @@ def test_installed_environment_runs_its_package_and_is_not_made_again(tiny: Envi
     command = [str(tiny.python), "-I", "-c", "import tiny; print(tiny.ANSWER)"]
     assert subprocess.run(command, capture_output=True, text=True).stdout == "42\n"
 
-    told: list[str] = []
-    tiny.install(told.append)
-    assert len(told) == 1
-    assert "already" in told[0]
+    lines: list[str] = []
+    tiny.install(lines.append)
+    assert len(lines) == 1
+    assert "already" in lines[0]
     assert not replace(tiny, packages=("tiny==2.0",)).ready
 
     tiny.python.unlink()  # as when the Python it was made with is taken away
@@ -86,7 +87,25 @@ def test_missing_python_is_named_with_what_to_do(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("environment", [tflite_runtime.ENVIRONMENT, micro.ENVIRONMENT])
+@pytest.mark.parametrize("environment", [TfliteRuntime.environment, Micro.environment])
 def test_environments_of_the_targets_can_be_installed(environment: Environment) -> None:
     environment.install(lambda line: None)
     assert environment.ready
+
+
+def test_selection_prefers_the_newest_wheels_that_still_run() -> None:
+    options = wheel_options("3.11", "aarch64", 19)
+    assert options == [
+        "--only-binary=:all:",
+        "--python-version=3.11",
+        "--platform=manylinux_2_19_aarch64",
+        "--platform=manylinux_2_18_aarch64",
+        "--platform=manylinux_2_17_aarch64",
+    ]
+
+
+def test_what_has_no_wheel_there_is_named(tmp_path: Path) -> None:
+    # No index is asked: a file that does not exist is no wheel anywhere.
+    with pytest.raises(PocketganError, match=r"gone-1\.0-py3-none-any\.whl cannot be fetched"):
+        fetch_wheels([str(tmp_path / "gone-1.0-py3-none-any.whl")], [], tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -1,26 +1,95 @@
-"""Python environments of their own, for runtimes that cannot live beside pocketgan's packages.
+"""Installing what targets need: steps that end well or tell why, wheels, Python environments.
 
-Each is a folder of ``pip``-installed, pinned packages under the cache, there whole or not at all.
+Wheels are chosen and fetched here for other Linux machines too. An environment is for a runtime
+that cannot live beside pocketgan's packages: a folder of ``pip``-installed, pinned packages under
+the cache, there whole or not at all.
 """
 
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 from deploy import cache_folder
+from deploy.agent import read_text
 from deploy.errors import PocketganError
-from deploy.targets.steps import run_step
+from deploy.targets.target import Availability
 
 Say = Callable[[str], None]
 
-PROBE = "import sys, venv; print('%d.%d' % sys.version_info[:2])"
-PROBE_SECONDS = 20.0
+PIP = (sys.executable, "-I", "-m", "pip")
+QUIET = ("--quiet", "--no-input", "--disable-pip-version-check")
+
+# The desktop's own version, so that outputs can be compared bit by bit; and its predecessor's last.
+LITERT = f"ai-edge-litert=={metadata.version('ai-edge-litert')}"
+TFLITE_RUNTIME = "tflite-runtime==2.14.0"
+
+OLDEST_GLIBC = 17  # manylinux begins with glibc 2.17 on ARM
+FETCH_SECONDS = 300.0
 INSTALL_SECONDS = 900.0
+
+
+def run_step(
+    command: Sequence[str],
+    problem: str,
+    *,
+    remedy: str,
+    time_limit: float,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> None:
+    """Run ``command`` to its end.
+
+    Raises:
+        PocketganError: it fails, or takes longer than ``time_limit`` seconds; ``problem`` and what
+            it said last tell why.
+    """
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            timeout=time_limit,
+            cwd=cwd,
+            env=environment,
+        )
+    except subprocess.TimeoutExpired as error:
+        late = f"{problem}: no end after {time_limit:g} s"
+        raise PocketganError(late, "Is the network slow? Try again.") from error
+    if done.returncode != 0:
+        said = done.stdout.strip().splitlines() or [f"exit code {done.returncode}"]
+        raise PocketganError(f"{problem}: {said[-1]}", remedy)
+
+
+def wheel_options(python: str, architecture: str, glibc_minor: int) -> list[str]:
+    """pip's options for wheels that run there: ``python`` "3.11", glibc 2.``glibc_minor``."""
+    minors = range(glibc_minor, OLDEST_GLIBC - 1, -1)
+    platforms = [f"--platform=manylinux_2_{minor}_{architecture}" for minor in minors]
+    return ["--only-binary=:all:", f"--python-version={python}", *platforms]
+
+
+def fetch_wheels(requirements: Sequence[str], selected: Sequence[str], folder: Path) -> list[Path]:
+    """Download the wheels of ``requirements``, without what they depend on, to ``folder``.
+
+    Raises:
+        PocketganError: pip or the network is missing, or there is no such wheel.
+    """
+    pip = [*PIP, "download", *QUIET, "--no-deps", *selected, "--dest", str(folder)]
+    what = ", ".join(requirements)
+    run_step(
+        [*pip, *requirements],
+        f"{what} cannot be fetched",
+        remedy="Is the network there?",
+        time_limit=FETCH_SECONDS,
+    )
+    return sorted(folder.glob("*.whl"))
 
 
 @dataclass(frozen=True)
@@ -47,11 +116,14 @@ class Environment:
     @property
     def ready(self) -> bool:
         """Whether it is there, with the packages asked for and a Python that still exists."""
-        return _read(self.folder / _LIST) == self._list and self.python.exists()
+        return read_text(self.folder / _LIST) == self._list and self.python.exists()
 
-    @property
-    def remedy(self) -> str:
-        return f"pocketgan targets install {self.name}"
+    def availability(self) -> Availability:
+        """Whether a target that runs in here can be used."""
+        if self.ready:
+            return Availability(f"{self.packages[0]} in an environment of its own", ready=True)
+        remedy = f"pocketgan targets install {self.name}"
+        return Availability("its environment is not installed", remedy, ready=False)
 
     @property
     def _list(self) -> str:
@@ -78,8 +150,8 @@ class Environment:
             self._run([python, "-I", "-m", "venv", "--without-pip", str(folder)], "cannot be made")
             inside = str(folder / "bin" / "python")
             say(f"{self.name}: installing {', '.join(self.packages)}")
-            pip = [sys.executable, "-I", "-m", "pip", "--python", inside, "install"]
-            self._run([*pip, *_PIP_OPTIONS, *self.packages], "cannot be filled")
+            pip = [*PIP, "--python", inside, "install", *QUIET, "--only-binary=:all:"]
+            self._run([*pip, *self.packages], "cannot be filled")
             self._run([inside, "-I", "-c", f"import {self.module}"], "does not work")
             (folder / _LIST).write_text(self._list)
             shutil.rmtree(self.folder, ignore_errors=True)  # of another version, or broken
@@ -96,7 +168,6 @@ class Environment:
 
 
 _LIST = "packages.txt"
-_PIP_OPTIONS = ("--no-input", "--quiet", "--disable-pip-version-check", "--only-binary=:all:")
 
 
 def find_python(versions: Sequence[str]) -> str:
@@ -123,19 +194,12 @@ def _version(python: str) -> str | None:
     """ "3.11" for a Python that runs and can make environments."""
     try:
         done = subprocess.run(
-            [python, "-I", "-c", PROBE],
+            [python, "-I", "-c", "import sys, venv; print('%d.%d' % sys.version_info[:2])"],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=PROBE_SECONDS,
+            timeout=20,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None
-
-
-def _read(path: Path) -> str | None:
-    try:
-        return path.read_text()
-    except OSError:
-        return None
