@@ -18,8 +18,7 @@ import tf_keras
 
 from deploy.errors import PocketganError
 from pipeline.compression.graph import check_layer_names, clone_layer, rebuild
-from pipeline.compression.int8_layers import KERNEL_LAYERS
-from pipeline.compression.levels import levels
+from pipeline.compression.int8_layers import KERNEL_LAYERS, levels
 
 _OUTERMOST = (*range(1, 12), 13, 15, 17, 19, 23, 27, 31, 39, 47, 63, 127)
 CHOICES = tuple(round(math.log2(level + 1) + 1, 3) for level in _OUTERMOST)

@@ -16,13 +16,16 @@ from tensorflow_model_optimization.python.core.quantization.keras.quantize_layer
 
 from pipeline.compression.graph import clone_layer, rebuild, sources
 from pipeline.compression.int8_layers import (
+    FULL_BITS,
+    INT8_LEVELS,
     FixedOutputConfig,
     InputRangeConfig,
     KernelConfig,
+    MaskedWeights,
     OutputConfig,
     config_for,
+    levels,
 )
-from pipeline.compression.levels import FULL_BITS, INT8_LEVELS, MaskedWeights, levels
 
 _quantizers = tfmot.quantization.keras.quantizers
 _PREFIX = "quant_"

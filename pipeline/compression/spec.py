@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from pipeline.compression.graph import kernels
-from pipeline.compression.levels import FULL_BITS, levels
+from pipeline.compression.int8_layers import FULL_BITS, levels
 
 
 @dataclass(frozen=True)

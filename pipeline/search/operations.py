@@ -11,8 +11,7 @@ import tf_keras
 
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.graph import nodes, sources
-from pipeline.compression.int8_layers import KERNEL_LAYERS, KernelConfig, config_for
-from pipeline.compression.levels import FULL_BITS
+from pipeline.compression.int8_layers import FULL_BITS, KERNEL_LAYERS, KernelConfig, config_for
 from pipeline.networks.layers import DepthToSpace
 from pipeline.tflite.macs import Shape, macs
 from pipeline.tflite.model import Tensor

@@ -12,7 +12,7 @@ from optuna.trial import BaseTrial
 
 from deploy.errors import PocketganError
 from pipeline.compression.bits import kernel_layers
-from pipeline.compression.levels import FULL_BITS
+from pipeline.compression.int8_layers import FULL_BITS
 from pipeline.compression.spec import CompressionSpec
 from pipeline.networks.settings import StudentSettings
 from pipeline.networks.student import DOUBLINGS

@@ -19,7 +19,7 @@ from pipeline.compression.bits import (
     sensitivities,
 )
 from pipeline.compression.fake_quantization import quantization_aware
-from pipeline.compression.levels import FULL_BITS
+from pipeline.compression.int8_layers import FULL_BITS
 from pipeline.search.budget import KILO
 from pipeline.stage import StageContext
 from pipeline.stages.provenance import with_student_provenance

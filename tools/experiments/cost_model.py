@@ -8,7 +8,7 @@ seen the calibration set (pipeline/search/calibration.py), at other times.
     python -m tools.experiments.cost_model --structure
 
 The latter fits what surrounds the numbers of a file to other random students, and prints the
-constants for pipeline/search/size.py: for when the converter or the provenance has changed.
+constants for pipeline/search/cost.py: for when the converter or the provenance has changed.
 """
 
 import argparse
@@ -34,11 +34,9 @@ from pipeline.compression.fold import fold_batch_norm
 from pipeline.networks.settings import StudentSettings
 from pipeline.networks.student import DOUBLINGS, build_student
 from pipeline.search.budget import FileCost
-from pipeline.search.calibration import PLAN, calibration_of
-from pipeline.search.calibration_set import with_random_weights
-from pipeline.search.cost import predict_cost
+from pipeline.search.calibration import PLAN, calibration_of, with_random_weights
+from pipeline.search.cost import Structure, file_bytes, gzip_bytes, predict_cost, structure
 from pipeline.search.operations import operations
-from pipeline.search.size import Structure, file_bytes, gzip_bytes, structure
 from pipeline.tflite import convert as lite
 from pipeline.tflite import count
 from pipeline.tflite.read import read_model
@@ -269,7 +267,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--students", type=int, default=16, help="how many are drawn")
     parser.add_argument("--target", default="local", help="where they are measured")
-    parser.add_argument("--structure", action="store_true", help="fit pipeline/search/size.py")
+    parser.add_argument("--structure", action="store_true", help="fit pipeline/search/cost.py")
     parser.add_argument("--markdown", type=Path, help="write the table to this file, for the docs")
     options = parser.parse_args()
     progress.silence()

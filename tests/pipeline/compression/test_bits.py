@@ -20,7 +20,7 @@ from pipeline.compression.bits import (
     sensitivities,
 )
 from pipeline.compression.fake_quantization import quantization_aware, round_biases
-from pipeline.compression.levels import levels
+from pipeline.compression.int8_layers import levels
 from pipeline.tflite import count
 from pipeline.tflite.convert import to_int8_trained
 from pipeline.tflite.read import read_model

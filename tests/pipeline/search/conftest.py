@@ -15,7 +15,7 @@ from pipeline.networks.registry import build_generator
 from pipeline.networks.settings import GeneratorSettings, ImageShape, StudentSettings
 from pipeline.networks.student import build_student
 from pipeline.search.builder import StudentBuilder
-from pipeline.search.calibration_set import with_random_weights
+from pipeline.search.calibration import with_random_weights
 from pipeline.tflite import convert
 from pipeline.tflite.rewrite import PROVENANCE, without_ballast, write_metadata
 

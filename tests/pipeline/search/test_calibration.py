@@ -8,16 +8,15 @@ from deploy.errors import PocketganError
 from deploy.harness import MeasuringPlan
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.networks.student import DOUBLINGS
-from pipeline.search import calibration, calibration_set
-from pipeline.search.calibration import calibration_of
-from pipeline.search.calibration_set import calibration_models, with_random_weights
+from pipeline.search import calibration
+from pipeline.search.calibration import calibration_models, calibration_of, with_random_weights
 
 
 @pytest.fixture
 def small_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Two generators, a few runs of each, and a cache of one's own."""
-    monkeypatch.setattr(calibration_set, "_STUDENTS", calibration_set._STUDENTS[:2])
-    monkeypatch.setattr(calibration_set, "_RESIZED", ())
+    monkeypatch.setattr(calibration, "_STUDENTS", calibration._STUDENTS[:2])
+    monkeypatch.setattr(calibration, "_RESIZED", ())
     monkeypatch.setattr(calibration, "PLAN", MeasuringPlan(rounds=1, runs=8, warmup=0))
     monkeypatch.setenv("POCKETGAN_CACHE", str(tmp_path))
     return tmp_path / "latency"

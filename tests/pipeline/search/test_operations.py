@@ -4,7 +4,7 @@ import pytest
 import tf_keras
 
 from deploy.errors import PocketganError
-from pipeline.search import calibration, calibration_set
+from pipeline.search import calibration
 from pipeline.search.operations import Operation, operations
 from pipeline.tflite.count import total_macs
 from pipeline.tflite.read import read_model
@@ -45,9 +45,7 @@ def test_operations_are_those_of_the_file(
 
 
 def test_operations_of_layers_that_students_lack_are_those_of_the_file() -> None:
-    model = calibration_set.with_random_weights(
-        calibration_set._resized((28, 28, 1), 4, residual=True)
-    )
+    model = calibration.with_random_weights(calibration._resized((28, 28, 1), 4, residual=True))
     assert_same_as_file(operations(model), calibration.int8_file(model))
 
 
