@@ -246,11 +246,9 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     gc.collect()
     gc.disable()
     if job["count"]:
-        count_runs(interpreter, job["runs"])
-        figures: dict[str, Any] = {"runs": job["runs"]}
+        figures = count_runs(interpreter, job["runs"])
     else:
-        figures = {"init_ms": init_ns / NS_PER_MS, "first_ms": first_ns / NS_PER_MS}
-        figures.update(timed_figures(interpreter, job, affordable))
+        figures = timed_figures(interpreter, job, init_ns=init_ns, first_ns=first_ns)
     sustained = sustain(interpreter.invoke, job["sustain_s"]) if job["sustain_s"] else None
     after = None if job["count"] else conditions()
     gc.enable()
@@ -272,12 +270,16 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def timed_figures(interpreter: Any, job: dict[str, Any], affordable: int) -> dict[str, Any]:
+def timed_figures(
+    interpreter: Any, job: dict[str, Any], *, init_ns: int, first_ns: int
+) -> dict[str, Any]:
     """The time fields of the job's runs, fewer than it asks for where they are not affordable."""
-    runs = min(job["runs"], max(affordable, FEWEST_RUNS))
+    runs = min(job["runs"], max(affordable_runs(first_ns, job["budget_s"]), FEWEST_RUNS))
     samples = time_runs(interpreter.invoke, runs)
     overhead = time_runs(lambda: None, runs)
     return {
+        "init_ms": init_ns / NS_PER_MS,
+        "first_ms": first_ns / NS_PER_MS,
         **summarize(samples),
         "overhead_ns": percentile(sorted(overhead), 50),
         "samples_ns": samples if job["keep_samples"] else None,
@@ -482,7 +484,7 @@ def affordable_runs(first_ns: int, budget_s: float | None) -> int:
     return int(budget_s * 1e9 / max(first_ns, 1))
 
 
-def count_runs(interpreter: Any, runs: int) -> None:
+def count_runs(interpreter: Any, runs: int) -> dict[str, Any]:
     """Mark EMPTY_BRACKETS calls of nothing, then ``runs`` inferences, for an emulator that counts.
 
     The runtime's own function is called, past the Python method around it: how many instructions
@@ -493,6 +495,7 @@ def count_runs(interpreter: Any, runs: int) -> None:
         bracket(lambda: None)
     for _ in range(runs):
         bracket(interpreter._interpreter.Invoke)
+    return {"runs": runs}
 
 
 def bracket(call: Callable[[], object]) -> None:

@@ -1,12 +1,28 @@
-"""Whether two targets draw the same picture of the same input."""
+"""Whether two targets agree: on the picture that they draw of an input, and on how fast they do.
+
+``litert-benchmark`` is the second opinion on the times of ``local``. Both run the same kernels in
+processes of their own, on random inputs, but share no code above the runtime
+(``deploy/targets/litert_benchmark.py`` says what each times). Ours brackets ``invoke()``; theirs
+also holds the way of the buffers through the runtime's other interface, a few microseconds a call.
+And theirs are rounded to 0.01 ms, which alone is 2.5 % of 0.2 ms: below that, a difference says
+nothing and no verdict is given.
+"""
 
 import base64
 import math
 import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from deploy.jobs import Agreement, Measurement, Output
+
+FIRST_OPINION, SECOND_OPINION = "local", "litert-benchmark"
+OPINION_LIMIT = 0.10
+SHORTEST_MS = 0.2
+SECOND_OPINION_DECIMALS = 2
+"""Of a millisecond: it has no more."""
 
 
 def compare(measurement: Measurement, reference: Measurement) -> Agreement | None:
@@ -58,3 +74,68 @@ def decode(output: Output) -> np.ndarray:
     unpacker = zlib.decompressobj()
     raw = unpacker.decompress(packed, size + 1)  # never more than promised, whoever packed it
     return np.frombuffer(raw, dtype).reshape(output.shape)
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """Medians of one variant with one number of threads, ms."""
+
+    variant: str
+    threads: int
+    ours_ms: float
+    theirs_ms: float
+
+    @property
+    def ratio(self) -> float:
+        """Ours over theirs."""
+        return self.ours_ms / self.theirs_ms
+
+    @property
+    def judged(self) -> bool:
+        """Whether the variant is slow enough for a difference to mean something."""
+        return min(self.ours_ms, self.theirs_ms) >= SHORTEST_MS
+
+    @property
+    def agrees(self) -> bool:
+        return abs(self.ratio - 1) <= OPINION_LIMIT
+
+
+def opinions(measurements: Sequence[Measurement]) -> list[Opinion]:
+    """One for each variant and number of threads that both targets timed, in order of ours."""
+    theirs = {_timed_alike(m): m.p50_ms for m in measurements if m.target == SECOND_OPINION}
+    both = []
+    for ours in measurements:
+        second = theirs.get(_timed_alike(ours))
+        if ours.target == FIRST_OPINION and ours.p50_ms is not None and second is not None:
+            both.append(Opinion(ours.variant, ours.threads, ours.p50_ms, second))
+    return both
+
+
+def remarks(measurements: Sequence[Measurement]) -> list[str]:
+    """What the second opinion is: agreement, each disagreement, and what it cannot judge."""
+    compared = opinions(measurements)
+    sentences = []
+    if agreeing := ", ".join(_named(it) for it in compared if it.judged and it.agrees):
+        agree = f"{SECOND_OPINION} agrees with {FIRST_OPINION} within {OPINION_LIMIT:.0%}"
+        sentences.append(f"{agree}: {agreeing}.")
+    sentences += [
+        f"{_named(it)}: {FIRST_OPINION} measured {it.ours_ms:.3f} ms, {SECOND_OPINION} "
+        f"{it.theirs_ms:.{SECOND_OPINION_DECIMALS}f} ms ({it.ratio - 1:+.0%}; they should lie "
+        f"within {OPINION_LIMIT:.0%}): measure again on a quiet machine."
+        for it in compared
+        if it.judged and not it.agrees
+    ]
+    if short := [_named(it) for it in compared if not it.judged]:
+        sentences.append(
+            f"Too fast for {SECOND_OPINION} to judge, below {SHORTEST_MS:g} ms at its steps of "
+            f"{10**-SECOND_OPINION_DECIMALS:g} ms: {', '.join(short)}."
+        )
+    return sentences
+
+
+def _named(it: Opinion) -> str:
+    return it.variant if it.threads == 1 else f"{it.variant} with {it.threads} threads"
+
+
+def _timed_alike(measurement: Measurement) -> tuple[str, str, int]:
+    return measurement.variant, measurement.sha256, measurement.threads

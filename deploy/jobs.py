@@ -15,6 +15,7 @@ from typing import Annotated, Literal, Self
 import zstandard
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from deploy.agent import COUNTS, TIMES
 from deploy.errors import PocketganError
 
 SCHEMA_VERSION: Literal[2] = 2
@@ -182,25 +183,10 @@ class Measurement(Subject):
 
 
 FIGURES = (
-    "init_ms",
-    "first_ms",
-    "p50_ms",
-    "p90_ms",
-    "p99_ms",
-    "mean_ms",
-    "min_ms",
-    "overhead_ns",
-    "runs",
-    "spread",
-    "per_second",
-    "peak_rss_kb",
-    "arena_bytes",
-    "instructions",
-    "dot_products",
-    "loads",
-    "stores",
-    "delegated",
-    "output_sha256",
+    *TIMES,
+    *("runs", "spread", "peak_rss_kb", "arena_bytes"),
+    *COUNTS,
+    *("delegated", "output_sha256"),
 )
 
 

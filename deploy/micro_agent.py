@@ -35,10 +35,7 @@ ARENA_LIMIT = 64 << 20
 
 ABSENT = {
     **dict.fromkeys(
-        (
-            *("init_ms", "first_ms", "p50_ms", "p90_ms", "p99_ms", "mean_ms", "min_ms"),
-            *("overhead_ns", "runs", "spread", "per_second"),
-        ),
+        (*agent.TIMES, "runs", "spread"),
         "reference kernels on a desktop tell nothing of a microcontroller's speed",
     ),
     **dict.fromkeys(agent.COUNTS, "counted on emulated ARM cores only"),

@@ -11,12 +11,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from deploy.agent import AgentError, load_latents
+from deploy.agreement import remarks
 from deploy.errors import PocketganError
 from deploy.harness import MeasuringPlan, Progress, measure
 from deploy.jobs import Measurement, OperationCost, describe_file
 from deploy.machine import describe_machine, memory_bandwidth
 from deploy.profile import LastOperation, profile
-from deploy.second_opinion import remarks
 from deploy.targets.target import Target
 from pipeline.atomic import write_text
 from pipeline.report.benchmark import schema

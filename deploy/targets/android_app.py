@@ -17,8 +17,7 @@ from pydantic import ValidationError
 from deploy.errors import PocketganError
 from deploy.jobs import Job, Measurement, failure
 from deploy.targets.adb import Phone
-from deploy.targets.android_backend import Way
-from deploy.targets.android_facts import Facts
+from deploy.targets.android_backend import AndroidBackend
 
 PACKAGE = "org.pocketgan.demo"
 FILES = f"/sdcard/Android/data/{PACKAGE}/files"
@@ -34,13 +33,8 @@ def installed(phone: Phone) -> bool:
     return code == 0 and "package:" in listed
 
 
-class App(Way):
+class App(AndroidBackend):
     """The demo app on ``phone``; what was sent to it is removed in the end."""
-
-    def __init__(self, phone: Phone) -> None:
-        self._phone = phone
-        self._facts = Facts(phone)
-        self._sent: set[str] = set()
 
     @classmethod
     @contextmanager
@@ -63,8 +57,8 @@ class App(Way):
                 "latents": job.latents and self._put(Path(job.latents), ".npy"),
             }
         )
-        cores = self._facts.last_cores(job.threads)
-        before = self._facts.conditions(cores)
+        cores = self._last_cores(job)
+        before = self._conditions(cores)
         answer = self._carry_out(there, time_limit)
         try:
             measurement = Measurement.model_validate_json(answer)
@@ -76,9 +70,9 @@ class App(Way):
             return measurement
         about = {
             "before": before,
-            "after": self._facts.conditions(cores),
-            "cpu": measurement.cpu or self._facts.cpu,
-            "device": self._facts.device or measurement.device,
+            "after": self._conditions(cores),
+            "cpu": measurement.cpu or self._cpu,
+            "device": self._device or measurement.device,
         }
         return measurement.model_copy(update=about)
 

@@ -22,18 +22,15 @@ from deploy import agent
 from deploy.errors import PocketganError
 from deploy.jobs import FIGURES, Job, Measurement, Subject
 from deploy.targets.adb import Phone
-from deploy.targets.android_backend import Way
-from deploy.targets.android_facts import Facts
+from deploy.targets.android_backend import AndroidBackend
 from deploy.targets.benchmark_model import parse
-from deploy.targets.process import name_signal
+from deploy.targets.process import GRACE, TIMED_OUT, name_signal
 from deploy.targets.target import Availability, unheeded
 
 HOME = "/data/local/tmp"  # the one place where a shell may write and run
 INSTALLED = f"{HOME}/benchmark_model"
 VARIABLE = "POCKETGAN_BENCHMARK_MODEL"
 
-GRACE = 10.0  # what the way to the phone may add to a time limit, seconds
-TIMED_OUT = (124, 143)  # of `timeout`, new and old
 PROFILED_RUNS = 64
 # A mean below this is known to less than 1 % by a clock of whole microseconds.
 COARSE_MS = 0.1
@@ -68,15 +65,13 @@ def find_tool(phone: Phone) -> Availability:
     )
 
 
-class Tool(Way):
+class Tool(AndroidBackend):
     """``benchmark_model`` on ``phone``, with a ``folder`` there for what it reads and writes."""
 
     def __init__(self, phone: Phone, folder: str, command: str) -> None:
-        self._phone = phone
+        super().__init__(phone)
         self._folder = folder
         self._command = command
-        self._facts = Facts(phone)
-        self._sent: set[str] = set()
         self._profiles: dict[tuple[str, int], Any] = {}
 
     @classmethod
@@ -96,16 +91,16 @@ class Tool(Way):
 
     def _measure(self, job: Job, time_limit: float) -> Measurement:
         self._put(job)
-        cores = self._facts.last_cores(job.threads)
-        before = self._facts.conditions(cores)
+        cores = self._last_cores(job)
+        before = self._conditions(cores)
         pinned, text = self._run(job, ("--min_secs=0", f"--num_runs={job.runs}"), time_limit)
-        after = self._facts.conditions(cores)
+        after = self._conditions(cores)
         figures = parse(text)
         fields = {
             **job.model_dump(include=set(Subject.model_fields)),
             **figures,
-            "device": self._facts.device,
-            "cpu": self._facts.cpu,
+            "device": self._device,
+            "cpu": self._cpu,
             "runtime": "benchmark_model",
             "before": before,
             "after": after,
@@ -136,7 +131,7 @@ class Tool(Way):
             ValueError: it crashed or failed.
             TimeoutError, TargetLostError, PhoneError: as the phone's methods.
         """
-        mask = sum(1 << core for core in self._facts.last_cores(job.threads))
+        mask = sum(1 << core for core in self._last_cores(job))
         xnnpack = "true" if job.delegate == "xnnpack" else "false"
         command = " ".join(
             (

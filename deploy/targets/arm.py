@@ -52,7 +52,9 @@ class Arm(Target):
         if not counter.can_compile():
             return Availability("no C compiler for its counter", counter.COMPILER, ready=False)
         if not sysroot.ready():
-            return Availability("its sysroot is not installed", sysroot.INSTALL, ready=False)
+            return Availability(
+                "its sysroot is not installed", sysroot.INSTALL_COMMAND, ready=False
+            )
         detail = f"{self._runtime}, counted by {counter.emulator_version(emulator)}"
         return Availability(detail, ready=True)
 
@@ -67,7 +69,7 @@ class Arm(Target):
         """Carry out ``job`` under the emulator, which writes to ``counts``."""
         counts.unlink(missing_ok=True)
         python, environment = sysroot.emulation(
-            self._machine, self._core, self._runtime, options=counter.options(counts)
+            self._machine, self._core, runtime=self._runtime, options=counter.options(counts)
         )
         measurement = run_agent(
             job.model_copy(update={"count": True, "warmup": 0, "runs": min(job.runs, RUNS)}),

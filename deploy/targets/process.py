@@ -8,6 +8,9 @@ from pydantic import ValidationError
 
 from deploy.jobs import Job, Measurement, failure
 
+GRACE = 10.0  # what the way to another device may add to a job's time limit, seconds
+TIMED_OUT = (124, 143)  # exit codes of `timeout`: of coreutils and new Androids, and of busybox
+
 LIKELY_CAUSES = {
     "SIGILL": "an instruction that this processor lacks",
     "SIGKILL": "out of memory, or ended by hand",

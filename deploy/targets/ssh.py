@@ -27,8 +27,14 @@ from typing import IO
 from deploy import agent
 from deploy.errors import PocketganError
 from deploy.jobs import Job, Measurement, failure
-from deploy.targets.installing import LITERT, TFLITE_RUNTIME, fetch_wheels, wheel_options
-from deploy.targets.process import read_answer
+from deploy.targets.installing import (
+    INSTALL_SECONDS,
+    LITERT,
+    TFLITE_RUNTIME,
+    fetch_wheels,
+    wheel_options,
+)
+from deploy.targets.process import GRACE, TIMED_OUT, read_answer
 from deploy.targets.target import Availability, Session, Target, TargetLostError
 
 # user@host:port as OpenSSH takes them; nothing that it could read as an option.
@@ -44,13 +50,10 @@ OPTIONS = (
     *("-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3"),
 )
 CONNECTION_FAILED = 255  # ssh's own exit code; all others are the remote command's
-TIMED_OUT = (124, 143)  # `timeout` of coreutils and of busybox
 
 OPENING_LIMIT = 60.0  # seconds
 CLOSING_LIMIT = 10.0
 COPYING_LIMIT = 300.0
-INSTALLING_LIMIT = 900.0
-GRACE = 10.0  # what the network may add to the time limit of a job
 
 FOLDER_MARK = "pocketgan-folder "  # a profile may print lines of its own before
 HOLD = f"""
@@ -63,14 +66,14 @@ cat > /dev/null
 """
 
 # Runs in the folder, beside agent.py.
-PROBE = """
+LOAD_RUNTIME = """
 import agent, json, os, sys
 agent.load_runtime()
 print(json.dumps([sys.executable, hasattr(os, "sched_setaffinity")]))
 """
 FIND_PYTHON = f"""
 for python in python3 "$HOME/.cache/pocketgan/venv/bin/python"; do
-  "$python" -c {shlex.quote(PROBE)} && exit
+  "$python" -c {shlex.quote(LOAD_RUNTIME)} && exit
 done
 exit 1
 """
@@ -82,7 +85,7 @@ print(json.dumps([version, platform.machine(), platform.libc_ver()[1]]))
 """
 # Made aside and renamed: it is there whole or not at all. What was copied into the folder's wheels/
 # goes before the board's own way to a package index, which many boards do not have.
-INSTALL = """
+INSTALL_RUNTIME = """
 mkdir -p "$HOME/.cache/pocketgan" || exit 1
 new=$(mktemp -d "$HOME/.cache/pocketgan/new.XXXXXX") || exit 1
 trap 'rm -rf "$new"' EXIT
@@ -94,7 +97,7 @@ python3 -m venv "$new" &&
 rm -rf "$HOME/.cache/pocketgan/venv" && mv "$new" "$HOME/.cache/pocketgan/venv"
 """
 # What is fetched for a board; the first that has wheels for it.
-RUNTIMES = (
+WHEELS = (
     (LITERT, "numpy"),
     (TFLITE_RUNTIME, "numpy<2"),
 )
@@ -325,8 +328,8 @@ def prepare_python(board: Board) -> tuple[str, bool]:
     search = board.run(FIND_PYTHON, time_limit=OPENING_LIMIT)
     if search.returncode != 0:
         copy_wheels(board)
-        install = INSTALL.replace("LITERT", LITERT)
-        installed = board.run(install, time_limit=INSTALLING_LIMIT)
+        install = INSTALL_RUNTIME.replace("LITERT", LITERT)
+        installed = board.run(install, time_limit=INSTALL_SECONDS)
         search = board.run(FIND_PYTHON, time_limit=OPENING_LIMIT)
     if search.returncode != 0:
         reason = last_line(installed.stderr if installed.returncode else search.stderr)
@@ -352,7 +355,7 @@ def copy_wheels(board: Board) -> None:
     if not glibc.startswith("2."):  # another C library has wheels of another kind
         return
     selected = wheel_options(version, machine, int(glibc.split(".")[1]))
-    for requirements in RUNTIMES:
+    for requirements in WHEELS:
         with tempfile.TemporaryDirectory() as here, suppress(PocketganError):
             for wheel in fetch_wheels(requirements, selected, Path(here)):
                 copy(board, wheel.read_bytes(), f"wheels/{wheel.name}")

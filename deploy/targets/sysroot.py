@@ -29,7 +29,7 @@ from deploy.targets.installing import (
     wheel_options,
 )
 
-INSTALL = "pocketgan targets install arm"
+INSTALL_COMMAND = "pocketgan targets install arm"
 STEP_SECONDS = 600.0
 
 # Of Debian 12, as are the names of the packages.
@@ -131,16 +131,32 @@ def ready() -> bool:
 
 
 def emulation(
-    machine: ArmMachine, core: str, runtime: str, *, options: Sequence[str] = ()
+    machine: ArmMachine,
+    core: str,
+    *,
+    runtime: str,
+    options: Sequence[str] = (),
+    home: Path | None = None,
 ) -> tuple[list[str], dict[str, str]]:
     """The command that runs emulated Python on ``core``, and its whole environment.
 
-    ``options`` are more of QEMU's. Nothing but the arguments of Python is left to add.
+    ``options`` are more of QEMU's; ``home`` is the machine's folder while it is being made.
+    Nothing but the arguments of Python is left to add.
 
     Raises:
         PocketganError: the emulator is missing.
     """
-    return _emulation(machine, machine.folder, core=core, runtime=runtime, options=options)
+    home = home or machine.folder
+    qemu = [find_emulator(machine), "-L", str(home / "cores" / core), "-cpu", core, *options]
+    # No script folder, no user packages. Not -I: that would ignore PYTHONHASHSEED.
+    python = [str(home / "root" / "usr" / "bin" / f"python{PYTHON}"), "-s", "-P"]
+    environment = {
+        "PYTHONPATH": str(home / "runtimes" / runtime),
+        "PYTHONHASHSEED": "0",  # the same dictionaries, the same number of instructions
+        "OPENBLAS_NUM_THREADS": "1",
+        "LC_ALL": "C.UTF-8",
+    }
+    return [*qemu, *python], environment
 
 
 def find_emulator(machine: ArmMachine) -> str:
@@ -279,27 +295,12 @@ def _try(machine: ArmMachine, home: Path, say: Say) -> None:
     core = next(iter(machine.cores))
     for runtime, (package, *_) in machine.runtimes.items():
         say(f"arm: trying {runtime} on an emulated {core}")
-        command, environment = _emulation(machine, home, core=core, runtime=runtime)
+        command, environment = emulation(machine, core, runtime=runtime, home=home)
         _run(
             [*command, "-c", f"import numpy, {package}.interpreter"],
             f"{runtime} does not run on an emulated {core}",
             environment=environment,
         )
-
-
-def _emulation(
-    machine: ArmMachine, home: Path, *, core: str, runtime: str, options: Sequence[str] = ()
-) -> tuple[list[str], dict[str, str]]:
-    qemu = [find_emulator(machine), "-L", str(home / "cores" / core), "-cpu", core, *options]
-    # No script folder, no user packages. Not -I: that would ignore PYTHONHASHSEED.
-    python = [str(home / "root" / "usr" / "bin" / f"python{PYTHON}"), "-s", "-P"]
-    environment = {
-        "PYTHONPATH": str(home / "runtimes" / runtime),
-        "PYTHONHASHSEED": "0",  # the same dictionaries, the same number of instructions
-        "OPENBLAS_NUM_THREADS": "1",
-        "LC_ALL": "C.UTF-8",
-    }
-    return [*qemu, *python], environment
 
 
 def _run(

@@ -19,10 +19,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from deploy.agreement import FIRST_OPINION, OPINION_LIMIT, SECOND_OPINION, Opinion, opinions
 from deploy.errors import PocketganError
 from deploy.jobs import Job, Measurement, describe_file
 from deploy.rounds import ENOUGH_RUNS, run_rounds
-from deploy.second_opinion import LIMIT, OURS, THEIRS, Opinion, opinions
 from deploy.targets import find_target
 from tools.console import run_as_program
 
@@ -33,7 +33,7 @@ TIME_LIMIT = 300.0
 
 def measure(files: Sequence[Path], threads: int, rounds: int) -> list[Measurement]:
     """Each file on both targets, interleaved."""
-    targets = [find_target(name) for name in (OURS, THEIRS)]
+    targets = [find_target(name) for name in (FIRST_OPINION, SECOND_OPINION)]
     jobs = [
         Job.model_validate(
             {
@@ -51,7 +51,7 @@ def measure(files: Sequence[Path], threads: int, rounds: int) -> list[Measuremen
         for target in targets
     ]
     with targets[0].open() as ours, targets[1].open() as theirs:
-        sessions = {OURS: ours, THEIRS: theirs}
+        sessions = {FIRST_OPINION: ours, SECOND_OPINION: theirs}
         return run_rounds(
             jobs, lambda job: sessions[job.target](job, TIME_LIMIT), rounds=rounds, seed=0
         )
@@ -83,7 +83,7 @@ def render(rows: Sequence[dict[str, Any]]) -> Table:
     table.add_column("File")
     for heading in ("ours\nms", "theirs\nms", "ratio", "clock\nshare"):
         table.add_column(heading, justify="right")
-    table.add_column(f"within\n{LIMIT:.0%}")
+    table.add_column(f"within\n{OPINION_LIMIT:.0%}")
     words = {True: "yes", False: "[red]no[/]", None: "[dim]too short to say[/]"}
     for row in rows:
         table.add_row(

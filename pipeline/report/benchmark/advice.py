@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from deploy import second_opinion
+from deploy.agreement import SECOND_OPINION
 from deploy.jobs import Agreement, Measurement
 from deploy.rounds import ENOUGH_RUNS, SPREAD_LIMIT
 from pipeline.report.benchmark.grid import ALIKE, TargetColumn, comparable
@@ -52,7 +52,7 @@ def verdict(column: TargetColumn, files: Sequence[MeasuredFile]) -> str | None:
         return f"{column.title}: nothing could be measured ({'; '.join(reasons)})."
     if column.chooses:
         return f"{column.title}{column.by}: {_choice(column, files)}."
-    if column.target == second_opinion.THEIRS:
+    if column.target == SECOND_OPINION:
         return None  # it judges another target's figures
     return f"{column.title}: {_stated(column)}."
 

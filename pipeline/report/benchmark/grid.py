@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from deploy import second_opinion
+from deploy.agreement import SECOND_OPINION, SECOND_OPINION_DECIMALS
 from deploy.jobs import Measurement
 from deploy.rounds import SPREAD_LIMIT
 from pipeline.report.benchmark.schema import MeasuredFile
@@ -118,7 +118,7 @@ class TargetColumn(NamedTuple):
     @property
     def chooses(self) -> bool:
         """Whether there is something to choose from, and this target is one to choose for."""
-        return self.baseline is not None and self.target != second_opinion.THEIRS
+        return self.baseline is not None and self.target != SECOND_OPINION
 
     def noise(self, one: str, other: str) -> float:
         """By how much two files' figures may differ by chance."""
@@ -178,8 +178,8 @@ def _column(
     headline = next(
         (h for h in HEADLINES if any(_value(m, h) is not None for m in here.values())), None
     )
-    if headline and place[0] == second_opinion.THEIRS:
-        headline = replace(headline, form=decimals(second_opinion.DECIMALS))
+    if headline and place[0] == SECOND_OPINION:
+        headline = replace(headline, form=decimals(SECOND_OPINION_DECIMALS))
     readings = [_reading(headline, here, names, baseline)]
     if headline and headline.name == "p90_ms":
         medians = _reading(MEDIAN, here, names, baseline)

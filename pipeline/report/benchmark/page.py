@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from deploy import second_opinion
+from deploy.agreement import SECOND_OPINION, SECOND_OPINION_DECIMALS
 from deploy.jobs import Conditions, Measurement, OperationCost
 from pipeline.report.benchmark import charts
 from pipeline.report.benchmark.advice import limit_of, method, sentences
@@ -148,8 +148,8 @@ def figure(m: Measurement, name: str) -> Cell:
     value = getattr(m, name)
     if value is None:
         return _absent(m, name)
-    if m.target == second_opinion.THEIRS and name.endswith("_ms"):
-        return Cell(f"{value:.{second_opinion.DECIMALS}f}")
+    if m.target == SECOND_OPINION and name.endswith("_ms"):
+        return Cell(f"{value:.{SECOND_OPINION_DECIMALS}f}")
     return Cell(number(value))
 
 

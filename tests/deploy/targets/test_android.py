@@ -19,7 +19,7 @@ from deploy.jobs import Job
 from deploy.targets import find_target, offered
 from deploy.targets.adb import Phone, PhoneError, Server
 from deploy.targets.android import Android, phones
-from deploy.targets.android_facts import read_cores, read_device
+from deploy.targets.android_backend import read_cores, read_device
 from deploy.targets.target import TargetLostError
 
 OUTPUTS = Path(__file__).parent / "outputs"

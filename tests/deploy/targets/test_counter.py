@@ -68,7 +68,7 @@ def emulator() -> None:
 def count(code: list[int], folder: Path, core: str = CORE) -> list[int]:
     """Instructions, int8 products, loads and stores of ``code``."""
     answer = folder / "counts, all"  # a comma means something to QEMU
-    python, environment = sysroot.emulation(ARM64, CORE, "ai-edge-litert")
+    python, environment = sysroot.emulation(ARM64, CORE, runtime="ai-edge-litert")
     python[python.index("-cpu") + 1] = core
     python[1:1] = counter.options(answer)
     command = [*python, "-c", PROGRAM, *map(str, (BEGIN_MARK, END_MARK, *code))]

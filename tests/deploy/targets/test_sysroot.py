@@ -42,7 +42,7 @@ def test_each_core_tells_its_own_name_and_the_system_behind_it_is_one(
     machine: ArmMachine, core: str
 ) -> None:
     needs_sysroot()
-    python, environment = sysroot.emulation(machine, core, next(iter(machine.runtimes)))
+    python, environment = sysroot.emulation(machine, core, runtime=next(iter(machine.runtimes)))
     code = "import platform; print(platform.machine(), open('/proc/cpuinfo').read())"
     done = subprocess.run(
         [*python, "-c", code], env=environment, check=True, capture_output=True, text=True
