@@ -47,7 +47,7 @@ _OPTIONS = {
     "max_ms": ("budget.max_ms", "median milliseconds of a picture on the target, one thread"),
     "max_quality_drop": (
         "budget.max_quality_drop",
-        "how much the Fréchet distance may grow: 5%% or 0.05; the smallest such file is made",
+        "how much the Fréchet distance may grow: 5% or 0.05; the smallest such file is made",
     ),
     "target": ("budget.target", "where --max-ms holds; `pocketgan targets` lists them"),
     "data": ("data.source", "real pictures: a source of `pocketgan list`; without, none are used"),
