@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 GENERATOR, DISCRIMINATOR = "generator.keras", "discriminator.keras"
 """Networks of the stages train, prune, student and teacher."""
-LESSONS, REFERENCE, HELD_BACK = "lessons.npz", "reference.npz", "held.npz"
+PAIRS, REFERENCE, HELD_BACK = "lessons.npz", "reference.npz", "held.npz"
 """Of the stage teacher: what a student learns from; what it is judged by where there are no other
 pictures; and, of a generator that reads pictures, those that neither has seen."""
 STUDY = "study.journal"
@@ -113,14 +113,14 @@ def read_distillation_set(path: Path) -> DistillationSet:
             return DistillationSet(arrays["inputs"], arrays["pictures"], int(arrays["classes"]))
     except Exception as error:  # damage can surface as nearly any error of the archive reader
         raise PocketganError(
-            f"{path} holds no lessons that can be read: {error}.",
+            f"{path} holds no distillation set that can be read: {error}.",
             "Make the stage teacher again: delete its folder and give the same command.",
         ) from error
 
 
 def read_teacher_dataset(folder: Path) -> Dataset:
     """The data of those who have only a generator: its pictures to train on and to judge by."""
-    pairs, reference = (read_distillation_set(folder / name) for name in (LESSONS, REFERENCE))
+    pairs, reference = (read_distillation_set(folder / name) for name in (PAIRS, REFERENCE))
     return Dataset(
         "the teacher's pictures",
         pairs.pictures,

@@ -102,7 +102,7 @@ class BudgetSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchSettings:
-    """Looking for the student that fits the budget: many short imitations, the best go on."""
+    """Looking for the student that fits the budget: many start distillation, the best go on."""
 
     trials: PositiveInt = 10
     """Students that are tried."""
@@ -128,22 +128,22 @@ class DistillSettings:
     """Updates in which the student copies the teacher's pictures only."""
     imitate_rate: PositiveFloat = 2e-3
     steps: NonNegativeInt = 4000
-    """Updates in the game that follows, against the discriminator."""
+    """Updates of the adversarial training that follows."""
     rate: PositiveFloat = 2e-3
     """Adam's learning rate for the student; it falls to a tenth along a half cosine."""
     discriminator_rate: PositiveFloat = 8e-4
-    """The same for the discriminator, in that game and in the rounding to int8."""
+    """The same for the discriminator, in that training and in the rounding to int8."""
     r1: NonNegativeFloat = 1.0
-    """R1's γ in that game and in the rounding: a small student needs a gentle discriminator."""
+    """R1's γ in that training and in the rounding: a small student needs a gentle discriminator."""
     distill: NonNegativeFloat = 10.0
-    """Weight of the squared difference to the teacher's picture in that game."""
+    """Weight of the squared difference to the teacher's picture in that training."""
     adversarial: NonNegativeFloat = 1.0
-    """Weight of the discriminator's word in that game and in the rounding to int8."""
+    """Weight of the adversarial loss in that training and in the rounding to int8."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PruneSettings:
-    """Magnitude pruning with TF-MOT, inside the adversarial game."""
+    """Magnitude pruning with TF-MOT, inside the adversarial training."""
 
     steps: PositiveInt = 1000
     """Updates of the generator while it is pruned and afterwards."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from deploy.errors import PocketganError
-from pipeline.artifacts import HELD_BACK, LESSONS, read_distillation_set
+from pipeline.artifacts import HELD_BACK, PAIRS, read_distillation_set
 from pipeline.networks.settings import ImageShape
 from pipeline.stage import StageContext
 from pipeline.training.randomness import Purpose, latents
@@ -28,7 +28,7 @@ def teacher_inputs(ctx: StageContext, purpose: Purpose, count: int) -> np.ndarra
     """
     if ctx.recipe.teacher.inputs is None:
         return prior_inputs(ctx, purpose, count)
-    file = LESSONS if purpose is Purpose.CALIBRATION else HELD_BACK
+    file = PAIRS if purpose is Purpose.CALIBRATION else HELD_BACK
     pictures = read_distillation_set(ctx.inputs["teacher"] / file).inputs
     return np.resize(pictures, (count, *pictures.shape[1:]))
 

@@ -9,7 +9,7 @@ import tf_keras
 from pipeline.artifacts import (
     DISCRIMINATOR,
     GENERATOR,
-    LESSONS,
+    PAIRS,
     folded_generator,
     load_network,
     read_distillation_set,
@@ -83,7 +83,7 @@ def quantize_student(ctx: StageContext) -> Outcome:
 
 def _own_pictures(ctx: StageContext, start: tf_keras.Model) -> DistillationSet:
     """What the student drew before it was rounded: it keeps to that."""
-    inputs = read_distillation_set(ctx.inputs["teacher"] / LESSONS).inputs
+    inputs = read_distillation_set(ctx.inputs["teacher"] / PAIRS).inputs
     pixels = read_student_facts(ctx.inputs["student"]).pixels
     return DistillationSet(inputs, to_uint8(draw_pictures(start, inputs), pixels), class_count(ctx))
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from pipeline import progress
-from pipeline.artifacts import LESSONS, STUDY, read_distillation_set, write_choice
+from pipeline.artifacts import PAIRS, STUDY, read_distillation_set, write_choice
 from pipeline.compression.spec import CompressionSpec
 from pipeline.determinism import prepare
 from pipeline.importers.teacher import read_saved_teacher
@@ -91,7 +91,7 @@ def search_context(
     ctx: StageContext, builder: StudentBuilder, space: Space, limits: budget.Budget
 ) -> trials.SearchContext:
     """What the trials of a run share."""
-    pairs = read_distillation_set(ctx.inputs["teacher"] / LESSONS)
+    pairs = read_distillation_set(ctx.inputs["teacher"] / PAIRS)
     scorer = frechet_scorer(
         find_judge(ctx), pairs.pictures[:SCORED], teacher_inputs(ctx, Purpose.SEARCH, SCORED)
     )

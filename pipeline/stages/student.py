@@ -11,7 +11,7 @@ from pipeline import progress
 from pipeline.artifacts import (
     DISCRIMINATOR,
     GENERATOR,
-    LESSONS,
+    PAIRS,
     StudentFacts,
     load_network,
     read_choice,
@@ -105,7 +105,7 @@ def _train(ctx: StageContext, candidate: Candidate) -> TrainedStudent:
     recipe, settings = ctx.recipe, ctx.recipe.student
     prepare(recipe.seed)
     builder = StudentBuilder(read_saved_teacher(ctx.inputs["teacher"]), recipe.seed)
-    pairs = read_distillation_set(ctx.inputs["teacher"] / LESSONS)
+    pairs = read_distillation_set(ctx.inputs["teacher"] / PAIRS)
     network, pixels = builder.build(candidate.student), builder.pixels(candidate.student)
     weights_file = ctx.scratch / f"distilled-{candidate.number}.npz"
     error = _distill(ctx, network, pairs=pairs, pixels=pixels, weights_file=weights_file)

@@ -9,7 +9,7 @@ from pipeline import progress
 from pipeline.artifacts import (
     DISCRIMINATOR,
     HELD_BACK,
-    LESSONS,
+    PAIRS,
     REFERENCE,
     write_distillation_set,
 )
@@ -59,7 +59,7 @@ def teacher(ctx: StageContext) -> Outcome:
         {
             "generator_parameters": loaded.model.count_params(),
             "origin": loaded.origin,
-            "lessons": len(parts[LESSONS]),
+            "lessons": len(parts[PAIRS]),
         },
         list(loaded.notes),
     )
@@ -85,7 +85,7 @@ def load(ctx: StageContext) -> Teacher:
 def _latents(ctx: StageContext, loaded: Teacher) -> dict[str, np.ndarray]:
     """Inputs by the file that they go to: latents of the prior."""
     counts = {
-        LESSONS: (Purpose.LESSON, ctx.recipe.teacher.lessons),
+        PAIRS: (Purpose.DISTILLATION, ctx.recipe.teacher.lessons),
         REFERENCE: (Purpose.REFERENCE, REFERENCE_SIZE),
     }
     latent, classes = loaded.latent, loaded.classes
@@ -119,7 +119,7 @@ def _input_pictures(ctx: StageContext, loaded: Teacher) -> dict[str, np.ndarray]
     pictures = pictures.astype(np.float32) * ((high - low) / 255) + low
     order = np.random.default_rng(ctx.recipe.seed).permutation(len(pictures))
     parts = np.split(pictures[order], [round(share * len(order)) for share in PARTS])
-    return dict(zip((LESSONS, REFERENCE, HELD_BACK), parts, strict=True))
+    return dict(zip((PAIRS, REFERENCE, HELD_BACK), parts, strict=True))
 
 
 def _draw(loaded: Teacher, inputs: np.ndarray, name: str) -> np.ndarray:

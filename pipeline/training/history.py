@@ -87,7 +87,7 @@ class Checkpoint:
         arrays = {f"variable_{n:04d}": value for n, value in enumerate(self.variables)}
         arrays |= {f"frame_{n:04d}": value for n, value in enumerate(self.history.frames)}
         with replaced(path) as aside, aside.open("wb") as file:
-            np.savez(file, story=np.array(json.dumps(state)), **arrays)  # type: ignore[arg-type]
+            np.savez(file, state=np.array(json.dumps(state)), **arrays)  # type: ignore[arg-type]
             file.flush()
             os.fsync(file.fileno())
 
@@ -97,7 +97,7 @@ def load_checkpoint(path: Path) -> Checkpoint | None:
     try:
         # Opened here, because np.load leaves a damaged file open.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            state = json.loads(str(arrays["story"]))
+            state = json.loads(str(arrays["state"]))
             names = sorted(arrays.files)
             return Checkpoint(
                 variables=[arrays[name] for name in names if name.startswith("variable_")],

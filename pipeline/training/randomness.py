@@ -28,7 +28,7 @@ class Purpose(IntEnum):
     CALIBRATION = 11
     EVALUATION = 12
     CONTROL = 13
-    LESSON = 14
+    DISTILLATION = 14
     REFERENCE = 15
     SEARCH = 16
 

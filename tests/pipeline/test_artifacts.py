@@ -6,7 +6,7 @@ import pytest
 from deploy.errors import PocketganError
 from pipeline.artifacts import (
     GENERATOR,
-    LESSONS,
+    PAIRS,
     REFERENCE,
     load_network,
     read_distillation_set,
@@ -36,13 +36,13 @@ def test_missing_or_damaged_lessons_are_named(content: bytes | None, tmp_path: P
     path = tmp_path / "lessons.npz"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(PocketganError, match=r"lessons\.npz holds no lessons"):
+    with pytest.raises(PocketganError, match=r"lessons\.npz holds no distillation set"):
         read_distillation_set(path)
 
 
 @pytest.mark.parametrize("classes", [0, 3])
 def test_teachers_folder_is_a_dataset(classes: int, tmp_path: Path) -> None:
-    write_distillation_set(DistillationSet(INPUTS[:8], PICTURES[:8], classes), tmp_path / LESSONS)
+    write_distillation_set(DistillationSet(INPUTS[:8], PICTURES[:8], classes), tmp_path / PAIRS)
     write_distillation_set(DistillationSet(INPUTS[8:], PICTURES[8:], classes), tmp_path / REFERENCE)
     data = read_teacher_dataset(tmp_path)
     np.testing.assert_array_equal(data.train, PICTURES[:8])

@@ -169,7 +169,7 @@ class StudentReport(Figures):
     p50_ms: NotNegative | None
     instructions: Size | None
     distance: NotNegative | None
-    """Fréchet distance to the teacher's pictures, after ``steps`` updates of imitation."""
+    """Fréchet distance to the teacher's pictures, after ``steps`` updates of distillation."""
     steps: Size
     finished: bool
     """Whether it was taught to the end of the search; the others were given up before."""

@@ -40,7 +40,7 @@ class StudentRow:
     student: StudentReport
     costs: list[str]
     distance: str
-    fate: str
+    outcome: str
     """What became of it in the search, or after."""
     ships: bool
 
@@ -135,7 +135,8 @@ def _row(student: StudentReport, search: SearchReport, costs: Sequence[Quantity]
         student=student,
         costs=[_written(cost, _stored(student, cost)) for cost in costs],
         distance=_written(QUANTITIES["frechet"], student.distance),
-        fate=_role(student.number, search) or (after if student.finished else f"given up {after}"),
+        outcome=_role(student.number, search)
+        or (after if student.finished else f"given up {after}"),
         ships=student.number == search.taught,
     )
 

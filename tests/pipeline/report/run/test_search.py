@@ -34,9 +34,9 @@ def test_tables_part_the_front_from_the_others_and_mark_what_ships(search):
     assert [row.student.number for row in section.front] == [3, 2, 5]
     assert [row.student.number for row in section.others] == [0, 1]
     assert [row.student.number for row in section.front if row.ships] == [5]
-    fates = {row.student.number: row.fate for row in (*section.front, *section.others)}
-    assert (fates[5], fates[3]) == ("chosen", "after 600 steps")
-    assert fates[1] == "given up after 67 steps"
+    outcomes = {row.student.number: row.outcome for row in (*section.front, *section.others)}
+    assert (outcomes[5], outcomes[3]) == ("chosen", "after 600 steps")
+    assert outcomes[1] == "given up after 67 steps"
 
 
 def test_costs_that_no_student_has_get_no_column(search):
@@ -91,7 +91,7 @@ def test_given_student_needs_no_chart(search):
     only_one = search.model_copy(update={"tried": (only,), "chosen": 0, "taught": 0})
     section = view(only_one)
     assert section.plots == []
-    assert [row.fate for row in section.front] == ["chosen"]
+    assert [row.outcome for row in section.front] == ["chosen"]
 
 
 def test_search_without_a_finished_student_is_drawn_without_a_line(search):
@@ -108,9 +108,9 @@ def test_larger_student_that_ships_in_the_end_is_marked_instead(search):
         AttemptReport(number=5, words="slim 11→11", frechet_ratio=1.02),
     )
     later = search.model_copy(update={"chosen": 3, "taught": 5, "attempts": attempts})
-    fates = {row.student.number: (row.fate, row.ships) for row in view(later).front}
-    assert fates[3] == ("chosen first", False)
-    assert fates[5] == ("ships", True)
+    outcomes = {row.student.number: (row.outcome, row.ships) for row in view(later).front}
+    assert outcomes[3] == ("chosen first", False)
+    assert outcomes[5] == ("ships", True)
     assert {"3, chosen first", "5, ships"} <= set(written(chart(GZIP, later)))
 
 
