@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.errors import PocketganError
-from pipeline.artifacts import GENERATOR, find_variants
+from pipeline.artifacts import GENERATOR, REPORT, find_variants
 from pipeline.importers.formats import SAVED_MODEL, GeneratorSource
 from pipeline.plans import FROM_SCRATCH, FROM_TEACHER, RECIPE, Plan, plan_of_folder
 from pipeline.recipe import load_recipe
@@ -72,7 +72,7 @@ def open_run(name: str, runs: Path) -> FinishedRun:
             records[name] = record
         else:
             problems.append(problem)
-    report = schema.read(folders["report"] / schema.FILE) if "report" in records else None
+    report = schema.read(folders["report"] / REPORT) if "report" in records else None
     return FinishedRun(
         folder=folder, plan=plan, records=records, report=report, unfinished=tuple(problems)
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from deploy.errors import PocketganError
 from pipeline import progress
+from pipeline.artifacts import DISCRIMINATOR
 from pipeline.commands.arguments import command_parser, parse_with_overrides
 from pipeline.commands.check import add_generator, teacher_of
 from pipeline.commands.run import run_all
@@ -182,7 +183,7 @@ def _option_values(options: Any, *, runs_discriminator: bool) -> dict[str, Any]:
     values = {key: getattr(options, name) for name, (key, _) in _OPTIONS.items()}
     if runs_discriminator and not options.discriminator:
         folder = FROM_SCRATCH.folder(Path(options.generator), "train")
-        values["teacher.discriminator"] = str(folder / "discriminator.keras")
+        values["teacher.discriminator"] = str(folder / DISCRIMINATOR)
     elif options.discriminator == "none":
         values["teacher.discriminator"] = None
     if options.data_folder and not options.data:

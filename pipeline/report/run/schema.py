@@ -21,7 +21,6 @@ from deploy.jobs import FrozenModel, Measurement, Sha256, Share, Size
 
 SCHEMA: Literal["pocketgan.report"] = "pocketgan.report"
 VERSION: Literal[2] = 2
-FILE = "report.json"
 
 
 def _relative(path: str) -> str:
