@@ -5,12 +5,10 @@ Each round is a fresh process of it. Files go to and come from the app's own fol
 storage, which adb's shell may write and read.
 """
 
-import hashlib
 import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -18,6 +16,7 @@ from deploy.errors import PocketganError
 from deploy.jobs import Job, Measurement, failure
 from deploy.targets.adb import Phone
 from deploy.targets.android_backend import AndroidBackend
+from deploy.targets.target import last_line
 
 PACKAGE = "org.pocketgan.demo"
 FILES = f"/sdcard/Android/data/{PACKAGE}/files"
@@ -53,8 +52,8 @@ class App(AndroidBackend):
     def _measure(self, job: Job, time_limit: float) -> Measurement:
         there = job.model_copy(
             update={
-                "path": self._put(Path(job.path), ".tflite"),
-                "latents": job.latents and self._put(Path(job.latents), ".npy"),
+                "path": self._put(job.path, JOBS, ".tflite"),
+                "latents": job.latents and self._put(job.latents, JOBS, ".npy"),
             }
         )
         cores = self._last_cores(job)
@@ -75,15 +74,6 @@ class App(AndroidBackend):
             "device": self._device or measurement.device,
         }
         return measurement.model_copy(update=about)
-
-    def _put(self, file: Path, suffix: str) -> str:
-        """Push ``file`` unless it is there; its name there is made from its content."""
-        content = file.read_bytes()
-        name = hashlib.sha256(content).hexdigest() + suffix
-        if name not in self._sent:
-            self._phone.push(content, f"{JOBS}/{name}")
-            self._sent.add(name)
-        return name
 
     def _carry_out(self, job: Job, time_limit: float) -> bytes:
         """What the app lays down for ``job``.
@@ -109,8 +99,8 @@ class App(AndroidBackend):
         script = f"am force-stop {PACKAGE}; am start -W {activity}"
         code, said = self._phone.shell(script, STARTING_LIMIT)
         if code != 0 or "Error" in said:
-            last = (said.strip().splitlines() or ["it said nothing"])[-1][:500]
-            raise PocketganError(f"the app cannot be started: {last}", "Is the phone unlocked?")
+            problem = f"the app cannot be started: {last_line(said)[:500]}"
+            raise PocketganError(problem, "Is the phone unlocked?")
 
     def _await(self, result: str, time_limit: float) -> None:
         """Wait until the answer is there; it appears whole."""

@@ -1,5 +1,6 @@
 """What both backends for a phone share: what the phone is and does, and how a job may fail."""
 
+import hashlib
 import re
 import tempfile
 from abc import ABC, abstractmethod
@@ -56,6 +57,15 @@ class AndroidBackend(ABC):
     @abstractmethod
     def _measure(self, job: Job, time_limit: float) -> Measurement:
         """The figures; raises whatever goes wrong."""
+
+    def _put(self, path: str, folder: str, suffix: str) -> str:
+        """Push a file to ``folder`` unless it is there; its name there is made from its content."""
+        content = Path(path).read_bytes()
+        name = hashlib.sha256(content).hexdigest() + suffix
+        if name not in self._sent:
+            self._phone.push(content, f"{folder}/{name}")
+            self._sent.add(name)
+        return name
 
     def _last_cores(self, job: Job) -> list[int]:
         """The cores that ``job`` is given, one a thread: the big ones where cores differ."""

@@ -9,7 +9,6 @@ median; its clock counts whole microseconds; its inputs are always random; it sh
 that nothing is compared with the desktop; and it warms up for half a second at least.
 """
 
-import hashlib
 import math
 import os
 import secrets
@@ -24,8 +23,7 @@ from deploy.jobs import FIGURES, Job, Measurement, Subject
 from deploy.targets.adb import Phone
 from deploy.targets.android_backend import AndroidBackend
 from deploy.targets.benchmark_model import parse
-from deploy.targets.process import GRACE, TIMED_OUT, name_signal
-from deploy.targets.target import Availability, unheeded
+from deploy.targets.target import GRACE, TIMED_OUT, Availability, last_line, name_signal, unheeded
 
 HOME = "/data/local/tmp"  # the one place where a shell may write and run
 INSTALLED = f"{HOME}/benchmark_model"
@@ -90,7 +88,8 @@ class Tool(AndroidBackend):
                 phone.shell(f"rm -rf {folder}")
 
     def _measure(self, job: Job, time_limit: float) -> Measurement:
-        self._put(job)
+        if self._put(job.path, self._folder, ".tflite") != f"{job.sha256}.tflite":
+            raise ValueError(f"{job.path} is not the file of the job: its sha256 differs")
         cores = self._last_cores(job)
         before = self._conditions(cores)
         pinned, text = self._run(job, ("--min_secs=0", f"--num_runs={job.runs}"), time_limit)
@@ -113,16 +112,6 @@ class Tool(AndroidBackend):
             if fields.get(name) is None
         }
         return Measurement.model_validate(fields)
-
-    def _put(self, job: Job) -> None:
-        """Push the job's file unless it is there; its name there is made from its content."""
-        if job.sha256 in self._sent:
-            return
-        content = Path(job.path).read_bytes()
-        if hashlib.sha256(content).hexdigest() != job.sha256:
-            raise ValueError(f"{job.path} is not the file of the job: its sha256 differs")
-        self._phone.push(content, f"{self._folder}/{job.sha256}.tflite")
-        self._sent.add(job.sha256)
 
     def _run(self, job: Job, flags: Sequence[str], time_limit: float) -> tuple[bool, str]:
         """Whether the tool could be pinned to cores, and what it printed.
@@ -155,8 +144,7 @@ class Tool(AndroidBackend):
             raise ValueError(f"benchmark_model was ended by {name_signal(code - 128)}")
         text = self._phone.pull(f"{self._folder}/output").decode(errors="replace")
         if code != 0:
-            last = (text.strip().splitlines() or ["it said nothing"])[-1][:500]
-            raise ValueError(f"benchmark_model failed (exit code {code}): {last}")
+            raise ValueError(f"benchmark_model failed (exit code {code}): {last_line(text)[:500]}")
         return "taskset" in pin, text
 
     def _profile(self, job: Job, time_limit: float) -> Any:

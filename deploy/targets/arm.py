@@ -15,8 +15,7 @@ from deploy import agent
 from deploy.errors import PocketganError
 from deploy.jobs import Job, Measurement, failure
 from deploy.targets import counter, sysroot
-from deploy.targets.process import run_agent
-from deploy.targets.target import Availability, Session, Target
+from deploy.targets.target import Availability, Session, Target, run_agent
 
 # Each run executes the same instructions, but for a rare detour of its memory allocation: the
 # median of these is the figure.

@@ -18,8 +18,7 @@ from typing import Any
 
 from deploy import agent
 from deploy.jobs import Job, Measurement, Subject, failure
-from deploy.targets.process import explain_silence, name_signal
-from deploy.targets.target import Availability, Target, unheeded
+from deploy.targets.target import Availability, Target, explain_silence, name_signal, unheeded
 
 # What the console script ``litert-benchmark`` starts.
 TOOL = (sys.executable, "-I", "-m", "ai_edge_litert.tools.benchmark_litert_model")

@@ -6,8 +6,7 @@ from pathlib import Path
 from deploy import agent
 from deploy.jobs import Job, Measurement
 from deploy.targets.installing import TFLITE_RUNTIME, Environment
-from deploy.targets.process import run_agent
-from deploy.targets.target import Availability, Target
+from deploy.targets.target import Availability, Target, run_agent
 
 # Isolated: no script folder, no user packages, no PYTHON* variables. The agent sees its runtime and
 # numpy only, whoever starts it.

@@ -7,8 +7,7 @@ from pathlib import Path
 import deploy
 from deploy.jobs import Job, Measurement
 from deploy.targets.installing import Environment
-from deploy.targets.process import run_agent
-from deploy.targets.target import Availability, Target
+from deploy.targets.target import Availability, Target, run_agent
 
 # The environment lacks this repository. Appended: its own packages come first.
 AGENT = "import sys; sys.path.append(sys.argv[1]); from deploy.micro_agent import main; main([])"

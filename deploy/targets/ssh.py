@@ -34,8 +34,16 @@ from deploy.targets.installing import (
     fetch_wheels,
     wheel_options,
 )
-from deploy.targets.process import GRACE, TIMED_OUT, read_answer
-from deploy.targets.target import Availability, Session, Target, TargetLostError
+from deploy.targets.target import (
+    GRACE,
+    TIMED_OUT,
+    Availability,
+    Session,
+    Target,
+    TargetLostError,
+    last_line,
+    read_answer,
+)
 
 # user@host:port as OpenSSH takes them; nothing that it could read as an option.
 ADDRESS = re.compile(r"((?:[\w.][\w.-]*@)?(?:\w[\w.-]*|\[[0-9A-Fa-f:.%\w]+\]))(?::(\d{1,5}))?")
@@ -382,7 +390,3 @@ def run_agent(board: Board, python: str, job: Job, time_limit: float) -> Measure
         process.returncode = 128 - process.returncode
     process.stdout = last_line(process.stdout)
     return read_answer(job, process)
-
-
-def last_line(text: str) -> str:
-    return (text.strip().splitlines() or ["it said nothing"])[-1]

@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -65,12 +65,7 @@ class ArmMachine:
         return folder() / self.name
 
 
-def _a64(part: str, variant: int = 0, more: str = "") -> str:
-    features = f"fp asimd evtstrm aes pmull sha1 sha2 crc32 cpuid{more}"
-    return _cpuinfo(features, 8, variant, part)
-
-
-def _cpuinfo(features: str, architecture: int, variant: int, part: str) -> str:
+def _cpuinfo(part: str, features: str, *, architecture: int = 8, variant: int = 0) -> str:
     """As the kernel writes it (arch/arm64/kernel/cpuinfo.c), for one core."""
     return (
         f"processor\t: 0\nBogoMIPS\t: 125.00\nFeatures\t: {features}\nCPU implementer\t: 0x41\n"
@@ -79,7 +74,8 @@ def _cpuinfo(features: str, architecture: int, variant: int, part: str) -> str:
     )
 
 
-_ARMV8_2 = " atomics fphp asimdhp asimdrdm lrcpc dcpop asimddp"
+_ARMV8 = "fp asimd evtstrm aes pmull sha1 sha2 crc32 cpuid"
+_ARMV8_2 = f"{_ARMV8} atomics fphp asimdhp asimdrdm lrcpc dcpop asimddp"
 _ARMV7 = "half thumb fastmult vfp edsp neon vfpv3 tls vfpv4 idiva idivt vfpd32 lpae"
 
 ARM64 = ArmMachine(
@@ -98,10 +94,10 @@ ARM64 = ArmMachine(
     # SIGILL, and none at all in SIGSEGV.
     cores=MappingProxyType(
         {
-            "cortex-a53": _a64("0xd03"),
-            "cortex-a72": _a64("0xd08"),
-            "cortex-a76": _a64("0xd0b", 4, _ARMV8_2),
-            "neoverse-n1": _a64("0xd0c", 4, _ARMV8_2),
+            "cortex-a53": _cpuinfo("0xd03", _ARMV8),
+            "cortex-a72": _cpuinfo("0xd08", _ARMV8),
+            "cortex-a76": _cpuinfo("0xd0b", _ARMV8_2, variant=4),
+            "neoverse-n1": _cpuinfo("0xd0c", _ARMV8_2, variant=4),
         }
     ),
 )
@@ -114,7 +110,7 @@ ARMHF = ArmMachine(
     wheels="armv7l",
     libraries="arm-linux-gnueabihf",
     runtimes=MappingProxyType({"tflite-runtime": ("tflite_runtime", TFLITE_RUNTIME)}),
-    cores=MappingProxyType({"cortex-a15": _cpuinfo(_ARMV7, 7, 4, "0xc0f")}),
+    cores=MappingProxyType({"cortex-a15": _cpuinfo("0xc0f", _ARMV7, architecture=7, variant=4)}),
 )
 
 MACHINES = (ARM64, ARMHF)
@@ -242,7 +238,8 @@ def _download(aside: Path, say: Say) -> None:
     packages.mkdir()
     say("arm: asking this system's package sources for ARM packages")
     # Sources without ARM packages make it complain; whether ours are there shows at the download.
-    _run(["apt-get", "-c", str(settings), "-q", "update"], None)
+    with suppress(PocketganError):
+        _run(["apt-get", "-c", str(settings), "-q", "update"], "apt-get")
     wanted = [f"{package}:{machine.name}" for machine in MACHINES for package in machine.packages]
     say(f"arm: downloading {len(wanted)} packages")
     _run(
@@ -305,20 +302,18 @@ def _try(machine: ArmMachine, home: Path, say: Say) -> None:
 
 def _run(
     command: Sequence[str],
-    problem: str | None,
+    problem: str,
     *,
     remedy: str = "",
     cwd: Path | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> None:
-    """Run a step of the installation, in English; where ``problem`` is None it may fail."""
-    plain = dict(os.environ, LC_ALL="C.UTF-8") if environment is None else environment
-    with nullcontext() if problem else suppress(PocketganError):
-        run_step(
-            command,
-            problem or command[0],
-            remedy=remedy,
-            time_limit=STEP_SECONDS,
-            cwd=cwd,
-            environment=plain,
-        )
+    """Run a step of the installation, in English."""
+    run_step(
+        command,
+        problem,
+        remedy=remedy,
+        time_limit=STEP_SECONDS,
+        cwd=cwd,
+        environment=environment or dict(os.environ, LC_ALL="C.UTF-8"),
+    )

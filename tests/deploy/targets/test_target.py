@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from deploy.jobs import Job
-from deploy.targets.process import run_agent
+from deploy.targets.target import run_agent
 
 MakeJob = Callable[..., Job]
 
