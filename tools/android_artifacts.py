@@ -85,7 +85,7 @@ class Artifacts:
         return [path for path in self.all("*.jar") if path not in tools]
 
 
-def fetch(pin: bool = False) -> Artifacts:
+def fetch(*, pin: bool = False) -> Artifacts:
     """The artifacts, fetched on first use; with ``pin`` their hashes are written, not checked.
 
     Raises:
@@ -96,11 +96,13 @@ def fetch(pin: bool = False) -> Artifacts:
     pins = read_pins()
     if pin or not all((folder / name).is_file() for name in pins):
         fill(folder)
-    found = {path.name: sha256(path) for path in sorted(folder.iterdir())}
+    digests = {path.name: sha256(path) for path in sorted(folder.iterdir())}
     if pin:
-        PINS.write_text("".join(f"{digest}  {name}\n" for name, digest in found.items()))
+        PINS.write_text("".join(f"{digest}  {name}\n" for name, digest in digests.items()))
         return Artifacts(folder)
-    wrong = sorted(name for name in found.keys() | pins.keys() if found.get(name) != pins.get(name))
+    wrong = sorted(
+        name for name in digests.keys() | pins.keys() if digests.get(name) != pins.get(name)
+    )
     if wrong:
         raise PocketganError(
             f"{folder}: not what {PINS.name} pins: {', '.join(wrong)}",

@@ -123,8 +123,8 @@ def bundle(variant: str) -> Iterator[tuple[str, bytes]]:
     yield f"bundles/{variant}/model.json", dumps(model)
     yield f"bundles/{variant}/golden/latents.f32", latents.astype("<f4").tobytes()
     yield f"bundles/{variant}/golden/inputs.bin", inputs.tobytes()
-    yield f"bundles/{variant}/golden/outputs.bin", drawn(interpreter, inputs)
-    yield f"bundles/{variant}/golden/plain.bin", drawn(plain, inputs)
+    yield f"bundles/{variant}/golden/outputs.bin", draw(interpreter, inputs)
+    yield f"bundles/{variant}/golden/plain.bin", draw(plain, inputs)
     yield f"golden/{variant}.json", dumps(agent_outputs(plain))
 
 
@@ -134,7 +134,7 @@ def opened(content: bytes, kernels: OpResolverType = OpResolverType.AUTO) -> Int
     return interpreter
 
 
-def drawn(interpreter: Interpreter, inputs: np.ndarray) -> bytes:
+def draw(interpreter: Interpreter, inputs: np.ndarray) -> bytes:
     (entry,), (exit_,) = interpreter.get_input_details(), interpreter.get_output_details()
     outputs = []
     for row in inputs:

@@ -44,7 +44,10 @@ def run_tests(artifacts: Artifacts, bundles: Path, screenshots: Path | None) -> 
             *("java", "-Xmx2g", *(f"-D{name}={value}" for name, value in properties.items())),
             *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED),
             *("-cp", build_apk.joined([config, TESTS / "resources", tests, classes, *libraries])),
-            *("org.junit.runner.JUnitCore", *test_classes(tests, screenshots is not None)),
+            *(
+                "org.junit.runner.JUnitCore",
+                *test_classes(tests, screenshots=screenshots is not None),
+            ),
         ],
         cwd=build_apk.BUILD,
         check=False,
@@ -59,7 +62,7 @@ def compile_tests(artifacts: Artifacts, classes: Path) -> Path:
         build_apk.kotlinc(artifacts, [TESTS / "kotlin"], libraries, folder)
 
     inputs = (*sources, *build_apk.files(classes), *artifacts.for_tests)
-    return build_apk.Step(build_apk.BUILD / "test-classes", inputs).make(fill)
+    return build_apk.BuildStep(build_apk.BUILD / "test-classes", inputs).make(fill)
 
 
 def test_libraries(artifacts: Artifacts) -> list[Path]:
@@ -85,7 +88,7 @@ def write_config(resources: Path, bundles: Path) -> Path:
     return config
 
 
-def test_classes(folder: Path, screenshots: bool) -> Iterator[str]:
+def test_classes(folder: Path, *, screenshots: bool) -> Iterator[str]:
     """All tests; or those only that take screenshots."""
     for path in sorted(folder.rglob("*Test.class")):
         if not screenshots or path.stem == "ScreenshotTest":

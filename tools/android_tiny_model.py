@@ -48,7 +48,7 @@ def decoder() -> tf_keras.Model:
     )
 
 
-def convert(model: tf_keras.Model, latents: np.ndarray, int8: bool) -> bytes:
+def convert(model: tf_keras.Model, latents: np.ndarray, *, int8: bool) -> bytes:
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     if int8:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -70,7 +70,7 @@ def main() -> None:
     for name in ("int8", "float32"):
         folder = BUNDLES / name
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "generator.tflite").write_bytes(convert(model, latents, name == "int8"))
+        (folder / "generator.tflite").write_bytes(convert(model, latents, int8=name == "int8"))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ PAGE = 1 << 14  # what Google Play asks of 64-bit libraries since November 2025
 
 
 @dataclass(frozen=True)
-class Entry:
+class ApkPart:
     """A part of an APK: files of one kind."""
 
     name: str
@@ -27,7 +27,7 @@ class Entry:
     alignment: int | None = None  # of a native library's segments, smallest
 
 
-def entries(apk: Path) -> list[Entry]:
+def entries(apk: Path) -> list[ApkPart]:
     """Models and native libraries one by one, the rest by kind; the largest first.
 
     Raises PocketganError where the file is no APK.
@@ -37,20 +37,20 @@ def entries(apk: Path) -> list[Entry]:
     except (OSError, zipfile.BadZipFile) as error:
         raise PocketganError(f"{apk} is no APK: {error}", "Build one: make android") from error
     with archive:
-        found = [
-            Entry(info.filename, info.file_size, info.compress_size, alignment(archive, info))
+        contents = [
+            ApkPart(info.filename, info.file_size, info.compress_size, alignment(archive, info))
             for info in archive.infolist()
         ]
-    named = [entry for entry in found if entry.alignment or entry.name.endswith(".tflite")]
+    named = [entry for entry in contents if entry.alignment or entry.name.endswith(".tflite")]
     size, packed = Counter[str](), Counter[str]()
-    for entry in found:
+    for entry in contents:
         if entry not in named:
             kind = "classes.dex" if entry.name.endswith(".dex") else "resources, golden vectors"
             size[kind] += entry.bytes
             packed[kind] += entry.packed
-    overhead = apk.stat().st_size - sum(entry.packed for entry in found)
-    rest = [Entry(kind, size[kind], packed[kind]) for kind in size]
-    rest.append(Entry("alignment, index, signature", overhead, overhead))
+    overhead = apk.stat().st_size - sum(entry.packed for entry in contents)
+    rest = [ApkPart(kind, size[kind], packed[kind]) for kind in size]
+    rest.append(ApkPart("alignment, index, signature", overhead, overhead))
     return sorted([*named, *rest], key=lambda entry: -entry.packed)
 
 
@@ -64,23 +64,23 @@ def segment_alignment(library: bytes) -> int:
     wide = library[4] == 2
     (table,) = struct.unpack_from("<Q" if wide else "<I", library, 32 if wide else 28)
     size, count = struct.unpack_from("<HH", library, 54 if wide else 42)
-    found: list[int] = []
+    alignments: list[int] = []
     for number in range(count):
         header = struct.unpack_from("<IIQQQQQQ" if wide else "<8I", library, table + number * size)
         if header[0] == 1:  # PT_LOAD
-            found.append(header[7])
-    return min(found)
+            alignments.append(header[7])
+    return min(alignments)
 
 
-def as_table(apk: Path, found: list[Entry]) -> Table:
+def as_table(apk: Path, contents: list[ApkPart]) -> Table:
     size = apk.stat().st_size
     rows = [
         (entry.name, *map(whole, (entry.bytes, entry.packed)), percent(entry.packed / size))
-        for entry in found
+        for entry in contents
     ]
     small = sorted(
         f"{entry.name} ({entry.alignment // 1024} KB)"
-        for entry in found
+        for entry in contents
         if entry.alignment and entry.alignment < PAGE
     )
     notes = [f"{apk.name}: {whole(size)} bytes"]
@@ -95,8 +95,8 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="the rows as JSON")
     parser.add_argument("--markdown", type=Path, help="write the table to this file, for the docs")
     options = parser.parse_args()
-    found = entries(options.apk)
-    show_table(as_table(options.apk, found), [asdict(entry) for entry in found], options)
+    contents = entries(options.apk)
+    show_table(as_table(options.apk, contents), [asdict(entry) for entry in contents], options)
     return 0
 
 

@@ -46,7 +46,7 @@ KEY_ALIAS, KEY_PASSWORD = "androiddebugkey", "android"
 
 
 @dataclass(frozen=True)
-class Step:
+class BuildStep:
     """A folder that is made from files, and made again only when one of them has changed."""
 
     folder: Path
@@ -91,7 +91,7 @@ def link_resources(artifacts: Artifacts) -> Path:
 
     def fill(folder: Path) -> None:
         compiled = folder / "compiled.zip"
-        run(artifacts.aapt2, "compile", "--dir", MAIN / "res", "-o", compiled)
+        run(*(artifacts.aapt2, "compile"), *("--dir", MAIN / "res"), *("-o", compiled))
         run(
             *(artifacts.aapt2, "link", "-I", artifacts.android, "--manifest", manifest),
             *("--custom-package", PACKAGE, "--java", folder / "java"),
@@ -101,7 +101,9 @@ def link_resources(artifacts: Artifacts) -> Path:
         )
 
     inputs = (manifest, *files(MAIN / "res"), artifacts.aapt2)
-    return Step(BUILD / "resources", inputs, f"{MIN_SDK} {TARGET_SDK} {VERSION_NAME}").make(fill)
+    return BuildStep(BUILD / "resources", inputs, f"{MIN_SDK} {TARGET_SDK} {VERSION_NAME}").make(
+        fill
+    )
 
 
 def compile_kotlin(artifacts: Artifacts, resources: Path) -> Path:
@@ -113,7 +115,9 @@ def compile_kotlin(artifacts: Artifacts, resources: Path) -> Path:
         kotlinc(artifacts, [MAIN / "kotlin", *java], libraries, folder)
         run("javac", "-nowarn", "-Xlint:-options", "--release", "8", "-d", folder, *java)
 
-    return Step(BUILD / "classes", (*files(MAIN / "kotlin"), *java, artifacts.stdlib)).make(fill)
+    return BuildStep(BUILD / "classes", (*files(MAIN / "kotlin"), *java, artifacts.stdlib)).make(
+        fill
+    )
 
 
 def kotlinc(artifacts: Artifacts, sources: list[Path], libraries: list[Path], folder: Path) -> None:
@@ -138,7 +142,7 @@ def unpack_jars(aars: list[Path], folder: Path) -> list[Path]:
             content = zipfile.ZipFile(aar).read("classes.jar")
             (folder / aar.with_suffix(".jar").name).write_bytes(content)
 
-    return files(Step(folder, tuple(aars)).make(fill))
+    return files(BuildStep(folder, tuple(aars)).make(fill))
 
 
 def make_dex(artifacts: Artifacts, classes: Path) -> Path:
@@ -153,7 +157,7 @@ def make_dex(artifacts: Artifacts, classes: Path) -> Path:
             *(*compiled, *jars),
         )
 
-    return Step(BUILD / "dex", (*compiled, *jars), str(MIN_SDK)).make(fill)
+    return BuildStep(BUILD / "dex", (*compiled, *jars), str(MIN_SDK)).make(fill)
 
 
 def contents(
@@ -212,14 +216,14 @@ def gather(bundles: Path, assets: Path) -> Path:
 
     Raises PocketganError where there is none.
     """
-    found = [path.parent for path in sorted(bundles.glob("*/model.json"))]
-    if not found:
+    folders = [path.parent for path in sorted(bundles.glob("*/model.json"))]
+    if not folders:
         raise PocketganError(
             f"{bundles} holds no bundle, a folder with a model.json in it",
             f"Make one: pocketgan bundle RUN --variant int8 --out {bundles / 'int8'}",
         )
     shutil.rmtree(assets, ignore_errors=True)
-    for bundle in found:
+    for bundle in folders:
         for path in (path for pattern in MODEL_FILES for path in bundle.glob(pattern)):
             copy = assets / "bundles" / path.relative_to(bundles)
             copy.parent.mkdir(parents=True, exist_ok=True)
@@ -292,7 +296,7 @@ def main() -> int:
     source.add_argument("--pin", action="store_true", help="only fetch, and write the pins anew")
     parser.add_argument("--out", type=Path, default=APK, help="the APK")
     options = parser.parse_args()
-    artifacts = fetch(options.pin)
+    artifacts = fetch(pin=options.pin)
     if not (options.pin or options.fetch):
         bundles = options.bundles or make_bundles(options.run)
         print(build(artifacts, gather(bundles, BUILD / "assets"), options.out))

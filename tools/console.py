@@ -23,14 +23,14 @@ def add_table_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--markdown", type=Path, help="write the table to this file, for the docs")
 
 
-def show_table(found: Table, rows: Any, options: argparse.Namespace) -> None:
+def show_table(table: Table, rows: Any, options: argparse.Namespace) -> None:
     """Print ``found``, or ``rows`` as JSON, and write the Markdown that was asked for."""
     if options.json:
         print(json.dumps(rows, indent=1))
     else:
-        Console().print(found.for_terminal())
+        Console().print(table.for_terminal())
     if options.markdown:
-        write_text(options.markdown, found.markdown())
+        write_text(options.markdown, table.markdown())
 
 
 def run_as_program(main: Callable[[], int]) -> NoReturn:

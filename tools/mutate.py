@@ -56,7 +56,7 @@ def mutants(content: bytes, seed: int) -> Iterator[tuple[str, bytes]]:
     while True:
         for kind, damage in damages.items():
             # A byte may be flipped back, or be overwritten with what it was.
-            yield kind, next(made for made in iter(damage, None) if made != content)
+            yield kind, next(damaged for damaged in iter(damage, None) if damaged != content)
 
 
 def structure(content: bytes) -> list[int]:
@@ -124,19 +124,19 @@ def kind_of(answer: Measurement) -> str:
 class Tally:
     """How often each (kind of damage, kind of answer) was seen."""
 
-    seen: Counter[tuple[str, str]]
+    counts: Counter[tuple[str, str]]
     suffered: Sequence[str]
     """What the good file was answered wherever that differs from its answer alone."""
 
     @property
     def passed(self) -> bool:
-        return not self.suffered and not any(way == "not named" for _, way in self.seen)
+        return not self.suffered and not any(way == "not named" for _, way in self.counts)
 
     def table(self) -> Table:
-        kinds = list(dict.fromkeys(kind for kind, _ in self.seen))
-        ways = sorted({way for _, way in self.seen})
-        rows = [[kind, *(str(self.seen[kind, way]) for way in ways)] for kind in kinds]
-        total = ["all", *(str(sum(self.seen[kind, way] for kind in kinds)) for way in ways)]
+        kinds = list(dict.fromkeys(kind for kind, _ in self.counts))
+        ways = sorted({way for _, way in self.counts})
+        rows = [[kind, *(str(self.counts[kind, way]) for way in ways)] for kind in kinds]
+        total = ["all", *(str(sum(self.counts[kind, way] for kind in kinds)) for way in ways)]
         notes = [f"The good file was answered: {answer}" for answer in self.suffered]
         return Table(["damage", *ways], [*rows, total], notes or [UNAFFECTED])
 
@@ -144,7 +144,7 @@ class Tally:
 def tally(path: Path, count: int, seed: int) -> Tally:
     """Measure ``count`` damaged copies of the file, and the good one beside each block of them."""
     alone = measure({"good": path}, [Local()], plan=PLAN)[0].output_sha256
-    seen: Counter[tuple[str, str]] = Counter()
+    counts: Counter[tuple[str, str]] = Counter()
     suffered: list[str] = []
     damaged = islice(mutants(path.read_bytes(), seed), count)
     while block := list(islice(damaged, BLOCK)):
@@ -156,8 +156,8 @@ def tally(path: Path, count: int, seed: int) -> Tally:
             good, *answers = measure(variants, [Local()], plan=PLAN)
         if good.output_sha256 != alone:
             suffered.append(good.error or "another output")
-        seen.update((kind, kind_of(a)) for (kind, _), a in zip(block, answers, strict=True))
-    return Tally(seen, suffered)
+        counts.update((kind, kind_of(a)) for (kind, _), a in zip(block, answers, strict=True))
+    return Tally(counts, suffered)
 
 
 def main() -> int:

@@ -143,7 +143,7 @@ def test_delegated_share_is_seen(
 class Listing:
     """A runtime that lists operations as (name, inputs, outputs)."""
 
-    def __init__(self, *operations: tuple[str, list[int], list[int]]) -> None:
+    def __init__(self, operations: list[tuple[str, list[int], list[int]]]) -> None:
         self.operations = operations
 
     def _get_ops_details(self) -> list[dict[str, Any]]:
@@ -155,12 +155,14 @@ class Listing:
 
 def test_delegated_share_counts_what_lies_between_a_parts_inputs_and_outputs() -> None:
     graph = Listing(
-        ("FULLY_CONNECTED", [0, 10], [1]),
-        ("RESHAPE", [1, 11], [2]),
-        ("RESIZE_NEAREST_NEIGHBOR", [2], [3]),
-        ("CONV_2D", [3, 12], [4]),
-        ("DELEGATE", [0, 10, 11], [2]),
-        ("DELEGATE", [3, 12], [4]),
+        [
+            ("FULLY_CONNECTED", [0, 10], [1]),
+            ("RESHAPE", [1, 11], [2]),
+            ("RESIZE_NEAREST_NEIGHBOR", [2], [3]),
+            ("CONV_2D", [3, 12], [4]),
+            ("DELEGATE", [0, 10, 11], [2]),
+            ("DELEGATE", [3, 12], [4]),
+        ]
     )
     assert agent.delegated_share(graph) == 0.75
 
@@ -185,10 +187,10 @@ def test_sustained_stretches_last_half_a_minute_or_a_quarter(
 ) -> None:
     clock = iter(range(0, 10**15, 10**9))  # every look takes a second
     monkeypatch.setattr(agent.time, "perf_counter_ns", lambda: next(clock))
-    told = agent.sustain(lambda: None, seconds)
-    assert told["stretch_s"] == stretch
-    assert (told["first_ms"], told["last_ms"]) == (1000, 1000)
-    assert told["runs"] >= seconds
+    figures = agent.sustain(lambda: None, seconds)
+    assert figures["stretch_s"] == stretch
+    assert (figures["first_ms"], figures["last_ms"]) == (1000, 1000)
+    assert figures["runs"] >= seconds
 
 
 def test_sustained_run_tells_the_first_and_last_stretch_apart(
@@ -204,9 +206,9 @@ def test_sustained_run_tells_the_first_and_last_stretch_apart(
         now += 10**7 + now // 100
 
     monkeypatch.setattr(agent.time, "perf_counter_ns", look)
-    told = agent.sustain(call, 8)
-    assert 10 < told["first_ms"] < 30
-    assert 70 < told["last_ms"] < 100
+    figures = agent.sustain(call, 8)
+    assert 10 < figures["first_ms"] < 30
+    assert 70 < figures["last_ms"] < 100
 
 
 def write(root: Path, files: dict[str, str]) -> Path:
@@ -273,16 +275,16 @@ def test_agent_cannot_take_all_the_memory_there_is() -> None:
     assert process.stdout == "refused\n", process.stderr
 
 
-@pytest.mark.parametrize(("kept", "most", "rows"), [(200, 999, 3), (130, 999, 2), (1, 64, 1)])
+@pytest.mark.parametrize(("limit", "most", "rows"), [(200, 999, 3), (130, 999, 2), (1, 64, 1)])
 def test_outputs_are_kept_for_as_many_inputs_as_there_is_room(
-    kept: int,
+    limit: int,
     most: int,
     rows: int,
     int8_file: Path,
     latents_file: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(agent, "KEPT_BYTES", kept)
+    monkeypatch.setattr(agent, "KEPT_BYTES", limit)
     monkeypatch.setattr(agent, "MOST_KEPT_BYTES", most)
     interpreter = Interpreter(str(int8_file))
     interpreter.allocate_tensors()

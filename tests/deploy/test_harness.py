@@ -84,10 +84,10 @@ class Standin(Target):
     def open(self) -> Iterator[Session]:
         def answer(job: Job, time_limit: float) -> Measurement:
             self.asked.append(job)
-            given = self.answers.pop(0)
-            if isinstance(given, Exception):
-                raise given
-            return given
+            next_answer = self.answers.pop(0)
+            if isinstance(next_answer, Exception):
+                raise next_answer
+            return next_answer
 
         yield answer
 
@@ -114,15 +114,15 @@ def test_what_is_known_is_not_measured_again(
     plan = MeasuringPlan(rounds=1, runs=4)
     first = measure(files, [Local()], plan=plan)
     broken = [first[0], failure(job_for(int8_file, variant="int8"), "gone")]
-    asked: list[int] = []
+    totals: list[int] = []
     again = measure(
         files,
         [Local()],
         plan=plan,
         earlier=broken,
-        on_progress=lambda _, done, total: asked.append(total),
+        on_progress=lambda _, done, total: totals.append(total),
     )
-    assert asked == [1]
+    assert totals == [1]
     assert again[0] == first[0]
     assert again[1].error is None
 
@@ -141,16 +141,20 @@ def test_other_target_is_compared_with_the_desktop(float_file: Path) -> None:
 def test_measurements_are_handed_over_after_each_round(
     float_file: Path, job_for: Callable[..., Job]
 ) -> None:
-    told: list[list[Measurement]] = []
+    reports: list[list[Measurement]] = []
     answer = failure(job_for(float_file, target="standin"), "it only has to answer")
     measure(
         {"float32": float_file},
         [Local(), Standin(answer)],
         plan=MeasuringPlan(rounds=2, runs=4),
-        on_round=told.append,
+        on_round=reports.append,
     )
-    assert [len(so_far) for so_far in told] == [1, 1, 2]
-    assert [so_far[0].error for so_far in told] == ["1 of 2 rounds went well until now", None, None]
+    assert [len(so_far) for so_far in reports] == [1, 1, 2]
+    assert [so_far[0].error for so_far in reports] == [
+        "1 of 2 rounds went well until now",
+        None,
+        None,
+    ]
 
 
 def test_target_that_cannot_be_opened_does_not_stop_the_others(float_file: Path) -> None:
@@ -174,19 +178,19 @@ def test_file_timed_in_a_later_call_than_the_others_says_so(
     files, plan = {"float32": float_file, "int8": int8_file}, MeasuringPlan(rounds=1, runs=4)
     first = measure(files, [Local()], plan=plan)
     broken = [first[0], failure(job_for(int8_file, variant="int8"), "gone")]
-    kept, late = measure(files, [Local()], plan=plan, earlier=broken)
-    assert kept == first[0]
+    reused, late = measure(files, [Local()], plan=plan, earlier=broken)
+    assert reused == first[0]
     assert any("later call" in warning for warning in late.warnings)
 
 
 def test_targets_that_this_machine_times_take_turns(float_file: Path) -> None:
-    told: list[str] = []
+    lines: list[str] = []
     measurements = measure(
         {"float32": float_file},
         [Local(), Local(xnnpack=False)],
         plan=MeasuringPlan(rounds=3, runs=6),
-        on_progress=lambda name, done, total: told.append(f"{name} {done}/{total}"),
+        on_progress=lambda name, done, total: lines.append(f"{name} {done}/{total}"),
     )
-    assert told[-1] == "local and local:plain 6/6"
+    assert lines[-1] == "local and local:plain 6/6"
     assert [m.target for m in measurements] == ["local", "local:plain"]
     assert {m.rounds for m in measurements} == {3}

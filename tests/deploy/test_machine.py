@@ -59,8 +59,8 @@ def test_x86_flags_are_those_that_matter(tmp_path: Path) -> None:
 
 def test_what_the_system_does_not_tell_is_none(tmp_path: Path) -> None:
     machine = describe_machine(tmp_path)
-    told = {"system", "cpu", "cores", "versions"}
-    untold = {name: value for name, value in vars(machine).items() if name not in told}
+    always = {"system", "cpu", "cores", "versions"}
+    untold = {name: value for name, value in vars(machine).items() if name not in always}
     assert untold.pop("flags") == ()
     assert set(untold.values()) == {None}
 
@@ -177,8 +177,8 @@ FINE = Machine(
 
 def test_nothing_is_said_against_a_quiet_board_or_one_that_tells_nothing() -> None:
     assert advice(FINE) == []
-    told = {"system": "", "cpu": "", "cores": 1, "flags": (), "versions": {}}
-    assert advice(Machine(**dict.fromkeys(vars(FINE)) | told)) == []
+    fields = {"system": "", "cpu": "", "cores": 1, "flags": (), "versions": {}}
+    assert advice(Machine(**dict.fromkeys(vars(FINE)) | fields)) == []
 
 
 @pytest.mark.parametrize(

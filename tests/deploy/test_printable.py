@@ -4,7 +4,7 @@ from deploy.printable import printable
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "escaped"),
     [
         ("gen é [a].tflite", "gen é [a].tflite"),
         ("a\nb", r"a\nb"),
@@ -13,5 +13,5 @@ from deploy.printable import printable
         ("\udc80", r"\udc80"),
     ],
 )
-def test_what_a_terminal_would_obey_is_escaped(text: str, shown: str) -> None:
-    assert printable(text) == shown
+def test_what_a_terminal_would_obey_is_escaped(text: str, escaped: str) -> None:
+    assert printable(text) == escaped

@@ -199,11 +199,11 @@ def test_counted_answer_needs_no_samples() -> None:
 
 
 def test_figures_of_a_tool_without_samples_become_medians() -> None:
-    told = [
+    measurements = [
         measured([p50], samples_ns=None, min_ms=fastest, runs=600, init_ms=init)
         for p50, fastest, init in [(100, 70, 5), (90, 80, 9), (120, 60, 4)]
     ]
-    pooled = combine(told)
+    pooled = combine(measurements)
     assert (pooled.p50_ms, pooled.mean_ms, pooled.init_ms) == (100, 100, 5)
     assert (pooled.min_ms, pooled.runs, pooled.rounds) == (60, 1800, 3)
     assert pooled.spread == pytest.approx(0.3)
@@ -257,12 +257,16 @@ def test_rounds_interleave_the_jobs(float_file: Path, job_for: Callable[..., Job
 def test_what_there_is_after_each_round_is_told(
     job_for: Callable[..., Job], int8_file: Path
 ) -> None:
-    told: list[list[Measurement]] = []
+    reports: list[list[Measurement]] = []
     jobs = [job_for(int8_file)]
     final = run_rounds(
-        jobs, lambda job: measured([1]), rounds=3, seed=0, on_round=lambda found: told.append(found)
+        jobs,
+        lambda job: measured([1]),
+        rounds=3,
+        seed=0,
+        on_round=lambda measurements: reports.append(measurements),
     )
-    assert [len(found) for found in told] == [1, 1, 1]
-    assert [found[0].rounds for found in told] == [1, 2, 3]
-    assert [found[0].error is None for found in told] == [False, False, True]
-    assert told[-1] == final
+    assert [len(measurements) for measurements in reports] == [1, 1, 1]
+    assert [measurements[0].rounds for measurements in reports] == [1, 2, 3]
+    assert [measurements[0].error is None for measurements in reports] == [False, False, True]
+    assert reports[-1] == final

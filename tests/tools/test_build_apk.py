@@ -46,7 +46,7 @@ def output(*command: str | Path) -> str:
 
 
 def test_the_apk_is_signed(apk: Path, artifacts: android_artifacts.Artifacts) -> None:
-    said = output("java", "-jar", artifacts.apksigner, "verify", "--verbose", apk)
+    said = output(*("java", "-jar", artifacts.apksigner), *("verify", "--verbose", apk))
     assert "Verified using v2 scheme (APK Signature Scheme v2): true" in said
     assert "Verified using v3 scheme (APK Signature Scheme v3): true" in said
 
@@ -144,9 +144,9 @@ def test_segments_are_aligned_as_readelf_says(apk: Path, tmp_path: Path) -> None
 
 
 def test_the_report_adds_up(apk: Path) -> None:
-    found = apk_report.entries(apk)
-    assert sum(entry.packed for entry in found) == apk.stat().st_size
-    assert any("16 KB" in note for note in apk_report.as_table(apk, found).notes)
+    entries = apk_report.entries(apk)
+    assert sum(entry.packed for entry in entries) == apk.stat().st_size
+    assert any("16 KB" in note for note in apk_report.as_table(apk, entries).notes)
 
 
 def test_a_report_of_no_apk_is_refused(tmp_path: Path) -> None:
@@ -233,8 +233,8 @@ def test_golden_files_are_current() -> None:
     for path, content in android_golden.golden_files():
         committed = (android_tests.TESTS / path).read_bytes()
         if path.startswith("bundles/float32/golden/") and not path.endswith("latents.f32"):
-            found, kept = (np.frombuffer(each, np.float32) for each in (content, committed))
-            np.testing.assert_allclose(found, kept, atol=1e-5)
+            now, before = (np.frombuffer(each, np.float32) for each in (content, committed))
+            np.testing.assert_allclose(now, before, atol=1e-5)
         elif path != "golden/float32.json":
             assert content == committed, path
 
@@ -266,18 +266,18 @@ def test_a_file_that_is_not_the_pinned_one_is_refused(
 
 def test_a_step_is_made_again_only_when_an_input_changed(tmp_path: Path) -> None:
     source = tmp_path / "source"
-    made = []
+    folders = []
 
     def make() -> None:
-        build_apk.Step(tmp_path / "out", (source,)).make(lambda folder: made.append(folder))
+        build_apk.BuildStep(tmp_path / "out", (source,)).make(lambda folder: folders.append(folder))
 
     source.write_text("a")
     make()
     make()
-    assert len(made) == 1
+    assert len(folders) == 1
     source.write_text("b")
     make()
-    assert len(made) == 2
+    assert len(folders) == 2
 
 
 def test_bad_input_is_one_message_and_exit_code_2(tmp_path: Path) -> None:

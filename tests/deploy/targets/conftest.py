@@ -167,8 +167,10 @@ class Conversation(socketserver.BaseRequestHandler):
         name = self.read(length).decode()
         if kind == b"STAT":
             path = self.place(name)
-            found = path.stat() if path.exists() else None
-            numbers = (found.st_mode, found.st_size, int(found.st_mtime)) if found else (0, 0, 0)
+            numbers = (0, 0, 0)
+            if path.exists():
+                status = path.stat()
+                numbers = (status.st_mode, status.st_size, int(status.st_mtime))
             self.request.sendall(b"STAT" + struct.pack("<III", *numbers))
         elif kind == b"SEND":
             name, _, mode = name.rpartition(",")

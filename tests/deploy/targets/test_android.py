@@ -101,8 +101,8 @@ def test_latents_and_coarse_times_are_cautioned(adb, int8_file: Path, latents_fi
     adb.install(does=f"echo 'Initialized session in 0.1ms.\ncount=3 curr=9(all same)\n{text}'")
     plan = MeasuringPlan(rounds=1, runs=8, latents=latents_file, sustain_s=1)
     (measurement,) = measure({"int8": int8_file}, phones(), plan=plan)
-    told = " ".join(measurement.warnings)
-    assert all(word in told for word in ("microseconds", "latents", "sustained"))
+    warnings = " ".join(measurement.warnings)
+    assert all(word in warnings for word in ("microseconds", "latents", "sustained"))
 
 
 def test_missing_tool_says_how_to_add_it(adb, int8_file: Path) -> None:
@@ -179,15 +179,15 @@ def test_phone_that_goes_away_keeps_what_it_gave(adb, float_file: Path, int8_fil
 
     adb.devices[SERIAL] = "device"
     adb.before_command = lambda command: None
-    asked: list[int] = []
+    counts: list[int] = []
     again = measure(
         files,
         [target],
         plan=plan,
         earlier=first,
-        on_progress=lambda _, done, total: asked.append(done),
+        on_progress=lambda _, done, total: counts.append(done),
     )
-    assert asked == [1]
+    assert counts == [1]
     assert [m.error for m in again] == [None, None]
 
 
@@ -271,9 +271,9 @@ def test_choice_between_phones_lists_them(adb, int8_file: Path, name: str) -> No
 def test_phone_that_is_not_ready_says_what_to_do(adb, state: str, remedy: str) -> None:
     adb.devices[SERIAL] = state
     (target,) = phones()
-    found = target.availability()
-    assert not found.ready
-    assert remedy in found.detail
+    availability = target.availability()
+    assert not availability.ready
+    assert remedy in availability.detail
 
 
 def test_server_without_a_phone_is_told(adb) -> None:
@@ -290,8 +290,8 @@ def test_no_server_is_told_with_the_command_that_starts_it(
     if port == "none":  # adb's own port, wherever that is free
         monkeypatch.setenv("ANDROID_ADB_SERVER_ADDRESS", "127.255.255.254")
     (target,) = phones()
-    found = target.availability()
-    assert (target.name, found.remedy) == ("android", "adb start-server")
+    state = target.availability()
+    assert (target.name, state.remedy) == ("android", "adb start-server")
 
 
 def test_other_server_at_that_port_is_no_adb_server(adb, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -305,10 +305,10 @@ def test_other_server_at_that_port_is_no_adb_server(adb, monkeypatch: pytest.Mon
         thread.start()
         monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(other.server_address[1]))
         (target,) = phones()
-        found = target.availability()
+        state = target.availability()
         other.shutdown()
         thread.join()
-    assert "no adb server answers" in found.detail
+    assert "no adb server answers" in state.detail
 
 
 @pytest.mark.skipif(shutil.which("adb") is None, reason="needs adb")
@@ -324,12 +324,12 @@ def test_real_adb_server_without_a_phone_is_understood(
     with subprocess.Popen(command, **quiet) as server:
         try:
             for _ in range(200):
-                if (found := Android().availability()).remedy != "adb start-server":
+                if (state := Android().availability()).remedy != "adb start-server":
                     break
                 time.sleep(0.05)
         finally:
             server.kill()
-    assert "no phone is connected" in found.detail
+    assert "no phone is connected" in state.detail
 
 
 def test_cores_are_read_from_the_kernels_list() -> None:
@@ -339,7 +339,7 @@ def test_cores_are_read_from_the_kernels_list() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shown", "device"),
+    ("properties", "device"),
     [
         ("Google\nPixel 7\n14\nGS201\ngs201\n", "Google Pixel 7, Android 14, GS201"),
         ("samsung\nSamsung A5\n9\n\nexynos9\n", "Samsung A5, Android 9, exynos9"),
@@ -348,5 +348,5 @@ def test_cores_are_read_from_the_kernels_list() -> None:
         ("", None),
     ],
 )
-def test_device_is_named_by_what_the_phone_tells(shown: str, device: str | None) -> None:
-    assert read_device(shown) == device
+def test_device_is_named_by_what_the_phone_tells(properties: str, device: str | None) -> None:
+    assert read_device(properties) == device

@@ -50,8 +50,8 @@ def test_what_the_tool_cannot_do_is_warned_of(
     float_file: Path, job_for: Callable[..., Job]
 ) -> None:
     assert read_result(job_for(float_file), result()).warnings == ()
-    asked = read_result(job_for(float_file, latents="z.npy", sustain_s=9.0), result())
-    assert [warning.split(":")[0] for warning in asked.warnings] == [
+    measurement = read_result(job_for(float_file, latents="z.npy", sustain_s=9.0), result())
+    assert [warning.split(":")[0] for warning in measurement.warnings] == [
         "inputs were random",
         "sustained speed was not measured",
     ]
@@ -60,8 +60,8 @@ def test_what_the_tool_cannot_do_is_warned_of(
 def test_time_that_was_rounded_away_is_absent(
     float_file: Path, job_for: Callable[..., Job]
 ) -> None:
-    told = result(median_ms=0.0, avg_ms=0.0, min_ms=0.0) | {"fully_accelerated": False}
-    measurement = read_result(job_for(float_file), told)
+    answer = result(median_ms=0.0, avg_ms=0.0, min_ms=0.0) | {"fully_accelerated": False}
+    measurement = read_result(job_for(float_file), answer)
     assert measurement.p50_ms is measurement.mean_ms is measurement.per_second is None
     assert "rounds" in measurement.absent["p50_ms"]
     assert measurement.delegated is None

@@ -13,11 +13,11 @@ from deploy.targets.target import Target
 
 @pytest.fixture
 def target() -> Target:
-    found = find_target("micro")
-    state = found.availability()
+    micro = find_target("micro")
+    state = micro.availability()
     if not state.ready:
         pytest.skip(f"{state.detail}; {state.remedy}")
-    return found
+    return micro
 
 
 def test_files_run_in_a_counted_arena_and_draw_as_the_desktop_does(

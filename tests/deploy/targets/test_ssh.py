@@ -90,7 +90,7 @@ class Server:
 
 def descendants(pid: int) -> list[int]:
     """The sshd processes below ``pid``; not the shells that they started."""
-    found = []
+    processes = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             name, rest = stat.read_text().split("(", 1)[1].rsplit(")", 1)
@@ -98,8 +98,8 @@ def descendants(pid: int) -> list[int]:
             continue
         if int(rest.split()[1]) == pid and name.startswith("sshd"):
             child = int(stat.parent.name)
-            found += [*descendants(child), child]
-    return found
+            processes += [*descendants(child), child]
+    return processes
 
 
 def make_key(path: Path) -> str:
@@ -172,10 +172,10 @@ def test_float_and_int8_are_measured_and_agree_with_the_desktop(
 def test_agent_runs_on_as_many_of_the_last_cores_as_it_has_threads(
     server: Server, float_file: Path, tmp_path: Path
 ) -> None:
-    seen = tmp_path / "cores"
-    server.hook(f"open({str(seen)!r}, 'w').write(repr(os.sched_getaffinity(0)))")
+    cores_file = tmp_path / "cores"
+    server.hook(f"open({str(cores_file)!r}, 'w').write(repr(os.sched_getaffinity(0)))")
     measure({"float32": float_file}, [server.target()], plan=MeasuringPlan(rounds=1, runs=4))
-    assert seen.read_text() == repr({max(os.sched_getaffinity(0))})
+    assert cores_file.read_text() == repr({max(os.sched_getaffinity(0))})
 
 
 @needs_sshd
@@ -233,9 +233,9 @@ def test_lost_board_keeps_what_it_gave_and_only_the_rest_is_run_again(
             server.stop()
 
     first = measure(files, [server.target()], plan=plan, on_progress=pull_cable)
-    (kept,) = [m for m in first if m.error is None]
+    (finished,) = [m for m in first if m.error is None]
     (lost,) = [m for m in first if m.error is not None]
-    assert kept.p50_ms is not None
+    assert finished.p50_ms is not None
     assert "connection" in str(lost.error)
     assert server.address in str(lost.error)
 
@@ -250,7 +250,7 @@ def test_lost_board_keeps_what_it_gave_and_only_the_rest_is_run_again(
     )
     assert runs == [1]
     assert [m.error for m in again] == [None, None]
-    assert kept in again
+    assert finished in again
 
 
 @needs_sshd
@@ -363,12 +363,12 @@ def refused(target: Ssh) -> PocketganError:
 
 @needs_sshd
 def test_unknown_host_key_is_refused(server: Server) -> None:
-    known = server.folder / "known_hosts"
-    known.write_text("")
+    known_hosts = server.folder / "known_hosts"
+    known_hosts.write_text("")
     error = refused(server.target())
     assert "not known" in error.problem
     assert f"`ssh -p {server.port} {USER}@127.0.0.1`" in error.remedy
-    assert known.read_text() == ""
+    assert known_hosts.read_text() == ""
 
 
 @needs_sshd
@@ -424,8 +424,8 @@ def test_board_with_a_bare_python_and_no_network_gets_a_runtime_once(
         )
         assert measurement.error is None
         assert measurement.runtime == "ai-edge-litert"
-        (made,) = (server.folder / "home" / ".cache" / "pocketgan").iterdir()
-        assert made.name == "venv"
+        (folder,) = (server.folder / "home" / ".cache" / "pocketgan").iterdir()
+        assert folder.name == "venv"
 
 
 @pytest.mark.parametrize("address", ["pi@board:22", "board", "me.x@10.0.0.7", "[fe80::1%eth0]:22"])

@@ -55,10 +55,10 @@ def test_each_core_tells_its_own_name_and_the_system_behind_it_is_one(
 
 def test_installed_sysroots_are_not_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
     needs_sysroot()
-    told: list[str] = []
-    sysroot.install(told.append)
-    assert len(told) == 1
-    assert "already" in told[0]
+    lines: list[str] = []
+    sysroot.install(lines.append)
+    assert len(lines) == 1
+    assert "already" in lines[0]
 
     newer = replace(MACHINES[0], packages=(*MACHINES[0].packages, "another"))
     monkeypatch.setattr(sysroot, "MACHINES", (newer, *MACHINES[1:]))
@@ -90,25 +90,29 @@ def test_failed_download_says_why_and_leaves_nothing_behind(tools: Path) -> None
 def test_download_asks_for_each_machine_and_keeps_to_folders_of_its_own(
     tools: Path, tmp_path: Path
 ) -> None:
-    seen = tmp_path / "seen"
+    commands_file = tmp_path / "seen"
     stand_in(tools, "dpkg")
-    stand_in(tools, "apt-get", f'echo "$@" >> {seen}; /bin/cat "$2" >> {seen}; exit 100')
+    stand_in(
+        tools,
+        "apt-get",
+        f'echo "$@" >> {commands_file}; /bin/cat "$2" >> {commands_file}; exit 100',
+    )
     with pytest.raises(PocketganError):
         sysroot.install(lambda line: None)
-    text = seen.read_text()
+    text = commands_file.read_text()
     assert "libc6:arm64" in text
     assert "python3-numpy:armhf" in text
-    made = str(sysroot.folder().parent)
+    parent = str(sysroot.folder().parent)
     for setting in ("Dir::State ", "Dir::State::status ", "Dir::Cache "):
-        assert f'{setting}"{made}' in text
+        assert f'{setting}"{parent}' in text
 
 
 @pytest.mark.slow
 def test_whole_installation_from_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     needs_sysroot()
     monkeypatch.setenv("POCKETGAN_CACHE", str(tmp_path))
-    told: list[str] = []
-    sysroot.install(told.append)
+    lines: list[str] = []
+    sysroot.install(lines.append)
     assert sysroot.ready()
-    assert "ready" in told[-1]
+    assert "ready" in lines[-1]
     assert [path.name for path in (tmp_path / "arm").iterdir()] == ["sysroots"]

@@ -29,8 +29,8 @@ def teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, np.nda
 
 def pruned_bytes(kernel: np.ndarray, share: float) -> int:
     cut = np.sort(np.abs(kernel), axis=None)[round(share * kernel.size)]
-    kept = np.where(np.abs(kernel) < cut, 0, kernel)
-    levels = np.rint(kept / np.abs(kernel).max() * 127).astype(np.int8)
+    pruned = np.where(np.abs(kernel) < cut, 0, kernel)
+    levels = np.rint(pruned / np.abs(kernel).max() * 127).astype(np.int8)
     return len(gzip.compress(levels.tobytes(), 9))
 
 

@@ -15,6 +15,8 @@ def test_both_loops_train_the_recipes_networks(tmp_path: Path) -> None:
     path = tmp_path / "tiny.yaml"
     path.write_text(RECIPE)
     recipe = load_recipe(str(path))
-    found = step_time.compare(recipe, Run(recipe, tmp_path).dataset, True, blocks=2, steps=3)
-    assert set(found.ratio) == {"wall", "cpu"}
-    assert all(ms > 0 for ms in [*found.game_ms.values(), *found.hand_ms.values()])
+    comparison = step_time.compare(
+        recipe, Run(recipe, tmp_path).dataset, full=True, blocks=2, steps=3
+    )
+    assert set(comparison.ratio) == {"wall", "cpu"}
+    assert all(ms > 0 for ms in [*comparison.game_ms.values(), *comparison.hand_ms.values()])

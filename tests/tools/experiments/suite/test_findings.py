@@ -136,8 +136,10 @@ def test_each_kind_of_target_has_its_own_figure(result):
     views_of_suite = views(
         suite_of(
             result("sub_pixel", 64, 16),
-            result("sub_pixel", 128, 16, "instructions", "arm:cortex-a53", 10**6),
-            result("sub_pixel", 256, 16, "arena_bytes", "micro", 1000),
+            result(
+                "sub_pixel", 128, 16, field="instructions", target="arm:cortex-a53", per_unit=10**6
+            ),
+            result("sub_pixel", 256, 16, field="arena_bytes", target="micro", per_unit=1000),
         )
     )
     assert [(v.target, v.headline.unit) for v in views_of_suite] == [

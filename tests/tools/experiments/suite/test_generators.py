@@ -66,7 +66,7 @@ def test_members_too_big_are_left_out_with_the_reason():
 
 
 @pytest.mark.parametrize(
-    ("choice", "told"),
+    ("choice", "reason"),
     [
         ({"families": ["convnext"]}, "no family convnext"),
         ({"pixels": [32]}, "no number of pixels 32"),
@@ -74,6 +74,6 @@ def test_members_too_big_are_left_out_with_the_reason():
         ({"families": ["dense"], "pixels": [256], "widths": [64]}, "25 million weights"),
     ],
 )
-def test_what_the_set_lacks_is_told(choice, told):
-    with pytest.raises(PocketganError, match=told):
+def test_what_the_set_lacks_is_told(choice, reason):
+    with pytest.raises(PocketganError, match=reason):
         members(**choice)
