@@ -6,7 +6,6 @@ Exit codes: 0 done; 2 bad input, said in one message; 3 a gate of the recipe fai
 import errno
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pkgutil import resolve_name
 
@@ -14,18 +13,10 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.errors import PocketganError
-from pipeline.commands.arguments import BAD_INPUT, INTERRUPTED, OK
-from pipeline.commands.stage import stage
+from pipeline.commands.arguments import BAD_INPUT, INTERRUPTED, OK, SUMMARIES
+from pipeline.commands.run import stage
 from pipeline.plans import FROM_SCRATCH
 from pipeline.tensorflow_setup import configure_tensorflow
-
-
-@dataclass(frozen=True)
-class Command:
-    """What a command is for, and the function that does it: arguments → exit code."""
-
-    describe: str
-    act: Callable[[list[str]], int]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise PocketganError(
                 f"There is no command '{command}'.", f"Known: {', '.join(COMMANDS)}."
             )
-        return COMMANDS[command].act(others)
+        return COMMANDS[command](others)
     except PocketganError as error:
         return _complain(str(error))
     except KeyboardInterrupt:
@@ -57,8 +48,8 @@ def _print_overview() -> None:
         "runs/digits/7-report/report.html.\n"
     )
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    for name, command in COMMANDS.items():
-        table.add_row(f"[bold]{name}[/]", command.describe)
+    for name, summary in SUMMARIES.items():
+        table.add_row(f"[bold]{name}[/]", summary)
     console.print(table)
     console.print("\n`pocketgan COMMAND --help` tells more of each.")
 
@@ -92,36 +83,12 @@ def _in(function: str) -> Callable[[list[str]], int]:
     return act
 
 
-COMMANDS: dict[str, Command] = {
-    "run": Command("All stages of a recipe, only what is stale", _in("run:run")),
-    "compress": Command(
-        "The smallest generator within a budget, from yours or anyone's", _in("compress:compress")
-    ),
-    **{
-        name: Command(step.title, partial(stage, name)) for name, step in FROM_SCRATCH.steps.items()
-    },
-    "benchmark": Command(
-        "Measure .tflite files of any origin, or a recipe's, on any target",
-        _in("benchmark:benchmark"),
-    ),
-    "check": Command(
-        "What compressing a generator, yours or anyone's, will meet", _in("check:check")
-    ),
-    "bundle": Command("Write what an app developer needs of a finished run", _in("bundle:bundle")),
-    "verify": Command(
-        "Check a bundle, folder or zip: a changed byte anywhere is found", _in("bundle:verify")
-    ),
-    "targets": Command(
-        "Where files can be measured, and what adds a place", _in("targets:targets")
-    ),
-    "doctor": Command(
-        "What this machine is, and what makes its figures doubtful", _in("doctor:doctor")
-    ),
-    "inspect": Command(
-        "What a .tflite holds: operations, types, zeros, MACs, memory", _in("inspect:inspect")
-    ),
-    "compare": Command("Two reports side by side", _in("compare:compare")),
-    "list": Command("Recipes, networks, losses, data sources", _in("list:list_names")),
+COMMANDS: dict[str, Callable[[list[str]], int]] = {
+    **{name: _in(f"{name}:{name}") for name in SUMMARIES},
+    **{name: partial(stage, name) for name in FROM_SCRATCH.names},
+    "benchmark": _in("benchmark:benchmark"),
+    "verify": _in("bundle:verify"),
+    "list": _in("list:list_names"),
 }
 
 

@@ -275,11 +275,6 @@ def find_recipe(name: str) -> Path:
     )
 
 
-def add_recipe(parser: ArgumentParser) -> None:
-    """Let a parser take every value of a recipe, as ``--section.key``."""
-    parser.add_class_arguments(Recipe)
-
-
 def load_recipe(
     base: str | Mapping[str, Any], *overrides: Sequence[str] | Mapping[str, Any]
 ) -> Recipe:
@@ -297,7 +292,7 @@ def load_recipe(
     else:
         origin, values = f"recipe {base.get('name', '')}", dict(base)
     parser = ArgumentParser(exit_on_error=False, allow_abbrev=False)
-    add_recipe(parser)
+    parser.add_class_arguments(Recipe)
     recipe, namespace = _apply(values, parser, to=None, origin=origin)
     for override in overrides:
         if override:
@@ -342,7 +337,8 @@ def _apply(
         else:
             namespace = parser.parse_args(list(change), namespace=to)
         recipe = Recipe(**dict(parser.instantiate(namespace)))
-    _check_names(recipe, origin)
+    for problem, remedy in _mistakes(recipe):
+        raise PocketganError(f"{origin}: {problem}", remedy)
     return recipe, namespace
 
 
@@ -375,31 +371,32 @@ def _check_sections(values: Any, section: Any, above: str = "") -> None:
             raise ValueError(f"{above}{key} has no value")
 
 
-def _check_names(recipe: Recipe, origin: str) -> None:
-    """What types cannot say, and what would otherwise be noticed only after a long training."""
+def _mistakes(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    """What types cannot say, and what would otherwise be noticed only after a long training.
+
+    A problem and its remedy each.
+    """
     if recipe.data.source not in SOURCES:
-        raise PocketganError(
-            f"{origin}: data.source: there is no source '{recipe.data.source}'.",
+        yield (
+            f"data.source: there is no source '{recipe.data.source}'.",
             f"Known: {', '.join(SOURCES)}.",
         )
     if recipe.name != Path(recipe.name).name or recipe.name in ("", ".", ".."):
-        raise PocketganError(
-            f"{origin}: name: '{recipe.name}' cannot be the name of a folder.",
+        yield (
+            f"name: '{recipe.name}' cannot be the name of a folder.",
             "Use letters, digits, '-' and '_'.",
         )
     for layer, share in recipe.prune.layers.items():
         if not 0 <= share <= 1:
-            raise PocketganError(
-                f"{origin}: prune.layers.{layer}: {share} is no share of zeros.",
+            yield (
+                f"prune.layers.{layer}: {share} is no share of zeros.",
                 "Give a number from 0 to 1.",
             )
     for layer, bits in recipe.quantize.layers.items():
         if not LEAST_BITS <= bits <= MOST_BITS:
-            raise PocketganError(
-                f"{origin}: quantize.layers.{layer}: a weight cannot have {bits} bits.",
+            yield (
+                f"quantize.layers.{layer}: a weight cannot have {bits} bits.",
                 f"Give a whole number from {LEAST_BITS} to {MOST_BITS}.",
             )
     if not recipe.benchmark.threads:
-        raise PocketganError(
-            f"{origin}: benchmark.threads is empty.", "Give at least one number of threads, as [1]."
-        )
+        yield "benchmark.threads is empty.", "Give at least one number of threads, as [1]."

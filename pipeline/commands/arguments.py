@@ -12,10 +12,27 @@ from rich.console import Console, RenderableType
 
 from deploy.errors import PocketganError
 from pipeline import progress
+from pipeline.plans import FROM_SCRATCH
 from pipeline.recipe import Recipe
 
 OK, BAD_INPUT, FAILED, INTERRUPTED = 0, 2, 3, 130
 """Done; refused in one message; done, but a gate or a measurement failed; Ctrl-C."""
+
+SUMMARIES = {
+    "run": "All stages of a recipe, only what is stale",
+    "compress": "The smallest generator within a budget, from yours or anyone's",
+    **{name: step.title for name, step in FROM_SCRATCH.steps.items()},
+    "benchmark": "Measure .tflite files of any origin, or a recipe's, on any target",
+    "check": "What compressing a generator, yours or anyone's, will meet",
+    "bundle": "Write what an app developer needs of a finished run",
+    "verify": "Check a bundle, folder or zip: a changed byte anywhere is found",
+    "targets": "Where files can be measured, and what adds a place",
+    "doctor": "What this machine is, and what makes its figures doubtful",
+    "inspect": "What a .tflite holds: operations, types, zeros, MACs, memory",
+    "compare": "Two reports side by side",
+    "list": "Recipes, networks, losses, data sources",
+}
+"""Command → what it is for, in a line."""
 
 _COMMON: dict[str, dict[str, Any]] = {
     "runs": {"type": str, "default": "runs", "help": "folder in which each run has its own"},
@@ -25,16 +42,17 @@ _COMMON: dict[str, dict[str, Any]] = {
 
 
 def command_parser(
-    command: str, describe: str, *common: str, usage: str | None = None
+    command: str, *common: str, more: str = "", usage: str | None = None
 ) -> ArgumentParser:
     """A parser for ``pocketgan COMMAND`` with the ``common`` options ``runs``, ``quiet``, ``json``.
 
-    Give it to ``parse``: it raises where argparse would end the program.
+    ``more`` goes on after the command's summary. Give the parser to ``parse``: it raises where
+    argparse would end the program.
     """
     parser = ArgumentParser(
         prog=f"pocketgan {command}",
         usage=usage,
-        description=describe,
+        description=SUMMARIES[command] + more,
         exit_on_error=False,
         allow_abbrev=False,
     )

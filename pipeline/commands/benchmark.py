@@ -14,19 +14,19 @@ from deploy.harness import Progress as ProgressCall
 from deploy.targets import find_target
 from pipeline import benchmarking, progress
 from pipeline.commands.arguments import BAD_INPUT, FAILED, OK, command_parser, parse, show
-from pipeline.commands.stage import stage
+from pipeline.commands.run import stage
 from pipeline.recipe import shipped_recipes
 from pipeline.report.benchmark import schema, terminal
 
-BENCHMARK = """Measure .tflite files of any origin, or a recipe's, on any target: bytes, memory,
-speed or instructions, outputs compared with this machine's, and a sentence which file to ship
-where. Inputs are random over what the model's inputs can hold, or given with --latents. Writes
-benchmark.json and benchmark.html; interrupted, the same command measures what is missing. Given a
-recipe in place of files, it is that recipe's stage: `pocketgan benchmark digits --help`.
+MORE = """: bytes, memory, speed or instructions, outputs compared with this machine's, and a
+sentence which file to ship where. Inputs are random over what the model's inputs can hold, or given
+with --latents. Writes benchmark.json and benchmark.html; interrupted, the same command measures
+what is missing. Given a recipe in place of files, it is that recipe's stage: `pocketgan benchmark
+digits --help`.
 
-For instance `pocketgan benchmark float32.tflite int8.tflite --target local --target arm:cortex-a53
---threads 1,2` compares two files on this machine, with one thread and with two, and counts their
-instructions on an emulated core."""
+For instance `pocketgan benchmark float32.tflite int8.tflite --target local --target
+arm:cortex-a53 --threads 1,2` compares two files on this machine, with one thread and with two,
+and counts their instructions on an emulated core."""
 
 
 def asks_for_files(arguments: Sequence[str]) -> bool:
@@ -80,75 +80,61 @@ def _plan(options: Any) -> MeasuringPlan:
     )
 
 
-_OPTIONS: dict[str, dict[str, Any]] = {
-    "target": {
-        "action": "append",
-        "type": str,
-        "help": "where to measure; repeat it for several places, which `pocketgan targets` lists "
-        "(default: local)",
-    },
-    "threads": {
-        "type": str,
-        "default": "1",
-        "help": "how many threads a file may use; of several, as in 1,2,4, it is measured with "
-        "each",
-    },
-    "runs": {
-        "type": PositiveInt,
-        "default": 2048,
-        "help": "timed inferences of each file on each target, all --rounds together",
-    },
-    "rounds": {
-        "type": PositiveInt,
-        "default": 4,
-        "help": "fresh processes that the timed inferences of a file are spread over",
-    },
-    "warmup": {
-        "type": NonNegativeInt,
-        "default": 256,
-        "help": "untimed inferences that each process makes first, at most",
-    },
-    "seed": {
-        "type": NonNegativeInt,
-        "default": 0,
-        "help": "seed of the random inputs and of the order",
-    },
-    "latents": {
-        "type": str,
-        "help": "inputs in place of random ones: a .npy file, float32 [N, L]",
-    },
-    "sustain": {
-        "type": PositiveFloat,
-        "help": "seconds to run each file without a pause in the end, to see whether it slows down",
-    },
-    "profile": {
-        "action": "store_true",
-        "help": "also measure what each operation of a file costs",
-    },
-    "baseline": {
-        "type": str,
-        "help": "name of the file that the others are compared with (default: float32, or the "
-        "first)",
-    },
-    "time-limit": {
-        "type": PositiveFloat,
-        "default": 120.0,
-        "help": "seconds after which a process that does not answer is ended",
-    },
-    "out": {
-        "type": str,
-        "default": "benchmark",
-        "help": "folder that the results are written to",
-    },
+_OPTIONS: dict[str, tuple[Any, Any, str]] = {
+    "threads": (
+        str,
+        "1",
+        "how many threads a file may use; of several, as in 1,2,4, it is measured with each",
+    ),
+    "runs": (
+        PositiveInt,
+        2048,
+        "timed inferences of each file on each target, all --rounds together",
+    ),
+    "rounds": (
+        PositiveInt,
+        4,
+        "fresh processes that share the timed inferences of a file",
+    ),
+    "warmup": (NonNegativeInt, 256, "untimed inferences that each process makes first, at most"),
+    "seed": (NonNegativeInt, 0, "seed of the random inputs and of the order"),
+    "latents": (str, None, "inputs in place of random ones: a .npy file, float32 [N, L]"),
+    "sustain": (
+        PositiveFloat,
+        None,
+        "seconds to run each file without a pause in the end, to see whether it slows down",
+    ),
+    "baseline": (
+        str,
+        None,
+        "name of the file that the others are compared with (default: float32, or the first)",
+    ),
+    "time-limit": (
+        PositiveFloat,
+        120.0,
+        "seconds after which a silent process is ended",
+    ),
+    "out": (str, "benchmark", "folder that the results are written to"),
 }
+"""Name → type, default and help."""
 
 
 def _parser() -> ArgumentParser:
     usage = "pocketgan benchmark FILES … [--target T …] [options]"
-    parser = command_parser("benchmark", BENCHMARK, "quiet", "json", usage=usage)
+    parser = command_parser("benchmark", "quiet", "json", more=MORE, usage=usage)
     parser.add_argument("files", nargs="+", type=str, help=".tflite files, or folders of them")
-    for name, details in _OPTIONS.items():
-        parser.add_argument(f"--{name}", **details)
+    parser.add_argument(
+        "--target",
+        action="append",
+        type=str,
+        help="where to measure; repeat it for several places, which `pocketgan targets` lists "
+        "(default: local)",
+    )
+    for name, (kind, default, words) in _OPTIONS.items():
+        parser.add_argument(f"--{name}", type=kind, default=default, help=words)
+    parser.add_argument(
+        "--profile", action="store_true", help="also measure what each operation of a file costs"
+    )
     return parser
 
 

@@ -24,16 +24,16 @@ from pipeline.variants import SHIPPED
 
 OK, BAD_INPUT = 0, 2
 
-BUNDLE = """Write what an app developer needs of a finished run, as a folder and the same as a zip:
-the .tflite, model.json, a card, a contact sheet, golden inputs and outputs, code in four languages,
-checksums. Refuses a run that is unfinished or failed its gates."""
+BUNDLE_MORE = """, as a folder and the same as a zip: the .tflite, model.json, a card, a contact
+sheet, golden inputs and outputs, code in four languages, checksums. Refuses a run that is
+unfinished or failed its gates."""
 
-VERIFY = """Check a bundle, folder or zip: a changed byte anywhere is found. Looks at checksums,
-schema and signature, and lets the generator draw its golden outputs here."""
+VERIFY_MORE = """. Looks at checksums, schema and signature, and lets the generator draw its
+golden outputs here."""
 
 
 def bundle(arguments: list[str]) -> int:
-    made = command_parser("bundle", BUNDLE)
+    made = command_parser("bundle", "json", more=BUNDLE_MORE)
     made.add_argument("run", type=str, help="name of a run, or its folder")
     made.add_argument("--out", type=str, help="folder to write; FOLDER.zip too (RUN/bundle)")
     made.add_argument("--variant", type=str, default=SHIPPED, help="which file of the run")
@@ -47,7 +47,6 @@ def bundle(arguments: list[str]) -> int:
         help="leave measurements out: the same recipe then gives the same bytes, trained anew",
     )
     made.add_argument("--sign", type=str, metavar="KEYFILE", help="Ed25519 private key, PEM")
-    made.add_argument("--json", action="store_true", help="the result as JSON on standard output")
     options = parse(made, arguments)
     key = signature.read_private_key(Path(options.sign)) if options.sign else None
     run = open_run(options.run, Path(options.runs))
@@ -163,10 +162,9 @@ def _warnings(model: schema.Model) -> list[str]:
 
 
 def verify(arguments: list[str]) -> int:
-    made = command_parser("verify", VERIFY)
+    made = command_parser("verify", "json", more=VERIFY_MORE)
     made.add_argument("bundle", type=str, help="a bundle's folder or zip")
     made.add_argument("--public-key", type=str, metavar="FILE", help="Ed25519 public key, PEM")
-    made.add_argument("--json", action="store_true", help="the result as JSON on standard output")
     options = parse(made, arguments)
     path = Path(options.bundle)
     key = signature.read_public_key(Path(options.public_key)) if options.public_key else None

@@ -14,13 +14,13 @@ from pipeline.native_log import native_log
 if TYPE_CHECKING:  # a command that only shows its help starts without TensorFlow
     from pipeline.importers.teacher import Teacher
 
-CHECK = """What compressing a generator, yours or anyone's, will meet: what happens to every layer,
-the bytes, MACs and slow operations of the generator as it is, and whether it can be compressed. No
-training, a few seconds. Exit code 0 if it can be compressed, 2 if not."""
+MORE = """: what happens to every layer, the bytes, MACs and slow operations of the generator as
+it is, and whether it can be compressed. No training, a few seconds. Exit code 0 if it can be
+compressed, 2 if not."""
 
 
 def check(arguments: list[str]) -> int:
-    parser = command_parser("check", CHECK, "json")
+    parser = command_parser("check", "json", more=MORE)
     add_generator(parser)
     options = parse(parser, arguments)
     try:

@@ -4,11 +4,9 @@ from pathlib import Path
 
 from pipeline.commands.arguments import OK, command_parser, parse, show
 
-COMPARE = "Two reports side by side"
-
 
 def compare(arguments: list[str]) -> int:
-    parser = command_parser("compare", COMPARE, "json")
+    parser = command_parser("compare", "json")
     parser.add_argument("a", type=str, help="a run's folder or its report.json")
     parser.add_argument("b", type=str, help="another")
     options = parse(parser, arguments)

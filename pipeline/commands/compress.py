@@ -21,11 +21,11 @@ from pipeline.recipe import RECIPES_FOLDER, Recipe, load_recipe, read_values
 from pipeline.run import RECORD, Run, file_sha256
 from pipeline.search.budget import gates_of
 
-COMPRESS = """The smallest generator within a budget, from yours or anyone's: a generator goes in,
-and a budget; a small int8 .tflite that draws like it comes out, with a report. Students within the
-budget are tried, the best is taught by the generator and rounded to int8. GENERATOR is a run's
-folder, a .keras or .h5 file, or a SavedModel (`pocketgan check` says whether it can be compressed).
-The same command again goes on where it was stopped, and does nothing that is done."""
+MORE = """: a generator goes in, and a budget; a small int8 .tflite that draws like it comes out,
+with a report. Students within the budget are tried, the best is taught by the generator and
+rounded to int8. GENERATOR is a run's folder, a .keras or .h5 file, or a SavedModel (`pocketgan
+check` says whether it can be compressed). The same command again goes on where it was stopped,
+and does nothing that is done."""
 EPILOG = """Every value of the recipe can be changed too, for instance --search.trials 40,
 --student.steps 8000 or --search.study sqlite:///study.db; `pocketgan run --help` explains each.
 Examples: pocketgan compress runs/digits --max-gzip-kb 12;
@@ -75,7 +75,7 @@ def parse_compress(arguments: list[str]) -> tuple[Any, list[str]]:
 
     Raises PocketganError for an unknown option, one without its value, or no generator.
     """
-    parser = command_parser("compress", COMPRESS, "runs", "quiet", "json")
+    parser = command_parser("compress", "runs", "quiet", "json", more=MORE)
     parser.epilog = EPILOG
     add_generator(parser)
     for name, (_, words) in _OPTIONS.items():

@@ -10,11 +10,9 @@ from deploy.machine import Machine, advice, describe_machine
 from pipeline.commands.arguments import OK, command_parser, parse, show
 from pipeline.report.quantities import lines
 
-DOCTOR = "What this machine is, and what makes its figures doubtful"
-
 
 def doctor(arguments: list[str]) -> int:
-    options = parse(command_parser("doctor", DOCTOR, "json"), arguments)
+    options = parse(command_parser("doctor", "json"), arguments)
     machine = describe_machine()
     warnings = advice(machine)
     document = {"machine": asdict(machine), "advice": warnings}

@@ -13,11 +13,9 @@ from pipeline.recipe import find_recipe, shipped_recipes
 
 Catalogue = dict[str, dict[str, str]]
 
-LIST = "Recipes, networks, losses, data sources"
-
 
 def list_names(arguments: list[str]) -> int:
-    options = parse(command_parser("list", LIST, "json"), arguments)
+    options = parse(command_parser("list", "json"), arguments)
     names = catalogue()
     show(options, names, lambda: render(names))
     return OK

@@ -1,4 +1,4 @@
-"""The command run: all stages of a recipe; what the commands of single stages share with it."""
+"""The command run, all stages of a recipe, and those of single stages: train, prune, quantize…"""
 
 import json
 from pathlib import Path
@@ -15,27 +15,45 @@ from pipeline.commands.arguments import (
     parse_with_overrides,
     show,
 )
-from pipeline.recipe import add_recipe, load_recipe, shipped_recipes
+from pipeline.recipe import Recipe, load_recipe, shipped_recipes
 from pipeline.run import Run
 from pipeline.stage import Record
 
-RUN = "All stages of a recipe, only what is stale"
-
 
 def run(arguments: list[str]) -> int:
-    return run_all(*run_of_recipe("run", RUN, arguments))
+    return run_all(*run_of_recipe("run", arguments))
 
 
-def run_of_recipe(command: str, describe: str, arguments: list[str]) -> tuple[Run, Any]:
+def stage(name: str, arguments: list[str]) -> int:
+    """Make the stage of that name, unless it is fresh, and print its record."""
+    run, options = run_of_recipe(name, arguments)
+    if name not in run.plan.names:
+        raise PocketganError(
+            f"recipe {run.recipe.name} compresses a generator and has no stage {name}.",
+            f"Its stages: {', '.join(run.plan.names)}. `pocketgan run` makes what is due.",
+        )
+    run.check()
+    with run.lock():
+        record = make_stage(run, name)
+    if name == "report":
+        return show_report(run, [record], options)
+    if options.json:
+        print(record.model_dump_json(indent=1))
+    else:
+        progress.console.print(f"  {run.path(name)}", record.metrics)
+    return OK
+
+
+def run_of_recipe(command: str, arguments: list[str]) -> tuple[Run, Any]:
     """The run of the recipe that ``arguments`` begin with, and the command's own options.
 
     Raises PocketganError for a missing or unknown recipe, and for a wrong value of one.
     """
     parser = command_parser(
         command,
-        f"{describe}. Every value of the recipe can be changed here, for instance "
-        "--train.steps 500 or --seed 2.",
         *("runs", "quiet", "json"),
+        more=". Every value of the recipe can be changed here, for instance --train.steps 500 or "
+        "--seed 2.",
         usage=f"pocketgan {command} RECIPE [--runs DIR] [--quiet] [--json] [--SECTION.KEY VALUE …]",
     )
     parser.add_argument(
@@ -43,7 +61,7 @@ def run_of_recipe(command: str, describe: str, arguments: list[str]) -> tuple[Ru
     )
     if "-h" in arguments or "--help" in arguments:
         set_parsing_settings(docstring_parse_attribute_docstrings=True)
-        add_recipe(parser)
+        parser.add_class_arguments(Recipe)
     elif not arguments or arguments[0].startswith("-"):
         raise PocketganError(
             f"pocketgan {command}: which recipe?",

@@ -12,15 +12,12 @@ from deploy.targets.target import Availability
 from pipeline import progress
 from pipeline.commands.arguments import OK, command_parser, parse, show
 
-TARGETS = """Where files can be measured, and what adds a place: `targets install NAME`."""
-
 
 def targets(arguments: list[str]) -> int:
     usage = "pocketgan targets [--json]  or  pocketgan targets install NAME …"
-    parser = command_parser("targets", TARGETS, usage=usage)
+    parser = command_parser("targets", "json", more=": `targets install NAME`.", usage=usage)
     parser.add_argument("action", nargs="?", type=str, help="'install', or nothing to list")
     parser.add_argument("names", nargs="*", type=str, help=f"of {', '.join(INSTALLERS)}")
-    parser.add_argument("--json", action="store_true", help="the list as JSON")
     options = parse(parser, arguments)
     if options.action is None:
         states = [(target.name, target.availability()) for target in offered()]

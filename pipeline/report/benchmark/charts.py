@@ -11,12 +11,11 @@ from pipeline.report.drawing import (
     ACCENT,
     GHOST,
     INK,
-    MUTED,
-    SMALL,
     WIDTH,
     drawing,
     height_of_rows,
     name_rows,
+    note,
     scale,
     short,
     svg,
@@ -44,22 +43,14 @@ def target(column: TargetColumn) -> str | None:
             colour = GHOST if name == column.baseline else ACCENT
             axes.barh(row, value / headline.per_unit, height=0.62, color=colour)
             ends.append(value / headline.per_unit)
-            note, measurement = _note(reading, name), reading.cells[name].measurement
+            words, measurement = _words(reading, name), reading.cells[name].measurement
             if headline.name == "p90_ms" and measurement and measurement.p99_ms:
                 if measurement.p99_ms <= reach:
                     ends[-1] = max(ends[-1], _span(axes, measurement, row))
                 else:
-                    note += f"  p99 {headline.write(measurement.p99_ms)}"
+                    words += f"  p99 {headline.write(measurement.p99_ms)}"
                     written_p99 = True
-            axes.annotate(
-                note,
-                xy=(ends[-1], row),
-                xytext=(5, 0),
-                textcoords="offset points",
-                va="center",
-                color=MUTED,
-                fontsize=SMALL,
-            )
+            note(axes, words, (ends[-1], row))
         name_rows(axes, [short(name) for name in figures])
         axes.set_xlim(0, max(ends) * (2 if written_p99 else 1.45))
         axes.set_xlabel(f"{headline.title}, {headline.unit}")
@@ -67,7 +58,7 @@ def target(column: TargetColumn) -> str | None:
         return svg(figure, f"{column.title}", f"{headline.how}. {described}.")
 
 
-def _note(reading: Reading, name: str) -> str:
+def _words(reading: Reading, name: str) -> str:
     """What stands behind a bar."""
     cell, unit = reading.cells[name], reading.headline.unit if reading.headline else ""
     ratio = "" if cell.ratio is None else f"  {times_of(cell.ratio)}"

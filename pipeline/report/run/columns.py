@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from deploy.jobs import Measurement
 from pipeline.report.quantities import NONE, QUANTITIES, Quantity
-from pipeline.report.run.schema import VariantReport
+from pipeline.report.run.schema import Figures, VariantReport
 
 LOCAL = "local"
 
@@ -46,22 +46,20 @@ def _column(quantity: Quantity, group: str, **changes: Any) -> VariantColumn:
     return VariantColumn(**{**vars(quantity), "group": group, **changes})
 
 
-def _of_file(name: str, group: str) -> VariantColumn:
-    return _column(
-        QUANTITIES[name],
-        group,
-        read=lambda variant: Figure(getattr(variant, name), variant.absent.get(name, "")),
-    )
-
-
-def _of_pictures(name: str, group: str) -> VariantColumn:
+def _of_file(
+    name: str, group: str, part: Callable[[VariantReport], Figures] = lambda variant: variant
+) -> VariantColumn:
     return _column(
         QUANTITIES[name],
         group,
         read=lambda variant: Figure(
-            getattr(variant.quality, name), variant.quality.absent.get(name, "")
+            getattr(part(variant), name), part(variant).absent.get(name, "")
         ),
     )
+
+
+def _of_pictures(name: str, group: str) -> VariantColumn:
+    return _of_file(name, group, lambda variant: variant.quality)
 
 
 def _of_speed(field: str, threads: int, **changes: str) -> VariantColumn:

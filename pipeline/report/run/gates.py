@@ -34,21 +34,15 @@ class BaselineComparison:
     """Of the variant's figure and the baseline's."""
 
 
-def _share(variant: float, baseline: float) -> float:
-    return variant / baseline
-
-
 def _saving(variant: float, baseline: float) -> float:
     return baseline / variant
 
 
-def _drop(variant: float, baseline: float) -> float:
-    return baseline - variant
-
-
 COMPARISONS = {
-    "frechet_ratio": BaselineComparison(BY_NAME["frechet"], _share),
-    "recall_drop": BaselineComparison(BY_NAME["recall"], _drop),
+    "frechet_ratio": BaselineComparison(BY_NAME["frechet"], operator.truediv),
+    "recall_drop": BaselineComparison(
+        BY_NAME["recall"], lambda variant, baseline: baseline - variant
+    ),
     "bytes_ratio": BaselineComparison(BY_NAME["bytes"], _saving),
     "bytes_gzip_ratio": BaselineComparison(BY_NAME["bytes_gzip"], _saving),
     "speedup": BaselineComparison(BY_NAME["p50_ms"], _saving),

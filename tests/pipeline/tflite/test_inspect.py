@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from deploy.errors import PocketganError
-from pipeline.report.inspect import render
+from pipeline.commands.inspect import render
 from pipeline.tflite import count
 from pipeline.tflite.inspect import describe
 from pipeline.tflite.read import read_model

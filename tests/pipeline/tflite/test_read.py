@@ -10,7 +10,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from deploy.errors import PocketganError
-from pipeline.report.inspect import render
+from pipeline.commands.inspect import render
 from pipeline.tflite import inspect
 from pipeline.tflite.read import read_model
 
