@@ -45,18 +45,14 @@ RoundingCosts = Mapping[str, Mapping[float, RoundingCost]]
 """Name of a layer with a kernel → bits → cost."""
 
 
-def check_layers(model: tf_keras.Model, single: Mapping[str, float]) -> None:
-    """PocketganError for a name in ``single`` that is no layer with a kernel."""
-    check_layer_names("quantize.layers", single, kernel_layers(model))
-
-
 def layer_bits(model: tf_keras.Model, bits: float, single: Mapping[str, float]) -> dict[str, float]:
     """Name of each layer with a kernel → bits of its weights; ``single`` goes before ``bits``.
 
     PocketganError for a name in ``single`` that is no such layer.
     """
-    check_layers(model, single)
-    return {**dict.fromkeys(kernel_layers(model), bits), **single}
+    names = kernel_layers(model)
+    check_layer_names("quantize.layers", single, names)
+    return {**dict.fromkeys(names, bits), **single}
 
 
 def kernel_layers(model: tf_keras.Model) -> list[str]:

@@ -22,8 +22,6 @@ from pipeline.networks.layers import DepthToSpace
 
 Outputs = np.ndarray
 """int64 [C]: number of the output, or the channel, that each entry of a last axis belongs to."""
-TensorShape = tuple[Any, ...]
-"""Of one picture, without the batch; None where a size is free."""
 
 L = tf_keras.layers
 KERNEL_AXES: dict[type, tuple[int, int]] = {
@@ -191,13 +189,7 @@ def _follow(trace: _Trace, node: Any, inputs: Sequence[Outputs], tensor: Any) ->
         return trace.add(layer.name, channels, "they are the generator's input")
     rule = next((rule for kinds, rule in _RULES if type(layer) in kinds), None)
     if rule is not None and _is_usual(layer):
-        call = _Call(
-            layer=layer,
-            inputs=inputs,
-            shapes=[tuple(read.shape[1:]) for read in node.keras_inputs],
-            shape=tuple(tensor.shape[1:]),
-        )
-        outputs = rule(trace, call)
+        outputs = rule(trace, node, inputs)
         if outputs is not None:
             return outputs
     reason = f"it is not known how layer '{layer.name}' ({type(layer).__name__}) treats channels"
@@ -216,69 +208,60 @@ def _is_usual(layer: tf_keras.layers.Layer) -> bool:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Call:
-    """One use of a layer."""
+_Rule = Callable[[_Trace, Any, Sequence[Outputs]], Outputs | None]
+"""The outputs in what a node, one use of a layer, makes of its inputs' outputs.
 
-    layer: Any
-    inputs: Sequence[Outputs]
-    shapes: Sequence[TensorShape]
-    """Of the inputs."""
-    shape: TensorShape
-    """Of the output."""
+None where the layer does what is not understood."""
 
 
-_Rule = Callable[[_Trace, _Call], Outputs | None]
-"""The outputs in a call's result; None where the layer does what is not understood."""
-
-
-def _kernel(trace: _Trace, call: _Call) -> Outputs:
-    name = call.layer.name
-    trace.read(name, call.inputs[0])
+def _kernel(trace: _Trace, node: Any, inputs: Sequence[Outputs]) -> Outputs:
+    name = node.layer.name
+    trace.read(name, inputs[0])
     if name not in trace.writes:
-        trace.writes[name] = trace.add(name, call.shape[-1])
+        trace.writes[name] = trace.add(name, node.outputs.shape[-1])
     return trace.writes[name]
 
 
-def _depthwise(trace: _Trace, call: _Call) -> Outputs:
-    trace.read(call.layer.name, call.inputs[0])
-    return trace.write(call.layer.name, np.repeat(call.inputs[0], call.layer.depth_multiplier))
+def _depthwise(trace: _Trace, node: Any, inputs: Sequence[Outputs]) -> Outputs:
+    trace.read(node.layer.name, inputs[0])
+    return trace.write(node.layer.name, np.repeat(inputs[0], node.layer.depth_multiplier))
 
 
-def _batch_norm(trace: _Trace, call: _Call) -> Outputs | None:
-    if list(call.layer.axis) != [len(call.shape)]:
+def _batch_norm(trace: _Trace, node: Any, inputs: Sequence[Outputs]) -> Outputs | None:
+    if list(node.layer.axis) != [len(node.outputs.shape) - 1]:
         return None
-    read = trace.read(call.layer.name, call.inputs[0])
-    return trace.writes.setdefault(call.layer.name, read)
+    read = trace.read(node.layer.name, inputs[0])
+    return trace.writes.setdefault(node.layer.name, read)
 
 
-def _passing(_trace: _Trace, call: _Call) -> Outputs:
-    return call.inputs[0]
+def _passing(_trace: _Trace, _node: Any, inputs: Sequence[Outputs]) -> Outputs:
+    return inputs[0]
 
 
-def _reshape(trace: _Trace, call: _Call) -> Outputs | None:
-    (read,), (shape,) = call.inputs, call.shapes
-    if None in (*shape, *call.shape):  # of free size
+def _reshape(trace: _Trace, node: Any, inputs: Sequence[Outputs]) -> Outputs | None:
+    (read,), shape = inputs, node.outputs.shape[1:]
+    read_shape = node.keras_inputs[0].shape[1:]
+    if None in (*read_shape, *shape):  # of free size
         return None
-    written = trace.couple_columns(np.broadcast_to(read, shape).reshape(call.shape))
-    return trace.write(call.layer.name, written)
+    written = trace.couple_columns(np.broadcast_to(read, read_shape).reshape(shape))
+    return trace.write(node.layer.name, written)
 
 
-def _depth_to_space(trace: _Trace, call: _Call) -> Outputs:
-    return trace.couple_columns(call.inputs[0].reshape(call.layer.block**2, -1))
+def _depth_to_space(trace: _Trace, node: Any, inputs: Sequence[Outputs]) -> Outputs:
+    return trace.couple_columns(inputs[0].reshape(node.layer.block**2, -1))
 
 
-def _merge(trace: _Trace, call: _Call) -> Outputs | None:
-    if len(set(call.shapes)) > 1:  # broadcast
+def _merge(trace: _Trace, node: Any, inputs: Sequence[Outputs]) -> Outputs | None:
+    if len({tuple(read.shape) for read in node.keras_inputs}) > 1:  # broadcast
         return None
-    first, *others = call.inputs
+    first, *others = inputs
     for other in others:
         trace.couple(first, other)
     return first
 
 
-def _concatenate(_trace: _Trace, call: _Call) -> Outputs | None:
-    return np.concatenate(call.inputs) if call.layer.axis in (-1, len(call.shape)) else None
+def _concatenate(_trace: _Trace, node: Any, inputs: Sequence[Outputs]) -> Outputs | None:
+    return np.concatenate(inputs) if node.layer.axis in (-1, len(node.outputs.shape) - 1) else None
 
 
 _RULES: Sequence[tuple[Sequence[type], _Rule]] = (

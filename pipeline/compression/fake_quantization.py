@@ -92,7 +92,9 @@ def quantization_aware(
         clones[layer.name].set_weights(layer.get_weights())
     with quantize_scope():
         aware = tfmot.quantization.keras.quantize_apply(annotated, GeneratorScheme(), _PREFIX)
-    _start_kernels(aware)
+    for wrapper in wrappers(aware):
+        for kernel, quantizer, variables in wrapper._weight_vars:
+            quantizer.start(kernel, variables)
     _round_leaky_outputs(aware)
     _set_first_ranges(aware, model, latents)
     return aware
@@ -102,13 +104,6 @@ def _clone(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
     if isinstance(layer, tf_keras.layers.LeakyReLU):
         return clone_layer(layer, alpha=round(float(layer.alpha) * _SLOPE_STEPS) / _SLOPE_STEPS)
     return clone_layer(layer)
-
-
-def _start_kernels(aware: tf_keras.Model) -> None:
-    """Set masks and ranges from the kernels as they are."""
-    for wrapper in wrappers(aware):
-        for kernel, quantizer, variables in wrapper._weight_vars:
-            quantizer.start(kernel, variables)
 
 
 def _round_leaky_outputs(aware: tf_keras.Model) -> None:

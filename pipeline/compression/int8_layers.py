@@ -258,6 +258,19 @@ def config_for(
     return FixedOutputConfig(*fixed) if fixed else config()
 
 
+def refusals(folded: tf_keras.Model) -> dict[str, PocketganError]:
+    """Name of each layer of a folded model that cannot be quantized → why."""
+    errors = {}
+    for layer in folded.layers:
+        if isinstance(layer, L.InputLayer):
+            continue
+        try:
+            config_for(folded, layer)
+        except PocketganError as error:
+            errors[layer.name] = error
+    return errors
+
+
 def _kernel_config(
     model: tf_keras.Model, layer: tf_keras.layers.Layer, bits: float
 ) -> KernelConfig:

@@ -127,7 +127,7 @@ def adapt_inputs(path: Path, inputs: Sequence[ModelInput], classes: int | None) 
         if None in each.shape:
             raise PocketganError(
                 f"{path}: the shape of its input '{each.name}' is not fixed: "
-                f"{_shape_text(each.shape)}.",
+                f"{shape_text(each.shape)}.",
                 "Build it with a fixed shape, for instance keras.Input((64, 64, 3)), load its "
                 "weights, and save that.",
             )
@@ -135,7 +135,7 @@ def adapt_inputs(path: Path, inputs: Sequence[ModelInput], classes: int | None) 
         return _adapt_one(path, inputs[0], classes)
     if len(inputs) == 2:
         return _adapt_two(path, inputs, classes)
-    names = ", ".join(f"{each.name} {_shape_text(each.shape)}" for each in inputs) or "none"
+    names = ", ".join(f"{each.name} {shape_text(each.shape)}" for each in inputs) or "none"
     raise PocketganError(f"{path} has {len(inputs)} inputs ({names}).", _ONE_INPUT)
 
 
@@ -164,7 +164,7 @@ def _adapt_one(path: Path, only: ModelInput, classes: int | None) -> InputAdapte
         )
     if len(only.shape) != 3:
         raise PocketganError(
-            f"{path} reads {_shape_text(only.shape)}: neither a latent vector nor a picture.",
+            f"{path} reads {shape_text(only.shape)}: neither a latent vector nor a picture.",
             _ONE_INPUT,
         )
     if classes:
@@ -182,7 +182,7 @@ def _adapt_two(path: Path, inputs: Sequence[ModelInput], classes: int | None) ->
     latent, count = _vector_length(other), _class_count(path, label, classes)
     if latent is None:
         raise PocketganError(
-            f"{path} reads '{other.name}' {_shape_text(other.shape)} beside a class: this is no "
+            f"{path} reads '{other.name}' {shape_text(other.shape)} beside a class: this is no "
             "latent vector.",
             _ONE_INPUT,
         )
@@ -215,7 +215,7 @@ def _index_of_label(path: Path, inputs: Sequence[ModelInput], classes: int | Non
         matching = [index for index, each in enumerate(inputs) if sign(each)]
         if len(matching) == 1:
             return matching[0]
-    names = " and ".join(f"'{each.name}' {_shape_text(each.shape)}" for each in inputs)
+    names = " and ".join(f"'{each.name}' {shape_text(each.shape)}" for each in inputs)
     raise PocketganError(
         f"{path} has two inputs, {names}: which one is the class cannot be told.",
         f"Give --classes N if one of them is a one-hot class. {_ONE_INPUT}",
@@ -251,5 +251,6 @@ def _reshaped(tensor: Any, source: ModelInput) -> Any:
     return tf_keras.layers.Reshape(source.shape, name="latent_map")(tensor)
 
 
-def _shape_text(shape: Sequence[int | None]) -> str:
+def shape_text(shape: Sequence[int | None]) -> str:
+    """A shape without its batch, as errors show it: [N, 28, 28, 1]; ? where a size is free."""
     return f"[{', '.join('?' if size is None else str(size) for size in ('N', *shape))}]"

@@ -6,7 +6,7 @@ are rebuilt of such layers, nested models laid flat.
 """
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ import tensorflow as tf
 import tf_keras
 from tf_keras.src.layers.core.tf_op_layer import TFOpLambda
 
+from pipeline.compression.graph import nodes
 from pipeline.networks.layers import DepthToSpace
 
 L = tf_keras.layers
@@ -70,7 +71,7 @@ class UnmappedLayerError(Exception):
     """A layer that tf_keras cannot compute; says which and why."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SourceLayer:
     """One layer of the file, and what became of it while it was loaded."""
 
@@ -101,11 +102,6 @@ class MappedLayer:
         for layer in self.layers:
             tensors = layer(tensors)
         return tensors
-
-    def copy_weights(self) -> None:
-        """Give the layers, once they have been called, the weights of the file."""
-        if self.layers:
-            self.layers[0].set_weights(self.weights)
 
 
 def map_layer(layer: Any, name: str, operands: Sequence[Any] = ()) -> MappedLayer:
@@ -157,7 +153,9 @@ def _activation_layer(activation: Any, name: str) -> tf_keras.layers.Layer:
     if class_name == "Activation":
         return _activation_layer(activation.activation, name)
     if class_name == "LeakyReLU":
-        return L.LeakyReLU(_slope(activation), name=name)
+        keras_3 = hasattr(activation, "negative_slope")
+        slope = activation.negative_slope if keras_3 else activation.alpha
+        return L.LeakyReLU(float(slope), name=name)
     if class_name == "ReLU":
         if activation.negative_slope and activation.max_value is None and not activation.threshold:
             return L.LeakyReLU(float(activation.negative_slope), name=name)
@@ -172,11 +170,6 @@ def _activation_layer(activation: Any, name: str) -> tf_keras.layers.Layer:
         if hasattr(tf_keras.activations, function):
             return L.Activation(function, name=name)
     raise UnmappedLayerError(f"the activation {function} of '{name}' is not known to tf_keras")
-
-
-def _slope(layer: Any) -> float:
-    """Of a leaky ReLU: Keras 3 has another name for it."""
-    return float(layer.negative_slope if hasattr(layer, "negative_slope") else layer.alpha)
 
 
 def _same_class(layer: Any, class_name: str, name: str) -> tf_keras.layers.Layer:
@@ -245,11 +238,7 @@ def functional(model: Any) -> Any | None:
 
 def graph_outputs(graph: Any, *inputs: Any) -> list[Any]:
     """The outputs of a graph of layers, at inference, through its own layers."""
-
-    def call(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], _: Any) -> Any:
-        return layer(*args, **kwargs)
-
-    return _walk(graph, inputs, call)
+    return _walk(graph, inputs, lambda layer, args, kwargs, _: layer(*args, **kwargs))
 
 
 class GraphRebuilder:
@@ -268,7 +257,8 @@ class GraphRebuilder:
     def copy_weights(self) -> None:
         """From each layer of the graph to what takes its place."""
         for mapped in self._mapped.values():
-            mapped.copy_weights()
+            if mapped.layers:
+                mapped.layers[0].set_weights(mapped.weights)
 
     def _call(self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> Any:
         inner = functional(layer)
@@ -278,7 +268,15 @@ class GraphRebuilder:
         if id(layer) not in self._mapped:
             mapped = map_layer(layer, self._unused(layer.name), operands)
             self._mapped[id(layer)] = mapped
-            self.source_layers.append(_source_layer(layer, mapped, outputs))
+            source = SourceLayer(
+                name=layer.name,
+                type=type(layer).__name__,
+                shape=tuple(tf.nest.flatten(outputs)[0].shape),
+                weights=sum(weight.size for weight in mapped.weights),
+                became=tuple(copy.name for copy in mapped.layers),
+                note=mapped.note,
+            )
+            self.source_layers.append(source)
         if is_operation(layer):
             operands = [operand for operand in operands if not isinstance(operand, int | float)]
             return self._mapped[id(layer)](operands if len(operands) > 1 else operands[0])
@@ -297,17 +295,6 @@ class GraphRebuilder:
         return unused
 
 
-def _source_layer(layer: Any, mapped: MappedLayer, outputs: Any) -> SourceLayer:
-    return SourceLayer(
-        name=layer.name,
-        type=type(layer).__name__,
-        shape=tuple(tf.nest.flatten(outputs)[0].shape),
-        weights=sum(weight.size for weight in mapped.weights),
-        became=tuple(copy.name for copy in mapped.layers),
-        note=mapped.note,
-    )
-
-
 def _walk(graph: Any, inputs: Sequence[Any], call: Call) -> list[Any]:
     """Call the layers of a graph in order, and give its outputs.
 
@@ -318,19 +305,15 @@ def _walk(graph: Any, inputs: Sequence[Any], call: Call) -> list[Any]:
     def filled(arguments: Any) -> Any:
         return tf.nest.map_structure(lambda value: tensors.get(id(value), value), arguments)
 
-    for node in _nodes(graph):
+    for node in nodes(graph):
+        if node.is_input:
+            continue
         layer, args, kwargs = _call_of(node)
         passed = {key: value for key, value in kwargs.items() if key not in ("training", "mask")}
         outputs = call(layer, filled(args), filled(passed), node.outputs)
         computed = zip(tf.nest.flatten(node.outputs), tf.nest.flatten(outputs), strict=True)
         tensors |= {id(placeholder): tensor for placeholder, tensor in computed}
     return [tensors[id(tensor)] for tensor in graph.outputs]
-
-
-def _nodes(graph: Any) -> Iterator[Any]:
-    """Every use of a layer, each after those whose output it reads."""
-    for depth in sorted(graph._nodes_by_depth, reverse=True):
-        yield from (node for node in graph._nodes_by_depth[depth] if not node.is_input)
 
 
 def _call_of(node: Any) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:

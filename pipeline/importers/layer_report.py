@@ -9,7 +9,7 @@ import numpy as np
 import tf_keras
 
 from deploy.errors import PocketganError
-from pipeline.compression.int8_layers import config_for
+from pipeline.compression.int8_layers import refusals
 from pipeline.importers.layer_mapping import SourceLayer
 from pipeline.importers.teacher import Teacher
 from pipeline.networks.pixels import PixelRange
@@ -84,32 +84,24 @@ _SLOW = {
 def layer_reports(teacher: Teacher) -> list[LayerReport]:
     """What happens to each layer of the file, in order; of an opaque teacher all are replaced."""
     if teacher.is_opaque:
-        reason = opacity(teacher)
+        reason = _opacity(teacher)
         return [
             _report(layer, LayerOutcome.REPLACED, reason, _NOT_OPAQUE) for layer in teacher.layers
         ]
     folded = teacher.folded
-    refused, functions = refusals(folded), _activation_functions(teacher.model)
+    refused = refusals(folded)
+    functions = {
+        layer.name: layer.activation.__name__
+        for layer in teacher.model.layers
+        if isinstance(layer, tf_keras.layers.Activation)
+    }
     remaining = {layer.name for layer in folded.layers}
     return [_report_of(layer, remaining, refused, functions) for layer in teacher.layers]
 
 
-def opacity(teacher: Teacher) -> str:
+def _opacity(teacher: Teacher) -> str:
     """Why nothing but its drawing is known of an opaque teacher, in words."""
     return f"the generator is {teacher.notes[-1]}"
-
-
-def refusals(folded: tf_keras.Model) -> dict[str, PocketganError]:
-    """Layer of a folded model → why the int8 scheme does not take it."""
-    errors = {}
-    for layer in folded.layers:
-        if isinstance(layer, tf_keras.layers.InputLayer):
-            continue
-        try:
-            config_for(folded, layer)
-        except PocketganError as error:
-            errors[layer.name] = error
-    return errors
 
 
 def _report_of(
@@ -118,7 +110,10 @@ def _report_of(
     refused: Mapping[str, PocketganError],
     functions: Mapping[str, str],
 ) -> LayerReport:
-    """``remaining`` are the layers of the folded model, ``refused`` those without int8 form."""
+    """``remaining`` are the layers of the folded model, ``refused`` those without int8 form.
+
+    ``functions``: name of each activation layer → name of its function.
+    """
     if not layer.became:
         return _report(layer, LayerOutcome.REMOVED, layer.note)
     if not set(layer.became) & remaining:
@@ -126,10 +121,11 @@ def _report_of(
     for name in layer.became:
         if name in refused:
             error = refused[name]
+            # The table names the layer already: "layer 'x' (Class) computes …" → "computes …".
+            reason = error.problem.split(") ", 1)[-1].rstrip(".")
             instead = _INSTEAD.get(functions.get(name, ""), _INSTEAD.get(layer.type, ""))
-            reason = _without_name(error.problem) + (
-                f"; students have {instead}" if instead else ""
-            )
+            if instead:
+                reason += f"; students have {instead}"
             return _report(layer, LayerOutcome.REPLACED, reason, error.remedy)
     slow = _SLOW.get(layer.type, "")
     if layer.note:
@@ -150,21 +146,6 @@ def _report(
         reason=reason,
         remedy=remedy,
     )
-
-
-def _activation_functions(model: tf_keras.Model) -> dict[str, str]:
-    """Activation layer → name of its function."""
-    return {
-        layer.name: layer.activation.__name__
-        for layer in model.layers
-        if isinstance(layer, tf_keras.layers.Activation)
-    }
-
-
-def _without_name(problem: str) -> str:
-    """The table names the layer already: "layer 'x' (Kind) computes …" → "computes …"."""
-    _, closing, rest = problem.partition(") ")
-    return (rest if closing else problem).rstrip(".")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,6 +203,7 @@ def check(teacher: Teacher, path: str) -> Check:
     folded = teacher.folded
     reasons = _against_slimming(teacher, folded)
     inputs = teacher.random_inputs(CALIBRATION)
+    notes_of_layers = {f"{layer.name}: {layer.note}" for layer in teacher.layers}
     return Check(
         schema=SCHEMA,
         path=path,
@@ -237,21 +219,18 @@ def check(teacher: Teacher, path: str) -> Check:
             _trial("float32", lambda: lite.to_float32(folded)),
             _trial("int8-ptq", lambda: lite.to_int8_post_training(folded, inputs)),
         ),
-        notes=(*_notes(teacher), *_doubts(teacher, inputs)),
+        notes=(
+            *(note for note in teacher.notes if note not in notes_of_layers),
+            *_doubts(teacher, inputs),
+        ),
         slimming=not reasons,
         verdict=_verdict(reasons),
     )
 
 
-def _notes(teacher: Teacher) -> list[str]:
-    """Those that belong to no layer."""
-    of_layers = {f"{layer.name}: {layer.note}" for layer in teacher.layers}
-    return [note for note in teacher.notes if note not in of_layers]
-
-
 def _against_slimming(teacher: Teacher, folded: tf_keras.Model) -> list[str]:
     if teacher.is_opaque:
-        return [opacity(teacher)]
+        return [_opacity(teacher)]
     return [error.problem.rstrip(".") for error in refusals(folded).values()]
 
 

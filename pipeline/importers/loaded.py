@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from deploy.errors import PocketganError, one_line
 from pipeline.importers import layer_mapping
-from pipeline.importers.input_adapter import InputAdapter, ModelInput
+from pipeline.importers.input_adapter import InputAdapter, ModelInput, shape_text
 from pipeline.importers.layer_mapping import SourceLayer
 
 CHANNELS = (1, 3, 4)
@@ -117,10 +117,10 @@ def _layers(model: Any) -> tuple[SourceLayer, ...]:
     """The layers by name, where no graph tells in which order they are used."""
     return tuple(
         SourceLayer(
-            layer.name,
-            type(layer).__name__,
-            _output_shape(layer),
-            sum(int(weight.numpy().size) for weight in layer.weights),
+            name=layer.name,
+            type=type(layer).__name__,
+            shape=_output_shape(layer),
+            weights=sum(int(weight.numpy().size) for weight in layer.weights),
         )
         for layer in model.layers
         if type(layer).__name__ != "InputLayer"
@@ -136,17 +136,17 @@ def _output_shape(layer: Any) -> tuple[int | None, ...]:
 
 def refuse_broken(path: Path, loaded: LoadedGenerator) -> None:
     """PocketganError where weights are NaN or infinite; ``path`` names the generator."""
-    broken = [name for name, values in loaded.weights if not _is_finite(values)]
+    broken = [
+        name
+        for name, values in loaded.weights
+        if values.dtype.kind in "fc" and not np.isfinite(values).all()
+    ]
     if broken:
         more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
         raise PocketganError(
             f"{path}: weights of '{broken[0]}'{more} are not finite (NaN or infinity).",
             "Its training broke down: give an earlier checkpoint.",
         )
-
-
-def _is_finite(values: np.ndarray) -> bool:
-    return values.dtype.kind not in "fc" or bool(np.isfinite(values).all())
 
 
 def try_out(path: Path, loaded: LoadedGenerator, adapter: InputAdapter) -> None:
@@ -183,26 +183,26 @@ def _refuse_other_than_pictures(
     path: Path, outputs: Sequence[np.ndarray], *, reads_pictures: bool
 ) -> None:
     """PocketganError unless there is one output, and it is pictures."""
-    shapes = [(None, *values.shape[1:]) for values in outputs]
+    shapes = [values.shape[1:] for values in outputs]
     if len(shapes) != 1:
         raise PocketganError(
-            f"{path} has {len(shapes)} outputs ({', '.join(map(_shape_text, shapes))}).",
+            f"{path} has {len(shapes)} outputs ({', '.join(map(shape_text, shapes))}).",
             "Build a model that gives the picture only: keras.Model(model.inputs, picture).",
         )
     (shape,), dtype = shapes, outputs[0].dtype.name
-    if len(shape) == 2:
+    if len(shape) == 1:
         raise _vectors_error(path, shape, reads_pictures=reads_pictures)
-    if len(shape) == 3:
+    if len(shape) == 2:
         raise PocketganError(
-            f"{path} gives {_shape_text(shape)}: a sequence, or pictures without channels.",
+            f"{path} gives {shape_text(shape)}: a sequence, or pictures without channels.",
             "End a generator of grey pictures with Reshape((H, W, 1)); sequences are not drawn.",
         )
-    if len(shape) != 4:
-        raise PocketganError(f"{path} gives {_shape_text(shape)}, which is no picture.", _GENERATOR)
+    if len(shape) != 3:
+        raise PocketganError(f"{path} gives {shape_text(shape)}, which is no picture.", _GENERATOR)
     if shape[-1] not in CHANNELS:
-        first = shape[1] in CHANNELS
+        first = shape[0] in CHANNELS
         raise PocketganError(
-            f"{path} gives {_shape_text(shape)}: pictures have 1, 3 or 4 channels, at the end.",
+            f"{path} gives {shape_text(shape)}: pictures have 1, 3 or 4 channels, at the end.",
             _CHANNELS_LAST if first else _GENERATOR,
         )
     if not dtype.startswith(("float", "bfloat")):
@@ -212,9 +212,7 @@ def _refuse_other_than_pictures(
         )
 
 
-def _vectors_error(
-    path: Path, shape: tuple[int | None, ...], *, reads_pictures: bool
-) -> PocketganError:
+def _vectors_error(path: Path, shape: tuple[int, ...], *, reads_pictures: bool) -> PocketganError:
     """What is wrong with a generator that gives vectors."""
     length = shape[-1]
     if length == 1:
@@ -223,24 +221,20 @@ def _vectors_error(
         )
     if reads_pictures:
         return PocketganError(
-            f"{path} reads pictures and gives {_shape_text(shape)}: this is a classifier or an "
+            f"{path} reads pictures and gives {shape_text(shape)}: this is a classifier or an "
             "encoder.",
             _GENERATOR,
         )
     return PocketganError(
-        f"{path} gives {_shape_text(shape)}: vectors, no pictures.",
+        f"{path} gives {shape_text(shape)}: vectors, no pictures.",
         f"If they are pictures laid flat, end the model with {_reshape(length)}.",
     )
 
 
-def _reshape(length: int | None) -> str:
+def _reshape(length: int) -> str:
     """For instance Reshape((28, 28, 1)), where the length is that of a square picture."""
     for channels in CHANNELS:
-        side = math.isqrt((length or 0) // channels)
+        side = math.isqrt(length // channels)
         if side > 1 and side * side * channels == length:
             return f"Reshape(({side}, {side}, {channels}))"
     return "Reshape((H, W, C))"
-
-
-def _shape_text(shape: tuple[int | None, ...]) -> str:
-    return f"[{', '.join('N' if size is None else str(size) for size in shape)}]"

@@ -1,7 +1,7 @@
 """Which numbers are black and white in the pictures that a foreign generator draws and reads."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +17,8 @@ _KEEP_VALUES = (
     tf_keras.layers.Cropping2D,
     tf_keras.layers.UpSampling2D,
 )
-_OPERATION_RANGES = {"Tanh": (-1.0, 1.0), "Sigmoid": (0.0, 1.0)}
+OPERATION_RANGES: Mapping[str, PixelRange] = {"Tanh": (-1.0, 1.0), "Sigmoid": (0.0, 1.0)}
+"""TensorFlow operation → smallest and largest value that it can give; others give anything."""
 _EIGHT_BITS = (0.0, 255.0)
 Side = Literal["output", "input"]
 _OPTIONS: Mapping[Side, str] = {"output": "--pixels", "input": "--input-pixels"}
@@ -34,27 +35,18 @@ def output_range(model: tf_keras.Model) -> PixelRange | None:
     None where they do not say: a linear output may be anything.
     """
     layer = model.output._keras_history.layer
-    changes: list[Callable[[float], float]] = []
+    rescalings: list[tf_keras.layers.Rescaling] = []
     while isinstance(layer, _KEEP_VALUES) or type(layer) is tf_keras.layers.Rescaling:
         if type(layer) is tf_keras.layers.Rescaling:
-            changes.append(_affine(layer))
+            rescalings.append(layer)
         layer = layer.input._keras_history.layer
     bounds = _activation_range(layer)
     if bounds is None:
         return None
     low, high = bounds
-    for change in reversed(changes):
-        low, high = change(low), change(high)
+    for rescaling in reversed(rescalings):
+        low, high = (float(end * rescaling.scale + rescaling.offset) for end in (low, high))
     return min(low, high), max(low, high)
-
-
-def range_of_operation(name: str) -> PixelRange | None:
-    """Smallest and largest value that a TensorFlow operation can give; None if anything."""
-    return _OPERATION_RANGES.get(name)
-
-
-def _affine(layer: tf_keras.layers.Rescaling) -> Callable[[float], float]:
-    return lambda value: float(value * layer.scale + layer.offset)
 
 
 def _activation_range(layer: tf_keras.layers.Layer) -> PixelRange | None:

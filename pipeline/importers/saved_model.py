@@ -111,10 +111,10 @@ def _load_signature(path: Path) -> LoadedGenerator:
         weights=weights,
         layers=(
             SourceLayer(
-                "the whole graph",
-                "SavedModel",
-                tuple(next(iter(function.structured_outputs.values())).shape),
-                sum(values.size for _, values in weights),
+                name="the whole graph",
+                type="SavedModel",
+                shape=tuple(next(iter(function.structured_outputs.values())).shape),
+                weights=sum(values.size for _, values in weights),
             ),
         ),
         batch=next(iter(batches)),

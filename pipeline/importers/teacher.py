@@ -109,20 +109,20 @@ def load_teacher(
         classes = int(loaded.inputs[0].shape[0] or 0) - source.latent
     adapter = adapt_inputs(path, loaded.inputs, classes)
     try_out(path, loaded, adapter)
-    built = _build(path, loaded, adapter)
+    rebuilt = _build(path, loaded, adapter)
     chosen_range = partial(pixel_range.chosen_range, path)
     return Teacher(
-        model=built.model,
+        model=rebuilt.model,
         latent=adapter.latent,
         classes=adapter.classes,
         input_pixels=None
         if adapter.latent
-        else chosen_range("input", from_model=built.input_range, from_user=input_pixels),
-        pixels=chosen_range("output", from_model=built.output_range, from_user=pixels),
+        else chosen_range("input", from_model=rebuilt.input_range, from_user=input_pixels),
+        pixels=chosen_range("output", from_model=rebuilt.output_range, from_user=pixels),
         origin=loaded.origin,
-        notes=tuple(filter(None, (adapter.note, *built.notes))),
-        layers=built.layers,
-        frozen=built.graph,
+        notes=tuple(filter(None, (adapter.note, *rebuilt.notes))),
+        layers=rebuilt.layers,
+        frozen=rebuilt.graph,
     )
 
 
@@ -168,7 +168,7 @@ def _build(path: Path, loaded: LoadedGenerator, adapter: InputAdapter) -> _Teach
             model=model,
             layers=loaded.layers,
             notes=(f"opaque, known by what it draws only: {error}",),
-            output_range=pixel_range.range_of_operation(last_operation),
+            output_range=pixel_range.OPERATION_RANGES.get(last_operation),
             graph=graph,
         )
 

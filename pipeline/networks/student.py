@@ -17,11 +17,11 @@ from pipeline.networks.settings import StudentSettings
 
 SMALLEST_MAP = 8
 """A side at which a map is not halved any more."""
-Shape = tuple[int, int, int]
+PictureShape = tuple[int, int, int]
 
 
 def build_student(
-    settings: StudentSettings, source: tuple[int, ...], image: Shape, pixels: PixelRange
+    settings: StudentSettings, source: tuple[int, ...], image: PictureShape, pixels: PixelRange
 ) -> tf_keras.Model:
     """A student [N, *source] → [N, *image] in 0..1 where ``pixels`` are that, else in -1..1.
 
@@ -53,7 +53,7 @@ def build_student(
     return tf_keras.Model(given, layers.Activation(bound, name="image")(x), name="student")
 
 
-def map_sides(image: Shape) -> list[tuple[int, int]]:
+def map_sides(image: PictureShape) -> list[tuple[int, int]]:
     """Height and width of each hidden map, the smallest first."""
     sides = [image[:2]]
     while min(sides[0]) > SMALLEST_MAP and not (sides[0][0] % 2 or sides[0][1] % 2):
@@ -64,7 +64,7 @@ def map_sides(image: Shape) -> list[tuple[int, int]]:
 # ---------------------------------------------------------------------- the first map
 
 
-def _seed_map(latent: Any, settings: StudentSettings, image: Shape) -> tuple[Any, list[Any]]:
+def _seed_map(latent: Any, settings: StudentSettings, image: PictureShape) -> tuple[Any, list[Any]]:
     """Latents → the smallest map. The bottleneck is linear: a product of two kernels."""
     layers, (height, width) = tf_keras.layers, map_sides(image)[0]
     x = latent
@@ -75,7 +75,7 @@ def _seed_map(latent: Any, settings: StudentSettings, image: Shape) -> tuple[Any
     return layers.Reshape([height, width, settings.channels[0]], name="seed_map")(x), []
 
 
-def _encoded(picture: Any, settings: StudentSettings, image: Shape) -> tuple[Any, list[Any]]:
+def _encoded(picture: Any, settings: StudentSettings, image: PictureShape) -> tuple[Any, list[Any]]:
     """A picture → the smallest map and those on the way, each half the size of the one before."""
     sides = map_sides(image)
     x, kept = picture, []

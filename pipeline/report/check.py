@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.importers.layer_report import Check, LayerOutcome, LayerReport, TrialFile
+from pipeline.networks.pixels import PixelRange
 
 _STYLES = {
     LayerOutcome.SUPPORTED: "green",
@@ -34,26 +35,24 @@ def render(check: Check) -> RenderableType:
 
 
 def _facts(check: Check) -> Table:
-    lines = {"file": check.origin, "reads": _reads(check), "draws": _draws(check)}
+    draws = _pictures(check.output_shape, check.pixels)
+    lines = [("file", check.origin), ("reads", _reads(check)), ("draws", draws)]
     grid = Table.grid(padding=(0, 2))
-    for name, line in lines.items():
+    for name, line in [*lines, *(("note", note) for note in check.notes)]:
         grid.add_row(Text(name, style="bold"), Text(line))
-    for note in check.notes:
-        grid.add_row(Text("note", style="bold"), Text(note))
     return grid
 
 
 def _reads(check: Check) -> str:
     if not check.latent:
-        low, high = check.input_pixels or (0, 0)
-        return f"pictures {_shape(check.input_shape)}, black {low:g}, white {high:g}"
+        return _pictures(check.input_shape, check.input_pixels or (0, 0))
     latents = f"{check.latent} latents"
     return f"{latents} and a class of {check.classes}, one-hot" if check.classes else latents
 
 
-def _draws(check: Check) -> str:
-    low, high = check.pixels
-    return f"pictures {_shape(check.output_shape)}, black {low:g}, white {high:g}"
+def _pictures(shape: Sequence[int | None], pixels: PixelRange) -> str:
+    low, high = pixels
+    return f"pictures {_shape(shape)}, black {low:g}, white {high:g}"
 
 
 def _layers(layers: Sequence[LayerReport]) -> Table:
@@ -98,8 +97,7 @@ def _files(files: Sequence[TrialFile]) -> Table:
             table.add_row(file.variant, Text("–"))
             continue
         is_int8 = file.variant.startswith("int8")
-        table.add_row(
-            file.variant,
+        figures = (
             f"{file.bytes:,}",
             f"{file.bytes_gzip:,}",
             f"{file.macs:,}",
@@ -107,6 +105,7 @@ def _files(files: Sequence[TrialFile]) -> Table:
             str(len(file.float_ops)) if is_int8 else "all",
             str(len(file.outside_xnnpack)),
         )
+        table.add_row(file.variant, *figures)
     return table
 
 

@@ -6,8 +6,7 @@ import numpy as np
 import tf_keras
 
 from deploy.errors import PocketganError
-from pipeline.compression.fold import fold_batch_norm
-from pipeline.compression.int8_layers import config_for
+from pipeline.compression.int8_layers import refusals
 from pipeline.compression.slimming import channel_groups, importance_by_taylor, low_rank, slim
 from pipeline.importers.teacher import Teacher
 from pipeline.networks.pixels import PixelRange
@@ -68,13 +67,9 @@ class StudentBuilder:
             return "it reads pictures"
         try:
             channel_groups(model)
-            folded = fold_batch_norm(model)
-            for layer in folded.layers:
-                if not isinstance(layer, tf_keras.layers.InputLayer):
-                    config_for(folded, layer)
         except PocketganError as error:
             return error.problem
-        return ""
+        return next((error.problem for error in refusals(self.teacher.folded).values()), "")
 
     def pixels(self, settings: StudentSettings) -> PixelRange:
         """Black and white in what a student draws: the teacher's, where its last layer can."""

@@ -116,44 +116,36 @@ def fit_latency(
 
     Of ``TILES`` that one is taken whose left-out errors have the least median.
     """
-    fits = [_fit(measured, ops, target=target, unit=unit, tile=tile) for tile in TILES]
-    return min(fits, key=lambda latency: latency.fit.left_out_median)
-
-
-def _fit(
-    measured: Mapping[str, float],
-    ops: Mapping[str, Sequence[Operation]],
-    *,
-    target: str,
-    unit: Unit,
-    tile: Tile,
-) -> Latency:
     names = list(measured)
-    rows = [cost_features(ops[name], tile) for name in names]
-    features = sorted({feature for row in rows for feature in row})
-    table = np.array([[row.get(feature, 0.0) for feature in features] for row in rows])
-    # Rows are divided by what was measured, so that errors are relative; columns by their largest,
-    # so that nanoseconds a value and microseconds an operation are numbers of one size.
-    table /= np.array([measured[name] for name in names])[:, None]
-    sizes = table.max(0)
-    table /= sizes
-    costs, _ = nnls(table, np.ones(len(names)))
-    errors = np.abs(table @ costs - 1)
-    left_out = np.abs([_without(table, row) for row in range(len(names))])
-    return Latency(
-        target=target,
-        unit=unit,
-        tile=tile,
-        costs=dict(zip(features, (costs / sizes).tolist(), strict=True)),
-        fit=FitErrors(
-            generators=len(names),
-            median=float(np.median(errors)),
-            largest=float(errors.max()),
-            left_out_median=float(np.median(left_out)),
-            left_out_largest=float(left_out.max()),
-            left_out_worst=names[int(left_out.argmax())],
-        ),
-    )
+
+    def fit(tile: Tile) -> Latency:
+        rows = [cost_features(ops[name], tile) for name in names]
+        features = sorted({feature for row in rows for feature in row})
+        table = np.array([[row.get(feature, 0.0) for feature in features] for row in rows])
+        # Rows are divided by what was measured, so that errors are relative; columns by their
+        # largest, so that nanoseconds a value and microseconds an operation are of one size.
+        table /= np.array([measured[name] for name in names])[:, None]
+        sizes = table.max(0)
+        table /= sizes
+        costs, _ = nnls(table, np.ones(len(names)))
+        errors = np.abs(table @ costs - 1)
+        left_out = np.abs([_without(table, row) for row in range(len(names))])
+        return Latency(
+            target=target,
+            unit=unit,
+            tile=tile,
+            costs=dict(zip(features, (costs / sizes).tolist(), strict=True)),
+            fit=FitErrors(
+                generators=len(names),
+                median=float(np.median(errors)),
+                largest=float(errors.max()),
+                left_out_median=float(np.median(left_out)),
+                left_out_largest=float(left_out.max()),
+                left_out_worst=names[int(left_out.argmax())],
+            ),
+        )
+
+    return min(map(fit, TILES), key=lambda latency: latency.fit.left_out_median)
 
 
 def _without(table: np.ndarray, row: int) -> float:

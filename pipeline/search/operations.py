@@ -102,7 +102,7 @@ def _operations(folded: tf_keras.Model, bits: Mapping[str, int]) -> Iterator[Ope
             inputs=tuple(_shape(tensor) for tensor in node.keras_inputs),
             output=_shape(node.outputs),
             kernel=shape,
-            biases=_biases(layer),
+            biases=layer.bias.shape[0] if kernel is not None and layer.use_bias else 0,
             ranges=shape[0] if per_channel else min(len(shape), 1),
             weights=kernel,
         )
@@ -128,12 +128,6 @@ def _kernel(layer: tf_keras.layers.Layer) -> np.ndarray | None:
     if isinstance(layer, L.DepthwiseConv2D):
         return kernel.reshape(1, *kernel.shape[:2], -1)
     return np.moveaxis(kernel, 2 if isinstance(layer, L.Conv2DTranspose) else -1, 0)
-
-
-def _biases(layer: tf_keras.layers.Layer) -> int:
-    if not isinstance(layer, KERNEL_LAYERS) or not layer.use_bias:
-        return 0
-    return int(layer.bias.shape[0])
 
 
 def _shape(tensor: Any) -> Shape:

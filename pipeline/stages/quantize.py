@@ -7,7 +7,7 @@ from pipeline.artifacts import (
     load_network,
     write_quantized,
 )
-from pipeline.compression.bits import check_layers, layer_bits
+from pipeline.compression.bits import layer_bits
 from pipeline.compression.fake_quantization import quantization_aware, round_biases, unrounded
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.prune import kernel_sparsity
@@ -25,7 +25,7 @@ BASES = {"int8": "prune", "int8-qat": "train"}
 def _check_layers(ctx: StageContext) -> None:
     """PocketganError for a layer of the recipe that the generator does not have."""
     generator = build_generator(ctx.recipe.generator, image_shape(ctx))
-    check_layers(generator, ctx.recipe.quantize.layers)
+    layer_bits(generator, ctx.recipe.quantize.bits, ctx.recipe.quantize.layers)
 
 
 @stage(

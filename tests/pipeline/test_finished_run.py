@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from deploy.errors import PocketganError
-from pipeline.finished_run import open_run
+from pipeline.finished_run import generator_of, open_run
 from pipeline.plans import FROM_SCRATCH, FROM_TEACHER
 
 
@@ -84,3 +84,16 @@ def test_what_a_compressed_run_lacks_is_said(small_copy: Path) -> None:
         "stage teacher has not run",
         "stage search needs teacher, which is not complete",
     )
+
+
+def test_run_without_a_trained_generator_gives_none(tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text("seed: 1\n")
+    with pytest.raises(PocketganError, match="without a trained generator") as raised:
+        generator_of(tmp_path)
+    assert raised.value.remedy
+
+
+def test_run_that_is_compressed_already_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text("teacher: {file: dcgan.keras}\n")
+    with pytest.raises(PocketganError, match="what it made is compressed already"):
+        generator_of(tmp_path)

@@ -25,10 +25,10 @@ def trained(model: tf_keras.Model, seed: int = 1) -> tf_keras.Model:
     return model
 
 
-def seen(model: tf_keras.Model) -> Any:
+def random_inputs(model: tf_keras.Model) -> Any:
     rng = np.random.default_rng(2)
-    given = [rng.normal(size=[3, *port.shape[1:]]).astype(np.float32) for port in model.inputs]
-    return given if len(given) > 1 else given[0]
+    inputs = [rng.normal(size=[3, *port.shape[1:]]).astype(np.float32) for port in model.inputs]
+    return inputs if len(inputs) > 1 else inputs[0]
 
 
 def norms(model: tf_keras.Model) -> list[str]:
@@ -36,8 +36,8 @@ def norms(model: tf_keras.Model) -> list[str]:
 
 
 def assert_equal_outputs(folded: tf_keras.Model, model: tf_keras.Model) -> None:
-    given = seen(model)
-    wanted, got = (one(given, training=False) for one in (model, folded))
+    inputs = random_inputs(model)
+    wanted, got = (one(inputs, training=False) for one in (model, folded))
     for one, other in zip(_flat(got), _flat(wanted), strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
 

@@ -66,9 +66,9 @@ def test_leaves_tells_the_outputs_of_the_model(model: tf_keras.Model) -> None:
 
 
 def test_rebuilt_model_with_the_same_layers_computes_the_same(model: tf_keras.Model) -> None:
-    given = [np.random.default_rng(i).normal(size=[2, 3]).astype(np.float32) for i in range(2)]
+    inputs = [np.random.default_rng(i).normal(size=[2, 3]).astype(np.float32) for i in range(2)]
     again = rebuild(model, lambda layer: layer)
-    for one, other in zip(again(given), model(given), strict=True):
+    for one, other in zip(again(inputs), model(inputs), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
@@ -82,8 +82,8 @@ def test_rebuild_leaves_out_and_replaces_layers_and_acts_on_inputs() -> None:
     )
     assert doubled.name == "net"
     assert [layer.name for layer in doubled.layers] == ["latent", "double", "kept"]
-    given = np.array([[-1.0, 0.5, 2.0]], np.float32)
-    np.testing.assert_allclose(doubled(given), model.get_layer("kept")(2 * given), rtol=1e-6)
+    inputs = np.array([[-1.0, 0.5, 2.0]], np.float32)
+    np.testing.assert_allclose(doubled(inputs), model.get_layer("kept")(2 * inputs), rtol=1e-6)
 
 
 def test_clone_has_the_settings_but_for_the_changes_and_no_weights() -> None:

@@ -48,7 +48,7 @@ def seed_map(channels: int) -> tuple[Any, Any]:
     return latent, L.Reshape([3, 3, channels], name="map")(x)
 
 
-def drawn(latent: Any, x: Any) -> tf_keras.Model:
+def with_picture(latent: Any, x: Any) -> tf_keras.Model:
     picture = L.Conv2D(2, 3, padding="same", activation="tanh", name="picture")(x)
     return tf_keras.Model(latent, picture)
 
@@ -56,13 +56,13 @@ def drawn(latent: Any, x: Any) -> tf_keras.Model:
 def sub_pixel() -> tf_keras.Model:
     latent, x = seed_map(5)
     x = block(x, L.Conv2D(4 * 4, 3, padding="same", use_bias=False, name="up"))
-    return drawn(latent, DepthToSpace(2, name="pixels")(x))
+    return with_picture(latent, DepthToSpace(2, name="pixels")(x))
 
 
 def residual() -> tf_keras.Model:
     latent, x = seed_map(5)
     mixed = block(x, L.Conv2D(5, 3, padding="same", name="mix"))
-    return drawn(latent, L.Add(name="sum")([x, mixed]))
+    return with_picture(latent, L.Add(name="sum")([x, mixed]))
 
 
 def depthwise() -> tf_keras.Model:
@@ -70,14 +70,14 @@ def depthwise() -> tf_keras.Model:
     x = L.UpSampling2D(2, name="larger")(x)
     x = L.ZeroPadding2D(1, name="padded")(x)
     x = block(x, L.DepthwiseConv2D(3, depth_multiplier=2, name="deep"))
-    return drawn(latent, x)
+    return with_picture(latent, x)
 
 
 def skip() -> tf_keras.Model:
     latent, x = seed_map(5)
     one = block(x, L.Conv2D(4, 3, padding="same", name="one"))
     two = block(one, L.Conv2DTranspose(3, 3, padding="same", name="two"))
-    return drawn(latent, L.Concatenate(name="both")([one, two]))
+    return with_picture(latent, L.Concatenate(name="both")([one, two]))
 
 
 def bottleneck() -> tf_keras.Model:
@@ -85,7 +85,7 @@ def bottleneck() -> tf_keras.Model:
     x = L.Flatten(name="flat")(block(x, L.Conv2D(4, 3, name="small")))
     x = L.Dense(4, activation="relu", name="code")(x)
     x = L.Reshape([2, 2, 3], name="again")(L.Dense(12, name="wide")(x))
-    return drawn(latent, x)
+    return with_picture(latent, x)
 
 
 def dcgan() -> tf_keras.Model:
@@ -123,14 +123,14 @@ def masked(model: tf_keras.Model, masks: dict[str, np.ndarray]) -> tf_keras.Mode
     def replace(layer: tf_keras.layers.Layer) -> Any:
         if layer.name not in masks:
             return layer
-        return lambda given: layer(given) * masks[layer.name].astype(np.float32)
+        return lambda inputs: layer(inputs) * masks[layer.name].astype(np.float32)
 
     return rebuild(model, replace)
 
 
-@pytest.mark.parametrize(("make", "name", "shown"), CUTS)
+@pytest.mark.parametrize(("make", "name", "remaining"), CUTS)
 def test_slimmed_model_draws_as_if_the_channels_were_zero(
-    make: Callable[[], tf_keras.Model], name: str, shown: dict[str, Any]
+    make: Callable[[], tf_keras.Model], name: str, remaining: dict[str, Any]
 ) -> None:
     model = trained(make())
     (group,) = [group for group in channel_groups(model) if group.name == name]
@@ -138,12 +138,12 @@ def test_slimmed_model_draws_as_if_the_channels_were_zero(
     keep = group.channels // 2
     left = importance >= group.channels - keep
     small = slim(model, {name: keep}, {name: importance})
-    wanted = masked(model, {layer: spread(left) for layer, spread in shown.items()})
-    given = latents(model)
+    wanted = masked(model, {layer: spread(left) for layer, spread in remaining.items()})
+    inputs = latents(model)
     assert small.count_params() < model.count_params()
     assert [g.channels for g in channel_groups(small) if g.name == name] == [keep]
-    np.testing.assert_allclose(small(given), wanted(given), rtol=0, atol=2e-5)
-    assert np.abs(wanted(given) - model(given)).max() > 1e-3  # that it matters which ones go
+    np.testing.assert_allclose(small(inputs), wanted(inputs), rtol=0, atol=2e-5)
+    assert np.abs(wanted(inputs) - model(inputs)).max() > 1e-3  # that it matters which ones go
 
 
 @pytest.mark.parametrize("make", [dcgan, sub_pixel, residual, depthwise, skip, bottleneck])
@@ -219,7 +219,7 @@ def test_pictures_behind_an_add_tie_what_is_added() -> None:
 )
 def test_channels_that_reach_a_layer_not_understood_stay_and_others_go(strange: Any) -> None:
     latent, x = seed_map(4)
-    model = trained(drawn(latent, strange(block(x, L.Conv2D(4, 3, name="mix")))))
+    model = trained(with_picture(latent, strange(block(x, L.Conv2D(4, 3, name="mix")))))
     reasons = {group.name: group.reason for group in channel_groups(model)}
     assert "'strange'" in reasons["mix"]
     assert reasons["project"] == ""
@@ -235,7 +235,7 @@ def test_channels_that_reach_a_layer_not_understood_stay_and_others_go(strange: 
 def test_layer_that_is_used_twice_reads_and_writes_the_same_channels() -> None:
     latent, x = seed_map(4)
     again = L.Conv2D(4, 3, padding="same", activation="relu", name="again")
-    model = trained(drawn(latent, again(again(x))))
+    model = trained(with_picture(latent, again(again(x))))
     (group,) = [group for group in channel_groups(model) if not group.reason]
     assert group.writers == ("project", "again")
     small = slim(model, {group.name: 2}, importance_by_norm(model))
@@ -250,8 +250,8 @@ def test_model_without_cuttable_channels_is_refused_with_the_reasons() -> None:
 
 def test_subclassed_model_is_refused() -> None:
     class Own(tf_keras.Model):  # type: ignore[misc]
-        def call(self, given: Any) -> Any:
-            return given
+        def call(self, inputs: Any) -> Any:
+            return inputs
 
     with pytest.raises(PocketganError, match="no graph of layers"):
         channel_groups(Own())

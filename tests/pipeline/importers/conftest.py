@@ -55,12 +55,12 @@ def custom(foreign: Any) -> Path:
 @pytest.fixture
 def registered_nowhere() -> Iterator[None]:
     """As in a new process: nobody has registered a layer yet."""
-    known = keras.saving.get_custom_objects()
-    kept = dict(known)
-    for name in [name for name in known if name.startswith("foreign>")]:
-        del known[name]
+    registered = keras.saving.get_custom_objects()
+    before = dict(registered)
+    for name in [name for name in registered if name.startswith("foreign>")]:
+        del registered[name]
     yield
-    known.update(kept)
+    registered.update(before)
 
 
 @pytest.fixture

@@ -20,18 +20,18 @@ def rebuilt(model: Any) -> tuple[tf_keras.Model, GraphRebuilder]:
     rebuilder = GraphRebuilder()
     ports = [tf_keras.Input(tensor.shape[1:]) for tensor in model.inputs]
     outputs = rebuilder.outputs(functional(model), ports)
-    made = tf_keras.Model(ports, outputs)
+    mapped = tf_keras.Model(ports, outputs)
     rebuilder.copy_weights()
-    return made, rebuilder
+    return mapped, rebuilder
 
 
 def assert_equal(model: Any) -> tf_keras.Model:
-    made, _ = rebuilt(model)
+    mapped, _ = rebuilt(model)
     rng = np.random.default_rng(1)
-    given = [rng.normal(size=(3, *port.shape[1:])).astype(np.float32) for port in model.inputs]
-    wanted = model(given if len(given) > 1 else given[0], training=False)
-    np.testing.assert_allclose(made(given, training=False), np.asarray(wanted), atol=2e-5)
-    return made
+    inputs = [rng.normal(size=(3, *port.shape[1:])).astype(np.float32) for port in model.inputs]
+    wanted = model(inputs if len(inputs) > 1 else inputs[0], training=False)
+    np.testing.assert_allclose(mapped(inputs, training=False), np.asarray(wanted), atol=2e-5)
+    return mapped
 
 
 LAYERS: dict[str, Any] = {
@@ -74,8 +74,8 @@ def test_layer_of_keras_3_computes_the_same_in_tf_keras(name: str) -> None:
 def test_arithmetic_on_tensors_becomes_layers() -> None:
     one, two = keras.Input((4,)), keras.Input((4,))
     model = keras.Model([one, two], keras.ops.tanh((one - two) * 0.5 + 2 * one / 4 - 1))
-    made = assert_equal(model)
-    assert {type(layer) for layer in made.layers} == {
+    mapped = assert_equal(model)
+    assert {type(layer) for layer in mapped.layers} == {
         K2.InputLayer,
         K2.Subtract,
         K2.Add,
@@ -86,8 +86,8 @@ def test_arithmetic_on_tensors_becomes_layers() -> None:
 
 def test_arithmetic_of_keras_2_becomes_layers() -> None:
     one, two = tf_keras.Input((4,)), tf_keras.Input((4,))
-    made = assert_equal(tf_keras.Model([one, two], (one + two) * 2.0 - 1.0))
-    assert "TFOpLambda" not in {type(layer).__name__ for layer in made.layers}
+    mapped = assert_equal(tf_keras.Model([one, two], (one + two) * 2.0 - 1.0))
+    assert "TFOpLambda" not in {type(layer).__name__ for layer in mapped.layers}
 
 
 @pytest.mark.parametrize("build", [lambda x: 1 / x, lambda x: keras.ops.sin(x)])
@@ -114,7 +114,7 @@ def test_shared_layers_and_equal_names_in_nested_models() -> None:
         return keras.Sequential([keras.Input((4,)), L.Dense(4, name="same")])
 
     port, twice = keras.Input((4,)), inner()
-    made = assert_equal(keras.Model(port, inner()(twice(twice(port)))))
-    dense = [layer.name for layer in made.layers if isinstance(layer, K2.Dense)]
+    mapped = assert_equal(keras.Model(port, inner()(twice(twice(port)))))
+    dense = [layer.name for layer in mapped.layers if isinstance(layer, K2.Dense)]
     assert dense == ["same", "same_2"]
-    assert len(made.weights) == 4
+    assert len(mapped.weights) == 4

@@ -10,7 +10,13 @@ import tensorflow as tf
 import tf_keras
 
 from pipeline.finished_run import generator_of
-from pipeline.importers.teacher import Teacher, load_teacher
+from pipeline.importers.teacher import (
+    Teacher,
+    load_discriminator,
+    load_teacher,
+    read_saved_teacher,
+    save_teacher,
+)
 from pipeline.networks.registry import build_generator
 from pipeline.networks.settings import ImageShape
 from pipeline.recipe import load_recipe, to_yaml
@@ -21,17 +27,18 @@ Refused = Callable[..., str]
 
 def latents(teacher: Teacher, count: int = 5) -> np.ndarray:
     rng = np.random.default_rng(3)
-    drawn = rng.normal(size=(count, teacher.latent)).astype(np.float32)
+    noise = rng.normal(size=(count, teacher.latent)).astype(np.float32)
     one_hot = np.eye(max(teacher.classes, 1), dtype=np.float32)[
         np.arange(count) % max(teacher.classes, 1)
     ]
-    return np.concatenate([drawn, one_hot], axis=1) if teacher.classes else drawn
+    return np.concatenate([noise, one_hot], axis=1) if teacher.classes else noise
 
 
-def assert_draws_as(teacher: Teacher, source: Any, given: np.ndarray, *inputs: Any) -> None:
-    wanted = source(list(inputs) if len(inputs) > 1 else inputs[0] if inputs else given)
-    drawn = teacher.model(given, training=False)
-    np.testing.assert_allclose(drawn, np.asarray(wanted), rtol=0, atol=1e-5)
+def assert_draws_as(teacher: Teacher, source: Any, inputs: np.ndarray, *source_inputs: Any) -> None:
+    read = source_inputs or (inputs,)
+    wanted = source(list(read) if len(read) > 1 else read[0])
+    pictures = teacher.model(inputs, training=False)
+    np.testing.assert_allclose(pictures, np.asarray(wanted), rtol=0, atol=1e-5)
 
 
 def types(teacher: Teacher) -> list[str]:
@@ -71,9 +78,9 @@ def test_label_that_an_embedding_looks_up_becomes_one_hot(files: Mapping[str, Pa
     path = files["labelled.keras"]
     teacher = load_teacher(path)
     assert (teacher.latent, teacher.classes) == (8, 3)
-    given = latents(teacher)
-    labels = given[:, 8:].argmax(1)[:, None]
-    assert_draws_as(teacher, keras.models.load_model(path), given, given[:, :8], labels)
+    inputs = latents(teacher)
+    labels = inputs[:, 8:].argmax(1)[:, None]
+    assert_draws_as(teacher, keras.models.load_model(path), inputs, inputs[:, :8], labels)
 
 
 def test_picture_generator_keeps_its_skips(files: Mapping[str, Path]) -> None:
@@ -121,7 +128,7 @@ def test_tf_keras_model_of_any_format_is_laid_flat(
 
 @pytest.mark.parametrize("classes", [0, 3])
 def test_teacher_of_a_run_knows_its_classes(classes: int, tmp_path: Path) -> None:
-    run = tmp_path / "told"
+    run = tmp_path / "small"
     recipe = load_recipe("digits", ["--generator.latent", "8", "--generator.width", "4"])
     model = build_generator(recipe.generator, ImageShape(28, 1, classes))
     (run / "1-train").mkdir(parents=True)
@@ -129,7 +136,7 @@ def test_teacher_of_a_run_knows_its_classes(classes: int, tmp_path: Path) -> Non
     (run / "recipe.yaml").write_text(to_yaml(recipe))
     teacher = load_teacher(generator_of(run))
     assert (teacher.latent, teacher.classes, teacher.pixels) == (8, classes, (-1, 1))
-    assert "run told" in teacher.origin
+    assert "run small" in teacher.origin
     assert_draws_as(teacher, model, latents(teacher))
 
 
@@ -150,10 +157,10 @@ def test_fixed_batch_of_a_signature_is_drawn_in_turns(
     path = saved_module(lambda z: tf.tanh(tf.reshape(z, [3, 8, 8, 1])), batch=3)
     teacher = load_teacher(path)
     module = tf.saved_model.load(str(path))
-    given = latents(teacher, count)
-    drawn = teacher.model(given).numpy()
-    assert drawn.shape == (count, 8, 8, 1)
-    for row, picture in zip(given, drawn, strict=True):
+    inputs = latents(teacher, count)
+    pictures = teacher.model(inputs).numpy()
+    assert pictures.shape == (count, 8, 8, 1)
+    for row, picture in zip(inputs, pictures, strict=True):
         wanted = module.draw(np.repeat(row[None], 3, 0))["picture"]
         np.testing.assert_allclose(picture, wanted[0], atol=1e-6)
 
@@ -162,8 +169,8 @@ def test_latents_in_the_shape_of_one_pixel_are_a_vector(k3: Callable[..., Path])
     path = k3((1, 1, 6), L.Conv2DTranspose(1, 4, activation="tanh"))
     teacher = load_teacher(path)
     assert (teacher.latent, teacher.model.input_shape) == (6, (None, 6))
-    given = latents(teacher)
-    assert_draws_as(teacher, keras.models.load_model(path), given, given[:, None, None])
+    inputs = latents(teacher)
+    assert_draws_as(teacher, keras.models.load_model(path), inputs, inputs[:, None, None])
 
 
 def test_range_is_asked_for_where_no_layer_says_it(
@@ -201,9 +208,9 @@ def test_weights_that_are_not_finite_are_named(
     kernel, bias = layer.get_weights()
     kernel[1, 2] = value
     layer.set_weights([kernel, bias])
-    told = refused(load_teacher, k3((4,), layer, L.Reshape((4, 4, 1))))
-    assert "broken/kernel" in told
-    assert "not finite" in told
+    message = refused(load_teacher, k3((4,), layer, L.Reshape((4, 4, 1))))
+    assert "broken/kernel" in message
+    assert "not finite" in message
 
 
 def test_layer_that_is_random_at_inference_is_found(
@@ -230,3 +237,90 @@ def test_generator_trained_in_mixed_precision_keeps_its_layers(
     teacher = load_teacher(k3((4,), *layers))
     assert not teacher.is_opaque
     assert teacher.model(latents(teacher)).dtype == "float32"
+
+
+# ---------------------------------------------------------------------- saved and read again
+
+FACTS = ("latent", "classes", "pixels", "input_pixels", "origin", "notes", "layers", "is_opaque")
+
+
+@pytest.fixture(scope="module", params=["labelled.keras", "unet.keras", "exported"])
+def any_teacher(request: pytest.FixtureRequest, files: Mapping[str, Path]) -> Teacher:
+    """Of layers with two inputs made one, of pictures, and opaque."""
+    reads_pictures = request.param == "unet.keras"
+    return load_teacher(files[request.param], input_pixels=(-1, 1) if reads_pictures else None)
+
+
+def test_teacher_that_was_saved_is_the_same(any_teacher: Teacher, tmp_path: Path) -> None:
+    save_teacher(any_teacher, tmp_path / "kept")
+    read = read_saved_teacher(tmp_path / "kept")
+    for fact in FACTS:
+        assert getattr(read, fact) == getattr(any_teacher, fact)
+    shape = (3, *any_teacher.model.input_shape[1:])
+    inputs = np.random.default_rng(1).uniform(size=shape).astype(np.float32)
+    np.testing.assert_array_equal(
+        read.model(inputs, training=False), any_teacher.model(inputs, training=False)
+    )
+
+
+def test_same_teacher_is_the_same_bytes(any_teacher: Teacher, tmp_path: Path) -> None:
+    for name in "ab":
+        save_teacher(any_teacher, tmp_path / name)
+    save_teacher(read_saved_teacher(tmp_path / "a"), tmp_path / "c")
+    written = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert written == ["graph.pb" if any_teacher.is_opaque else "generator.keras", "teacher.json"]
+    for other in "bc":
+        for name in written:
+            assert (tmp_path / "a" / name).read_bytes() == (tmp_path / other / name).read_bytes()
+
+
+@pytest.mark.parametrize("file", ["teacher.json", "generator.keras", "graph.pb"])
+@pytest.mark.parametrize("share", [None, 0.5])
+def test_damaged_teacher_is_one_message(
+    file: str, share: float | None, any_teacher: Teacher, tmp_path: Path, refused: Refused
+) -> None:
+    save_teacher(any_teacher, tmp_path)
+    path = tmp_path / file
+    if not path.exists():
+        return
+    whole = path.read_bytes()
+    path.unlink()
+    if share is not None:
+        path.write_bytes(whole[: int(share * len(whole))])
+    assert str(tmp_path) in refused(read_saved_teacher, tmp_path)
+
+
+# ---------------------------------------------------------------------- discriminators
+
+
+@pytest.fixture(scope="module")
+def dcgan(files: Mapping[str, Path]) -> Teacher:
+    return load_teacher(files["dcgan.keras"])
+
+
+def judging_layers(*last: Any) -> list[Any]:
+    return [L.Conv2D(4, 4, 4), L.LeakyReLU(negative_slope=0.2), L.Flatten(), L.Dropout(0.2), *last]
+
+
+@pytest.mark.parametrize("activation", [None, "sigmoid"])
+def test_logit_is_what_stands_before_the_sigmoid(
+    activation: str | None, dcgan: Teacher, k3: Callable[..., Path]
+) -> None:
+    path = k3((64, 64, 3), *judging_layers(L.Dense(1, activation=activation)))
+    pictures = np.random.default_rng(1).uniform(size=(3, 64, 64, 3)).astype(np.float32)
+    logits = np.asarray(keras.saving.load_model(path)(pictures))
+    logit = load_discriminator(path, dcgan)(pictures, training=False).numpy()
+    expected = np.log(logits / (1 - logits)) if activation else logits
+    np.testing.assert_allclose(logit, expected, atol=1e-3)
+
+
+def test_what_judges_no_such_pictures_is_refused(
+    dcgan: Teacher, k3: Callable[..., Path], refused: Refused, files: Mapping[str, Path]
+) -> None:
+    assert "reads" in refused(
+        load_discriminator, k3((32, 32, 3), *judging_layers(L.Dense(1))), dcgan
+    )
+    two = k3((64, 64, 3), *judging_layers(L.Dense(2)))
+    assert "not one number a picture" in refused(load_discriminator, two, dcgan)
+    assert "reads" in refused(load_discriminator, files["dcgan.keras"], dcgan)
+    assert "nowhere" in refused(load_discriminator, Path("nowhere.keras"), dcgan)

@@ -49,26 +49,26 @@ def test_every_layer_has_an_outcome(checked: Mapping[str, Check]) -> None:
 def test_norm_without_int8_form_is_replaced_with_reason_and_remedy(
     checked: Mapping[str, Check],
 ) -> None:
-    found = checked["unet.keras"]
-    assert outcomes_of(found)["GroupNormalization"] == {LayerOutcome.REPLACED}
-    assert outcomes_of(found)["Concatenate"] == {LayerOutcome.REPLACED}
-    norm = next(layer for layer in found.layers if layer.type == "GroupNormalization")
+    result = checked["unet.keras"]
+    assert outcomes_of(result)["GroupNormalization"] == {LayerOutcome.REPLACED}
+    assert outcomes_of(result)["Concatenate"] == {LayerOutcome.REPLACED}
+    norm = next(layer for layer in result.layers if layer.type == "GroupNormalization")
     assert "batch norm" in norm.reason
     assert norm.remedy
 
 
 def test_all_of_an_opaque_generator_is_replaced(checked: Mapping[str, Check]) -> None:
-    found = checked["custom_layer.keras"]
-    assert {layer.outcome for layer in found.layers} == {LayerOutcome.REPLACED}
-    assert "PixelNorm" in found.layers[0].reason
+    result = checked["custom_layer.keras"]
+    assert {layer.outcome for layer in result.layers} == {LayerOutcome.REPLACED}
+    assert "PixelNorm" in result.layers[0].reason
 
 
 def test_verdict_says_what_can_be_done(checked: Mapping[str, Check]) -> None:
-    verdicts = {name: found.verdict for name, found in checked.items()}
+    verdicts = {name: result.verdict for name, result in checked.items()}
     assert verdicts["resize_conv.h5"] == "can be compressed: slimming and edge students"
     assert verdicts["unet.keras"].startswith("can be compressed: edge students only, because layer")
     assert "opaque" in verdicts["custom_layer.keras"]
-    assert [found.slimming for found in checked.values()] == [True, False, False]
+    assert [result.slimming for result in checked.values()] == [True, False, False]
 
 
 def test_trial_files_are_real_ones(checked: Mapping[str, Check], foreign: Any) -> None:
@@ -120,11 +120,11 @@ def test_range_that_does_not_fit_is_doubted(k3: Callable[..., Path]) -> None:
 def test_page_names_every_layer_and_ends_with_the_verdict(
     width: int, checked: Mapping[str, Check]
 ) -> None:
-    for found in checked.values():
+    for result in checked.values():
         console = Console(width=width, highlight=False)
         with console.capture() as captured:
-            console.print(render(found))
+            console.print(render(result))
         text = captured.get()
-        for layer in found.layers:
+        for layer in result.layers:
             assert layer.name in text
-        assert " ".join(text.split()).endswith(f"{found.path} {found.verdict}.")
+        assert " ".join(text.split()).endswith(f"{result.path} {result.verdict}.")
