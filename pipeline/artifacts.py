@@ -122,12 +122,12 @@ def read_teacher_dataset(folder: Path) -> Dataset:
     """The data of those who have only a generator: its pictures to train on and to judge by."""
     pairs, reference = (read_distillation_set(folder / name) for name in (PAIRS, REFERENCE))
     return Dataset(
-        "the teacher's pictures",
-        pairs.pictures,
-        reference.pictures,
-        _labels(pairs),
-        _labels(reference),
-        tuple(str(number) for number in range(pairs.classes)),
+        name="the teacher's pictures",
+        train=pairs.pictures,
+        test=reference.pictures,
+        train_labels=_labels(pairs),
+        test_labels=_labels(reference),
+        classes=tuple(str(number) for number in range(pairs.classes)),
     )
 
 

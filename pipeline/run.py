@@ -50,16 +50,15 @@ class Run:
         data = self.recipe.data
         if data.source == TEACHER:
             return read_teacher_dataset(self.path("teacher"))
-        return sources.load(
-            data.source,
+        request = sources.Request(
             image_size=data.image_size,
             channels=data.channels,
             folder=data.folder,
             cache=self.root / CACHE,
             test_fraction=data.test_fraction,
             seed=self.recipe.seed,
-            minimum=self.recipe.train.batch,
         )
+        return sources.load(data.source, request, minimum=self.recipe.train.batch)
 
     @cached_property
     def _data_sha256(self) -> str:

@@ -10,7 +10,7 @@ from deploy.errors import PocketganError
 from pipeline.arrays import Images, Labels
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Dataset:
     """Images [N, H, W, C], uint8, C 1 or 3, in two parts that share no image."""
 

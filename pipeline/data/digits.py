@@ -21,7 +21,14 @@ def load(test_fraction: float, seed: int) -> Dataset:
     rows = _rows()
     images, labels = rows[:, :-1].reshape(-1, 28, 28, 1), rows[:, -1].astype(np.int64)
     train, test, train_labels, test_labels = split(images, labels, test_fraction, seed)
-    return Dataset("digits", train, test, train_labels, test_labels, tuple("0123456789"))
+    return Dataset(
+        name="digits",
+        train=train,
+        test=test,
+        train_labels=train_labels,
+        test_labels=test_labels,
+        classes=tuple("0123456789"),
+    )
 
 
 def _rows() -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:

@@ -53,8 +53,15 @@ def load(
         )
     classes, labels = _labels(folder, usable)
     train, test, train_labels, test_labels = split(images, labels, test_fraction, seed)
-    name = _text(folder.resolve().name)
-    return Dataset(name, train, test, train_labels, test_labels, classes, notes)
+    return Dataset(
+        name=_text(folder.resolve().name),
+        train=train,
+        test=test,
+        train_labels=train_labels,
+        test_labels=test_labels,
+        classes=classes,
+        notes=notes,
+    )
 
 
 def find(folder: Path) -> list[Path]:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,61 @@ class Published:
     download: Callable[[], tuple[Pair, Pair]]  # (train, test), through Keras
     ways: str  # to get the data when it is neither here nor to be downloaded
     packaged: Path | None = None  # where a system package puts the files
+
+
+def _through_keras(name: str) -> tuple[Pair, Pair]:
+    import tf_keras  # here, because it loads TensorFlow
+
+    train, test = getattr(tf_keras.datasets, name).load_data()
+    return train, test
+
+
+MNIST = Published(
+    name="mnist",
+    classes=tuple("0123456789"),
+    checksums={
+        TRAIN_IMAGES: "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        TRAIN_LABELS: "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        TEST_IMAGES: "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        TEST_LABELS: "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    },
+    download=partial(_through_keras, "mnist"),
+    ways=(
+        "give a folder with its four idx files (.gz or not); or run once with a network, so that"
+        " Keras downloads it; or use the source 'digits', 5,000 of these images that are"
+        " already here."
+    ),
+)
+"""70,000 handwritten digits, 28×28, grey (LeCun, Cortes and Burges)."""
+
+FASHION = Published(
+    name="fashion",
+    classes=(
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
+    ),
+    checksums={
+        TRAIN_IMAGES: "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+        TRAIN_LABELS: "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+        TEST_IMAGES: "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        TEST_LABELS: "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+    },
+    download=partial(_through_keras, "fashion_mnist"),
+    ways=(
+        "install Debian's package dataset-fashion-mnist; or give a folder with its four idx files"
+        " (.gz or not); or run once with a network, so that Keras downloads it."
+    ),
+    packaged=Path("/usr/share/datasets/fashion-mnist"),
+)
+"""70,000 pictures of clothes, 28×28, grey (Xiao, Rasul and Vollgraf, 2017)."""
 
 
 def load(published: Published, folder: Path | None) -> Dataset:

@@ -5,14 +5,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deploy.errors import PocketganError
-from pipeline.data import digits, fashion, folder, mnist
+from pipeline.data import digits, folder, published
 from pipeline.data.dataset import Dataset
-from pipeline.data.fit import fit
+from pipeline.data.picture import fit
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What a recipe asks of a source."""
+    """What a recipe asks of a source.
+
+    ``test_fraction`` and ``seed`` divide what has no published division into train and test.
+    """
 
     image_size: int
     channels: int
@@ -31,20 +34,9 @@ class Source:
     licence: str
 
 
-def load(
-    source: str,
-    *,
-    image_size: int,
-    channels: int,
-    folder: Path | None,
-    cache: Path,
-    test_fraction: float,
-    seed: int,
-    minimum: int,
-) -> Dataset:
+def load(source: str, request: Request, *, minimum: int) -> Dataset:
     """The data of a source in SOURCES, as images [N, image_size, image_size, channels], uint8.
 
-    ``test_fraction`` and ``seed`` divide what has no published division into train and test.
     Raises PocketganError for an unknown source, for fewer than ``minimum`` training images (the
     batch size), and for data that is missing or broken.
     """
@@ -52,19 +44,12 @@ def load(
         raise PocketganError(
             f"There is no data source called '{source}'.", f"Known: {', '.join(SOURCES)}."
         )
-    if channels not in (1, 3) or image_size < 1:
+    size, channels = request.image_size, request.channels
+    if channels not in (1, 3) or size < 1:
         raise PocketganError(
-            f"Images of {image_size}×{image_size} with {channels} channels cannot be made.",
+            f"Images of {size}×{size} with {channels} channels cannot be made.",
             "Give a size of at least 1, and 1 channel (grey) or 3 (colour).",
         )
-    request = Request(
-        image_size=image_size,
-        channels=channels,
-        folder=folder,
-        cache=cache,
-        test_fraction=test_fraction,
-        seed=seed,
-    )
     data = SOURCES[source].load(request)
     if len(data.train) < minimum:
         raise PocketganError(
@@ -74,8 +59,8 @@ def load(
         )
     return replace(
         data,
-        train=fit(data.train, image_size, channels),
-        test=fit(data.test, image_size, channels),
+        train=fit(data.train, size, channels),
+        test=fit(data.test, size, channels),
     )
 
 
@@ -123,13 +108,13 @@ SOURCES = {
     ),
     "mnist": Source(
         "MNIST, 70,000 digits from a folder of idx files or a download: 28×28, grey, ten classes",
-        lambda request: mnist.load(request.folder),
+        lambda request: published.load(published.MNIST, request.folder),
         f"{_MNIST}.",
     ),
     "fashion": Source(
         "Fashion-MNIST, 70,000 clothes from Debian's package, a folder of idx files or a download:"
         " 28×28, grey, ten classes",
-        lambda request: fashion.load(request.folder),
+        lambda request: published.load(published.FASHION, request.folder),
         "Fashion-MNIST, by Zalando (Xiao, Rasul and Vollgraf): MIT.",
     ),
     "folder": Source(

@@ -20,7 +20,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from deploy.errors import PocketganError
 from pipeline.arrays import Images, Labels, TrainAndTestImages
-from pipeline.metrics.features import Features
+from pipeline.metrics.distances import Features
 from pipeline.progress import track
 
 Scores = npt.NDArray[np.float32]

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial.distance import cdist
 
-from pipeline.metrics.features import Features, paired_features
+from pipeline.metrics.distances import Features, paired_features
 
 # Distances held at once: 4 Mi float64 are 32 MiB, whatever the sizes of the sets.
 BLOCK = 4 * 1024 * 1024

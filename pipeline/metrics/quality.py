@@ -8,10 +8,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.arrays import Images, Labels, TrainAndTestImages
-from pipeline.metrics.features import Features
+from pipeline.metrics.distances import Features, frechet_distance, kernel_distance
 from pipeline.metrics.fidelity import psnr, ssim
-from pipeline.metrics.frechet import frechet_distance
-from pipeline.metrics.kid import kernel_distance
 from pipeline.metrics.manifold import compare_manifolds
 from pipeline.metrics.modes import (
     Histogram,

@@ -5,8 +5,7 @@ from typing import Any
 import tf_keras
 
 from deploy.errors import PocketganError
-from pipeline.networks.conditioning import discriminator_model
-from pipeline.networks.normalization import normalized
+from pipeline.networks.layers import discriminator_model, normalized
 from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, ImageShape
 
 SLOPE = 0.2
@@ -53,7 +52,7 @@ def discriminator(settings: DiscriminatorSettings, image: ImageShape) -> tf_kera
         x = pictures
         for number, width in enumerate((settings.width, 2 * settings.width), start=1):
             conv = layers.Conv2D(width, 4, 2, padding="same", name=f"conv_{number}")
-            x = normalized(conv, settings.spectral_norm)(x)
+            x = normalized(conv, spectral_norm=settings.spectral_norm)(x)
             x = layers.LeakyReLU(SLOPE, name=f"conv_{number}_act")(x)
         return layers.Flatten(name="flatten")(x)
 

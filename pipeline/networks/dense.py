@@ -4,8 +4,7 @@ from typing import Any
 
 import tf_keras
 
-from pipeline.networks.conditioning import discriminator_model
-from pipeline.networks.normalization import normalized
+from pipeline.networks.layers import discriminator_model, normalized
 from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, ImageShape
 
 SLOPE = 0.2
@@ -37,7 +36,7 @@ def discriminator(settings: DiscriminatorSettings, image: ImageShape) -> tf_kera
         x = layers.Flatten(name="flatten")(pictures)
         for number in (1, 2):
             dense = layers.Dense(settings.width, name=f"hidden_{number}")
-            x = normalized(dense, settings.spectral_norm)(x)
+            x = normalized(dense, spectral_norm=settings.spectral_norm)(x)
             x = layers.LeakyReLU(SLOPE, name=f"hidden_{number}_act")(x)
         return x
 

@@ -1,9 +1,12 @@
-"""Layers of our own."""
+"""Layers of our own, and what discriminators of every family share."""
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 import tf_keras
+
+from pipeline.networks.settings import DiscriminatorSettings, ImageShape
 
 
 @tf_keras.utils.register_keras_serializable("pocketgan")
@@ -36,3 +39,37 @@ class SpectralNormalization(tf_keras.layers.SpectralNormalization):  # type: ign
         """The layer that ``get_config`` described."""
         inner = tf_keras.saving.deserialize_keras_object(config["layer"])
         return cls(**{**config, "layer": inner})
+
+
+def normalized(layer: tf_keras.layers.Layer, *, spectral_norm: bool) -> tf_keras.layers.Layer:
+    """The layer, held at spectral norm 1 if ``spectral_norm``."""
+    if not spectral_norm:
+        return layer
+    return SpectralNormalization(layer, name=f"{layer.name}_spectral")
+
+
+def discriminator_model(
+    name: str,
+    features: Callable[[Any], Any],
+    settings: DiscriminatorSettings,
+    image: ImageShape,
+) -> tf_keras.Model:
+    """Put a logit on top of ``features``: [N, size, size, channels] → [N, 1].
+
+    With classes the model takes [pictures, one-hot classes], and the inner product of the features
+    with a learned vector for the class is added to the logit (Miyato & Koyama 2018, equation 3).
+    """
+    layers = tf_keras.layers
+    pictures = layers.Input([image.size, image.size, image.channels], name="pictures")
+    described = features(pictures)
+    logit = normalized(layers.Dense(1, name="logit"), spectral_norm=settings.spectral_norm)(
+        described
+    )
+    if not image.classes:
+        return tf_keras.Model(pictures, logit, name=name)
+    classes = layers.Input([image.classes], name="classes")
+    embedding = layers.Dense(described.shape[-1], use_bias=False, name="class_embedding")
+    embedded = normalized(embedding, spectral_norm=settings.spectral_norm)(classes)
+    match = layers.Dot(axes=1, name="class_match")([described, embedded])
+    conditional = layers.Add(name="conditional_logit")([logit, match])
+    return tf_keras.Model([pictures, classes], conditional, name=name)

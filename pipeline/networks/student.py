@@ -36,11 +36,11 @@ def build_student(
             f"Give {wanted} numbers of channels and one of the blocks {', '.join(DOUBLINGS)}.",
         )
     layers = tf_keras.layers
-    given = layers.Input(source, name="latent" if len(source) == 1 else "picture")
+    inputs = layers.Input(source, name="latent" if len(source) == 1 else "picture")
     start = _seed_map if len(source) == 1 else _encoded
-    x, skipped = start(given, settings, image)
+    x, skipped = start(inputs, settings, image)
     for number in range(1, settings.mixers + 1):
-        x = _activated(_conv(x, x.shape[-1], 3, f"mix_{number}"), f"mix_{number}")
+        x = _activated(_conv(x, x.shape[-1], name=f"mix_{number}"), f"mix_{number}")
     double = DOUBLINGS[settings.block]
     for number, channels in enumerate(settings.channels[1:], start=1):
         x = double(x, channels, f"up_{number}", hidden=True)
@@ -50,7 +50,7 @@ def build_student(
     last = double if len(settings.channels) > 1 or image[0] != x.shape[1] else _plain
     x = last(x, image[2], "pixels", hidden=False)
     bound = "sigmoid" if pixels == (0.0, 1.0) else "tanh"
-    return tf_keras.Model(given, layers.Activation(bound, name="image")(x), name="student")
+    return tf_keras.Model(inputs, layers.Activation(bound, name="image")(x), name="student")
 
 
 def map_sides(image: PictureShape) -> list[tuple[int, int]]:
@@ -78,26 +78,26 @@ def _seed_map(latent: Any, settings: StudentSettings, image: PictureShape) -> tu
 def _encoded(picture: Any, settings: StudentSettings, image: PictureShape) -> tuple[Any, list[Any]]:
     """A picture → the smallest map and those on the way, each half the size of the one before."""
     sides = map_sides(image)
-    x, kept = picture, []
+    x, halved = picture, []
     for number, channels in enumerate(reversed(settings.channels), start=1):
         if tuple(x.shape[1:3]) == sides[0]:
             break
-        x = _activated(_conv(x, channels, 3, f"down_{number}", strides=2), f"down_{number}")
-        kept.append(x)
+        x = _activated(_conv(x, channels, name=f"down_{number}", strides=2), f"down_{number}")
+        halved.append(x)
     if tuple(x.shape[1:3]) != sides[0]:
         raise PocketganError(
             f"pictures of {picture.shape[1]}×{picture.shape[2]} cannot be halved to "
             f"{sides[0][0]}×{sides[0][1]}, where the picture drawn starts.",
             "Use inputs whose side is that of the output, divided or multiplied by a power of 2.",
         )
-    return _activated(_conv(x, settings.channels[0], 3, "bottom"), "bottom"), kept
+    return _activated(_conv(x, settings.channels[0], name="bottom"), "bottom"), halved
 
 
 # ---------------------------------------------------------------------- from map to map
 
 
 def _sub_pixel(x: Any, channels: int, name: str, *, hidden: bool) -> Any:
-    x = _conv(x, 4 * channels, 3, name, hidden=hidden)
+    x = _conv(x, 4 * channels, name=name, hidden=hidden)
     return DepthToSpace(2, name=f"{name}_pixels")(_activated(x, name) if hidden else x)
 
 
@@ -107,7 +107,7 @@ def _depthwise(x: Any, channels: int, name: str, *, hidden: bool) -> Any:
         3, padding="same", use_bias=False, name=f"{name}_depthwise"
     )
     x = _activated(deep(x), f"{name}_depthwise")
-    x = _conv(x, 4 * channels, 1, name, hidden=hidden)
+    x = _conv(x, 4 * channels, kernel=1, name=name, hidden=hidden)
     return DepthToSpace(2, name=f"{name}_pixels")(_activated(x, name) if hidden else x)
 
 
@@ -119,7 +119,7 @@ def _transposed(x: Any, channels: int, name: str, *, hidden: bool) -> Any:
 
 
 def _plain(x: Any, channels: int, name: str, *, hidden: bool) -> Any:
-    return _conv(x, channels, 3, name, hidden=hidden)
+    return _conv(x, channels, name=name, hidden=hidden)
 
 
 Doubling = Callable[..., Any]
@@ -132,7 +132,7 @@ DOUBLINGS: dict[str, Doubling] = {
 
 
 def _conv(
-    x: Any, channels: int, kernel: int, name: str, *, hidden: bool = True, strides: int = 1
+    x: Any, channels: int, *, kernel: int = 3, name: str, hidden: bool = True, strides: int = 1
 ) -> Any:
     layer = tf_keras.layers.Conv2D(
         channels, kernel, strides, padding="same", use_bias=not hidden, name=name

@@ -6,7 +6,7 @@ import numpy as np
 import tf_keras
 
 from pipeline.arrays import Images
-from pipeline.metrics.frechet import frechet_distance
+from pipeline.metrics.distances import frechet_distance
 from pipeline.metrics.quality import FeatureNetwork
 from pipeline.networks.pixels import PixelRange, to_uint8
 

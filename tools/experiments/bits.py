@@ -38,8 +38,8 @@ from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.graph import clone_layer, followers, rebuild, sources
 from pipeline.compression.int8_layers import KERNEL_LAYERS
 from pipeline.determinism import prepare
+from pipeline.metrics.distances import frechet_distance
 from pipeline.metrics.fidelity import psnr
-from pipeline.metrics.frechet import frechet_distance
 from pipeline.native_log import native_log
 from pipeline.networks.layers import DepthToSpace
 from pipeline.networks.pixels import pixel_range, to_uint8

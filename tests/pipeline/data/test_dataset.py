@@ -73,7 +73,14 @@ def test_split_refuses_fewer_than_two_images(total: int) -> None:
 
 def test_sha256_sees_pixels_labels_shapes_and_parts_but_not_names() -> None:
     labels = np.zeros(4, np.int64)
-    data = Dataset("a", numbered(4), numbered(4)[:2], labels, labels[:2], ("zero",))
+    data = Dataset(
+        name="a",
+        train=numbered(4),
+        test=numbered(4)[:2],
+        train_labels=labels,
+        test_labels=labels[:2],
+        classes=("zero",),
+    )
     assert replace(data, name="b", notes=("x",), train=data.train.copy()).sha256 == data.sha256
     changed = [
         replace(data, train=data.train[::-1]),

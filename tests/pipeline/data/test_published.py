@@ -1,5 +1,7 @@
 import gzip
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,12 @@ import pytest
 from deploy.errors import PocketganError
 from pipeline.data import idx, published
 from pipeline.data.dataset import Dataset
+
+assert published.FASHION.packaged is not None
+PACKAGED = published.FASHION.packaged
+needs_debian = pytest.mark.skipif(
+    not PACKAGED.is_dir(), reason="Debian's package dataset-fashion-mnist is not installed"
+)
 
 TRAIN = np.arange(3 * 28 * 28, dtype=np.uint32).reshape(3, 28, 28).astype(np.uint8)
 TEST = TRAIN[:2, ::-1]
@@ -144,3 +152,57 @@ def test_load_refuses_a_folder_that_is_missing_or_a_file(tmp_path: Path) -> None
     for name in ("missing", "file"):
         with pytest.raises(PocketganError, match=f"{name} is not a folder"):
             published.load(tiny(), tmp_path / name)
+
+
+def test_mnist_without_folder_or_network_names_the_three_ways(fake_home: Path) -> None:
+    with pytest.raises(PocketganError, match="mnist is not on this machine") as caught:
+        published.load(published.MNIST, None)
+    for way in ("folder", "network", "digits"):
+        assert way in caught.value.remedy
+
+
+def test_mnist_refuses_a_folder_without_its_files(tmp_path: Path) -> None:
+    with pytest.raises(PocketganError, match="holds no train-images-idx3-ubyte"):
+        published.load(published.MNIST, tmp_path)
+
+
+@needs_debian
+def test_fashion_reads_debians_package_and_keeps_the_published_parts() -> None:
+    data = published.load(published.FASHION, None)
+    assert data.train.shape == (60000, 28, 28, 1)
+    assert data.test.shape == (10000, 28, 28, 1)
+    assert data.train_labels is not None
+    assert data.test_labels is not None
+    assert np.bincount(data.train_labels).tolist() == [6000] * 10
+    assert np.bincount(data.test_labels).tolist() == [1000] * 10
+    assert data.classes[9] == "Ankle boot"
+
+
+@needs_debian
+def test_fashion_through_keras_is_the_same_data(tmp_path: Path, fake_home: Path) -> None:
+    direct = published.load(published.FASHION, None).sha256
+    downloads = fake_home / ".keras" / "datasets" / "fashion-mnist"
+    shutil.copytree(PACKAGED, downloads)  # as an earlier download would have left it
+    elsewhere = replace(published.FASHION, packaged=tmp_path / "missing")
+    assert published.load(elsewhere, None).sha256 == direct
+
+
+def test_fashion_without_package_folder_or_network_names_the_three_ways(
+    tmp_path: Path, fake_home: Path
+) -> None:
+    elsewhere = replace(published.FASHION, packaged=tmp_path / "missing")
+    with pytest.raises(PocketganError, match="download failed") as caught:
+        published.load(elsewhere, None)
+    for way in ("dataset-fashion-mnist", "folder", "network"):
+        assert way in caught.value.remedy
+
+
+def test_fashion_with_a_broken_keras_download_says_so(tmp_path: Path, fake_home: Path) -> None:
+    downloads = fake_home / ".keras" / "datasets" / "fashion-mnist"
+    downloads.mkdir(parents=True)
+    for name in published.FILES:
+        (downloads / f"{name}.gz").write_bytes(b"half a file")
+    elsewhere = replace(published.FASHION, packaged=tmp_path / "missing")
+    with pytest.raises(PocketganError, match="download failed") as caught:
+        published.load(elsewhere, None)
+    assert ".keras/datasets" in caught.value.remedy

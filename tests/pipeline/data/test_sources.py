@@ -9,14 +9,16 @@ import pytest
 from PIL import Image
 
 from deploy.errors import PocketganError
-from pipeline.data import SOURCES, Dataset, digits, fashion, load
+from pipeline.data import SOURCES, Dataset, digits, load, published, sources
 
 Load = Callable[..., Dataset]
+assert published.FASHION.packaged is not None
+PACKAGED = published.FASHION.packaged
 
 
 @pytest.fixture
 def ask(tmp_path: Path) -> Load:
-    def ask(source: str, **changes: Any) -> Dataset:
+    def ask(source: str, *, minimum: int = 64, **changes: Any) -> Dataset:
         settings: dict[str, Any] = {
             "image_size": 28,
             "channels": 1,
@@ -24,9 +26,8 @@ def ask(tmp_path: Path) -> Load:
             "cache": tmp_path / "cache",
             "test_fraction": 0.2,
             "seed": 1,
-            "minimum": 64,
         }
-        return load(source, **(settings | changes))
+        return load(source, sources.Request(**(settings | changes)), minimum=minimum)
 
     return ask
 
@@ -107,7 +108,7 @@ def test_load_hands_the_folder_to_the_sources_that_read_idx_files(
 
 
 @pytest.mark.skipif(
-    not fashion.PACKAGED.is_dir(),
+    not PACKAGED.is_dir(),
     reason="Debian's package dataset-fashion-mnist is not installed",
 )
 def test_load_gives_fashion_with_background_for_32_pixels(ask: Load) -> None:

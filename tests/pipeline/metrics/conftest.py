@@ -24,14 +24,23 @@ def bars(count: int, seed: int) -> tuple[Images, Labels]:
 def dataset() -> Dataset:
     train, train_labels = bars(200, seed=1)
     test, test_labels = bars(60, seed=2)
-    return Dataset("bars", train, test, train_labels, test_labels, CLASSES)
+    return Dataset(
+        name="bars",
+        train=train,
+        test=test,
+        train_labels=train_labels,
+        test_labels=test_labels,
+        classes=CLASSES,
+    )
 
 
 @pytest.fixture(scope="session")
 def unlabelled(dataset: Dataset) -> Dataset:
     """Bars at the top only: which way they were turned can be seen."""
     train, test = dataset.train[::3], dataset.test[::3]
-    return Dataset("top bars", train, test, None, None, ())
+    return Dataset(
+        name="top bars", train=train, test=test, train_labels=None, test_labels=None, classes=()
+    )
 
 
 @pytest.fixture(scope="session")

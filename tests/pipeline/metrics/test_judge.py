@@ -146,7 +146,16 @@ def test_images_as_floats_are_refused(judge: Judge) -> None:
 def test_colour_images_of_odd_sizes_are_judged_too() -> None:
     images = np.random.default_rng(1).integers(0, 256, (10, 19, 33, 3), dtype=np.uint8)
     labels = np.arange(10) % 2
-    judge = quick(Dataset("odd", images, images, labels, labels, ("even", "odd")))
+    judge = quick(
+        Dataset(
+            name="odd",
+            train=images,
+            test=images,
+            train_labels=labels,
+            test_labels=labels,
+            classes=("even", "odd"),
+        )
+    )
     assert judge.features(images).shape == (10, 64)
 
 

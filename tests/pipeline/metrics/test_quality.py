@@ -6,7 +6,7 @@ import pytest
 from deploy.errors import PocketganError
 from pipeline.arrays import Images
 from pipeline.data.dataset import Dataset
-from pipeline.metrics.features import Features
+from pipeline.metrics.distances import Features
 from pipeline.metrics.judge import Judge
 from pipeline.metrics.quality import FeatureNetwork, Quality, RealImages, floor, measure
 

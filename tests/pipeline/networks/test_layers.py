@@ -1,18 +1,25 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import tf_keras
 
-from pipeline.networks.layers import DepthToSpace
+from pipeline.networks.layers import DepthToSpace, normalized
+from pipeline.networks.registry import build_discriminator, build_generator
+from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, ImageShape
+
+PICTURES = np.random.default_rng(1).normal(size=[4, 28, 28, 1]).astype(np.float32)
+CLASSES = np.eye(3, dtype=np.float32)[[0, 1, 2, 0]]
+CONDITIONAL = ImageShape(28, 1, classes=3)
 
 
 @pytest.mark.parametrize("block", [2, 3])
 def test_channels_become_pixels_in_rows_of_the_block(block: int) -> None:
-    given = np.random.default_rng(1).normal(size=[2, 4, 5, 3 * block**2]).astype(np.float32)
-    split = given.reshape(2, 4, 5, block, block, 3)
+    features = np.random.default_rng(1).normal(size=[2, 4, 5, 3 * block**2]).astype(np.float32)
+    split = features.reshape(2, 4, 5, block, block, 3)
     wanted = split.transpose(0, 1, 3, 2, 4, 5).reshape(2, 4 * block, 5 * block, 3)
-    np.testing.assert_array_equal(DepthToSpace(block)(given), wanted)
+    np.testing.assert_array_equal(DepthToSpace(block)(features), wanted)
 
 
 def test_saved_model_knows_the_layer_and_its_block(tmp_path: Path) -> None:
@@ -21,3 +28,89 @@ def test_saved_model_knows_the_layer_and_its_block(tmp_path: Path) -> None:
     again = tf_keras.models.load_model(tmp_path / "model.keras")
     assert again.get_layer("shuffle").block == 3
     assert again.output_shape == (None, 6, 6, 1)
+
+
+def discriminator(name: str, *, spectral_norm: bool = True) -> tf_keras.Model:
+    """Conditional, with kernels far from spectral norm 1."""
+    tf_keras.utils.set_random_seed(1)
+    settings = DiscriminatorSettings(name, 8, spectral_norm)
+    model = build_discriminator(settings, CONDITIONAL)
+    for weight in model.trainable_variables:
+        weight.assign(3 * weight)
+    return model
+
+
+def largest_singular_values(model: tf_keras.Model) -> list[float]:
+    kernels = [weight.numpy() for weight in model.trainable_variables if "kernel" in weight.name]
+    return [np.linalg.svd(k.reshape(-1, k.shape[-1]), compute_uv=False)[0] for k in kernels]
+
+
+@pytest.mark.parametrize(("name", "kernels"), [("dense", 4), ("dcgan", 4)])
+def test_every_kernel_comes_to_spectral_norm_1_while_training(name: str, kernels: int) -> None:
+    model = discriminator(name)
+    for _ in range(60):
+        model([PICTURES, CLASSES], training=True)
+    assert largest_singular_values(model) == pytest.approx([1.0] * kernels, rel=0.02)
+
+
+def test_kernels_stay_as_they_are_without_training() -> None:
+    model = discriminator("dense")
+    before = largest_singular_values(model)
+    model([PICTURES, CLASSES], training=False)
+    assert largest_singular_values(model) == before
+
+
+def test_kernels_stay_as_they_are_where_no_norm_is_asked_for() -> None:
+    model = discriminator("dense", spectral_norm=False)
+    before = largest_singular_values(model)
+    model([PICTURES, CLASSES], training=True)
+    assert largest_singular_values(model) == before
+    layer = tf_keras.layers.Dense(1)
+    assert normalized(layer, spectral_norm=False) is layer
+
+
+@pytest.mark.parametrize("name", ["dense", "dcgan"])
+def test_normalized_discriminator_is_read_back_as_it_was_saved(name: str, tmp_path: Path) -> None:
+    model = discriminator(name)
+    model([PICTURES, CLASSES], training=True)
+    model.save(tmp_path / "discriminator.keras")
+    again: Any = tf_keras.models.load_model(tmp_path / "discriminator.keras", compile=False)
+    for training in (False, True):
+        inputs = [PICTURES, CLASSES]
+        np.testing.assert_array_equal(
+            again(inputs, training=training), model(inputs, training=training)
+        )
+
+
+def one_hot(*classes: int) -> np.ndarray:
+    return np.eye(3, dtype=np.float32)[list(classes)]
+
+
+@pytest.mark.parametrize("name", ["dense", "dcgan"])
+def test_conditional_generator_reads_the_class_behind_the_latent(name: str) -> None:
+    generator = build_generator(GeneratorSettings(name, 4, 16, conditional=True), CONDITIONAL)
+    assert generator.input_shape == (None, 16 + 3)
+    latents = np.random.default_rng(1).normal(size=[1, 16]).astype(np.float32)
+    one, other = (generator(np.hstack([latents, one_hot(i)]), training=False) for i in (0, 1))
+    assert not np.allclose(one, other)
+
+
+@pytest.mark.parametrize("name", ["dense", "dcgan"])
+def test_conditional_logit_adds_the_match_of_features_and_class(name: str) -> None:
+    model = build_discriminator(DiscriminatorSettings(name, 4), CONDITIONAL)
+    assert [port.name for port in model.inputs] == ["pictures", "classes"]
+    logits = [model([PICTURES, one_hot(*[i] * 4)]).numpy() for i in range(3)]
+    assert logits[0].shape == (4, 1)
+    embedding = model.get_layer("class_embedding").get_weights()[0]
+    rows = model.get_layer("logit").get_weights()[0][:, 0]
+    # The logit is linear in the features: replacing the class moves it along the embeddings.
+    plain = model.get_layer("logit")
+    plain.set_weights([(rows + embedding[1] - embedding[0])[:, None], np.zeros(1)])
+    np.testing.assert_allclose(model([PICTURES, one_hot(*[0] * 4)]), logits[1], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["dense", "dcgan"])
+def test_unconditional_discriminator_reads_pictures_only(name: str) -> None:
+    model = build_discriminator(DiscriminatorSettings(name, 4), ImageShape(28))
+    assert model.input_shape == (None, 28, 28, 1)
+    assert model(PICTURES).shape == (4, 1)

@@ -1,0 +1,144 @@
+"""Distances between two sets of features: Fréchet and kernel distance, and what both check.
+
+Fréchet: Heusel et al. 2017, "GANs Trained by a Two Time-Scale Update Rule", equation 6. Kernel
+("KID"): Bińkowski et al. 2018, "Demystifying MMD GANs", section 4.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import scipy.linalg
+
+from deploy.errors import PocketganError
+
+Features = npt.NDArray[np.float64]
+
+
+def paired_features(a: npt.ArrayLike, b: npt.ArrayLike, at_least: int) -> tuple[Features, Features]:
+    """Both sets as float64 [N, D] and [M, D], or a PocketganError.
+
+    Raises PocketganError where a set is not a matrix, holds fewer than ``at_least`` vectors or a
+    NaN or infinity, or where the two widths D differ.
+    """
+    first, second = _features(a, "first", at_least), _features(b, "second", at_least)
+    if first.shape[1] != second.shape[1]:
+        raise PocketganError(
+            f"the two feature sets differ in width: {first.shape[1]} and {second.shape[1]}.",
+            "Take both sets from the same judge.",
+        )
+    return first, second
+
+
+def _features(values: npt.ArrayLike, which: str, at_least: int) -> Features:
+    features = np.asarray(values, np.float64)
+    if features.ndim != 2:
+        raise PocketganError(
+            f"the {which} feature set has shape {features.shape}, not [N, D].",
+            "Pass one feature vector a row.",
+        )
+    if len(features) < at_least:
+        raise PocketganError(
+            f"the {which} feature set holds {len(features)} samples; "
+            f"this metric needs at least {at_least}.",
+            "Evaluate with more images.",
+        )
+    if not np.isfinite(features).all():
+        raise PocketganError(
+            f"the {which} feature set holds NaN or infinite values.",
+            "Look for NaN in the images or in the judge's weights.",
+        )
+    return features
+
+
+def frechet_distance(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
+    """Squared Fréchet distance between Gaussians fitted to features ``a`` [N, D] and ``b`` [M, D].
+
+    At least 0; 0 for equal sets. Fewer samples than dimensions are fine. The estimate is biased
+    upwards by small N, so compare only figures of equal N.
+
+    Raises PocketganError for fewer than 2 samples, non-finite features or unequal widths.
+    """
+    first, second = paired_features(a, b, at_least=2)
+    return frechet_from_moments(*_moments(first), *_moments(second))
+
+
+def frechet_from_moments(
+    mean_a: Features, cov_a: Features, mean_b: Features, cov_b: Features
+) -> float:
+    """|m_a - m_b|² + tr(C_a + C_b - 2 (C_a C_b)^½) for means [D] and covariances [D, D].
+
+    The covariances are symmetric and positive semi-definite; either may be singular.
+    """
+    # The eigenvalues of C_a C_b are the squared singular values of C_a^½ C_b^½, so the trace of
+    # the root is a sum of singular values: real and stable where sqrtm of a product is neither.
+    cross = scipy.linalg.svdvals(_root(cov_a) @ _root(cov_b)).sum()
+    shift = mean_a - mean_b
+    distance = shift @ shift + np.trace(cov_a) + np.trace(cov_b) - 2 * cross
+    return max(0.0, float(distance))
+
+
+def _moments(features: Features) -> tuple[Features, Features]:
+    return features.mean(axis=0), np.atleast_2d(np.cov(features, rowvar=False))
+
+
+def _root(covariance: Features) -> Features:
+    """The symmetric square root; rounding leaves tiny negative eigenvalues, which count as 0."""
+    values, vectors = scipy.linalg.eigh(covariance)
+    return np.asarray((vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T)
+
+
+class KernelDistance(NamedTuple):
+    """Mean and sample standard deviation of the squared MMD over the subsets."""
+
+    mean: float
+    std: float
+
+
+def kernel_distance(
+    a: npt.ArrayLike, b: npt.ArrayLike, *, subsets: int, subset_size: int, seed: int
+) -> KernelDistance:
+    """Squared MMD between features ``a`` [N, D] and ``b`` [M, D], averaged over random subsets.
+
+    Each of the ``subsets`` draws takes ``subset_size`` vectors of either set without replacement.
+    The estimate is unbiased, so for equal distributions it scatters around 0 and may be negative.
+    Subsets overlap: ``std`` tells how far one subset strays, not the standard error of the mean.
+
+    Raises PocketganError for fewer than 2 subsets, a subset of fewer than 2 vectors or larger than
+    a set, non-finite features or unequal widths.
+    """
+    if subsets < 2 or subset_size < 2:
+        raise PocketganError(
+            f"kernel distance was asked for with {subsets} subsets of {subset_size} samples.",
+            "Use at least 2 subsets of at least 2 samples.",
+        )
+    first, second = paired_features(a, b, at_least=subset_size)
+    rng = np.random.default_rng(seed)
+
+    def draw(features: Features) -> Features:
+        return features[rng.choice(len(features), subset_size, replace=False)]
+
+    distances = [squared_mmd(draw(first), draw(second)) for _ in range(subsets)]
+    return KernelDistance(float(np.mean(distances)), float(np.std(distances, ddof=1)))
+
+
+def squared_mmd(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
+    """Unbiased squared MMD between features [N, D] and [M, D], kernel (x·y / D + 1)³.
+
+    The estimator is equation 3 of Gretton et al. 2012. Raises PocketganError as
+    ``kernel_distance`` does.
+    """
+    first, second = paired_features(a, b, at_least=2)
+    cross = _kernel(first, second).mean()
+    return float(_mean_between_others(first) + _mean_between_others(second) - 2 * cross)
+
+
+def _kernel(x: Features, y: Features) -> Features:
+    return np.asarray((x @ y.T / x.shape[1] + 1) ** 3)
+
+
+def _mean_between_others(features: Features) -> float:
+    """Mean kernel over pairs of different samples: leaving out the diagonal removes the bias."""
+    kernel = _kernel(features, features)
+    count = len(features)
+    return float((kernel.sum() - np.trace(kernel)) / (count * (count - 1)))
