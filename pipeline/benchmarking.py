@@ -23,8 +23,8 @@ from pipeline.report.benchmark import schema
 from pipeline.report.benchmark.page import render
 from pipeline.tflite import count
 from pipeline.tflite.float_ops import float_ops
-from pipeline.tflite.prefix import prefixes
 from pipeline.tflite.read import IDENTIFIER, read_model
+from pipeline.tflite.rewrite import prefixes
 from pipeline.variants import BASELINE, VARIANTS
 
 SUFFIX = ".tflite"

@@ -13,8 +13,7 @@ from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.graph import nodes, sources
 from pipeline.compression.int8_layers import FULL_BITS, KERNEL_LAYERS, KernelConfig, config_for
 from pipeline.networks.layers import DepthToSpace
-from pipeline.tflite.macs import Shape, macs
-from pipeline.tflite.model import Tensor
+from pipeline.tflite.count import Shape, macs
 
 L = tf_keras.layers
 
@@ -60,15 +59,13 @@ class Operation:
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of one run (see pipeline/tflite/macs.py for what counts)."""
+        """Multiply-accumulates of one run (see ``pipeline.tflite.count.macs``)."""
         if not self.kernel:
             return 0
-        read, kernel, written = (
-            Tensor(0, "", shape, "int8") for shape in (self.inputs[0], self.kernel, self.output)
-        )
-        transposed = self.op == "TRANSPOSE_CONV"
-        inputs = [written, kernel, read] if transposed else [read, kernel]
-        return macs(self.op, inputs, [written])
+        inputs = [self.inputs[0], self.kernel]
+        if self.op == "TRANSPOSE_CONV":
+            inputs = [self.output, self.kernel, self.inputs[0]]
+        return macs(self.op, inputs, [self.output])
 
 
 def operations(

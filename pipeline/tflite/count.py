@@ -1,12 +1,13 @@
-"""What a .tflite costs and holds: kernels and their zeros, parameters, bytes.
+"""What a .tflite costs and holds: kernels and their zeros, parameters, bytes, multiplications.
 
 Constants that several operations share are one set of weights in the file and count once, for the
 first operation that reads them. What only unpacks a constant (DEQUANTIZE, DENSIFY) is looked
 through: the constant belongs to the operation behind it.
 """
 
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -28,6 +29,7 @@ KERNEL_INPUTS = {
 _INDEX_TYPES = ("bool", "int32", "int64", "uint32", "uint64", "string", "resource", "variant")
 _NARROW = ("int8", "uint8", "int4", "uint4", "int2")
 STRUCTURE = "(file structure)"
+Shape = tuple[int, ...]
 
 
 class Constant(NamedTuple):
@@ -118,7 +120,7 @@ def parameters(model: LiteModel) -> int:
 
 
 def total_macs(model: LiteModel) -> int:
-    """Multiply-accumulates of one run (see macs.py for what counts)."""
+    """Multiply-accumulates of one run (see ``macs`` for what counts)."""
     return sum(op.macs for op in model.ops)
 
 
@@ -169,3 +171,71 @@ def traffic(model: LiteModel) -> int:
             if op.name not in VIEWS and not subgraph.unpacks_constant(op):
                 moved += op.outputs
     return sum(constants.values()) + sum(tensor.dense_bytes for tensor in moved)
+
+
+def macs(op: str, inputs: Sequence[Shape], outputs: Sequence[Shape]) -> int:
+    """Multiply-accumulates of one run of ``op`` on tensors of these shapes; 0 where none.
+
+    A multiply-accumulate is one weight times one activation added to a sum. Every weight counts,
+    zeros and taps that fall on padding included; biases, activations and element-wise operations
+    do not.
+
+    Raises IndexError where a tensor has too few dimensions for the operation.
+    """
+    return _MACS[op](inputs, outputs[0]) if op in _MACS else 0
+
+
+def _fully_connected(inputs: Sequence[Shape], output: Shape) -> int:
+    """Weights [out, in]: each output value sums over ``in``."""
+    return math.prod(output) * inputs[1][1]
+
+
+def _conv(inputs: Sequence[Shape], output: Shape) -> int:
+    """Kernel [out, height, width, in a group]: each output value sums over all but ``out``."""
+    _out, height, width, depth = _of_rank(inputs[1], 4)
+    return math.prod(output) * height * width * depth
+
+
+def _depthwise(inputs: Sequence[Shape], output: Shape) -> int:
+    """Kernel [1, height, width, out]: each output value sees one channel."""
+    _one, height, width, _out = _of_rank(inputs[1], 4)
+    return math.prod(output) * height * width
+
+
+def _transpose_conv(inputs: Sequence[Shape], output: Shape) -> int:
+    """Kernel [out, height, width, in]: each input value meets every tap and output channel."""
+    out, height, width, _in = _of_rank(inputs[1], 4)
+    return math.prod(inputs[2]) * height * width * out
+
+
+def _conv_3d(inputs: Sequence[Shape], output: Shape) -> int:
+    """Kernel [depth, height, width, in, out]."""
+    return math.prod(output) * math.prod(_of_rank(inputs[1], 5)[:4])
+
+
+def _conv_3d_transpose(inputs: Sequence[Shape], output: Shape) -> int:
+    """Kernel [depth, height, width, out, in]."""
+    return math.prod(inputs[2]) * math.prod(_of_rank(inputs[1], 5)[:4])
+
+
+def _batch_matmul(inputs: Sequence[Shape], output: Shape) -> int:
+    """[..., M, K] times [..., K, N]; the left side may be stored [..., K, M]."""
+    rows = output[-2]
+    return math.prod(output) * (inputs[0][-1] * inputs[0][-2] // rows) if rows else 0
+
+
+def _of_rank(shape: Shape, rank: int) -> Shape:
+    if len(shape) != rank:
+        raise IndexError(f"a kernel of shape {shape} should have {rank} dimensions")
+    return shape
+
+
+_MACS: dict[str, Callable[[Sequence[Shape], Shape], int]] = {
+    "FULLY_CONNECTED": _fully_connected,
+    "CONV_2D": _conv,
+    "DEPTHWISE_CONV_2D": _depthwise,
+    "TRANSPOSE_CONV": _transpose_conv,
+    "CONV_3D": _conv_3d,
+    "CONV_3D_TRANSPOSE": _conv_3d_transpose,
+    "BATCH_MATMUL": _batch_matmul,
+}

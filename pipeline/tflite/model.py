@@ -40,7 +40,7 @@ BITS = {
 UNPACKING = ("DEQUANTIZE", "DENSIFY")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Tensor:
     """One tensor of a sub-graph. ``real = scale * (value - zero_point)`` where it is quantized.
 
@@ -117,9 +117,9 @@ class Tensor:
         return points.reshape([-1 if i == axis else 1 for i in range(len(self.shape))])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Op:
-    """One operation. ``layer`` is the name a person knows the layer by; ``macs`` as in macs.py.
+    """One operation. ``layer`` is the name a person knows the layer by; ``macs`` as in count.py.
 
     ``inputs`` has None where an optional input is left out. ``custom_name`` is empty for builtin
     operations. ``fused_activation`` is "none", "relu", "relu6", ...
@@ -139,7 +139,7 @@ class Op:
         return self.custom_name or self.name
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Subgraph:
     name: str
     tensors: tuple[Tensor, ...]
@@ -176,7 +176,7 @@ class Signature:
     outputs: Mapping[str, Tensor]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class LiteModel:
     """A whole file. ``inputs`` and ``outputs`` are the first sub-graph's, where running starts."""
 

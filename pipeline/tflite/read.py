@@ -5,7 +5,9 @@ inside the file, not that the file makes sense, so everything that is counted, f
 charged against what a file of its size can hold.
 """
 
+import re
 import struct
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,8 +18,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from deploy.errors import PocketganError
-from pipeline.tflite.layers import with_layers
-from pipeline.tflite.macs import macs
+from pipeline.tflite.count import macs
 from pipeline.tflite.model import BITS, LiteModel, Op, Signature, Subgraph, Tensor, packed_bytes
 from pipeline.tflite.sparsity import Level, Sparsity
 
@@ -31,6 +32,10 @@ _MOST_TENSOR_BYTES = 2**40
 # All sparse tensors together, dense.
 _MOST_DENSE_BYTES = 2**28
 _MOST_DIMENSIONS = 32
+# Nodes below a layer's operation: variable reads and TF-MOT's fake quantization.
+_INNER = re.compile(r"ReadVariableOp|FakeQuant")
+# TF-MOT's wrappers prefix the layer they wrap.
+_WRAPPER = re.compile(r"^(quant|prune_low_magnitude)_")
 
 
 def _names(enumeration: type) -> dict[int, str]:
@@ -258,7 +263,7 @@ class _Reader:
             inputs=inputs,
             outputs=outputs,
             fused_activation=self.activation(table),
-            macs=macs(name, inputs, outputs),
+            macs=macs(name, [t.shape if t else () for t in inputs], [t.shape for t in outputs]),
             version=version,
             custom_name=custom_name,
         )
@@ -312,3 +317,55 @@ def _at(tensors: Sequence[Tensor], index: int) -> Tensor:
     if not 0 <= index < len(tensors):
         raise DamagedError(f"tensor {index} of {len(tensors)} is asked for")
     return tensors[index]
+
+
+def with_layers(subgraph: Subgraph) -> tuple[Op, ...]:
+    """The sub-graph's operations, each with the name of the layer that it belongs to.
+
+    The converter names a tensor after the graph nodes that were fused into it:
+    ``generator/re_lu/Relu;generator/conv/BiasAdd;generator/conv/Conv2D``. The layer is the one that
+    most of those paths run through, here ``conv``; the names of the operation's output and of its
+    constants vote. Where none names a layer (the network's last tensor has no such name) the
+    operation belongs to the layer that its input comes from; failing that it is called after itself
+    and its place. What unpacks a constant belongs to its reader.
+    """
+    layers: dict[Op, str] = {}
+    made_by: dict[Tensor, str] = {}
+    read_by: dict[Tensor, str] = {}
+    for position, op in enumerate(subgraph.ops):
+        if subgraph.unpacks_constant(op):
+            continue
+        inputs = [tensor for tensor in op.inputs if tensor]
+        above = next((made_by[tensor] for tensor in inputs if tensor in made_by), "")
+        layers[op] = _elected(subgraph, op) or above or f"{op.name.lower()}_{position}"
+        made_by.update(dict.fromkeys(op.outputs, layers[op]))
+        for tensor in inputs:
+            read_by.setdefault(tensor, layers[op])
+    for op in reversed(subgraph.ops):
+        if op not in layers:
+            readers = [read_by[tensor] for tensor in op.outputs if tensor in read_by]
+            layers[op] = readers[0] if readers else op.name.lower()
+            read_by.update(dict.fromkeys((tensor for tensor in op.inputs if tensor), layers[op]))
+    return tuple(replace(op, layer=layers[op]) for op in subgraph.ops)
+
+
+def _elected(subgraph: Subgraph, op: Op) -> str:
+    constants = [subgraph.constant(tensor) for tensor in op.inputs]
+    named = [*op.outputs, *(tensor for tensor in constants if tensor)]
+    votes = Counter(layer for tensor in named for layer in _layers(tensor.name))
+    return votes.most_common(1)[0][0] if votes else ""
+
+
+def _layers(tensor_name: str) -> list[str]:
+    paths = (_layer_of(path) for path in tensor_name.split(";"))
+    return [layer for layer in paths if layer]
+
+
+def _layer_of(path: str) -> str:
+    """``model/block/conv/BiasAdd`` -> ``block/conv``; empty where the path names no layer."""
+    parts = [part for part in path.split("/") if not part.startswith("StatefulPartitionedCall")]
+    while parts and _INNER.match(parts[-1]):
+        parts.pop()
+    parts = parts[:-1]
+    # The first part is the model, unless it is all there is.
+    return "/".join(_WRAPPER.sub("", part) for part in parts[1:] or parts)

@@ -1,4 +1,4 @@
-"""Change a .tflite without converting again: metadata, and what no runtime reads left out.
+"""Change a .tflite without converting again: metadata, names, prefixes; and packed once more.
 
 In a file of a few thousand weights the converter's own words are a large share: every tensor
 carries the names of all nodes fused into it, every activation an empty buffer, and the file the
@@ -6,8 +6,8 @@ converter's options and version.
 """
 
 from collections import Counter
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import flatbuffers
 import numpy as np
@@ -15,7 +15,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from deploy.errors import PocketganError
 from pipeline.tflite.count import constants
-from pipeline.tflite.model import LiteModel
+from pipeline.tflite.model import LiteModel, Op, Subgraph
 from pipeline.tflite.read import IDENTIFIER, damage_reported, read_model
 
 PROVENANCE = "pocketgan"
@@ -68,6 +68,41 @@ def without_ballast(content: bytes) -> bytes:
                 tensor.name = name.encode() or None
         _keep_used_buffers(model)
         return pack(model)
+
+
+class Prefix(NamedTuple):
+    """A file that ends with ``operation``."""
+
+    operation: str
+    """e.g. "TRANSPOSE_CONV"."""
+    layer: str
+    content: bytes
+    """A .tflite with the same inputs; its outputs are what the operations left out would read."""
+
+
+def prefixes(content: bytes) -> list[Prefix]:
+    """The file ``content`` cut after each operation of its first sub-graph, shortest first.
+
+    Operations that only unpack a constant (the weights of a float16 file) end no prefix: they stay
+    with the operation that reads it. Signatures are left out, for they name other outputs.
+
+    Raises:
+        PocketganError: ``content`` is no sound .tflite.
+    """
+    model = read_model(content)
+    graph = model.subgraphs[0]
+    ends = [place for place, op in enumerate(graph.ops) if not graph.unpacks_constant(op)]
+    with damage_reported("the model"):
+        table = schema.ModelT.InitFromPackedBuf(content, 0)
+        table.signatureDefs = []
+        operators = table.subgraphs[0].operators
+        parts = []
+        for end in ends:
+            needed = _needed(graph, end)
+            table.subgraphs[0].operators = [operators[place] for place in needed]
+            table.subgraphs[0].outputs = _outputs(graph, needed)
+            parts.append(Prefix(graph.ops[end].label, graph.ops[end].layer, pack(table)))
+    return parts
 
 
 def pack(model: Any) -> bytes:
@@ -151,3 +186,34 @@ def _keep_used_buffers(model: Any) -> None:
 def _tensors(model: Any) -> Iterator[Any]:
     for subgraph in model.subgraphs:
         yield from subgraph.tensors
+
+
+def _needed(graph: Subgraph, end: int) -> list[int]:
+    """Places of the operations up to ``end``, but no unpacking that only later ones need."""
+    places: list[int] = []
+    read: set[int] = set()
+    for place in range(end, -1, -1):
+        op = graph.ops[place]
+        if not graph.unpacks_constant(op) or read & _makes(op):
+            places.append(place)
+            read |= {tensor.index for tensor in op.inputs if tensor is not None}
+    return places[::-1]
+
+
+def _outputs(graph: Subgraph, places: Sequence[int]) -> np.ndarray:
+    """Indices of what the operations at ``places`` compute and not all of them use up, int32."""
+    left_out = set(range(len(graph.ops))) - set(places)
+    wanted = {t.index for place in left_out for t in graph.ops[place].inputs if t is not None}
+    wanted |= {tensor.index for tensor in graph.outputs}
+    used = {t.index for place in places for t in graph.ops[place].inputs if t is not None}
+    computed = [
+        tensor.index
+        for place in places
+        if not graph.unpacks_constant(graph.ops[place])
+        for tensor in graph.ops[place].outputs
+    ]
+    return np.array([i for i in computed if i in wanted or i not in used], np.int32)
+
+
+def _makes(op: Op) -> set[int]:
+    return {tensor.index for tensor in op.outputs}

@@ -69,14 +69,14 @@ class Sparsity:
             "The file is damaged, or its converter was: convert without EXPERIMENTAL_SPARSITY.",
         )
 
-    def _contradiction(self, kept: int, shape: tuple[int, ...]) -> str | None:
+    def _contradiction(self, values: int, shape: tuple[int, ...]) -> str | None:
         """What is wrong before any value is placed, or None."""
         levels = len(shape) + len(self.block_map)
         if sorted(self.traversal_order) != list(range(levels)) or len(self.levels) != levels:
             return "has the wrong number of levels"
         if any(not 0 <= dimension < len(shape) for dimension in self.block_map):
             return "has blocks in a dimension it does not have"
-        if self._leaves() != kept:
+        if self._leaves() != values:
             return "keeps a different number of values than it says"
         return None
 

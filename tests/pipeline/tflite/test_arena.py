@@ -131,5 +131,5 @@ def test_tensors_alive_at_the_same_time_never_overlap() -> None:
 
 
 def test_a_model_without_operations_needs_nothing() -> None:
-    empty = LiteModel(b"", "", (), (), {})
+    empty = LiteModel(content=b"", description="", subgraphs=(), signatures=(), metadata={})
     assert arena.estimate(empty) == arena.Arena(0, 0, 16)

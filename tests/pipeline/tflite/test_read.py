@@ -12,7 +12,8 @@ from ai_edge_litert import schema_py_generated as schema
 from deploy.errors import PocketganError
 from pipeline.commands.inspect import render
 from pipeline.tflite import inspect
-from pipeline.tflite.read import read_model
+from pipeline.tflite.model import Op, Subgraph, Tensor
+from pipeline.tflite.read import read_model, with_layers
 
 Builder = Callable[..., Any]
 Variant = Callable[[str], bytes]
@@ -253,3 +254,90 @@ def _packed(model: Any) -> bytes:
     builder = flatbuffers.Builder(0)
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())
+
+
+def computed(name: str) -> Tensor:
+    return Tensor(index=0, name=name, shape=(1,), dtype="int8")
+
+
+def stored(name: str) -> Tensor:
+    return Tensor(index=0, name=name, shape=(1,), dtype="int8", buffer=b"\1")
+
+
+def layers(*ops: Op) -> list[str]:
+    return [
+        op.layer
+        for op in with_layers(Subgraph(name="", tensors=(), ops=ops, inputs=(), outputs=()))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tensor", "layer"),
+    [
+        ("generator/dense/MatMul;generator/dense/BiasAdd", "dense"),
+        (
+            "generator/relu/Relu;generator/conv/BiasAdd;generator/conv/BiasAdd/ReadVariableOp",
+            "conv",
+        ),
+        ("generator/block/conv/Conv2D", "block/conv"),
+        ("generator/quant_conv/LastValueQuant/FakeQuantWithMinMaxVars", "conv"),
+        ("generator/prune_low_magnitude_dense/MatMul", "dense"),
+        ("StatefulPartitionedCall/generator/dense/MatMul", "dense"),
+        ("dense/MatMul", "dense"),
+        ("StatefulPartitionedCall:0", "relu_0"),
+        ("", "relu_0"),
+    ],
+)
+def test_layer_is_read_off_the_output_name(tensor: str, layer: str) -> None:
+    assert layers(
+        Op(name="RELU", layer="", inputs=(computed("x"),), outputs=(computed(tensor),))
+    ) == [layer]
+
+
+def test_layer_of_a_nameless_output_is_read_off_the_kernel() -> None:
+    kernel = stored("generator/picture/Conv2D")
+    conv = Op(
+        name="CONV_2D",
+        layer="",
+        inputs=(computed("x"), kernel),
+        outputs=(computed("StatefulPartitionedCall:0"),),
+    )
+    assert layers(conv) == ["picture"]
+
+
+def test_layer_of_a_nameless_activation_is_the_one_before_it() -> None:
+    between = computed("generator/picture/Conv2D")
+    conv = Op(name="CONV_2D", layer="", inputs=(computed("x"),), outputs=(between,))
+    tanh = Op(
+        name="TANH", layer="", inputs=(between,), outputs=(computed("StatefulPartitionedCall:0"),)
+    )
+    assert layers(conv, tanh) == ["picture", "picture"]
+
+
+def test_a_fused_activation_does_not_outvote_its_convolution() -> None:
+    kernel = stored("generator/conv/Conv2D")
+    output = computed("generator/relu/Relu;generator/conv/Conv2D")
+    assert layers(
+        Op(name="CONV_2D", layer="", inputs=(computed("x"), kernel), outputs=(output,))
+    ) == ["conv"]
+
+
+def test_unpacking_belongs_to_the_layer_that_reads_the_weights() -> None:
+    packed, half, full = stored("StatefulPartitionedCall:01"), computed("a"), computed("b")
+    chain = (
+        Op(name="DENSIFY", layer="", inputs=(packed,), outputs=(half,)),
+        Op(name="DEQUANTIZE", layer="", inputs=(half,), outputs=(full,)),
+        Op(
+            name="CONV_2D",
+            layer="",
+            inputs=(computed("x"), full),
+            outputs=(computed("generator/conv/Conv2D"),),
+        ),
+    )
+    assert layers(*chain) == ["conv", "conv", "conv"]
+
+
+def test_unpacking_that_nobody_reads_is_called_after_itself() -> None:
+    assert layers(
+        Op(name="DEQUANTIZE", layer="", inputs=(stored("w"),), outputs=(computed("x"),))
+    ) == ["dequantize"]
