@@ -1,7 +1,7 @@
 """Every variant on every target, with one method: interleaved rounds, outputs compared."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,18 +81,16 @@ def measure(
     measurements: list[Measurement] = []
     for group in _groups(targets):
         jobs = [job for target in group for job in _jobs(target, files, plan)]
-        work = _GroupWork(jobs, earlier, plan, desktop)
+        work = _GroupWork(jobs, plan, desktop=desktop, earlier=earlier, before=measurements)
 
-        def tell(
-            fresh: Sequence[Measurement],
-            work: _GroupWork = work,
-            before: Sequence[Measurement] = measurements,
-        ) -> None:
+        def report_round(fresh: Sequence[Measurement], work: _GroupWork = work) -> None:
             if on_round is not None:
-                on_round([*before, *work.assemble(fresh)])
+                on_round(work.assemble(fresh))
 
-        fresh = _measure_on(group, work.pending, plan=plan, on_progress=on_progress, on_round=tell)
-        measurements = [*measurements, *work.assemble(fresh)]
+        fresh = _measure_on(
+            group, work.pending, plan=plan, on_progress=on_progress, on_round=report_round
+        )
+        measurements = work.assemble(fresh)
     return measurements
 
 
@@ -102,32 +100,32 @@ class _GroupWork:
     def __init__(
         self,
         jobs: Sequence[Job],
-        earlier: Sequence[Measurement],
         plan: MeasuringPlan,
+        *,
         desktop: "Desktop",
+        earlier: Sequence[Measurement],
+        before: Sequence[Measurement],
     ) -> None:
         finished = {_key(m): m for m in earlier if m.error is None}
         self.pending = [job for job in jobs if _key(job) not in finished]
         self._reused = [finished[_key(job)] for job in jobs if _key(job) in finished]
-        self._jobs, self._plan, self._desktop = jobs, plan, desktop
+        self._jobs, self._plan, self._desktop, self._before = jobs, plan, desktop, before
 
     def assemble(self, fresh: Sequence[Measurement]) -> list[Measurement]:
-        """All measurements in the order of the jobs; ``fresh`` are those of ``pending``."""
-        pairs = zip(fresh, self.pending, strict=True)
-        compared = [_agreeing(measurement, job, self._desktop) for measurement, job in pairs]
-        dated = _of_another_time(compared, self._reused)
-        by_key = {_key(m): m for m in (*self._reused, *dated)}
-        return [_stripped(by_key[_key(job)], self._plan) for job in self._jobs]
+        """Those of the groups before, then all in the order of the jobs; ``fresh`` of ``pending``.
 
-
-def _of_another_time(
-    fresh: Sequence[Measurement], reused: Sequence[Measurement]
-) -> Iterator[Measurement]:
-    """``fresh``, with a word to those that are compared with what an earlier call has timed."""
-    earlier = {m.target for m in reused if m.p50_ms is not None}
-    for m in fresh:
-        late = (*m.warnings, LATE) if m.target in earlier else m.warnings
-        yield m.model_copy(update={"warnings": late})
+        What only the comparison, or only a plot, needed is left out.
+        """
+        timed_earlier = {m.target for m in self._reused if m.p50_ms is not None}
+        by_key = {_key(m): m for m in self._reused}
+        for measurement, job in zip(fresh, self.pending, strict=True):
+            compared = _agreeing(measurement, job, self._desktop)
+            if compared.target in timed_earlier:
+                compared = compared.model_copy(update={"warnings": (*compared.warnings, LATE)})
+            by_key[_key(job)] = compared
+        unneeded = ("outputs",) if self._plan.keep_samples else ("outputs", "samples_ns")
+        ours = [by_key[_key(job)].model_copy(update=dict.fromkeys(unneeded)) for job in self._jobs]
+        return [*self._before, *ours]
 
 
 def _groups(targets: Sequence[Target]) -> list[list[Target]]:
@@ -184,7 +182,7 @@ def _measure_on(
             on_progress(name, count, total)
 
     with ExitStack() as stack:
-        sessions = {target.name: surviving(opened(target, stack)) for target in group}
+        sessions = {target.name: _lasting_session(target, stack) for target in group}
 
         def run(job: Job) -> Measurement:
             done[job] += 1
@@ -199,20 +197,19 @@ def _measure_on(
         )
 
 
-def opened(target: Target, stack: ExitStack) -> Session:
-    """A session on ``target`` until ``stack`` closes; one that gives the reason if it fails."""
+def _lasting_session(target: Target, stack: ExitStack) -> Session:
+    """A session on ``target`` until ``stack`` closes.
+
+    Where the target cannot be opened, or once it is lost, every job fails at once with the reason.
+    """
     try:
-        return stack.enter_context(target.open())
+        session = stack.enter_context(target.open())
     except PocketganError as error:
         reason = f"{error.problem} ({error.remedy})" if error.remedy else error.problem
         return lambda job, time_limit: failure(job, reason)
-
-
-def surviving(session: Session) -> Session:
-    """``session``, but once its target is lost every job fails at once, with the reason."""
     lost: list[str] = []
 
-    def careful(job: Job, time_limit: float) -> Measurement:
+    def answer(job: Job, time_limit: float) -> Measurement:
         if not lost:
             try:
                 return session(job, time_limit)
@@ -220,7 +217,7 @@ def surviving(session: Session) -> Session:
                 lost.append(error.problem)
         return failure(job, lost[0])
 
-    return careful
+    return answer
 
 
 def _agreeing(measurement: Measurement, job: Job, desktop: "Desktop") -> Measurement:
@@ -263,14 +260,6 @@ class Desktop:
             }
             self._answers[key] = Local().answer(job.model_copy(update=settings), REFERENCE_SECONDS)
         return self._answers[key]
-
-
-def _stripped(measurement: Measurement, plan: MeasuringPlan) -> Measurement:
-    """Without what only the comparison, or only a plot, needed."""
-    update: dict[str, None] = {"outputs": None}
-    if not plan.keep_samples:
-        update["samples_ns"] = None
-    return measurement.model_copy(update=update)
 
 
 def _key(subject: Job | Measurement) -> str:

@@ -76,7 +76,16 @@ def combine(rounds: Sequence[Measurement], planned: int = 0) -> Measurement:
     good = [measurement for measurement in rounds if measurement.error is None]
     if not good:
         return rounds[0]
-    fields = good[0].model_dump() | pool(good)
+    peaks = [m.peak_rss_kb for m in good if m.peak_rss_kb is not None]
+    hashes = {m.output_sha256 for m in good}
+    fields = good[0].model_dump() | _times(good)
+    fields |= {
+        "rounds": len(good),
+        "peak_rss_kb": max(peaks, default=None),
+        "output_sha256": hashes.pop() if len(hashes) == 1 else None,
+        "sustained": next((m.sustained for m in good if m.sustained), None),
+        "after": good[-1].after,
+    }
     fields["absent"] = reasons(good, fields)
     cautions = dict.fromkeys(w for m in good for w in m.warnings)
     fields["warnings"] = [*cautions, *doubts(fields), *strain(good)]
@@ -85,20 +94,6 @@ def combine(rounds: Sequence[Measurement], planned: int = 0) -> Measurement:
         then = next((f", then: {m.error}" for m in rounds if m.error is not None), "")
         fields["error"] = f"{len(good)} of {planned} rounds went well{then or ' until now'}"
     return Measurement.model_validate(fields)
-
-
-def pool(good: Sequence[Measurement]) -> dict[str, Any]:
-    """The figures of all rounds together."""
-    peaks = [m.peak_rss_kb for m in good if m.peak_rss_kb is not None]
-    hashes = {m.output_sha256 for m in good}
-    return {
-        **_times(good),
-        "rounds": len(good),
-        "peak_rss_kb": max(peaks, default=None),
-        "output_sha256": hashes.pop() if len(hashes) == 1 else None,
-        "sustained": next((m.sustained for m in good if m.sustained), None),
-        "after": good[-1].after,
-    }
 
 
 def _times(good: Sequence[Measurement]) -> dict[str, Any]:

@@ -11,7 +11,6 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,9 +18,9 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from deploy import agent
 from deploy.jobs import weigh
+from tools.android_tests import TESTS
+from tools.build_apk import VARIANTS
 
-TESTS = Path(__file__).parents[1] / "android_demo/app/src/test"
-VARIANTS = ("int8", "float32")
 LENGTH, CLASSES, COUNT = 6, 10, 8
 SEEDS = (0, 1, 42, 20261124, 2**32 - 4)
 

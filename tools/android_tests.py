@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from deploy.targets.android_app import PACKAGE
 from tools import build_apk
 from tools.android_artifacts import DEMO, Artifacts, fetch
 from tools.console import run_as_program
@@ -83,7 +84,7 @@ def write_config(resources: Path, bundles: Path) -> Path:
     properties.write_text(
         f"android_resource_apk={apk}\n"
         f"android_merged_manifest={build_apk.MAIN / 'AndroidManifest.xml'}\n"
-        f"android_custom_package={build_apk.PACKAGE}\n"
+        f"android_custom_package={PACKAGE}\n"
     )
     return config
 

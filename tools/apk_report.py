@@ -11,10 +11,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from deploy.errors import PocketganError
+from tools.build_apk import PAGE_BYTES
 from tools.console import run_as_program, show_table
 from tools.tables import Table, percent, whole
-
-PAGE = 1 << 14  # what Google Play asks of 64-bit libraries since November 2025
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ def as_table(apk: Path, contents: list[ApkPart]) -> Table:
     small = sorted(
         f"{entry.name} ({entry.alignment // 1024} KB)"
         for entry in contents
-        if entry.alignment and entry.alignment < PAGE
+        if entry.alignment and entry.alignment < PAGE_BYTES
     )
     notes = [f"{apk.name}: {whole(size)} bytes"]
     if small:

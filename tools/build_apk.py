@@ -19,6 +19,7 @@ from pathlib import Path
 
 from deploy.cache_folder import cache
 from deploy.errors import PocketganError
+from deploy.targets.android_app import PACKAGE
 from tools.android_artifacts import DEMO, Artifacts, fetch
 from tools.console import run_as_program
 
@@ -27,7 +28,6 @@ MAIN = DEMO / "app/src/main"
 BUILD = ROOT / "build/android"
 APK = ROOT / "build/pocketgan-demo.apk"
 
-PACKAGE = "org.pocketgan.demo"
 VERSION_CODE, VERSION_NAME = 1, "0.1.0"
 MIN_SDK, TARGET_SDK = 24, 34
 ABIS = ("arm64-v8a", "armeabi-v7a", "x86_64")
@@ -37,8 +37,8 @@ VARIANTS = ("int8", "float32")
 # What the app reads of a bundle.
 MODEL_FILES = ("model.json", "generator.tflite", "golden/*")
 STORED = (".tflite", ".so", ".arsc")
-ALIGNMENT = {".so": 1 << 14}  # pages of 16 KB
-OTHER_ALIGNMENT = 16  # as a flatbuffer wants it
+PAGE_BYTES = 1 << 14  # what Google Play asks of 64-bit libraries since November 2025
+FLATBUFFER_BYTES = 16  # what they want to be aligned to
 LOCAL_HEADER = 30  # bytes before the name of a zip's entry
 
 # Android's key for debug builds: anybody may know it, it proves nothing.
@@ -242,7 +242,7 @@ def write_apk(path: Path, entries: Iterable[tuple[str, bytes]]) -> None:
             suffix = Path(name).suffix
             if suffix in STORED:
                 start = file.tell() + LOCAL_HEADER + len(name.encode())
-                info.extra = bytes(-start % ALIGNMENT.get(suffix, OTHER_ALIGNMENT))
+                info.extra = bytes(-start % (PAGE_BYTES if suffix == ".so" else FLATBUFFER_BYTES))
             else:
                 info.compress_type = zipfile.ZIP_DEFLATED
             apk.writestr(info, content)

@@ -34,8 +34,8 @@ from tools.console import run_as_program
 from tools.tables import Table
 
 # One inference is enough to see whether a file runs.
-PLAN = MeasuringPlan(rounds=1, runs=1, warmup=0, time_limit=20.0)
-BLOCK = 25
+QUICK_PLAN = MeasuringPlan(rounds=1, runs=1, warmup=0, time_limit=20.0)
+FILES_A_BLOCK = 25
 UNAFFECTED = "The good file was answered alike beside each block of damaged ones."
 # Stored values of this size or more are weights; damage elsewhere is more interesting.
 WEIGHTS_BYTES = 64
@@ -143,17 +143,17 @@ class Tally:
 
 def tally(path: Path, count: int, seed: int) -> Tally:
     """Measure ``count`` damaged copies of the file, and the good one beside each block of them."""
-    alone = measure({"good": path}, [Local()], plan=PLAN)[0].output_sha256
+    alone = measure({"good": path}, [Local()], plan=QUICK_PLAN)[0].output_sha256
     counts: Counter[tuple[str, str]] = Counter()
     suffered: list[str] = []
     damaged = islice(mutants(path.read_bytes(), seed), count)
-    while block := list(islice(damaged, BLOCK)):
+    while block := list(islice(damaged, FILES_A_BLOCK)):
         with tempfile.TemporaryDirectory() as folder:
             variants = {"good": path}
             for place, (_, content) in enumerate(block):
                 variants[str(place)] = Path(folder) / f"{place}.tflite"
                 variants[str(place)].write_bytes(content)
-            good, *answers = measure(variants, [Local()], plan=PLAN)
+            good, *answers = measure(variants, [Local()], plan=QUICK_PLAN)
         if good.output_sha256 != alone:
             suffered.append(good.error or "another output")
         counts.update((kind, kind_of(a)) for (kind, _), a in zip(block, answers, strict=True))

@@ -20,7 +20,7 @@ from pipeline.atomic import write_bytes
 from tools.console import run_as_program
 
 ARTIFACT = "org.bytedeco:tensorflow-lite:2.20.0-1.5.13:jar:linux-x86_64"
-SHA256 = "9bba5aaa6c53a005404a3f1b4bc4789d2bb1ec3dbe17896829822c883832542b"
+ARCHIVE_SHA256 = "9bba5aaa6c53a005404a3f1b4bc4789d2bb1ec3dbe17896829822c883832542b"
 MEMBER = "org/bytedeco/tensorflowlite/linux-x86_64/libjnitensorflowlite.so"
 PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
 SECONDS = 600
@@ -28,7 +28,7 @@ SECONDS = 600
 
 def library() -> Path:
     """Where the library is, or will be."""
-    return places.cache() / "tflite_c" / SHA256[:16] / "libtensorflowlite_c.so"
+    return places.cache() / "tflite_c" / ARCHIVE_SHA256[:16] / "libtensorflowlite_c.so"
 
 
 def fetch() -> Path:
@@ -61,7 +61,7 @@ def fetch() -> Path:
             said = done.stdout.strip().splitlines() or ["no reason was given"]
             raise PocketganError(f"Maven cannot fetch {ARTIFACT}: {said[0]}", "Is there a network?")
         content = jars[0].read_bytes()
-        if hashlib.sha256(content).hexdigest() != SHA256:
+        if hashlib.sha256(content).hexdigest() != ARCHIVE_SHA256:
             raise PocketganError(f"{ARTIFACT} is another file than it was", "Do not use it.")
         with zipfile.ZipFile(jars[0]) as jar:
             library().parent.mkdir(parents=True, exist_ok=True)

@@ -14,8 +14,12 @@ from typing import TYPE_CHECKING
 from deploy.errors import PocketganError
 from deploy.targets.target import Availability, Session, Target
 
+# At run time these are imported where a phone is asked for: adbutils, which they need, loads half a
+# second of other packages.
 if TYPE_CHECKING:
     from deploy.targets.adb import Phone
+    from deploy.targets.android_app import App
+    from deploy.targets.android_tool import Tool
 
 ADB_START = "adb start-server"
 
@@ -53,7 +57,7 @@ class Android(Target):
                 f"the phone is {state}: {STATES.get(state, 'start it anew')}", ready=False
             )
         try:
-            return find_backend(open_phone(serial))
+            return choose_backend(open_phone(serial))[1]
         except PocketganError as error:
             return Availability(error.problem, ready=False)
         except TimeoutError:
@@ -62,12 +66,8 @@ class Android(Target):
     @contextmanager
     def open(self) -> Iterator[Session]:
         self.require()
-        # adbutils loads half a second of other packages: not for those who have no phone in mind.
-        from deploy.targets.android_app import App
-        from deploy.targets.android_tool import Tool
-
         phone = open_phone(self._serial or next(iter(list_phones() or {}), ""))
-        backend = App if prefers_app(phone) else Tool
+        backend, _ = choose_backend(phone)
         with backend.placed(phone) as placed:
             yield placed.answer
 
@@ -101,20 +101,18 @@ def open_phone(serial: str) -> "Phone":
     return Phone(Server(*server_address()), serial)
 
 
-def prefers_app(phone: "Phone") -> bool:
-    """Whether the demo app is to measure: it is there, and the user named no tool."""
+def choose_backend(phone: "Phone") -> "tuple[type[App | Tool], Availability]":
+    """What measures on this phone, and whether it can.
+
+    It is the demo app where that is installed, unless the user named a tool.
+    """
     from deploy.targets import android_app, android_tool
 
-    return android_tool.VARIABLE not in os.environ and android_app.installed(phone)
-
-
-def find_backend(phone: "Phone") -> Availability:
-    """Whether anything on this phone, or for it, can measure."""
-    from deploy.targets import android_app, android_tool
-
-    if prefers_app(phone):
-        return Availability(f"the demo app {android_app.PACKAGE} measures", ready=True)
+    if android_tool.VARIABLE not in os.environ and android_app.installed(phone):
+        state = Availability(f"the demo app {android_app.PACKAGE} measures", ready=True)
+        return android_app.App, state
     tool = android_tool.find_tool(phone)
-    if tool.ready:
-        return tool
-    return Availability(f"{tool.detail}; or install the demo app (`make android`)", ready=False)
+    if not tool.ready:
+        detail = f"{tool.detail}; or install the demo app (`make android`)"
+        tool = Availability(detail, ready=False)
+    return android_tool.Tool, tool

@@ -6,15 +6,21 @@ emulated core *executes* for one inference is exact instead, and the same in eve
 plugin (``counter.c``) counts it between two marks that the agent sets around ``invoke()``.
 """
 
+import hashlib
+import shutil
+import statistics
+import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
-from deploy import agent
+from deploy import agent, cache_folder
+from deploy.agent import COUNTS, EMPTY_BRACKETS
 from deploy.errors import PocketganError
 from deploy.jobs import Job, Measurement, failure
-from deploy.targets import counter, sysroot
+from deploy.targets import sysroot
 from deploy.targets.target import Availability, Session, Target, run_agent
 
 # Each run executes the same instructions, but for a rare detour of its memory allocation: the
@@ -23,6 +29,10 @@ RUNS = 3
 
 # An emulated inference that is counted takes some hundred times as long as one of this machine.
 PATIENCE = 10
+
+COUNTER_SOURCE = Path(__file__).with_name("counter.c")
+COMPILER_FLAGS = ("-std=c11", "-O2", "-Wall", "-Wextra", "-shared", "-fPIC", "-fvisibility=hidden")
+COMPILER_PACKAGES = "apt-get install gcc libc6-dev"
 
 OF_THE_EMULATOR = "the emulator's own memory would be measured with it"
 
@@ -46,21 +56,21 @@ class Arm(Target):
             emulator = sysroot.find_emulator(self._machine)
         except PocketganError as error:
             return Availability(error.problem, error.remedy, ready=False)
-        if not counter.loads_plugins(emulator):
+        if not loads_plugins(emulator):
             return Availability("not measurable here: this QEMU cannot load plugins", ready=False)
-        if not counter.can_compile():
-            return Availability("no C compiler for its counter", counter.COMPILER, ready=False)
+        if not can_compile_counter():
+            return Availability("no C compiler for its counter", COMPILER_PACKAGES, ready=False)
         if not sysroot.ready():
             return Availability(
                 "its sysroot is not installed", sysroot.INSTALL_COMMAND, ready=False
             )
-        detail = f"{self._runtime}, counted by {counter.emulator_version(emulator)}"
+        detail = f"{self._runtime}, counted by {emulator_version(emulator)}"
         return Availability(detail, ready=True)
 
     @contextmanager
     def open(self) -> Iterator[Session]:
         self.require()
-        counter.compile_plugin()
+        compile_counter()
         with tempfile.TemporaryDirectory(prefix="pocketgan-arm-") as folder:
             yield lambda job, time_limit: self._answer(job, time_limit, Path(folder) / "counts")
 
@@ -68,7 +78,7 @@ class Arm(Target):
         """Carry out ``job`` under the emulator, which writes to ``counts``."""
         counts.unlink(missing_ok=True)
         python, environment = sysroot.emulation(
-            self._machine, self._core, runtime=self._runtime, options=counter.options(counts)
+            self._machine, self._core, runtime=self._runtime, options=counter_options(counts)
         )
         measurement = run_agent(
             job.model_copy(update={"count": True, "warmup": 0, "runs": min(job.runs, RUNS)}),
@@ -78,14 +88,14 @@ class Arm(Target):
         )
         if measurement.error is not None:
             return measurement
-        counts_by_name = counter.read_counts(counts, measurement.runs or 0)
+        counts_by_name = read_counts(counts, measurement.runs or 0)
         if counts_by_name is None:
             return failure(job, "the emulator did not count each run")
         absent = {
             name: why for name, why in measurement.absent.items() if name not in counts_by_name
         }
         about = {
-            "device": f"emulated by {counter.emulator_version(python[0])}",
+            "device": f"emulated by {emulator_version(python[0])}",
             # What the agent saw of its surroundings is this machine's.
             "before": None,
             "after": None,
@@ -104,3 +114,81 @@ def cores() -> list[Target]:
         for core in machine.cores
         for runtime in machine.runtimes
     ]
+
+
+def counter_plugin() -> Path:
+    """Where the compiled counter belongs; its name changes with the source."""
+    digest = hashlib.sha256(COUNTER_SOURCE.read_bytes()).hexdigest()[:16]
+    return cache_folder.cache() / "arm" / f"counter-{digest}.so"
+
+
+def can_compile_counter() -> bool:
+    """Whether the counter is there, or could be."""
+    return counter_plugin().is_file() or shutil.which("cc") is not None
+
+
+def compile_counter() -> None:
+    """Compile the counter, unless it is there.
+
+    Raises:
+        PocketganError: there is no C compiler, or it fails.
+    """
+    wanted = counter_plugin()
+    if wanted.is_file():
+        return
+    wanted.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".counter-", dir=wanted.parent) as aside:
+        compiled = Path(aside) / wanted.name
+        command = ["cc", *COMPILER_FLAGS, "-o", str(compiled), str(COUNTER_SOURCE)]
+        try:
+            subprocess.run(command, check=True, capture_output=True, text=True)
+        except FileNotFoundError as error:
+            raise PocketganError("no C compiler (cc) for the counter", COMPILER_PACKAGES) from error
+        except subprocess.CalledProcessError as error:
+            problem = f"the counter does not compile: {error.stderr.strip()[:500]}"
+            raise PocketganError(problem, COMPILER_PACKAGES) from error
+        compiled.rename(wanted)
+
+
+def counter_options(answer: Path) -> list[str]:
+    """QEMU's options that make the compiled counter append its lines to ``answer``."""
+    return ["-plugin", f"{_escaped(counter_plugin())},counts={_escaped(answer)}"]
+
+
+def _escaped(path: Path) -> str:
+    return str(path).replace(",", ",,")  # in QEMU's options a comma separates
+
+
+@cache
+def loads_plugins(emulator: str) -> bool:
+    """Whether this QEMU was built with plugins: static builds are not."""
+    done = subprocess.run([emulator, "-h"], capture_output=True, text=True)
+    return "-plugin" in done.stdout
+
+
+@cache
+def emulator_version(emulator: str) -> str:
+    """For instance "QEMU 7.2.22"."""
+    done = subprocess.run([emulator, "--version"], capture_output=True, text=True)
+    words = done.stdout.split()
+    return f"QEMU {words[2]}" if len(words) > 2 else "QEMU"
+
+
+def read_counts(answer: Path, runs: int) -> dict[str, int] | None:
+    """What one inference costs, each of the agent's COUNTS; None unless each run was counted.
+
+    ``answer`` holds a line a bracket: EMPTY_BRACKETS around nothing, then ``runs`` around one
+    inference each. The figure is the median of these less the median of those.
+    """
+    try:
+        rows = [[int(count) for count in line.split()] for line in answer.read_text().splitlines()]
+    except (OSError, ValueError):
+        return None
+    if runs < 1 or len(rows) != EMPTY_BRACKETS + runs:
+        return None
+    empty, full = _medians(rows[:EMPTY_BRACKETS]), _medians(rows[EMPTY_BRACKETS:])
+    return {name: full[i] - empty[i] for i, name in enumerate(COUNTS)}
+
+
+def _medians(rows: Sequence[Sequence[int]]) -> list[int]:
+    return [statistics.median_low(column) for column in zip(*rows, strict=True)]

@@ -18,9 +18,9 @@ QUICK = MeasuringPlan(rounds=1, runs=2, warmup=0)
 
 def test_damaged_files_are_answered_and_the_good_one_keeps_its_output(int8_file: Path) -> None:
     result = mutate.tally(int8_file, count=25, seed=1)
-    assert result.seen.total() == 25
+    assert result.counts.total() == 25
     assert result.passed, result.table().markdown()
-    assert {way for _, way in result.seen} >= {"runs", "refused"}
+    assert {way for _, way in result.counts} >= {"runs", "refused"}
 
 
 @pytest.mark.slow
