@@ -69,7 +69,7 @@ class TeacherSettings:
     classes: NonNegativeInt = 0
     """So many last entries of its input are a one-hot class."""
     pixels: tuple[float, float] | None = None
-    """Black and white in the generator's output, where its last layer does not tell."""
+    """Black and white in the generator's output, where its last layer does not say."""
     inputs: Path | None = None
     """Folder of pictures, for a generator that reads pictures."""
     input_pixels: tuple[float, float] | None = None

@@ -26,7 +26,7 @@ SUMMARIES = {
     "check": "What compressing a generator, yours or anyone's, will meet",
     "bundle": "Write what an app developer needs of a finished run",
     "verify": "Check a bundle, folder or zip: a changed byte anywhere is found",
-    "targets": "Where files can be measured, and what adds a place",
+    "targets": "Where files can be measured, and what adds a target",
     "doctor": "What this machine is, and what makes its figures doubtful",
     "inspect": "What a .tflite holds: operations, types, zeros, MACs, memory",
     "compare": "Two reports side by side",

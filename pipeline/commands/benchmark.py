@@ -127,7 +127,7 @@ def _parser() -> ArgumentParser:
         "--target",
         action="append",
         type=str,
-        help="where to measure; repeat it for several places, which `pocketgan targets` lists "
+        help="where to measure; repeat it for several; `pocketgan targets` lists them "
         "(default: local)",
     )
     for name, (kind, default, words) in _OPTIONS.items():

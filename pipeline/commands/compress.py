@@ -22,7 +22,7 @@ from pipeline.run import RECORD, Run, file_sha256
 from pipeline.search.budget import gates_of
 
 MORE = """: a generator goes in, and a budget; a small int8 .tflite that draws like it comes out,
-with a report. Students within the budget are tried, the best is taught by the generator and
+with a report. Students within the budget are tried, the best is trained on its pictures and
 rounded to int8. GENERATOR is a run's folder, a .keras or .h5 file, or a SavedModel (`pocketgan
 check` says whether it can be compressed). The same command again goes on where it was stopped,
 and does nothing that is done."""
@@ -96,7 +96,7 @@ def run_of(options: Any, overrides: list[str]) -> Run:
     from pipeline.search.space import space_of
 
     path = Path(options.generator)
-    with progress.console.status(f"look at {path}"):
+    with progress.console.status(f"load {path}"):
         teacher = teacher_of(options)
     _refuse_shape(teacher, options)
     recipe = _recipe_of(teacher, options, overrides)

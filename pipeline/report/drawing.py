@@ -247,8 +247,8 @@ def write_names(
     renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
     settle(figure)
     room = axes.get_window_extent(renderer)
-    places = axes.transData.transform([(point.x, point.y) for point in points])
-    taken = [Bbox.from_bounds(x - 6, y - 6, 12, 12) for x, y in places]
+    positions = axes.transData.transform([(point.x, point.y) for point in points])
+    taken = [Bbox.from_bounds(x - 6, y - 6, 12, 12) for x, y in positions]
     line = axes.transData.transform_path(Path(np.column_stack(border(unbeaten))))
     for point in sorted(points if named is None else named, key=lambda p: (p.y, p.x)):
         name = axes.annotate(

@@ -7,7 +7,7 @@ from deploy.machine import describe_machine
 from deploy.targets import find_target
 from pipeline import progress
 from pipeline.artifacts import find_variants, write_measurements
-from pipeline.report.benchmark.grid import place
+from pipeline.report.benchmark.grid import target_title
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages.inputs import InputSource, prior_inputs, teacher_inputs, whole_batches
 from pipeline.training.randomness import Purpose
@@ -64,7 +64,7 @@ def _benchmark(ctx: StageContext, inputs_for: InputSource) -> Outcome:
             if m.target == "local" and m.threads == first
         },
         [
-            f"{m.variant} on {place(m.target, m.threads)}: {m.error}"
+            f"{m.variant} on {target_title(m.target, m.threads)}: {m.error}"
             for m in measurements
             if m.error
         ],

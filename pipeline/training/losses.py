@@ -58,7 +58,7 @@ def _raise_score(fake: Tensor) -> Tensor:
 
 LOSSES: dict[str, Loss] = {
     "minimax": Loss(
-        "the zero-sum game of Goodfellow 2014, equation 1",
+        "the zero-sum objective of Goodfellow 2014, equation 1",
         _binary,
         lambda fake: -_cross_entropy(fake, 0.0),
     ),

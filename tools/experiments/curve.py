@@ -81,7 +81,7 @@ def as_asked(folder: Path) -> str:
 
 def student_of(report: schema.Report) -> str:
     search = report.search
-    return next(s.words for s in search.tried if s.number == search.taught) if search else ""
+    return next(s.words for s in search.tried if s.number == search.shipped) if search else ""
 
 
 def picture(found: list[tuple[Path, schema.Report]], path: Path) -> None:

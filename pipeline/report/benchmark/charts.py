@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from deploy.jobs import Measurement, OperationCost
-from pipeline.report.benchmark.grid import Reading, TargetColumn, place
+from pipeline.report.benchmark.grid import Reading, TargetColumn, target_title
 from pipeline.report.drawing import (
     ACCENT,
     GHOST,
@@ -88,7 +88,7 @@ def histogram(measurement: Measurement) -> str | None:
         axes.set_xlim(times.edges_ms[0], times.edges_ms[-1])
         axes.set_xlabel("ms")
         axes.set_ylabel("inferences")
-        name = f"{measurement.variant} on {place(measurement.target, measurement.threads)}"
+        name = f"{measurement.variant} on {target_title(measurement.target, measurement.threads)}"
         return svg(figure, f"Times of {name}", f"p50 {measurement.p50_ms} ms.")
 
 
@@ -97,7 +97,7 @@ def profile(name: str, costs: Sequence[OperationCost]) -> str | None:
     if not costs:
         return None
     unit = costs[0].unit
-    # Two parts of one layer may look alike all the same: their places tell them apart.
+    # Two parts of one layer may have one name: their numbers tell them apart.
     rows = [
         f"{number} {cost.operation} {short(cost.layer, 28)}" for number, cost in enumerate(costs, 1)
     ]

@@ -1,4 +1,4 @@
-"""Files × targets: one figure a place, the one that means something there, and which is best."""
+"""Files × targets: one figure each, the one that means something there, and which is best."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -87,7 +87,7 @@ class TargetColumn(NamedTuple):
 
     @property
     def title(self) -> str:
-        return place(self.target, self.threads)
+        return target_title(self.target, self.threads)
 
     @property
     def headline(self) -> Quantity | None:
@@ -143,7 +143,7 @@ class TargetColumn(NamedTuple):
         return [name for name in figures if self.alike(name, least)]
 
 
-def place(target: str, threads: int) -> str:
+def target_title(target: str, threads: int) -> str:
     """A target with a number of threads, in words."""
     return target if threads == 1 else f"{target}, {threads} threads"
 
@@ -162,30 +162,32 @@ def columns(
     measurements: Sequence[Measurement], files: Sequence[MeasuredFile], baseline: str
 ) -> list[TargetColumn]:
     """A column a target and number of threads, in the order in which they were measured."""
-    places = dict.fromkeys((m.target, m.threads) for m in measurements)
+    targets = dict.fromkeys((m.target, m.threads) for m in measurements)
     base = baseline if len(files) > 1 and comparable(files) else None
-    return [_column(place, measurements, [file.name for file in files], base) for place in places]
+    return [
+        _column(target, measurements, [file.name for file in files], base) for target in targets
+    ]
 
 
 def _column(
-    place: tuple[str, int],
+    target: tuple[str, int],
     measurements: Sequence[Measurement],
     names: Sequence[str],
     baseline: str | None,
 ) -> TargetColumn:
-    by_name = {m.variant: m for m in measurements if (m.target, m.threads) == place}
+    by_name = {m.variant: m for m in measurements if (m.target, m.threads) == target}
     here = {name: by_name[name] for name in names if name in by_name}
     headline = next(
         (h for h in HEADLINES if any(_value(m, h) is not None for m in here.values())), None
     )
-    if headline and place[0] == SECOND_OPINION:
+    if headline and target[0] == SECOND_OPINION:
         headline = replace(headline, form=decimals(SECOND_OPINION_DECIMALS))
     readings = [_reading(headline, here, names, baseline)]
     if headline and headline.name == "p90_ms":
         medians = _reading(MEDIAN, here, names, baseline)
         if medians.figures.keys() == readings[0].figures.keys():
             readings.append(medians)
-    return TargetColumn(*place, tuple(readings), baseline)
+    return TargetColumn(*target, tuple(readings), baseline)
 
 
 def _reading(

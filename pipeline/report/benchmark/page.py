@@ -9,7 +9,7 @@ from deploy.agreement import SECOND_OPINION, SECOND_OPINION_DECIMALS
 from deploy.jobs import Conditions, Measurement, OperationCost
 from pipeline.report.benchmark import charts
 from pipeline.report.benchmark.advice import limit_of, method, sentences
-from pipeline.report.benchmark.grid import TargetColumn, columns, place
+from pipeline.report.benchmark.grid import TargetColumn, columns, target_title
 from pipeline.report.benchmark.schema import Benchmark, MeasuredFile
 from pipeline.report.drawing import Plot, plots
 from pipeline.report.page import render_page
@@ -24,7 +24,7 @@ def render(benchmark: Benchmark) -> str:
         benchmark=benchmark,
         view=view(measurements, benchmark.files, benchmark.baseline, benchmark.bandwidth),
         histograms=plots(
-            (f"{m.variant} on {place(m.target, m.threads)}", charts.histogram(m))
+            (f"{m.variant} on {target_title(m.target, m.threads)}", charts.histogram(m))
             for m in measurements
         ),
         profiles=plots(
@@ -44,7 +44,7 @@ def _profiles(benchmark: Benchmark) -> dict[str, tuple[OperationCost, ...]]:
         for name, costs in by_file.items()
     }
     own = {
-        f"{m.variant} on {place(m.target, m.threads)}": m.profile
+        f"{m.variant} on {target_title(m.target, m.threads)}": m.profile
         for m in benchmark.measurements
         if m.profile
     }

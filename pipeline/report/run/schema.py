@@ -171,7 +171,7 @@ class StudentReport(Figures):
     """Fréchet distance to the teacher's pictures, after ``steps`` updates of distillation."""
     steps: Size
     finished: bool
-    """Whether it was taught to the end of the search; the others were given up before."""
+    """Whether it was trained to the end of the search; the others were given up before."""
 
 
 class Prediction(Figures):
@@ -183,7 +183,7 @@ class Prediction(Figures):
 
 
 class AttemptReport(FrozenModel):
-    """A student that was taught to its end because the loss of quality is limited."""
+    """A student that was trained to its end because the loss of quality is limited."""
 
     number: Size
     words: str
@@ -203,19 +203,19 @@ class SearchReport(FrozenModel):
     limits: dict[str, Annotated[float, Field(gt=0)]]
     """The budget: a figure of ``StudentReport`` → the most that it may be."""
     chosen: Size
-    """Number of the student that was to be taught."""
+    """Number of the student that was to be trained."""
     reason: str
     attempts: tuple[AttemptReport, ...] = ()
-    """All that were taught, where the loss of quality is limited: until one was good enough."""
-    taught: Size
+    """All that were trained, where the loss of quality is limited: until one was good enough."""
+    shipped: Size = Field(alias="taught")
     """Number of the student that ships: the chosen one, or a larger one after it."""
     tried: Annotated[tuple[StudentReport, ...], Field(min_length=1)]
     predictions: tuple[Prediction, ...]
 
     @model_validator(mode="after")
-    def _chosen_and_taught_were_tried(self) -> "SearchReport":
+    def _chosen_and_shipped_were_tried(self) -> "SearchReport":
         numbers = {student.number for student in self.tried}
-        for number in (self.chosen, self.taught):
+        for number in (self.chosen, self.shipped):
             if number not in numbers:
                 raise ValueError(f"student {number} was chosen, but is not among those tried")
         return self
@@ -298,6 +298,6 @@ def _check_header(path: Path, text: bytes, remedy: str) -> None:
 
 def _first_defect(error: ValidationError) -> str:
     defects = error.errors(include_url=False)
-    place = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in defects[0]["loc"])
+    field = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in defects[0]["loc"])
     more = f" (and {len(defects) - 1} more)" if len(defects) > 1 else ""
-    return f"field '{place.lstrip('.') or 'report'}': {defects[0]['msg']}{more}"
+    return f"field '{field.lstrip('.') or 'report'}': {defects[0]['msg']}{more}"

@@ -77,7 +77,7 @@ def view(search: SearchReport) -> SearchView:
     """Everything of the section, as text and drawings."""
     costs = [cost for cost in COSTS if any(_stored(s, cost) is not None for s in search.tried)]
     on_top = {student.number for student in unbeaten_at(GZIP, search)}
-    on_top |= {search.chosen, search.taught}
+    on_top |= {search.chosen, search.shipped}
     students = sorted(search.tried, key=lambda student: student.bytes_gzip)
     rows = [_row(student, search, costs) for student in students]
     charted = dict.fromkeys([GZIP, *(cost for cost in costs if cost is tightest(search))])
@@ -112,7 +112,7 @@ def unbeaten_at(cost: Quantity, search: SearchReport) -> list[StudentReport]:
 
 def tightest(search: SearchReport) -> Quantity | None:
     """The limit that the student comes nearest to; None where nothing is limited."""
-    student = next(student for student in search.tried if student.number == search.taught)
+    student = next(student for student in search.tried if student.number == search.shipped)
     shares = {
         name: cost / most
         for name, most in search.limits.items()
@@ -137,7 +137,7 @@ def _row(student: StudentReport, search: SearchReport, costs: Sequence[Quantity]
         distance=_written(QUANTITIES["frechet"], student.distance),
         outcome=_role(student.number, search)
         or (after if student.finished else f"given up {after}"),
-        ships=student.number == search.taught,
+        ships=student.number == search.shipped,
     )
 
 
@@ -197,7 +197,7 @@ def chart(cost: Quantity, search: SearchReport) -> str | None:
 
 def _role(number: int, search: SearchReport) -> str:
     """What became of a student after the search; nothing of most."""
-    if number == search.taught:
+    if number == search.shipped:
         return "chosen" if number == search.chosen else "ships"
     return "chosen first" if number == search.chosen else ""
 
@@ -223,7 +223,7 @@ def _draw_limit(axes: Axes, limit: float) -> None:
 
 
 def _marker(student: StudentReport, search: SearchReport) -> dict[str, Any]:
-    if student.number == search.taught:
+    if student.number == search.shipped:
         return {"ms": 10, "mfc": ACCENT, "mec": PAPER, "zorder": 4}
     if student.finished:
         return {"ms": 7, "mfc": PAPER, "mec": INK, "mew": 1.2, "zorder": 3}

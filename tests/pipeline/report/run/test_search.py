@@ -88,7 +88,7 @@ def test_student_without_a_distance_is_in_the_table_and_not_in_the_chart(search)
 
 def test_given_student_needs_no_chart(search):
     only = search.tried[0].model_copy(update={"distance": None, "steps": 0})
-    only_one = search.model_copy(update={"tried": (only,), "chosen": 0, "taught": 0})
+    only_one = search.model_copy(update={"tried": (only,), "chosen": 0, "shipped": 0})
     section = view(only_one)
     assert section.plots == []
     assert [row.outcome for row in section.front] == ["chosen"]
@@ -107,7 +107,7 @@ def test_larger_student_that_ships_in_the_end_is_marked_instead(search):
         AttemptReport(number=3, words="slim 7→7", frechet_ratio=1.31),
         AttemptReport(number=5, words="slim 11→11", frechet_ratio=1.02),
     )
-    later = search.model_copy(update={"chosen": 3, "taught": 5, "attempts": attempts})
+    later = search.model_copy(update={"chosen": 3, "shipped": 5, "attempts": attempts})
     outcomes = {row.student.number: (row.outcome, row.ships) for row in view(later).front}
     assert outcomes[3] == ("chosen first", False)
     assert outcomes[5] == ("ships", True)
