@@ -86,7 +86,10 @@ def combine(rounds: Sequence[Measurement], planned: int = 0) -> Measurement:
         "sustained": next((m.sustained for m in good if m.sustained), None),
         "after": good[-1].after,
     }
-    fields["absent"] = reasons(good, fields)
+    reasons = {"output_sha256": "the rounds gave different outputs"}
+    for measurement in good:
+        reasons |= measurement.absent
+    fields["absent"] = {name: reasons[name] for name in FIGURES if fields[name] is None}
     cautions = dict.fromkeys(w for m in good for w in m.warnings)
     fields["warnings"] = [*cautions, *doubts(fields), *strain(good)]
     planned = max(planned, len(rounds))
@@ -146,14 +149,6 @@ def spread(medians_ms: Sequence[float]) -> float | None:
     if len(medians_ms) < 2:
         return None
     return (max(medians_ms) - min(medians_ms)) / statistics.median(medians_ms)
-
-
-def reasons(good: Sequence[Measurement], fields: dict[str, Any]) -> dict[str, str]:
-    """Why each figure that ``fields`` lacks is missing."""
-    absent = {"output_sha256": "the rounds gave different outputs"}
-    for measurement in good:
-        absent |= measurement.absent
-    return {name: absent[name] for name in FIGURES if fields[name] is None}
 
 
 def doubts(fields: dict[str, Any]) -> list[str]:
