@@ -68,8 +68,8 @@ Scores = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Row:
-    """A student that differs from the first one's way in ``changes``."""
+class StudentVariation:
+    """A row of the table: a student; ``changes``: options of compress unlike the first row's."""
 
     name: str
     student: StudentSettings
@@ -77,8 +77,8 @@ class Row:
     changes: Sequence[str] = ()
 
 
-def rows(run: Path, max_gzip_kb: float) -> Iterator[Row]:
-    """All that are made by compress."""
+def rows(run: Path, max_gzip_kb: float) -> Iterator[StudentVariation]:
+    """The rows whose students ``pocketgan compress`` makes."""
     recipe = load_recipe(str(run / "recipe.yaml"))
     builder = StudentBuilder(load_teacher(generator_of(run)), recipe.seed)
     space = space_of(recipe.search, recipe.budget, builder)
@@ -92,33 +92,35 @@ def rows(run: Path, max_gzip_kb: float) -> Iterator[Row]:
 
     plain = widest()
     settings = run_of(*parse_compress([str(run), "--max-gzip-kb", str(max_gzip_kb)])).recipe.student
-    # The steps of the imitation are played.
+    # The steps of distillation alone become steps of adversarial training.
     steps = str(settings.imitate + settings.steps)
     alone = ("--student.imitate", "0", "--student.steps", steps)
-    # Nothing of the teacher is left but its place in the table.
+    # Nothing of the teacher is left but the row that it is compared with.
     scratch = (*alone, *SILENT, *FRESH)
     rules = [part.format(**asdict(recipe.train)) for part in RULES_OF_THE_TEACHER]
-    yield Row("all of it", plain)
-    yield Row("from scratch, as a GAN", plain, BITS, scratch)
-    yield Row("from scratch, by the teacher's rules", plain, BITS, (*scratch, *rules))
-    yield Row("plain MSE distillation", plain, BITS, COPYING)
-    yield Row("cut out of the teacher", widest("slim", 24, 0, 4), 4)
-    yield Row("cut out, plain MSE distillation", widest("slim", 24, 0, 4), 4, COPYING)
-    yield Row("without imitation first", plain, BITS, alone)
-    yield Row("a fresh discriminator", plain, BITS, FRESH)
-    yield Row("no teacher in the game", plain, BITS, SILENT)
-    yield Row("the game by the teacher's rules", plain, BITS, rules)
-    yield Row("no L1 while rounding", plain, BITS, ("--quantize.l1", "0"))
+    yield StudentVariation("all of it", plain)
+    yield StudentVariation("from scratch, as a GAN", plain, BITS, scratch)
+    yield StudentVariation("from scratch, by the teacher's rules", plain, BITS, (*scratch, *rules))
+    yield StudentVariation("plain MSE distillation", plain, BITS, COPYING)
+    yield StudentVariation("cut out of the teacher", widest("slim", 24, 0, 4), 4)
+    yield StudentVariation("cut out, plain MSE distillation", widest("slim", 24, 0, 4), 4, COPYING)
+    yield StudentVariation("without distillation first", plain, BITS, alone)
+    yield StudentVariation("a fresh discriminator", plain, BITS, FRESH)
+    yield StudentVariation("no teacher in adversarial training", plain, BITS, SILENT)
+    yield StudentVariation("adversarial training by the teacher's rules", plain, BITS, rules)
+    yield StudentVariation("no L1 while rounding", plain, BITS, ("--quantize.l1", "0"))
     even = json.dumps(dict.fromkeys(kernel_layers(builder.build(plain)), BITS))
     # Bits that are fixed are not fitted to what is aimed at, a little below the limit.
     room = ("--budget.max_gzip_kb", f"{max_gzip_kb * ROOM:.2f}")
-    yield Row("as many bits in every layer", plain, BITS, ("--quantize.layers", even, *room))
+    yield StudentVariation(
+        "as many bits in every layer", plain, BITS, ("--quantize.layers", even, *room)
+    )
     for bits in (4, 8):
-        yield Row(f"wider or narrower: {bits} bits", widest(bits=bits), bits)
-    yield Row("a mixing convolution", widest(mixers=1))
-    yield Row("first Dense not split", widest(rank=0))
+        yield StudentVariation(f"wider or narrower: {bits} bits", widest(bits=bits), bits)
+    yield StudentVariation("a mixing convolution", widest(mixers=1))
+    yield StudentVariation("first Dense not split", widest(rank=0))
     for block in ("depthwise", "transposed"):
-        yield Row(f"{block} blocks", widest(block))
+        yield StudentVariation(f"{block} blocks", widest(block))
 
 
 def main() -> None:
@@ -160,7 +162,7 @@ def words_of(student: StudentSettings) -> str:
 
 
 def _compress(
-    options: argparse.Namespace, folder: Path, row: Row, everywhere: Sequence[str]
+    options: argparse.Namespace, folder: Path, row: StudentVariation, everywhere: Sequence[str]
 ) -> None:
     _call(
         *("compress", str(options.run), "--runs", str(folder.parent), "--name", folder.name),
@@ -216,7 +218,7 @@ def shares_for(run: Path, limit: float, scores: Scores) -> dict[str, float]:
 
 
 def by_rank(kernel: np.ndarray) -> np.ndarray:
-    """Scores that give every layer as many zeros: each weight's place in its layer, 0..1."""
+    """Scores that give every layer as many zeros: each weight's rank in its layer, 0..1."""
     return (np.arange(kernel.size) + 1) / kernel.size
 
 
@@ -236,18 +238,18 @@ SCORES: Mapping[str, Scores] = {
 def _bias_bytes(run: Path) -> int:
     """What is no kernel in the teacher's int8 file, gzipped: biases as int32."""
     teacher = load_teacher(generator_of(run))
-    seen = latents(
+    inputs = latents(
         1, Purpose.CALIBRATION, count=CALIBRATION, latent=teacher.latent, classes=teacher.classes
     )
-    model = read_model(to_int8_trained(quantization_aware(teacher.folded, seen)))
+    model = read_model(to_int8_trained(quantization_aware(teacher.folded, inputs)))
     biases = [one.tensor.buffer for one in count.constants(model) if not one.is_kernel]
     return len(gzip.compress(b"".join(biases), 9))
 
 
 def _pruned_bytes(kernel: np.ndarray, share: float) -> int:
     size = np.abs(kernel)
-    kept = np.where(size < np.quantile(size, share), 0, kernel)
-    stored = np.rint(kept / size.max() * 127).astype(np.int8)
+    pruned = np.where(size < np.quantile(size, share), 0, kernel)
+    stored = np.rint(pruned / size.max() * 127).astype(np.int8)
     return len(gzip.compress(stored.tobytes(), 9))
 
 

@@ -65,9 +65,9 @@ SETTLING = 32
 """Batches in which the ranges of activations settle after training."""
 
 
-@dataclass(frozen=True)
-class Found:
-    """What a file is and draws; ``values`` is the most different ones in a kernel."""
+@dataclass(frozen=True, kw_only=True)
+class QuantizedFile:
+    """Size and quality of one file; ``values``: the most different values in any kernel."""
 
     bytes: int
     bytes_gzip: int
@@ -78,25 +78,25 @@ class Found:
     setting: str = ""
 
 
-class Contest:
-    """One student, and how its files are made and measured."""
+class StudentFiles:
+    """Makes and measures files of one student, each with another quantization of its weights."""
 
     def __init__(self, ctx: StageContext, student: tf_keras.Model, steps: int) -> None:
         self.ctx, self.student, self.steps = ctx, student, steps
         self._judge = find_judge(ctx)
         self._real = self._judge.features(ctx.dataset.test)
-        self._seen = prior_inputs(ctx, Purpose.EVALUATION, ctx.recipe.evaluate.samples)
-        self._reference = self._pictures(student.predict(self._seen, verbose=0))
+        self._inputs = prior_inputs(ctx, Purpose.EVALUATION, ctx.recipe.evaluate.samples)
+        self._reference = self._pictures(student.predict(self._inputs, verbose=0))
 
     def float_frechet(self) -> float:
         """Of the student that all files are held against."""
         return frechet_distance(self._real, self._judge.features(self._reference))
 
     def calibration(self) -> np.ndarray:
-        """Latents that set first ranges, and are asked for sensitivities."""
+        """Latents [512, L] that set the first ranges and measure sensitivities."""
         return prior_inputs(self.ctx, Purpose.CALIBRATION, 512)
 
-    def with_bits(self, bits: dict[str, float], rate: float) -> Found:
+    def with_bits(self, bits: dict[str, float], rate: float) -> QuantizedFile:
         """By this project's scheme."""
         prepare(self.ctx.recipe.seed)
         aware = quantization_aware(self.student, self.calibration(), bits)
@@ -105,17 +105,17 @@ class Contest:
         setting = " ".join(f"{name} {number}" for name, number in bits.items())
         return self._measure(to_int8_trained(aware), setting)
 
-    def with_clusters(self, clusters: int, rate: float) -> Found:
+    def with_clusters(self, clusters: int, rate: float) -> QuantizedFile:
         """By TF-MOT's clustering; the ranges of activations are read off latents afterwards."""
-        seen = self.calibration()
+        inputs = self.calibration()
 
         def configure(converter: Any) -> None:
             _one_scale_a_kernel(converter)
-            converter.representative_dataset = lambda: ([row[None]] for row in seen)
+            converter.representative_dataset = lambda: ([row[None]] for row in inputs)
 
         return self._measure(convert(self._clustered(clusters, self.steps, rate), 1, configure))
 
-    def with_clusters_preserved(self, clusters: int, rate: float) -> Found:
+    def with_clusters_preserved(self, clusters: int, rate: float) -> QuantizedFile:
         """By TF-MOT's clustering and its cluster-preserving quantization-aware training."""
         stripped = self._clustered(clusters, self.steps // 2, rate)
         annotated = tf_keras.models.clone_model(stripped, clone_function=_annotated)
@@ -136,30 +136,32 @@ class Contest:
         return tfmot.clustering.keras.strip_clustering(clustered)
 
     def _train(self, model: tf_keras.Model, steps: int, rate: float) -> None:
-        distil(model, self.student, self.ctx, steps=steps, rate=rate, description="distil")
+        distil(model, self.student, ctx=self.ctx, steps=steps, rate=rate, description="distil")
         batch = self.ctx.recipe.train.batch
-        for seen in np.split(
+        for inputs in np.split(
             prior_inputs(self.ctx, Purpose.RECALIBRATE, SETTLING * batch), SETTLING
         ):
-            model(seen, training=True)
+            model(inputs, training=True)
 
-    def _measure(self, content: bytes, setting: str = "") -> Found:
+    def _measure(self, content: bytes, setting: str = "") -> QuantizedFile:
         slim = without_ballast(content)
         model = read_model(slim)
-        drawn = self._pictures(draw(slim, self._seen))
-        kernels = [found.tensor.data() for found in count.constants(model) if found.is_kernel]
-        return Found(
+        pictures = self._pictures(draw(slim, self._inputs))
+        kernels = [
+            constant.tensor.data() for constant in count.constants(model) if constant.is_kernel
+        ]
+        return QuantizedFile(
             bytes=model.size,
             bytes_gzip=model.size_gzip,
             values=max(len(np.unique(kernel)) for kernel in kernels),
             float_ops=len(float_ops(model)),
-            frechet=frechet_distance(self._real, self._judge.features(drawn)),
-            psnr=psnr(drawn, self._reference),
+            frechet=frechet_distance(self._real, self._judge.features(pictures)),
+            psnr=psnr(pictures, self._reference),
             setting=setting,
         )
 
-    def _pictures(self, drawn: np.ndarray) -> np.ndarray:
-        return to_uint8(drawn, pixel_range(self.student))
+    def _pictures(self, outputs: np.ndarray) -> np.ndarray:
+        return to_uint8(outputs, pixel_range(self.student))
 
 
 def _with_relu_inside(model: tf_keras.Model) -> tf_keras.Model:
@@ -199,25 +201,25 @@ def _annotated(layer: tf_keras.layers.Layer) -> Any:
     return tfmot.quantization.keras.quantize_annotate_layer(layer, config)
 
 
-def compare(contest: Contest, rates: dict[str, float]) -> Iterator[tuple[str, Found]]:
-    """Way → what came of it, in the table's order."""
-    names = kernel_layers(contest.student)
-    prices = sensitivities(contest.student, contest.calibration())
+def compare(files: StudentFiles, rates: dict[str, float]) -> Iterator[tuple[str, QuantizedFile]]:
+    """Method → its file, in the order of the table."""
+    names = kernel_layers(files.student)
+    prices = sensitivities(files.student, files.calibration())
     for bits in BITS:
-        yield f"{bits} bits", contest.with_bits(dict.fromkeys(names, bits), rates["bits"])
+        yield f"{bits} bits", files.with_bits(dict.fromkeys(names, bits), rates["bits"])
     for bits in SENSED:
         target = expected_bytes(prices, dict.fromkeys(names, bits))
         chosen = choose_bits(prices, target)
-        yield f"by sensitivity, bytes of {bits}", contest.with_bits(chosen, rates["bits"])
+        yield f"by sensitivity, bytes of {bits}", files.with_bits(chosen, rates["bits"])
     for bits in CLUSTERED:
-        yield f"{2**bits} clusters", contest.with_clusters(2**bits, rates["clusters"])
+        yield f"{2**bits} clusters", files.with_clusters(2**bits, rates["clusters"])
     for bits in CLUSTERED:
-        found = contest.with_clusters_preserved(2**bits, rates["clusters"])
-        yield f"{2**bits} clusters, preserved", found
+        preserved = files.with_clusters_preserved(2**bits, rates["clusters"])
+        yield f"{2**bits} clusters, preserved", preserved
 
 
-def table(contest: Contest, student: Path, found: dict[str, Found]) -> Table:
-    """A row a way."""
+def table(files: StudentFiles, student: Path, measured: dict[str, QuantizedFile]) -> Table:
+    """A row a method."""
     return Table(
         ("Weights", "bytes", "gzip", "values", "float ops", "Fréchet", "PSNR dB"),
         [
@@ -230,20 +232,20 @@ def table(contest: Contest, student: Path, found: dict[str, Found]) -> Table:
                 cell(it.frechet),
                 cell(it.psnr),
             ]
-            for name, it in found.items()
+            for name, it in measured.items()
         ],
         [
-            f"Student {student.name} of {contest.student.count_params():,} weights, Fréchet "
-            f"{contest.float_frechet():.3f} in float; {contest.steps} steps of batch "
-            f"{contest.ctx.recipe.train.batch}; {contest.ctx.recipe.evaluate.samples} pictures "
+            f"Student {student.name} of {files.student.count_params():,} weights, Fréchet "
+            f"{files.float_frechet():.3f} in float; {files.steps} steps of batch "
+            f"{files.ctx.recipe.train.batch}; {files.ctx.recipe.evaluate.samples} pictures "
             "a file.",
-            *(f"{name}: {it.setting}." for name, it in found.items() if "sens" in name),
+            *(f"{name}: {it.setting}." for name, it in measured.items() if "sens" in name),
         ],
     )
 
 
 def main() -> int:
-    """Compare, then print and write what was found."""
+    """Compare, then print and write the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -257,11 +259,11 @@ def main() -> int:
     ctx = open_run(options.run)
     with TemporaryDirectory() as name, native_log(Path(name) / "log.txt"):
         student = fold_batch_norm(load_network(options.student))
-        contest = Contest(ctx, student, options.steps)
+        files = StudentFiles(ctx, student, options.steps)
         rates = {"bits": options.bits_rate, "clusters": options.clusters_rate}
-        found = dict(compare(contest, rates))
-    rows = {way: asdict(it) for way, it in found.items()}
-    show_table(table(contest, options.student, found), rows, options)
+        measured = dict(compare(files, rates))
+    rows = {method: asdict(it) for method, it in measured.items()}
+    show_table(table(files, options.student, measured), rows, options)
     return 0
 
 

@@ -52,9 +52,9 @@ OTHER_SEED = 1000  # for the students that the structure is fitted to
 FITTED = 24
 
 
-@dataclass(frozen=True)
-class Student:
-    """A student, how coarse it gets, and its file."""
+@dataclass(frozen=True, kw_only=True)
+class RandomStudent:
+    """A student with random weights, its compression, and its int8 file."""
 
     name: str
     model: tf_keras.Model
@@ -63,7 +63,7 @@ class Student:
     content: bytes
 
 
-def students(number: int, seed: int) -> Iterator[Student]:
+def students(number: int, seed: int) -> Iterator[RandomStudent]:
     """Random students, converted."""
     for index in range(number):
         draw = random.Random(seed + index)
@@ -83,13 +83,13 @@ def students(number: int, seed: int) -> Iterator[Student]:
         for layer in kernels:
             prune(layer, share)
         every = {layer.name: bits for layer in kernels}
-        yield Student(
-            f"{settings.block} {size} r{settings.rank} {settings.channels} m{settings.mixers}, "
-            f"{bits} bits, {share:.0%} zeros",
-            model,
-            every,
-            dict.fromkeys(every, share),
-            shipped(folded, every),
+        yield RandomStudent(
+            name=f"{settings.block} {size} r{settings.rank} {settings.channels} "
+            f"m{settings.mixers}, {bits} bits, {share:.0%} zeros",
+            model=model,
+            bits=every,
+            zeros=dict.fromkeys(every, share),
+            content=shipped(folded, every),
         )
 
 
@@ -99,11 +99,11 @@ def deep(layer: tf_keras.layers.Layer) -> bool:
 
 def with_normal_weights(model: tf_keras.Model, seed: int) -> tf_keras.Model:
     """The model with kernels from a normal distribution, as training leaves them about."""
-    drawn = np.random.default_rng(seed)
+    generator = np.random.default_rng(seed)
     for weight in model.weights:
         if len(weight.shape) > 1:
             spread = 1 / np.sqrt(np.prod(weight.shape[:-1]))
-            weight.assign(drawn.normal(size=weight.shape) * spread)
+            weight.assign(generator.normal(size=weight.shape) * spread)
     return model
 
 
@@ -115,9 +115,9 @@ def prune(layer: tf_keras.layers.Layer, share: float) -> None:
 
 def shipped(folded: tf_keras.Model, bits: dict[str, int]) -> bytes:
     """The file as a run writes it."""
-    drawn = np.random.default_rng(0).normal(size=[CALIBRATION, LATENT]).astype(np.float32)
-    aware = quantization_aware(folded, drawn, bits)
-    aware(drawn, training=True)  # sets the ranges of the kernels
+    latents = np.random.default_rng(0).normal(size=[CALIBRATION, LATENT]).astype(np.float32)
+    aware = quantization_aware(folded, latents, bits)
+    aware(latents, training=True)  # sets the ranges of the kernels
     round_biases(aware)
     return write_metadata(lite.to_int8_student(aware), PROVENANCE, provenance())
 
@@ -143,15 +143,15 @@ def provenance() -> bytes:
 
 def fit_structure(number: int) -> str:
     """The constants, as Python, and how far they are off."""
-    found = list(students(number, OTHER_SEED))
-    ops = [operations(student.model, student.bits) for student in found]
+    examples = list(students(number, OTHER_SEED))
+    ops = [operations(student.model, student.bits) for student in examples]
     table = np.array([structure(each) for each in ops], float)
     plain = [file_bytes(each, Structure()) for each in ops]
     packed = [
         gzip_bytes(each, Structure(), bits=student.bits, sparsity=student.zeros)
-        for each, student in zip(ops, found, strict=True)
+        for each, student in zip(ops, examples, strict=True)
     ]
-    sizes = [read_model(student.content) for student in found]
+    sizes = [read_model(student.content) for student in examples]
     lines = []
     for name, without, total in (
         ("AROUND", plain, [model.size for model in sizes]),
@@ -173,8 +173,8 @@ def fit_structure(number: int) -> str:
 
 
 @dataclass(frozen=True)
-class Row:
-    """One student: what was predicted and what it is."""
+class CostComparison:
+    """The costs of one student, predicted and measured."""
 
     student: str
     predicted: FileCost
@@ -182,21 +182,21 @@ class Row:
 
     def error(self, field: str) -> float | None:
         """Relative, of the prediction."""
-        told, true = (getattr(each, field) for each in (self.predicted, self.measured))
-        return None if told is None or not true else float(told / true - 1)
+        predicted, true = (getattr(each, field) for each in (self.predicted, self.measured))
+        return None if predicted is None or not true else float(predicted / true - 1)
 
 
-def check(number: int, target: str) -> tuple[list[Row], str]:
+def check(number: int, target: str) -> tuple[list[CostComparison], str]:
     """A row a student, and what the calibration says of itself."""
     calibration = calibration_of(target)
-    found = list(students(number, SEED))
+    examples = list(students(number, SEED))
     with tempfile.TemporaryDirectory(prefix="pocketgan-cost-") as folder:
-        files = {str(index): Path(folder) / f"{index}.tflite" for index in range(len(found))}
-        for file, student in zip(files.values(), found, strict=True):
+        files = {str(index): Path(folder) / f"{index}.tflite" for index in range(len(examples))}
+        for file, student in zip(files.values(), examples, strict=True):
             file.write_bytes(student.content)
         measured = {m.variant: m for m in measure(files, [find_target(target)], plan=PLAN)}
     rows = []
-    for name, student in zip(files, found, strict=True):
+    for name, student in zip(files, examples, strict=True):
         model, answer = read_model(student.content), measured[name]
         predicted = predict_cost(
             student.model,
@@ -211,7 +211,7 @@ def check(number: int, target: str) -> tuple[list[Row], str]:
             p50_ms=answer.p50_ms,
             instructions=answer.instructions,
         )
-        rows.append(Row(student.name, predicted, true))
+        rows.append(CostComparison(student.name, predicted, true))
     fit = calibration.latency.fit
     return rows, (
         f"calibration on {target}: {fit.generators} generators, tiles of "
@@ -235,15 +235,17 @@ COLUMNS: Sequence[tuple[str, str, Callable[[float], str]]] = (
 )
 
 
-def table(rows: Sequence[Row], note: str) -> Table:
-    shown = [column for column in COLUMNS if any(row.error(column[0]) is not None for row in rows)]
-    headings = [words for _, name, _ in shown for words in (name, "predicted", "off")]
+def table(rows: Sequence[CostComparison], note: str) -> Table:
+    columns = [
+        column for column in COLUMNS if any(row.error(column[0]) is not None for row in rows)
+    ]
+    headings = [words for _, name, _ in columns for words in (name, "predicted", "off")]
     cells = [
         [
             row.student,
             *(
                 words
-                for field, _, write in shown
+                for field, _, write in columns
                 for words in (
                     cell(getattr(row.measured, field), write),
                     cell(getattr(row.predicted, field), write),
@@ -253,10 +255,10 @@ def table(rows: Sequence[Row], note: str) -> Table:
         ]
         for row in rows
     ]
-    return Table(["student", *headings], cells, [*(summary(rows, *c[:2]) for c in shown), note])
+    return Table(["student", *headings], cells, [*(summary(rows, *c[:2]) for c in columns), note])
 
 
-def summary(rows: Sequence[Row], field: str, name: str) -> str:
+def summary(rows: Sequence[CostComparison], field: str, name: str) -> str:
     errors = [abs(error) for row in rows if (error := row.error(field)) is not None]
     return (
         f"{name}: off by {statistics.median(errors):.1%} in the median, {max(errors):.1%} at most"
@@ -274,10 +276,10 @@ def main() -> int:
     if options.structure:
         print(fit_structure(FITTED))
         return 0
-    found = table(*check(options.students, options.target))
-    Console(width=200).print(found.for_terminal())
+    comparison = table(*check(options.students, options.target))
+    Console(width=200).print(comparison.for_terminal())
     if options.markdown:
-        write_text(options.markdown, found.markdown())
+        write_text(options.markdown, comparison.markdown())
     return 0
 
 

@@ -25,7 +25,7 @@ HEAD = (
     *("run", "gzip ÷", "gzip B", "weights", "weights ÷", "Fréchet", "ratio", "recall drop"),
     *("as asked", "p50 ÷", "student"),
 )
-SHOWN = 20
+PICTURES_A_ROW = 20
 TICKS = (1, 2, 4, 8, 16, 32)
 LINE = 1.10
 """The Fréchet ratio that is asked of a good student."""
@@ -38,19 +38,19 @@ def main() -> int:
     parser.add_argument("runs", nargs="+", type=Path, help="folders of finished runs of compress")
     parser.add_argument("--picture", type=Path, help="where the picture goes")
     options = parser.parse_args()
-    found = [
+    reports = [
         (folder, schema.read(next(folder.glob("*-report/report.json")))) for folder in options.runs
     ]
-    found.sort(key=lambda pair: value("bytes_gzip_ratio", pair[1]))
-    print(Table(HEAD, [row(folder, report) for folder, report in found], []).markdown())
+    reports.sort(key=lambda pair: value("bytes_gzip_ratio", pair[1]))
+    print(Table(HEAD, [row(folder, report) for folder, report in reports], []).markdown())
     if options.picture:
-        picture(found, options.picture)
+        picture(reports, options.picture)
     return 0
 
 
 def value(quantity: str, report: schema.Report) -> float:
-    found = measure(quantity, report).value
-    return float("nan") if found is None else found
+    figure = measure(quantity, report).value
+    return float("nan") if figure is None else figure
 
 
 def row(folder: Path, report: schema.Report) -> list[str]:
@@ -84,13 +84,16 @@ def student_of(report: schema.Report) -> str:
     return next(s.words for s in search.tried if s.number == search.shipped) if search else ""
 
 
-def picture(found: list[tuple[Path, schema.Report]], path: Path) -> None:
+def picture(reports: list[tuple[Path, schema.Report]], path: Path) -> None:
     """The curve, and what the files draw."""
     matplotlib.use("Agg")
-    ratios = [value("bytes_gzip_ratio", report) for _, report in found]
-    frechet = [value("frechet_ratio", report) for _, report in found]
+    ratios = [value("bytes_gzip_ratio", report) for _, report in reports]
+    frechet = [value("frechet_ratio", report) for _, report in reports]
     figure, (curve, strip) = plt.subplots(
-        2, 1, figsize=(9, 4 + 0.42 * (len(found) + 1)), height_ratios=[3.2, 0.42 * (len(found) + 1)]
+        2,
+        1,
+        figsize=(9, 4 + 0.42 * (len(reports) + 1)),
+        height_ratios=[3.2, 0.42 * (len(reports) + 1)],
     )
     curve.plot(ratios, frechet, "o-", color="#3b6fb6")
     for ratio, at in zip(ratios, frechet, strict=True):
@@ -106,7 +109,7 @@ def picture(found: list[tuple[Path, schema.Report]], path: Path) -> None:
     curve.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     curve.set_yticks([], minor=True)
     curve.margins(0.08, 0.15)
-    rows = [samples(found[0][0], BASELINE), *(samples(folder, SHIPPED) for folder, _ in found)]
+    rows = [samples(reports[0][0], BASELINE), *(samples(folder, SHIPPED) for folder, _ in reports)]
     strip.imshow(np.concatenate(rows), cmap="gray")
     height = rows[0].shape[0]
     strip.set_yticks(
@@ -120,10 +123,10 @@ def picture(found: list[tuple[Path, schema.Report]], path: Path) -> None:
 
 
 def samples(folder: Path, variant: str) -> np.ndarray:
-    """The first pictures in a row: uint8 [H, SHOWN·W] or [H, SHOWN·W, 3]."""
+    """The first pictures in a row: uint8 [H, PICTURES_A_ROW·W] or [H, PICTURES_A_ROW·W, 3]."""
     with np.load(next(folder.glob("*-evaluate/samples.npz"))) as arrays:
-        drawn = np.concatenate([*arrays[variant][:SHOWN]], axis=1)
-    return drawn[..., 0] if drawn.shape[-1] == 1 else drawn
+        row_of_pictures = np.concatenate([*arrays[variant][:PICTURES_A_ROW]], axis=1)
+    return row_of_pictures[..., 0] if row_of_pictures.shape[-1] == 1 else row_of_pictures
 
 
 if __name__ == "__main__":

@@ -16,16 +16,16 @@ from pipeline.stages.inputs import prior
 from pipeline.training.randomness import Purpose, draw_latents, seed_pair
 
 FINAL_RATE = 0.1
-"""Share of the learning rate that is left at the end of a half cosine, as in the game."""
+"""Share of the learning rate left at the end of a half cosine, as in adversarial training."""
 MOMENTS = 64
-"""The game's own numbering of its latents, so that both see the same ones in the same order."""
+"""Random streams a step, as in adversarial training: both read the same latents in one order."""
 
 
 def distil(
     model: tf_keras.Model,
     teacher: tf_keras.Model,
-    ctx: StageContext,
     *,
+    ctx: StageContext,
     steps: int,
     rate: float,
     description: str,
@@ -39,8 +39,8 @@ def distil(
     batch, seed, shape = ctx.recipe.train.batch, ctx.recipe.seed, prior(ctx)
 
     def example(step: Any) -> tuple[Any, Any]:
-        drawn, _ = draw_latents(seed_pair(seed, Purpose.LATENT, step * MOMENTS), batch, *shape)
-        return drawn, teacher(drawn, training=False)
+        latents, _ = draw_latents(seed_pair(seed, Purpose.LATENT, step * MOMENTS), batch, *shape)
+        return latents, teacher(latents, training=False)
 
     schedule = tf_keras.optimizers.schedules.CosineDecay(rate, steps, alpha=FINAL_RATE)
     model.compile(tf_keras.optimizers.Adam(schedule), "mse")

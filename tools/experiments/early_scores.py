@@ -1,9 +1,10 @@
-"""Does the search's early score tell which student will be the better one? Ranks held together.
+"""Does the search's early score tell which student will be the better one? Their ranks compared.
 
     python -m tools.experiments.early_scores runs/compressed-digits-1 runs/ablation/all-of-it …
 
-The first run's lessons and judge give the score that a search of it would give to the student of
-each other run, which was taught to its end: its int8 file's Fréchet distance is the final figure.
+The first run's distillation set and judge give the score that a search of it would give to the
+student of each other run, which was trained to its end: its int8 file's Fréchet distance is the
+final figure.
 """
 
 import argparse
@@ -36,7 +37,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("run", type=Path, help="folder of a run of compress")
-    parser.add_argument("taught", nargs="+", type=Path, help="runs of the same teacher")
+    parser.add_argument("students", nargs="+", type=Path, help="runs of the same teacher")
     options = parser.parse_args()
     ctx = open_run(options.run)
     prepare(ctx.recipe.seed)
@@ -44,29 +45,29 @@ def main() -> int:
     space = space_of(ctx.recipe.search, ctx.recipe.budget, builder)
     context = search_context(ctx, builder, space, budget_of(ctx.recipe.budget))
     students = [
-        read_student_facts(FROM_TEACHER.folder(run, "student")).tried for run in options.taught
+        read_student_facts(FROM_TEACHER.folder(run, "student")).tried for run in options.students
     ]
-    early = [early_score(context, tried) for tried in students]
-    final = [final_ratio(run) for run in options.taught]
+    early = [early_score(context, candidate) for candidate in students]
+    final = [final_ratio(run) for run in options.students]
     rows = [
         [
-            tried.description,
+            candidate.description,
             f"{first:.2f}",
-            f"{place(first, early)}",
+            f"{rank(first, early)}",
             f"{last:.3f}",
-            str(place(last, final)),
+            str(rank(last, final)),
         ]
-        for tried, first, last in zip(students, early, final, strict=True)
+        for candidate, first, last in zip(students, early, final, strict=True)
     ]
     print(Table(HEAD, rows, []).markdown())
     print(f"Spearman's rank correlation: {spearmanr(early, final).statistic:.2f}")
     return 0
 
 
-def early_score(context: trials.SearchContext, tried: Candidate) -> float:
+def early_score(context: trials.SearchContext, candidate: Candidate) -> float:
     """As ``search.trials`` gives it to a student that reaches the last rung."""
-    spec = CompressionSpec(tried.bits, tried.zeros)
-    distiller, current_score = trials.start_distillation(context, tried.student, spec)
+    spec = CompressionSpec(candidate.bits, candidate.zeros)
+    distiller, current_score = trials.start_distillation(context, candidate.student, spec)
     for until in trials.rungs(context.steps):  # each score settles batch norm a little more
         distiller.train(until)
         score = current_score()
@@ -78,7 +79,7 @@ def final_ratio(run: Path) -> float:
     return measure("frechet_ratio", report).value or float("nan")
 
 
-def place(value: float, among: list[float]) -> int:
+def rank(value: float, among: list[float]) -> int:
     return 1 + sum(other < value for other in among)
 
 

@@ -20,18 +20,18 @@ from pipeline.variants import BASELINE
 
 
 def open_run(folder: Path) -> StageContext:
-    """A ctx at which every stage of the run can be read, and nothing of it is written.
+    """A context in which every stage of the run can be read, and nothing of it is written.
 
     Raises PocketganError where the folder holds no run, or one that is not evaluated yet.
     """
     folder = folder.resolve()
-    recipe_kept = folder / "recipe.yaml"
-    if not recipe_kept.is_file():
+    recipe_file = folder / "recipe.yaml"
+    if not recipe_file.is_file():
         raise PocketganError(
             f"{folder} is no run's folder: it holds no recipe.yaml.",
             "Make one with `pocketgan run digits`, then name runs/digits.",
         )
-    run = Run(load_recipe(str(recipe_kept)), folder.parent)
+    run = Run(load_recipe(str(recipe_file)), folder.parent)
     if run.folder != folder:
         raise PocketganError(
             f"{folder}: the recipe in it is that of a run called '{run.recipe.name}'.",
@@ -41,7 +41,7 @@ def open_run(folder: Path) -> StageContext:
     if reason:
         raise PocketganError(
             f"{folder}: stage evaluate is not up to date: {reason}.",
-            f"Run `pocketgan run {recipe_kept} --runs {folder.parent}` first.",
+            f"Run `pocketgan run {recipe_file} --runs {folder.parent}` first.",
         )
     everything = stage("experiment", needs=run.plan.names, settings=SECTIONS, reads_pictures=True)
     return run.context(everything(lambda _: Outcome()), folder)
@@ -52,9 +52,9 @@ def variant(ctx: StageContext, name: str) -> Path:
     return ctx.inputs["convert"] / f"{name}.tflite"
 
 
-@dataclass(frozen=True)
-class Findings:
-    """What a .tflite is and what it draws; ``psnr`` is against float32, None where all is equal.
+@dataclass(frozen=True, kw_only=True)
+class FileQuality:
+    """Contents and quality of a .tflite; ``psnr`` is against float32, None where all is equal.
 
     ``as_asked`` is the share of pictures in which the judge sees the class that was asked for; None
     where no class can be asked for.
@@ -71,22 +71,22 @@ class Findings:
 
 
 class Examiner:
-    """Looks at files of the same generator as stage evaluate does: same judge, same latents."""
+    """Measures files of the same generator as stage evaluate does: same judge, same latents."""
 
     def __init__(self, ctx: StageContext) -> None:
         self._seed = ctx.recipe.seed
         self._judge = find_judge(ctx)
         self._real = RealImages.seen_by(self._judge, ctx.dataset.test)
         self._classes = class_count(ctx)
-        self._seen = prior_inputs(ctx, Purpose.EVALUATION, ctx.recipe.evaluate.samples)
+        self._inputs = prior_inputs(ctx, Purpose.EVALUATION, ctx.recipe.evaluate.samples)
         self._reference = self._pictures(variant(ctx, BASELINE))
 
-    def examine(self, file: Path) -> Findings:
-        """Read the file, let it draw, and hold its pictures against the real ones."""
+    def examine(self, file: Path) -> FileQuality:
+        """Read the file, run it, and compare its pictures with the real ones."""
         model = read_model(file)
-        drawn = self._pictures(file)
-        quality = measure(drawn, self._real, seed=self._seed, same_latents=self._reference)
-        return Findings(
+        images = self._pictures(file)
+        quality = measure(images, self._real, seed=self._seed, same_latents=self._reference)
+        return FileQuality(
             bytes=model.size,
             bytes_gzip=model.size_gzip,
             float_ops=len(float_ops(model)),
@@ -94,14 +94,14 @@ class Examiner:
             frechet=quality.frechet,
             recall=quality.recall,
             psnr=quality.psnr,
-            as_asked=self._as_asked(drawn),
+            as_asked=self._as_asked(images),
         )
 
-    def _as_asked(self, drawn: np.ndarray) -> float | None:
-        seen = self._judge.predict(drawn)
-        if not self._classes or seen is None:
+    def _as_asked(self, images: np.ndarray) -> float | None:
+        predicted = self._judge.predict(images)
+        if not self._classes or predicted is None:
             return None
-        return float(np.mean(seen == self._seen[:, -self._classes :].argmax(axis=1)))
+        return float(np.mean(predicted == self._inputs[:, -self._classes :].argmax(axis=1)))
 
     def _pictures(self, file: Path) -> np.ndarray:
-        return pictures(file, self._seen, f"draw {file.stem}")
+        return pictures(file, self._inputs, f"draw {file.stem}")

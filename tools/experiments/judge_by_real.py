@@ -1,4 +1,4 @@
-"""What students are worth that never saw real pictures: their files before a judge who has.
+"""Students trained without real pictures, measured by a judge that was trained on some.
 
     python -m tools.experiments.judge_by_real runs/compressed-digits-1 runs/data-free-1 …
 
@@ -31,15 +31,15 @@ def main() -> int:
     dense = examiner.examine(variant(ctx, BASELINE))
     rows = []
     for folder in options.students:
-        found = examiner.examine(variant(open_run(folder), SHIPPED))
+        quality = examiner.examine(variant(open_run(folder), SHIPPED))
         rows.append(
             [
                 folder.name,
-                f"{dense.bytes_gzip / found.bytes_gzip:,.0f}",
-                f"{found.bytes_gzip:,}",
-                f"{dense.frechet:.2f} → {found.frechet:.2f}",
-                f"{found.frechet / dense.frechet:.3f}",
-                f"{dense.recall - found.recall:.3f}",
+                f"{dense.bytes_gzip / quality.bytes_gzip:,.0f}",
+                f"{quality.bytes_gzip:,}",
+                f"{dense.frechet:.2f} → {quality.frechet:.2f}",
+                f"{quality.frechet / dense.frechet:.3f}",
+                f"{dense.recall - quality.recall:.3f}",
             ]
         )
     print(Table(HEAD, rows, []).markdown())

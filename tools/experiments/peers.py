@@ -53,14 +53,14 @@ from pipeline.training.randomness import Purpose
 from pipeline.variants import BASELINE, SHIPPED
 from tools.console import add_table_options, run_as_program, show_table
 from tools.experiments.distil import distil
-from tools.experiments.finished_run import Examiner, Findings, open_run, variant
+from tools.experiments.finished_run import Examiner, FileQuality, open_run, variant
 from tools.tables import Table, cell, percent, whole
 
 EDGE_QUANTIZER = "ai-edge-quantizer==0.10.0"
 LONGEST_REASON = 300
 
 
-class Workshop:
+class PeerInputs:
     """The trained generator, and what each peer may use to quantize it."""
 
     def __init__(self, ctx: StageContext, rate: float | None) -> None:
@@ -92,7 +92,7 @@ class Workshop:
         distil(
             model,
             self.generator,
-            self.ctx,
+            ctx=self.ctx,
             steps=settings.steps,
             rate=self._prune_rate,
             description="TF-MOT pruning",
@@ -106,7 +106,7 @@ class Workshop:
         distil(
             aware,
             self.generator,
-            self.ctx,
+            ctx=self.ctx,
             steps=steps,
             rate=self._quantize_rate,
             description=description,
@@ -117,28 +117,28 @@ class Workshop:
 # ---------------------------------------------------------------------- peers
 
 
-def converter_ptq(workshop: Workshop) -> bytes:
-    return lite.to_int8_post_training(workshop.generator, workshop.calibration)
+def converter_ptq(inputs: PeerInputs) -> bytes:
+    return lite.to_int8_post_training(inputs.generator, inputs.calibration)
 
 
-def stock_qat(workshop: Workshop) -> bytes:
-    aware = tfmot.quantization.keras.quantize_model(workshop.generator)
-    return workshop.fine_tuned(aware, "TF-MOT QAT")
+def stock_qat(inputs: PeerInputs) -> bytes:
+    aware = tfmot.quantization.keras.quantize_model(inputs.generator)
+    return inputs.fine_tuned(aware, "TF-MOT QAT")
 
 
-def stock_pruning_and_qat(workshop: Workshop) -> bytes:
-    aware = tfmot.quantization.keras.quantize_model(workshop.pruned)
-    return workshop.fine_tuned(aware, "TF-MOT QAT of the pruned")
+def stock_pruning_and_qat(inputs: PeerInputs) -> bytes:
+    aware = tfmot.quantization.keras.quantize_model(inputs.pruned)
+    return inputs.fine_tuned(aware, "TF-MOT QAT of the pruned")
 
 
-def prune_preserving_qat(workshop: Workshop) -> bytes:
-    annotated = tfmot.quantization.keras.quantize_annotate_model(workshop.pruned)
+def prune_preserving_qat(inputs: PeerInputs) -> bytes:
+    annotated = tfmot.quantization.keras.quantize_annotate_model(inputs.pruned)
     scheme = tfmot.experimental.combine.Default8BitPrunePreserveQuantizeScheme()
     aware = tfmot.quantization.keras.quantize_apply(annotated, scheme)
-    return workshop.fine_tuned(aware, "TF-MOT PQAT")
+    return inputs.fine_tuned(aware, "TF-MOT PQAT")
 
 
-def edge_quantizer(workshop: Workshop) -> bytes:
+def edge_quantizer(inputs: PeerInputs) -> bytes:
     try:
         calibrator, quantizer, recipe = (
             importlib.import_module(f"ai_edge_quantizer.{part}")
@@ -147,19 +147,19 @@ def edge_quantizer(workshop: Workshop) -> bytes:
     except ImportError as error:
         remedy = f"`python -m pip install {EDGE_QUANTIZER}`"
         raise ImportError(f"{error}; this adds it: {remedy}") from error
-    job = quantizer.Quantizer(lite.to_float32(workshop.generator), recipe.static_wi8_ai8())
-    samples = [{lite.INPUT: latent[None]} for latent in workshop.calibration]
+    job = quantizer.Quantizer(lite.to_float32(inputs.generator), recipe.static_wi8_ai8())
+    samples = [{lite.INPUT: latent[None]} for latent in inputs.calibration]
     mode = calibrator.CalibrationMode.CALIBRATION_PROFILER_BASED  # what its guide recommends
     with redirect_stdout(io.StringIO()):  # it prints sizes
         ranges = job.calibrate({"serving_default": samples}, mode=mode)
         return bytes(job.quantize(ranges).quantized_model)
 
 
-def of_the_run(name: str) -> Callable[[Workshop], bytes]:
-    return lambda workshop: variant(workshop.ctx, name).read_bytes()
+def of_the_run(name: str) -> Callable[[PeerInputs], bytes]:
+    return lambda inputs: variant(inputs.ctx, name).read_bytes()
 
 
-PEERS: dict[str, Callable[[Workshop], bytes]] = {
+PEERS: dict[str, Callable[[PeerInputs], bytes]] = {
     "float32": of_the_run(BASELINE),
     "converter PTQ": converter_ptq,
     "TF-MOT QAT": stock_qat,
@@ -174,35 +174,35 @@ PEERS: dict[str, Callable[[Workshop], bytes]] = {
 
 
 @dataclass(frozen=True)
-class Row:
+class PeerResult:
     """What became of one peer: figures, or the reason why there are none."""
 
     peer: str
-    findings: Findings | None = None
+    quality: FileQuality | None = None
     p50_ms: float | None = None
     error: str | None = None
 
 
-def make(workshop: Workshop, folder: Path) -> dict[str, Path | str]:
+def make(inputs: PeerInputs, folder: Path) -> dict[str, Path | str]:
     """Peer → its .tflite in ``folder``, or why it made none."""
-    made: dict[str, Path | str] = {}
+    outcomes: dict[str, Path | str] = {}
     for name, peer in progress.track(list(PEERS.items()), "peers"):
-        prepare(workshop.ctx.recipe.seed)
+        prepare(inputs.ctx.recipe.seed)
         try:
-            content = peer(workshop)
+            content = peer(inputs)
         except Exception as error:  # a peer may fail in any way; that is its result
-            made[name] = " ".join(f"{type(error).__name__}: {error}".split())[:LONGEST_REASON]
+            outcomes[name] = " ".join(f"{type(error).__name__}: {error}".split())[:LONGEST_REASON]
             continue
         file = folder / f"{name.replace(' ', '-')}.tflite"
         file.write_bytes(content)
-        made[name] = file
-    return made
+        outcomes[name] = file
+    return outcomes
 
 
 def time_in_turns(ctx: StageContext, files: dict[str, Path], folder: Path) -> dict[str, Any]:
     """Peer → its measurement, one thread; all take turns as in stage benchmark."""
-    settings, seen = ctx.recipe.benchmark, folder / "latents.npy"
-    np.save(seen, prior_inputs(ctx, Purpose.EVALUATION, INPUTS))
+    settings, latents = ctx.recipe.benchmark, folder / "latents.npy"
+    np.save(latents, prior_inputs(ctx, Purpose.EVALUATION, INPUTS))
     with progress.bar() as bar:
         task = bar.add_task("benchmark", total=None)
         measurements = measure(
@@ -213,31 +213,31 @@ def time_in_turns(ctx: StageContext, files: dict[str, Path], folder: Path) -> di
                 runs=settings.runs,
                 warmup=settings.warmup,
                 seed=ctx.recipe.seed,
-                latents=seen,
+                latents=latents,
             ),
             on_progress=lambda _, done, total: bar.update(task, completed=done, total=total),
         )
     return {measurement.variant: measurement for measurement in measurements}
 
 
-def compare(ctx: StageContext, rate: float | None, folder: Path) -> list[Row]:
+def compare(ctx: StageContext, rate: float | None, folder: Path) -> list[PeerResult]:
     """A row a peer; what they made stays in ``folder``."""
-    made = make(Workshop(ctx, rate), folder)
-    files = {name: file for name, file in made.items() if isinstance(file, Path)}
+    outcomes = make(PeerInputs(ctx, rate), folder)
+    files = {name: file for name, file in outcomes.items() if isinstance(file, Path)}
     measured = time_in_turns(ctx, files, folder)
     examiner = Examiner(ctx)
     return [
-        Row(name, examiner.examine(files[name]), measured[name].p50_ms, measured[name].error)
+        PeerResult(name, examiner.examine(files[name]), measured[name].p50_ms, measured[name].error)
         if name in files
-        else Row(name, error=str(outcome))
-        for name, outcome in made.items()
+        else PeerResult(name, error=str(outcome))
+        for name, outcome in outcomes.items()
     ]
 
 
-# ---------------------------------------------------------------------- telling
+# ---------------------------------------------------------------------- output
 
 
-def table(ctx: StageContext, rows: list[Row]) -> Table:
+def table(ctx: StageContext, rows: list[PeerResult]) -> Table:
     """The rows, and below them the reasons and how the figures came about."""
     recipe = ctx.recipe
     return Table(
@@ -245,16 +245,16 @@ def table(ctx: StageContext, rows: list[Row]) -> Table:
         [
             [
                 row.peer,
-                cell(found.bytes if found else None, whole),
-                cell(found.bytes_gzip if found else None, whole),
-                cell(found.float_ops if found else None),
-                cell(found.zeros if found else None, percent),
+                cell(quality.bytes if quality else None, whole),
+                cell(quality.bytes_gzip if quality else None, whole),
+                cell(quality.float_ops if quality else None),
+                cell(quality.zeros if quality else None, percent),
                 cell(row.p50_ms),
-                cell(found.frechet if found else None),
-                cell(found.psnr if found else None),
+                cell(quality.frechet if quality else None),
+                cell(quality.psnr if quality else None),
             ]
             for row in rows
-            for found in [row.findings]
+            for quality in [row.quality]
         ],
         [
             *(f"{row.peer}: {row.error}" for row in rows if row.error),
@@ -266,7 +266,7 @@ def table(ctx: StageContext, rows: list[Row]) -> Table:
 
 
 def main() -> int:
-    """Compare, then print and write what was found."""
+    """Compare, then print and write the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -48,7 +48,7 @@ from pipeline.tflite.rewrite import write_metadata
 from pipeline.tflite.runtime import draw
 
 OUT_AXIS = 2  # of a Conv2DTranspose kernel [height, width, out, in]
-CALIBRATION, SHOWN, BATCH, ROUNDS, RUNS = 512, 512, 64, 30, 100
+CALIBRATION, TEST_LATENTS, BATCH, ROUNDS, RUNS = 512, 512, 64, 30, 100
 
 
 def main() -> None:
@@ -56,11 +56,11 @@ def main() -> None:
     model = fold_batch_norm(
         tf_keras.models.load_model(arguments.generator, compile=False)
         if arguments.generator
-        else _random_generator(arguments.spread, arguments.compensated)
+        else _random_generator(arguments.spread, compensated=arguments.compensated)
     )
     latents = _latents(model, CALIBRATION, seed=1)
-    shown = _latents(model, SHOWN, seed=2)
-    wanted = model(shown, training=False).numpy()
+    test_latents = _latents(model, TEST_LATENTS, seed=2)
+    wanted = model(test_latents, training=False).numpy()
 
     per_tensor = quantization_aware(model, latents)
     _fine_tune(per_tensor, model, arguments.steps)
@@ -74,14 +74,16 @@ def main() -> None:
         "per tensor": to_int8_trained(per_tensor),
         "per channel": _to_int8_by_channel(per_channel, model, latents),
     }
-    drawn = {name: draw(content, shown) for name, content in files.items()}
+    outputs = {name: draw(content, test_latents) for name, content in files.items()}
     low, high = pixel_range(model)
     levels = 255 / (high - low)
-    aware = levels * np.abs(drawn["per channel"] - per_channel(shown, training=False)).mean()
+    aware = (
+        levels * np.abs(outputs["per channel"] - per_channel(test_latents, training=False)).mean()
+    )
     print(f"per channel, file against its aware model: {aware:.4f} levels")
     print(f"{'':14}{'bytes':>10}{'gzip':>10}{'distance':>10}{'p50 ms':>9}")
     for name, p50 in _medians(files).items():
-        content, distance = files[name], levels * np.abs(drawn[name] - wanted).mean()
+        content, distance = files[name], levels * np.abs(outputs[name] - wanted).mean()
         packed = len(gzip.compress(content, 9, mtime=0))
         print(f"{name:14}{len(content):10,}{packed:10,}{distance:10.3f}{p50:9.4f}")
 
@@ -99,7 +101,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _random_generator(spread: float, compensated: bool) -> tf_keras.Model:
+def _random_generator(spread: float, *, compensated: bool) -> tf_keras.Model:
     """Channels of the first transposed convolution differ in scale by ``spread``."""
     tf_keras.utils.set_random_seed(1)
     model = generator(GeneratorSettings(width=64, latent=64), ImageShape(28))

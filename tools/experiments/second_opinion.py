@@ -86,7 +86,7 @@ def render(rows: Sequence[dict[str, Any]]) -> Table:
     table.add_column(f"within\n{OPINION_LIMIT:.0%}")
     words = {True: "yes", False: "[red]no[/]", None: "[dim]too short to say[/]"}
     for row in rows:
-        table.add_row(
+        cells = (
             Path(row["file"]).name,
             f"{row['ours_ms']:.4f}",
             f"{row['theirs_ms']:.3f}",
@@ -94,6 +94,7 @@ def render(rows: Sequence[dict[str, Any]]) -> Table:
             f"{row['overhead']:.2%}",
             words[row["agrees"]],
         )
+        table.add_row(*cells)
     return table
 
 

@@ -65,14 +65,14 @@ class Seconds(NamedTuple):
 CLOCKS = Seconds._fields
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """Clock → median milliseconds a step, and the median of the blocks' ratios, game to hand."""
+@dataclass(frozen=True, kw_only=True)
+class LoopComparison:
+    """Clock → median milliseconds a step, and the median of the blocks' ratios, trainer to hand."""
 
     loop: str
     blocks: int
     steps_a_block: int
-    game_ms: dict[str, float]
+    trainer_ms: dict[str, float]
     hand_ms: dict[str, float]
     ratio: dict[str, float]
 
@@ -100,16 +100,14 @@ def build(recipe: Recipe, classes: int) -> Networks:
 
 
 def loop_by_hand(
-    networks: Networks, dataset: Dataset, batch: int, rate: float, full: bool
+    networks: Networks, dataset: Dataset, *, batch: int, rate: float, full: bool
 ) -> Callable[[int], None]:
     """Takes so many steps when called; nothing of the pipeline's training is used here."""
     generator, discriminator = networks.generator, networks.discriminator
-    low, high = pixel_range(generator)
-    pictures = tf.constant(dataset.train * np.float32((high - low) / 255) + np.float32(low))
-    labels = tf.constant(dataset.train_labels if networks.classes else np.zeros(len(pictures)))
-    one_hot = tf.one_hot(tf.cast(labels, tf.int32), networks.classes)
+    pictures, one_hot = real_pictures(networks, dataset)
     g_adam = tf_keras.optimizers.legacy.Adam(rate, 0.5)
     d_adam = tf_keras.optimizers.legacy.Adam(rate, 0.5)
+    augment: Callable[[Any], Any] = shifted if full else lambda images: images
     shadows = [tf.Variable(weight) for weight in generator.trainable_variables]
     cross_entropy = tf_keras.losses.BinaryCrossentropy(from_logits=True)
 
@@ -117,30 +115,20 @@ def loop_by_hand(
         return discriminator([images, classes] if networks.classes else images, training=True)
 
     @tf.function
-    def step(penalize: bool) -> tuple[Any, Any]:
+    def step(*, penalize: bool) -> tuple[Any, Any]:
         chosen = tf.random.uniform([batch], maxval=len(dataset.train), dtype=tf.int32)
-        real, real_classes = tf.gather(pictures, chosen), tf.gather(one_hot, chosen)
+        real, real_classes = augment(tf.gather(pictures, chosen)), tf.gather(one_hot, chosen)
         noise = tf.random.normal([batch, networks.latent])
         labels_drawn = tf.random.uniform([batch], maxval=max(1, networks.classes), dtype=tf.int32)
         classes = tf.one_hot(labels_drawn, networks.classes)
         with tf.GradientTape() as g_tape, tf.GradientTape() as d_tape:
-            fake = generator(tf.concat([noise, classes], 1), training=True)
-            augmented_real, augmented_fake = (
-                (shifted(real), shifted(fake)) if full else (real, fake)
-            )
-            real_logits, fake_logits = (
-                score(augmented_real, real_classes),
-                score(augmented_fake, classes),
-            )
+            fake = augment(generator(tf.concat([noise, classes], 1), training=True))
+            real_logits, fake_logits = score(real, real_classes), score(fake, classes)
             g_loss = cross_entropy(tf.ones_like(fake_logits), fake_logits)
             d_loss = cross_entropy(tf.ones_like(real_logits), real_logits)
             d_loss += cross_entropy(tf.zeros_like(fake_logits), fake_logits)
             if penalize:
-                with tf.GradientTape() as r1_tape:
-                    r1_tape.watch(augmented_real)
-                    total = tf.reduce_sum(score(augmented_real, real_classes))
-                slope = tf.square(r1_tape.gradient(total, augmented_real))
-                d_loss += R1 * R1_EVERY / 2 * tf.reduce_mean(tf.reduce_sum(slope, [1, 2, 3]))
+                d_loss += r1_penalty(score, real, real_classes)
         g_weights, d_weights = generator.trainable_variables, discriminator.trainable_variables
         g_gradients, d_gradients = (
             g_tape.gradient(g_loss, g_weights),
@@ -154,10 +142,27 @@ def loop_by_hand(
         return g_loss, d_loss
 
     def run(steps: int) -> None:
-        losses = [step(full and number % R1_EVERY == 0) for number in range(steps)]
+        losses = [step(penalize=full and number % R1_EVERY == 0) for number in range(steps)]
         np.mean(losses, axis=0)
 
     return run
+
+
+def real_pictures(networks: Networks, dataset: Dataset) -> tuple[tf.Tensor, tf.Tensor]:
+    """Training pictures [N, H, W, C] in the generator's range, and their classes one-hot [N, K]."""
+    low, high = pixel_range(networks.generator)
+    pictures = tf.constant(dataset.train * np.float32((high - low) / 255) + np.float32(low))
+    labels = tf.constant(dataset.train_labels if networks.classes else np.zeros(len(pictures)))
+    return pictures, tf.one_hot(tf.cast(labels, tf.int32), networks.classes)
+
+
+def r1_penalty(score: Callable[[Any, Any], Any], real: Any, classes: Any) -> Any:
+    """Half the mean squared slope of the score at real pictures, for R1_EVERY steps at once."""
+    with tf.GradientTape() as tape:
+        tape.watch(real)
+        total = tf.reduce_sum(score(real, classes))
+    slope = tf.square(tape.gradient(total, real))
+    return R1 * R1_EVERY / 2 * tf.reduce_mean(tf.reduce_sum(slope, [1, 2, 3]))
 
 
 def shifted(pictures: Any) -> Any:
@@ -174,7 +179,7 @@ def shifted(pictures: Any) -> Any:
 # ---------------------------------------------------------------------- the trainer
 
 
-def rules(train: TrainSettings, full: bool, blocks: int, steps: int) -> TrainSettings:
+def rules(train: TrainSettings, *, full: bool, blocks: int, steps: int) -> TrainSettings:
     """Settings of the trainer with what the loop by hand has, for so many blocks of steps."""
     return TrainSettings(
         steps=blocks * steps,
@@ -207,7 +212,7 @@ def take_turns(
         started = _now()
 
     with tempfile.TemporaryDirectory() as folder:
-        trainer.train(Path(folder) / "game.npz", "trainer and loop by hand", after_block)
+        trainer.train(Path(folder) / "checkpoint.npz", "trainer and loop by hand", after_block)
     return pairs
 
 
@@ -219,12 +224,16 @@ def _from(start: Seconds, end: Seconds) -> Seconds:
     return Seconds(end.wall - start.wall, end.cpu - start.cpu)
 
 
-def compare(recipe: Recipe, dataset: Dataset, full: bool, blocks: int, steps: int) -> Comparison:
+def compare(
+    recipe: Recipe, dataset: Dataset, *, full: bool, blocks: int, steps: int
+) -> LoopComparison:
     """Train the recipe's networks both ways, in turns."""
     classes = len(dataset.classes) if recipe.generator.conditional else 0
     theirs, ours = (build(recipe, classes) for _ in range(2))
-    settings = rules(recipe.train, full, blocks + WARM_UP, steps)
-    by_hand = loop_by_hand(theirs, dataset, settings.batch, settings.generator_rate, full)
+    settings = rules(recipe.train, full=full, blocks=blocks + WARM_UP, steps=steps)
+    by_hand = loop_by_hand(
+        theirs, dataset, batch=settings.batch, rate=settings.generator_rate, full=full
+    )
     objective = Generation(
         ours.generator,
         ours.discriminator,
@@ -239,29 +248,36 @@ def compare(recipe: Recipe, dataset: Dataset, full: bool, blocks: int, steps: in
     trainer = GANTrainer(objective, recipe.seed)
     pairs = take_turns(trainer, by_hand, steps)[WARM_UP:]
 
-    game_seconds, hand_seconds = (np.array(turns) for turns in zip(*pairs, strict=True))
-    game_ms, hand_ms = (
+    trainer_seconds, hand_seconds = (np.array(turns) for turns in zip(*pairs, strict=True))
+    trainer_ms, hand_ms = (
         dict(zip(CLOCKS, np.median(seconds, axis=0) * 1000 / steps, strict=True))
-        for seconds in (game_seconds, hand_seconds)
+        for seconds in (trainer_seconds, hand_seconds)
     )
-    ratio = dict(zip(CLOCKS, np.median(game_seconds / hand_seconds, axis=0), strict=True))
-    return Comparison("full" if full else "plain", blocks, steps, game_ms, hand_ms, ratio)
+    ratio = dict(zip(CLOCKS, np.median(trainer_seconds / hand_seconds, axis=0), strict=True))
+    return LoopComparison(
+        loop="full" if full else "plain",
+        blocks=blocks,
+        steps_a_block=steps,
+        trainer_ms=trainer_ms,
+        hand_ms=hand_ms,
+        ratio=ratio,
+    )
 
 
-# ---------------------------------------------------------------------- telling
+# ---------------------------------------------------------------------- output
 
 
-def render(comparisons: list[Comparison]) -> Table:
+def render(comparisons: list[LoopComparison]) -> Table:
     """A row a variant and clock."""
     table = Table(box=None, header_style="dim", pad_edge=False)
     table.add_column("Loop")
     table.add_column("Clock")
-    for heading in ("game\nms a step", "by hand\nms a step", "ratio"):
+    for heading in ("trainer\nms a step", "by hand\nms a step", "ratio"):
         table.add_column(heading, justify="right")
     for it in comparisons:
         for clock in CLOCKS:
-            game, hand, ratio = it.game_ms[clock], it.hand_ms[clock], it.ratio[clock]
-            table.add_row(it.loop, clock, f"{game:.2f}", f"{hand:.2f}", f"{ratio:.3f}")
+            trainer, hand, ratio = it.trainer_ms[clock], it.hand_ms[clock], it.ratio[clock]
+            table.add_row(it.loop, clock, f"{trainer:.2f}", f"{hand:.2f}", f"{ratio:.3f}")
     return table
 
 
@@ -281,7 +297,8 @@ def main() -> int:
     recipe = load_recipe(options.recipe)
     dataset = Run(recipe, Path("runs")).dataset
     comparisons = [
-        compare(recipe, dataset, full, options.blocks, options.steps) for full in (False, True)
+        compare(recipe, dataset, full=full, blocks=options.blocks, steps=options.steps)
+        for full in (False, True)
     ]
     if options.json:
         print(json.dumps([asdict(comparison) for comparison in comparisons], indent=1))

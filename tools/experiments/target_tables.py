@@ -51,9 +51,9 @@ def of_benchmark(benchmark: schema.Benchmark, files: Sequence[str] | None) -> Ta
     return Table(["target", "figure", *names], lines, [])
 
 
-def of_suite(found: suite.Suite) -> Iterator[str]:
+def of_suite(results: suite.Suite) -> Iterator[str]:
     """A heading, a table and the findings for each target."""
-    for view in views(found):
+    for view in views(results):
         yield f"## `{view.target}`: {view.headline.title}, {view.headline.unit}\n"
         headings = ["pixels", "width", *map(spoken, view.families())]
         lines = [
@@ -61,7 +61,7 @@ def of_suite(found: suite.Suite) -> Iterator[str]:
             for row in rows(view)
         ]
         yield Table(headings, lines, sentences(view)).markdown()
-    yield "\n".join(f"- {doubt}" for doubt in doubts(found))
+    yield "\n".join(f"- {doubt}" for doubt in doubts(results))
 
 
 if __name__ == "__main__":

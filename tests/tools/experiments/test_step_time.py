@@ -19,4 +19,4 @@ def test_both_loops_train_the_recipes_networks(tmp_path: Path) -> None:
         recipe, Run(recipe, tmp_path).dataset, full=True, blocks=2, steps=3
     )
     assert set(comparison.ratio) == {"wall", "cpu"}
-    assert all(ms > 0 for ms in [*comparison.game_ms.values(), *comparison.hand_ms.values()])
+    assert all(ms > 0 for ms in [*comparison.trainer_ms.values(), *comparison.hand_ms.values()])

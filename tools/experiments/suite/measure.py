@@ -48,7 +48,7 @@ FLOAT, INT8 = "float32", "int8-ptq"
 VARIANTS = (FLOAT, "float16", "dynamic-range", INT8)
 CALIBRATION = 16
 
-# A quick look, not a headline figure: that the whole set is done while a person waits counts more.
+# Few runs: that the whole set is done while a person waits counts more than headline precision.
 ROUNDS = 2
 RUNS = 256
 FEWEST_RUNS = 8
@@ -156,27 +156,35 @@ def run(
         target.require()
     suite = _begin(folder, seed)
     done, total = 0, sum(_processes(target, wanted, rounds) for target in targets)
-    for _, alike in groupby(wanted, key=lambda member: (member.pixels, member.width)):
-        place = list(alike)
-        on_progress(place[0].name, done, total)
-        files: dict[str, Path] = {}
-        for member in place:
-            paths = write(member, folder / FILES, seed)
-            files |= {f"{member.name}/{variant}": path for variant, path in paths.items()}
-            suite = _with_result(suite, suite.result(member.name) or _describe(member, paths))
-        results = [result for member in place if (result := suite.result(member.name))]
+    for _, group in groupby(wanted, key=lambda member: (member.pixels, member.width)):
+        same_size = list(group)
+        on_progress(same_size[0].name, done, total)
+        suite, files = _with_files(suite, same_size, folder, seed)
+        results = [result for member in same_size if (result := suite.result(member.name))]
         largest = max(result.macs for result in results)
         for target in targets:
             plan = plan_for(target, largest, rounds=rounds, runs=runs)
-            counted_progress = _counted(on_progress, place[0], done, total)
+            counted_progress = _counted(on_progress, same_size[0], done, total)
             for result in _measured(
                 results, target, files=files, plan=plan, on_progress=counted_progress
             ):
                 suite = _with_result(suite, result)
-            done += _processes(target, place, rounds)
-            results = [result for member in place if (result := suite.result(member.name))]
+            done += _processes(target, same_size, rounds)
+            results = [result for member in same_size if (result := suite.result(member.name))]
             write_text(folder / FILE, suite.model_dump_json(by_alias=True, indent=1) + "\n")
     return suite
+
+
+def _with_files(
+    suite: Suite, same_size: Sequence[Member], folder: Path, seed: int
+) -> tuple[Suite, dict[str, Path]]:
+    """The suite with a result for each member, and "member/variant" → its file, written."""
+    files: dict[str, Path] = {}
+    for member in same_size:
+        paths = write(member, folder / FILES, seed)
+        files |= {f"{member.name}/{variant}": path for variant, path in paths.items()}
+        suite = _with_result(suite, suite.result(member.name) or _describe(member, paths))
+    return suite, files
 
 
 def _processes(target: Target, wanted: Sequence[Member], rounds: int) -> int:

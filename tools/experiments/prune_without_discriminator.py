@@ -1,4 +1,4 @@
-"""Does pruning need the adversarial game, or would something simpler do?
+"""Does pruning need the discriminator, or would something simpler do?
 
 The generator that a finished run trained loses the same share of weights, layer by layer, four ways
 of recovering apart:
@@ -7,13 +7,13 @@ of recovering apart:
 - one shot: all at once, then batch-norm statistics measured anew and no training;
 - teacher's pictures: TF-MOT's schedule over as many steps as stage prune takes, learning from the
   dense generator's pictures of the same latents (mean squared error) instead of a discriminator;
-- game: what stage prune of the run wrote; ``prune.distill`` of its recipe says how much the
-  teacher's pictures count beside the game.
+- adversarial: what stage prune of the run wrote; ``prune.distill`` of its recipe says how much the
+  teacher's pictures count beside the discriminator.
 
 Each becomes a float32 .tflite, batch norms folded as in stage convert, and is measured as in stage
 evaluate: the run's judge, the same latents.
 
-    python -m tools.experiments.prune_without_game runs/digits [--json] [--markdown FILE]
+    python -m tools.experiments.prune_without_discriminator runs/digits [--json] [--markdown FILE]
 """
 
 import argparse
@@ -38,18 +38,18 @@ from pipeline.training.randomness import Purpose
 from pipeline.variants import BASELINE
 from tools.console import add_table_options, run_as_program, show_table
 from tools.experiments.distil import distil
-from tools.experiments.finished_run import Examiner, Findings, open_run, variant
+from tools.experiments.finished_run import Examiner, FileQuality, open_run, variant
 from tools.tables import Table, cell, percent, whole
 
 SETTLING = 64
-"""Batches that measure the batch-norm statistics, as many as the game takes."""
+"""Batches that measure the batch-norm statistics, as many as adversarial training takes."""
 
 
 def prune_in_one_shot(ctx: StageContext, dense: tf_keras.Model) -> tf_keras.Model:
     """The smallest weights set to zero at once; then only the batch norms see latents."""
     pruning = Pruning(dense, shares(ctx, dense), calls=1, every=1)
-    seen = prior_inputs(ctx, Purpose.RECALIBRATE, SETTLING * ctx.recipe.train.batch)
-    for batch in progress.track(np.split(seen, SETTLING), "one shot"):
+    latents = prior_inputs(ctx, Purpose.RECALIBRATE, SETTLING * ctx.recipe.train.batch)
+    for batch in progress.track(np.split(latents, SETTLING), "one shot"):
         pruning.model(batch, training=True)
     return pruning.stripped()
 
@@ -57,14 +57,14 @@ def prune_in_one_shot(ctx: StageContext, dense: tf_keras.Model) -> tf_keras.Mode
 def prune_on_pictures(
     ctx: StageContext, dense: tf_keras.Model, rate: float | None
 ) -> tf_keras.Model:
-    """The schedule of stage prune, the teacher's pictures in place of the game."""
+    """The schedule of stage prune, the teacher's pictures in place of the discriminator."""
     settings = ctx.recipe.prune
     calls = round(settings.ramp * settings.steps)
     pruning = Pruning(dense, shares(ctx, dense), calls, settings.every)
     distil(
         pruning.model,
         dense,
-        ctx,
+        ctx=ctx,
         steps=settings.steps,
         rate=rate or settings.rate,
         description="teacher's pictures",
@@ -84,25 +84,25 @@ def shares(ctx: StageContext, dense: tf_keras.Model) -> dict[str, float]:
     )
 
 
-def compare(ctx: StageContext, rate: float | None, folder: Path) -> dict[str, Findings]:
-    """Way of pruning → what came of it."""
+def compare(ctx: StageContext, rate: float | None, folder: Path) -> dict[str, FileQuality]:
+    """Method of pruning → the quality of its file."""
     dense = load_network(ctx.inputs["train"] / GENERATOR)
     files = {"dense": variant(ctx, BASELINE)}
-    ways: dict[str, Callable[[], tf_keras.Model]] = {
+    methods: dict[str, Callable[[], tf_keras.Model]] = {
         "one shot": lambda: prune_in_one_shot(ctx, dense),
         "teacher's pictures": lambda: prune_on_pictures(ctx, dense, rate),
     }
-    for name, prune in ways.items():
+    for name, prune in methods.items():
         prepare(ctx.recipe.seed)
         files[name] = folder / f"{name}.tflite"
         files[name].write_bytes(to_float32(fold_batch_norm(prune())))
-    files["game"] = variant(ctx, "pruned-float32")
+    files["adversarial"] = variant(ctx, "pruned-float32")
     examiner = Examiner(ctx)
     return {name: examiner.examine(file) for name, file in files.items()}
 
 
-def table(ctx: StageContext, found: dict[str, Findings]) -> Table:
-    """A row a way of pruning."""
+def table(ctx: StageContext, measured: dict[str, FileQuality]) -> Table:
+    """A row a method of pruning."""
     recipe = ctx.recipe
     return Table(
         ("Pruned by", "zeros", "gzip", "Fréchet", "recall", "PSNR dB"),
@@ -115,18 +115,18 @@ def table(ctx: StageContext, found: dict[str, Findings]) -> Table:
                 cell(it.recall),
                 cell(it.psnr),
             ]
-            for name, it in found.items()
+            for name, it in measured.items()
         ],
         [
             f"Run {recipe.name}, seed {recipe.seed}; {recipe.prune.steps} steps of batch "
-            f"{recipe.train.batch}; {recipe.evaluate.samples} pictures a file; all float32. The "
-            f"game's own weight of the teacher's pictures: {recipe.prune.distill:g}."
+            f"{recipe.train.batch}; {recipe.evaluate.samples} pictures a file; all float32; "
+            f"weight of the teacher's pictures in adversarial training: {recipe.prune.distill:g}."
         ],
     )
 
 
 def main() -> int:
-    """Compare, then print and write what was found."""
+    """Compare, then print and write the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -137,9 +137,9 @@ def main() -> int:
     options = parser.parse_args()
     ctx = open_run(options.run)
     with tempfile.TemporaryDirectory() as name, native_log(Path(name) / "log.txt"):
-        found = compare(ctx, options.rate, Path(name))
-    rows = {way: asdict(findings) for way, findings in found.items()}
-    show_table(table(ctx, found), rows, options)
+        measured = compare(ctx, options.rate, Path(name))
+    rows = {method: asdict(quality) for method, quality in measured.items()}
+    show_table(table(ctx, measured), rows, options)
     return 0
 
 
