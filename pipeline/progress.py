@@ -25,13 +25,16 @@ def silence() -> None:
 
 def bar() -> Progress:
     """A progress display: what, how far, elapsed, time left."""
-    return Progress(
+    columns = (
         TextColumn("{task.description}", markup=False),  # [ and ] are part of some addresses
         BarColumn(bar_width=28),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
+    )
+    return Progress(
+        *columns,
         console=console,
         transient=True,
         disable=not console.is_interactive,  # it would leave empty lines in a log

@@ -60,13 +60,6 @@ class Cell(NamedTuple):
     """Its class in the page."""
 
 
-class MeasurementRow(NamedTuple):
-    """A measurement in the table of all."""
-
-    name: str
-    cells: list[Cell]
-
-
 @dataclass(frozen=True, kw_only=True)
 class TargetsView:
     """What a page shows of files on targets; the run's report shows the same."""
@@ -77,7 +70,8 @@ class TargetsView:
     sentences: list[str]
     plots: list[Plot]
     headings: list[Cell]
-    rows: list[MeasurementRow]
+    rows: list[tuple[str, list[Cell]]]
+    """Every measurement: the file's name, and its cells below ``headings``."""
 
 
 def view(
@@ -98,10 +92,7 @@ def view(
         sentences=sentences(grid, files),
         plots=plots((column.title, charts.target(column)) for column in grid),
         headings=[Cell(title, kind=cell.kind) for title, cell in headings],
-        rows=[
-            MeasurementRow(measurement.variant, list(row.values()))
-            for measurement, row in zip(measurements, rows, strict=True)
-        ],
+        rows=[(m.variant, [*row.values()]) for m, row in zip(measurements, rows, strict=True)],
     )
 
 

@@ -1,7 +1,7 @@
 """``report.html``: one file that holds everything and works from disk, light or dark."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -9,7 +9,6 @@ from typing import NamedTuple
 from markupsafe import Markup, escape
 from pydantic import JsonValue
 
-from deploy.jobs import Measurement
 from pipeline.arrays import Images
 from pipeline.report.benchmark.page import TargetsView, view
 from pipeline.report.benchmark.schema import MeasuredFile
@@ -21,7 +20,7 @@ from pipeline.report.run import charts, search
 from pipeline.report.run.charts import History
 from pipeline.report.run.columns import BY_NAME, COLUMNS, LOCAL, Figure, VariantColumn, best
 from pipeline.report.run.schema import Report, VariantReport
-from pipeline.report.run.wording import gates_in_words, headline, wording_of
+from pipeline.report.run.wording import Wording, gates_in_words, headline, wording_of
 from pipeline.variants import BASELINE, SHIPPED
 
 REAL = "real"
@@ -115,7 +114,7 @@ def table(report: Report) -> tuple[list[VariantRow], list[str]]:
         for column in COLUMNS:
             cell = _cell(column, column.read(variant), footnotes)
             cells.append(cell._replace(best=cell.text == top[column.name]))
-        role = {SHIPPED: "ships", BASELINE: "baseline"}.get(variant.name, "")
+        role = Wording().remarks.get(variant.name, "")
         remark = wording_of(report).remarks.get(variant.name, "")
         rows.append(VariantRow(variant.name, role, remark, cells))
     rows.append(_floor(report))
@@ -213,15 +212,10 @@ def _elsewhere(report: Report) -> TargetsView | None:
     measurements = [m for variant in report.variants for m in variant.measurements]
     if all(m.target == LOCAL for m in measurements):
         return None
-    order = dict.fromkeys((m.target, m.threads) for m in measurements)
+    order = list(dict.fromkeys((m.target, m.threads) for m in measurements))
     files = tuple(_file(variant) for variant in report.variants)
-    return view(_in_order(measurements, list(order)), files, BASELINE, bandwidth=None)
-
-
-def _in_order(
-    measurements: Sequence[Measurement], order: Sequence[tuple[str, int]]
-) -> list[Measurement]:
-    return sorted(measurements, key=lambda m: order.index((m.target, m.threads)))
+    measurements.sort(key=lambda m: order.index((m.target, m.threads)))
+    return view(measurements, files, BASELINE, bandwidth=None)
 
 
 def _file(variant: VariantReport) -> MeasuredFile:

@@ -46,17 +46,6 @@ class StudentRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
-    """A prediction beside what was measured."""
-
-    title: str
-    predicted: str
-    measured: str
-    off: str
-    remark: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class SearchView:
     """What the page's section shows."""
 
@@ -65,7 +54,8 @@ class SearchView:
     """The columns of costs: those of which there are figures."""
     front: list[StudentRow]
     others: list[StudentRow]
-    answers: list[Answer]
+    answers: list[tuple[str, ...]]
+    """A prediction beside what was measured: title, both figures, by how much it is off, remark."""
     plots: list[Plot]
 
     @property
@@ -141,15 +131,15 @@ def _row(student: StudentReport, search: SearchReport, costs: Sequence[Quantity]
     )
 
 
-def _answer(prediction: Prediction) -> Answer:
+def _answer(prediction: Prediction) -> tuple[str, ...]:
     cost = QUANTITIES[prediction.quantity]
     expected, measured = prediction.predicted, prediction.measured
-    return Answer(
-        title=f"{cost.phrase[0].upper()}{cost.phrase[1:]}, {cost.unit}",
-        predicted=_written(cost, expected),
-        measured=_written(cost, measured),
-        off=NONE if not expected or measured is None else _share(measured / expected - 1),
-        remark="; ".join(prediction.absent.values()),
+    return (
+        f"{cost.phrase[0].upper()}{cost.phrase[1:]}, {cost.unit}",
+        _written(cost, expected),
+        _written(cost, measured),
+        NONE if not expected or measured is None else _share(measured / expected - 1),
+        "; ".join(prediction.absent.values()),
     )
 
 

@@ -48,10 +48,9 @@ def test_costs_that_no_student_has_get_no_column(search):
 
 def test_prediction_stands_beside_what_was_measured(search):
     size, zipped, speed = view(search).answers
-    assert (size.predicted, size.measured, size.off) == ("37.5", "37.5", "0.0%")
-    assert zipped.off == "-1.6%"
-    assert (speed.predicted, speed.measured, speed.off) == ("–", "0.0295", "–")
-    assert speed.remark == "no --max-ms was given"
+    assert size[1:4] == ("37.5", "37.5", "0.0%")
+    assert zipped[3] == "-1.6%"
+    assert speed[1:] == ("–", "0.0295", "–", "no --max-ms was given")
 
 
 def test_chart_names_the_front_and_the_chosen_one_and_draws_the_budget(search):
