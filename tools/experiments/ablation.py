@@ -6,6 +6,8 @@
 Every row is a run of its own (folder: --runs), through the commands that users have, so that its
 figures are those of a shipped file. Rows without a step of the way get its steps elsewhere. What
 comes after ``--`` goes to every student. A row that is there is not made again.
+
+Its figures stand in docs/compress.md and docs/decisions.md.
 """
 
 import argparse

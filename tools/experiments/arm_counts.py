@@ -8,6 +8,8 @@ Counts are per inference, millions (a load or store is one access of at most 8 b
 (largest - smallest) / smallest of the instructions over the processes; steps are how far the
 outputs lie from the desktop's LiteRT (of the quantized type; a float file's are left out); seconds
 are those of one process on the wall. Exit code 1 if a spread is above 0.01 %.
+
+Its figures stand in docs/decisions.md and docs/targets.md.
 """
 
 import argparse

@@ -14,6 +14,8 @@ evaluate of the run that the student belongs to: its judge, its latents, PSNR ag
 student.
 
     python -m tools.experiments.bits runs/digits STUDENT.keras [--steps 600] [--markdown FILE]
+
+Its figures stand in docs/bits.md.
 """
 
 import argparse

@@ -9,6 +9,8 @@ seen the calibration set (pipeline/search/calibration.py), at other times.
 
 The latter fits what surrounds the numbers of a file to other random students, and prints the
 constants for pipeline/search/cost.py: for when the converter or the provenance has changed.
+
+Its figures stand in docs/cost_model.md and docs/decisions.md.
 """
 
 import argparse

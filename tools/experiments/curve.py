@@ -5,6 +5,8 @@
 Above, the distance of each shipped int8 file over the teacher's, against how many times smaller it
 is gzipped; below, the same latents drawn by the teacher and by each file. "As asked": the share of
 pictures in which the run's judge sees the class that was asked for.
+
+Its figures stand in docs/compress.md.
 """
 
 import argparse

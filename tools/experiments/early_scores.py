@@ -5,6 +5,8 @@
 The first run's distillation set and judge give the score that a search of it would give to the
 student of each other run, which was trained to its end: its int8 file's Fréchet distance is the
 final figure.
+
+Its figures stand in docs/compress.md.
 """
 
 import argparse

@@ -6,6 +6,8 @@ The first run has real pictures (any that is evaluated, of the same teacher: `po
 `pocketgan compress` without ``--data-free``); its judge, its test pictures and its float32 file are
 asked. The others are runs of `pocketgan compress … --data-free`, which could only ask the teacher's
 own pictures. Same latents.
+
+Its figures stand in docs/compress.md and docs/decisions.md.
 """
 
 import argparse

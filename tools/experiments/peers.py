@@ -21,6 +21,8 @@ the .tflite); speed by fresh processes that take turns, one thread.
 A peer that fails has a row all the same, and its reason below the table. ai-edge-quantizer is no
 dependency of pocketgan: ``python -m pip install ai-edge-quantizer==0.10.0`` adds it (version 0.10.0
 needs ai-edge-litert 2.3.0, which pocketgan has).
+
+Its figures stand in docs/results.md.
 """
 
 import argparse

@@ -14,6 +14,8 @@ Each becomes a float32 .tflite, batch norms folded as in stage convert, and is m
 evaluate: the run's judge, the same latents.
 
     python -m tools.experiments.prune_without_discriminator runs/digits [--json] [--markdown FILE]
+
+Its figures stand in docs/results.md.
 """
 
 import argparse

@@ -8,6 +8,8 @@ clock reading, which is in every one of our samples and is not subtracted.
 
 Exit code 1 if a file that takes 0.2 ms or longer differs by more than 10 %, or if the clock reading
 is more than 10 % of a file that takes 0.03 ms or longer.
+
+Its figures stand in docs/targets.md.
 """
 
 import argparse

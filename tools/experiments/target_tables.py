@@ -5,6 +5,8 @@
 
 Prints Markdown: of a benchmark, a row a target and a column a file; of the suite, a table a target
 with int8 and float32 of each family at each size.
+
+Its figures stand in docs/suite.md.
 """
 
 import argparse
