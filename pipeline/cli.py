@@ -35,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PocketganError as error:
         return _complain(str(error))
     except KeyboardInterrupt:
-        return _interrupted()
+        _complain("stopped. What was done is kept; the same command goes on from there.")
+        return INTERRUPTED
     except OSError as error:
         return _complain(_explain(error))
 
@@ -59,11 +60,6 @@ def _complain(message: str) -> int:
         f"pocketgan: {message}", style="red", markup=False
     )
     return BAD_INPUT
-
-
-def _interrupted() -> int:
-    _complain("stopped. What was done is kept; the same command goes on from there.")
-    return INTERRUPTED
 
 
 def _explain(error: OSError) -> str:

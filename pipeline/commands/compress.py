@@ -129,7 +129,8 @@ def _recipe_of(teacher: Any, options: Any, overrides: list[str]) -> Recipe:
     """The base, then what the run says, what the generator says, what the person says."""
     file = Path(options.generator) / RECIPE
     of_run = read_values(file) if file.is_file() else {}
-    copies_only = options.data_free or options.inputs or not _has_pictures(of_run, options)
+    has_pictures = bool(of_run or options.data or options.data_folder)
+    copies_only = options.data_free or options.inputs or not has_pictures
     recipe = load_recipe(
         _base_values(teacher, options, of_run, copies_only=copies_only),
         _option_values(options, runs_discriminator=bool(of_run) and not copies_only),
@@ -138,10 +139,6 @@ def _recipe_of(teacher: Any, options: Any, overrides: list[str]) -> Recipe:
     if recipe.report.gates:
         return recipe
     return replace(recipe, report=replace(recipe.report, gates=gates_of(recipe.budget)))
-
-
-def _has_pictures(of_run: Mapping[str, Any], options: Any) -> bool:
-    return bool(of_run or options.data or options.data_folder)
 
 
 def _base_values(

@@ -183,7 +183,9 @@ def drawn_alike(measurements: Sequence[Measurement]) -> str | None:
             parts.append(f"{name} lies at most {_steps(each)} from it")
     if not equal:  # nothing has said yet what "it" is
         parts[0] = f"{parts[0].removesuffix('it')}what this machine draws"
-    plain = dict.fromkeys(m.variant for m in measurements if _plain(m))
+    plain = dict.fromkeys(
+        m.variant for m in measurements if m.plain_agreement and m.plain_agreement.equal
+    )
     if plain:
         parts.append(f"{', '.join(plain)} drew bit for bit what this machine draws without XNNPACK")
     return f"{measurements[0].target}: {'; '.join(parts)}."
@@ -198,10 +200,6 @@ def _steps(agreement: Agreement) -> str:
     if agreement.largest <= 1:
         return f"one step (in {agreement.share:.2%} of the values)"
     return f"{agreement.largest:g} steps ({agreement.within_one:.2%} of the values within one)"
-
-
-def _plain(measurement: Measurement) -> bool:
-    return measurement.plain_agreement is not None and measurement.plain_agreement.equal
 
 
 def failures(columns: Sequence[TargetColumn]) -> list[str]:

@@ -63,26 +63,20 @@ def _differences(a: dict[str, JsonValue], b: dict[str, JsonValue]) -> dict[str, 
 
 def _warnings(a: Report, b: Report) -> list[str]:
     """Each difference of conditions, with the figures that it spoils."""
+    machines = [_of_measurements(report, "device", "cpu") for report in (a, b)]
+    runtimes = [_of_measurements(report, "runtime", "runtime_version") for report in (a, b)]
     conditions = (
         ("judges", a.judge.sha256, b.judge.sha256, "quality figures"),
         ("data", a.dataset.sha256, b.dataset.sha256, "quality figures"),
         ("numbers of samples", a.floor.samples, b.floor.samples, "quality figures"),
-        ("machines", _machines(a), _machines(b), "speeds and memory"),
-        ("runtimes", _runtimes(a), _runtimes(b), "speeds and memory"),
+        ("machines", *machines, "speeds and memory"),
+        ("runtimes", *runtimes, "speeds and memory"),
     )
     return [
         f"the {what} differ ({_brief(ours)} and {_brief(theirs)}): {spoiled} are not comparable"
         for what, ours, theirs, spoiled in conditions
         if ours != theirs
     ]
-
-
-def _machines(report: Report) -> str:
-    return _of_measurements(report, "device", "cpu")
-
-
-def _runtimes(report: Report) -> str:
-    return _of_measurements(report, "runtime", "runtime_version")
 
 
 def _of_measurements(report: Report, *fields: str) -> str:
