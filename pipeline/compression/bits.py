@@ -77,7 +77,8 @@ def sensitivities(
         costs[name] = {}
         for bits in CHOICES:
             rounded = [_weight_levels(weight, bits) for weight in weights]
-            layer.set_weights([_rounded(weight, bits) for weight in weights])
+            steps = [np.abs(weight).max() / levels(bits) for weight in weights]
+            layer.set_weights([whole * step for whole, step in zip(rounded, steps, strict=True)])
             pictures = copy(latents, training=False).numpy()
             error = float(np.mean(np.square(pictures - exact)))
             costs[name][bits] = RoundingCost(error, compressed_bytes(rounded))
@@ -89,11 +90,6 @@ def _weight_levels(weight: np.ndarray, bits: float) -> np.ndarray:
     """The whole numbers that stand for a weight in the file: int8 in −127..127."""
     limit = np.abs(weight).max() or 1.0
     return np.rint(weight / limit * levels(bits)).astype(np.int8)
-
-
-def _rounded(weight: np.ndarray, bits: float) -> np.ndarray:
-    rounded: np.ndarray = _weight_levels(weight, bits) * (np.abs(weight).max() / levels(bits))
-    return rounded
 
 
 def compressed_bytes(rounded: Iterable[np.ndarray]) -> int:

@@ -138,7 +138,7 @@ class _Config(tfmot.quantization.keras.QuantizeConfig):  # type: ignore[misc]
         return []
 
     def get_config(self) -> dict[str, Any]:
-        return {}
+        return dict(vars(self))
 
 
 class InputRangeConfig(_Config):
@@ -164,9 +164,6 @@ class FixedOutputConfig(_Config):
 
     def get_output_quantizers(self, layer: Any) -> list[Any]:
         return _fixed_range(self.low, self.high)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"low": self.low, "high": self.high}
 
 
 class KernelConfig(_Config):
@@ -206,15 +203,6 @@ class KernelConfig(_Config):
         if self.saturation:
             return _fixed_range(-self.saturation, self.saturation)
         return _followed_range()
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "fused": self.fused,
-            "attribute": self.attribute,
-            "per_axis": self.per_axis,
-            "saturation": self.saturation,
-            "bits": self.bits,
-        }
 
 
 INT8_LAYERS: dict[Any, type[_Config]] = {

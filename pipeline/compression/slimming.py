@@ -47,7 +47,8 @@ def importance_by_norm(model: tf_keras.Model) -> dict[str, np.ndarray]:
             into, out = KERNEL_AXES[type(layer)]
             squares = layer.kernel.numpy().astype(np.float64) ** 2
             read += _sums(graph, graph.reads[layer.name], _along(squares, into))
-            if not _normalized(model, layer):
+            # Where a batch norm follows, the size of the layer's kernel means nothing.
+            if not any(_has_gamma(reader) for reader in followers(model, layer)):
                 written += _sums(graph, graph.writes[layer.name], _along(squares, out))
         elif layer.name in graph.reads and _has_gamma(layer):
             squares = layer.gamma.numpy().astype(np.float64) ** 2
@@ -207,11 +208,6 @@ def _sums(graph: DependencyGraph, channels: np.ndarray, values: np.ndarray) -> n
     """A value for each entry of ``channels`` → their sums by channel, float64 [all channels]."""
     sums: np.ndarray = np.bincount(channels, values, graph.count)
     return sums
-
-
-def _normalized(model: tf_keras.Model, layer: tf_keras.layers.Layer) -> bool:
-    """Whether a batch norm follows, so that the size of the layer's kernel means nothing."""
-    return any(_has_gamma(reader) for reader in followers(model, layer))
 
 
 def _has_gamma(layer: tf_keras.layers.Layer) -> bool:

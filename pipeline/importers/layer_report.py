@@ -23,7 +23,6 @@ SCHEMA = 1
 CALIBRATION = 8
 """Latents, or pictures of noise, that set the ranges of the trial int8 file."""
 BOTH, EDGE = "slimming and edge students", "edge students only"
-_JSON_KEYS = {"outcome": "fate"}
 
 
 class LayerOutcome(StrEnum):
@@ -189,7 +188,8 @@ class Check:
     def as_dict(self) -> dict[str, Any]:
         """As JSON-safe values; files call the outcome of a layer its fate."""
         layers = [
-            {_JSON_KEYS.get(k, k): v for k, v in asdict(each).items()} for each in self.layers
+            {"fate" if key == "outcome" else key: value for key, value in asdict(layer).items()}
+            for layer in self.layers
         ]
         return {**asdict(self), "layers": layers}
 
@@ -201,7 +201,10 @@ def check(teacher: Teacher, path: str) -> Check:
     bytes and MACs, and its pictures are not looked at.
     """
     folded = teacher.folded
-    reasons = _against_slimming(teacher, folded)
+    if teacher.is_opaque:
+        reasons = [_opacity(teacher)]
+    else:
+        reasons = [error.problem.rstrip(".") for error in refusals(folded).values()]
     inputs = teacher.random_inputs(CALIBRATION)
     notes_of_layers = {f"{layer.name}: {layer.note}" for layer in teacher.layers}
     return Check(
@@ -226,12 +229,6 @@ def check(teacher: Teacher, path: str) -> Check:
         slimming=not reasons,
         verdict=_verdict(reasons),
     )
-
-
-def _against_slimming(teacher: Teacher, folded: tf_keras.Model) -> list[str]:
-    if teacher.is_opaque:
-        return [_opacity(teacher)]
-    return [error.problem.rstrip(".") for error in refusals(folded).values()]
 
 
 def _verdict(reasons: list[str]) -> str:

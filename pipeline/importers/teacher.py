@@ -231,12 +231,13 @@ def read_saved_teacher(folder: Path) -> Teacher:
     """What ``save_teacher`` wrote; PocketganError where it is missing or damaged."""
     try:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-        frozen = _frozen(folder, facts["graph"]) if "graph" in facts else None
-        model = (
-            opaque_model(frozen, tuple(facts["graph"]["shape"]))
-            if frozen
-            else tf_keras.models.load_model(folder / MODEL, compile=False)
-        )
+        frozen = None
+        if "graph" in facts:
+            graph, content = facts["graph"], (folder / GRAPH).read_bytes()
+            frozen = FrozenGraph(content, tuple(graph["inputs"]), tuple(graph["outputs"]))
+            model = opaque_model(frozen, tuple(graph["shape"]))
+        else:
+            model = tf_keras.models.load_model(folder / MODEL, compile=False)
         read = facts["input_pixels"]
         low, high = facts["pixels"]
         return Teacher(
@@ -255,11 +256,6 @@ def read_saved_teacher(folder: Path) -> Teacher:
             f"{folder} holds no teacher that can be read: {one_line(error, 200)}",
             "Load the generator again from where it came.",
         ) from error
-
-
-def _frozen(folder: Path, facts: dict[str, Any]) -> FrozenGraph:
-    graph = (folder / GRAPH).read_bytes()
-    return FrozenGraph(graph, tuple(facts["inputs"]), tuple(facts["outputs"]))
 
 
 def _layer(facts: dict[str, Any]) -> SourceLayer:

@@ -88,7 +88,9 @@ def _operations(folded: tf_keras.Model, bits: Mapping[str, int]) -> Iterator[Ope
     }
     for node in nodes(folded):
         layer = node.layer
-        if node.is_input or _fused(folded, layer, configs):
+        before = [configs.get(source.name) for source in sources(folded, layer)]
+        fused = any(isinstance(config, KernelConfig) and config.fused for config in before)
+        if node.is_input or fused:  # the operation before it computes the layer
             continue
         config, kernel = configs[layer.name], _kernel(layer)
         shape = () if kernel is None else kernel.shape
@@ -103,12 +105,6 @@ def _operations(folded: tf_keras.Model, bits: Mapping[str, int]) -> Iterator[Ope
             ranges=shape[0] if per_channel else min(len(shape), 1),
             weights=kernel,
         )
-
-
-def _fused(folded: tf_keras.Model, layer: Any, configs: dict[str, Any]) -> bool:
-    """Whether the operation before it computes the layer."""
-    before = [configs.get(source.name) for source in sources(folded, layer)]
-    return any(isinstance(config, KernelConfig) and config.fused for config in before)
 
 
 def _name(layer: tf_keras.layers.Layer) -> str:

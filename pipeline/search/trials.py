@@ -7,18 +7,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
+import tf_keras
 from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from deploy.errors import PocketganError
+from pipeline.arrays import Images
 from pipeline.compression.spec import CompressionSpec
+from pipeline.metrics.distances import frechet_distance
+from pipeline.metrics.quality import FeatureNetwork
+from pipeline.networks.pixels import PixelRange, to_uint8
 from pipeline.networks.settings import StudentSettings
 from pipeline.search.budget import Budget
 from pipeline.search.builder import StudentBuilder
 from pipeline.search.candidates import Candidate
-from pipeline.search.scorer import Scorer
 from pipeline.search.space import Proposal, Space
 from pipeline.training.distillation_set import DistillationSet
 from pipeline.training.distiller import Distiller
@@ -29,6 +34,10 @@ RUNGS = 2
 WORST = 1e6
 """Score of a student whose pictures are not finite."""
 RATE, BATCH = 2e-3, 128
+DRAWN_AT_ONCE = 250
+
+Scorer = Callable[[tf_keras.Model, PixelRange], float]
+"""A student, and black and white in its pictures → its distance to the teacher."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,18 +96,14 @@ def enqueue_starts(study: optuna.Study, space: Space) -> None:
     """Let a new study start with those of the STARTS that this space has."""
     if study.trials:
         return
-    for start in _starts(space):
+    starts = [start for start in STARTS if start["block"] in space.blocks]
+    if space.smallest_wanted and starts:
+        finest = max(starts, key=lambda start: int(start["bits"]))
+        starts = [finest | {"share": share} for share in DESCENT]
+    for start in starts:
         nearest = min(space.bits, key=lambda bits: abs(bits - start["bits"]))
         fitting = {"bits": nearest, "rank": min(start["rank"], space.most_rank)}
         study.enqueue_trial(start | fitting, skip_if_exists=True)
-
-
-def _starts(space: Space) -> list[dict[str, Any]]:
-    starts = [start for start in STARTS if start["block"] in space.blocks]
-    if not space.smallest_wanted or not starts:
-        return starts
-    finest = max(starts, key=lambda start: int(start["bits"]))
-    return [finest | {"share": share} for share in DESCENT]
 
 
 def requeue_interrupted(study: optuna.Study) -> None:
@@ -160,7 +165,13 @@ def _run_trial(
     except PocketganError as error:
         trial.set_user_attr("unfit", error.problem)
         raise optuna.TrialPruned from error
-    trial.set_user_attr("proposal", _as_attribute(proposal))
+    attribute = {
+        "student": asdict(proposal.student),
+        "bits": proposal.spec.bits,
+        "zeros": proposal.spec.sparsity,
+        "cost": asdict(proposal.cost),
+    }
+    trial.set_user_attr("proposal", attribute)
     on_proposal(describe_proposal(proposal))
     distiller, current_score = start_distillation(context, proposal.student, proposal.spec)
     score = WORST
@@ -205,15 +216,6 @@ def start_distillation(
     return distiller, current_score
 
 
-def _as_attribute(proposal: Proposal) -> dict[str, Any]:
-    return {
-        "student": asdict(proposal.student),
-        "bits": proposal.spec.bits,
-        "zeros": proposal.spec.sparsity,
-        "cost": asdict(proposal.cost),
-    }
-
-
 def candidates_of(study: optuna.Study) -> list[Candidate]:
     """Every trained trial, in the order of their numbers."""
     return [
@@ -234,3 +236,25 @@ def describe_proposal(proposal: Proposal) -> str:
     student = proposal.student
     widths = "→".join(map(str, student.channels))
     return f"{student.block} {widths} rank {student.rank}, {proposal.spec.bits} bits"
+
+
+def frechet_scorer(judge: FeatureNetwork, reference: Images, inputs: np.ndarray) -> Scorer:
+    """Scores a student by the Fréchet distance of its pictures for ``inputs`` to ``reference``.
+
+    ``reference``: the teacher's pictures, uint8 [M, H, W, C]. Real pictures play no part, so that
+    nothing is chosen by those that the result is judged by. Infinite where a picture is not finite.
+    """
+    features = judge.features(reference)
+
+    def score(student: tf_keras.Model, pixels: PixelRange) -> float:
+        pictures = draw_pictures(student, inputs)
+        if not np.isfinite(pictures).all():
+            return float("inf")
+        return frechet_distance(judge.features(to_uint8(pictures, pixels)), features)
+
+    return score
+
+
+def draw_pictures(model: tf_keras.Model, inputs: np.ndarray) -> np.ndarray:
+    """The model's pictures, float32 [N, H, W, C], computed a batch at a time."""
+    return np.asarray(model.predict(inputs, batch_size=DRAWN_AT_ONCE, verbose=0))

@@ -22,7 +22,7 @@ from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.prune import kernel_sparsity
 from pipeline.determinism import prepare
 from pipeline.networks.pixels import to_uint8
-from pipeline.search.scorer import draw_pictures
+from pipeline.search.trials import draw_pictures
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages import training
 from pipeline.stages.bit_budget import RoundBytes, bits_for, gzip_bytes, gzip_limit, target_bytes

@@ -14,8 +14,8 @@ from pipeline.networks.settings import StudentSettings
 from pipeline.search import budget, candidates, trials
 from pipeline.search.builder import SLIM, StudentBuilder
 from pipeline.search.candidates import Candidate, Choice
-from pipeline.search.scorer import frechet_scorer
 from pipeline.search.space import Space, space_of
+from pipeline.search.trials import frechet_scorer
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages.evaluate import find_judge
 from pipeline.stages.inputs import teacher_inputs

@@ -27,7 +27,7 @@ from pipeline.networks.pixels import PixelRange, to_uint8
 from pipeline.networks.registry import build_discriminator
 from pipeline.search.builder import StudentBuilder
 from pipeline.search.candidates import Candidate
-from pipeline.search.scorer import draw_pictures
+from pipeline.search.trials import draw_pictures
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages import training
 from pipeline.stages.evaluate import find_judge
