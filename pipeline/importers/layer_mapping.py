@@ -21,17 +21,8 @@ from pipeline.networks.layers import DepthToSpace
 
 L = tf_keras.layers
 _DEFAULT_SLOPE = 0.2  # of the function leaky_relu; the layer's own default is 0.3
-_WITHOUT_EFFECT = (
-    "Dropout",
-    "SpatialDropout1D",
-    "SpatialDropout2D",
-    "SpatialDropout3D",
-    "AlphaDropout",
-    "GaussianDropout",
-    "GaussianNoise",
-    "ActivityRegularization",
-    "Identity",
-)
+_DROPOUTS = ("Dropout", "Dropout1D", "Dropout2D", "Dropout3D")
+_WITHOUT_EFFECT = ("GaussianNoise", "ActivityRegularization", "Identity")
 _CODE = (keras.layers.Lambda, tf_keras.layers.Lambda, keras.layers.TFSMLayer)
 _SETTINGS_OF_TRAINING = ("_initializer", "_regularizer", "_constraint")
 # Operations of Keras 3 on tensors → layers.
@@ -114,9 +105,8 @@ def map_layer(layer: Any, name: str, operands: Sequence[Any] = ()) -> MappedLaye
         return MappedLayer((_operation(layer, name, operands),))
     if not _is_built_in(layer):
         raise UnmappedLayerError(f"layer '{layer.name}' is a custom one ({class_name})")
-    if class_name in _WITHOUT_EFFECT or (
-        class_name == "Activation" and _function_name(layer.activation) == "linear"
-    ):
+    linear = class_name == "Activation" and _function_name(layer.activation) == "linear"
+    if class_name in _WITHOUT_EFFECT or class_name.endswith(_DROPOUTS) or linear:
         return MappedLayer((), note="does nothing at inference")
     if class_name == "SpectralNormalization":
         inner = map_layer(layer.layer, name)

@@ -1,6 +1,6 @@
 """A generator of which nothing but its drawing is known: a frozen TensorFlow graph as one layer."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,18 +31,6 @@ class FrozenGraph:
     def definition(self) -> Any:
         """The GraphDef."""
         return tf.compat.v1.GraphDef.FromString(self.graph)
-
-    def constants(self) -> Iterator[tuple[str, np.ndarray]]:
-        """Name and values of every float constant: the weights, and single numbers."""
-        for node in self.definition.node:
-            if node.op == "Const" and tf.dtypes.as_dtype(node.attr["dtype"].type).is_floating:
-                yield node.name, tf.make_ndarray(node.attr["value"].tensor)
-
-    def operations(self) -> set[str]:
-        """Which operations occur, in functions too."""
-        definition = self.definition
-        nodes = [*definition.node, *(n for f in definition.library.function for n in f.node_def)]
-        return {node.op for node in nodes}
 
     def last_operation(self) -> str:
         """The operation that computes the first output, before those that only move numbers."""

@@ -28,11 +28,6 @@ class StudentBuilder:
         self._seed = seed
 
     @property
-    def input_shape(self) -> tuple[int, ...]:
-        """What the generator reads, without the batch."""
-        return tuple(self.teacher.model.input_shape[1:])
-
-    @property
     def picture_shape(self) -> tuple[int, int, int]:
         """Height, width and channels of what it draws."""
         height, width, channels = self.teacher.model.output_shape[1:]
@@ -84,7 +79,8 @@ class StudentBuilder:
         """
         if settings.block == SLIM:
             return self._cut(settings)
-        return build_student(settings, self.input_shape, self.picture_shape, self.teacher.pixels)
+        input_shape = tuple(self.teacher.model.input_shape[1:])
+        return build_student(settings, input_shape, self.picture_shape, self.teacher.pixels)
 
     def _cut(self, settings: StudentSettings) -> tf_keras.Model:
         """The teacher with some percent of its channels, and its first Dense layer in two."""

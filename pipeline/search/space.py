@@ -89,13 +89,18 @@ class Space:
         Where none does, of the next plainer shape; PocketganError where not even the narrowest of
         the plainest does.
         """
-        shape = self._draw_shape(trial)
+        block = trial.suggest_categorical("block", self.blocks)
+        rank = 0
+        if self.latent:
+            rank = trial.suggest_int("rank", LEAST_RANK, self.most_rank, log=True)
+        taper = trial.suggest_float("taper", *TAPERS)
+        mixers = trial.suggest_int("mixers", 0, MOST_MIXERS)
         spec = CompressionSpec(
             trial.suggest_categorical("bits", self.bits),
             trial.suggest_categorical("zeros", self.zeros),
         )
         share = trial.suggest_float("share", *self.shares, log=True)
-        *shapes, plainest = _ever_plainer(shape)
+        *shapes, plainest = _ever_plainer(StudentShape(block, rank, taper, mixers))
         for shape in shapes:
             with suppress(PocketganError):
                 return self.widest(shape, spec, budget, share=share)
@@ -140,15 +145,6 @@ class Space:
             max(NARROWEST, round(width * shape.taper**number)) for number in range(self.maps)
         ]
         return StudentSettings(shape.block, shape.rank, tuple(channels), shape.mixers)
-
-    def _draw_shape(self, trial: BaseTrial) -> StudentShape:
-        block = trial.suggest_categorical("block", self.blocks)
-        rank = 0
-        if self.latent:
-            rank = trial.suggest_int("rank", LEAST_RANK, self.most_rank, log=True)
-        taper = trial.suggest_float("taper", *TAPERS)
-        mixers = trial.suggest_int("mixers", 0, MOST_MIXERS)
-        return StudentShape(block, rank, taper, mixers)
 
 
 def space_of(settings: SearchSettings, limits: BudgetSettings, builder: StudentBuilder) -> Space:
