@@ -94,28 +94,20 @@ def _cached(
     """The usable images of ``files`` and why others were skipped, decoded or from the cache."""
     path = cache / f"images-{_key(files, image_size, channels)}.npz"
     try:
-        return _recall(path)
+        with path.open("rb") as stream, np.load(stream) as stored:
+            return stored["images"], stored["reasons"]
     except Exception:  # no such file, or damaged in one of many ways: it is only a copy
         images, reasons = _decode(files, image_size, channels)
     try:
-        _store(path, images, reasons)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replaced(path) as partial, partial.open("wb") as file:
+            np.savez(file, images=images, reasons=reasons)
     except OSError as error:
         raise PocketganError(
             f"The decoded images cannot be stored in {cache}: {error.strerror}.",
             f"Make room for {images.nbytes:,} bytes, or give another folder for the cache.",
         ) from error
     return images, reasons
-
-
-def _recall(path: Path) -> tuple[Images, Reasons]:
-    with path.open("rb") as stream, np.load(stream) as stored:
-        return stored["images"], stored["reasons"]
-
-
-def _store(path: Path, images: Images, reasons: Reasons) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replaced(path) as aside, aside.open("wb") as stream:
-        np.savez(stream, images=images, reasons=reasons)
 
 
 def _key(files: list[Path], image_size: int, channels: int) -> str:

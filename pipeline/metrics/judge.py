@@ -7,7 +7,6 @@ Predicting Image Rotations"), which needs no labels.
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from deploy.errors import PocketganError
 from pipeline.arrays import Images, Labels, TrainAndTestImages
+from pipeline.atomic import replaced
 from pipeline.metrics.distances import Features
 from pipeline.progress import track
 
@@ -84,20 +84,14 @@ class Judge:
                 "sha256": self.sha256,
             }
         )
-        partial = path.with_name(path.name + ".partial")
         try:
-            with partial.open("wb") as file:
+            with replaced(path) as partial, partial.open("wb") as file:
                 np.savez(file, *self._network.get_weights(), facts=np.array(facts))
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, path)
         except OSError as error:
             raise PocketganError(
                 f"the judge cannot be written to {path}: {error.strerror}.",
                 "Check that the folder exists, is writable and has space left.",
             ) from error
-        finally:
-            partial.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: Path) -> "Judge":

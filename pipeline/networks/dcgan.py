@@ -5,10 +5,9 @@ from typing import Any
 import tf_keras
 
 from deploy.errors import PocketganError
-from pipeline.networks.layers import discriminator_model, normalized
+from pipeline.networks.layers import LEAKY_SLOPE, discriminator_model, normalized
 from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, ImageShape
 
-SLOPE = 0.2
 BATCH_NORM_MOMENTUM = 0.9  # the usual 0.99 lags behind a generator that moves at every step
 
 
@@ -53,7 +52,7 @@ def discriminator(settings: DiscriminatorSettings, image: ImageShape) -> tf_kera
         for number, width in enumerate((settings.width, 2 * settings.width), start=1):
             conv = layers.Conv2D(width, 4, 2, padding="same", name=f"conv_{number}")
             x = normalized(conv, spectral_norm=settings.spectral_norm)(x)
-            x = layers.LeakyReLU(SLOPE, name=f"conv_{number}_act")(x)
+            x = layers.LeakyReLU(LEAKY_SLOPE, name=f"conv_{number}_act")(x)
         return layers.Flatten(name="flatten")(x)
 
     return discriminator_model("dcgan_discriminator", features, settings, image)

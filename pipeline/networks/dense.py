@@ -4,10 +4,8 @@ from typing import Any
 
 import tf_keras
 
-from pipeline.networks.layers import discriminator_model, normalized
+from pipeline.networks.layers import LEAKY_SLOPE, discriminator_model, normalized
 from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, ImageShape
-
-SLOPE = 0.2
 
 
 def generator(settings: GeneratorSettings, image: ImageShape) -> tf_keras.Model:
@@ -17,9 +15,9 @@ def generator(settings: GeneratorSettings, image: ImageShape) -> tf_keras.Model:
         [
             layers.Input([settings.latent + image.classes], name="latent"),
             layers.Dense(settings.width, name="hidden_1"),
-            layers.LeakyReLU(SLOPE, name="hidden_1_act"),
+            layers.LeakyReLU(LEAKY_SLOPE, name="hidden_1_act"),
             layers.Dense(settings.width, name="hidden_2"),
-            layers.LeakyReLU(SLOPE, name="hidden_2_act"),
+            layers.LeakyReLU(LEAKY_SLOPE, name="hidden_2_act"),
             layers.Dense(image.size**2 * image.channels, name="pixels"),
             layers.Activation("sigmoid", name="pixels_act"),
             layers.Reshape([image.size, image.size, image.channels], name="image"),
@@ -37,7 +35,7 @@ def discriminator(settings: DiscriminatorSettings, image: ImageShape) -> tf_kera
         for number in (1, 2):
             dense = layers.Dense(settings.width, name=f"hidden_{number}")
             x = normalized(dense, spectral_norm=settings.spectral_norm)(x)
-            x = layers.LeakyReLU(SLOPE, name=f"hidden_{number}_act")(x)
+            x = layers.LeakyReLU(LEAKY_SLOPE, name=f"hidden_{number}_act")(x)
         return x
 
     return discriminator_model("dense_discriminator", features, settings, image)

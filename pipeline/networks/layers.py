@@ -8,6 +8,8 @@ import tf_keras
 
 from pipeline.networks.settings import DiscriminatorSettings, ImageShape
 
+LEAKY_SLOPE = 0.2
+
 
 @tf_keras.utils.register_keras_serializable("pocketgan")
 class DepthToSpace(tf_keras.layers.Layer):  # type: ignore[misc]

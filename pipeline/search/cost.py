@@ -19,7 +19,7 @@ from pipeline.compression.int8_layers import FULL_BITS, INT8_LEVELS, levels
 from pipeline.search.budget import FileCost
 from pipeline.search.latency import Latency
 from pipeline.search.operations import Operation, operations
-from pipeline.tflite.rewrite import ALIGNMENT
+from pipeline.tflite.rewrite import BUFFER_ALIGNMENT
 
 SCALE = np.dtype(np.float32).itemsize + np.dtype(np.int64).itemsize
 """Bytes of one scale with its zero point."""
@@ -136,7 +136,7 @@ def _stored(op: Operation) -> int:
         return 0
     arrays = (math.prod(op.kernel), np.dtype(np.int32).itemsize * op.biases)
     tables = op.ranges * SCALE * (2 if op.biases else 1)
-    return sum(-(-size // ALIGNMENT) * ALIGNMENT for size in arrays) + tables
+    return sum(-(-size // BUFFER_ALIGNMENT) * BUFFER_ALIGNMENT for size in arrays) + tables
 
 
 def _numbers(

@@ -56,7 +56,7 @@ def _ports(
             "name": names.get(tensor, tensor.name),
             "shape": list(tensor.shape),
             "dtype": tensor.dtype,
-            "scales": [_finite(scale) for scale in tensor.scales],
+            "scales": [s if math.isfinite(s) else None for s in tensor.scales],
             "zero_points": list(tensor.zero_points),
         }
         for tensor in tensors
@@ -94,7 +94,3 @@ def _provenance(stored: bytes | None) -> Any:
         return json.loads(stored, parse_constant=lambda _: None)
     except (ValueError, RecursionError):
         return {"error": "this entry is not JSON"}
-
-
-def _finite(number: float) -> float | None:
-    return number if math.isfinite(number) else None

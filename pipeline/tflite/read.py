@@ -352,13 +352,9 @@ def with_layers(subgraph: Subgraph) -> tuple[Op, ...]:
 def _elected(subgraph: Subgraph, op: Op) -> str:
     constants = [subgraph.constant(tensor) for tensor in op.inputs]
     named = [*op.outputs, *(tensor for tensor in constants if tensor)]
-    votes = Counter(layer for tensor in named for layer in _layers(tensor.name))
+    paths = [path for tensor in named for path in tensor.name.split(";")]
+    votes = Counter(filter(None, map(_layer_of, paths)))
     return votes.most_common(1)[0][0] if votes else ""
-
-
-def _layers(tensor_name: str) -> list[str]:
-    paths = (_layer_of(path) for path in tensor_name.split(";"))
-    return [layer for layer in paths if layer]
 
 
 def _layer_of(path: str) -> str:

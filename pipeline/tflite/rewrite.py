@@ -15,13 +15,13 @@ from ai_edge_litert import schema_py_generated as schema
 
 from deploy.errors import PocketganError
 from pipeline.tflite.count import constants
-from pipeline.tflite.model import LiteModel, Op, Subgraph
+from pipeline.tflite.model import LiteModel, Subgraph
 from pipeline.tflite.read import IDENTIFIER, damage_reported, read_model
 
 PROVENANCE = "pocketgan"
 """The name under which a file of this project says where it came from, as JSON."""
 # The schema asks for it (``force_align: 16``); kernels read weights in place.
-ALIGNMENT = 16
+BUFFER_ALIGNMENT = 16
 # What the converter notes down for itself and for runtimes' statistics.
 _BALLAST = (b"min_runtime_version", b"CONVERSION_METADATA")
 
@@ -110,7 +110,13 @@ def pack(model: Any) -> bytes:
 
     Raises PocketganError where the model keeps data after its flatbuffer.
     """
-    _refuse_data_outside(model)
+    ops = [op for subgraph in model.subgraphs for op in subgraph.operators or []]
+    # A buffer's offset of 1 is a placeholder for none.
+    if any(b.offset > 1 for b in model.buffers) or any(op.largeCustomOptionsOffset for op in ops):
+        raise PocketganError(
+            "the model keeps data after its flatbuffer, which would be lost",
+            "Convert it without buffer offsets.",
+        )
     model.buffers = [_AlignedBuffer(buffer.data) for buffer in model.buffers]
     builder = flatbuffers.Builder()
     builder.Finish(model.Pack(builder), file_identifier=IDENTIFIER)
@@ -122,18 +128,8 @@ class _AlignedBuffer(schema.BufferT):  # type: ignore[misc]  # The schema has no
 
     def Pack(self, builder: Any) -> Any:  # noqa: N802  # The generated code's name.
         if self.data is not None:
-            builder.Prep(ALIGNMENT, len(self.data))
+            builder.Prep(BUFFER_ALIGNMENT, len(self.data))
         return super().Pack(builder)
-
-
-def _refuse_data_outside(model: Any) -> None:
-    ops = [op for subgraph in model.subgraphs for op in subgraph.operators or []]
-    # A buffer's offset of 1 is a placeholder for none.
-    if any(b.offset > 1 for b in model.buffers) or any(op.largeCustomOptionsOffset for op in ops):
-        raise PocketganError(
-            "the model keeps data after its flatbuffer, which would be lost",
-            "Convert it without buffer offsets.",
-        )
 
 
 def _store(model: Any, name: bytes, payload: bytes) -> None:
@@ -178,14 +174,10 @@ def _keep_used_buffers(model: Any) -> None:
             buffers.append(buffer)
         return new_numbers[number]
 
-    for holder in (*_tensors(model), *(model.metadata or [])):
+    tensors = [tensor for subgraph in model.subgraphs for tensor in subgraph.tensors]
+    for holder in (*tensors, *(model.metadata or [])):
         holder.buffer = renumbered(holder.buffer)
     model.buffers = buffers
-
-
-def _tensors(model: Any) -> Iterator[Any]:
-    for subgraph in model.subgraphs:
-        yield from subgraph.tensors
 
 
 def _needed(graph: Subgraph, end: int) -> list[int]:
@@ -194,7 +186,7 @@ def _needed(graph: Subgraph, end: int) -> list[int]:
     read: set[int] = set()
     for place in range(end, -1, -1):
         op = graph.ops[place]
-        if not graph.unpacks_constant(op) or read & _makes(op):
+        if not graph.unpacks_constant(op) or any(tensor.index in read for tensor in op.outputs):
             places.append(place)
             read |= {tensor.index for tensor in op.inputs if tensor is not None}
     return places[::-1]
@@ -213,7 +205,3 @@ def _outputs(graph: Subgraph, places: Sequence[int]) -> np.ndarray:
         for tensor in graph.ops[place].outputs
     ]
     return np.array([i for i in computed if i in wanted or i not in used], np.int32)
-
-
-def _makes(op: Op) -> set[int]:
-    return {tensor.index for tensor in op.outputs}

@@ -59,7 +59,7 @@ class Sparsity:
         problem = self._contradiction(values.size, shape)
         if problem is None:
             places = self._places(len(shape))
-            if _inside(places, shape):
+            if all(np.all((at >= 0) & (at < size)) for at, size in zip(places, shape, strict=True)):
                 dense = np.zeros(shape, values.dtype)
                 dense[tuple(places)] = values
                 return dense
@@ -122,10 +122,3 @@ class Sparsity:
             block = self.levels[self.traversal_order.index(inner)].size
             places[dimension] = places[dimension] * block + by_dimension[inner]
         return places
-
-
-def _inside(places: list[np.ndarray], shape: tuple[int, ...]) -> bool:
-    return all(
-        bool(np.all((place >= 0) & (place < size)))
-        for place, size in zip(places, shape, strict=True)
-    )

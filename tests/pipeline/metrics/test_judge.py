@@ -102,12 +102,12 @@ def test_load_of_a_missing_file_is_refused(tmp_path: Path) -> None:
         Judge.load(tmp_path / "none.npz")
 
 
-@pytest.mark.parametrize("kept", [0.0, 0.001, 0.5, 0.99])
-def test_load_of_a_truncated_file_is_refused(judge: Judge, tmp_path: Path, kept: float) -> None:
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.5, 0.99])
+def test_load_of_a_truncated_file_is_refused(judge: Judge, tmp_path: Path, share: float) -> None:
     path = tmp_path / "judge.npz"
     judge.save(path)
     whole = path.read_bytes()
-    path.write_bytes(whole[: int(kept * len(whole))])
+    path.write_bytes(whole[: int(share * len(whole))])
     with pytest.raises(PocketganError, match="holds no readable judge"):
         Judge.load(path)
 

@@ -33,7 +33,7 @@ def test_hidden_layers_leak() -> None:
     generator = dense.generator(GeneratorSettings("dense", 8, 16), ImageShape(28))
     names = ("hidden_1_act", "hidden_2_act")
     for number, name in enumerate(names, start=1):
-        given = np.array([[-1.0, 0.0, 1.0]], np.float32)
-        np.testing.assert_allclose(generator.get_layer(name)(given), [[-0.2, 0, 1]], atol=1e-6)
+        features = np.array([[-1.0, 0.0, 1.0]], np.float32)
+        np.testing.assert_allclose(generator.get_layer(name)(features), [[-0.2, 0, 1]], atol=1e-6)
         before = generator.get_layer(f"hidden_{number}").output
         assert generator.get_layer(name).input is before

@@ -32,9 +32,9 @@ def test_latents_become_pictures_in_range(
     latents = np.random.default_rng(1).normal(size=(3, 10)).astype(np.float32)
     for pixels, low in (((-1.0, 1.0), -1), ((0.0, 1.0), 0)):
         model = build_student(StudentSettings(block, 3, channels, 1), (10,), image, pixels)
-        drawn = model(latents).numpy()
-        assert drawn.shape == (3, *image)
-        assert low <= drawn.min() < drawn.max() <= 1
+        pictures = model(latents).numpy()
+        assert pictures.shape == (3, *image)
+        assert low <= pictures.min() < pictures.max() <= 1
 
 
 @pytest.mark.parametrize(("source", "image"), [((32, 32, 3), (32, 32, 3)), ((16, 16, 1), GREY)])

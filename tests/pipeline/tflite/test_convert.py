@@ -88,8 +88,8 @@ def test_only_integer_variants_are_free_of_float(kind: str, single: LiteModel) -
 def test_file_draws_what_the_model_draws(kind: str, net: Any, single: LiteModel) -> None:
     # A step of int8 is 1/128, and the input of tanh has steps of its own.
     allowed = {"float32": 1e-5, "float16": 2e-3, "int16x8": 0.01}.get(kind, 0.05)
-    drawn = draw(single.content, LATENTS[:8])
-    np.testing.assert_allclose(drawn, net(LATENTS[:8]), rtol=0, atol=allowed)
+    pictures = draw(single.content, LATENTS[:8])
+    np.testing.assert_allclose(pictures, net(LATENTS[:8]), rtol=0, atol=allowed)
 
 
 @pytest.mark.parametrize("name", MAKERS)
@@ -98,8 +98,8 @@ def test_batch_of_4_draws_what_single_latents_draw(name: str, net: Any) -> None:
     model = read_model(content)
     assert (model.inputs[0].shape, model.outputs[0].shape) == ((4, 16), (4, 8, 8, 1))
     assert not {"SHAPE", "STRIDED_SLICE", "PACK"} & set(count.op_counts(model))
-    drawn = draw(content, LATENTS[:8])
-    np.testing.assert_allclose(drawn, net(LATENTS[:8]), rtol=0, atol=0.05)
+    pictures = draw(content, LATENTS[:8])
+    np.testing.assert_allclose(pictures, net(LATENTS[:8]), rtol=0, atol=0.05)
 
 
 @pytest.mark.parametrize("name", ["float32", "int8"])

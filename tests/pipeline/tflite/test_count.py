@@ -83,9 +83,9 @@ def test_kernels_take_the_bytes_of_their_type(variant: Variant) -> None:
 
 def test_a_sparse_kernel_takes_its_kept_values_and_their_indices(variant: Variant) -> None:
     dense = count.kernels(read_model(variant("sparse")))[0]
-    kept, rows = 4 * (1280 - 960), 80
+    values, rows = 4 * (1280 - 960), 80
     # An index of one byte a kept value, segments of two bytes a row and one more.
-    assert dense.bytes == kept + (1280 - 960) + 2 * (rows + 1)
+    assert dense.bytes == values + (1280 - 960) + 2 * (rows + 1)
 
 
 def test_op_counts_of_the_whole_file(variant: Variant) -> None:
@@ -106,8 +106,8 @@ def test_an_integer_file_has_no_float_operation(kind: str, variant: Variant) -> 
 
 
 def test_float_borders_of_an_integer_network_are_float_operations(variant: Variant) -> None:
-    found = float_ops(read_model(variant("int8 inside float borders")))
-    assert [(op.op, op.reason) for op in found] == [
+    operations = float_ops(read_model(variant("int8 inside float borders")))
+    assert [(op.op, op.reason) for op in operations] == [
         ("QUANTIZE", "its input is float32"),
         ("DEQUANTIZE", "its output is float32"),
     ]
@@ -299,9 +299,9 @@ def test_converted_layers_have_the_weights_and_macs_of_their_definition(
     import tf_keras
 
     source = tf_keras.Input((math.prod(shape),), batch_size=1)
-    made = getattr(tf_keras.layers, layer)(name="x", **settings)
-    model = tf_keras.Model(source, made(tf_keras.layers.Reshape(shape)(source)))
-    made.bias.assign([0.5 + i for i in range(biases)])
+    tested_layer = getattr(tf_keras.layers, layer)(name="x", **settings)
+    model = tf_keras.Model(source, tested_layer(tf_keras.layers.Reshape(shape)(source)))
+    tested_layer.bias.assign([0.5 + i for i in range(biases)])
     read = read_model(convert.to_float32(model))
     assert count.total_macs(read) == expected
     assert [(kernel.layer, kernel.size) for kernel in count.kernels(read)] == [("x", weights)]
