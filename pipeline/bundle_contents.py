@@ -7,8 +7,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from deploy.bundle import schema
-from deploy.bundle.card import Baseline, Story
-from deploy.bundle.make import Order
+from deploy.bundle.card import Baseline, CardFacts
+from deploy.bundle.make import BundleContents
 from deploy.errors import PocketganError
 from deploy.jobs import Measurement
 from pipeline.data.sources import SOURCES
@@ -37,7 +37,7 @@ class Provenance(BaseModel):
     pocketgan: dict[str, str]
 
 
-def order(run: FinishedRun, variant: str, *, speed: bool) -> Order:
+def contents_of(run: FinishedRun, variant: str, *, speed: bool) -> BundleContents:
     """All that a bundle of one variant needs; measurements only with ``speed``.
 
     Raises PocketganError where the run has no such variant, or its file is not of this project.
@@ -45,28 +45,30 @@ def order(run: FinishedRun, variant: str, *, speed: bool) -> Order:
     path = run.variant(variant)
     content = path.read_bytes()
     _refuse_pictures(content, path)
-    told = _provenance(content, str(path))
-    found = run.report.variant(variant) if run.report else None
-    return Order(
+    provenance = _provenance(content, str(path))
+    report = run.report.variant(variant) if run.report else None
+    return BundleContents(
         content=content,
-        name=told.recipe,
+        name=provenance.recipe,
         variant=variant,
         latent=schema.Latent(
-            length=told.latent, classes=told.classes, class_names=_class_names(run, told)
+            length=provenance.latent,
+            classes=provenance.classes,
+            class_names=_class_names(run, provenance.classes),
         ),
-        pixels=told.pixels,
-        quality=_quality(run, found),
-        measurements=_measurements(found) if speed else (),
-        made=_made(run, told),
+        pixels=provenance.pixels,
+        quality=_quality(run, report),
+        measurements=_measurements(report) if speed else (),
+        origin=_origin(run, provenance),
         data=_data(run),
-        story=_story(run, variant, found, speed),
+        card=_card(run, variant, report, speed=speed),
     )
 
 
 def _refuse_pictures(content: bytes, path: Path) -> None:
     """A bundle's code makes latents from seeds; there are none where pictures are read."""
-    (port, *_) = read_model(content).subgraphs[0].inputs
-    if len(port.shape) == 4:
+    (source, *_) = read_model(content).subgraphs[0].inputs
+    if len(source.shape) == 4:
         raise PocketganError(
             f"{path} reads pictures, and a bundle can only hold a generator that reads latents.",
             "Give the file itself to the app: it tells its pixels' range in its metadata.",
@@ -83,18 +85,18 @@ def _provenance(content: bytes, where: str) -> Provenance:
         ) from error
 
 
-def _class_names(run: FinishedRun, told: Provenance) -> tuple[str, ...]:
+def _class_names(run: FinishedRun, count: int) -> tuple[str, ...]:
     """Without a report nobody knows what the classes are called."""
-    known = run.report.dataset.classes if run.report else ()
-    numbers = tuple(str(number) for number in range(told.classes))
-    return known if len(known) == told.classes else numbers
+    names = run.report.dataset.classes if run.report else ()
+    numbers = tuple(str(number) for number in range(count))
+    return names if len(names) == count else numbers
 
 
-def _quality(run: FinishedRun, variant: reports.VariantReport | None) -> schema.Quality:
+def _quality(run: FinishedRun, variant: reports.VariantReport | None) -> schema.BundleQuality:
     if run.report is None or variant is None:
-        return schema.Quality()
-    shared = schema.Quality.model_fields.keys() & reports.ReportedQuality.model_fields.keys()
-    return schema.Quality(
+        return schema.BundleQuality()
+    shared = schema.BundleQuality.model_fields.keys() & reports.ReportedQuality.model_fields.keys()
+    return schema.BundleQuality(
         **{name: getattr(variant.quality, name) for name in sorted(shared)},
         frechet_floor=run.report.floor.frechet,
         judge_sha256=run.report.judge.sha256,
@@ -109,25 +111,25 @@ def _measurements(variant: reports.VariantReport | None) -> tuple[Measurement, .
     """
     left_out: dict[str, None] = dict.fromkeys(("outputs", "samples_ns", "histogram", "profile"))
     return tuple(
-        it.model_copy(update={**left_out, "target": _place(it.target)})
+        it.model_copy(update={**left_out, "target": _target_name(it.target)})
         for it in (variant.measurements if variant else ())
     )
 
 
-def _place(target: str) -> str:
+def _target_name(target: str) -> str:
     """``ssh`` of ssh:user@host, ``android`` of android:SERIAL; other names as they are."""
     kind = target.split(":")[0]
     return kind if kind in ("ssh", "android") else target
 
 
-def _made(run: FinishedRun, told: Provenance) -> schema.Made:
+def _origin(run: FinishedRun, provenance: Provenance) -> schema.Origin:
     first, *_ = run.records.values()
-    return schema.Made(
-        pocketgan=told.pocketgan.get("pocketgan", version("pocketgan")),
-        versions={**first.versions, **told.pocketgan},
-        recipe=told.recipe,
-        seed=told.seed,
-        recipe_sha256=told.recipe_sha256,
+    return schema.Origin(
+        pocketgan=provenance.pocketgan.get("pocketgan", version("pocketgan")),
+        versions={**first.versions, **provenance.pocketgan},
+        recipe=provenance.recipe,
+        seed=provenance.seed,
+        recipe_sha256=provenance.recipe_sha256,
         teacher_sha256=hashlib.sha256(run.variant(BASELINE).read_bytes()).hexdigest(),
         gates_failed=tuple(gate.text for gate in run.report.failed_gates) if run.report else (),
         unfinished=run.unfinished,
@@ -143,15 +145,15 @@ def _data(run: FinishedRun) -> schema.Data:
     )
 
 
-def _story(
-    run: FinishedRun, name: str, variant: reports.VariantReport | None, speed: bool
-) -> Story:
-    told = steps(run, name)
+def _card(
+    run: FinishedRun, name: str, variant: reports.VariantReport | None, *, speed: bool
+) -> CardFacts:
+    sentences = steps(run, name)
     if run.report is None or variant is None:
-        return Story(steps=told, no_speed="" if speed else NO_SPEED)
+        return CardFacts(steps=sentences, no_speed="" if speed else NO_SPEED)
     dense = run.report.variant(BASELINE) if name != BASELINE else None
-    return Story(
-        steps=told,
+    return CardFacts(
+        steps=sentences,
         baseline=Baseline(dense.bytes, dense.bytes_gzip, _quality(run, dense)) if dense else None,
         parameters=variant.parameters,
         macs=variant.macs,

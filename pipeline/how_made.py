@@ -5,20 +5,21 @@ from collections.abc import Callable, Mapping
 
 from pipeline.data.sources import TEACHER
 from pipeline.finished_run import FinishedRun
+from pipeline.plans import FROM_TEACHER
 from pipeline.stage import Record
 
 
 def steps(run: FinishedRun, variant: str) -> tuple[str, ...]:
     """The sentences of the stages that this variant went through, in order."""
-    told = []
-    for stage in (*_stages(run, variant), "convert"):
-        if stage in run.records:
-            told.append(_TELL[stage](run, run.records[stage], variant))
-    return tuple(told)
+    return tuple(
+        _SENTENCES[stage](run, run.records[stage], variant)
+        for stage in (*_stages(run, variant), "convert")
+        if stage in run.records
+    )
 
 
 def _stages(run: FinishedRun, variant: str) -> tuple[str, ...]:
-    if "teacher" in run.plan.names:
+    if run.plan is FROM_TEACHER:
         return _COMPRESSED.get(variant, ("teacher",))
     return _TRAINED.get(variant, ("train",))
 
@@ -50,36 +51,37 @@ _CONVERTED = {
 
 
 def _train(_: FinishedRun, record: Record, variant: str) -> str:
-    generator, game = record.settings["generator"], record.settings["train"]
+    generator, training = record.settings["generator"], record.settings["train"]
     kind = "class-conditional " if generator["conditional"] else ""
     return (
         f"A {kind}GAN ({generator['name']}, width {generator['width']}, latent "
-        f"{generator['latent']}) was trained for {game['steps']:,} steps of {game['batch']} "
-        f"pictures, loss {game['loss']}. The moving average of its generator is the teacher."
+        f"{generator['latent']}) was trained for {training['steps']:,} steps of "
+        f"{training['batch']} pictures, loss {training['loss']}. The moving average of its "
+        "generator is the teacher."
     )
 
 
 def _prune(_: FinishedRun, record: Record, variant: str) -> str:
     prune = record.settings["prune"]
     return (
-        f"Weights were set to zero while the game went on ({prune['steps']:,} steps, up to "
+        f"Weights were set to zero while the training went on ({prune['steps']:,} steps, up to "
         f"{prune['sparsity']:.0%} of a kernel)."
     )
 
 
 def _teacher(run: FinishedRun, record: Record, variant: str) -> str:
-    drawn = record.metrics["lessons"]
-    told = (
+    pictures = record.metrics["lessons"]
+    sentence = (
         f"The teacher is a generator that was trained before ({record.metrics['origin']}, "
         f"{record.metrics['generator_parameters']:,} parameters)."
     )
     if variant in _COMPRESSED:
-        told += f" It drew {drawn:,} pictures for its student to learn from."
+        sentence += f" It drew {pictures:,} pictures for its student to learn from."
     if run.source == TEACHER:
-        told += (
+        sentence += (
             " No real pictures were used: the figures below compare with pictures of the teacher."
         )
-    return told
+    return sentence
 
 
 def _search(_: FinishedRun, record: Record, variant: str) -> str:
@@ -89,9 +91,9 @@ def _search(_: FinishedRun, record: Record, variant: str) -> str:
 def _student(_: FinishedRun, record: Record, variant: str) -> str:
     settings, zeros = record.settings["student"], record.metrics["zeros"]
     aim = (
-        "played the GAN game against a discriminator, with its teacher's pictures as a second aim"
+        "was trained against a discriminator, with its teacher's pictures as a second aim"
         if settings["adversarial"]
-        else "was taught in batches of the game with its teacher's pictures as the only aim"
+        else "was trained on with its teacher's pictures as the only aim"
     )
     copied = f"copied its teacher's pictures ({settings['imitate']:,} steps), then it "
     grown = f"; meanwhile {zeros:.0%} of its weights were set to zero" if zeros else ""
@@ -106,11 +108,13 @@ def _student(_: FinishedRun, record: Record, variant: str) -> str:
 
 def _quantize(run: FinishedRun, record: Record, variant: str) -> str:
     bits = json.loads((run.stage("quantize") / f"{variant}.bits.json").read_text())
-    few, many = (f"{found:.2g}" for found in (min(bits.values()), max(bits.values())))
+    few, many = (
+        f"{bits_of_layer:.2g}" for bits_of_layer in (min(bits.values()), max(bits.values()))
+    )
     each = few if few == many else f"{few} to {many}"
     return (
         "Batch norm was folded into the kernels, and the generator was fine-tuned with int8 "
-        f"rounding inside the game ({record.settings['quantize']['steps']:,} steps), {each} bits "
+        f"rounding in the training ({record.settings['quantize']['steps']:,} steps), {each} bits "
         "a weight."
     )
 
@@ -119,7 +123,7 @@ def _convert(run: FinishedRun, record: Record, variant: str) -> str:
     return _CONVERTED[variant]
 
 
-_TELL: Mapping[str, Callable[[FinishedRun, Record, str], str]] = {
+_SENTENCES: Mapping[str, Callable[[FinishedRun, Record, str], str]] = {
     "train": _train,
     "prune": _prune,
     "teacher": _teacher,

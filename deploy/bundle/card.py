@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from deploy.bundle import sheet
-from deploy.bundle.schema import Model, Quality
+from deploy.bundle.schema import BundleQuality, Model
 from deploy.bundle.template import environment
 from deploy.printable import plain
 
@@ -16,11 +16,11 @@ class Baseline:
 
     bytes: int
     bytes_gzip: int
-    quality: Quality
+    quality: BundleQuality
 
 
 @dataclass(frozen=True, kw_only=True)
-class Story:
+class CardFacts:
     """What the card tells besides model.json; None where the run does not know it."""
 
     steps: tuple[str, ...] = ()
@@ -58,13 +58,13 @@ LINES = (
 )  # fmt: skip
 
 
-def card(model: Model, story: Story) -> bytes:
-    """CARD.md; the same model and story give the same bytes."""
+def render_card(model: Model, facts: CardFacts) -> bytes:
+    """CARD.md; the same model and facts give the same bytes."""
     filters: dict[str, Callable[..., str]] = {"md": _escape, "count": _count, "figure": _figure}
     template = environment(filters).get_template("CARD.md.j2")
     return template.render(
         m=model,
-        story=story,
+        facts=facts,
         lines=[line for line in LINES if getattr(model.quality, line.name) is not None],
         rows=sheet.rows(model.latent.classes),
         columns=sheet.COLUMNS,

@@ -49,19 +49,19 @@ def differences(contents: Contents) -> Iterator[str]:
     There is none only if SHA256SUMS is, byte for byte, what the files that are there give.
     """
     yield from (f"{name} is missing" for name in REQUIRED if name not in contents)
-    stored, found = contents.get(SUMS), checksums(contents)
-    if stored is None or stored == found:
+    stored, computed = contents.get(SUMS), checksums(contents)
+    if stored is None or stored == computed:
         return
-    told, here = _parse(stored), _parse(found) or {}
-    if told is None:
+    listed, here = _parse(stored), _parse(computed) or {}
+    if listed is None:
         yield f"{SUMS} is damaged: it is not a list of sha256 sums"
         return
-    wrong = [name for name in here if name in told and told[name] != here[name]]
+    wrong = [name for name in here if name in listed and listed[name] != here[name]]
     yield from (f"{name} was changed (or its line in {SUMS})" for name in wrong)
-    yield from (f"{name} is not listed in {SUMS}" for name in here if name not in told)
-    gone = [name for name in told if name not in here and name not in REQUIRED]
+    yield from (f"{name} is not listed in {SUMS}" for name in here if name not in listed)
+    gone = [name for name in listed if name not in here and name not in REQUIRED]
     yield from (f"{SUMS} lists {name}, which no bundle holds" for name in gone)
-    if not wrong and told == here:
+    if not wrong and listed == here:
         yield f"{SUMS} was changed: its lines are not in the order or form that they had"
 
 

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from deploy.agent import AgentError, leave_memory_to_others, load_runtime, plain_kernels
 from deploy.bundle.numbers import encode
-from deploy.bundle.schema import Port
+from deploy.bundle.schema import TensorSpec
 from deploy.errors import PocketganError
 
 SECONDS = 120.0
@@ -24,20 +24,20 @@ _CHILD = "import sys; sys.path[:] = {path}; from deploy.bundle import runtime; r
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drawn:
+class GeneratorRun:
     """What a file is, as the runtime tells it, and what it drew.
 
     ``inputs`` [N, L] and ``outputs`` [N, H, W, C] are of the file's own types.
     """
 
     runtime: str
-    input: Port
-    output: Port
+    input: TensorSpec
+    output: TensorSpec
     inputs: np.ndarray
     outputs: np.ndarray
 
 
-def draw(content: bytes, inputs: np.ndarray, *, plain: bool = False) -> Drawn:
+def draw(content: bytes, inputs: np.ndarray, *, plain: bool = False) -> GeneratorRun:
     """Let a file draw of each row of ``inputs`` [N, L].
 
     Rows of float32 are real numbers and rounded to the file's type; others must be of that type.
@@ -47,7 +47,7 @@ def draw(content: bytes, inputs: np.ndarray, *, plain: bool = False) -> Drawn:
     """
     question = io.BytesIO()
     np.savez(question, content=np.frombuffer(content, np.uint8), inputs=inputs, plain=plain)
-    child = _CHILD.format(path=repr([os.path.abspath(place) for place in sys.path]))
+    child = _CHILD.format(path=repr([os.path.abspath(folder) for folder in sys.path]))
     try:
         done = subprocess.run(
             [sys.executable, "-c", child],
@@ -63,13 +63,13 @@ def draw(content: bytes, inputs: np.ndarray, *, plain: bool = False) -> Drawn:
         said = done.stderr.decode(errors="replace").strip().splitlines()
         raise _does_not_run(said[-1] if said else f"exit code {done.returncode}")
     with np.load(io.BytesIO(done.stdout)) as arrays:
-        told = json.loads(str(arrays["told"]))
-        if "error" in told:
-            raise _does_not_run(told["error"])
-        return Drawn(
-            runtime=told["runtime"],
-            input=Port.model_validate(told["input"]),
-            output=Port.model_validate(told["output"]),
+        facts = json.loads(str(arrays["facts"]))
+        if "error" in facts:
+            raise _does_not_run(facts["error"])
+        return GeneratorRun(
+            runtime=facts["runtime"],
+            input=TensorSpec.model_validate(facts["input"]),
+            output=TensorSpec.model_validate(facts["output"]),
             inputs=arrays["inputs"],
             outputs=arrays["outputs"],
         )
@@ -91,21 +91,21 @@ def answer() -> None:
         content, inputs = arrays["content"].tobytes(), arrays["inputs"]
         plain = bool(arrays["plain"])
     try:
-        told, kept = _draw(content, inputs, plain)
+        facts, tensors = _draw(content, inputs, plain=plain)
     except (AgentError, OSError, RuntimeError, ValueError, IndexError, MemoryError) as error:
-        told, kept = {"error": " ".join(str(error).split()) or type(error).__name__}, {}
-    np.savez(channel, told=np.array(json.dumps(told)), **kept)  # type: ignore[arg-type]
+        facts, tensors = {"error": " ".join(str(error).split()) or type(error).__name__}, {}
+    np.savez(channel, facts=np.array(json.dumps(facts)), **tensors)  # type: ignore[arg-type]
     channel.close()
 
 
 def _draw(
-    content: bytes, inputs: np.ndarray, plain: bool
+    content: bytes, inputs: np.ndarray, *, plain: bool
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     runtime = load_runtime()
     options = {"experimental_op_resolver_type": plain_kernels(runtime)} if plain else {}
     interpreter = runtime.module.Interpreter(model_content=content, num_threads=1, **options)
     interpreter.allocate_tensors()
-    source, target = _ports(interpreter)
+    source, target = _tensor_specs(interpreter)
     rows = inputs
     if inputs.dtype != source.dtype:
         if inputs.dtype != np.float32:
@@ -116,35 +116,37 @@ def _draw(
         interpreter.get_output_details()[0]["index"],
     )
     outputs = np.empty((len(rows), *target.shape[1:]), target.dtype)
-    for place, row in enumerate(rows):
+    for number, row in enumerate(rows):
         interpreter.set_tensor(first, row[np.newaxis])
         interpreter.invoke()
-        outputs[place] = interpreter.get_tensor(last)[0]
-    told = {
+        outputs[number] = interpreter.get_tensor(last)[0]
+    facts = {
         "runtime": f"{runtime.name} {runtime.version}",
         "input": source.model_dump(),
         "output": target.model_dump(),
     }
-    return told, {"inputs": rows, "outputs": outputs}
+    return facts, {"inputs": rows, "outputs": outputs}
 
 
-def _ports(interpreter: Any) -> tuple[Port, Port]:
+def _tensor_specs(interpreter: Any) -> tuple[TensorSpec, TensorSpec]:
     """Input and output as the file's signature and tensors tell them."""
     signature: dict[str, list[str]] = next(iter(interpreter.get_signature_list().values()), {})
     names = signature.get("inputs", []), signature.get("outputs", [])
     details = interpreter.get_input_details(), interpreter.get_output_details()
     if any(len(side) != 1 for side in (*names, *details)):
         raise ValueError("it has not one input and one output with a name each")
-    source, target = (_port(name[0], side[0]) for name, side in zip(names, details, strict=True))
+    source, target = (
+        _tensor_spec(name[0], side[0]) for name, side in zip(names, details, strict=True)
+    )
     if source.shape[0] != 1 or target.shape[0] != 1:
         raise ValueError(f"it draws {source.shape[0]} pictures at a time, not one")
     return source, target
 
 
-def _port(name: str, detail: dict[str, Any]) -> Port:
+def _tensor_spec(name: str, detail: dict[str, Any]) -> TensorSpec:
     scale, zero_point = detail["quantization"]
     try:
-        return Port(
+        return TensorSpec(
             name=name,
             dtype=np.dtype(detail["dtype"]).name,
             shape=tuple(detail["shape"].tolist()),

@@ -16,7 +16,7 @@ Text = Annotated[str, Field(min_length=1)]
 NotNegative = Annotated[float, Field(ge=0)]
 
 
-class File(FrozenModel):
+class GeneratorFile(FrozenModel):
     path: Literal["generator.tflite"] = "generator.tflite"
     sha256: Sha256
     bytes: Size
@@ -24,7 +24,7 @@ class File(FrozenModel):
     bytes_zstd: Size  # level 19
 
 
-class Port(FrozenModel):
+class TensorSpec(FrozenModel):
     """An input or output of the file. A stored q stands for (q - zero_point) * scale."""
 
     name: Text  # in the file's signature
@@ -85,7 +85,7 @@ class Golden(FrozenModel):
     cpu: Text  # e.g. "x86-64"
 
 
-class Quality(FrozenModel):
+class BundleQuality(FrozenModel):
     """How well the file draws, as the run's judge sees it; None where it was not measured."""
 
     frechet: NotNegative | None = None
@@ -103,7 +103,7 @@ class Quality(FrozenModel):
     judge_accuracy: Share | None = None
 
 
-class Made(FrozenModel):
+class Origin(FrozenModel):
     """Where the file comes from."""
 
     pocketgan: Text
@@ -129,16 +129,16 @@ class Model(FrozenModel):
     version: Literal[1] = VERSION
     name: Text
     variant: Text
-    file: File
-    input: Port
-    output: Port
+    file: GeneratorFile
+    input: TensorSpec
+    output: TensorSpec
     latent: Latent
     pixels: Pixels
     seeding: Text
     golden: Golden
-    quality: Quality
+    quality: BundleQuality
     measurements: tuple[Measurement, ...]
-    made: Made
+    origin: Origin = Field(alias="made")
     data: Data
 
     @property

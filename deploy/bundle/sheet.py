@@ -28,14 +28,14 @@ def contact_sheet(pictures: np.ndarray, names: Sequence[str] = ()) -> bytes:
     factor = max(1, -(-SMALLEST_TILE // pictures.shape[1]))
     enlarged = pictures.repeat(factor, axis=1).repeat(factor, axis=2)
     font = ImageFont.load_default(14)
-    shown = [_short(name) for name in names]
-    left = MARGIN + max((round(font.getlength(name)) + MARGIN for name in shown), default=0)
+    labels = [_short(name) for name in names]
+    left = MARGIN + max((round(font.getlength(name)) + MARGIN for name in labels), default=0)
     tiles = tiled(enlarged, COLUMNS, gap=GAP, fill=255)
     size = (left + tiles.shape[1] + MARGIN, tiles.shape[0] + 2 * MARGIN)
     sheet = Image.new("RGB", size, PAPER)
     sheet.paste(Image.fromarray(tiles[..., 0] if tiles.shape[2] == 1 else tiles), (left, MARGIN))
     pen, height = ImageDraw.Draw(sheet), enlarged.shape[1]
-    for row, name in enumerate(shown):
+    for row, name in enumerate(labels):
         middle = MARGIN + row * (height + GAP) + height // 2
         pen.text((left - MARGIN, middle), name, INK, font, anchor="rm")
     written = io.BytesIO()

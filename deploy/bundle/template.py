@@ -8,12 +8,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 def environment(filters: Mapping[str, Callable[..., Any]]) -> Environment:
     """Where ``CARD.md.j2`` and the like are found; a name that is not given is an error."""
-    made = Environment(
+    templates = Environment(
         loader=PackageLoader("deploy.bundle"),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(filters)
-    return made
+    templates.filters.update(filters)
+    return templates

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from deploy.bundle import archive, files, schema
 from deploy.bundle.files import Contents
 from deploy.bundle.numbers import encode, unwire, wire
-from deploy.bundle.runtime import Drawn, draw
+from deploy.bundle.runtime import GeneratorRun, draw
 from deploy.bundle.signature import is_good
 from deploy.errors import PocketganError
 
@@ -46,8 +46,8 @@ class Likeness:
         return f"{largest} {unit} apart at most, in {self.differing} of {self.values} values"
 
 
-@dataclass(frozen=True)
-class Verdict:
+@dataclass(frozen=True, kw_only=True)
+class BundleCheck:
     """What was found. A bundle is sound if there is no problem."""
 
     problems: tuple[str, ...]
@@ -57,7 +57,7 @@ class Verdict:
     signature_checked: bool = False
 
 
-def verify(path: Path, key: Ed25519PublicKey | None = None) -> Verdict:
+def verify(path: Path, key: Ed25519PublicKey | None = None) -> BundleCheck:
     """Check a bundle's folder or zip: files, checksums, signature, schema, generator, drawings.
 
     The file runs only if the checksums are right. Raises PocketganError where ``path`` cannot be
@@ -72,20 +72,26 @@ def verify(path: Path, key: Ed25519PublicKey | None = None) -> Verdict:
     problems = [*problems, *files.differences(contents), *_signature_problems(contents, key)]
     signed = files.SIGNATURE in contents
     if problems:
-        return Verdict(tuple(problems), signed=signed)
+        return BundleCheck(problems=tuple(problems), signed=signed)
     try:
         model = schema.loads(contents[files.MODEL])
         problems = [*_mismatches(model, contents)]
         if problems:
-            return Verdict(tuple(problems), model, signed=signed)
+            return BundleCheck(problems=tuple(problems), model=model, signed=signed)
         inputs, golden = _golden(model, contents)
-        drawn = draw(contents[files.GENERATOR], inputs)
+        run = draw(contents[files.GENERATOR], inputs)
     except PocketganError as error:
-        return Verdict((error.problem,), signed=signed)
-    compared = [_compare(drawn, outputs, name) for name, outputs in golden.items()]
+        return BundleCheck(problems=(error.problem,), signed=signed)
+    compared = [_compare(run, outputs, name) for name, outputs in golden.items()]
     likeness = min(compared, key=lambda it: (it.largest, it.differing))
-    problems = [*_other_ports(model, drawn), *_too_far(model, likeness)]
-    return Verdict(tuple(problems), model, likeness, signed, signed and key is not None)
+    problems = [*_other_tensors(model, run), *_too_far(model, likeness)]
+    return BundleCheck(
+        problems=tuple(problems),
+        model=model,
+        likeness=likeness,
+        signed=signed,
+        signature_checked=signed and key is not None,
+    )
 
 
 def _signature_problems(contents: Contents, key: Ed25519PublicKey | None) -> Iterator[str]:
@@ -116,13 +122,13 @@ def _golden(model: schema.Model, contents: Contents) -> tuple[np.ndarray, dict[s
 
     Raises PocketganError where they do not fit model.json.
     """
-    taken = (model.golden.count, model.latent.width)
-    drawn = (model.golden.count, *model.output.shape[1:])
+    inputs = (model.golden.count, model.latent.width)
+    outputs = (model.golden.count, *model.output.shape[1:])
     shapes = {
-        files.LATENTS: ("float32", taken),
-        files.INPUTS: (model.input.dtype, taken),
-        files.OUTPUTS: (model.output.dtype, drawn),
-        files.PLAIN: (model.output.dtype, drawn),
+        files.LATENTS: ("float32", inputs),
+        files.INPUTS: (model.input.dtype, inputs),
+        files.OUTPUTS: (model.output.dtype, outputs),
+        files.PLAIN: (model.output.dtype, outputs),
     }
     arrays = {}
     for name, (dtype, shape) in shapes.items():
@@ -135,29 +141,29 @@ def _golden(model: schema.Model, contents: Contents) -> tuple[np.ndarray, dict[s
     return arrays[files.INPUTS], {name: arrays[name] for name in (files.OUTPUTS, files.PLAIN)}
 
 
-def _compare(drawn: Drawn, golden: np.ndarray, name: str) -> Likeness:
+def _compare(run: GeneratorRun, golden: np.ndarray, name: str) -> Likeness:
     apart = np.zeros(1)
-    if drawn.outputs.shape == golden.shape and drawn.outputs.dtype == golden.dtype:
-        apart = np.abs(drawn.outputs.astype(np.float64) - golden.astype(np.float64))
+    if run.outputs.shape == golden.shape and run.outputs.dtype == golden.dtype:
+        apart = np.abs(run.outputs.astype(np.float64) - golden.astype(np.float64))
         apart[np.isnan(apart)] = np.inf
     return Likeness(
-        runtime=drawn.runtime,
+        runtime=run.runtime,
         reference=name,
         largest=float(apart.max()),
-        unit="steps" if drawn.output.scale else "units",
+        unit="steps" if run.output.scale else "units",
         differing=int(np.count_nonzero(apart)),
         values=golden.size,
     )
 
 
-def _other_ports(model: schema.Model, drawn: Drawn) -> Iterator[str]:
+def _other_tensors(model: schema.Model, run: GeneratorRun) -> Iterator[str]:
     """What model.json says of the generator's input and output, and the file does not."""
-    for name, told, found in (
-        ("input", model.input, drawn.input),
-        ("output", model.output, drawn.output),
+    for name, described, actual in (
+        ("input", model.input, run.input),
+        ("output", model.output, run.output),
     ):
-        for field in schema.Port.model_fields:
-            here, there = getattr(told, field), getattr(found, field)
+        for field in schema.TensorSpec.model_fields:
+            here, there = getattr(described, field), getattr(actual, field)
             if here != there:
                 yield f"{files.MODEL}: {name}.{field} is {here}, {files.GENERATOR} has {there}"
 

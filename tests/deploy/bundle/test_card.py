@@ -4,11 +4,11 @@ from dataclasses import replace
 import pytest
 
 from deploy.bundle import schema
-from deploy.bundle.card import Baseline, Story, card
-from deploy.bundle.make import Order, make
+from deploy.bundle.card import Baseline, CardFacts, render_card
+from deploy.bundle.make import BundleContents, make
 from deploy.jobs import Measurement
 
-Orders = Callable[..., Order]
+Orders = Callable[..., BundleContents]
 
 
 @pytest.fixture
@@ -43,21 +43,24 @@ def test_card_tells_picture_quality_size_limits_licence_and_use(made: dict[str, 
 def test_card_tells_speed_by_target_and_what_could_not_be_measured(
     measured: schema.Model,
 ) -> None:
-    told = card(measured, Story()).decode()
+    told = render_card(measured, CardFacts()).decode()
     assert "| arm:cortex-a76 | – | –  | 1 | 0.0412 | – | – | 1,680,000 |" in told
     assert "arm:cortex-a76, 1 threads: no such core." in told
     assert (
-        "Not measured." in card(measured.model_copy(update={"measurements": ()}), Story()).decode()
+        "Not measured."
+        in render_card(measured.model_copy(update={"measurements": ()}), CardFacts()).decode()
     )
 
 
 def test_card_says_why_there_is_no_speed(model: schema.Model) -> None:
-    assert "Left out." in card(model, Story(no_speed="Left out.")).decode()
+    assert "Left out." in render_card(model, CardFacts(no_speed="Left out.")).decode()
 
 
 def test_card_sets_the_baseline_beside_it(model: schema.Model) -> None:
-    dense = Baseline(4000, 3000, schema.Quality(frechet=1.25))
-    told = card(model, Story(baseline=dense, parameters=12, zeros=0.5, float_ops=0)).decode()
+    dense = Baseline(4000, 3000, schema.BundleQuality(frechet=1.25))
+    told = render_card(
+        model, CardFacts(baseline=dense, parameters=12, zeros=0.5, float_ops=0)
+    ).decode()
     assert "| Fréchet distance | 1.50 | 1.25 | 0.25 |" in told
     assert "| 4,000 |" in told
     assert "12 parameters, 50 % of the weights are zero" in told
@@ -74,8 +77,8 @@ def test_forced_bundle_says_so_on_top(order_of: Orders) -> None:
 
 
 def test_unmeasured_quality_is_told_and_not_shown_as_zero(model: schema.Model) -> None:
-    bare = model.model_copy(update={"quality": schema.Quality()})
-    told = card(bare, Story()).decode()
+    bare = model.model_copy(update={"quality": schema.BundleQuality()})
+    told = render_card(bare, CardFacts()).decode()
     assert "Not measured." in told
     assert "0.00" not in told
 

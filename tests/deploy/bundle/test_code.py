@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from deploy.bundle import schema
-from deploy.bundle.make import GOLDEN, Order, make
+from deploy.bundle.make import GOLDEN, BundleContents, make
 from deploy.bundle.numbers import to_pixels, unwire
 from tools.tflite_c import library
 
-Orders = Callable[..., Order]
+Orders = Callable[..., BundleContents]
 Bundles = Callable[[str, int, int], dict[str, bytes]]
 Put = Callable[[dict[str, bytes], Path], Path]
 

@@ -10,13 +10,13 @@ from PIL import Image
 
 from deploy.bundle import schema, sheet
 from deploy.bundle.files import COVERED, REQUIRED, SIGNATURE, SUMS
-from deploy.bundle.make import GOLDEN, Order, make
+from deploy.bundle.make import GOLDEN, BundleContents, make
 from deploy.bundle.numbers import encode, to_pixels, unwire
 from deploy.bundle.prior import latents
 from deploy.errors import PocketganError
 
 Bundles = Callable[[str, int, int], dict[str, bytes]]
-Orders = Callable[..., Order]
+Orders = Callable[..., BundleContents]
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 
 

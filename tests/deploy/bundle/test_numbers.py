@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from deploy.bundle.numbers import encode, to_pixels, unwire, wire
-from deploy.bundle.schema import Pixels, Port
+from deploy.bundle.schema import Pixels, TensorSpec
 
-INT8 = Port(name="x", dtype="int8", shape=(1, 2), scale=0.5, zero_point=3)
-FLOAT = Port(name="x", dtype="float32", shape=(1, 2))
+INT8 = TensorSpec(name="x", dtype="int8", shape=(1, 2), scale=0.5, zero_point=3)
+FLOAT = TensorSpec(name="x", dtype="float32", shape=(1, 2))
 TANH = Pixels(low=-1, high=1, channels="grey")
 
 
@@ -17,7 +17,7 @@ def test_real_numbers_are_rounded_half_to_even_and_clipped() -> None:
 
 
 def test_a_strangers_scale_and_latents_warn_of_nothing() -> None:
-    port = Port(name="x", dtype="int8", shape=(1, 2), scale=1e-300, zero_point=10**18)
+    port = TensorSpec(name="x", dtype="int8", shape=(1, 2), scale=1e-300, zero_point=10**18)
     assert encode(np.array([1e30, np.inf, -np.inf, np.nan], np.float32), port).shape == (4,)
 
 
@@ -26,7 +26,7 @@ def test_a_float_port_takes_numbers_as_they_are() -> None:
 
 
 def test_pixels_of_every_int8_value_of_tanh_rise_from_black_to_white() -> None:
-    port = Port(name="image", dtype="int8", shape=(1, 1, 1, 1), scale=1 / 128, zero_point=0)
+    port = TensorSpec(name="image", dtype="int8", shape=(1, 1, 1, 1), scale=1 / 128, zero_point=0)
     levels = to_pixels(np.arange(-128, 128).astype(np.int8), port, TANH)
     assert (levels[0], levels[128], levels[255]) == (0, 128, 254)
     assert (np.diff(levels.astype(int)) >= 0).all()

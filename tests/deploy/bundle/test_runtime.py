@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from deploy.bundle import runtime
-from deploy.bundle.make import Order
+from deploy.bundle.make import BundleContents
 from deploy.bundle.runtime import draw
 from deploy.errors import PocketganError
 
-Orders = Callable[..., Order]
+Orders = Callable[..., BundleContents]
 
 ROWS = np.random.default_rng(2).standard_normal((3, 11)).astype(np.float32)
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from deploy.bundle import signature
 from deploy.bundle.files import SIGNATURE, SUMS
-from deploy.bundle.make import Order, make
+from deploy.bundle.make import BundleContents, make
 from deploy.errors import PocketganError
 
 PEM, PKCS8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
@@ -32,7 +32,7 @@ def test_keys_come_back_from_pem_files(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl")
 def test_openssl_checks_the_signature_of_a_bundle(
-    order_of: Callable[..., Order], tmp_path: Path
+    order_of: Callable[..., BundleContents], tmp_path: Path
 ) -> None:
     contents = make(order_of(), KEY)
     (tmp_path / "sums").write_bytes(contents[SUMS])

@@ -12,12 +12,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from deploy.bundle import archive, files
 from deploy.bundle import verify as module
-from deploy.bundle.make import Order, make
+from deploy.bundle.make import BundleContents, make
 from deploy.bundle.verify import verify
 from deploy.errors import PocketganError
 
 Bundles = Callable[[str, int, int], dict[str, bytes]]
-Orders = Callable[..., Order]
+Orders = Callable[..., BundleContents]
 Put = Callable[[dict[str, bytes], Path], Path]
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -27,10 +27,10 @@ CHANGES = 500
 
 
 @pytest.fixture
-def again(put: Put, tmp_path: Path, made: dict[str, bytes]) -> Callable[..., module.Verdict]:
+def again(put: Put, tmp_path: Path, made: dict[str, bytes]) -> Callable[..., module.BundleCheck]:
     """A function that changes files, makes the checksums right again, and verifies the folder."""
 
-    def look(**changed: bytes) -> module.Verdict:
+    def look(**changed: bytes) -> module.BundleCheck:
         names = {name.replace("/", "_").replace(".", "_"): name for name in made}
         contents = {**made, **{names[name]: content for name, content in changed.items()}}
         contents[files.SUMS] = files.checksums(contents)
@@ -165,7 +165,7 @@ WRONG = {
 
 @pytest.mark.parametrize("place", WRONG)
 def test_model_json_that_does_not_fit_is_found(
-    place: str, again: Callable[..., module.Verdict], made: dict[str, bytes]
+    place: str, again: Callable[..., module.BundleCheck], made: dict[str, bytes]
 ) -> None:
     value, told = WRONG[place]
     problems = again(model_json=_edited(made, **{place: value})).problems
@@ -173,7 +173,7 @@ def test_model_json_that_does_not_fit_is_found(
 
 
 def test_a_generator_that_does_not_run_is_found(
-    again: Callable[..., module.Verdict], made: dict[str, bytes]
+    again: Callable[..., module.BundleCheck], made: dict[str, bytes]
 ) -> None:
     cut = made["generator.tflite"][:500]
     sha, size = hashlib.sha256(cut).hexdigest(), len(cut)
@@ -192,7 +192,7 @@ def test_a_generator_that_does_not_run_is_found(
 
 
 def test_an_empty_code_file_and_a_sheet_that_is_no_png_are_found(
-    again: Callable[..., module.Verdict],
+    again: Callable[..., module.BundleCheck],
 ) -> None:
     problems = again(code_Generator_kt=b"", contact_sheet_png=b"GIF89a").problems
     assert problems == ("code/Generator.kt is empty", "contact_sheet.png is no PNG")
@@ -209,7 +209,7 @@ def _moved(content: bytes, steps: int, values: int = 1) -> bytes:
 
 
 def test_outputs_a_few_steps_apart_are_told_and_allowed(
-    again: Callable[..., module.Verdict], made: dict[str, bytes]
+    again: Callable[..., module.BundleCheck], made: dict[str, bytes]
 ) -> None:
     verdict = again(
         golden_outputs_bin=_moved(made["golden/outputs.bin"], 3, 5),
@@ -221,7 +221,7 @@ def test_outputs_a_few_steps_apart_are_told_and_allowed(
 
 
 def test_outputs_equal_to_those_without_xnnpack_are_told(
-    again: Callable[..., module.Verdict], made: dict[str, bytes]
+    again: Callable[..., module.BundleCheck], made: dict[str, bytes]
 ) -> None:
     verdict = again(
         golden_outputs_bin=_moved(made["golden/outputs.bin"], 20),
@@ -233,7 +233,7 @@ def test_outputs_equal_to_those_without_xnnpack_are_told(
 
 
 def test_outputs_farther_apart_are_a_problem(
-    again: Callable[..., module.Verdict], made: dict[str, bytes]
+    again: Callable[..., module.BundleCheck], made: dict[str, bytes]
 ) -> None:
     far = _moved(made["golden/outputs.bin"], 9)
     (problem,) = again(golden_outputs_bin=far, golden_plain_bin=far).problems

@@ -1,0 +1,75 @@
+"""The command verify: is a bundle as it was made?"""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from deploy.bundle import files, signature
+from deploy.bundle.verify import BundleCheck
+from deploy.bundle.verify import verify as check_bundle
+from deploy.errors import PocketganError
+from pipeline.commands.arguments import BAD_INPUT, OK, command_parser, parse
+from pipeline.commands.bundle import warnings_of
+
+VERIFY_MORE = """. Looks at checksums, schema and signature, and lets the generator draw its
+golden outputs here."""
+
+
+def verify(arguments: list[str]) -> int:
+    parser = command_parser("verify", "json", more=VERIFY_MORE)
+    parser.add_argument("bundle", type=str, help="a bundle's folder or zip")
+    parser.add_argument("--public-key", type=str, metavar="FILE", help="Ed25519 public key, PEM")
+    options = parse(parser, arguments)
+    path = Path(options.bundle)
+    key = signature.read_public_key(Path(options.public_key)) if options.public_key else None
+    check = check_bundle(path, key)
+    if options.json:
+        print(json.dumps(_as_json(check), indent=1))
+        return BAD_INPUT if check.problems else OK
+    if check.problems:
+        raise PocketganError(
+            f"{path} is not as it was made:\n  - " + "\n  - ".join(check.problems),
+            "Do not ship it; get the bundle again from where it came.",
+        )
+    _show_check(check, path)
+    return OK
+
+
+def _as_json(check: BundleCheck) -> dict[str, Any]:
+    model = check.model
+    return {
+        "sound": not check.problems,
+        "problems": list(check.problems),
+        "name": model and model.name,
+        "variant": model and model.variant,
+        "golden": check.likeness and {**asdict(check.likeness), "words": check.likeness.words},
+        "signed": check.signed,
+        "signature_checked": check.signature_checked,
+        "gates_failed": list(model.origin.gates_failed) if model else [],
+        "unfinished": list(model.origin.unfinished) if model else [],
+    }
+
+
+def _show_check(check: BundleCheck, path: Path) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    model, likeness = check.model, check.likeness
+    assert model is not None
+    assert likeness is not None
+    lines = [
+        f"[bold]{model.name}[/], {model.variant}, {model.file.bytes:,} bytes",
+        f"[green]✓[/] {len(files.COVERED)} files as {files.SUMS} has them",
+        f"[green]✓[/] model.json fits {files.GENERATOR}",
+        f"[green]✓[/] {model.golden.count} golden outputs of {model.golden.runtime} on "
+        f"{model.golden.cpu}; {likeness.runtime} here: {likeness.words}",
+    ]
+    if check.signature_checked:
+        lines.append("[green]✓[/] signed by the owner of this key")
+    elif check.signed:
+        lines.append("[yellow]![/] signed, but not checked by whom: give --public-key")
+    lines += [f"[yellow]![/] {warning}" for warning in warnings_of(model)]
+    for line in lines:
+        console.print(line)
+    console.print(f"[green]✓[/] {path} is sound")
