@@ -1,10 +1,12 @@
 """The arrays of pictures that every room passes on."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+Tensor = Any
+"""One of TensorFlow's, which ships no types."""
 Images = npt.NDArray[np.uint8]
 """Pictures [N, H, W, C], or one [H, W, C]; 0 to 255, C 1 or 3."""
 Labels = npt.NDArray[np.int64]

@@ -25,7 +25,7 @@ from jsonargparse.typing import (
 from deploy.errors import PocketganError
 from pipeline.data.sources import SOURCES
 from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, StudentSettings
-from pipeline.training.settings import Share, TrainSettings
+from pipeline.training.settings import Fraction, TrainSettings
 
 RECIPES_FOLDER = Path(__file__).parent / "recipes"
 Seed = restricted_number_type(
@@ -176,7 +176,7 @@ class QuantizeSettings:
     """Weight of the squared difference to the dense teacher's picture of the same latent."""
     l1: NonNegativeFloat = 0.0
     """Weight of the kernels' absolute sum, of a student's: small weights take fewer bytes."""
-    ema: Share = 0.99
+    ema: Fraction = 0.99
     """Decay of the moving average of the weights."""
     calibration: PositiveInt = 512
     """Latents that set the first ranges of the activations."""

@@ -113,7 +113,7 @@ def compile_kotlin(artifacts: Artifacts, resources: Path) -> Path:
 
     def fill(folder: Path) -> None:
         kotlinc(artifacts, [MAIN / "kotlin", *java], libraries, folder)
-        run("javac", "-nowarn", "-Xlint:-options", "--release", "8", "-d", folder, *java)
+        run("javac", "-nowarn", "-Xlint:-options", *("--release", "8", "-d", folder), *java)
 
     return BuildStep(BUILD / "classes", (*files(MAIN / "kotlin"), *java, artifacts.stdlib)).make(
         fill

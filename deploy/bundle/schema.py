@@ -7,13 +7,12 @@ from pydantic import Field, ValidationError, model_validator
 
 from deploy.bundle import files
 from deploy.errors import PocketganError
-from deploy.jobs import Count, FrozenModel, Measurement, Sha256, Share, Size
+from deploy.jobs import Count, FrozenModel, Measurement, NotNegative, Sha256, Share, Size
 
 SCHEMA: Literal["pocketgan.bundle"] = "pocketgan.bundle"
 VERSION: Literal[1] = 1
 
 Text = Annotated[str, Field(min_length=1)]
-NotNegative = Annotated[float, Field(ge=0)]
 
 
 class GeneratorFile(FrozenModel):

@@ -214,7 +214,7 @@ def _function_name(function: Any) -> str:
     return str(getattr(function, "__name__", type(function).__name__)).lower()
 
 
-Call = Callable[[Any, tuple[Any, ...], dict[str, Any], Any], Any]
+OperationCall = Callable[[Any, tuple[Any, ...], dict[str, Any], Any], Any]
 
 
 def functional(model: Any) -> Any | None:
@@ -285,8 +285,8 @@ class GraphRebuilder:
         return unused
 
 
-def _walk(graph: Any, inputs: Sequence[Any], call: Call) -> list[Any]:
-    """Call the layers of a graph in order, and give its outputs.
+def _walk(graph: Any, inputs: Sequence[Any], call: OperationCall) -> list[Any]:
+    """OperationCall the layers of a graph in order, and give its outputs.
 
     ``call`` gets a layer, its arguments, and the tensors that the graph holds as its outputs.
     """

@@ -6,14 +6,12 @@ pictures float32 [N, H, W, C] and a seed pair.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import tensorflow as tf
 
 from deploy.errors import PocketganError
+from pipeline.arrays import Tensor
 from pipeline.training.randomness import split_seed
-
-Tensor = Any
 
 SHIFT = 0.125  # of the side, as in the paper
 CUTOUT = 0.5  # of the side, as in the paper

@@ -5,13 +5,11 @@ of a distillation's time.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from pipeline.arrays import Tensor
 from pipeline.networks.pixels import PixelRange
-
-Tensor = Any
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from typing import Any
 import tensorflow as tf
 
 from deploy.errors import PocketganError
+from pipeline.arrays import Tensor
 from pipeline.training.augment import augment, check_names
 from pipeline.training.randomness import Purpose, StepSeeds
 from pipeline.training.settings import TrainSettings
 
-Tensor = Any
 Score = Callable[[Tensor], Tensor]
 """A discriminator as a function: pictures float32 [N, H, W, C] → logits."""
 

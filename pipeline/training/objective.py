@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 import tf_keras
 
+from pipeline.arrays import Tensor
 from pipeline.training.losses import AdversarialLoss, Verdict
 from pipeline.training.randomness import StepSeeds
 from pipeline.training.settings import TrainSettings
-
-Tensor = Any
 
 
 class Objective(ABC):

@@ -11,7 +11,9 @@ from jsonargparse.typing import (
     restricted_number_type,
 )
 
-Share = restricted_number_type("Share", float, [(">=", 0), ("<", 1)], docstring="0 ≤ share < 1")
+Fraction = restricted_number_type(
+    "Fraction", float, [(">=", 0), ("<", 1)], docstring="0 ≤ share < 1"
+)
 Frames = restricted_number_type("Frames", int, (">=", 2), docstring="≥ 2")
 
 
@@ -23,7 +25,7 @@ class WeightSettings:
     """λ of λ·Σ|w|."""
     l2: NonNegativeFloat = 0.0
     """λ of λ·Σw²."""
-    drop: Share = 0.0  # type: ignore[valid-type]
+    drop: Fraction = 0.0  # type: ignore[valid-type]
     """Share of the weights dropped at random, anew at every step (W' = W − D)."""
 
 
@@ -45,7 +47,7 @@ class TrainSettings:
     """The learning rates fall along a half cosine to this share of themselves; 1 keeps them."""
     critic_steps: PositiveInt = 1
     """Updates of the discriminator for each one of the generator."""
-    label_smoothing: Share = 0.0  # type: ignore[valid-type]
+    label_smoothing: Fraction = 0.0  # type: ignore[valid-type]
     """Real pictures are labelled 1 − this (minimax, non_saturating, lsgan)."""
     r1: NonNegativeFloat = 0.0
     """γ of γ/2·‖∇D(real)‖² (Mescheder 2018)."""
@@ -57,7 +59,7 @@ class TrainSettings:
     """The critic's weights stay within ± this; used by the loss wgan only."""
     augment: list[str] = field(default_factory=list)
     """Differentiable augmentations of what the discriminator sees: shift, cutout, brightness."""
-    ema: Share = 0.995  # type: ignore[valid-type]
+    ema: Fraction = 0.995  # type: ignore[valid-type]
     """Decay of the moving average of the generator's weights, which is what is kept."""
     generator_weights: WeightSettings = field(default_factory=WeightSettings)
     discriminator_weights: WeightSettings = field(default_factory=WeightSettings)

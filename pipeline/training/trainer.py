@@ -13,6 +13,7 @@ import tf_keras
 
 from deploy.errors import PocketganError
 from pipeline import progress
+from pipeline.arrays import Tensor
 from pipeline.training.history import (
     STEP_METRICS,
     Checkpoint,
@@ -26,7 +27,6 @@ from pipeline.training.objective import Objective
 from pipeline.training.randomness import Purpose, StepSeeds
 from pipeline.training.weights import DroppedWeights, MovingAverage, weight_penalty
 
-Tensor = Any
 OnRow = Callable[[HistoryRow, np.ndarray], None]
 """Called with each new row of the history and the frame uint8 [N, H, W, C] of that step."""
 

@@ -6,11 +6,10 @@ from typing import Any
 
 import tensorflow as tf
 
+from pipeline.arrays import Tensor
 from pipeline.compression.graph import kernels
 from pipeline.training.randomness import split_seed
 from pipeline.training.settings import WeightSettings
-
-Tensor = Any
 
 
 class MovingAverage:

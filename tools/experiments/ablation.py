@@ -65,7 +65,7 @@ PRUNED = (
 )
 
 
-Scores = Callable[[np.ndarray], np.ndarray]
+WeightRanking = Callable[[np.ndarray], np.ndarray]
 """A layer's kernel → how much each of its weights counts, from the least, 1-D."""
 
 
@@ -174,7 +174,7 @@ def _compress(
     )
 
 
-def _stock_pruning(options: argparse.Namespace, name: str, scores: Scores) -> None:
+def _stock_pruning(options: argparse.Namespace, name: str, scores: WeightRanking) -> None:
     """The teacher's own run anew, from the stage that prunes: magnitude."""
     limit = options.max_gzip_kb * KILO
     if (biases := _bias_bytes(options.run)) >= limit:
@@ -200,7 +200,7 @@ def _call(*arguments: str) -> None:
         raise SystemExit(f"{' '.join(arguments)}: {done.stderr[-2000:]}")
 
 
-def shares_for(run: Path, limit: float, scores: Scores) -> dict[str, float]:
+def shares_for(run: Path, limit: float, scores: WeightRanking) -> dict[str, float]:
     """Layer → share of zeros with which the teacher's int8 kernels take ``limit`` bytes gzipped.
 
     The weights with the smallest of the ``scores``, of all layers together, are the zeros.
@@ -220,7 +220,7 @@ def shares_for(run: Path, limit: float, scores: Scores) -> dict[str, float]:
 
 
 def by_rank(kernel: np.ndarray) -> np.ndarray:
-    """Scores that give every layer as many zeros: each weight's rank in its layer, 0..1."""
+    """Ranks that give every layer as many zeros: each weight's rank in its layer, 0..1."""
     return (np.arange(kernel.size) + 1) / kernel.size
 
 
@@ -231,7 +231,7 @@ def by_lamp(kernel: np.ndarray) -> np.ndarray:
     return scores
 
 
-SCORES: Mapping[str, Scores] = {
+SCORES: Mapping[str, WeightRanking] = {
     PRUNING: by_rank,
     f"{PRUNING}, shares by LAMP": by_lamp,
 }

@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from deploy.errors import PocketganError
-from deploy.jobs import FrozenModel, Measurement, Sha256, Share, Size
+from deploy.jobs import FrozenModel, Measurement, NotNegative, Sha256, Share, Size
 
 SCHEMA: Literal["pocketgan.report"] = "pocketgan.report"
 VERSION: Literal[2] = 2
@@ -30,7 +30,6 @@ def _relative(path: str) -> str:
     return path
 
 
-NotNegative = Annotated[float, Field(ge=0)]
 RelativePath = Annotated[str, Field(min_length=1), AfterValidator(_relative)]
 
 

@@ -11,14 +11,13 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from pipeline.arrays import Tensor
 from pipeline.networks.pixels import PixelRange, to_uint8
 from pipeline.training.distillation_set import DistillationSet
 from pipeline.training.losses import Verdict
 from pipeline.training.objective import Objective
 from pipeline.training.randomness import Purpose, StepSeeds, draw_latents, seed_pair
 from pipeline.training.settings import TrainSettings
-
-Tensor = Any
 
 FIXED_PICTURES = 64
 

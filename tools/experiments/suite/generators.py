@@ -69,7 +69,7 @@ class Member:
 
 DENSE = "dense"
 
-Doubling = Callable[[Any, int, str, float], Any]
+UpsamplingBlock = Callable[[Any, int, str, float], Any]
 """A map [N, H, W, C], output channels, the layers' name and the gain → [N, 2H, 2W, channels]."""
 
 
@@ -98,7 +98,7 @@ def _depthwise(x: Any, channels: int, name: str, gain: float) -> Any:
     return _conv(deep(_twice(x, name)), channels, name=name, gain=gain, kernel=1)
 
 
-DOUBLINGS: dict[str, Doubling] = {
+DOUBLINGS: dict[str, UpsamplingBlock] = {
     "transposed_conv": _transposed_conv,
     "resize_conv": _resize_conv,
     "sub_pixel": _sub_pixel,

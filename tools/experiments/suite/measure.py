@@ -59,7 +59,7 @@ MACS_PER_SECOND = 8e9
 COUNTED_MACS_PER_SECOND = 20e6
 """The same of a counting emulator, to be patient by."""
 
-Progress = Callable[[str, int, int], None]
+OnProgress = Callable[[str, int, int], None]
 """Called with what is being done, and how many processes of how many have ended."""
 
 
@@ -135,7 +135,7 @@ def run(
     seed: int = 0,
     rounds: int = ROUNDS,
     runs: int = RUNS,
-    on_progress: Progress = lambda name, done, total: None,
+    on_progress: OnProgress = lambda name, done, total: None,
 ) -> Suite:
     """Write the members' files, measure them on ``targets``, keep the figures in ``folder``.
 
@@ -197,7 +197,7 @@ def _measured(
     *,
     files: dict[str, Path],
     plan: MeasuringPlan,
-    on_progress: Progress,
+    on_progress: OnProgress,
 ) -> Iterator[Result]:
     """``results`` with what ``target`` says; their files take turns, since they are compared.
 
@@ -218,7 +218,7 @@ def _measured(
         yield _with_measurements(result, target, mine)
 
 
-def _counted(on_progress: Progress, member: Member, before: int, total: int) -> Progress:
+def _counted(on_progress: OnProgress, member: Member, before: int, total: int) -> OnProgress:
     """One call's progress as part of the whole."""
     size = f"{member.pixels} pixels, width {member.width}"
     return lambda target, done, _: on_progress(f"{size} on {target}", before + done, total)
