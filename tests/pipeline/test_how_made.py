@@ -21,16 +21,16 @@ PARTS = {
 def test_a_variant_tells_the_stages_it_went_through_and_no_other(
     variant: str, tiny_runs: Path
 ) -> None:
-    told = steps(open_run("tiny", tiny_runs), variant)
-    assert len(told) == len(PARTS[variant])
-    for sentence, part in zip(told, PARTS[variant], strict=True):
+    answer = steps(open_run("tiny", tiny_runs), variant)
+    assert len(answer) == len(PARTS[variant])
+    for sentence, part in zip(answer, PARTS[variant], strict=True):
         assert part in sentence
 
 
 def test_figures_are_those_of_the_recipe(tiny_runs: Path) -> None:
-    told = " ".join(steps(open_run("tiny", tiny_runs), "int8"))
+    answer = " ".join(steps(open_run("tiny", tiny_runs), "int8"))
     for figure in ("24 steps of 16 pictures", "(16 steps, up to 80% of a kernel)", "(8 steps)"):
-        assert figure in told
+        assert figure in answer
 
 
 def test_every_variant_can_be_told() -> None:
@@ -49,22 +49,22 @@ COMPRESSED = {
 def test_a_student_tells_the_stages_it_went_through_and_no_other(
     variant: str, small_runs: Path
 ) -> None:
-    told = steps(open_run("small", small_runs), variant)
-    assert len(told) == len(COMPRESSED[variant])
-    for sentence, part in zip(told, COMPRESSED[variant], strict=True):
+    answer = steps(open_run("small", small_runs), variant)
+    assert len(answer) == len(COMPRESSED[variant])
+    for sentence, part in zip(answer, COMPRESSED[variant], strict=True):
         assert part in sentence
 
 
 def test_a_student_names_its_teacher_its_steps_and_its_bits(small_runs: Path) -> None:
     run = open_run("small", small_runs)
-    told = " ".join(steps(run, "int8"))
-    assert "the teacher of run tiny" in told
-    assert run.records["search"].metrics["reason"] in told
+    answer = " ".join(steps(run, "int8"))
+    assert "the teacher of run tiny" in answer
+    assert run.records["search"].metrics["reason"] in answer
     bits = json.loads((run.stage("quantize") / "int8.bits.json").read_text()).values()
     few, many = f"{min(bits):.2g}", f"{max(bits):.2g}"
     each = f"{few} to {many}" if few != many else many
-    assert f"the game (8 steps), {each} bits a weight." in told
-    assert "No real pictures" not in told
+    assert f"the training (8 steps), {each} bits a weight." in answer
+    assert "No real pictures" not in answer
 
 
 def test_larger_student_tells_that_smaller_ones_drew_too_badly(small_runs: Path) -> None:
@@ -73,9 +73,9 @@ def test_larger_student_tells_that_smaller_ones_drew_too_badly(small_runs: Path)
     attempts = [{"student": "a", "frechet_ratio": 1.3}, {"student": "b", "frechet_ratio": 1.0}]
     metrics = {**record.metrics, "attempts": attempts, "zeros": 0.3}
     records = {**run.records, "student": record.model_copy(update={"metrics": metrics})}
-    told = " ".join(steps(replace(run, records=records), "int8"))
-    assert "Smaller students that drew too badly: 1." in told
-    assert "30% of its weights were set to zero" in told
+    answer = " ".join(steps(replace(run, records=records), "int8"))
+    assert "Smaller students that drew too badly: 1." in answer
+    assert "30% of its weights were set to zero" in answer
 
 
 def test_student_of_a_teacher_alone_tells_that_no_picture_was_real(small_runs: Path) -> None:
@@ -83,5 +83,5 @@ def test_student_of_a_teacher_alone_tells_that_no_picture_was_real(small_runs: P
     record = run.records["search"]
     settings = {**record.settings, "data": {"source": "teacher"}}
     free = {**run.records, "search": record.model_copy(update={"settings": settings})}
-    told = " ".join(steps(replace(run, records=free), "int8"))
-    assert "No real pictures were used" in told
+    answer = " ".join(steps(replace(run, records=free), "int8"))
+    assert "No real pictures were used" in answer

@@ -98,14 +98,14 @@ def bundle_of(order_of: Orders) -> Callable[[str, int, int], dict[str, bytes]]:
 
 
 @pytest.fixture(scope="session")
-def made(bundle_of: Callable[[str, int, int], dict[str, bytes]]) -> dict[str, bytes]:
+def parts(bundle_of: Callable[[str, int, int], dict[str, bytes]]) -> dict[str, bytes]:
     """The files of a bundle: int8, three classes, grey. For looking at only."""
     return bundle_of("int8", 3, 1)
 
 
 @pytest.fixture
-def model(made: dict[str, bytes]) -> schema.Model:
-    return schema.loads(made["model.json"])
+def model(parts: dict[str, bytes]) -> schema.Model:
+    return schema.loads(parts["model.json"])
 
 
 @pytest.fixture(scope="session")
@@ -123,7 +123,7 @@ def put() -> Callable[[dict[str, bytes], Path], Path]:
 
 @pytest.fixture
 def unpacked(
-    made: dict[str, bytes], put: Callable[[dict[str, bytes], Path], Path], tmp_path: Path
+    parts: dict[str, bytes], put: Callable[[dict[str, bytes], Path], Path], tmp_path: Path
 ) -> Path:
     """The same as a folder of one's own."""
-    return put(made, tmp_path / "small")
+    return put(parts, tmp_path / "small")

@@ -13,12 +13,12 @@ from deploy.errors import PocketganError
 Put = Callable[[dict[str, bytes], Path], Path]
 
 
-def test_zip_is_a_function_of_its_contents(made: dict[str, bytes]) -> None:
-    packed = archive.pack(made)
-    assert packed == archive.pack(dict(reversed(made.items())))
+def test_zip_is_a_function_of_its_contents(parts: dict[str, bytes]) -> None:
+    packed = archive.pack(parts)
+    assert packed == archive.pack(dict(reversed(parts.items())))
     with zipfile.ZipFile(io.BytesIO(packed)) as opened:
         entries = opened.infolist()
-    assert [entry.filename for entry in entries] == sorted(made)
+    assert [entry.filename for entry in entries] == sorted(parts)
     for entry in entries:
         assert entry.compress_type == zipfile.ZIP_STORED
         assert entry.date_time == (1980, 1, 1, 0, 0, 0)
@@ -26,21 +26,21 @@ def test_zip_is_a_function_of_its_contents(made: dict[str, bytes]) -> None:
 
 
 def test_folder_and_zip_hold_the_same(
-    made: dict[str, bytes], unpacked: Path, tmp_path: Path
+    parts: dict[str, bytes], unpacked: Path, tmp_path: Path
 ) -> None:
     packed = tmp_path / "small.zip"
-    packed.write_bytes(archive.pack(made))
-    assert archive.read(packed) == archive.read(unpacked) == (made, [])
+    packed.write_bytes(archive.pack(parts))
+    assert archive.read(packed) == archive.read(unpacked) == (parts, [])
 
 
 def _zip(*entries: tuple[str, bytes], mode: int = 0o100644, compress: int = 0) -> bytes:
     written = io.BytesIO()
-    with zipfile.ZipFile(written, "w", compress) as made:
+    with zipfile.ZipFile(written, "w", compress) as parts:
         for name, content in entries:
             entry = zipfile.ZipInfo(name)
             entry.external_attr = mode << 16
             entry.compress_type = compress
-            made.writestr(entry, content)
+            parts.writestr(entry, content)
     return written.getvalue()
 
 
@@ -60,10 +60,10 @@ HOSTILE = {
 
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_hostile_zip_is_refused(kind: str, tmp_path: Path) -> None:
-    packed, told = HOSTILE[kind]
+    packed, answer = HOSTILE[kind]
     path = tmp_path / "hostile.zip"
     path.write_bytes(packed)
-    with pytest.raises(PocketganError, match=told) as raised:
+    with pytest.raises(PocketganError, match=answer) as raised:
         archive.read(path)
     assert str(path) in str(raised.value)
     assert [*tmp_path.iterdir()] == [path]
@@ -77,7 +77,7 @@ def test_zip_with_a_file_twice_is_refused(tmp_path: Path) -> None:
         archive.read(path)
 
 
-def test_zip_whose_entries_overlap_is_refused(made: dict[str, bytes], tmp_path: Path) -> None:
+def test_zip_whose_entries_overlap_is_refused(parts: dict[str, bytes], tmp_path: Path) -> None:
     """Two entries of the directory that share one file's bytes, as in a bomb without nesting."""
     packed = bytearray(_zip(("CARD.md", b"x" * 50_000), ("model.json", b"")))
     directory = packed.index(b"PK\x01\x02")
@@ -91,12 +91,12 @@ def test_zip_whose_entries_overlap_is_refused(made: dict[str, bytes], tmp_path: 
 
 
 def test_zip_packed_by_another_program_is_told_from_a_damaged_one(
-    made: dict[str, bytes], tmp_path: Path
+    parts: dict[str, bytes], tmp_path: Path
 ) -> None:
     path = tmp_path / "again.zip"
-    path.write_bytes(_zip(*made.items()))
+    path.write_bytes(_zip(*parts.items()))
     contents, problems = archive.read(path)
-    assert contents == made
+    assert contents == parts
     assert "packed again by another program" in problems[0]
 
 
@@ -111,13 +111,13 @@ def test_what_belongs_to_no_bundle_is_told_and_not_read(unpacked: Path) -> None:
     ]
 
 
-def test_links_and_pipes_are_not_followed(unpacked: Path, made: dict[str, bytes]) -> None:
+def test_links_and_pipes_are_not_followed(unpacked: Path, parts: dict[str, bytes]) -> None:
     (unpacked / "CARD.md").unlink()
     (unpacked / "CARD.md").symlink_to("/etc/hostname")
     (unpacked / "model.json").unlink()
     os.mkfifo(unpacked / "model.json")  # reading it would never end
     contents, problems = archive.read(unpacked)
-    assert set(contents) == set(made) - {"CARD.md", "model.json"}
+    assert set(contents) == set(parts) - {"CARD.md", "model.json"}
     assert problems == [
         f"{name} is not a file of its own but a link or a device"
         for name in ("CARD.md", "model.json")
@@ -133,11 +133,11 @@ def test_link_in_place_of_a_folder_is_not_followed(unpacked: Path, tmp_path: Pat
 
 
 def test_more_bytes_than_a_bundle_has_are_not_read(
-    unpacked: Path, made: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    unpacked: Path, parts: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(archive, "MOST_BYTES", 1000)
     packed = tmp_path / "small.zip"
-    packed.write_bytes(archive.pack(made))
+    packed.write_bytes(archive.pack(parts))
     for path in (unpacked, packed):
         with pytest.raises(PocketganError, match="larger than any bundle"):
             archive.read(path)

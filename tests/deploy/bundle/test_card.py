@@ -28,24 +28,26 @@ def measured(model: schema.Model) -> schema.Model:
     return model.model_copy(update={"measurements": (timed, failed)})
 
 
-def test_card_tells_picture_quality_size_limits_licence_and_use(made: dict[str, bytes]) -> None:
-    told = made["CARD.md"].decode()
+def test_card_tells_picture_quality_size_limits_licence_and_use(
+    parts: dict[str, bytes],
+) -> None:
+    answer = parts["CARD.md"].decode()
     for part in (
         *("# small, int8", "![What it draws](contact_sheet.png)", "6×6 pictures, grey"),
         *("| Fréchet distance | 1.50 | 0.25 |", "## Limits", "yours.", "golden/inputs.bin"),
         *("1. It was drawn up.", "recipe *small*, seed 1"),
     ):
-        assert part in told
-    assert "--force" not in told
-    assert "None" not in told
+        assert part in answer
+    assert "--force" not in answer
+    assert "None" not in answer
 
 
 def test_card_tells_speed_by_target_and_what_could_not_be_measured(
     measured: schema.Model,
 ) -> None:
-    told = render_card(measured, CardFacts()).decode()
-    assert "| arm:cortex-a76 | – | –  | 1 | 0.0412 | – | – | 1,680,000 |" in told
-    assert "arm:cortex-a76, 1 threads: no such core." in told
+    answer = render_card(measured, CardFacts()).decode()
+    assert "| arm:cortex-a76 | – | –  | 1 | 0.0412 | – | – | 1,680,000 |" in answer
+    assert "arm:cortex-a76, 1 threads: no such core." in answer
     assert (
         "Not measured."
         in render_card(measured.model_copy(update={"measurements": ()}), CardFacts()).decode()
@@ -58,18 +60,18 @@ def test_card_says_why_there_is_no_speed(model: schema.Model) -> None:
 
 def test_card_sets_the_baseline_beside_it(model: schema.Model) -> None:
     dense = Baseline(4000, 3000, schema.BundleQuality(frechet=1.25))
-    told = render_card(
+    answer = render_card(
         model, CardFacts(baseline=dense, parameters=12, zeros=0.5, float_ops=0)
     ).decode()
-    assert "| Fréchet distance | 1.50 | 1.25 | 0.25 |" in told
-    assert "| 4,000 |" in told
-    assert "12 parameters, 50 % of the weights are zero" in told
+    assert "| Fréchet distance | 1.50 | 1.25 | 0.25 |" in answer
+    assert "| 4,000 |" in answer
+    assert "12 parameters, 50 % of the weights are zero" in answer
 
 
 def test_forced_bundle_says_so_on_top(order_of: Orders) -> None:
     forced = order_of(gates_failed=("zeros >= 0.75",), unfinished=("stage report has not run",))
-    told = make(forced)["CARD.md"].decode()
-    top = told[: told.index("## What it draws")]
+    answer = make(forced)["CARD.md"].decode()
+    top = answer[: answer.index("## What it draws")]
     assert "Not good enough by its own recipe, bundled with `--force`" in top
     assert "`zeros >= 0.75`" in top
     assert "From an unfinished run" in top
@@ -78,17 +80,17 @@ def test_forced_bundle_says_so_on_top(order_of: Orders) -> None:
 
 def test_unmeasured_quality_is_told_and_not_shown_as_zero(model: schema.Model) -> None:
     bare = model.model_copy(update={"quality": schema.BundleQuality()})
-    told = render_card(bare, CardFacts()).decode()
-    assert "Not measured." in told
-    assert "0.00" not in told
+    answer = render_card(bare, CardFacts()).decode()
+    assert "Not measured." in answer
+    assert "0.00" not in answer
 
 
 def test_names_cannot_write_markup(order_of: Orders) -> None:
     evil = replace(
         order_of(class_names=("a|b", "<script>", "`*_\n# c")), name="[x](http://example)"
     )
-    told = make(evil)["CARD.md"].decode()
-    assert "a\\|b" in told
-    assert "<script>" not in told
-    assert "\n# c" not in told
-    assert "[x](" not in told
+    answer = make(evil)["CARD.md"].decode()
+    assert "a\\|b" in answer
+    assert "<script>" not in answer
+    assert "\n# c" not in answer
+    assert "[x](" not in answer

@@ -73,8 +73,8 @@ def test_python_serves_as_a_module(bundle: tuple[Path, schema.Model]) -> None:
             generator.draw(0, model.latent.classes)
 
 
-def test_python_is_short(made: dict[str, bytes]) -> None:
-    source = made["code/generator.py"].decode()
+def test_python_is_short(parts: dict[str, bytes]) -> None:
+    source = parts["code/generator.py"].decode()
     assert len(source.splitlines()) <= 65
     assert max(map(len, source.splitlines())) <= 100
 
@@ -134,11 +134,11 @@ def test_cpp_draws_the_golden_outputs_and_pictures(
 
 
 def test_cpp_says_what_is_wrong(
-    made: dict[str, bytes], put: Put, tmp_path: Path, compiled: Callable[[Path], Path]
+    parts: dict[str, bytes], put: Put, tmp_path: Path, compiled: Callable[[Path], Path]
 ) -> None:
-    folder = put(made, tmp_path)
+    folder = put(parts, tmp_path)
     program = str(compiled(folder))
-    for arguments, code, told in (
+    for arguments, code, answer in (
         (["a", "b", "c", "d"], 2, "class 2: kind 2"),
         (["nowhere.tflite", "1", "2"], 1, "nowhere.tflite is no TensorFlow Lite file"),
         (["generator.tflite", "1", "3"], 1, "there is no such class"),
@@ -151,7 +151,7 @@ def test_cpp_says_what_is_wrong(
             stdin=subprocess.DEVNULL,
         )
         assert (done.returncode, done.stdout) == (code, "")
-        assert told in done.stderr
+        assert answer in done.stderr
 
 
 # ---------------------------------------------------------------------- all
@@ -162,24 +162,24 @@ def test_names_of_classes_are_only_text_in_every_language(
 ) -> None:
     order = order_of(classes=5, class_names=HOSTILE, name='evil\n#*/name"""; x \\')
     contents = make(replace(order, data=order.data.model_copy(update={"name": '"""; x \\'})))
-    shown = [name.replace("\n", "\N{REPLACEMENT CHARACTER}") for name in HOSTILE]
+    labels = [name.replace("\n", "\N{REPLACEMENT CHARACTER}") for name in HOSTILE]
     python = contents["code/generator.py"].decode()
     lists = [node.value for node in ast.walk(ast.parse(python)) if isinstance(node, ast.Assign)]
-    assert shown in [ast.literal_eval(value) for value in lists if isinstance(value, ast.List)]
+    assert labels in [ast.literal_eval(value) for value in lists if isinstance(value, ast.List)]
     kotlin = contents["code/Generator.kt"].decode()
     assert '"\\$x \\${y} \\\\(z)"' in kotlin
     assert '"$x ${y} \\\\(z)"' in contents["code/Generator.swift"].decode()
     folder = put(contents, tmp_path)
     done = subprocess.run([compiled(folder), "1", "2"], capture_output=True, text=True)
-    for number, name in enumerate(shown):
+    for number, name in enumerate(labels):
         assert f"class {number}: {name}\n" in done.stderr
 
 
 @pytest.mark.parametrize("language", ["Generator.kt", "Generator.swift"])
 def test_apps_code_holds_the_numbers_of_model_json(
-    language: str, made: dict[str, bytes], model: schema.Model
+    language: str, parts: dict[str, bytes], model: schema.Model
 ) -> None:
-    source = made[f"code/{language}"].decode()
+    source = parts[f"code/{language}"].decode()
     for number in (model.input.scale, model.input.zero_point, model.output.scale):
         assert repr(number) in source
     assert '"kind 0", "kind 1", "kind 2"' in source

@@ -27,14 +27,14 @@ DRAW = ["code/generator.py", "generator.tflite", "0", "8"]
 
 @pytest.fixture(scope="session")
 def example() -> str:
-    (found,) = re.findall(r"```python\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
-    return str(found)
+    (problems,) = re.findall(r"```python\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
+    return str(problems)
 
 
 @pytest.fixture
-def downloaded(made: dict[str, bytes], tmp_path: Path) -> Path:
+def downloaded(parts: dict[str, bytes], tmp_path: Path) -> Path:
     """A folder with nothing but bundle.zip."""
-    (tmp_path / "bundle.zip").write_bytes(archive.pack(made))
+    (tmp_path / "bundle.zip").write_bytes(archive.pack(parts))
     return tmp_path
 
 
@@ -65,9 +65,9 @@ def test_example_of_the_docs_draws_the_golden_outputs(example: str, downloaded: 
 
 
 def test_example_notices_other_outputs(
-    example: str, made: dict[str, bytes], tmp_path: Path
+    example: str, parts: dict[str, bytes], tmp_path: Path
 ) -> None:
-    other = {**made, "golden/outputs.bin": b"\1" * len(made["golden/outputs.bin"])}
+    other = {**parts, "golden/outputs.bin": b"\1" * len(parts["golden/outputs.bin"])}
     (tmp_path / "bundle.zip").write_bytes(archive.pack(other))
     assert not _says_equal(sys.executable, example, tmp_path)
 

@@ -7,10 +7,10 @@ import pytest
 from deploy.bundle.files import COVERED, SUMS, checksums, differences
 
 
-def test_sums_are_of_every_other_file(made: dict[str, bytes]) -> None:
-    named = [line.split("  ")[1] for line in made[SUMS].decode().splitlines()]
-    assert named == sorted(set(made) - {SUMS}) == list(COVERED)
-    assert list(differences(made)) == []
+def test_sums_are_of_every_other_file(parts: dict[str, bytes]) -> None:
+    named = [line.split("  ")[1] for line in parts[SUMS].decode().splitlines()]
+    assert named == sorted(set(parts) - {SUMS}) == list(COVERED)
+    assert list(differences(parts)) == []
 
 
 @pytest.mark.skipif(shutil.which("sha256sum") is None, reason="there is no sha256sum")
@@ -21,10 +21,10 @@ def test_sha256sum_checks_them(unpacked: Path) -> None:
     assert subprocess.run(command, cwd=unpacked, capture_output=True).returncode != 0
 
 
-def test_a_changed_a_missing_and_an_unlisted_file_are_named(made: dict[str, bytes]) -> None:
-    changed = {**made, "CARD.md": b"another"}
+def test_a_changed_a_missing_and_an_unlisted_file_are_named(parts: dict[str, bytes]) -> None:
+    changed = {**parts, "CARD.md": b"another"}
     assert list(differences(changed)) == ["CARD.md was changed (or its line in SHA256SUMS)"]
-    missing = {name: content for name, content in made.items() if name != "golden/inputs.bin"}
+    missing = {name: content for name, content in parts.items() if name != "golden/inputs.bin"}
     assert (
         list(differences(missing))
         == [
@@ -32,15 +32,15 @@ def test_a_changed_a_missing_and_an_unlisted_file_are_named(made: dict[str, byte
             "SHA256SUMS was changed: its lines are not in the order or form that they had",
         ][:1]
     )
-    lines = made[SUMS].splitlines(keepends=True)
-    unlisted = {**made, SUMS: b"".join(lines[1:])}
+    lines = parts[SUMS].splitlines(keepends=True)
+    unlisted = {**parts, SUMS: b"".join(lines[1:])}
     assert list(differences(unlisted)) == [f"{COVERED[0]} is not listed in SHA256SUMS"]
-    without = {name: content for name, content in made.items() if name != SUMS}
+    without = {name: content for name, content in parts.items() if name != SUMS}
     assert list(differences(without)) == ["SHA256SUMS is missing"]
 
 
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("spoil", "answer"),
     [
         (lambda sums: sums[:-1], "order or form"),
         (lambda sums: sums + b"\n", "damaged"),
@@ -51,11 +51,11 @@ def test_a_changed_a_missing_and_an_unlisted_file_are_named(made: dict[str, byte
         (lambda _: b"", "is not listed"),
     ],
 )
-def test_sums_in_another_form_are_found(spoil, told, made: dict[str, bytes]) -> None:  # type: ignore[no-untyped-def]
-    spoiled = {**made, SUMS: spoil(made[SUMS])}
-    found = list(differences(spoiled))
-    assert found
-    assert told in found[0]
+def test_sums_in_another_form_are_found(spoil, answer, parts: dict[str, bytes]) -> None:  # type: ignore[no-untyped-def]
+    spoiled = {**parts, SUMS: spoil(parts[SUMS])}
+    problems = list(differences(spoiled))
+    assert problems
+    assert answer in problems[0]
 
 
 def test_checksums_leave_out_what_is_not_there() -> None:

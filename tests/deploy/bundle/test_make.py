@@ -20,24 +20,24 @@ Orders = Callable[..., BundleContents]
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 
 
-def test_a_bundle_has_every_file_and_no_other(made: dict[str, bytes], order_of: Orders) -> None:
-    assert set(made) == set(REQUIRED)
+def test_a_bundle_has_every_file_and_no_other(parts: dict[str, bytes], order_of: Orders) -> None:
+    assert set(parts) == set(REQUIRED)
     assert set(make(order_of(), KEY)) == {*REQUIRED, SIGNATURE}
-    assert all(made.values())
+    assert all(parts.values())
 
 
-def test_the_same_order_gives_the_same_bytes(made: dict[str, bytes], order_of: Orders) -> None:
-    assert make(order_of()) == made
+def test_the_same_order_gives_the_same_bytes(parts: dict[str, bytes], order_of: Orders) -> None:
+    assert make(order_of()) == parts
     signed = make(order_of(), KEY)
     assert signed == make(order_of(), KEY)
-    KEY.public_key().verify(signed[SIGNATURE], made[SUMS])
+    KEY.public_key().verify(signed[SIGNATURE], parts[SUMS])
 
 
 def test_generator_is_byte_for_byte_the_file_ordered(
-    made: dict[str, bytes], order_of: Orders, model: schema.Model
+    parts: dict[str, bytes], order_of: Orders, model: schema.Model
 ) -> None:
     content = order_of().content
-    assert made["generator.tflite"] == content
+    assert parts["generator.tflite"] == content
     assert model.file.sha256 == hashlib.sha256(content).hexdigest()
 
 
@@ -50,11 +50,11 @@ def test_golden_files_hold_latents_of_seeds_classes_in_turn_inputs_and_outputs(
 ) -> None:
     contents = bundle_of(dtype, classes, channels)
     model = schema.loads(contents["model.json"])
-    drawn = unwire(contents["golden/latents.f32"], "float32", (GOLDEN, model.latent.width))
+    pictures = unwire(contents["golden/latents.f32"], "float32", (GOLDEN, model.latent.width))
     in_turn = [seed % 3 for seed in range(GOLDEN)]
-    assert drawn.tolist() == latents(model.latent, range(GOLDEN), in_turn).tolist()
-    taken = unwire(contents["golden/inputs.bin"], dtype, drawn.shape)
-    assert taken.tolist() == encode(drawn, model.input).tolist()
+    assert pictures.tolist() == latents(model.latent, range(GOLDEN), in_turn).tolist()
+    taken = unwire(contents["golden/inputs.bin"], dtype, pictures.shape)
+    assert taken.tolist() == encode(pictures, model.input).tolist()
     for name in ("golden/outputs.bin", "golden/plain.bin"):
         outputs = unwire(contents[name], dtype, (GOLDEN, 6, 6, channels))
         assert len({picture.tobytes() for picture in outputs}) == GOLDEN
@@ -63,19 +63,19 @@ def test_golden_files_hold_latents_of_seeds_classes_in_turn_inputs_and_outputs(
 def test_sheet_shows_a_row_a_class_of_the_same_latents(order_of: Orders) -> None:
     contents = make(order_of(class_names=("", "", "")))
     model = schema.loads(contents["model.json"])
-    shown = np.asarray(Image.open(io.BytesIO(contents["contact_sheet.png"])))
+    labels = np.asarray(Image.open(io.BytesIO(contents["contact_sheet.png"])))
     outputs = unwire(contents["golden/outputs.bin"], "int8", (GOLDEN, 6, 6, 1))
     golden = to_pixels(outputs, model.output, model.pixels)
     for place in range(3):  # golden picture i is of seed i and class i: the sheet's diagonal
-        left = shown.shape[1] - sheet.MARGIN - (8 - place) * 62 + 2
+        left = labels.shape[1] - sheet.MARGIN - (8 - place) * 62 + 2
         top = sheet.MARGIN + place * 62
-        assert (shown[top : top + 60 : 10, left : left + 60 : 10] == golden[place]).all()
+        assert (labels[top : top + 60 : 10, left : left + 60 : 10] == golden[place]).all()
 
 
 def test_sheet_of_very_many_classes_shows_the_first(order_of: Orders) -> None:
     contents = make(order_of(classes=40))
-    shown = Image.open(io.BytesIO(contents["contact_sheet.png"]))
-    assert shown.height == 2 * sheet.MARGIN + sheet.MOST_ROWS * 62 - sheet.GAP
+    labels = Image.open(io.BytesIO(contents["contact_sheet.png"]))
+    assert labels.height == 2 * sheet.MARGIN + sheet.MOST_ROWS * 62 - sheet.GAP
     assert "each row is a class (the first 32)" in contents["CARD.md"].decode()
 
 
@@ -90,5 +90,5 @@ def test_neither_grey_nor_colour_is_refused(order_of: Orders) -> None:
         make(order_of(channels=2))
 
 
-def test_sums_cover_everything_else(made: dict[str, bytes]) -> None:
-    assert set(made) - {SUMS} == set(COVERED)
+def test_sums_cover_everything_else(parts: dict[str, bytes]) -> None:
+    assert set(parts) - {SUMS} == set(COVERED)

@@ -33,8 +33,8 @@ def test_pixels_of_every_int8_value_of_tanh_rise_from_black_to_white() -> None:
 
 
 def test_pixels_beyond_the_range_are_clipped() -> None:
-    drawn = np.array([-1.2, -1, 0.999, 1, 1.2], np.float32)
-    assert to_pixels(drawn, FLOAT, TANH).tolist() == [0, 0, 255, 255, 255]
+    outputs = np.array([-1.2, -1, 0.999, 1, 1.2], np.float32)
+    assert to_pixels(outputs, FLOAT, TANH).tolist() == [0, 0, 255, 255, 255]
     sigmoid = Pixels(low=0, high=1, channels="grey")
     assert to_pixels(np.array([0, 0.5, 1], np.float32), FLOAT, sigmoid).tolist() == [0, 128, 255]
 

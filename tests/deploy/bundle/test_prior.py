@@ -15,11 +15,11 @@ def test_random_numbers_are_those_that_splitmix64_is_published_with() -> None:
 
 
 def test_numbers_are_normal_within_a_seed_and_across_neighbouring_seeds() -> None:
-    drawn = np.array([normal(seed, 64) for seed in range(500)])
-    assert abs(drawn.mean()) < 0.02
-    assert drawn.std() == pytest.approx(1, abs=0.02)
-    assert np.quantile(drawn, [0.0228, 0.5, 0.9772]) == pytest.approx([-2, 0, 2], abs=0.06)
-    across = np.corrcoef(drawn[:-1].ravel(), drawn[1:].ravel())[0, 1]
+    outputs = np.array([normal(seed, 64) for seed in range(500)])
+    assert abs(outputs.mean()) < 0.02
+    assert outputs.std() == pytest.approx(1, abs=0.02)
+    assert np.quantile(outputs, [0.0228, 0.5, 0.9772]) == pytest.approx([-2, 0, 2], abs=0.06)
+    across = np.corrcoef(outputs[:-1].ravel(), outputs[1:].ravel())[0, 1]
     assert abs(across) < 0.02
 
 
@@ -30,11 +30,11 @@ def test_every_seed_gives_finite_numbers(seed: int) -> None:
 
 def test_the_class_follows_the_numbers_one_hot() -> None:
     latent = Latent(length=4, classes=3, class_names=("a", "b", "c"))
-    drawn = latents(latent, [5, 5], [0, 2])
-    assert drawn.dtype == np.float32
-    assert drawn[:, 4:].tolist() == [[1, 0, 0], [0, 0, 1]]
-    assert drawn[0, :4].tolist() == drawn[1, :4].tolist()
-    assert drawn[0, :4].tolist() == np.float32(normal(5, 4)).tolist()
+    outputs = latents(latent, [5, 5], [0, 2])
+    assert outputs.dtype == np.float32
+    assert outputs[:, 4:].tolist() == [[1, 0, 0], [0, 0, 1]]
+    assert outputs[0, :4].tolist() == outputs[1, :4].tolist()
+    assert outputs[0, :4].tolist() == np.float32(normal(5, 4)).tolist()
 
 
 def test_without_classes_the_labels_are_not_looked_at() -> None:

@@ -15,12 +15,12 @@ ROWS = np.random.default_rng(2).standard_normal((3, 11)).astype(np.float32)
 
 @pytest.mark.parametrize("dtype", ["int8", "int16", "float32"])
 def test_a_file_tells_its_ports_and_draws(dtype: str, order_of: Orders) -> None:
-    drawn = draw(order_of(dtype).content, ROWS)
-    assert (drawn.input.name, drawn.output.name) == ("latent", "image")
-    assert drawn.input.dtype == drawn.output.dtype == dtype == drawn.outputs.dtype
-    assert drawn.outputs.shape == (3, 6, 6, 1)
-    assert len(np.unique(drawn.outputs)) > 10
-    assert drawn.runtime.startswith("ai-edge-litert ")
+    values = draw(order_of(dtype).content, ROWS)
+    assert (values.input.name, values.output.name) == ("latent", "image")
+    assert values.input.dtype == values.output.dtype == dtype == values.outputs.dtype
+    assert values.outputs.shape == (3, 6, 6, 1)
+    assert len(np.unique(values.outputs)) > 10
+    assert values.runtime.startswith("ai-edge-litert ")
 
 
 def test_stored_inputs_draw_what_the_real_numbers_drew(order_of: Orders) -> None:

@@ -7,27 +7,27 @@ from deploy.bundle import schema
 from deploy.errors import PocketganError
 
 
-def test_model_json_survives_reading_and_writing(made: dict[str, bytes]) -> None:
-    assert schema.dumps(schema.loads(made["model.json"])) == made["model.json"]
+def test_model_json_survives_reading_and_writing(parts: dict[str, bytes]) -> None:
+    assert schema.dumps(schema.loads(parts["model.json"])) == parts["model.json"]
 
 
-def test_it_has_the_fields_that_the_format_promises(made: dict[str, bytes]) -> None:
-    told = json.loads(made["model.json"])
-    assert [*told] == [
+def test_it_has_the_fields_that_the_format_promises(parts: dict[str, bytes]) -> None:
+    answer = json.loads(parts["model.json"])
+    assert [*answer] == [
         *("schema", "version", "name", "variant", "file", "input", "output", "latent", "pixels"),
         *("seeding", "golden", "quality", "measurements", "made", "data"),
     ]
-    assert told["input"]["shape"] == [1, 11]
-    assert told["output"]["shape"] == [1, 6, 6, 1]
-    assert (told["input"]["name"], told["output"]["name"]) == ("latent", "image")
+    assert answer["input"]["shape"] == [1, 11]
+    assert answer["output"]["shape"] == [1, 6, 6, 1]
+    assert (answer["input"]["name"], answer["output"]["name"]) == ("latent", "image")
 
 
 def _set(place: str, value: Any) -> Any:
-    def spoil(told: dict[str, Any]) -> None:
+    def spoil(answer: dict[str, Any]) -> None:
         *above, last = place.split(".")
         for key in above:
-            told = told[key]
-        told[last] = value
+            answer = answer[key]
+        answer[last] = value
 
     return spoil
 
@@ -55,15 +55,15 @@ SPOILED = [
 ]
 
 
-@pytest.mark.parametrize(("place", "value", "told"), SPOILED)
+@pytest.mark.parametrize(("place", "value", "answer"), SPOILED)
 def test_a_wrong_field_is_named(
-    place: str, value: object, told: str, made: dict[str, bytes]
+    place: str, value: object, answer: str, parts: dict[str, bytes]
 ) -> None:
-    spoiled = json.loads(made["model.json"])
+    spoiled = json.loads(parts["model.json"])
     _set(place, value)(spoiled)
     with pytest.raises(PocketganError, match=r"model\.json: ") as raised:
         schema.loads(json.dumps(spoiled).encode())
-    assert told in str(raised.value)
+    assert answer in str(raised.value)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b"[" * 100_000])

@@ -61,10 +61,10 @@ BAD_PRIVATE = {
 
 @pytest.mark.parametrize("kind", BAD_PRIVATE)
 def test_bad_private_key_is_told_without_showing_it(kind: str, tmp_path: Path) -> None:
-    make_bytes, told = BAD_PRIVATE[kind]
+    make_bytes, answer = BAD_PRIVATE[kind]
     path = tmp_path / "key.pem"
     path.write_bytes(make_bytes())
-    with pytest.raises(PocketganError, match=told) as raised:
+    with pytest.raises(PocketganError, match=answer) as raised:
         signature.read_private_key(path)
     assert "openssl" in str(raised.value)
     assert path.read_text() not in str(raised.value)

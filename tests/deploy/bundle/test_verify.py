@@ -27,12 +27,12 @@ CHANGES = 500
 
 
 @pytest.fixture
-def again(put: Put, tmp_path: Path, made: dict[str, bytes]) -> Callable[..., module.BundleCheck]:
+def again(put: Put, tmp_path: Path, parts: dict[str, bytes]) -> Callable[..., module.BundleCheck]:
     """A function that changes files, makes the checksums right again, and verifies the folder."""
 
     def look(**changed: bytes) -> module.BundleCheck:
-        names = {name.replace("/", "_").replace(".", "_"): name for name in made}
-        contents = {**made, **{names[name]: content for name, content in changed.items()}}
+        names = {name.replace("/", "_").replace(".", "_"): name for name in parts}
+        contents = {**parts, **{names[name]: content for name, content in changed.items()}}
         contents[files.SUMS] = files.checksums(contents)
         return verify(put(contents, tmp_path / "again"))
 
@@ -78,17 +78,17 @@ def test_verify_finds_a_changed_byte_in_any_file(
         changed = bytearray(contents[name])
         changed[place] = (changed[place] + added) % 256
         (folder / name).write_bytes(changed)
-        told = verify(folder, PUBLIC).problems
-        assert told, f"{name}, byte {place}, plus {added}: not found"
-        assert any(name.removesuffix(".sig") in problem for problem in told)
+        answer = verify(folder, PUBLIC).problems
+        assert answer, f"{name}, byte {place}, plus {added}: not found"
+        assert any(name.removesuffix(".sig") in problem for problem in answer)
         (folder / name).write_bytes(contents[name])
     assert verify(folder, PUBLIC).problems == ()
 
 
 def test_verify_finds_a_changed_byte_anywhere_in_the_zip(
-    made: dict[str, bytes], tmp_path: Path
+    parts: dict[str, bytes], tmp_path: Path
 ) -> None:
-    packed = archive.pack(made)
+    packed = archive.pack(parts)
     path = tmp_path / "bundle.zip"
     edges = [*range(60), *range(len(packed) - 1500, len(packed))]  # headers and directory
     dice = random.Random(8)
@@ -102,17 +102,17 @@ def test_verify_finds_a_changed_byte_anywhere_in_the_zip(
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.999])
-def test_a_cut_zip_is_told(share: float, made: dict[str, bytes], tmp_path: Path) -> None:
-    packed = archive.pack(made)
+def test_a_cut_zip_is_told(share: float, parts: dict[str, bytes], tmp_path: Path) -> None:
+    packed = archive.pack(parts)
     path = tmp_path / "cut.zip"
     path.write_bytes(packed[: int(share * len(packed))])
     with pytest.raises(PocketganError, match="is damaged or no zip"):
         verify(path)
 
 
-def test_bytes_before_or_behind_the_zip_are_found(made: dict[str, bytes], tmp_path: Path) -> None:
+def test_bytes_before_or_behind_the_zip_are_found(parts: dict[str, bytes], tmp_path: Path) -> None:
     path = tmp_path / "bundle.zip"
-    for packed in (b"x" + archive.pack(made), archive.pack(made) + b"x"):
+    for packed in (b"x" + archive.pack(parts), archive.pack(parts) + b"x"):
         path.write_bytes(packed)
         with contextlib.suppress(PocketganError):
             assert verify(path).problems
@@ -137,12 +137,12 @@ def test_what_holds_no_bundle_is_told(tmp_path: Path) -> None:
 # ---------------------------------------------------------------------- right sums, wrong contents
 
 
-def _edited(made: dict[str, bytes], **changed: Any) -> bytes:
-    told = json.loads(made["model.json"])
+def _edited(parts: dict[str, bytes], **changed: Any) -> bytes:
+    answer = json.loads(parts["model.json"])
     for place, value in changed.items():
         section, _, key = place.partition("__")
-        told[section] = {**told[section], key: value} if key else value
-    return json.dumps(told).encode()
+        answer[section] = {**answer[section], key: value} if key else value
+    return json.dumps(answer).encode()
 
 
 WRONG = {
@@ -165,20 +165,20 @@ WRONG = {
 
 @pytest.mark.parametrize("place", WRONG)
 def test_model_json_that_does_not_fit_is_found(
-    place: str, again: Callable[..., module.BundleCheck], made: dict[str, bytes]
+    place: str, again: Callable[..., module.BundleCheck], parts: dict[str, bytes]
 ) -> None:
-    value, told = WRONG[place]
-    problems = again(model_json=_edited(made, **{place: value})).problems
-    assert any(told in problem for problem in problems), problems
+    value, answer = WRONG[place]
+    problems = again(model_json=_edited(parts, **{place: value})).problems
+    assert any(answer in problem for problem in problems), problems
 
 
 def test_a_generator_that_does_not_run_is_found(
-    again: Callable[..., module.BundleCheck], made: dict[str, bytes]
+    again: Callable[..., module.BundleCheck], parts: dict[str, bytes]
 ) -> None:
-    cut = made["generator.tflite"][:500]
+    cut = parts["generator.tflite"][:500]
     sha, size = hashlib.sha256(cut).hexdigest(), len(cut)
     changed = _edited(
-        made,
+        parts,
         file={
             "path": "generator.tflite",
             "sha256": sha,
@@ -209,11 +209,11 @@ def _moved(content: bytes, steps: int, values: int = 1) -> bytes:
 
 
 def test_outputs_a_few_steps_apart_are_told_and_allowed(
-    again: Callable[..., module.BundleCheck], made: dict[str, bytes]
+    again: Callable[..., module.BundleCheck], parts: dict[str, bytes]
 ) -> None:
     verdict = again(
-        golden_outputs_bin=_moved(made["golden/outputs.bin"], 3, 5),
-        golden_plain_bin=_moved(made["golden/plain.bin"], 8, 5),
+        golden_outputs_bin=_moved(parts["golden/outputs.bin"], 3, 5),
+        golden_plain_bin=_moved(parts["golden/plain.bin"], 8, 5),
     )
     assert verdict.problems == ()
     assert verdict.likeness is not None
@@ -221,11 +221,11 @@ def test_outputs_a_few_steps_apart_are_told_and_allowed(
 
 
 def test_outputs_equal_to_those_without_xnnpack_are_told(
-    again: Callable[..., module.BundleCheck], made: dict[str, bytes]
+    again: Callable[..., module.BundleCheck], parts: dict[str, bytes]
 ) -> None:
     verdict = again(
-        golden_outputs_bin=_moved(made["golden/outputs.bin"], 20),
-        golden_plain_bin=made["golden/outputs.bin"],
+        golden_outputs_bin=_moved(parts["golden/outputs.bin"], 20),
+        golden_plain_bin=parts["golden/outputs.bin"],
     )
     assert verdict.problems == ()
     assert verdict.likeness is not None
@@ -233,9 +233,9 @@ def test_outputs_equal_to_those_without_xnnpack_are_told(
 
 
 def test_outputs_farther_apart_are_a_problem(
-    again: Callable[..., module.BundleCheck], made: dict[str, bytes]
+    again: Callable[..., module.BundleCheck], parts: dict[str, bytes]
 ) -> None:
-    far = _moved(made["golden/outputs.bin"], 9)
+    far = _moved(parts["golden/outputs.bin"], 9)
     (problem,) = again(golden_outputs_bin=far, golden_plain_bin=far).problems
     assert "draws otherwise here: 9 steps apart at most, in 1 of 288 values" in problem
     assert "(8 steps are allowed)" in problem
@@ -280,7 +280,7 @@ def test_a_bundle_forged_with_right_sums_is_found_by_the_key(
     assert verify(folder, PUBLIC).problems != ()
 
 
-def test_a_missing_or_cut_signature_is_found(made: dict[str, bytes], unpacked: Path) -> None:
+def test_a_missing_or_cut_signature_is_found(parts: dict[str, bytes], unpacked: Path) -> None:
     assert verify(unpacked, PUBLIC).problems == (
         "SHA256SUMS.sig is missing: the bundle is not signed",
     )

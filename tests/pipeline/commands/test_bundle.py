@@ -32,18 +32,18 @@ def test_bundle_of_a_finished_run_is_sound_as_folder_and_zip(
     tiny_runs: Path, tmp_path: Path, ask: Ask
 ) -> None:
     out = tmp_path / "given" / "bundle"
-    code, told, err = ask("bundle", "tiny", "--runs", tiny_runs, "--out", out)
+    code, answer, err = ask("bundle", "tiny", "--runs", tiny_runs, "--out", out)
     assert (code, err) == (0, "")
-    assert str(out) in told.replace("\n", "")
+    assert str(out) in answer.replace("\n", "")
     assert set(_files(out)) == set(REQUIRED)
     packed = out.with_name("bundle.zip")
     with zipfile.ZipFile(packed) as opened:
         assert {name: opened.read(name) for name in opened.namelist()} == _files(out)
     for path in (out, packed):
-        code, told, err = ask("verify", path)
+        code, answer, err = ask("verify", path)
         assert (code, err) == (0, "")
-        assert "equal, bit by bit" in told
-        assert "is sound" in told
+        assert "equal, bit by bit" in answer
+        assert "is sound" in answer
     assert sorted(path.name for path in out.parent.iterdir()) == ["bundle", "bundle.zip"]
 
 
@@ -65,9 +65,9 @@ def test_bundle_of_any_variant_is_sound(
     assert verify(out).problems == ()
     stored = (conditional_runs / "told" / "4-convert" / f"{variant}.tflite").read_bytes()
     assert (out / "generator.tflite").read_bytes() == stored
-    told = model_of(out)
-    assert told["variant"] == variant
-    assert told["latent"]["classes"] == 10
+    answer = model_of(out)
+    assert answer["variant"] == variant
+    assert answer["latent"]["classes"] == 10
 
 
 def test_one_run_gives_the_same_zip_byte_for_byte(
@@ -117,19 +117,19 @@ def test_bundle_needs_no_tensorflow_and_little_time(tiny_runs: Path, tmp_path: P
 
 def test_json_is_one_document(tiny_runs: Path, tmp_path: Path, ask: Ask) -> None:
     out = tmp_path / "bundle"
-    code, told, err = ask("bundle", "tiny", "--runs", tiny_runs, "--out", out, "--json")
+    code, answer, err = ask("bundle", "tiny", "--runs", tiny_runs, "--out", out, "--json")
     assert (code, err) == (0, "")
-    made = json.loads(told)
-    assert made["zip_bytes"] == (tmp_path / "bundle.zip").stat().st_size
-    assert made["model"]["name"] == "tiny"
-    code, told, err = ask("verify", out, "--json")
+    parts = json.loads(answer)
+    assert parts["zip_bytes"] == (tmp_path / "bundle.zip").stat().st_size
+    assert parts["model"]["name"] == "tiny"
+    code, answer, err = ask("verify", out, "--json")
     assert (code, err) == (0, "")
-    found = json.loads(told)
-    assert (found["sound"], found["problems"], found["golden"]["differing"]) == (True, [], 0)
+    result = json.loads(answer)
+    assert (result["sound"], result["problems"], result["golden"]["differing"]) == (True, [], 0)
     (out / "CARD.md").write_text("another")
-    code, told, err = ask("verify", out, "--json")
+    code, answer, err = ask("verify", out, "--json")
     assert (code, err) == (2, "")
-    assert json.loads(told)["problems"] == ["CARD.md was changed (or its line in SHA256SUMS)"]
+    assert json.loads(answer)["problems"] == ["CARD.md was changed (or its line in SHA256SUMS)"]
 
 
 # ---------------------------------------------------------------------- unfit runs
@@ -139,8 +139,8 @@ def test_an_unfinished_run_is_refused_and_nothing_is_written(
     unfinished: Path, tmp_path: Path, ask: Ask
 ) -> None:
     out = tmp_path / "bundle"
-    code, told, err = ask("bundle", "tiny", "--runs", unfinished, "--out", out)
-    assert (code, told) == (2, "")
+    code, answer, err = ask("bundle", "tiny", "--runs", unfinished, "--out", out)
+    assert (code, answer) == (2, "")
     assert "is not finished: stage evaluate has not run (and 1 more)." in err
     assert "--force" in err
     assert not out.exists()
@@ -151,23 +151,23 @@ def test_a_forced_unfinished_run_is_marked(
     unfinished: Path, tmp_path: Path, ask: Ask, model_of: ModelOf
 ) -> None:
     out = tmp_path / "bundle"
-    code, told, _ = ask("bundle", "tiny", "--runs", unfinished, "--out", out, "--force")
+    code, answer, _ = ask("bundle", "tiny", "--runs", unfinished, "--out", out, "--force")
     assert code == 0
-    assert "unfinished: stage evaluate has not run" in told
+    assert "unfinished: stage evaluate has not run" in answer
     assert model_of(out)["made"]["unfinished"] == [
         "stage evaluate has not run",
         "stage report has not run",
     ]
     assert "From an unfinished run, bundled with `--force`" in (out / "CARD.md").read_text()
-    code, told, _ = ask("verify", out)
+    code, answer, _ = ask("verify", out)
     assert code == 0
-    assert "unfinished: stage evaluate has not run" in told
+    assert "unfinished: stage evaluate has not run" in answer
 
 
 def test_a_run_that_failed_gates_is_refused(failed: Path, tmp_path: Path, ask: Ask) -> None:
     out = tmp_path / "bundle"
-    code, told, err = ask("bundle", "tiny", "--runs", failed, "--out", out)
-    assert (code, told) == (2, "")
+    code, answer, err = ask("bundle", "tiny", "--runs", failed, "--out", out)
+    assert (code, answer) == (2, "")
     assert "failed gates of its recipe: zeros >= 0.99." in err
     assert not out.exists()
 
@@ -217,8 +217,8 @@ def test_a_folder_that_is_no_bundle_is_left_alone(
     (tmp_path / "link").symlink_to(work)
     monkeypatch.chdir(work)
     for out in (work, tmp_path / "file", tmp_path / "link", Path("."), Path(".."), Path("/")):
-        code, told, err = ask("bundle", "tiny", "--runs", tiny_runs, "--out", out)
-        assert (code, told) == (2, "")
+        code, answer, err = ask("bundle", "tiny", "--runs", tiny_runs, "--out", out)
+        assert (code, answer) == (2, "")
         assert "Name a" in err
     (tmp_path / "photos.zip").write_text("mine")
     code, _, err = ask("bundle", "tiny", "--runs", tiny_runs, "--out", tmp_path / "photos")
@@ -250,8 +250,8 @@ def test_a_full_disk_leaves_nothing_half_written(
         raise OSError(28, os.strerror(28))
 
     monkeypatch.setattr(Path, "write_bytes", refuse)
-    code, told, err = ask("bundle", "tiny", "--runs", tiny_runs, "--out", tmp_path / "bundle")
-    assert (code, told) == (2, "")
+    code, answer, err = ask("bundle", "tiny", "--runs", tiny_runs, "--out", tmp_path / "bundle")
+    assert (code, answer) == (2, "")
     assert "no space is left on the disk" in err
     assert [*tmp_path.iterdir()] == []
 
@@ -295,10 +295,10 @@ BAD = (
 )
 
 
-@pytest.mark.parametrize(("arguments", "told"), BAD)
+@pytest.mark.parametrize(("arguments", "answer"), BAD)
 def test_bad_request_is_one_message(
     arguments: tuple[str, ...],
-    told: str,
+    answer: str,
     tiny_runs: Path,
     tmp_path: Path,
     ask: Ask,
@@ -309,6 +309,6 @@ def test_bad_request_is_one_message(
     code, out, err = ask(*arguments, *more)
     assert (code, out) == (2, "")
     assert err.startswith("pocketgan: ")
-    assert told in err
+    assert answer in err
     assert "Traceback" not in err
     assert [*tmp_path.iterdir()] == []

@@ -32,11 +32,11 @@ def test_check_shows_layers_and_verdict(files: Mapping[str, Path], ask: Ask) -> 
 def test_check_as_json_is_one_document(files: Mapping[str, Path], ask: Ask) -> None:
     code, out, err = ask(files["unet.keras"], "--input-pixels", -1, 1, "--json")
     assert (code, err) == (0, "")
-    told = json.loads(out)
-    assert told["slimming"] is False
-    assert told["input_pixels"] == [-1, 1]
-    assert {layer["fate"] for layer in told["layers"]} >= {"supported", "replaced in the student"}
-    assert told["files"][1]["variant"] == "int8-ptq"
+    answer = json.loads(out)
+    assert answer["slimming"] is False
+    assert answer["input_pixels"] == [-1, 1]
+    assert {layer["fate"] for layer in answer["layers"]} >= {"supported", "replaced in the student"}
+    assert answer["files"][1]["variant"] == "int8-ptq"
 
 
 def test_custom_file_is_an_option(files: Mapping[str, Path], custom: Path, ask: Ask) -> None:
@@ -55,9 +55,9 @@ def test_what_is_no_generator_is_one_message_and_exit_code_2(tmp_path: Path, ask
 def test_refusal_as_json_is_one_document(tmp_path: Path, ask: Ask) -> None:
     code, out, err = ask(tmp_path / "nowhere.keras", "--json")
     assert (code, err) == (2, "")
-    told = json.loads(out)
-    assert told["verdict"].startswith("cannot be: ")
-    assert told["remedy"]
+    answer = json.loads(out)
+    assert answer["verdict"].startswith("cannot be: ")
+    assert answer["remedy"]
 
 
 @pytest.mark.parametrize("bad", [("--pixels", 1), ("--classes", "x"), ("--classes", -1)])
