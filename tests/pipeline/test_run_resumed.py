@@ -77,7 +77,7 @@ def test_training_killed_with_a_checkpoint_resumes_and_ends_in_the_same_weights(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    checkpoint = partial_folder(tmp_path, "train") / ".scratch" / "game.npz"
+    checkpoint = partial_folder(tmp_path, "train") / ".scratch" / "train.npz"
     process = start(tmp_path, "train")
     send_when_there(signal.SIGKILL, process, checkpoint)
     assert process.returncode == -signal.SIGKILL
@@ -101,7 +101,7 @@ def test_training_killed_with_a_checkpoint_resumes_and_ends_in_the_same_weights(
 def test_interrupted_training_exits_130_checkpointed_and_says_how_to_go_on(
     start: Starter, tmp_path: Path
 ) -> None:
-    checkpoint = partial_folder(tmp_path, "train") / ".scratch" / "game.npz"
+    checkpoint = partial_folder(tmp_path, "train") / ".scratch" / "train.npz"
     process = start(tmp_path, "run", "--train.steps", "1000000", "--json")
     out, err = send_when_there(signal.SIGINT, process, checkpoint)
     assert process.returncode == 130
@@ -117,8 +117,8 @@ def test_interrupted_training_exits_130_checkpointed_and_says_how_to_go_on(
 
 # Stage to be killed, and the file whose coming gives the sign.
 KILLS = (
-    ("train", ".scratch/game.npz"),
-    ("prune", ".scratch/game.npz"),
+    ("train", ".scratch/train.npz"),
+    ("prune", ".scratch/train.npz"),
     ("quantize", ".scratch/int8.npz"),
     ("quantize", ".scratch/int8-qat.npz"),
     ("convert", "float16.tflite"),

@@ -363,5 +363,5 @@ def test_target_that_counts_instructions_has_no_milliseconds(
         class latency:  # noqa: N801
             unit = "instructions"
 
-    monkeypatch.setattr(space, "calibrated", lambda target: Counted)
+    monkeypatch.setattr(space, "calibration_of", lambda target: Counted)
     assert "tells no milliseconds" in refusal("--max-ms", "1", "--target", "arm")

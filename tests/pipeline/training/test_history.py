@@ -44,19 +44,19 @@ def assert_same(a: Checkpoint, b: Checkpoint) -> None:
 
 
 def test_checkpoint_is_read_back_as_it_was_saved(state: Checkpoint, tmp_path: Path) -> None:
-    state.save(tmp_path / "game.npz")
-    read = load_checkpoint(tmp_path / "game.npz")
+    state.save(tmp_path / "checkpoint.npz")
+    read = load_checkpoint(tmp_path / "checkpoint.npz")
     assert read is not None
     assert_same(read, state)
-    assert [path.name for path in tmp_path.iterdir()] == ["game.npz"]
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.npz"]
 
 
 def test_missing_checkpoint_is_none(tmp_path: Path) -> None:
-    assert load_checkpoint(tmp_path / "game.npz") is None
+    assert load_checkpoint(tmp_path / "checkpoint.npz") is None
 
 
 def test_damaged_checkpoint_is_none(state: Checkpoint, tmp_path: Path) -> None:
-    path = tmp_path / "game.npz"
+    path = tmp_path / "checkpoint.npz"
     state.save(path)
     whole = path.read_bytes()
     for length in (0, 1, 100, len(whole) // 2, len(whole) - 1):
@@ -69,7 +69,7 @@ def test_damaged_checkpoint_is_none(state: Checkpoint, tmp_path: Path) -> None:
 def test_checkpoint_with_a_changed_byte_raises_nothing_and_gives_no_other_numbers(
     state: Checkpoint, tmp_path: Path
 ) -> None:
-    path = tmp_path / "game.npz"
+    path = tmp_path / "checkpoint.npz"
     state.save(path)
     whole = path.read_bytes()
     refused = 0
@@ -88,7 +88,7 @@ def test_checkpoint_with_a_changed_byte_raises_nothing_and_gives_no_other_number
 def test_checkpoint_that_cannot_be_written_leaves_the_one_before(
     state: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "game.npz"
+    path = tmp_path / "checkpoint.npz"
     state.save(path)
     before = path.read_bytes()
 
@@ -99,4 +99,4 @@ def test_checkpoint_that_cannot_be_written_leaves_the_one_before(
     with pytest.raises(OSError, match="No space"):
         state.save(path)
     assert path.read_bytes() == before
-    assert [path.name for path in tmp_path.iterdir()] == ["game.npz"]
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.npz"]

@@ -43,7 +43,7 @@ def test_training_with_each_loss_trains_both_networks(
     generator, discriminator = (
         network.get_weights() for network in (objective.generator, objective.discriminator)
     )
-    history = trainer.train(tmp_path / "game.npz", "test")
+    history = trainer.train(tmp_path / "checkpoint.npz", "test")
     assert_moved(generator, objective.generator.get_weights())
     assert_moved(discriminator, objective.discriminator.get_weights())
     assert [row.step for row in history.rows] == [2, 4]
@@ -56,7 +56,7 @@ def plain_generator(
 ) -> tuple[np.ndarray, ...]:
     """The weights of a generator that was trained with the default settings."""
     trainer = make_trainer()
-    trainer.train(tmp_path_factory.mktemp("plain") / "game.npz", "test")
+    trainer.train(tmp_path_factory.mktemp("plain") / "checkpoint.npz", "test")
     return tuple(trainer.objective.generator.get_weights())
 
 
@@ -85,7 +85,7 @@ def test_each_setting_trains_and_makes_a_difference(
 ) -> None:
     trainer = make_trainer(**SETTINGS[setting])
     before = weights_of(trainer)
-    history = trainer.train(tmp_path / "game.npz", "test")
+    history = trainer.train(tmp_path / "checkpoint.npz", "test")
     assert_moved(before, weights_of(trainer))
     assert all(row.finite for row in history.rows)
     assert not same(trainer.objective.generator.get_weights(), [*plain_generator])
@@ -108,7 +108,7 @@ def test_conditional_training_tells_both_networks_the_class(
     embedding = trainer.objective.discriminator.get_layer("class_embedding")
     before = [generator.get_weights(), embedding.get_weights()]
     assert generator.input_shape == (None, 8 + 3)
-    trainer.train(tmp_path / "game.npz", "test")
+    trainer.train(tmp_path / "checkpoint.npz", "test")
     assert_moved(before[0], generator.get_weights())
     assert_moved(before[1], embedding.get_weights())
     class_rows = generator.get_weights()[0][8:] - before[0][0][8:]
@@ -117,20 +117,20 @@ def test_conditional_training_tells_both_networks_the_class(
 
 def test_critic_is_updated_critic_steps_times_a_step(make_trainer: Any, tmp_path: Path) -> None:
     trainer = make_trainer(critic_steps=3)
-    trainer.train(tmp_path / "game.npz", "test")
+    trainer.train(tmp_path / "checkpoint.npz", "test")
     assert int(trainer._generator_optimizer.iterations) == 4
     assert int(trainer._discriminator_optimizer.iterations) == 12
 
 
 def test_wgan_keeps_the_critic_within_its_clip(make_trainer: Any, tmp_path: Path) -> None:
     trainer = make_trainer(loss="wgan", clip=0.02)
-    trainer.train(tmp_path / "game.npz", "test")
+    trainer.train(tmp_path / "checkpoint.npz", "test")
     largest = [np.abs(weights).max() for weights in trainer.objective.discriminator.get_weights()]
     assert max(largest) == pytest.approx(0.02)
 
 
 def test_learning_rate_falls_along_half_a_cosine(make_trainer: Any, tmp_path: Path) -> None:
-    history = make_trainer(final_rate=0.1, check_every=1).train(tmp_path / "game.npz", "test")
+    history = make_trainer(final_rate=0.1, check_every=1).train(tmp_path / "checkpoint.npz", "test")
     shares = [0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * step / 4)) for step in range(4)]
     assert [row.rate for row in history.rows] == pytest.approx([2e-3 * s for s in shares])
 
@@ -148,7 +148,9 @@ def test_discriminator_sees_real_and_drawn_pictures_augmented(
     make_trainer: Any, tmp_path: Path
 ) -> None:
     plain, augmented = (
-        make_trainer(steps=1, check_every=1, augment=names).train(tmp_path / "game.npz", "test")
+        make_trainer(steps=1, check_every=1, augment=names).train(
+            tmp_path / "checkpoint.npz", "test"
+        )
         for names in ([], ["cutout"])
     )
     for score in ("real_score", "fake_score"):
@@ -161,7 +163,7 @@ def test_dropped_weights_stay_as_they_are_for_that_step(
 ) -> None:
     trainer = make_trainer(steps=1, ema=0.0, **{f"{network}_weights": WeightSettings(drop=0.5)})
     before = {name: getattr(trainer.objective, name).get_weights() for name in NETWORKS}
-    trainer.train(tmp_path / "game.npz", "test")
+    trainer.train(tmp_path / "checkpoint.npz", "test")
     for name in NETWORKS:
         after = getattr(trainer.objective, name).get_weights()
         unmoved = np.mean(
@@ -197,7 +199,7 @@ def test_kept_generator_is_the_average(make_trainer: Any, tmp_path: Path) -> Non
     def on_row(row: HistoryRow, frame: np.ndarray) -> None:
         last[:] = [trainer.objective.generator.get_weights()]
 
-    trainer.train(tmp_path / "game.npz", "test", on_row)
+    trainer.train(tmp_path / "checkpoint.npz", "test", on_row)
     averaged = trainer.objective.generator.get_weights()
     assert same(averaged, [shadow.numpy() for shadow in trainer.average.shadows])
     assert not same(averaged, last[0])
@@ -208,7 +210,7 @@ def test_recalibrated_batch_norm_knows_the_averaged_weights(
     make_trainer: Any, tmp_path: Path
 ) -> None:
     trainer = make_trainer("dcgan", ema=0.5, batch=32)
-    trainer.train(tmp_path / "game.npz", "test")
+    trainer.train(tmp_path / "checkpoint.npz", "test")
     generator = trainer.objective.generator
     projected = tf_keras.Model(generator.inputs, generator.get_layer("project").output)
     outputs = projected(latents(3, Purpose.CONTROL, count=2000, latent=8)).numpy()
@@ -228,7 +230,7 @@ def test_film_has_as_many_frames_as_asked_from_first_to_last(
 ) -> None:
     trainer = make_trainer(steps=8, check_every=1, film_frames=frames)
     first = trainer.fixed_pictures()
-    history = trainer.train(tmp_path / "game.npz", "test")
+    history = trainer.train(tmp_path / "checkpoint.npz", "test")
     assert len(history.frames) == frames
     assert all(frame.shape == (64, 8, 8, 1) and frame.dtype == np.uint8 for frame in history.frames)
     np.testing.assert_array_equal(history.frames[0], first)
@@ -240,7 +242,9 @@ def test_every_row_comes_with_the_pictures_of_the_fixed_latents(
 ) -> None:
     frames: list[tuple[int, tuple[int, ...]]] = []
     history = make_trainer(steps=5).train(
-        tmp_path / "game.npz", "test", lambda row, frame: frames.append((row.step, frame.shape))
+        tmp_path / "checkpoint.npz",
+        "test",
+        lambda row, frame: frames.append((row.step, frame.shape)),
     )
     assert frames == [(2, (64, 8, 8, 1)), (4, (64, 8, 8, 1)), (5, (64, 8, 8, 1))]
     assert [row.step for row in history.rows] == [2, 4, 5]
@@ -270,7 +274,7 @@ def test_generator_that_draws_one_picture_is_a_mode_collapse(
     make_trainer: Any, tmp_path: Path
 ) -> None:
     trainer = make_trainer(generator=nullify, check_every=1, steps=PATIENCE + 1)
-    history = trainer.train(tmp_path / "game.npz", "test")
+    history = trainer.train(tmp_path / "checkpoint.npz", "test")
     assert [row.diversity for row in history.rows] == [0.0] * (PATIENCE + 1)
     (event,) = history.events
     assert event.startswith(f"step {PATIENCE}: mode collapse: ")
@@ -281,7 +285,7 @@ def test_discriminator_that_says_the_same_of_all_pictures_is_blind(
 ) -> None:
     trainer = make_trainer(check_every=1, steps=PATIENCE)
     nullify(trainer.objective.discriminator)
-    history = trainer.train(tmp_path / "game.npz", "test")
+    history = trainer.train(tmp_path / "checkpoint.npz", "test")
     assert any(event.startswith(f"step {PATIENCE}: blind disc") for event in history.events)
 
 
@@ -300,7 +304,7 @@ def test_training_that_diverges_goes_back_and_on_with_half_the_rate(
     make_trainer: Any, weights_of: Callable[[GANTrainer], Weights], tmp_path: Path
 ) -> None:
     trainer = make_trainer(steps=8)
-    history = trainer.train(tmp_path / "game.npz", "test", burst(trainer, 4))
+    history = trainer.train(tmp_path / "checkpoint.npz", "test", burst(trainer, 4))
     assert history.events[0] == (
         "step 6: NaN or infinite; back to step 4 with half the learning rate"
     )
@@ -314,7 +318,7 @@ def test_training_that_diverges_before_its_first_look_starts_again(
 ) -> None:
     trainer = make_trainer()
     trainer._rate_scale.assign(1e30)
-    history = trainer.train(tmp_path / "game.npz", "test")
+    history = trainer.train(tmp_path / "checkpoint.npz", "test")
     assert history.events[0].startswith("step 2: NaN or infinite; back to step 0")
     assert [row.rate for row in history.rows] == pytest.approx([1e-3, 1e-3])
 
@@ -324,7 +328,7 @@ def test_training_that_keeps_diverging_is_given_up_after_three_rollbacks(
 ) -> None:
     trainer = make_trainer(generator_rate=1e38)
     with pytest.raises(PocketganError, match=r"between steps 0 and 2.*3 rollbacks[\s\S]*Lower"):
-        trainer.train(tmp_path / "game.npz", "test")
+        trainer.train(tmp_path / "checkpoint.npz", "test")
 
 
 def test_network_that_broke_at_the_very_step_of_a_look_is_not_kept(
@@ -333,7 +337,7 @@ def test_network_that_broke_at_the_very_step_of_a_look_is_not_kept(
     # The figures of a step are taken before its update, so they are still finite at step 1.
     trainer = make_trainer(discriminator_rate=math.inf, check_every=1)
     with pytest.raises(PocketganError, match="between steps 0 and 1"):
-        trainer.train(tmp_path / "game.npz", "test")
+        trainer.train(tmp_path / "checkpoint.npz", "test")
 
 
 # ---------------------------------------------------------------------- interrupted and resumed
@@ -383,7 +387,7 @@ def test_interrupted_training_goes_on_as_if_nothing_had_happened(
     settings = {"steps": 8, "checkpoint_seconds": 10_000, **TRAININGS[kind]}
     whole = make_trainer(**settings)
     history = whole.train(tmp_path / "whole.npz", "test")
-    path = tmp_path / "game.npz"
+    path = tmp_path / "checkpoint.npz"
     with pytest.raises(KeyboardInterrupt):
         make_trainer(**settings).train(path, "test", interrupt_at(6, KeyboardInterrupt))
     state = load_checkpoint(path)
@@ -405,7 +409,7 @@ def test_interrupted_training_goes_on_as_if_nothing_had_happened(
 def test_killed_training_goes_on_from_its_last_checkpoint(
     make_trainer: Any, weights_of: Callable[[GANTrainer], Weights], tmp_path: Path
 ) -> None:
-    path = tmp_path / "game.npz"
+    path = tmp_path / "checkpoint.npz"
     with pytest.raises(ZeroDivisionError):  # not an interruption: nothing is saved on the way out
         make_trainer(steps=8, checkpoint_seconds=0).train(
             path, "test", interrupt_at(6, ZeroDivisionError)
@@ -420,7 +424,7 @@ def test_killed_training_goes_on_from_its_last_checkpoint(
 
 
 def test_checkpoints_wait_for_their_seconds(make_trainer: Any, tmp_path: Path) -> None:
-    path = tmp_path / "game.npz"
+    path = tmp_path / "checkpoint.npz"
     with pytest.raises(ZeroDivisionError):
         make_trainer(checkpoint_seconds=10_000).train(
             path, "test", interrupt_at(4, ZeroDivisionError)
@@ -431,7 +435,7 @@ def test_checkpoints_wait_for_their_seconds(make_trainer: Any, tmp_path: Path) -
 def test_resumed_training_remembers_how_often_it_went_back(
     make_trainer: Any, tmp_path: Path
 ) -> None:
-    path = tmp_path / "game.npz"
+    path = tmp_path / "checkpoint.npz"
     trainer = make_trainer(steps=8)
     diverge, stop = burst(trainer, 2), interrupt_at(6, KeyboardInterrupt)
 
@@ -453,14 +457,14 @@ def test_resumed_training_remembers_how_often_it_went_back(
 def test_training_ignores_a_broken_checkpoint(
     content: bytes, make_trainer: Any, tmp_path: Path
 ) -> None:
-    path = tmp_path / "game.npz"
+    path = tmp_path / "checkpoint.npz"
     path.write_bytes(content)
     history = make_trainer(steps=2).train(path, "test")
     assert [row.step for row in history.rows] == [2]
 
 
 def test_training_ignores_a_checkpoint_of_other_networks(make_trainer: Any, tmp_path: Path) -> None:
-    path = tmp_path / "game.npz"
+    path = tmp_path / "checkpoint.npz"
     make_trainer("dcgan", checkpoint_seconds=0, steps=4).train(path, "test")
     state = load_checkpoint(path)
     assert state is not None
@@ -473,7 +477,7 @@ def test_training_ignores_a_checkpoint_of_other_networks(make_trainer: Any, tmp_
 def test_finished_training_is_not_played_again(
     make_trainer: Any, weights_of: Callable[[GANTrainer], Weights], tmp_path: Path
 ) -> None:
-    path = tmp_path / "game.npz"
+    path = tmp_path / "checkpoint.npz"
     first, again = make_trainer(checkpoint_seconds=0), make_trainer(start=99)
     first.train(path, "test")
     steps: list[int] = []
