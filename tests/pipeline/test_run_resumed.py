@@ -118,7 +118,7 @@ def test_interrupted_training_exits_130_checkpointed_and_says_how_to_go_on(
 # Stage to be killed, and the file whose coming gives the sign.
 KILLS = (
     ("train", ".scratch/train.npz"),
-    ("prune", ".scratch/train.npz"),
+    ("prune", ".scratch/prune.npz"),
     ("quantize", ".scratch/int8.npz"),
     ("quantize", ".scratch/int8-qat.npz"),
     ("convert", "float16.tflite"),
