@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tf_keras
 
-from tools.experiments import ablation as compare_students
+from tools.experiments import ablation
 
 SIZES = {"first": (8, 64), "second": (64, 16)}
 
@@ -23,7 +23,7 @@ def teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, np.nda
         model.add(tf_keras.layers.Dense(kernel.shape[1], use_bias=False, name=name))
         model.get_layer(name).set_weights([kernel])
     loaded = type("Teacher", (), {"folded": model})
-    monkeypatch.setattr(compare_students, "load_teacher", lambda run: loaded)
+    monkeypatch.setattr(ablation, "load_teacher", lambda run: loaded)
     return {name: kernel.astype(np.float32) for name, kernel in kernels.items()}
 
 
@@ -34,11 +34,11 @@ def pruned_bytes(kernel: np.ndarray, share: float) -> int:
     return len(gzip.compress(levels.tobytes(), 9))
 
 
-@pytest.mark.parametrize("scores", compare_students.SCORES.values())
+@pytest.mark.parametrize("scores", ablation.SCORES.values())
 def test_zeros_are_as_few_as_the_limit_allows(
-    scores: compare_students.Scores, teacher: dict[str, np.ndarray], tmp_path: Path
+    scores: ablation.WeightRanking, teacher: dict[str, np.ndarray], tmp_path: Path
 ) -> None:
-    shares = compare_students.shares_for(tmp_path, 180, scores)
+    shares = ablation.shares_for(tmp_path, 180, scores)
     taken = sum(pruned_bytes(kernel, shares[name]) for name, kernel in teacher.items())
     assert taken == pytest.approx(180, abs=6)
 
@@ -46,17 +46,17 @@ def test_zeros_are_as_few_as_the_limit_allows(
 def test_stock_pruning_takes_as_much_from_every_layer(
     teacher: dict[str, np.ndarray], tmp_path: Path
 ) -> None:
-    shares = compare_students.shares_for(tmp_path, 180, compare_students.by_rank)
+    shares = ablation.shares_for(tmp_path, 180, ablation.by_rank)
     assert shares["first"] == pytest.approx(shares["second"], abs=0.01)
 
 
 def test_lamp_takes_more_from_a_layer_whose_weights_count_less(
     teacher: dict[str, np.ndarray], tmp_path: Path
 ) -> None:
-    shares = compare_students.shares_for(tmp_path, 180, compare_students.by_lamp)
+    shares = ablation.shares_for(tmp_path, 180, ablation.by_lamp)
     assert shares["second"] > shares["first"] + 0.02
 
 
 def test_lamp_of_the_largest_weight_is_1_and_scores_rise() -> None:
-    scores = compare_students.by_lamp(np.array([[3.0, -1.0], [0.0, 2.0]]))
+    scores = ablation.by_lamp(np.array([[3.0, -1.0], [0.0, 2.0]]))
     np.testing.assert_allclose(scores, [0, 1 / 14, 4 / 13, 1])
