@@ -123,7 +123,12 @@ def _target_name(target: str) -> str:
 
 
 def _origin(run: FinishedRun, provenance: Provenance) -> schema.Origin:
-    first, *_ = run.records.values()
+    first = next(iter(run.records.values()), None)
+    if first is None:
+        raise PocketganError(
+            f"{run.folder}: no stage of this run is complete: {run.unfinished[0]}.",
+            f"Make it again with `pocketgan run {run.folder / 'recipe.yaml'}`.",
+        )
     return schema.Origin(
         pocketgan=provenance.pocketgan.get("pocketgan", version("pocketgan")),
         versions={**first.versions, **provenance.pocketgan},

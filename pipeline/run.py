@@ -25,7 +25,7 @@ from pipeline.data import sources
 from pipeline.data.dataset import Dataset
 from pipeline.data.sources import TEACHER
 from pipeline.native_log import LOG, native_log
-from pipeline.plans import RECIPE, plan_of
+from pipeline.plans import FROM_TEACHER, RECIPE, plan_of
 from pipeline.recipe import Recipe, as_dict, to_yaml
 from pipeline.stage import SCRATCH, Record, Stage, StageContext, package_versions
 
@@ -49,6 +49,11 @@ class Run:
         """The pictures of the recipe: uint8 arrays, split into train and test."""
         data = self.recipe.data
         if data.source == TEACHER:
+            if self.plan is not FROM_TEACHER:
+                raise PocketganError(
+                    "data.source: a run without a teacher has no teacher's pictures.",
+                    "Name another source (`pocketgan list`), or use `pocketgan compress`.",
+                )
             return read_teacher_dataset(self.path("teacher"))
         request = sources.Request(
             image_size=data.image_size,
@@ -222,6 +227,9 @@ class Run:
         """The first thing that differs, in words."""
         now = _flat(self._settings(stage))
         then = _flat(record.settings)
+        for section in stage.settings:
+            if section not in record.settings:
+                return f"an older version did not record section '{section}'"
         for key in [*now, *then]:
             if now.get(key) != then.get(key):
                 return f"{key}: {then.get(key)} then, {now.get(key)} now"

@@ -199,3 +199,7 @@ class _DeclaredInputs(dict[str, Value], Generic[Value]):
 
     def __missing__(self, name: str) -> Value:
         raise UndeclaredError(self._stage.name, f"what stage {name} left", "needs")
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """As ``[name]``: of what is not declared there is no default either."""
+        return self[name]

@@ -87,6 +87,8 @@ def make_stage(run: Run, name: str) -> Record:
         progress.console.print(f"[green]✓[/] {name}: fresh")
         return record
     progress.console.print(f"[bold]›[/] {name}: {run.plan.steps[name].title}")
+    if record:
+        progress.console.print(f"  again: {reason}", markup=False)
     try:
         record = run.make(name)
     except OSError as error:

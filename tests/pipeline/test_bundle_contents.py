@@ -120,3 +120,9 @@ def test_generator_that_reads_pictures_is_refused(small_copy: Path) -> None:
     path.write_bytes(to_float32(reads, 1))
     with pytest.raises(PocketganError, match="reads pictures, and a bundle can only hold"):
         contents_of(open_run("small", small_copy), "int8", speed=True)
+
+
+def test_run_of_which_no_stage_is_complete_is_refused_even_by_force(tiny_copy: Path) -> None:
+    (tiny_copy / "tiny" / "1-train" / "stage.json").write_text("garbage")
+    with pytest.raises(PocketganError, match="no stage of this run is complete"):
+        contents_of(open_run("tiny", tiny_copy), "int8", speed=True)

@@ -439,3 +439,30 @@ def test_path_of_a_folder_is_that_of_its_recipe(recipe: str, first: str, tmp_pat
     assert plan_of_folder(tmp_path).names[0] == "train"
     (tmp_path / "recipe.yaml").write_text(recipe)
     assert plan_of_folder(tmp_path).names[0] == first
+
+
+def test_stage_that_is_made_again_says_why(
+    command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("run", "--benchmark.runs", "20") == 0
+    message = " ".join(capsys.readouterr().err.split())
+    assert "again: it was made from something else (benchmark.runs: 16 then, 20 now)" in message
+
+
+def test_record_of_an_older_version_names_the_section_that_it_lacks(
+    open_run: Callable[..., Run],
+) -> None:
+    run = open_run()
+    path = run.path("evaluate") / RECORD
+    record = json.loads(path.read_text())
+    del record["settings"]["convert"]
+    path.write_text(json.dumps(record | {"key": "of an older version"}))
+    assert "an older version did not record section 'convert'" in run.staleness("evaluate")
+
+
+def test_teachers_pictures_are_refused_where_there_is_no_teacher(
+    tiny_recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--runs", str(tmp_path), "--quiet", "--data.source", "teacher"]
+    assert main(["run", str(tiny_recipe), *arguments]) == 2
+    assert "data.source: a run without a teacher" in capsys.readouterr().err

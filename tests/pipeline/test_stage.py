@@ -36,7 +36,10 @@ def test_undeclared_section_is_refused(section: str, ctx: StageContext) -> None:
         getattr(ctx.recipe, section)
 
 
-@pytest.mark.parametrize("read", [lambda ctx: ctx.inputs["prune"], lambda c: c.records["prune"]])
+@pytest.mark.parametrize(
+    "read",
+    [lambda c: c.inputs["prune"], lambda c: c.inputs.get("prune"), lambda c: c.records["prune"]],
+)
 def test_undeclared_input_is_refused(
     read: Callable[[StageContext], object], ctx: StageContext
 ) -> None:
