@@ -193,13 +193,20 @@ def write_quantized(
         np.savez(file, *aware.get_weights())
 
 
+def read_bits(folder: Path, variant: str) -> dict[str, float]:
+    """Bits of the weights by layer, as ``write_quantized`` wrote them."""
+    bits: dict[str, float] = json.loads((folder / f"{variant}.bits.json").read_text())
+    return bits
+
+
 def load_quantized(folder: Path, variant: str) -> "tf_keras.Model":
     """The fine-tuned quantization-aware generator of a variant."""
     from pipeline.compression.fake_quantization import quantization_aware
 
     start = load_network(folded_generator(folder, variant))
-    bits = json.loads((folder / f"{variant}.bits.json").read_text())
-    aware = quantization_aware(start, np.zeros([1, *start.input_shape[1:]], np.float32), bits)
+    aware = quantization_aware(
+        start, np.zeros([1, *start.input_shape[1:]], np.float32), read_bits(folder, variant)
+    )
     with np.load(folder / f"{variant}.weights.npz") as arrays:
         aware.set_weights([arrays[name] for name in arrays.files])
     return aware

@@ -14,6 +14,7 @@ from deploy.jobs import Measurement
 from pipeline.data.sources import SOURCES
 from pipeline.finished_run import FinishedRun
 from pipeline.how_made import steps
+from pipeline.plans import RECIPE
 from pipeline.report.run import schema as reports
 from pipeline.tflite.read import read_model
 from pipeline.tflite.rewrite import PROVENANCE, read_metadata
@@ -127,7 +128,7 @@ def _origin(run: FinishedRun, provenance: Provenance) -> schema.Origin:
     if first is None:
         raise PocketganError(
             f"{run.folder}: no stage of this run is complete: {run.unfinished[0]}.",
-            f"Make it again with `pocketgan run {run.folder / 'recipe.yaml'}`.",
+            f"Make it again with `pocketgan run {run.folder / RECIPE}`.",
         )
     return schema.Origin(
         pocketgan=provenance.pocketgan.get("pocketgan", version("pocketgan")),

@@ -1,6 +1,6 @@
 """A finished run, read without TensorFlow and without the pictures it was trained on."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from pipeline.importers.formats import SAVED_MODEL, GeneratorSource
 from pipeline.plans import FROM_SCRATCH, FROM_TEACHER, RECIPE, Plan, plan_of_folder
 from pipeline.recipe import load_recipe
 from pipeline.report.run import schema
-from pipeline.run import RECORD, file_sha256, read_record
+from pipeline.run import RECORD, changed_output, file_sha256, read_record
 from pipeline.stage import Record
 
 
@@ -119,12 +119,5 @@ def _incomplete(
             return f"stage {name} needs {need}, which is not complete"
         if digest != file_sha256(folders[need] / RECORD):
             return f"stage {name} was made from another {need} than is there now"
-    changed = next(_changed(folder, record), None)
+    changed = changed_output(folder, record)
     return f"stage {name}: {changed} is missing or was changed" if changed else ""
-
-
-def _changed(folder: Path, record: Record) -> Iterator[str]:
-    for file, digest in record.outputs.items():
-        path = folder / file
-        if not path.is_file() or file_sha256(path) != digest:
-            yield file

@@ -1,8 +1,8 @@
 """How a variant was made, in a sentence a stage, from the records of the stages."""
 
-import json
 from collections.abc import Callable, Mapping
 
+from pipeline.artifacts import read_bits
 from pipeline.data.sources import TEACHER
 from pipeline.finished_run import FinishedRun
 from pipeline.plans import FROM_TEACHER
@@ -107,7 +107,7 @@ def _student(_: FinishedRun, record: Record, variant: str) -> str:
 
 
 def _quantize(run: FinishedRun, record: Record, variant: str) -> str:
-    bits = json.loads((run.stage("quantize") / f"{variant}.bits.json").read_text())
+    bits = read_bits(run.stage("quantize"), variant)
     few, many = (
         f"{bits_of_layer:.2g}" for bits_of_layer in (min(bits.values()), max(bits.values()))
     )

@@ -400,3 +400,12 @@ def _mistakes(recipe: Recipe) -> Iterator[tuple[str, str]]:
             )
     if not recipe.benchmark.threads:
         yield "benchmark.threads is empty.", "Give at least one number of threads, as [1]."
+
+
+def leaves(tree: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """The leaves of a nested mapping, each under its dotted key; lists count as leaves."""
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            yield from leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +26,7 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.sources import TEACHER
 from pipeline.native_log import LOG, native_log
 from pipeline.plans import FROM_TEACHER, RECIPE, plan_of
-from pipeline.recipe import Recipe, as_dict, to_yaml
+from pipeline.recipe import Recipe, as_dict, leaves, to_yaml
 from pipeline.stage import SCRATCH, Record, Stage, StageContext, package_versions
 
 RECORD = "stage.json"
@@ -114,11 +114,8 @@ class Run:
             return "it has not run yet" if not self.path(name).exists() else "its record is broken"
         if record.key != self._key(stage):
             return f"it was made from something else ({self._difference(stage, record)})"
-        for file, digest in record.outputs.items():
-            path = self.path(name) / file
-            if not path.is_file() or file_sha256(path) != digest:
-                return f"{path} is missing or was changed"
-        return ""
+        changed = changed_output(self.path(name), record)
+        return f"{self.path(name) / changed} is missing or was changed" if changed else ""
 
     def make(self, name: str) -> Record:
         """Run one stage on fresh inputs, resuming what a killed one left; the result appears whole.
@@ -225,8 +222,10 @@ class Run:
 
     def _difference(self, stage: Stage, record: Record) -> str:
         """The first thing that differs, in words."""
-        now = _flat(self._settings(stage))
-        then = _flat(record.settings)
+        now, then = (
+            {key: value for key, value in leaves(settings) if value != {}}
+            for settings in (self._settings(stage), record.settings)
+        )
         for section in stage.settings:
             if section not in record.settings:
                 return f"an older version did not record section '{section}'"
@@ -249,6 +248,15 @@ def read_record(folder: Path) -> Record | None:
         return None
 
 
+def changed_output(folder: Path, record: Record) -> str:
+    """The first file of a stage that is missing or is not as it was written; empty if none is."""
+    for file, digest in record.outputs.items():
+        path = folder / file
+        if not path.is_file() or file_sha256(path) != digest:
+            return file
+    return ""
+
+
 def file_sha256(path: Path) -> str:
     """Hexadecimal SHA-256 of a file's content."""
     with path.open("rb") as file:
@@ -261,11 +269,3 @@ def content_sha256(path: Path) -> str:
         return "missing"
     files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
     return hashlib.sha256(" ".join(map(file_sha256, files)).encode()).hexdigest()
-
-
-def _flat(tree: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        name = f"{above}.{key}" if above else key
-        flat |= _flat(value, name) if isinstance(value, dict) else {name: value}
-    return flat

@@ -16,6 +16,7 @@ from pipeline.atomic import replace_folder, write_bytes
 from pipeline.bundle_contents import contents_of
 from pipeline.commands.arguments import OK, command_parser, parse
 from pipeline.finished_run import FinishedRun, open_run
+from pipeline.plans import RECIPE
 from pipeline.variants import SHIPPED
 
 BUNDLE_MORE = """, as a folder and the same as a zip: the .tflite, model.json, a card, a contact
@@ -56,7 +57,7 @@ def _refuse_unfit(run: FinishedRun) -> None:
         more = f" (and {len(run.unfinished) - 1} more)" if len(run.unfinished) > 1 else ""
         raise PocketganError(
             f"{run.folder} is not finished: {run.unfinished[0]}{more}.",
-            f"Finish it with `pocketgan run {run.folder / 'recipe.yaml'} --runs "
+            f"Finish it with `pocketgan run {run.folder / RECIPE} --runs "
             f"{run.folder.parent}`, or bundle what there is with --force; the card will say so.",
         )
     failed = run.report.failed_gates if run.report else ()

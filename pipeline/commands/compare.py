@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pipeline.artifacts import REPORT
 from pipeline.commands.arguments import OK, command_parser, parse, show
 
 
@@ -21,5 +22,5 @@ def compare(arguments: list[str]) -> int:
 
 def _report_file(path: Path) -> Path:
     """The report.json that a folder of a run holds, or the path itself."""
-    inside = sorted(path.glob("*-report/report.json")) if path.is_dir() else []
+    inside = sorted(path.glob(f"*-report/{REPORT}")) if path.is_dir() else []
     return inside[0] if inside else path

@@ -1,6 +1,5 @@
 """The command compress: a generator and a budget become a recipe, and the recipe is run."""
 
-import hashlib
 import math
 import os
 from collections.abc import Mapping
@@ -18,7 +17,7 @@ from pipeline.data.sources import TEACHER
 from pipeline.native_log import native_log
 from pipeline.plans import FROM_SCRATCH, RECIPE
 from pipeline.recipe import RECIPES_FOLDER, Recipe, load_recipe, read_values
-from pipeline.run import RECORD, Run, file_sha256
+from pipeline.run import RECORD, Run, content_sha256, file_sha256
 from pipeline.search.budget import gates_of
 
 MORE = """: a generator goes in, and a budget; a small int8 .tflite that draws like it comes out,
@@ -218,8 +217,4 @@ def _name(path: Path, options: Any) -> str:
 def _sha256(path: Path) -> str:
     """Of the file; of a folder's files; of a run's record of its training."""
     record = FROM_SCRATCH.folder(path, "train") / RECORD
-    if record.is_file():
-        return file_sha256(record)
-    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-    together = " ".join(file_sha256(file) for file in files)
-    return hashlib.sha256(together.encode()).hexdigest()
+    return file_sha256(record) if record.is_file() else content_sha256(path)

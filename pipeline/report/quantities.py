@@ -3,10 +3,12 @@
 Each quantity says how it is called and written, which way is better, and how it was measured.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import JsonValue
+
+from pipeline.recipe import leaves
 
 NONE = "–"
 
@@ -49,15 +51,6 @@ def whole(value: float) -> str:
 def decimals(digits: int) -> Callable[[float], str]:
     """A writer of so many digits behind the point."""
     return lambda value: f"{value:.{digits}f}"
-
-
-def leaves(tree: Mapping[str, JsonValue], above: str = "") -> Iterator[tuple[str, JsonValue]]:
-    """The leaves of a nested mapping, each under its dotted key; lists count as leaves."""
-    for key, value in tree.items():
-        if isinstance(value, dict) and value:
-            yield from leaves(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}", value
 
 
 def lines(tree: Mapping[str, JsonValue], none: str) -> list[tuple[str, str]]:

@@ -4,7 +4,15 @@ from pathlib import Path
 import pytest
 
 from deploy.errors import PocketganError
-from pipeline.recipe import Recipe, as_dict, find_recipe, load_recipe, shipped_recipes, to_yaml
+from pipeline.recipe import (
+    Recipe,
+    as_dict,
+    find_recipe,
+    leaves,
+    load_recipe,
+    shipped_recipes,
+    to_yaml,
+)
 
 
 @pytest.fixture
@@ -216,3 +224,13 @@ def test_bad_file_is_named_before_the_command_line_is_looked_at(
 ) -> None:
     path = recipe("train: {steps: -1}")
     assert refusal(path, ("--train.steps", "5")).problem.startswith(f"recipe {path}: ")
+
+
+def test_leaves_get_dotted_keys_and_lists_stay_whole() -> None:
+    tree = {"train": {"steps": 10, "loss": {"name": "hinge"}}, "gates": ["a", "b"], "slim": {}}
+    assert dict(leaves(tree)) == {
+        "train.steps": 10,
+        "train.loss.name": "hinge",
+        "gates": ["a", "b"],
+        "slim": {},
+    }

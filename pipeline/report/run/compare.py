@@ -7,7 +7,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.report.quantities import NONE, leaves, number
+from pipeline.recipe import leaves
+from pipeline.report.quantities import NONE, number
 from pipeline.report.run.columns import BY_NAME, COLUMNS, LOCAL, VariantColumn
 from pipeline.report.run.schema import Report, VariantReport
 

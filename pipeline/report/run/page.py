@@ -10,12 +10,13 @@ from markupsafe import Markup, escape
 from pydantic import JsonValue
 
 from pipeline.arrays import Images
+from pipeline.recipe import leaves
 from pipeline.report.benchmark.page import TargetsView, view
 from pipeline.report.benchmark.schema import MeasuredFile
 from pipeline.report.drawing import plots
 from pipeline.report.images import AMPLIFICATION, data_uri, difference_grid, sample_grid
 from pipeline.report.page import render_page
-from pipeline.report.quantities import NONE, leaves
+from pipeline.report.quantities import NONE
 from pipeline.report.run import charts, search
 from pipeline.report.run.charts import History
 from pipeline.report.run.columns import BY_NAME, COLUMNS, LOCAL, Figure, VariantColumn, best

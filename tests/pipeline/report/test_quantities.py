@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.report.quantities import leaves, lines, number, significant, times
+from pipeline.report.quantities import lines, number, significant, times
 
 
 @pytest.mark.parametrize(
@@ -31,16 +31,6 @@ def test_number_writes_whole_ones_exactly_and_others_short(value, text):
 )
 def test_times_writes_a_ratio_for_a_sentence(ratio, text):
     assert times(ratio) == text
-
-
-def test_leaves_get_dotted_keys_and_lists_stay_whole():
-    tree = {"train": {"steps": 10, "loss": {"name": "hinge"}}, "gates": ["a", "b"], "slim": {}}
-    assert dict(leaves(tree)) == {
-        "train.steps": 10,
-        "train.loss.name": "hinge",
-        "gates": ["a", "b"],
-        "slim": {},
-    }
 
 
 def test_lines_are_written_for_people():
