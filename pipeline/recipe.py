@@ -34,6 +34,8 @@ Seed = restricted_number_type(
 Samples = restricted_number_type(
     "Samples", int, [(">=", 6)], docstring="≥ 6, as neighbourhoods of five demand"
 )
+LATER_KEYS = ("data.inputs", "data.degrade", "data.cut")
+"""Keys that came after runs had been made without them."""
 LEAST_BITS, MOST_BITS = 2, 8
 Bits = restricted_number_type(
     "Bits", int, [(">=", LEAST_BITS), ("<=", MOST_BITS)], docstring="2 ≤ bits ≤ 8"
@@ -47,13 +49,19 @@ class DataSettings:
     source: str = "digits"
     """Where they come from; `pocketgan list` shows all sources."""
     folder: Path | None = None
-    """The user's own images (source folder) or idx files (sources mnist and fashion)."""
+    """The user's own images (sources folder and pairs) or idx files (sources mnist and fashion)."""
     image_size: PositiveInt = 28
-    """Side of the square picture, in pixels."""
+    """Side of the square picture, in pixels; an input has it too, unless ``degrade`` shrinks it."""
     channels: PositiveInt = 1
     """1 grey, 3 colour."""
     test_fraction: OpenUnitInterval = 0.2
     """Share kept for the metrics, never trained on; sources with a published test set keep that."""
+    inputs: Path | None = None
+    """Source pairs: folder of the pictures that are read; their names match those in ``folder``."""
+    degrade: str = ""
+    """What makes the input out of the picture: grey, mask, half, quarter, blur, noise or jpeg."""
+    cut: str = "whole"
+    """whole: the square in the middle, resized. tiles: all of image_size that fit, not resized."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -312,12 +320,25 @@ def read_values(path: Path) -> dict[str, Any]:
 
 def to_yaml(recipe: Recipe) -> str:
     """The whole recipe, every default written out; ``load_recipe`` reads it back."""
-    text: str = yaml.safe_dump(as_dict(recipe), sort_keys=False, allow_unicode=True)
+    text: str = yaml.safe_dump(_plain(recipe), sort_keys=False, allow_unicode=True)
     return text
 
 
 def as_dict(recipe: Recipe) -> dict[str, Any]:
-    """The recipe as plain values: the checked numbers of the dataclasses are types of their own."""
+    """The recipe as plain values: the checked numbers of the dataclasses are types of their own.
+
+    Records and provenance hold hashes of it, so a key of LATER_KEYS that has its default is left
+    out: such a recipe means what it meant before there was the key.
+    """
+    values, defaults = _plain(recipe), _plain(Recipe(name=recipe.name))
+    for key in LATER_KEYS:
+        section, name = key.split(".")
+        if values[section][name] == defaults[section][name]:
+            del values[section][name]
+    return values
+
+
+def _plain(recipe: Recipe) -> dict[str, Any]:
     values: dict[str, Any] = json.loads(json.dumps(asdict(recipe), default=str))
     return values
 

@@ -12,7 +12,11 @@ from pipeline.arrays import Images, Labels
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """Images [N, H, W, C], uint8, C 1 or 3, in two parts that share no image."""
+    """Images [N, H, W, C], uint8, C 1 or 3, in two parts that share no image.
+
+    A translator reads a picture [h, w, c], uint8, for each of them: another size or number of
+    channels is possible, such as a fourth channel with a mask.
+    """
 
     name: str
     train: Images
@@ -20,13 +24,16 @@ class Dataset:
     train_labels: Labels | None  # [N]; None where the source has no classes
     test_labels: Labels | None
     classes: tuple[str, ...]  # label -> name; empty where unlabelled
+    train_inputs: Images | None = None  # None for generators that read latents
+    test_inputs: Images | None = None
     notes: tuple[str, ...] = ()  # what a person should know, such as files that were skipped
 
     @property
     def sha256(self) -> str:
         """Hash of the pixels and labels with their shapes: equal data, equal hash."""
         digest = hashlib.sha256()
-        for array in (self.train, self.test, self.train_labels, self.test_labels):
+        pictures, labels = (self.train, self.test), (self.train_labels, self.test_labels)
+        for array in (*pictures, *labels, self.train_inputs, self.test_inputs):
             if array is not None:
                 digest.update(f"{array.dtype.str}{array.shape}".encode())
                 digest.update(np.ascontiguousarray(array).data)

@@ -5,6 +5,7 @@ import pytest
 
 from deploy.errors import PocketganError
 from pipeline.recipe import (
+    LATER_KEYS,
     Recipe,
     as_dict,
     find_recipe,
@@ -127,6 +128,13 @@ def test_recipe_as_dict_holds_plain_values_only() -> None:
     assert type(values["train"]["steps"]) is int
     assert type(values["train"]["generator_rate"]) is float
     assert values["data"]["folder"] == "x"
+
+
+def test_recipe_as_dict_leaves_out_what_older_versions_did_not_know_and_is_not_asked_for() -> None:
+    values = as_dict(load_recipe("digits", ["--data.degrade", "half"]))["data"]
+    assert values["degrade"] == "half"
+    assert not {f"data.{key}" for key in values} & {*LATER_KEYS} - {"data.degrade"}
+    assert "cut: whole" in to_yaml(load_recipe("digits"))
 
 
 # ---------------------------------------------------------------------- bad recipes

@@ -88,5 +88,20 @@ def test_sha256_sees_pixels_labels_shapes_and_parts_but_not_names() -> None:
         replace(data, train_labels=labels + 1),
         replace(data, train_labels=None),
         replace(data, train=data.test, test=data.train),
+        replace(data, train_inputs=data.train, test_inputs=data.test),
+        replace(data, train_inputs=data.train[::-1], test_inputs=data.test),
     ]
     assert len({data.sha256, *(other.sha256 for other in changed)}) == 1 + len(changed)
+
+
+def test_sha256_without_inputs_is_what_it_was_before_there_were_inputs() -> None:
+    images = np.arange(32, dtype=np.uint8).reshape(2, 4, 4, 1)
+    data = Dataset(
+        name="a",
+        train=images,
+        test=images[:1],
+        train_labels=np.array([0, 1], np.int64),
+        test_labels=None,
+        classes=(),
+    )
+    assert data.sha256 == "431aadeb9316659799d0d8aa4aad3633a8b50c4e62efcc53330ee22643be9129"
