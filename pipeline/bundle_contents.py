@@ -7,8 +7,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from deploy.bundle import schema
-from deploy.bundle.card import Baseline, CardFacts
 from deploy.bundle.make import BundleContents
+from deploy.bundle.texts import Baseline, CardFacts
 from deploy.errors import PocketganError
 from deploy.jobs import Measurement
 from pipeline.data.sources import SOURCES

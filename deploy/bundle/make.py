@@ -7,11 +7,8 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from deploy.bundle import files, schema, sheet
-from deploy.bundle.card import CardFacts, render_card
-from deploy.bundle.code import code
-from deploy.bundle.numbers import to_pixels, wire
-from deploy.bundle.prior import SEEDING, latents
-from deploy.bundle.runtime import GeneratorRun, draw
+from deploy.bundle.drawing import SEEDING, GeneratorRun, draw, latents, to_pixels, wire
+from deploy.bundle.texts import CardFacts, render_card, render_code
 from deploy.errors import PocketganError
 from deploy.jobs import Measurement, weigh
 
@@ -63,7 +60,7 @@ def make(contents: BundleContents, key: Ed25519PrivateKey | None = None) -> dict
         files.INPUTS: wire(run.inputs[:GOLDEN]),
         files.OUTPUTS: wire(run.outputs[:GOLDEN]),
         files.PLAIN: wire(plain.outputs),
-        **code(model),
+        **render_code(model),
     }
     bundle[files.SUMS] = files.checksums(bundle)
     if key is not None:

@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from deploy.bundle import archive, files, schema
+from deploy.bundle import files, schema
+from deploy.bundle.drawing import GeneratorRun, draw, encode, unwire, wire
 from deploy.bundle.files import Contents
-from deploy.bundle.numbers import encode, unwire, wire
-from deploy.bundle.runtime import GeneratorRun, draw
 from deploy.bundle.signature import is_good
 from deploy.errors import PocketganError
 
@@ -63,7 +62,7 @@ def verify(path: Path, key: Ed25519PublicKey | None = None) -> BundleCheck:
     The file runs only if the checksums are right. Raises PocketganError where ``path`` cannot be
     read as a bundle at all.
     """
-    contents, problems = archive.read(path)
+    contents, problems = files.read(path)
     if files.SUMS not in contents and files.MODEL not in contents:
         raise PocketganError(
             f"{path} holds no bundle: neither {files.SUMS} nor {files.MODEL} is in it.",

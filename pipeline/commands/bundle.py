@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from deploy.bundle import archive, files, schema, signature
+from deploy.bundle import files, schema, signature
 from deploy.bundle.make import make
 from deploy.errors import PocketganError
 from pipeline.atomic import replace_folder, write_bytes
@@ -87,7 +87,7 @@ def _no_bundle(path: Path) -> str:
     if path.is_dir() and not any(path.iterdir()):
         return ""
     try:
-        contents, problems = archive.read(path)
+        contents, problems = files.read(path)
     except PocketganError as error:
         return error.problem
     if problems:
@@ -111,7 +111,7 @@ def _write(contents: dict[str, bytes], folder: Path) -> Path:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         replace_folder(partial, folder)
-        write_bytes(packed, archive.pack(contents))
+        write_bytes(packed, files.pack(contents))
     except OSError as error:
         error.filename = error.filename or str(folder)  # a failed write names no file
         raise

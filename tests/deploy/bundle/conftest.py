@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from deploy.bundle import schema
-from deploy.bundle.card import CardFacts
 from deploy.bundle.make import BundleContents, make
+from deploy.bundle.texts import CardFacts
 
 LENGTH, SIDE = 8, 6
 SHA = "5" * 64

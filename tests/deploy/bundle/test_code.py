@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from deploy.bundle import schema
+from deploy.bundle.drawing import to_pixels, unwire
 from deploy.bundle.make import GOLDEN, BundleContents, make
-from deploy.bundle.numbers import to_pixels, unwire
 from tools.tflite_c import library
 
 Orders = Callable[..., BundleContents]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.bundle import archive
+from deploy.bundle import files
 from deploy.errors import PocketganError
 from deploy.targets.installing import Environment
 from deploy.targets.local import TfliteRuntime
@@ -34,7 +34,7 @@ def example() -> str:
 @pytest.fixture
 def downloaded(parts: dict[str, bytes], tmp_path: Path) -> Path:
     """A folder with nothing but bundle.zip."""
-    (tmp_path / "bundle.zip").write_bytes(archive.pack(parts))
+    (tmp_path / "bundle.zip").write_bytes(files.pack(parts))
     return tmp_path
 
 
@@ -68,7 +68,7 @@ def test_example_notices_other_outputs(
     example: str, parts: dict[str, bytes], tmp_path: Path
 ) -> None:
     other = {**parts, "golden/outputs.bin": b"\1" * len(parts["golden/outputs.bin"])}
-    (tmp_path / "bundle.zip").write_bytes(archive.pack(other))
+    (tmp_path / "bundle.zip").write_bytes(files.pack(other))
     assert not _says_equal(sys.executable, example, tmp_path)
 
 

@@ -17,8 +17,8 @@ import pytest
 
 from deploy import cache_folder
 from deploy.bundle import schema
+from deploy.bundle.drawing import to_pixels, unwire
 from deploy.bundle.make import GOLDEN
-from deploy.bundle.numbers import to_pixels, unwire
 
 Bundles = Callable[[str, int, int], dict[str, bytes]]
 Put = Callable[[dict[str, bytes], Path], Path]

@@ -9,10 +9,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from PIL import Image
 
 from deploy.bundle import schema, sheet
+from deploy.bundle.drawing import encode, latents, to_pixels, unwire
 from deploy.bundle.files import COVERED, REQUIRED, SIGNATURE, SUMS
 from deploy.bundle.make import GOLDEN, BundleContents, make
-from deploy.bundle.numbers import encode, to_pixels, unwire
-from deploy.bundle.prior import latents
 from deploy.errors import PocketganError
 
 Bundles = Callable[[str, int, int], dict[str, bytes]]

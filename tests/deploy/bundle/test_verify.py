@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from deploy.bundle import archive, files
+from deploy.bundle import files
 from deploy.bundle import verify as module
 from deploy.bundle.make import BundleContents, make
 from deploy.bundle.verify import verify
@@ -47,7 +47,7 @@ def test_a_bundle_is_sound_as_folder_and_as_zip(
 ) -> None:
     contents = bundle_of(*kind)
     packed = tmp_path / "bundle.zip"
-    packed.write_bytes(archive.pack(contents))
+    packed.write_bytes(files.pack(contents))
     for path in (put(contents, tmp_path / "bundle"), packed):
         verdict = verify(path)
         assert verdict.problems == ()
@@ -88,7 +88,7 @@ def test_verify_finds_a_changed_byte_in_any_file(
 def test_verify_finds_a_changed_byte_anywhere_in_the_zip(
     parts: dict[str, bytes], tmp_path: Path
 ) -> None:
-    packed = archive.pack(parts)
+    packed = files.pack(parts)
     path = tmp_path / "bundle.zip"
     edges = [*range(60), *range(len(packed) - 1500, len(packed))]  # headers and directory
     dice = random.Random(8)
@@ -103,7 +103,7 @@ def test_verify_finds_a_changed_byte_anywhere_in_the_zip(
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.999])
 def test_a_cut_zip_is_told(share: float, parts: dict[str, bytes], tmp_path: Path) -> None:
-    packed = archive.pack(parts)
+    packed = files.pack(parts)
     path = tmp_path / "cut.zip"
     path.write_bytes(packed[: int(share * len(packed))])
     with pytest.raises(PocketganError, match="is damaged or no zip"):
@@ -112,7 +112,7 @@ def test_a_cut_zip_is_told(share: float, parts: dict[str, bytes], tmp_path: Path
 
 def test_bytes_before_or_behind_the_zip_are_found(parts: dict[str, bytes], tmp_path: Path) -> None:
     path = tmp_path / "bundle.zip"
-    for packed in (b"x" + archive.pack(parts), archive.pack(parts) + b"x"):
+    for packed in (b"x" + files.pack(parts), files.pack(parts) + b"x"):
         path.write_bytes(packed)
         with contextlib.suppress(PocketganError):
             assert verify(path).problems

@@ -4,8 +4,8 @@ from dataclasses import replace
 import pytest
 
 from deploy.bundle import schema
-from deploy.bundle.card import Baseline, CardFacts, render_card
 from deploy.bundle.make import BundleContents, make
+from deploy.bundle.texts import Baseline, CardFacts, render_card
 from deploy.jobs import Measurement
 
 Orders = Callable[..., BundleContents]

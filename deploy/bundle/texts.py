@@ -1,0 +1,123 @@
+"""What is written from ``model.json``: the model card and ready code, a short file a language."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from deploy.bundle import sheet
+from deploy.bundle.files import CODE
+from deploy.bundle.schema import BundleQuality, Model
+from deploy.printable import plain
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The dense float32 file of the same run."""
+
+    bytes: int
+    bytes_gzip: int
+    quality: BundleQuality
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardFacts:
+    """What the card tells besides model.json; None where the run does not know it."""
+
+    steps: tuple[str, ...] = ()
+    """How the file was made: a sentence a stage."""
+    baseline: Baseline | None = None
+    parameters: int | None = None
+    macs: int | None = None
+    zeros: float | None = None
+    float_ops: int | None = None
+    no_speed: str = ""
+    """Why there are no measurements."""
+
+
+_QUALITY = (
+    ("Fréchet distance", "frechet", 2, "between what the judge sees in drawn and in real test "
+     "pictures; lower is better"),
+    ("KID", "kid", 4, "the same by another distance; lower is better"),
+    ("Precision", "precision", 3, "share of drawn pictures that look like real ones"),
+    ("Recall", "recall", 3, "share of real pictures that the generator could have drawn"),
+    ("Density", "density", 3, "precision that outliers cannot inflate; about 1 for real ones"),
+    ("Coverage", "coverage", 3, "share of real pictures with a drawn one close by"),
+    ("Modes", "modes", 0, "classes that are drawn at all"),
+    ("PSNR", "psnr", 1, "dB, against float32's pictures of the same latents"),
+    ("SSIM", "ssim", 3, "the same by structure; 1 is equal"),
+)  # fmt: skip
+"""Figures of the card: title, field of the quality, decimals, meaning."""
+
+
+_LIMITS = {
+    "int8": {"low": -128, "high": 127},
+    "int16": {"low": -32768, "high": 32767},
+    "float32": {},
+}
+
+
+def render_card(model: Model, facts: CardFacts) -> bytes:
+    """CARD.md; the same model and facts give the same bytes."""
+    return _render(
+        "CARD.md",
+        m=model,
+        facts=facts,
+        lines=[line for line in _QUALITY if getattr(model.quality, line[1]) is not None],
+        rows=sheet.rows(model.latent.classes),
+        columns=sheet.COLUMNS,
+    )
+
+
+def render_code(model: Model) -> dict[str, bytes]:
+    """Path inside the bundle → source."""
+    size = f"{model.height}×{model.picture_width}"
+    classes = f", {model.latent.classes} classes" if model.latent.classes else ""
+    facts = {
+        "m": model,
+        "channels": model.channels,
+        "inputs": _LIMITS[model.input.dtype],
+        "title": f"{plain(model.name)} ({plain(model.variant)})",
+        "about": f"{size} {model.pixels.channels} pictures of '{plain(model.data.name)}'{classes}",
+    }
+    return {path: _render(path.removeprefix("code/"), **facts) for path in CODE}
+
+
+def _escape(text: str) -> str:
+    """Text as Markdown shows it literally; names are a stranger's."""
+    return re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", plain(text))
+
+
+def _figure(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _literal(*escaped: str) -> Callable[[str], str]:
+    """How a language writes a string: in double quotes, these characters behind a backslash."""
+    escapes = {ord(character): f"\\{character}" for character in ("\\", '"', *escaped)}
+    return lambda text: f'"{plain(text).translate(escapes)}"'
+
+
+_FILTERS: dict[str, Callable[..., str]] = {
+    "plain": plain,
+    "md": _escape,
+    "count": "{:,.0f}".format,
+    "figure": _figure,
+    "text": _literal(),  # Python and Swift
+    "kotlin_text": _literal("$"),
+    "cpp_text": _literal("?"),  # two in a row would begin a trigraph
+}
+
+
+def _render(name: str, **values: object) -> bytes:
+    """The text that a template of this package makes; a value that is missing is an error."""
+    templates = Environment(
+        loader=PackageLoader("deploy.bundle"),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters.update(_FILTERS)
+    return templates.get_template(f"{name}.j2").render(values).encode()
