@@ -23,7 +23,7 @@ from jsonargparse.typing import (
 )
 
 from deploy.errors import PocketganError
-from pipeline.data.sources import SOURCES
+from pipeline.data.sources import SOURCES, mistakes
 from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, StudentSettings
 from pipeline.training.settings import Fraction, TrainSettings
 
@@ -402,6 +402,8 @@ def _mistakes(recipe: Recipe) -> Iterator[tuple[str, str]]:
             f"data.source: there is no source '{recipe.data.source}'.",
             f"Known: {', '.join(SOURCES)}.",
         )
+    else:
+        yield from mistakes(recipe.data.source, recipe.data)
     if recipe.name != Path(recipe.name).name or recipe.name in ("", ".", ".."):
         yield (
             f"name: '{recipe.name}' cannot be the name of a folder.",

@@ -23,6 +23,7 @@ from pipeline.artifacts import read_teacher_dataset
 from pipeline.atomic import replace_folder, write_text
 from pipeline.data import sources
 from pipeline.data.dataset import Dataset
+from pipeline.data.reading import Request
 from pipeline.data.sources import TEACHER
 from pipeline.native_log import LOG, native_log
 from pipeline.plans import FROM_TEACHER, RECIPE, plan_of
@@ -55,13 +56,16 @@ class Run:
                     "Name another source (`pocketgan list`), or use `pocketgan compress`.",
                 )
             return read_teacher_dataset(self.path("teacher"))
-        request = sources.Request(
+        request = Request(
             image_size=data.image_size,
             channels=data.channels,
             folder=data.folder,
             cache=self.root / CACHE,
             test_fraction=data.test_fraction,
             seed=self.recipe.seed,
+            inputs=data.inputs,
+            degrade=data.degrade,
+            cut=data.cut,
         )
         return sources.load(data.source, request, minimum=self.recipe.train.batch)
 

@@ -9,6 +9,8 @@ import numpy.typing as npt
 from deploy.errors import PocketganError
 from pipeline.arrays import Images, Labels
 
+Indices = npt.NDArray[np.int64]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
@@ -45,11 +47,26 @@ def split(
 ) -> tuple[Images, Images, Labels | None, Labels | None]:
     """Divide into (train, test, train_labels, test_labels), each in a seeded random order.
 
-    The test part holds ``round(test_fraction * N)`` images, at least one and at most N - 1. With
-    labels it is stratified: every class gives its share, to within one image.
-    Raises PocketganError for a fraction outside 0..1 and for fewer than two images.
+    As ``divide``, every image being a source of its own.
     """
-    total = len(images)
+    train, test = divide(np.ones(len(images), np.int64), labels, test_fraction, seed)
+    if labels is None:
+        return images[train], images[test], None, None
+    return images[train], images[test], labels[train], labels[test]
+
+
+def divide(
+    counts: Indices, labels: Labels | None, test_fraction: float, seed: int
+) -> tuple[Indices, Indices]:
+    """Numbers of the images to train on and of those to test by, each in a seeded random order.
+
+    ``counts`` tells for each source, such as a photo, how many images in a row came out of it: all
+    of them go to one side. The test part gets ``round(test_fraction * sources)``, at least one and
+    at most all but one. With labels, one a source, it is stratified: every class gives its share,
+    to within one source.
+    Raises PocketganError for a fraction outside 0..1 and for fewer than two sources.
+    """
+    total = len(counts)
     if not 0 < test_fraction < 1:
         raise PocketganError(
             f"test_fraction is {test_fraction}.", "Give a fraction between 0 and 1, such as 0.2."
@@ -59,22 +76,22 @@ def split(
             f"{total} image cannot be divided into a training and a test part.",
             "Give at least two images; a GAN needs some hundreds to learn from.",
         )
-    order = np.random.default_rng(seed).permutation(total)
+    random = np.random.default_rng(seed)
+    order = random.permutation(total)
     in_test = np.zeros(total, dtype=bool)
     in_test[_spread(order, labels, test_fraction)] = True
-    train, test = order[~in_test[order]], order[in_test[order]]
-    if labels is None:
-        return images[train], images[test], None, None
-    return images[train], images[test], labels[train], labels[test]
+    if (counts == 1).all():
+        return order[~in_test[order]], order[in_test[order]]
+    images = random.permutation(int(counts.sum()))
+    in_test = np.repeat(in_test, counts)
+    return images[~in_test[images]], images[in_test[images]]
 
 
-def _spread(
-    order: npt.NDArray[np.int64], labels: Labels | None, fraction: float
-) -> npt.NDArray[np.int64]:
+def _spread(order: Indices, labels: Labels | None, fraction: float) -> Indices:
     """Pick from ``order`` at equal distances, after it was sorted by class: a systematic sample."""
     total = len(order)
     count = min(max(round(total * fraction), 1), total - 1)
     by_class = order if labels is None else order[np.argsort(labels[order], kind="stable")]
     steps = np.arange(total + 1) * count // total  # whole numbers, so the count is exact
-    chosen: npt.NDArray[np.int64] = by_class[np.diff(steps) == 1]
+    chosen: Indices = by_class[np.diff(steps) == 1]
     return chosen

@@ -4,6 +4,7 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -19,6 +20,11 @@ MODES = {1: "L", 3: "RGB"}
 WHITE = (255, 255, 255, 255)
 DEEP_GREY = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 
+FIRST_FRAME = "animated: the first frame was read"
+SIXTEEN_BITS = "16 bits a channel: scaled to 8"
+CMYK = "CMYK: converted to RGB without a colour profile"
+TRANSPARENCY = "transparent: laid on white"
+
 
 @cache
 def endings() -> frozenset[str]:
@@ -27,24 +33,75 @@ def endings() -> frozenset[str]:
     return frozenset(ending for ending, name in formats.items() if name in Image.OPEN)
 
 
-def decode(content: bytes, image_size: int, channels: int) -> Images:
-    """A file's content as uint8 [image_size, image_size, channels]; the first frame of several.
+@dataclass(frozen=True)
+class Picture:
+    """What a file shows: upright, opaque, eight bits a channel, grey or RGB."""
 
-    Turned upright as EXIF says, laid on white where transparent, cut to the square in its middle
-    and resized with antialiasing. Whatever Pillow raises for a broken file passes through, and a
-    ValueError for pixels without a known range.
+    image: Image.Image
+    changes: tuple[str, ...]
+    """What was done to the file's pixels for that, beside turning them."""
+
+
+def read(content: bytes, channels: int, *, draft: int | None = None) -> Picture:
+    """The picture in a file's content; the first frame of several.
+
+    Turned upright as EXIF says and laid on white where transparent. ``draft`` is the least side in
+    pixels that is needed, where not all are: large JPEG files are read faster. Whatever Pillow
+    raises for a broken file passes through, and a ValueError for pixels without a known range.
     """
     with _strict(), Image.open(io.BytesIO(content)) as image:
-        # A JPEG can be decoded at 1/2, 1/4 or 1/8 of its size; twice the target loses nothing seen.
-        image.draft(None, (2 * image_size, 2 * image_size))
+        changes = [FIRST_FRAME] if getattr(image, "is_animated", False) else []
+        if image.mode in DEEP_GREY or ";16" in str(image.tile[:1]):  # how Pillow notes deep colour
+            changes.append(SIXTEEN_BITS)
+        if image.mode == "CMYK":
+            changes.append(CMYK)
+        if draft is not None:  # a JPEG can be decoded at 1/2, 1/4 or 1/8 of its size
+            image.draft(None, (draft, draft))
         image.load()
-        plain = _plain(_upright(image)).convert(MODES[channels])
-        return as_array(ImageOps.fit(plain, (image_size, image_size), FILTER))
+        upright = _upright(image)
+        if _is_transparent(upright):
+            changes.append(TRANSPARENCY)
+        return Picture(_plain(upright).convert(MODES[channels]), tuple(changes))
+
+
+def decode(content: bytes, image_size: int, channels: int) -> Images:
+    """A file's content as uint8 [image_size, image_size, channels].
+
+    ``read``, cut to the square in its middle and resized with antialiasing.
+    """
+    # Twice the target loses nothing seen.
+    return square(read(content, channels, draft=2 * image_size).image, image_size)
+
+
+def square(image: Image.Image, image_size: int) -> Images:
+    """The square in the middle, resized to [image_size, image_size, channels]."""
+    return as_array(ImageOps.fit(image, (image_size, image_size), FILTER))
+
+
+def tiles(image: Image.Image, image_size: int) -> Images:
+    """All squares [N, image_size, image_size, channels] of a grid in the middle, not resized.
+
+    Raises ValueError for a picture that is smaller than one.
+    """
+    rows, columns = image.height // image_size, image.width // image_size
+    if not rows or not columns:
+        raise ValueError(
+            f"{image.width}×{image.height} pixels are less than a tile of {image_size}×{image_size}"
+        )
+    top, left = (image.height - rows * image_size) // 2, (image.width - columns * image_size) // 2
+    pixels = as_array(image)[top : top + rows * image_size, left : left + columns * image_size]
+    grid = pixels.reshape(rows, image_size, columns, image_size, -1).swapaxes(1, 2)
+    return grid.reshape(rows * columns, image_size, image_size, -1)
 
 
 def as_array(image: Image.Image) -> Images:
     """A grey or RGB picture as uint8 [H, W, 1] or [H, W, 3]."""
     return np.asarray(image, dtype=np.uint8).reshape(image.height, image.width, -1)
+
+
+def as_image(pixels: Images) -> Image.Image:
+    """A picture [H, W, 1 or 3] for Pillow."""
+    return Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels)
 
 
 def fit(images: Images, image_size: int, channels: int) -> Images:
@@ -53,7 +110,7 @@ def fit(images: Images, image_size: int, channels: int) -> Images:
     28×28 asked for 32 gets two rows and columns of background (0) on each side, as is usual for
     MNIST: its strokes keep their exact pixels. Any other size is resized with antialiasing.
     """
-    return _with_size(_with_channels(images, channels), image_size)
+    return _with_size(with_channels(images, channels), image_size)
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -61,6 +118,13 @@ def _upright(image: Image.Image) -> Image.Image:
         return ImageOps.exif_transpose(image)
     except Exception:  # garbage for EXIF raises nearly anything; the pixels are sound
         return image
+
+
+def _is_transparent(image: Image.Image) -> bool:
+    """Whether a pixel is not opaque; an alpha channel alone does not say so."""
+    if not image.has_transparency_data:
+        return False
+    return image.convert("RGBA").getchannel("A").getextrema() != (255, 255)
 
 
 def _plain(image: Image.Image) -> Image.Image:
@@ -92,7 +156,8 @@ def _strict() -> Iterator[None]:
         yield
 
 
-def _with_channels(images: Images, channels: int) -> Images:
+def with_channels(images: Images, channels: int) -> Images:
+    """Pictures [..., 1 or 3] as [..., channels]."""
     if images.shape[-1] == channels:
         return images
     if channels == 3:
@@ -110,6 +175,5 @@ def _with_size(images: Images, image_size: int) -> Images:
         return np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)))
     resized = np.empty((len(images), image_size, image_size, images.shape[-1]), np.uint8)
     for index, image in enumerate(track(images, "Resizing", total=len(images))):
-        resizable = Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image)
-        resized[index] = as_array(resizable.resize((image_size, image_size), FILTER))
+        resized[index] = as_array(as_image(image).resize((image_size, image_size), FILTER))
     return resized

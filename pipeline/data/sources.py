@@ -1,28 +1,31 @@
 """The table of sources that a recipe may name, and the one way to load from them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from deploy.errors import PocketganError
-from pipeline.data import digits, folder, published
+from pipeline.data import digits, folder, pairs, published
 from pipeline.data.dataset import Dataset
+from pipeline.data.degrade import DEGRADATIONS, degrade
 from pipeline.data.picture import fit
+from pipeline.data.reading import CUTS, TILES, Request
 
 
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """What a recipe asks of a source.
+class Asked(Protocol):
+    """What a recipe's section ``data`` and a Request have in common."""
 
-    ``test_fraction`` and ``seed`` divide what has no published division into train and test.
-    """
-
-    image_size: int
-    channels: int
-    folder: Path | None
-    cache: Path
-    test_fraction: float
-    seed: int
+    @property
+    def image_size(self) -> int: ...
+    @property
+    def channels(self) -> int: ...
+    @property
+    def inputs(self) -> Path | None: ...
+    @property
+    def degrade(self) -> str: ...
+    @property
+    def cut(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -32,13 +35,64 @@ class Source:
     describe: str
     load: Callable[[Request], Dataset]
     licence: str
+    paired: bool = False
+    """Whether it holds what is read for each picture."""
+    photos: bool = False
+    """Whether its pictures have sizes of their own, so that they can be cut into tiles."""
+
+
+def mistakes(source: str, asked: Asked) -> Iterator[tuple[str, str]]:
+    """What a source in SOURCES cannot give of what is asked: a problem and its remedy each."""
+    known = SOURCES[source]
+    degradation = DEGRADATIONS.get(asked.degrade)
+    if asked.degrade and degradation is None:
+        yield (
+            f"data.degrade: there is no degradation '{asked.degrade}'.",
+            f"Known: {', '.join(DEGRADATIONS)}.",
+        )
+    if asked.degrade and (known.paired or source == TEACHER):
+        yield (
+            f"data.degrade: the source '{source}' says itself what is read for each picture.",
+            "Leave data.degrade out, or name a source of single pictures, such as 'folder'.",
+        )
+    if asked.degrade == "grey" and asked.channels == 1:
+        yield (
+            "data.degrade: grey pictures (data.channels 1) cannot be made grey.",
+            "Set data.channels to 3, or degrade in another manner.",
+        )
+    if asked.degrade == "mask" and asked.image_size < 2:
+        yield "data.degrade: a mask hides a part, and one pixel has none.", "Give larger pictures."
+    if degradation is not None and asked.image_size % degradation.divisor:
+        size, divisor = asked.image_size, degradation.divisor
+        yield (
+            f"data.image_size: {size} pixels cannot be divided by {divisor} for data.degrade"
+            f" {asked.degrade}.",
+            f"Give a multiple of {divisor}, such as {-(-size // divisor) * divisor}.",
+        )
+    if asked.cut not in CUTS:
+        yield f"data.cut: '{asked.cut}' is not known.", f"Known: {', '.join(CUTS)}."
+    if asked.cut == TILES and not known.photos:
+        yield (
+            f"data.cut: the pictures of the source '{source}' cannot be cut into tiles.",
+            f"Leave data.cut out, or name another source: {_names(lambda each: each.photos)}.",
+        )
+    if asked.inputs is not None and source != PAIRS:
+        yield (
+            f"data.inputs: the source '{source}' reads no folder of inputs.",
+            f"Leave data.inputs out, or name the source '{PAIRS}'.",
+        )
+
+
+def _names(wanted: Callable[[Source], bool]) -> str:
+    return ", ".join(name for name, source in SOURCES.items() if wanted(source))
 
 
 def load(source: str, request: Request, *, minimum: int) -> Dataset:
     """The data of a source in SOURCES, as images [N, image_size, image_size, channels], uint8.
 
-    Raises PocketganError for an unknown source, for fewer than ``minimum`` training images (the
-    batch size), and for data that is missing or broken.
+    With ``request.degrade``, the inputs are made out of them.
+    Raises PocketganError for an unknown source, for what it cannot give, for fewer than
+    ``minimum`` training images (the batch size), and for data that is missing or broken.
     """
     if source not in SOURCES:
         raise PocketganError(
@@ -50,6 +104,8 @@ def load(source: str, request: Request, *, minimum: int) -> Dataset:
             f"Images of {size}×{size} with {channels} channels cannot be made.",
             "Give a size of at least 1, and 1 channel (grey) or 3 (colour).",
         )
+    for problem, remedy in mistakes(source, request):
+        raise PocketganError(problem, remedy)
     data = SOURCES[source].load(request)
     if len(data.train) < minimum:
         raise PocketganError(
@@ -57,10 +113,17 @@ def load(source: str, request: Request, *, minimum: int) -> Dataset:
             + ".",
             f"A batch needs {minimum}: add images or make the batch smaller.",
         )
-    return replace(
+    data = replace(
         data,
         train=fit(data.train, size, channels),
         test=fit(data.test, size, channels),
+    )
+    if not request.degrade:
+        return data
+    return replace(
+        data,
+        train_inputs=degrade(data.train, request.degrade, (request.seed, 0)),
+        test_inputs=degrade(data.test, request.degrade, (request.seed, 1)),
     )
 
 
@@ -80,23 +143,10 @@ def _digits(request: Request) -> Dataset:
     return digits.load(request.test_fraction, request.seed)
 
 
-def _folder(request: Request) -> Dataset:
-    if request.folder is None:
-        raise PocketganError(
-            "The data source 'folder' was given no folder.", "Name the folder of your images."
-        )
-    return folder.load(
-        request.folder,
-        image_size=request.image_size,
-        channels=request.channels,
-        cache=request.cache,
-        test_fraction=request.test_fraction,
-        seed=request.seed,
-    )
-
-
 _MNIST = "MNIST, by Yann LeCun and Corinna Cortes: CC BY-SA 3.0"
+_YOURS = "yours. pocketgan was given a folder and knows nothing of its licence."
 
+PAIRS = "pairs"
 TEACHER = "teacher"
 """Not read from anywhere: a run's first stage draws these pictures."""
 
@@ -119,8 +169,16 @@ SOURCES = {
     ),
     "folder": Source(
         "your own images, any size and format that Pillow reads; sub-folders are classes",
-        _folder,
-        "yours. pocketgan was given a folder and knows nothing of its licence.",
+        folder.load,
+        _YOURS,
+        photos=True,
+    ),
+    PAIRS: Source(
+        "your own pairs: two folders of equal names, or pictures side by side, input on the left",
+        pairs.load,
+        _YOURS,
+        paired=True,
+        photos=True,
     ),
     TEACHER: Source(
         "what the generator draws that `pocketgan compress` was given, where there is nothing else",

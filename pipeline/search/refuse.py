@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from deploy.errors import PocketganError
 from pipeline.compression.fold import fold_batch_norm
-from pipeline.data import folder
 from pipeline.data.dataset import Dataset
+from pipeline.data.reading import find
 from pipeline.data.sources import TEACHER
 from pipeline.importers.input_adapter import refuse_few
 from pipeline.importers.teacher import Teacher, load_discriminator
@@ -72,7 +72,7 @@ def refuse_mismatches(
             allow_unsafe=settings.allow_unsafe,
         )
     if settings.inputs is not None:
-        refuse_few(settings.inputs, len(folder.find(settings.inputs)))
+        refuse_few(settings.inputs, len(find(settings.inputs)))
     if recipe.data.source != TEACHER:
         _refuse_classes(teacher, read_dataset())
     if recipe.search.study is not None:

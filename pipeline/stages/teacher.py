@@ -14,6 +14,7 @@ from pipeline.artifacts import (
     write_distillation_set,
 )
 from pipeline.data import folder
+from pipeline.data.reading import Request
 from pipeline.determinism import prepare
 from pipeline.finished_run import generator_of
 from pipeline.importers.input_adapter import refuse_few
@@ -105,14 +106,15 @@ def _input_pictures(ctx: StageContext, loaded: Teacher) -> dict[str, np.ndarray]
         raise PocketganError(
             f"the generator reads pictures of {height}×{width}.", "Only square ones can be read."
         )
-    dataset = folder.load(
-        source,
+    request = Request(
+        folder=source,
         image_size=height,
         channels=channels,
         cache=ctx.cache,
         test_fraction=0.5,
         seed=ctx.recipe.seed,
     )
+    dataset = folder.load(request)
     pictures = np.concatenate([dataset.train, dataset.test])
     refuse_few(source, len(pictures))
     low, high = pixel_range

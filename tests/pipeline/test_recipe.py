@@ -140,6 +140,11 @@ def test_recipe_as_dict_leaves_out_what_older_versions_did_not_know_and_is_not_a
 # ---------------------------------------------------------------------- bad recipes
 
 
+def test_recipe_refuses_data_that_a_source_cannot_give() -> None:
+    with pytest.raises(PocketganError, match=r"command line: data\.degrade: .* 'rain'"):
+        load_recipe("digits", ["--data.degrade", "rain"])
+
+
 def test_unknown_recipe_lists_those_there_are_and_guesses() -> None:
     error = refusal("digit")
     assert "'digit'" in error.problem

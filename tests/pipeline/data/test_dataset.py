@@ -5,7 +5,7 @@ import pytest
 
 from deploy.errors import PocketganError
 from pipeline.arrays import Images, Labels
-from pipeline.data.dataset import Dataset, split
+from pipeline.data.dataset import Dataset, divide, split
 
 
 def numbered(total: int) -> Images:
@@ -69,6 +69,16 @@ def test_split_refuses_a_fraction_outside_0_to_1(fraction: float) -> None:
 def test_split_refuses_fewer_than_two_images(total: int) -> None:
     with pytest.raises(PocketganError, match="cannot be divided"):
         split(numbered(total), None, 0.5, seed=1)
+
+
+def test_divide_keeps_all_of_a_source_on_one_side() -> None:
+    counts = np.array([3, 1, 4, 2, 5])
+    train, test = divide(counts, None, 0.4, seed=1)
+    source = np.repeat(np.arange(5), counts)
+    assert sorted([*train, *test]) == list(range(15))
+    assert not set(source[train]) & set(source[test])
+    assert len(set(source[test])) == 2
+    assert list(train) != sorted(train)
 
 
 def test_sha256_sees_pixels_labels_shapes_and_parts_but_not_names() -> None:

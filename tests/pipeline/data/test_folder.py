@@ -12,6 +12,7 @@ from PIL import Image
 from deploy.errors import PocketganError
 from pipeline.data import folder
 from pipeline.data.dataset import Dataset
+from pipeline.data.reading import Request
 
 Load = Callable[..., Dataset]
 
@@ -38,13 +39,14 @@ def images(tmp_path: Path) -> Path:
 def load(images: Path, tmp_path: Path) -> Load:
     def load(root: Path = images, **changes: Any) -> Dataset:
         settings: dict[str, Any] = {
+            "folder": root,
             "image_size": 8,
             "channels": 1,
             "cache": tmp_path / "cache",
             "test_fraction": 0.2,
             "seed": 1,
         }
-        return folder.load(root, **(settings | changes))
+        return folder.load(Request(**(settings | changes)))
 
     return load
 
@@ -296,3 +298,47 @@ def test_folder_refuses_images_that_are_all_broken(images: Path, load: Load) -> 
         (images / name).write_text("no")
     with pytest.raises(PocketganError, match=r"none of its 2 images can be read; a\.png: not an"):
         load()
+
+
+# ---------------------------------------------------------------------- tiles
+
+
+def test_folder_cuts_photos_into_tiles_that_stay_on_one_side(images: Path, load: Load) -> None:
+    images.mkdir()
+    for index in range(5):
+        Image.new("L", (19 + index, 17), 10 * index).save(images / f"{index}.png")
+    data = load(cut="tiles")
+    assert data.train.shape == (16, 8, 8, 1)
+    assert data.test.shape == (4, 8, 8, 1)
+    assert len(set(data.test[:, 0, 0, 0])) == 1
+    assert data.notes == ()
+
+
+def test_folder_of_tiles_keeps_the_classes(images: Path, load: Load) -> None:
+    for index in range(4):
+        path = write(images / ("cats" if index % 2 else "dogs") / f"{index}.png")
+        Image.new("L", (16, 16), index).save(path)
+    data = load(cut="tiles", test_fraction=0.5)
+    assert data.classes == ("cats", "dogs")
+    assert data.train_labels is not None
+    assert (data.train_labels == 1 - data.train[:, 0, 0, 0] % 2).all()
+    assert np.bincount(data.train_labels).tolist() == [4, 4]
+
+
+def test_folder_skips_photos_smaller_than_a_tile_and_says_so(images: Path, load: Load) -> None:
+    fill(images, 3)
+    Image.new("L", (12, 7)).save(images / "low.png")
+    data = load(cut="tiles")
+    assert data.notes == (
+        "1 of 4 images are broken or too small and were skipped",
+        "low.png: 12×7 pixels are less than a tile of 8×8",
+    )
+    with pytest.raises(PocketganError, match="12×12 pixels are less than a tile of 64×64"):
+        load(cut="tiles", image_size=64)
+
+
+def test_folder_says_what_was_done_to_the_pixels(images: Path, load: Load) -> None:
+    fill(images, 2)
+    Image.new("RGBA", (12, 12), (0, 0, 0, 0)).save(images / "clear.png")
+    Image.new("RGBA", (12, 12), (0, 0, 0, 255)).save(images / "opaque.png")
+    assert load().notes == ("transparent: laid on white (1 files)",)

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from deploy.errors import PocketganError
-from pipeline.data import SOURCES, Dataset, digits, load, published, sources
+from pipeline.data import SOURCES, Dataset, digits, load, published
+from pipeline.data.reading import Request
 
 Load = Callable[..., Dataset]
 assert published.FASHION.packaged is not None
@@ -27,7 +28,7 @@ def ask(tmp_path: Path) -> Load:
             "test_fraction": 0.2,
             "seed": 1,
         }
-        return load(source, sources.Request(**(settings | changes)), minimum=minimum)
+        return load(source, Request(**(settings | changes)), minimum=minimum)
 
     return ask
 
@@ -38,7 +39,7 @@ def test_sources_load_without_tensorflow() -> None:
 
 
 def test_sources_are_described_in_one_line_each() -> None:
-    assert list(SOURCES) == ["digits", "mnist", "fashion", "folder", "teacher"]
+    assert list(SOURCES) == ["digits", "mnist", "fashion", "folder", "pairs", "teacher"]
     assert all(source.describe and "\n" not in source.describe for source in SOURCES.values())
 
 
@@ -115,3 +116,74 @@ def test_load_gives_fashion_with_background_for_32_pixels(ask: Load) -> None:
     data = ask("fashion", image_size=32)
     assert data.train.shape == (60000, 32, 32, 1)
     assert np.all(data.train[:, :2] == 0)
+
+
+# ---------------------------------------------------------------------- inputs
+
+
+def photos(folder: Path, count: int, size: tuple[int, int] = (40, 40)) -> Path:
+    folder.mkdir()
+    for index in range(count):
+        Image.new("RGB", size, (index, 100, 200)).save(folder / f"{index}.png")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("degrade", "shape"),
+    [("half", (16, 16, 3)), ("quarter", (8, 8, 3)), ("grey", (32, 32, 1)), ("mask", (32, 32, 4))],
+)
+def test_load_makes_inputs_in_the_size_of_the_degradation(
+    ask: Load, tmp_path: Path, degrade: str, shape: tuple[int, ...]
+) -> None:
+    images = photos(tmp_path / "images", 5)
+    data = ask("folder", folder=images, image_size=32, channels=3, degrade=degrade, minimum=4)
+    assert data.train_inputs is not None
+    assert data.test_inputs is not None
+    assert data.train_inputs.shape == (4, *shape)
+    assert data.test_inputs.shape == (1, *shape)
+    assert data.train.shape == (4, 32, 32, 3)
+
+
+def test_load_makes_inputs_of_digits_that_keep_their_labels(ask: Load) -> None:
+    data = ask("digits", degrade="noise")
+    assert data.train_inputs is not None
+    assert data.train_inputs.shape == data.train.shape
+    assert data.train_labels is not None
+
+
+def test_load_gives_no_inputs_where_none_are_asked_for(ask: Load) -> None:
+    assert ask("digits").train_inputs is None
+
+
+def test_load_makes_the_same_inputs_for_the_same_seed(ask: Load) -> None:
+    first, again, other = (ask("digits", degrade="mask", seed=seed) for seed in (1, 1, 2))
+    assert first.sha256 == again.sha256
+    assert first.sha256 != other.sha256
+
+
+@pytest.mark.parametrize(
+    ("source", "changes", "problem"),
+    [
+        ("digits", {"degrade": "rain"}, "no degradation 'rain'"),
+        ("digits", {"degrade": "grey"}, "cannot be made grey"),
+        ("digits", {"degrade": "quarter", "image_size": 30}, "30 pixels cannot be divided by 4"),
+        ("digits", {"degrade": "mask", "image_size": 1}, "a mask hides a part"),
+        ("digits", {"cut": "tiles"}, "'digits' cannot be cut into tiles"),
+        ("folder", {"cut": "stripes"}, "'stripes' is not known"),
+        ("folder", {"inputs": Path("x")}, "'folder' reads no folder of inputs"),
+        ("pairs", {"degrade": "blur"}, "'pairs' says itself what is read"),
+        ("teacher", {"degrade": "blur"}, "'teacher' says itself what is read"),
+        ("pairs", {}, "'pairs' was given no folder"),
+    ],
+)
+def test_load_refuses_what_a_source_cannot_give(
+    ask: Load, source: str, changes: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(PocketganError, match=problem):
+        ask(source, **changes)
+
+
+def test_load_says_which_size_can_be_divided(ask: Load) -> None:
+    with pytest.raises(PocketganError) as caught:
+        ask("digits", degrade="quarter", image_size=30)
+    assert "such as 32" in caught.value.remedy

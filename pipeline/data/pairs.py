@@ -1,0 +1,130 @@
+"""Pairs of pictures, one that is read and one that is drawn from it.
+
+They lie in two folders under equal names, or side by side in one file, as pix2pix's sets do.
+"""
+
+from pathlib import Path
+
+from PIL import Image
+
+from deploy.errors import PocketganError
+from pipeline.data.dataset import Dataset, divide
+from pipeline.data.reading import Decoded, Request, find, name, read, text
+
+LISTED = 5
+"""So many names of each kind of problem are listed in the notes."""
+
+
+def load(request: Request) -> Dataset:
+    """Pictures of the request's ``folder``, each with the one of ``inputs`` that it is drawn from.
+
+    Partners have the same path below their folder, short of the ending. Without ``inputs``, every
+    file of ``folder`` holds its input on the left half and its target on the right. Both become
+    uint8 [N, image_size, image_size, channels], cut alike. All that a file gives is on one side of
+    the division into train and test. What has no partner, or one of other proportions, is skipped,
+    counted and listed in the notes.
+    Raises PocketganError where a folder is missing or fewer than two pairs are usable, and where a
+    file cannot be read from the disk or the cache cannot be written.
+    """
+    targets = request.folder
+    if targets is None:
+        raise PocketganError(
+            "The data source 'pairs' was given no folder.",
+            "Name the folder of the pictures to draw, and in data.inputs that of those to read.",
+        )
+    items: list[tuple[Path, ...]]
+    problems: list[str]
+    if request.inputs is None:
+        items, problems = [(path,) for path in find(targets)], []
+    else:
+        items, problems = _matched(targets, request.inputs)
+    decoded = read(items, partners if request.inputs else halves, request)
+    skipped = [
+        f"{name(item[0], targets)}: {reason}"
+        for item, reason in zip(items, decoded.reasons, strict=True)
+        if reason
+    ]
+    problems += _listed(skipped, f"of {len(items)} pairs cannot be used and were skipped")
+    return _dataset(targets, decoded, request, (*problems, *decoded.treatments))
+
+
+def partners(images: list[Image.Image]) -> list[Image.Image]:
+    """Target and input of two files; ValueError unless one is the other scaled as a whole."""
+    small, large = sorted((image.size for image in images), key=lambda size: size[0] * size[1])
+    scale = large[0] / small[0]
+    # Where the small one's sides were rounded, they differ by less than a pixel of it.
+    if abs(large[1] - scale * small[1]) >= scale:
+        (width, height), (input_width, input_height) = (image.size for image in images)
+        raise ValueError(
+            f"{width}×{height} pixels, but {input_width}×{input_height} in the folder of inputs"
+        )
+    return images
+
+
+def halves(images: list[Image.Image]) -> list[Image.Image]:
+    """Target and input of one file: its right and its left half; ValueError unless both square."""
+    (image,) = images
+    width, height = image.size
+    if width != 2 * height:
+        raise ValueError(f"{width}×{height} pixels are not twice as wide as high")
+    return [image.crop((height, 0, width, height)), image.crop((0, 0, height, height))]
+
+
+def _matched(targets: Path, inputs: Path) -> tuple[list[tuple[Path, ...]], list[str]]:
+    """(target, input) of equal names, and notes on what has no partner."""
+    if targets.resolve() == inputs.resolve():
+        raise PocketganError(
+            f"{targets} is named as the folder of targets and of inputs.",
+            "Name two folders, or leave data.inputs out: pictures then lie side by side in a file.",
+        )
+    notes: list[str] = []
+    by_name = []
+    for folder in (targets, inputs):
+        files: dict[Path, Path] = {}
+        repeated = []
+        for path in find(folder):
+            if files.setdefault(path.relative_to(folder).with_suffix(""), path) != path:
+                repeated.append(name(path, folder))
+        notes += _listed(
+            repeated, f"files of {folder} have the name of another one and were skipped"
+        )
+        by_name.append(files)
+    for folder, files, others, other in (
+        (targets, by_name[0], by_name[1], inputs),
+        (inputs, by_name[1], by_name[0], targets),
+    ):
+        alone = [name(files[key], folder) for key in files if key not in others]
+        notes += _listed(alone, f"pictures of {folder} have no partner in {other}")
+    first, second = by_name
+    return [(first[key], second[key]) for key in first if key in second], notes
+
+
+def _listed(names: list[str], problem: str) -> list[str]:
+    """A note that counts what is wrong and lists the first few; none where nothing is wrong."""
+    if not names:
+        return []
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return [f"{len(names)} {problem}: {'; '.join(names[:LISTED])}{more}"]
+
+
+def _dataset(targets: Path, decoded: Decoded, request: Request, notes: tuple[str, ...]) -> Dataset:
+    counts = decoded.counts[decoded.counts > 0]
+    if len(counts) < 2:
+        raise PocketganError(
+            ". ".join([f"{targets} has {len(counts)} usable pairs of pictures", *notes]) + ".",
+            "Give at least two pairs: folders whose files have equal names, or pictures side by"
+            " side in a file twice as wide as high.",
+        )
+    train, test = divide(counts, None, request.test_fraction, request.seed)
+    pictures, inputs = decoded.pictures[:, 0], decoded.pictures[:, 1]
+    return Dataset(
+        name=text(targets.resolve().name),
+        train=pictures[train],
+        test=pictures[test],
+        train_labels=None,
+        test_labels=None,
+        classes=(),
+        train_inputs=inputs[train],
+        test_inputs=inputs[test],
+        notes=notes,
+    )

@@ -1,0 +1,192 @@
+"""Picture files, one or two for each picture: decoded, cut, and kept until one of them changes."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import PIL
+from PIL import Image
+
+from deploy.errors import PocketganError
+from pipeline.arrays import Images
+from pipeline.atomic import replaced
+from pipeline.data import picture
+from pipeline.progress import track
+
+WHOLE, TILES = CUTS = ("whole", "tiles")
+Members = Callable[[list[Image.Image]], list[Image.Image]]
+Texts = npt.NDArray[np.str_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a recipe asks of a source.
+
+    ``test_fraction`` and ``seed`` divide what has no published division into train and test.
+    """
+
+    image_size: int
+    channels: int
+    folder: Path | None
+    cache: Path
+    """Folder for decoded pictures."""
+    test_fraction: float
+    seed: int
+    inputs: Path | None = None
+    degrade: str = ""
+    cut: str = WHOLE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decoded:
+    """What came out of a list of items, each of one file or of two that belong together."""
+
+    pictures: Images
+    """uint8 [N, members, image_size, image_size, channels], in the order of the items."""
+    counts: npt.NDArray[np.int64]
+    """[items] how many of ``pictures`` an item gave."""
+    reasons: Texts
+    """[items] why an item was skipped; empty where it was not."""
+    changes: Texts
+    """[items] what was done to its pixels, a line each."""
+
+    @property
+    def treatments(self) -> tuple[str, ...]:
+        """How many items were changed, a sentence for each kind of change."""
+        numbers = Counter(change for text in self.changes for change in text.splitlines())
+        return tuple(f"{change} ({number} files)" for change, number in sorted(numbers.items()))
+
+
+def single(images: list[Image.Image]) -> list[Image.Image]:
+    """The members of an item that is one picture."""
+    return images
+
+
+def find(folder: Path) -> list[Path]:
+    """Files with an ending of an image, in an order that no file system decides.
+
+    Raises PocketganError where there is no folder, or no image in it.
+    """
+    if not folder.is_dir():
+        problem = "is not a folder" if folder.exists() else "does not exist"
+        raise PocketganError(f"{folder} {problem}.", "Give a folder of image files.")
+    files = [
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in picture.endings()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and path.is_file()
+    ]
+    if not files:
+        raise PocketganError(
+            f"{folder} holds no image.",
+            "Give a folder of image files; their names must end in .png, .jpg, .webp or another"
+            " ending that Pillow knows.",
+        )
+    return sorted(files)
+
+
+def read(items: Sequence[tuple[Path, ...]], members: Members, request: Request) -> Decoded:
+    """The pictures of ``items``, decoded or from the cache, as the request wants them cut.
+
+    ``members`` gets the images of an item's files and gives those that belong together, the one
+    that decides the size first; it raises ValueError for an item that cannot be used.
+    Raises PocketganError where a file cannot be read from the disk or the cache cannot be written.
+    """
+    path = request.cache / f"images-{_key(items, members, request)}.npz"
+    try:
+        with path.open("rb") as stream, np.load(stream) as stored:
+            return Decoded(**stored)
+    except Exception:  # no such file, or damaged in one of many ways: it is only a copy
+        decoded = _decode(items, members, request)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replaced(path) as partial, partial.open("wb") as file:
+            np.savez(file, **vars(decoded))
+    except OSError as error:
+        raise PocketganError(
+            f"The decoded images cannot be stored in {request.cache}: {error.strerror}.",
+            f"Make room for {decoded.pictures.nbytes:,} bytes, or give another folder for the"
+            " cache.",
+        ) from error
+    return decoded
+
+
+def name(path: Path, folder: Path) -> str:
+    """The path below ``folder``."""
+    return text(path.relative_to(folder).as_posix())
+
+
+def text(file_name: str) -> str:
+    """A file's name in characters that every report takes, whatever bytes it has on the disk."""
+    return file_name.encode(errors="replace").decode()
+
+
+def _key(items: Iterable[tuple[Path, ...]], members: Members, request: Request) -> str:
+    """A hash of all that decides the decoded pixels, short of reading the files."""
+    listing = [
+        (str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns)
+        for item in items
+        for path in item
+    ]
+    form = [request.image_size, request.channels, request.cut, members.__name__]
+    decides = json.dumps([listing, form, PIL.__version__])
+    return hashlib.sha256(decides.encode()).hexdigest()[:32]
+
+
+def _decode(items: Sequence[tuple[Path, ...]], members: Members, request: Request) -> Decoded:
+    size, channels = request.image_size, request.channels
+    # Twice the target loses nothing seen; partners are compared, and tiles cut, at full size.
+    draft = 2 * size if members is single and request.cut == WHOLE else None
+    pictures, counts, reasons, changes = [], [], [], []
+    for item in track(items, "Reading images"):
+        contents = [_content(path) for path in item]
+        cut, reason, treatment = [], "", set()
+        try:
+            files = [picture.read(content, channels, draft=draft) for content in contents]
+            cut = _cut(members([file.image for file in files]), request)
+            treatment = {change for file in files for change in file.changes}
+        except Exception as error:  # Pillow's plugins raise nearly anything for a broken file
+            reason = _reason(error)
+        pictures += cut
+        counts.append(len(cut))
+        reasons.append(reason)
+        changes.append("\n".join(sorted(treatment)))
+    count = 1 if members is single else 2
+    return Decoded(
+        pictures=np.array(pictures, np.uint8).reshape(-1, count, size, size, channels),
+        counts=np.array(counts, np.int64),
+        reasons=np.array(reasons, np.str_),
+        changes=np.array(changes, np.str_),
+    )
+
+
+def _cut(images: list[Image.Image], request: Request) -> list[Images]:
+    """Pictures [members, image_size, image_size, channels]: one, or as many as there are tiles."""
+    if request.cut == WHOLE:
+        return [np.stack([picture.square(image, request.image_size) for image in images])]
+    first, *others = images
+    alike = [first, *(image.resize(first.size, picture.FILTER) for image in others)]
+    return list(np.stack([picture.tiles(image, request.image_size) for image in alike], axis=1))
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a file. One that the system withholds is not broken: no cache shall say so."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PocketganError(
+            f"{path} cannot be read: {error.strerror}.",
+            "Make it readable, or move it out of the folder.",
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, PIL.UnidentifiedImageError):
+        return "not an image that Pillow knows"
+    return " ".join(str(error).split()) or type(error).__name__
