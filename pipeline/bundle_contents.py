@@ -8,16 +8,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from deploy.bundle import schema
 from deploy.bundle.make import BundleContents
-from deploy.bundle.texts import Baseline, CardFacts
+from deploy.bundle.texts import Baseline, CardFacts, render_text
 from deploy.errors import PocketganError
 from deploy.jobs import Measurement
-from pipeline.data.sources import SOURCES
+from pipeline.artifacts import read_bits
+from pipeline.data.sources import SOURCES, TEACHER
 from pipeline.finished_run import FinishedRun
-from pipeline.how_made import steps
-from pipeline.plans import RECIPE
+from pipeline.plans import FROM_TEACHER, RECIPE
 from pipeline.report.run import schema as reports
 from pipeline.tflite.read import read_model
-from pipeline.tflite.rewrite import PROVENANCE, read_metadata
+from pipeline.tflite.rewrite import PROVENANCE
 from pipeline.variants import BASELINE
 
 NO_SPEED = "Left out with `--no-speed`, so that the same recipe gives the same bytes."
@@ -41,56 +41,46 @@ class Provenance(BaseModel):
 def contents_of(run: FinishedRun, variant: str, *, speed: bool) -> BundleContents:
     """All that a bundle of one variant needs; measurements only with ``speed``.
 
-    Raises PocketganError where the run has no such variant, or its file is not of this project.
+    Raises PocketganError where the run has no such variant, or its file is not of this project or
+    reads pictures: a bundle's code makes latents from seeds.
     """
     path = run.variant(variant)
     content = path.read_bytes()
-    _refuse_pictures(content, path)
-    provenance = _provenance(content, str(path))
+    model = read_model(content)
+    (source, *_) = model.subgraphs[0].inputs
+    if len(source.shape) == 4:
+        raise PocketganError(
+            f"{path} reads pictures, and a bundle can only hold a generator that reads latents.",
+            "Give the file itself to the app: it tells its pixels' range in its metadata.",
+        )
+    try:
+        provenance = Provenance.model_validate_json(model.metadata.get(PROVENANCE) or b"")
+    except ValidationError as error:
+        raise PocketganError(
+            f"{path} does not say where it comes from.", "Convert it with `pocketgan convert`."
+        ) from error
     report = run.report.variant(variant) if run.report else None
     return BundleContents(
         content=content,
         name=provenance.recipe,
         variant=variant,
-        latent=schema.Latent(
-            length=provenance.latent,
-            classes=provenance.classes,
-            class_names=_class_names(run, provenance.classes),
-        ),
+        latent=_latent(run, provenance),
         pixels=provenance.pixels,
         quality=_quality(run, report),
-        measurements=_measurements(report) if speed else (),
+        measurements=_measurements(report) if speed and report else (),
         origin=_origin(run, provenance),
         data=_data(run),
         card=_card(run, variant, report, speed=speed),
     )
 
 
-def _refuse_pictures(content: bytes, path: Path) -> None:
-    """A bundle's code makes latents from seeds; there are none where pictures are read."""
-    (source, *_) = read_model(content).subgraphs[0].inputs
-    if len(source.shape) == 4:
-        raise PocketganError(
-            f"{path} reads pictures, and a bundle can only hold a generator that reads latents.",
-            "Give the file itself to the app: it tells its pixels' range in its metadata.",
-        )
-
-
-def _provenance(content: bytes, where: str) -> Provenance:
-    stored = read_metadata(content, PROVENANCE)
-    try:
-        return Provenance.model_validate_json(stored or b"")
-    except ValidationError as error:
-        raise PocketganError(
-            f"{where} does not say where it comes from.", "Convert it with `pocketgan convert`."
-        ) from error
-
-
-def _class_names(run: FinishedRun, count: int) -> tuple[str, ...]:
+def _latent(run: FinishedRun, provenance: Provenance) -> schema.Latent:
     """Without a report nobody knows what the classes are called."""
+    count = provenance.classes
     names = run.report.dataset.classes if run.report else ()
-    numbers = tuple(str(number) for number in range(count))
-    return names if len(names) == count else numbers
+    if len(names) != count:
+        names = tuple(map(str, range(count)))
+    return schema.Latent(length=provenance.latent, classes=count, class_names=names)
 
 
 def _quality(run: FinishedRun, variant: reports.VariantReport | None) -> schema.BundleQuality:
@@ -105,22 +95,19 @@ def _quality(run: FinishedRun, variant: reports.VariantReport | None) -> schema.
     )
 
 
-def _measurements(variant: reports.VariantReport | None) -> tuple[Measurement, ...]:
+def _measurements(variant: reports.VariantReport) -> tuple[Measurement, ...]:
     """Figures only: what was drawn, and the time of each run, would make model.json heavy.
 
-    A bundle is given away: whose board and which phone it was stays here.
+    A bundle is given away: whose board (ssh:user@host) and which phone (android:SERIAL) it was
+    stays here.
     """
     left_out: dict[str, None] = dict.fromkeys(("outputs", "samples_ns", "histogram", "profile"))
-    return tuple(
-        it.model_copy(update={**left_out, "target": _target_name(it.target)})
-        for it in (variant.measurements if variant else ())
-    )
-
-
-def _target_name(target: str) -> str:
-    """``ssh`` of ssh:user@host, ``android`` of android:SERIAL; other names as they are."""
-    kind = target.split(":")[0]
-    return kind if kind in ("ssh", "android") else target
+    kept = []
+    for it in variant.measurements:
+        kind = it.target.split(":")[0]
+        target = kind if kind in ("ssh", "android") else it.target
+        kept.append(it.model_copy(update={**left_out, "target": target}))
+    return tuple(kept)
 
 
 def _origin(run: FinishedRun, provenance: Provenance) -> schema.Origin:
@@ -154,16 +141,64 @@ def _data(run: FinishedRun) -> schema.Data:
 def _card(
     run: FinishedRun, name: str, variant: reports.VariantReport | None, *, speed: bool
 ) -> CardFacts:
-    sentences = steps(run, name)
-    if run.report is None or variant is None:
-        return CardFacts(steps=sentences, no_speed="" if speed else NO_SPEED)
-    dense = run.report.variant(BASELINE) if name != BASELINE else None
+    dense = run.report.variant(BASELINE) if run.report and variant and name != BASELINE else None
+    figures = ("parameters", "macs", "zeros", "float_ops") if variant else ()
     return CardFacts(
-        steps=sentences,
+        steps=how_made(run, name),
         baseline=Baseline(dense.bytes, dense.bytes_gzip, _quality(run, dense)) if dense else None,
-        parameters=variant.parameters,
-        macs=variant.macs,
-        zeros=variant.zeros,
-        float_ops=variant.float_ops,
+        **{figure: getattr(variant, figure) for figure in figures},
         no_speed="" if speed else NO_SPEED,
     )
+
+
+# ---------------------------------------------------------------------- how it was made
+
+
+_TRAINED = {
+    "pruned-float32": ("train", "prune"),
+    "int8-qat": ("train", "quantize"),
+    "int8": ("train", "prune", "quantize"),
+}
+"""Variants that are more than a conversion of the trained generator."""
+
+_COMPRESSED = {
+    "student-float32": ("teacher", "search", "student"),
+    "int8": ("teacher", "search", "student", "quantize"),
+}
+"""Variants that are more than a conversion of the generator that was given."""
+
+_CONVERTED = {
+    "float32": "Written as .tflite in float32.",
+    "float16": "Written as .tflite with weights in float16.",
+    "dynamic-range": "Written as .tflite with weights in int8, computed in float32.",
+    "int8-ptq": "Rounded to int8 after the training (post-training quantization).",
+    "pruned-float32": "Written as .tflite in float32.",
+    "student-float32": "Written as .tflite in float32.",
+    "int8-qat": "Written as .tflite, all int8: no operation computes in float.",
+    "int8": "Written as .tflite, all int8: no operation computes in float.",
+    "int16x8": "Rounded to int8 weights and int16 activations after the training.",
+}
+
+
+def how_made(run: FinishedRun, variant: str) -> tuple[str, ...]:
+    """The sentences of the stages that this variant went through, in order."""
+    if run.plan is FROM_TEACHER:
+        stages = _COMPRESSED.get(variant, ("teacher",))
+    else:
+        stages = _TRAINED.get(variant, ("train",))
+    template = Path(__file__).with_name("how_made.j2")
+    sentences = (
+        render_text(
+            template,
+            stage=stage,
+            settings=run.records[stage].settings,
+            metrics=run.records[stage].metrics,
+            bits=read_bits(run.stage(stage), variant).values() if stage == "quantize" else (),
+            has_student="student" in stages,
+            real_pictures=run.source != TEACHER,
+            conversion=_CONVERTED[variant],
+        )
+        for stage in (*stages, "convert")
+        if stage in run.records
+    )
+    return tuple(sentence.strip().replace("\n", " ") for sentence in sentences)

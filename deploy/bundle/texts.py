@@ -3,8 +3,9 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from deploy.bundle import sheet
 from deploy.bundle.files import CODE
@@ -103,6 +104,7 @@ _FILTERS: dict[str, Callable[..., str]] = {
     "plain": plain,
     "md": _escape,
     "count": "{:,.0f}".format,
+    "percent": "{:.0%}".format,
     "figure": _figure,
     "text": _literal(),  # Python and Swift
     "kotlin_text": _literal("$"),
@@ -110,14 +112,18 @@ _FILTERS: dict[str, Callable[..., str]] = {
 }
 
 
-def _render(name: str, **values: object) -> bytes:
-    """The text that a template of this package makes; a value that is missing is an error."""
-    templates = Environment(
-        loader=PackageLoader("deploy.bundle"),
+def render_text(template: Path, **values: object) -> str:
+    """The text that a template makes of values; a value that is missing is an error."""
+    environment = Environment(
+        loader=FileSystemLoader(template.parent),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters.update(_FILTERS)
-    return templates.get_template(f"{name}.j2").render(values).encode()
+    environment.filters.update(_FILTERS)
+    return environment.get_template(template.name).render(values)
+
+
+def _render(name: str, **values: object) -> bytes:
+    return render_text(Path(__file__).parent / "templates" / f"{name}.j2", **values).encode()
