@@ -102,12 +102,12 @@ def _measurements(variant: reports.VariantReport) -> tuple[Measurement, ...]:
     stays here.
     """
     left_out: dict[str, None] = dict.fromkeys(("outputs", "samples_ns", "histogram", "profile"))
-    kept = []
+    figures = []
     for it in variant.measurements:
         kind = it.target.split(":")[0]
         target = kind if kind in ("ssh", "android") else it.target
-        kept.append(it.model_copy(update={**left_out, "target": target}))
-    return tuple(kept)
+        figures.append(it.model_copy(update={**left_out, "target": target}))
+    return tuple(figures)
 
 
 def _origin(run: FinishedRun, provenance: Provenance) -> schema.Origin:

@@ -3,7 +3,6 @@
 import platform
 from dataclasses import dataclass
 
-import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from deploy.bundle import files, schema, sheet
@@ -39,12 +38,12 @@ def make(contents: BundleContents, key: Ed25519PrivateKey | None = None) -> dict
 
     Raises PocketganError where the file does not run, or is no generator that takes such latents.
     """
-    golden = list(range(GOLDEN))
-    seeds, labels = _of_sheet(contents.latent)
     classes = contents.latent.classes
-    inputs = latents(
-        contents.latent, [*golden, *seeds], [*(seed % max(1, classes) for seed in golden), *labels]
-    )
+    tiles = range(sheet.rows(classes) * sheet.COLUMNS)  # a row a class, each column one latent
+    seeds = [*range(GOLDEN), *(tile % sheet.COLUMNS if classes else tile for tile in tiles)]
+    labels = [seed % max(1, classes) for seed in range(GOLDEN)]
+    labels += [tile // sheet.COLUMNS for tile in tiles]
+    inputs = latents(contents.latent, seeds, labels)
     run = draw(contents.content, inputs)
     plain = draw(contents.content, run.inputs[:GOLDEN], plain=True)
     model = _describe(contents, run)
@@ -66,14 +65,6 @@ def make(contents: BundleContents, key: Ed25519PrivateKey | None = None) -> dict
     if key is not None:
         bundle[files.SIGNATURE] = key.sign(bundle[files.SUMS])
     return bundle
-
-
-def _of_sheet(latent: schema.Latent) -> tuple[list[int], list[int]]:
-    """Seeds and classes of the sheet: a row a class, each column one latent."""
-    down, across = sheet.rows(latent.classes), sheet.COLUMNS
-    if not latent.classes:
-        return list(range(down * across)), [0] * (down * across)
-    return list(range(across)) * down, np.repeat(np.arange(down), across).tolist()
 
 
 def _describe(contents: BundleContents, run: GeneratorRun) -> schema.Model:

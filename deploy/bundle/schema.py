@@ -9,9 +9,6 @@ from deploy.bundle import files
 from deploy.errors import PocketganError
 from deploy.jobs import Count, FrozenModel, Measurement, NotNegative, Sha256, Share, Size
 
-SCHEMA: Literal["pocketgan.bundle"] = "pocketgan.bundle"
-VERSION: Literal[1] = 1
-
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -124,8 +121,8 @@ class Data(FrozenModel):
 class Model(FrozenModel):
     """The whole of model.json."""
 
-    schema_name: Literal["pocketgan.bundle"] = Field(default=SCHEMA, alias="schema")
-    version: Literal[1] = VERSION
+    schema_name: Literal["pocketgan.bundle"] = Field(default="pocketgan.bundle", alias="schema")
+    version: Literal[1] = 1
     name: Text
     variant: Text
     file: GeneratorFile

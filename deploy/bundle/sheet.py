@@ -28,7 +28,10 @@ def contact_sheet(pictures: np.ndarray, names: Sequence[str] = ()) -> bytes:
     factor = max(1, -(-SMALLEST_TILE // pictures.shape[1]))
     enlarged = pictures.repeat(factor, axis=1).repeat(factor, axis=2)
     font = ImageFont.load_default(14)
-    labels = [_short(name) for name in names]
+    labels = [
+        name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
+        for name in map(plain, names)
+    ]
     left = MARGIN + max((round(font.getlength(name)) + MARGIN for name in labels), default=0)
     tiles = tiled(enlarged, COLUMNS, gap=GAP, fill=255)
     size = (left + tiles.shape[1] + MARGIN, tiles.shape[0] + 2 * MARGIN)
@@ -56,8 +59,3 @@ def tiled(pictures: np.ndarray, columns: int, gap: int = 0, fill: int = 0) -> np
     cells = cells.reshape(rows, columns, down, across, channels).swapaxes(1, 2)
     tiles = cells.reshape(rows * down, columns * across, channels)
     return tiles[: rows * down - gap, : columns * across - gap]
-
-
-def _short(name: str) -> str:
-    name = plain(name)
-    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from deploy.bundle import sheet
@@ -52,13 +53,6 @@ _QUALITY = (
 """Figures of the card: title, field of the quality, decimals, meaning."""
 
 
-_LIMITS = {
-    "int8": {"low": -128, "high": 127},
-    "int16": {"low": -32768, "high": 32767},
-    "float32": {},
-}
-
-
 def render_card(model: Model, facts: CardFacts) -> bytes:
     """CARD.md; the same model and facts give the same bytes."""
     return _render(
@@ -78,7 +72,7 @@ def render_code(model: Model) -> dict[str, bytes]:
     facts = {
         "m": model,
         "channels": model.channels,
-        "inputs": _LIMITS[model.input.dtype],
+        "inputs": np.iinfo(model.input.dtype) if model.input.scale else None,
         "title": f"{plain(model.name)} ({plain(model.variant)})",
         "about": f"{size} {model.pixels.channels} pictures of '{plain(model.data.name)}'{classes}",
     }

@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
 
 from deploy.bundle import files, schema, signature
@@ -14,7 +14,7 @@ from deploy.bundle.make import make
 from deploy.errors import PocketganError
 from pipeline.atomic import replace_folder, write_bytes
 from pipeline.bundle_contents import contents_of
-from pipeline.commands.arguments import OK, command_parser, parse
+from pipeline.commands.arguments import OK, command_parser, parse, show
 from pipeline.finished_run import FinishedRun, open_run
 from pipeline.plans import RECIPE
 from pipeline.variants import SHIPPED
@@ -25,11 +25,10 @@ unfinished or failed its gates."""
 
 
 def bundle(arguments: list[str]) -> int:
-    parser = command_parser("bundle", "json", more=BUNDLE_MORE)
+    parser = command_parser("bundle", "json", "runs", more=BUNDLE_MORE)
     parser.add_argument("run", type=str, help="name of a run, or its folder")
     parser.add_argument("--out", type=str, help="folder to write; FOLDER.zip too (RUN/bundle)")
     parser.add_argument("--variant", type=str, default=SHIPPED, help="which file of the run")
-    parser.add_argument("--runs", type=str, default="runs", help="folder in which runs are")
     parser.add_argument(
         "--force", action="store_true", help="though unfinished or failed; the card says so"
     )
@@ -47,8 +46,18 @@ def bundle(arguments: list[str]) -> int:
     folder = Path(options.out) if options.out is not None else run.folder / "bundle"
     _refuse_foreign(folder)
     contents = make(contents_of(run, options.variant, speed=not options.no_speed), key)
-    packed = _write(contents, folder)
-    _show_bundle(contents, folder, packed, as_json=options.json)
+    packed = files.pack(contents)
+    _write(contents, packed, folder)
+    document = {
+        "folder": str(folder),
+        "zip": str(_zip_of(folder)),
+        "zip_sha256": hashlib.sha256(packed).hexdigest(),
+        "zip_bytes": len(packed),
+        "signed": files.SIGNATURE in contents,
+        "model": json.loads(contents[files.MODEL]),
+    }
+    size = f"{len(packed):,} bytes"
+    show(options, document, lambda: _summary(contents, folder, size), Console(highlight=False))
     return OK
 
 
@@ -99,10 +108,9 @@ def _zip_of(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.zip")
 
 
-def _write(contents: dict[str, bytes], folder: Path) -> Path:
+def _write(contents: dict[str, bytes], packed: bytes, folder: Path) -> None:
     """The folder and FOLDER.zip, each there whole or not at all."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    packed = _zip_of(folder)
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
@@ -111,38 +119,25 @@ def _write(contents: dict[str, bytes], folder: Path) -> Path:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         replace_folder(partial, folder)
-        write_bytes(packed, files.pack(contents))
+        write_bytes(_zip_of(folder), packed)
     except OSError as error:
         error.filename = error.filename or str(folder)  # a failed write names no file
         raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return packed
 
 
-def _show_bundle(contents: dict[str, bytes], folder: Path, packed: Path, *, as_json: bool) -> None:
+def _summary(contents: dict[str, bytes], folder: Path, size: str) -> Group:
     model = schema.loads(contents[files.MODEL])
-    zipped = packed.read_bytes()
-    if as_json:
-        document = {
-            "folder": str(folder),
-            "zip": str(packed),
-            "zip_sha256": hashlib.sha256(zipped).hexdigest(),
-            "zip_bytes": len(zipped),
-            "signed": files.SIGNATURE in contents,
-            "model": json.loads(contents[files.MODEL]),
-        }
-        print(json.dumps(document, indent=1))
-        return
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for name in sorted(contents):
         table.add_row(f"  {name}", f"{len(contents[name]):,}")
-    console = Console(highlight=False)
-    console.print(f"[bold]{model.name}[/], {model.variant}, from seed {model.origin.seed}")
-    console.print(table)
-    for warning in warnings_of(model):
-        console.print(f"[yellow]![/] {warning}")
-    console.print(f"[green]✓[/] {folder} and {packed} ({len(zipped):,} bytes)")
+    return Group(
+        f"[bold]{model.name}[/], {model.variant}, from seed {model.origin.seed}",
+        table,
+        *(f"[yellow]![/] {warning}" for warning in warnings_of(model)),
+        f"[green]✓[/] {folder} and {_zip_of(folder)} ({size})",
+    )
 
 
 def warnings_of(model: schema.Model) -> list[str]:
