@@ -84,7 +84,7 @@ FROM_TEACHER = Plan(
         "search": Step("try students that fit the budget; the best go on", "search:search"),
         "student": Step("distill the chosen one, then train it as a GAN", "student:student"),
         "quantize": Step(_QUANTIZE, "quantize_student:quantize_student"),
-        "convert": Step(_CONVERT, "convert_student:convert_student"),
+        "convert": Step(_CONVERT, "convert:convert_student"),
         "evaluate": Step(_EVALUATE, "evaluate:evaluate_student"),
         "benchmark": Step(_BENCHMARK, "benchmark:benchmark_student"),
         "report": Step(_REPORT, "report:report_student"),

@@ -9,7 +9,7 @@ from pipeline import progress
 from pipeline.artifacts import find_variants, write_measurements
 from pipeline.report.benchmark.grid import target_title
 from pipeline.stage import Outcome, StageContext, stage
-from pipeline.stages.inputs import InputSource, prior_inputs, teacher_inputs, whole_batches
+from pipeline.stages.inputs import generator_inputs, whole_batches
 from pipeline.training.randomness import Purpose
 
 INPUTS = 64
@@ -17,27 +17,11 @@ INPUTS = 64
 _SETTINGS = ("generator", "convert", "benchmark")
 
 
-@stage("benchmark", needs=("convert",), settings=_SETTINGS, reads_pictures=True)
-def benchmark(ctx: StageContext) -> Outcome:
+def _benchmark(ctx: StageContext) -> Outcome:
     """Write one measurement a target, variant and number of threads, and what machine this is."""
-    return _benchmark(ctx, prior_inputs)
-
-
-@stage(
-    "benchmark",
-    needs=("teacher", "convert"),
-    settings=(*_SETTINGS, "teacher"),
-    reads_pictures=True,
-)
-def benchmark_student(ctx: StageContext) -> Outcome:
-    """The same, of what the teacher reads."""
-    return _benchmark(ctx, teacher_inputs)
-
-
-def _benchmark(ctx: StageContext, inputs_for: InputSource) -> Outcome:
     settings = ctx.recipe.benchmark
     inputs = ctx.scratch / "latents.npy"
-    np.save(inputs, inputs_for(ctx, Purpose.EVALUATION, whole_batches(ctx, INPUTS)))
+    np.save(inputs, generator_inputs(ctx, Purpose.EVALUATION, whole_batches(ctx, INPUTS)))
     with progress.bar() as bar:
         task = bar.add_task("benchmark", total=None)
         measurements = measure(
@@ -69,3 +53,14 @@ def _benchmark(ctx: StageContext, inputs_for: InputSource) -> Outcome:
             if m.error
         ],
     )
+
+
+benchmark = stage("benchmark", needs=("convert",), settings=_SETTINGS, reads_pictures=True)(
+    _benchmark
+)
+benchmark_student = stage(
+    "benchmark",
+    needs=("teacher", "convert"),
+    settings=(*_SETTINGS, "teacher"),
+    reads_pictures=True,
+)(_benchmark)

@@ -8,12 +8,19 @@ import tf_keras
 
 from deploy.errors import PocketganError
 from pipeline import progress
-from pipeline.artifacts import GENERATOR, load_network, load_quantized, write_variant
+from pipeline.artifacts import (
+    GENERATOR,
+    load_network,
+    load_quantized,
+    read_student_facts,
+    write_variant,
+)
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.determinism import prepare
+from pipeline.importers.teacher import read_saved_teacher
 from pipeline.networks.pixels import PixelRange, pixel_range
 from pipeline.stage import Outcome, StageContext, stage
-from pipeline.stages.inputs import prior_inputs, whole_batches
+from pipeline.stages.inputs import generator_inputs, whole_batches
 from pipeline.stages.provenance import with_provenance
 from pipeline.stages.quantize import BASES
 from pipeline.tflite import convert as tflite
@@ -22,6 +29,7 @@ from pipeline.tflite.model import Tensor
 from pipeline.tflite.read import read_model
 from pipeline.tflite.runtime import draw
 from pipeline.training.randomness import Purpose
+from pipeline.variants import SHIPPED
 
 COMPARED = 512
 """Inputs on which a fake-quantized model is held against its file."""
@@ -45,9 +53,6 @@ class UnconvertedError(Exception):
     """A foreign generator that the converter cannot write in that form: its variant is left out."""
 
 
-AddProvenance = Callable[[bytes, StageContext, str, PixelRange], bytes]
-
-
 @stage(
     "convert",
     needs=("train", "prune", "quantize"),
@@ -57,14 +62,11 @@ AddProvenance = Callable[[bytes, StageContext, str, PixelRange], bytes]
 def convert(ctx: StageContext) -> Outcome:
     """Write float32, float16, dynamic-range, int8-ptq, pruned-float32, int8-qat and int8.
 
-    Raises PocketganError as ``write_all`` does.
+    Raises PocketganError as ``_write_all`` does.
     """
     prepare(ctx.recipe.seed)
     aware = {variant: load_quantized(ctx.inputs["quantize"], variant) for variant in BASES}
-    inputs = prior_inputs(ctx, Purpose.CONTROL, whole_batches(ctx, COMPARED))
-    return write_all(
-        ctx, _conversions(ctx, aware), aware=aware, inputs=inputs, add_provenance=with_provenance
-    )
+    return _write_all(ctx, _conversions(ctx, aware), aware)
 
 
 def _conversions(ctx: StageContext, aware: Mapping[str, tf_keras.Model]) -> list[Conversion]:
@@ -73,7 +75,7 @@ def _conversions(ctx: StageContext, aware: Mapping[str, tf_keras.Model]) -> list
     dense, pruned = (
         fold_batch_norm(load_network(ctx.inputs[name] / GENERATOR)) for name in ("train", "prune")
     )
-    calibration = prior_inputs(ctx, Purpose.CALIBRATION, settings.calibration * batch)
+    calibration = generator_inputs(ctx, Purpose.CALIBRATION, settings.calibration * batch)
     converters: dict[str, Callable[[], bytes]] = {
         "float32": lambda: tflite.to_float32(dense, batch),
         "float16": lambda: tflite.to_float16(dense, batch),
@@ -89,19 +91,56 @@ def _conversions(ctx: StageContext, aware: Mapping[str, tf_keras.Model]) -> list
     return [Conversion(name, pixels, converter) for name, converter in converters.items()]
 
 
-def write_all(
-    ctx: StageContext,
-    conversions: Sequence[Conversion],
-    *,
-    aware: Mapping[str, tf_keras.Model],
-    inputs: np.ndarray,
-    add_provenance: AddProvenance,
+@stage(
+    "convert",
+    needs=("teacher", "search", "student", "quantize"),
+    settings=("data", "generator", "teacher", "convert"),
+    reads_pictures=True,
+)
+def convert_student(ctx: StageContext) -> Outcome:
+    """Write the teacher in float32 and, if it can be, int8; the student in both.
+
+    Raises PocketganError as ``_write_all`` does.
+    """
+    prepare(ctx.recipe.seed)
+    aware = {SHIPPED: load_quantized(ctx.inputs["quantize"], SHIPPED)}
+    return _write_all(ctx, _student_conversions(ctx, aware[SHIPPED]), aware)
+
+
+def _student_conversions(ctx: StageContext, aware: tf_keras.Model) -> list[Conversion]:
+    settings = ctx.recipe.convert
+    batch = settings.batch
+    teacher = read_saved_teacher(ctx.inputs["teacher"])
+    folded = teacher.folded
+    student = fold_batch_norm(load_network(ctx.inputs["student"] / GENERATOR))
+    calibration = generator_inputs(ctx, Purpose.CALIBRATION, settings.calibration * batch)
+    pixels = read_student_facts(ctx.inputs["student"]).pixels
+
+    def rounded_teacher() -> bytes:
+        try:
+            content = tflite.to_int8_post_training(folded, calibration, batch)
+            refuse_float(read_model(content), "int8-ptq")
+        except Exception as error:  # whatever the converter says of a foreign layer
+            raise UnconvertedError(" ".join(str(error).split())[:200]) from error
+        return content
+
+    return [
+        Conversion("float32", teacher.pixels, lambda: tflite.to_float32(folded, batch)),
+        Conversion("int8-ptq", teacher.pixels, rounded_teacher),
+        Conversion("student-float32", pixels, lambda: tflite.to_float32(student, batch)),
+        Conversion(SHIPPED, pixels, lambda: tflite.to_int8_student(aware, batch)),
+    ]
+
+
+def _write_all(
+    ctx: StageContext, conversions: Sequence[Conversion], aware: Mapping[str, tf_keras.Model]
 ) -> Outcome:
     """Write each variant; those of ``aware`` are held against their fake-quantized models.
 
     Raises PocketganError where an int8 variant holds a float operation, or where a file draws
     otherwise than the fake-quantized model that it was made from.
     """
+    inputs = generator_inputs(ctx, Purpose.CONTROL, whole_batches(ctx, COMPARED))
     steps: dict[str, dict[str, float]] = {}
     events: list[str] = []
     for conversion in progress.track(conversions, "convert"):
@@ -111,7 +150,7 @@ def write_all(
         except UnconvertedError as error:
             events.append(f"{variant} is missing: {error}")
             continue
-        content = add_provenance(bare, ctx, variant, conversion.pixels)
+        content = with_provenance(bare, ctx, variant, conversion.pixels)
         if variant.startswith("int8"):
             refuse_float(read_model(content), variant)
         if variant in aware:

@@ -12,7 +12,7 @@ from pipeline.metrics.judge import Judge, train_judge
 from pipeline.metrics.quality import Quality, RealImages, floor, measure
 from pipeline.networks.pixels import to_uint8
 from pipeline.stage import Outcome, StageContext, package_versions, stage
-from pipeline.stages.inputs import InputSource, prior_inputs, teacher_inputs, whole_batches
+from pipeline.stages.inputs import generator_inputs, whole_batches
 from pipeline.stages.provenance import read_pixel_range
 from pipeline.tflite.runtime import draw
 from pipeline.training.objectives.generation import FIXED_PICTURES
@@ -23,30 +23,14 @@ REAL = "real"
 _SETTINGS = ("data", "generator", "convert", "evaluate")
 
 
-@stage("evaluate", needs=("convert",), settings=_SETTINGS, reads_pictures=True)
-def evaluate(ctx: StageContext) -> Outcome:
+def _evaluate(ctx: StageContext) -> Outcome:
     """Write the figures of every variant and of the floor, and pictures of the same latents."""
-    return _evaluate(ctx, prior_inputs)
-
-
-@stage(
-    "evaluate",
-    needs=("teacher", "convert"),
-    settings=(*_SETTINGS, "teacher"),
-    reads_pictures=True,
-)
-def evaluate_student(ctx: StageContext) -> Outcome:
-    """The same, of what the teacher reads."""
-    return _evaluate(ctx, teacher_inputs)
-
-
-def _evaluate(ctx: StageContext, inputs_for: InputSource) -> Outcome:
     recipe, count = ctx.recipe, ctx.recipe.evaluate.samples
     prepare(recipe.seed)
     judge = find_judge(ctx)
     real = RealImages.seen_by(judge, ctx.dataset.test)
     inputs, fixed = (
-        inputs_for(ctx, purpose, whole_batches(ctx, number))
+        generator_inputs(ctx, purpose, whole_batches(ctx, number))
         for purpose, number in ((Purpose.EVALUATION, count), (Purpose.FIXED, FIXED_PICTURES))
     )
     samples = {REAL: ctx.dataset.test[:FIXED_PICTURES]}
@@ -74,6 +58,15 @@ def _evaluate(ctx: StageContext, inputs_for: InputSource) -> Outcome:
             **{f"frechet_{name}": quality.frechet for name, quality in qualities.items()},
         }
     )
+
+
+evaluate = stage("evaluate", needs=("convert",), settings=_SETTINGS, reads_pictures=True)(_evaluate)
+evaluate_student = stage(
+    "evaluate",
+    needs=("teacher", "convert"),
+    settings=(*_SETTINGS, "teacher"),
+    reads_pictures=True,
+)(_evaluate)
 
 
 def find_judge(ctx: StageContext) -> Judge:

@@ -1,7 +1,5 @@
 """What the generator of a run reads: latents of its prior, or pictures."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from deploy.errors import PocketganError
@@ -10,24 +8,16 @@ from pipeline.networks.settings import ImageShape
 from pipeline.stage import StageContext
 from pipeline.training.randomness import Purpose, latents
 
-InputSource = Callable[[StageContext, Purpose, int], np.ndarray]
-"""What the generator reads, float32 [count, …], for one purpose."""
 
+def generator_inputs(ctx: StageContext, purpose: Purpose, count: int) -> np.ndarray:
+    """What the generator of this run reads, float32 [count, …]: latents of its prior, or pictures.
 
-def prior_inputs(ctx: StageContext, purpose: Purpose, count: int) -> np.ndarray:
-    """Latents float32 [count, latent + classes] of the run's prior."""
-    latent, classes = prior(ctx)
-    return latents(ctx.recipe.seed, purpose, count=count, latent=latent, classes=classes)
-
-
-def teacher_inputs(ctx: StageContext, purpose: Purpose, count: int) -> np.ndarray:
-    """What the teacher of this run reads, float32 [count, …].
-
-    Pictures come in turn: for calibration those that it drew for its student, else those that are
-    held back.
+    Pictures come in turn: for calibration those that a teacher drew for its student, else those
+    that are held back.
     """
-    if ctx.recipe.teacher.inputs is None:
-        return prior_inputs(ctx, purpose, count)
+    if "teacher" not in ctx.stage.needs or ctx.recipe.teacher.inputs is None:
+        latent, classes = prior(ctx)
+        return latents(ctx.recipe.seed, purpose, count=count, latent=latent, classes=classes)
     file = PAIRS if purpose is Purpose.CALIBRATION else HELD_BACK
     pictures = read_distillation_set(ctx.inputs["teacher"] / file).inputs
     return np.resize(pictures, (count, *pictures.shape[1:]))

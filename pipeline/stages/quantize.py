@@ -15,7 +15,7 @@ from pipeline.determinism import prepare
 from pipeline.networks.registry import build_generator
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages import training
-from pipeline.stages.inputs import image_shape, prior_inputs
+from pipeline.stages.inputs import generator_inputs, image_shape
 from pipeline.training.randomness import Purpose
 
 BASES = {"int8": "prune", "int8-qat": "train"}
@@ -50,7 +50,7 @@ def _fine_tune(ctx: StageContext, variant: str) -> Outcome:
     start = fold_batch_norm(load_network(base / GENERATOR))
     start.save(folded_generator(ctx.folder, variant))
     discriminator = load_network(base / DISCRIMINATOR)
-    calibration = prior_inputs(ctx, Purpose.CALIBRATION, settings.calibration)
+    calibration = generator_inputs(ctx, Purpose.CALIBRATION, settings.calibration)
     bits = layer_bits(start, settings.bits, settings.layers)
     aware = quantization_aware(start, calibration, bits)
     trainer = training.trainer(

@@ -1,9 +1,12 @@
 """Round a student to few bits while the training goes on, in rounds that keep its bytes."""
 
+import gzip
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
+import numpy as np
 import tf_keras
 
 from pipeline.artifacts import (
@@ -17,16 +20,28 @@ from pipeline.artifacts import (
     training_log,
     write_quantized,
 )
+from pipeline.compression.bits import (
+    RoundingCosts,
+    choose_bits,
+    expected_bytes,
+    layer_bits,
+    least_bytes,
+    per_weight,
+    sensitivities,
+)
 from pipeline.compression.fake_quantization import quantization_aware, round_biases, unrounded
 from pipeline.compression.fold import fold_batch_norm
+from pipeline.compression.int8_layers import FULL_BITS
 from pipeline.compression.prune import kernel_sparsity
 from pipeline.determinism import prepare
 from pipeline.networks.pixels import to_uint8
+from pipeline.search.budget import KILO
 from pipeline.search.trials import draw_pictures
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages import training
-from pipeline.stages.bit_budget import RoundBytes, bits_for, gzip_bytes, gzip_limit, target_bytes
-from pipeline.stages.inputs import class_count, teacher_inputs
+from pipeline.stages.inputs import class_count, generator_inputs
+from pipeline.stages.provenance import with_provenance
+from pipeline.tflite.convert import to_int8_student
 from pipeline.training.distillation_set import DistillationSet
 from pipeline.training.history import TrainingHistory
 from pipeline.training.objectives.generation import Generation
@@ -40,6 +55,12 @@ ROUNDS = 2
 MOST_ROUNDS = 5
 """Those that follow because the file is still too large are half as long."""
 
+PRICED = 256
+"""Latents by which it is judged what a layer can bear."""
+FILLED = 0.97
+"""Share of a limit that is aimed at."""
+ATTEMPTS = 3
+
 
 @stage(
     "quantize",
@@ -52,12 +73,13 @@ def quantize_student(ctx: StageContext) -> Outcome:
 
     One round of training, or so many that the file keeps its limit.
     """
-    settings, limit = ctx.recipe.quantize, gzip_limit(ctx)
+    settings, limit_kb = ctx.recipe.quantize, ctx.recipe.budget.max_gzip_kb
+    limit = None if limit_kb is None else round(limit_kb * KILO)
     prepare(ctx.recipe.seed)
     start = fold_batch_norm(load_network(ctx.inputs["student"] / GENERATOR))
     start.save(folded_generator(ctx.folder, SHIPPED))
     discriminator = load_network(ctx.inputs["student"] / DISCRIMINATOR)
-    calibration = teacher_inputs(ctx, Purpose.CALIBRATION, settings.calibration)
+    calibration = generator_inputs(ctx, Purpose.CALIBRATION, settings.calibration)
     pairs = _own_pictures(ctx, start)
     caption = Generation.caption
     log = training_log(ctx.folder, SHIPPED, variant=SHIPPED, caption=caption)
@@ -109,6 +131,20 @@ def _trainer(
     )
 
 
+def gzip_bytes(ctx: StageContext, aware: tf_keras.Model) -> int:
+    """Bytes of the gzipped file that will be written of a quantization-aware student."""
+    content = to_int8_student(aware, ctx.recipe.convert.batch)
+    pixels = read_student_facts(ctx.inputs["student"]).pixels
+    return len(gzip.compress(with_provenance(content, ctx, SHIPPED, pixels), 9))
+
+
+class RoundBytes(NamedTuple):
+    """Gzipped bytes of a round's file: those that bits were fitted to, those that training left."""
+
+    target: int
+    written: int
+
+
 def next_round(steps: int, limit: int | None, rounds: Sequence[RoundBytes]) -> int:
     """Steps of the round after those whose files took so many bytes; 0 when it is enough."""
     if limit is None:
@@ -118,3 +154,60 @@ def next_round(steps: int, limit: int | None, rounds: Sequence[RoundBytes]) -> i
     if rounds[-1].written <= limit or len(rounds) == MOST_ROUNDS:
         return 0
     return math.ceil(steps / ROUNDS / 2)
+
+
+def target_bytes(limit: int, earlier: Sequence[RoundBytes]) -> int:
+    """Gzipped bytes to fit bits to: training will move weights, and the last round says how far.
+
+    Half of that is expected again: what a first round took off, a second one does not quite.
+    """
+    drift = math.sqrt(earlier[-1].target / earlier[-1].written) if earlier else 1.0
+    return round(limit * FILLED * drift)
+
+
+def bits_for(
+    ctx: StageContext, start: tf_keras.Model, inputs: np.ndarray, target: int | None
+) -> dict[str, float]:
+    """Bits by layer: what each layer of a student can bear within its budget.
+
+    Layers whose bits the recipe names keep them. ``inputs`` float32 [N, …] is what the folded model
+    ``start`` reads. ``target``: gzipped bytes that the file may have, if that is limited.
+    """
+    settings = ctx.recipe.quantize
+    even = layer_bits(start, read_student_facts(ctx.inputs["student"]).tried.bits, settings.layers)
+    if target is None and set(even.values()) == {FULL_BITS}:
+        return even
+    prices = per_weight(sensitivities(start, inputs[:PRICED]), start)
+    for name, bits in settings.layers.items():
+        prices[name] = {bits: prices[name][bits]}
+    even_bytes = expected_bytes(prices, even)
+    if target is None:
+        return choose_bits(prices, even_bytes)
+    return _fitted(ctx, start, prices=prices, first=even_bytes, limit=target, inputs=inputs)
+
+
+def _fitted(
+    ctx: StageContext,
+    start: tf_keras.Model,
+    *,
+    prices: RoundingCosts,
+    first: int,
+    limit: int,
+    inputs: np.ndarray,
+) -> dict[str, float]:
+    """Bits with which the gzipped file, written and weighed, is as near below ``limit`` as it can.
+
+    What a file holds besides its weights is known only by writing one. Where that leaves the
+    weights too little they take the least they can: training may still make them smaller, and
+    where it does not the report says so.
+    """
+    least = least_bytes(prices)
+    bits = choose_bits(prices, first)
+    for _ in range(ATTEMPTS):
+        written = gzip_bytes(ctx, quantization_aware(start, inputs[:1], bits))
+        room = limit - written + expected_bytes(prices, bits)
+        closer = choose_bits(prices, max(room, least))
+        if closer == bits:
+            break
+        bits = closer
+    return bits

@@ -18,7 +18,7 @@ from pipeline.search.space import Space, space_of
 from pipeline.search.trials import frechet_scorer
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages.evaluate import find_judge
-from pipeline.stages.inputs import teacher_inputs
+from pipeline.stages.inputs import generator_inputs
 from pipeline.training.randomness import Purpose
 
 SCORED = 2000
@@ -93,7 +93,7 @@ def search_context(
     """What the trials of a run share."""
     pairs = read_distillation_set(ctx.inputs["teacher"] / PAIRS)
     scorer = frechet_scorer(
-        find_judge(ctx), pairs.pictures[:SCORED], teacher_inputs(ctx, Purpose.SEARCH, SCORED)
+        find_judge(ctx), pairs.pictures[:SCORED], generator_inputs(ctx, Purpose.SEARCH, SCORED)
     )
     return trials.SearchContext(
         builder=builder,

@@ -31,7 +31,7 @@ from pipeline.search.trials import draw_pictures
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages import training
 from pipeline.stages.evaluate import find_judge
-from pipeline.stages.inputs import image_shape, teacher_inputs
+from pipeline.stages.inputs import generator_inputs, image_shape
 from pipeline.training.distillation_set import DistillationSet
 from pipeline.training.distiller import Distiller
 from pipeline.training.randomness import Purpose
@@ -139,7 +139,7 @@ def _frechet_ratio(ctx: StageContext, trained: TrainedStudent) -> float:
     """
     judge, pictures = find_judge(ctx), ctx.dataset.train
     real = judge.features(pictures[:: max(1, len(pictures) // COMPARED)])
-    inputs = teacher_inputs(ctx, Purpose.SEARCH, COMPARED)
+    inputs = generator_inputs(ctx, Purpose.SEARCH, COMPARED)
     teacher = read_saved_teacher(ctx.inputs["teacher"])
     teachers, students = (
         frechet_distance(judge.features(to_uint8(draw_pictures(network, inputs), pixels)), real)

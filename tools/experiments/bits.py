@@ -47,7 +47,7 @@ from pipeline.networks.layers import DepthToSpace
 from pipeline.networks.pixels import pixel_range, to_uint8
 from pipeline.stage import StageContext
 from pipeline.stages.evaluate import find_judge
-from pipeline.stages.inputs import prior_inputs
+from pipeline.stages.inputs import generator_inputs
 from pipeline.tflite import count
 from pipeline.tflite.convert import convert, to_int8_trained
 from pipeline.tflite.float_ops import float_ops
@@ -87,7 +87,7 @@ class StudentFiles:
         self.ctx, self.student, self.steps = ctx, student, steps
         self._judge = find_judge(ctx)
         self._real = self._judge.features(ctx.dataset.test)
-        self._inputs = prior_inputs(ctx, Purpose.EVALUATION, ctx.recipe.evaluate.samples)
+        self._inputs = generator_inputs(ctx, Purpose.EVALUATION, ctx.recipe.evaluate.samples)
         self._reference = self._pictures(student.predict(self._inputs, verbose=0))
 
     def float_frechet(self) -> float:
@@ -96,7 +96,7 @@ class StudentFiles:
 
     def calibration(self) -> np.ndarray:
         """Latents [512, L] that set the first ranges and measure sensitivities."""
-        return prior_inputs(self.ctx, Purpose.CALIBRATION, 512)
+        return generator_inputs(self.ctx, Purpose.CALIBRATION, 512)
 
     def with_bits(self, bits: dict[str, float], rate: float) -> QuantizedFile:
         """By this project's scheme."""
@@ -141,7 +141,7 @@ class StudentFiles:
         distil(model, self.student, ctx=self.ctx, steps=steps, rate=rate, description="distil")
         batch = self.ctx.recipe.train.batch
         for inputs in np.split(
-            prior_inputs(self.ctx, Purpose.RECALIBRATE, SETTLING * batch), SETTLING
+            generator_inputs(self.ctx, Purpose.RECALIBRATE, SETTLING * batch), SETTLING
         ):
             model(inputs, training=True)
 

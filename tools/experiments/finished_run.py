@@ -11,7 +11,7 @@ from pipeline.recipe import load_recipe
 from pipeline.run import Run
 from pipeline.stage import SECTIONS, Outcome, StageContext, stage
 from pipeline.stages.evaluate import find_judge, pictures
-from pipeline.stages.inputs import class_count, prior_inputs
+from pipeline.stages.inputs import class_count, generator_inputs
 from pipeline.tflite import count
 from pipeline.tflite.float_ops import float_ops
 from pipeline.tflite.read import read_model
@@ -78,7 +78,7 @@ class Examiner:
         self._judge = find_judge(ctx)
         self._real = RealImages.seen_by(self._judge, ctx.dataset.test)
         self._classes = class_count(ctx)
-        self._inputs = prior_inputs(ctx, Purpose.EVALUATION, ctx.recipe.evaluate.samples)
+        self._inputs = generator_inputs(ctx, Purpose.EVALUATION, ctx.recipe.evaluate.samples)
         self._reference = self._pictures(variant(ctx, BASELINE))
 
     def examine(self, file: Path) -> FileQuality:

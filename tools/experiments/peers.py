@@ -49,7 +49,7 @@ from pipeline.determinism import prepare
 from pipeline.native_log import native_log
 from pipeline.stage import StageContext
 from pipeline.stages.benchmark import INPUTS
-from pipeline.stages.inputs import prior_inputs
+from pipeline.stages.inputs import generator_inputs
 from pipeline.tflite import convert as lite
 from pipeline.training.randomness import Purpose
 from pipeline.variants import BASELINE, SHIPPED
@@ -78,7 +78,7 @@ class PeerInputs:
     @property
     def calibration(self) -> np.ndarray:
         """The latents that set the ranges of the run's own post-training variant."""
-        return prior_inputs(self.ctx, Purpose.CALIBRATION, self.ctx.recipe.convert.calibration)
+        return generator_inputs(self.ctx, Purpose.CALIBRATION, self.ctx.recipe.convert.calibration)
 
     @cached_property
     def pruned(self) -> tf_keras.Model:
@@ -204,7 +204,7 @@ def make(inputs: PeerInputs, folder: Path) -> dict[str, Path | str]:
 def time_in_turns(ctx: StageContext, files: dict[str, Path], folder: Path) -> dict[str, Any]:
     """Peer → its measurement, one thread; all take turns as in stage benchmark."""
     settings, latents = ctx.recipe.benchmark, folder / "latents.npy"
-    np.save(latents, prior_inputs(ctx, Purpose.EVALUATION, INPUTS))
+    np.save(latents, generator_inputs(ctx, Purpose.EVALUATION, INPUTS))
     with progress.bar() as bar:
         task = bar.add_task("benchmark", total=None)
         measurements = measure(

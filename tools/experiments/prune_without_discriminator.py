@@ -34,7 +34,7 @@ from pipeline.compression.prune import Pruning, layer_sparsity
 from pipeline.determinism import prepare
 from pipeline.native_log import native_log
 from pipeline.stage import StageContext
-from pipeline.stages.inputs import prior_inputs
+from pipeline.stages.inputs import generator_inputs
 from pipeline.tflite.convert import to_float32
 from pipeline.training.randomness import Purpose
 from pipeline.variants import BASELINE
@@ -50,7 +50,7 @@ SETTLING = 64
 def prune_in_one_shot(ctx: StageContext, dense: tf_keras.Model) -> tf_keras.Model:
     """The smallest weights set to zero at once; then only the batch norms see latents."""
     pruning = Pruning(dense, shares(ctx, dense), calls=1, every=1)
-    latents = prior_inputs(ctx, Purpose.RECALIBRATE, SETTLING * ctx.recipe.train.batch)
+    latents = generator_inputs(ctx, Purpose.RECALIBRATE, SETTLING * ctx.recipe.train.batch)
     for batch in progress.track(np.split(latents, SETTLING), "one shot"):
         pruning.model(batch, training=True)
     return pruning.stripped()

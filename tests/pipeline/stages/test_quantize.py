@@ -12,11 +12,16 @@ from pipeline.compression.bits import expected_bytes, least_bytes, sensitivities
 from pipeline.recipe import load_recipe
 from pipeline.run import Run
 from pipeline.stage import Record, StageContext
-from pipeline.stages.bit_budget import RoundBytes, bits_for, target_bytes
 from pipeline.stages.convert import ALLOWED_STEPS, _on_steps
-from pipeline.stages.inputs import teacher_inputs
+from pipeline.stages.inputs import generator_inputs
 from pipeline.stages.quantize import BASES, _check_layers
-from pipeline.stages.quantize_student import next_round, quantize_student
+from pipeline.stages.quantize_student import (
+    RoundBytes,
+    bits_for,
+    next_round,
+    quantize_student,
+    target_bytes,
+)
 from pipeline.tflite import count
 from pipeline.tflite.convert import to_int8_trained
 from pipeline.tflite.read import read_model
@@ -106,7 +111,7 @@ def test_file_is_weighed_after_each_round_and_the_last_weight_is_that_of_the_fil
 def test_weights_take_the_least_they_can_where_the_limit_leaves_them_less(small: Run) -> None:
     ctx = small.context(quantize_student, small.path("quantize"))
     start = load_network(folded_generator(small.path("quantize"), "int8"))
-    calibration = teacher_inputs(ctx, Purpose.CALIBRATION, 16)
+    calibration = generator_inputs(ctx, Purpose.CALIBRATION, 16)
     prices = sensitivities(start, calibration)
     bits = bits_for(ctx, start, calibration, 100)
     assert expected_bytes(prices, bits) == least_bytes(prices)
