@@ -11,12 +11,11 @@ def compare(arguments: list[str]) -> int:
     parser.add_argument("a", type=str, help="a run's folder or its report.json")
     parser.add_argument("b", type=str, help="another")
     options = parse(parser, arguments)
-    from pipeline.report.run import compare as report_compare
-    from pipeline.report.run import schema
+    from pipeline.report.run import schema, terminal
 
     a, b = (schema.read(_report_file(Path(path))) for path in (options.a, options.b))
-    comparison = report_compare.compare(a, b)
-    show(options, comparison, lambda: report_compare.render(comparison))
+    comparison = terminal.compare(a, b)
+    show(options, comparison, lambda: terminal.render_comparison(comparison))
     return OK
 
 

@@ -5,6 +5,7 @@ Each quantity says how it is called and written, which way is better, and how it
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import JsonValue
 
@@ -43,16 +44,6 @@ def listed(parts: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
 
 
-def whole(value: float) -> str:
-    """12345 → 12,345."""
-    return f"{value:,.0f}"
-
-
-def decimals(digits: int) -> Callable[[float], str]:
-    """A writer of so many digits behind the point."""
-    return lambda value: f"{value:.{digits}f}"
-
-
 def lines(tree: Mapping[str, JsonValue], none: str) -> list[tuple[str, str]]:
     """The leaves in words, for people; ``none`` is what stands for a missing one."""
     return [(key.replace("_", " "), _written(key, value, none)) for key, value in leaves(tree)]
@@ -82,7 +73,7 @@ class Quantity:
     unit: str = ""
     per_unit: float = 1
     """How many of what is stored make one of the unit that is shown."""
-    form: Callable[[float], str] = significant
+    form: Callable[..., str] = significant
     """How a value in that unit is written."""
     better: Callable[..., float] = min
     """``min`` or ``max``: which of several values is the best."""
@@ -98,143 +89,129 @@ class Quantity:
         return self.form(value / self.per_unit)
 
 
-def _time(name: str, title: str, how: str, phrase: str = "") -> Quantity:
-    return Quantity(
-        name=name,
-        title=title,
-        phrase=phrase,
-        unit="ms",
-        less="faster",
-        same="as fast as",
-        more="slower",
-        how=how,
-    )
+def _quantity(name: str, title: str, how: str, **others: Any) -> Quantity:
+    return Quantity(name=name, title=title, how=how, **others)
 
 
-def _size(name: str, title: str, phrase: str, how: str) -> Quantity:
-    return Quantity(
-        name=name,
-        title=title,
-        phrase=phrase,
-        unit="kB",
-        per_unit=1000,
-        form=lambda kilobytes: f"{kilobytes:,.1f}",
-        how=how,
-    )
-
-
-def _share(name: str, title: str, how: str) -> Quantity:
-    """Of pictures; more is better."""
-    return Quantity(name=name, title=title, form=decimals(3), better=max, how=how)
-
-
+_SIZE = {"unit": "kB", "per_unit": 1000, "form": "{:,.1f}".format}
+_SHARE = {"form": "{:.3f}".format, "better": max}
+_TIME = {"unit": "ms", "less": "faster", "same": "as fast as", "more": "slower"}
+_MILLIONS = {"unit": "M", "per_unit": 1e6}
 _FEATURES = "in the judge's features, on the test images"
 _LATENTS = "against float32's images of the same latents"
-
-QUANTITIES: dict[str, Quantity] = {
-    quantity.name: quantity
-    for quantity in (
-        _size("bytes", "File", "size", "Length of the .tflite; 1 kB is 1,000 bytes."),
-        _size(
-            "bytes_gzip",
-            "Gzip",
-            "gzipped size",
-            "The same file gzipped, which is what a download costs.",
-        ),
-        _size("bytes_zstd", "Zstd", "size with zstd", "The same file after Zstandard at level 19."),
-        Quantity(
-            name="zeros",
-            title="Zeros",
-            unit="%",
-            form=lambda share: f"{share:.1%}".removesuffix("%"),
-            better=max,
-            how="Share of zeros in all kernel weights, counted in the file.",
-        ),
-        Quantity(
-            name="float_ops",
-            title="Float ops",
-            form=whole,
-            how="Operations in the file that touch a float tensor.",
-        ),
-        Quantity(
-            name="frechet",
-            title="Fréchet",
-            form=decimals(2),
-            how=f"Fréchet distance {_FEATURES}.",
-        ),
-        Quantity(
-            name="kid",
-            title="KID",
-            how=f"Kernel inception distance (unbiased, cubic kernel) {_FEATURES}.",
-        ),
-        _share(
-            "precision",
-            "Precision",
-            f"Share of samples that lie among the real images, {_FEATURES}.",
-        ),
-        _share(
-            "recall", "Recall", f"Share of real images that lie among the samples, {_FEATURES}."
-        ),
-        _share("density", "Density", f"Precision that outliers cannot inflate, {_FEATURES}."),
-        _share(
-            "coverage",
-            "Coverage",
-            f"Share of real images with a sample in their neighbourhood, {_FEATURES}.",
-        ),
-        Quantity(
-            name="modes",
-            title="Modes",
-            form=whole,
-            better=max,
-            how="Classes that the judge sees among the samples.",
-        ),
-        Quantity(
-            name="psnr",
-            title="PSNR",
-            unit="dB",
-            form=decimals(1),
-            better=max,
-            how=f"Peak signal-to-noise ratio {_LATENTS}.",
-        ),
-        _share("ssim", "SSIM", f"Structural similarity {_LATENTS}."),
-        Quantity(
-            name="macs",
-            title="MACs",
-            phrase="multiply-accumulates",
-            unit="M",
-            per_unit=1e6,
-            how="Millions of multiply-accumulates for one image, zeros counted as work.",
-        ),
-        _time("p50_ms", "p50", "median time of one inference", phrase="median latency"),
-        _time("p90_ms", "p90", "90th percentile of the time of one inference"),
-        _time("mean_ms", "mean", "mean time of one inference (this tool tells no percentiles)"),
-        Quantity(
-            name="peak_rss_kb",
-            title="Memory",
-            unit="MB",
-            per_unit=1000,
-            how="Peak resident memory of that process above an idle interpreter with numpy.",
-        ),
-        Quantity(
-            name="instructions",
-            title="instructions",
-            phrase="instructions",
-            unit="M",
-            per_unit=1e6,
-            less="fewer instructions",
-            same="as many instructions as",
-            more="more instructions",
-            how="instructions executed by one inference on the emulated core, counted, not timed",
-        ),
-        Quantity(
-            name="arena_bytes",
-            title="arena",
-            unit="kB",
-            per_unit=1000,
-            less="less memory",
-            same="as much memory as",
-            more="more memory",
-            how="bytes of tensor arena that the microcontroller's runtime took",
-        ),
-    )
-}
+_OF_FILES = (
+    _quantity(
+        "bytes", "File", "Length of the .tflite; 1 kB is 1,000 bytes.", phrase="size", **_SIZE
+    ),
+    _quantity(
+        "bytes_gzip",
+        "Gzip",
+        "The same file gzipped, which is what a download costs.",
+        phrase="gzipped size",
+        **_SIZE,
+    ),
+    _quantity(
+        "bytes_zstd",
+        "Zstd",
+        "The same file after Zstandard at level 19.",
+        phrase="size with zstd",
+        **_SIZE,
+    ),
+    _quantity(
+        "zeros",
+        "Zeros",
+        "Share of zeros in all kernel weights, counted in the file.",
+        unit="%",
+        form=lambda share: f"{share:.1%}".removesuffix("%"),
+        better=max,
+    ),
+    _quantity(
+        "float_ops",
+        "Float ops",
+        "Operations in the file that touch a float tensor.",
+        form="{:,.0f}".format,
+    ),
+    _quantity(
+        "macs",
+        "MACs",
+        "Millions of multiply-accumulates for one image, zeros counted as work.",
+        phrase="multiply-accumulates",
+        **_MILLIONS,
+    ),
+)
+_OF_PICTURES = (
+    _quantity("frechet", "Fréchet", f"Fréchet distance {_FEATURES}.", form="{:.2f}".format),
+    _quantity("kid", "KID", f"Kernel inception distance (unbiased, cubic kernel) {_FEATURES}."),
+    _quantity(
+        "precision",
+        "Precision",
+        f"Share of samples that lie among the real images, {_FEATURES}.",
+        **_SHARE,
+    ),
+    _quantity(
+        "recall",
+        "Recall",
+        f"Share of real images that lie among the samples, {_FEATURES}.",
+        **_SHARE,
+    ),
+    _quantity(
+        "density", "Density", f"Precision that outliers cannot inflate, {_FEATURES}.", **_SHARE
+    ),
+    _quantity(
+        "coverage",
+        "Coverage",
+        f"Share of real images with a sample in their neighbourhood, {_FEATURES}.",
+        **_SHARE,
+    ),
+    _quantity(
+        "modes",
+        "Modes",
+        "Classes that the judge sees among the samples.",
+        form="{:,.0f}".format,
+        better=max,
+    ),
+    _quantity(
+        "psnr",
+        "PSNR",
+        f"Peak signal-to-noise ratio {_LATENTS}.",
+        unit="dB",
+        form="{:.1f}".format,
+        better=max,
+    ),
+    _quantity("ssim", "SSIM", f"Structural similarity {_LATENTS}.", **_SHARE),
+)
+_OF_SPEED = (
+    _quantity("p50_ms", "p50", "median time of one inference", phrase="median latency", **_TIME),
+    _quantity("p90_ms", "p90", "90th percentile of the time of one inference", **_TIME),
+    _quantity(
+        "mean_ms", "mean", "mean time of one inference (this tool tells no percentiles)", **_TIME
+    ),
+    _quantity(
+        "peak_rss_kb",
+        "Memory",
+        "Peak resident memory of that process above an idle interpreter with numpy.",
+        unit="MB",
+        per_unit=1000,
+    ),
+    _quantity(
+        "instructions",
+        "instructions",
+        "instructions executed by one inference on the emulated core, counted, not timed",
+        phrase="instructions",
+        less="fewer instructions",
+        same="as many instructions as",
+        more="more instructions",
+        **_MILLIONS,
+    ),
+    _quantity(
+        "arena_bytes",
+        "arena",
+        "bytes of tensor arena that the microcontroller's runtime took",
+        unit="kB",
+        per_unit=1000,
+        less="less memory",
+        same="as much memory as",
+        more="more memory",
+    ),
+)
+QUANTITIES = {quantity.name: quantity for quantity in (*_OF_FILES, *_OF_PICTURES, *_OF_SPEED)}

@@ -1,6 +1,7 @@
 """Put everything that the stages measured on one page, and check the recipe's gates."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -12,24 +13,29 @@ from pipeline.artifacts import (
     REPORT,
     film,
     find_variants,
+    read_choice,
     read_evaluation,
     read_histories,
     read_machine,
     read_measurements,
     read_samples,
+    read_student_facts,
 )
 from pipeline.atomic import write_text
+from pipeline.data.sources import TEACHER
 from pipeline.metrics.quality import Quality
 from pipeline.report.run import schema
 from pipeline.report.run.gates import check_all, parse_gate
 from pipeline.report.run.page import Exhibits, render
-from pipeline.stage import SECTIONS, Outcome, Record, StageContext, stage
-from pipeline.stages.report_search import report_search
+from pipeline.search.budget import FileCost, budget_of
+from pipeline.search.candidates import Candidate
+from pipeline.search.trials import WORST
+from pipeline.stage import SECTIONS, Outcome, StageContext, stage
 from pipeline.tflite import arena, count
 from pipeline.tflite.float_ops import float_ops
 from pipeline.tflite.read import read_model
+from pipeline.variants import SHIPPED
 
-_SearchOf = Callable[[Sequence[schema.VariantReport]], schema.SearchReport | None]
 _MEASURED = ("convert", "evaluate", "benchmark")
 
 
@@ -51,46 +57,23 @@ def _check_gates(ctx: StageContext) -> None:
 )
 def report(ctx: StageContext) -> Outcome:
     """Write report.json and report.html; the gates' results are among the metrics."""
-    return _write(ctx, trained_in="train", search_of=lambda _: None)
-
-
-@stage(
-    "report",
-    needs=("teacher", "search", "student", "quantize", *_MEASURED),
-    settings=SECTIONS,
-    reads_pictures=True,
-    check=_check_gates,
-)
-def report_student(ctx: StageContext) -> Outcome:
-    """The same, with what the search tried and what came true of its predictions."""
-    return _write(
-        ctx, trained_in="student", search_of=lambda variants: report_search(ctx, variants)
-    )
-
-
-def _write(
-    ctx: StageContext,
-    *,
-    trained_in: str,
-    search_of: _SearchOf,
-) -> Outcome:
-    """``trained_in``: the stage whose film is shown."""
-    contents, strip = _gather(ctx, search_of), film(ctx.inputs[trained_in])
-    exhibits = Exhibits(
-        read_samples(ctx.inputs["evaluate"]),
-        _histories(ctx),
-        strip,
-        strip.with_suffix(".gif"),
-    )
+    contents, strip = _gather(ctx), film(ctx.inputs["student" if _searched(ctx) else "train"])
+    samples, histories = read_samples(ctx.inputs["evaluate"]), _histories(ctx)
+    exhibits = Exhibits(samples, histories, strip, strip.with_suffix(".gif"))
     write_text(ctx.folder / REPORT, schema.dumps(contents))
     write_text(ctx.folder / PAGE, render(contents, exhibits))
     return Outcome({"failed_gates": [gate.text for gate in contents.failed_gates]})
 
 
-def _gather(
-    ctx: StageContext,
-    search_of: _SearchOf,
-) -> schema.Report:
+report_student = replace(report, needs=("teacher", "search", "student", "quantize", *_MEASURED))
+"""The same, with what the search tried and what came true of its predictions."""
+
+
+def _searched(ctx: StageContext) -> bool:
+    return "search" in ctx.inputs
+
+
+def _gather(ctx: StageContext) -> schema.Report:
     recipe, data, records = ctx.recipe, ctx.dataset, ctx.records
     evaluation = read_evaluation(ctx.inputs["evaluate"])
     measurements = read_measurements(ctx.inputs["benchmark"])
@@ -123,23 +106,22 @@ def _gather(
         judge=schema.JudgeReport(**evaluation.judge),
         floor=_quality(evaluation.floor),
         variants=variants,
-        stages=tuple(map(_stage, records.values())),
+        stages=tuple(
+            schema.StageReport(
+                name=record.stage,
+                seconds=record.seconds,
+                events=tuple(record.events),
+                metrics=record.metrics,
+            )
+            for record in records.values()
+        ),
         environment={
             **read_machine(ctx.inputs["benchmark"]),
             **next(iter(records.values())).versions,
         },
-        search=search_of(variants),
+        search=_report_search(ctx, variants) if _searched(ctx) else None,
     )
     return check_all(tuple(parse_gate(text) for text in recipe.report.gates), contents)
-
-
-def _stage(record: Record) -> schema.StageReport:
-    return schema.StageReport(
-        name=record.stage,
-        seconds=record.seconds,
-        events=tuple(record.events),
-        metrics=record.metrics,
-    )
 
 
 def _histories(ctx: StageContext) -> dict[str, dict[str, list[float]]]:
@@ -201,3 +183,88 @@ def _quality(quality: Quality) -> schema.ReportedQuality:
     shares = [number / sum(histogram) for number in histogram] if histogram else None
     fields = {name: getattr(quality, name, None) for name in schema.ReportedQuality.model_fields}
     return schema.ReportedQuality.model_validate({**fields, "class_histogram": shares})
+
+
+def _report_search(
+    ctx: StageContext, variants: Sequence[schema.VariantReport]
+) -> schema.SearchReport:
+    """What the search tried, and what came true of it in the file that ships."""
+    budget = ctx.recipe.budget
+    teacher, student = ctx.records["teacher"], ctx.records["student"]
+    choice = read_choice(ctx.inputs["search"])
+    trained = read_student_facts(ctx.inputs["student"]).tried
+    shipped = next(variant for variant in variants if variant.name == SHIPPED)
+    return schema.SearchReport(
+        teacher=teacher.metrics["origin"],
+        teacher_parameters=teacher.metrics["generator_parameters"],
+        reads="latents" if ctx.recipe.teacher.inputs is None else "pictures",
+        real_pictures=ctx.recipe.data.source != TEACHER,
+        limits={limit.field: limit.most for limit in budget_of(budget).limits},
+        chosen=choice.chosen.number,
+        reason=choice.reason,
+        attempts=tuple(
+            schema.AttemptReport(
+                number=tried.number, words=tried.description, frechet_ratio=attempt["frechet_ratio"]
+            )
+            for tried, attempt in zip(
+                (choice.chosen, *choice.ladder), student.metrics.get("attempts", ()), strict=False
+            )
+        ),
+        taught=trained.number,
+        tried=tuple(_student(tried) for tried in choice.candidates),
+        predictions=_predictions(trained.cost, shipped, budget.target),
+    )
+
+
+def _student(tried: Candidate) -> schema.StudentReport:
+    """A student that was given was not taught; one that broke has no distance either."""
+    reason = "it was given, not tried" if not tried.steps else "its pictures were no numbers"
+    scored = tried.steps > 0 and tried.score < WORST
+    return schema.StudentReport(
+        number=tried.number,
+        words=tried.description,
+        **asdict(tried.cost),
+        distance=tried.score if scored else None,
+        steps=tried.steps,
+        finished=tried.finished,
+        absent={**_unpredicted(tried.cost), **({} if scored else {"distance": reason})},
+    )
+
+
+def _unpredicted(cost: FileCost) -> dict[str, str]:
+    """Why a cost tells no time, or no instructions."""
+    if cost.p50_ms is None and cost.instructions is None:
+        return dict.fromkeys(("p50_ms", "instructions"), "no --max-ms was given")
+    missing = "instructions" if cost.instructions is None else "p50_ms"
+    return {missing: "the target of --max-ms counts the other"}
+
+
+def _predictions(
+    cost: FileCost, shipped: schema.VariantReport, target: str
+) -> tuple[schema.Prediction, ...]:
+    """What is known of a file before it is written, and then its speed on the budget's target."""
+    speed = "p50_ms" if cost.instructions is None else "instructions"
+    there = [m for m in shipped.measurements if (m.target, m.threads) == (target, 1)]
+    timed = min(there, key=lambda m: m.delegate != "xnnpack", default=None)
+    return (
+        *(_prediction(name, cost, getattr(shipped, name), "") for name in _OF_FILE),
+        _prediction(
+            speed, cost, getattr(timed, speed, None), f"not measured on {target}, one thread"
+        ),
+    )
+
+
+_OF_FILE = ("bytes", "bytes_gzip", "macs")
+
+
+def _prediction(name: str, cost: FileCost, measured: float | None, why: str) -> schema.Prediction:
+    predicted = getattr(cost, name)
+    return schema.Prediction(
+        quantity=name,
+        predicted=predicted,
+        measured=measured,
+        absent={
+            **({} if predicted is not None else {"predicted": _unpredicted(cost)[name]}),
+            **({} if measured is not None else {"measured": why or "an operation is not counted"}),
+        },
+    )

@@ -8,7 +8,7 @@ from deploy.agreement import SECOND_OPINION, SECOND_OPINION_DECIMALS
 from deploy.jobs import Measurement
 from deploy.rounds import SPREAD_LIMIT
 from pipeline.report.benchmark.schema import MeasuredFile
-from pipeline.report.quantities import NONE, QUANTITIES, Quantity, decimals, times_of
+from pipeline.report.quantities import NONE, QUANTITIES, Quantity, times_of
 
 # Files whose figures differ by less are equally good.
 ALIKE = 1.05
@@ -181,7 +181,7 @@ def _column(
         (h for h in HEADLINES if any(_value(m, h) is not None for m in here.values())), None
     )
     if headline and target[0] == SECOND_OPINION:
-        headline = replace(headline, form=decimals(SECOND_OPINION_DECIMALS))
+        headline = replace(headline, form=f"{{:.{SECOND_OPINION_DECIMALS}f}}".format)
     readings = [_reading(headline, here, names, baseline)]
     if headline and headline.name == "p90_ms":
         medians = _reading(MEDIAN, here, names, baseline)

@@ -1,4 +1,4 @@
-"""The report's charts: training, quality against cost, zeros and bytes, classes, latency.
+"""The report's charts: training, quality against cost, zeros and bytes, classes, latency, students.
 
 Each returns an SVG element, or None where the report holds nothing to draw.
 """
@@ -36,9 +36,9 @@ from pipeline.report.drawing import (
     svg,
     write_names,
 )
-from pipeline.report.quantities import significant
+from pipeline.report.quantities import Quantity, significant
 from pipeline.report.run.columns import BY_NAME, local_measurement
-from pipeline.report.run.schema import Report, VariantReport
+from pipeline.report.run.schema import Report, SearchReport, StudentReport, VariantReport
 from pipeline.report.run.wording import wording_of
 from pipeline.variants import BASELINE, SHIPPED
 
@@ -293,3 +293,94 @@ def sizes_to_scale(report: Report) -> str | None:
             f"{BASELINE} is {baseline.bytes_gzip:,} bytes gzipped, {SHIPPED} {shipped.bytes_gzip:,}"
         )
         return svg(figure, "Gzipped sizes to scale", f"{described}; the areas are to scale.")
+
+
+def stored_cost(student: StudentReport, cost: Quantity) -> float | None:
+    value: float | None = getattr(student, cost.name)
+    return value
+
+
+def _student_points(cost: Quantity, search: SearchReport) -> list[Point]:
+    return [
+        Point(str(student.number), value / cost.per_unit, student.distance)
+        for student in search.tried
+        if (value := stored_cost(student, cost)) is not None and student.distance is not None
+    ]
+
+
+def unbeaten_at(cost: Quantity, search: SearchReport) -> list[StudentReport]:
+    """Of those trained to the end: what none beats in both cost and distance, cheapest first."""
+    by_name = {str(student.number): student for student in search.tried}
+    ended = [point for point in _student_points(cost, search) if by_name[point.name].finished]
+    return [by_name[point.name] for point in front(ended)]
+
+
+def student_role(number: int, search: SearchReport) -> str:
+    """What became of a student after the search; nothing of most."""
+    if number == search.shipped:
+        return "chosen" if number == search.chosen else "ships"
+    return "chosen first" if number == search.chosen else ""
+
+
+def students_against(cost: Quantity, search: SearchReport) -> str | None:
+    """Every student that drew: its distance to the teacher against a cost; None where none did.
+
+    Those that were given up are pale, the line joins the best of the others, the chosen one is
+    marked, and the limit is dashed.
+    """
+    points = _student_points(cost, search)
+    if len(points) < 2:
+        return None
+    limit = search.limits.get(cost.name)
+    students = {str(student.number): student for student in search.tried}
+    unbeaten = {str(student.number) for student in unbeaten_at(cost, search)}
+    best = sorted((p for p in points if p.name in unbeaten), key=lambda point: point.x)
+    with drawing(320) as figure:
+        axes = figure.subplots()
+        _scale_costs(axes, [p.x for p in points] + ([limit / cost.per_unit] if limit else []))
+        scale(axes, "y", [point.y for point in points])
+        axes.plot(*border(best), color=ACCENT, linewidth=1.2)
+        if limit:
+            _draw_limit(axes, limit / cost.per_unit)
+        for point in points:
+            axes.plot(point.x, point.y, "o", **_student_marker(students[point.name], search))
+        axes.set_xlabel(f"expected {cost.phrase}, {cost.unit}")
+        axes.set_ylabel("Fréchet distance to the teacher")
+        named = [
+            point._replace(name=_student_title(point.name, search))
+            for point in points
+            if point.name in unbeaten or student_role(int(point.name), search)
+        ]
+        write_names(axes, points, unbeaten=best, named=named)
+        described = "; ".join(
+            f"number {p.name}: {significant(p.x)} {cost.unit}, {significant(p.y)}" for p in points
+        )
+        return svg(figure, f"Students against {cost.phrase}", f"{described}.")
+
+
+def _student_title(name: str, search: SearchReport) -> str:
+    return ", ".join(filter(None, (name, student_role(int(name), search))))
+
+
+def _scale_costs(axes: Axes, values: Sequence[float]) -> None:
+    """Students fill their budget, so their costs are near each other: no axis from zero."""
+    low, high = min(values), max(values)
+    if low > 0 and high / low > 5:
+        scale(axes, "x", values)
+    else:
+        axes.set_xlim(low - 0.1 * (high - low or low), high + 0.1 * (high - low or high))
+        axes.xaxis.set_major_locator(MaxNLocator(6))
+
+
+def _draw_limit(axes: Axes, limit: float) -> None:
+    axes.axvline(limit, color=MUTED, linewidth=1, linestyle=DASHED)
+    corner = {"xycoords": ("data", "axes fraction"), "ha": "right", "va": "top"}
+    note(axes, "budget", (limit, 1), offset=(-4, -2), **corner)
+
+
+def _student_marker(student: StudentReport, search: SearchReport) -> dict[str, Any]:
+    if student.number == search.shipped:
+        return {"ms": 10, "mfc": ACCENT, "mec": PAPER, "zorder": 4}
+    if student.finished:
+        return {"ms": 7, "mfc": PAPER, "mec": INK, "mew": 1.2, "zorder": 3}
+    return {"ms": 6, "mfc": GHOST, "mec": PAPER, "zorder": 2}

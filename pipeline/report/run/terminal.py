@@ -1,14 +1,17 @@
-"""The report for a terminal: the verdict, the files, the gates and where the page lies."""
+"""A report for a terminal, and two reports side by side."""
 
 from pathlib import Path
+from typing import Any
 
+from pydantic import JsonValue
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.recipe import leaves
 from pipeline.report.quantities import NONE, number
-from pipeline.report.run.columns import BY_NAME, best
-from pipeline.report.run.schema import Report
+from pipeline.report.run.columns import BY_NAME, COLUMNS, LOCAL, VariantColumn, best
+from pipeline.report.run.schema import Report, VariantReport
 from pipeline.report.run.wording import gates_in_words, headline
 from pipeline.variants import SHIPPED
 
@@ -70,3 +73,134 @@ def gates(report: Report) -> Text:
         lines.append(f"\n{mark} {gate.text}", style=style)
         lines.append(f"  {figure}")
     return lines
+
+
+def compare(a: Report, b: Report) -> dict[str, Any]:
+    """What differs between two reports, safe for JSON.
+
+    Keys: ``a`` and ``b`` (which report), ``warnings``, ``variants`` (shared name -> quantity ->
+    ``a``, ``b``, ``ratio`` = b / a; None where there is none), ``only_in_a``, ``only_in_b`` and
+    ``recipe`` (dotted key -> ``a``, ``b``, for those that differ).
+    """
+    names_a, names_b = ([variant.name for variant in report.variants] for report in (a, b))
+    return {
+        "a": _which(a),
+        "b": _which(b),
+        "warnings": _warnings(a, b),
+        "variants": {
+            ours.name: {column.name: _set_against(column, ours, theirs) for column in COLUMNS}
+            for ours in a.variants
+            if (theirs := b.variant(ours.name)) is not None
+        },
+        "only_in_a": [name for name in names_a if name not in names_b],
+        "only_in_b": [name for name in names_b if name not in names_a],
+        "recipe": _differences(a.recipe, b.recipe),
+    }
+
+
+def _which(report: Report) -> dict[str, JsonValue]:
+    return {
+        "recipe": report.recipe_name,
+        "seed": report.seed,
+        "date": report.date,
+        "pocketgan": report.pocketgan,
+    }
+
+
+def _set_against(
+    column: VariantColumn, a: VariantReport, b: VariantReport
+) -> dict[str, float | None]:
+    ours, theirs = column.read(a).value, column.read(b).value
+    ratio = None if ours is None or theirs is None or ours == 0 else theirs / ours
+    return {"a": ours, "b": theirs, "ratio": ratio}
+
+
+def _differences(a: dict[str, JsonValue], b: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    ours, theirs = dict(leaves(a)), dict(leaves(b))
+    return {
+        key: {"a": ours.get(key), "b": theirs.get(key)}
+        for key in sorted(ours.keys() | theirs.keys())
+        if ours.get(key) != theirs.get(key)
+    }
+
+
+def _warnings(a: Report, b: Report) -> list[str]:
+    """Each difference of conditions, with the figures that it spoils."""
+    machines = [_of_measurements(report, "device", "cpu") for report in (a, b)]
+    runtimes = [_of_measurements(report, "runtime", "runtime_version") for report in (a, b)]
+    conditions = (
+        ("judges", a.judge.sha256, b.judge.sha256, "quality figures"),
+        ("data", a.dataset.sha256, b.dataset.sha256, "quality figures"),
+        ("numbers of samples", a.floor.samples, b.floor.samples, "quality figures"),
+        ("machines", *machines, "speeds and memory"),
+        ("runtimes", *runtimes, "speeds and memory"),
+    )
+    return [
+        f"the {what} differ ({_brief(ours)} and {_brief(theirs)}): {spoiled} are not comparable"
+        for what, ours, theirs, spoiled in conditions
+        if ours != theirs
+    ]
+
+
+def _of_measurements(report: Report, *fields: str) -> str:
+    """What the measurements of this machine say of ``fields``, once each."""
+    here = (m for v in report.variants for m in v.measurements if m.target == LOCAL)
+    said = {" ".join(getattr(m, field) or "" for field in fields).strip() for m in here}
+    return ", ".join(sorted(said - {""})) or "not told"
+
+
+def _brief(value: str | int) -> str:
+    """Of a hash its start."""
+    text = str(value)
+    return text if " " in text or len(text) < 64 else f"{text[:10]}…"
+
+
+def render_comparison(comparison: dict[str, Any]) -> RenderableType:
+    """The result of ``compare`` for the terminal; green is where b is better, red where worse."""
+    a, b = comparison["a"], comparison["b"]
+    parts: list[RenderableType] = [
+        Text(f"{name}: {it['recipe']}, seed {it['seed']}, {it['date']}")
+        for name, it in (("a", a), ("b", b))
+    ]
+    parts += [Text(f"Warning: {warning}", style="yellow") for warning in comparison["warnings"]]
+    parts += [_variant_table(name, them) for name, them in comparison["variants"].items()]
+    for key in ("only_in_a", "only_in_b"):
+        if comparison[key]:
+            parts.append(Text(f"\n{key.replace('_', ' ')}: {', '.join(comparison[key])}"))
+    if comparison["recipe"]:
+        parts.append(_recipe_table(comparison["recipe"]))
+    return Group(*parts)
+
+
+def _variant_table(name: str, figures: dict[str, dict[str, float | None]]) -> Table:
+    table = _plain_table(Text(name, style="bold"), "a", "b", "b / a")
+    for column in COLUMNS:
+        figure = figures[column.name]
+        if figure["a"] is None and figure["b"] is None:
+            continue
+        a, b = (NONE if it is None else column.write(it) for it in (figure["a"], figure["b"]))
+        ratio = NONE if figure["ratio"] is None else number(figure["ratio"])
+        table.add_row(column.label, a, b, Text(ratio, style=_style(column.name, figure)))
+    return table
+
+
+def _style(name: str, figure: dict[str, float | None]) -> str:
+    a, b = figure["a"], figure["b"]
+    if a is None or b is None or a == b:
+        return ""
+    return "green" if BY_NAME[name].better(a, b) == b else "red"
+
+
+def _recipe_table(differences: dict[str, dict[str, JsonValue]]) -> Table:
+    table = _plain_table(Text("Recipe", style="bold"), "a", "b")
+    for key, values in differences.items():
+        table.add_row(Text(key), Text(str(values["a"])), Text(str(values["b"])))
+    return table
+
+
+def _plain_table(first: Text, *others: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column(Text.assemble("\n", first), min_width=20)
+    for heading in others:
+        table.add_column(f"\n{heading}", justify="right")
+    return table

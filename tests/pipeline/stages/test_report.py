@@ -13,7 +13,7 @@ from pipeline.run import Run
 from pipeline.search.budget import FileCost
 from pipeline.search.candidates import Candidate
 from pipeline.search.trials import WORST
-from pipeline.stages.report_search import _student
+from pipeline.stages.report import _student
 from pipeline.tflite import count
 from pipeline.tflite.float_ops import float_ops
 from pipeline.tflite.read import read_model

@@ -3,8 +3,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+from pipeline.report.run.charts import students_against, unbeaten_at
 from pipeline.report.run.schema import AttemptReport
-from pipeline.report.run.search import COSTS, GZIP, chart, tightest, unbeaten_at, view
+from pipeline.report.run.search import COSTS, GZIP, tightest, view
 
 MACS = next(cost for cost in COSTS if cost.name == "macs")
 
@@ -54,18 +55,18 @@ def test_prediction_stands_beside_what_was_measured(search):
 
 
 def test_chart_names_the_front_and_the_chosen_one_and_draws_the_budget(search):
-    words = written(chart(GZIP, search))
+    words = written(students_against(GZIP, search))
     assert {"3", "2", "5, chosen", "budget"} <= set(words)
     assert "0" not in words
     free = search.model_copy(update={"limits": {}})
-    assert "budget" not in written(chart(GZIP, free))
+    assert "budget" not in written(students_against(GZIP, free))
 
 
 def test_chart_pales_those_that_were_given_up(search):
     ended = changed(search, 1, finished=True)
     pale = r"var\(--ghost\)"
-    assert re.search(pale, chart(GZIP, search))
-    assert not re.search(pale, chart(GZIP, ended))
+    assert re.search(pale, students_against(GZIP, search))
+    assert not re.search(pale, students_against(GZIP, ended))
 
 
 def test_another_limit_that_binds_gets_a_chart_of_its_own(search):
@@ -82,7 +83,7 @@ def test_student_without_a_distance_is_in_the_table_and_not_in_the_chart(search)
     broken = changed(search, 1, distance=None)
     (row,) = (row for row in view(broken).others if row.student.number == 1)
     assert row.distance == "–"
-    assert "number 1:" not in chart(GZIP, broken)
+    assert "number 1:" not in students_against(GZIP, broken)
 
 
 def test_given_student_needs_no_chart(search):
@@ -97,7 +98,7 @@ def test_search_without_a_finished_student_is_drawn_without_a_line(search):
     early = search
     for student in search.tried:
         early = changed(early, student.number, finished=False)
-    assert "5, chosen" in written(chart(GZIP, early))
+    assert "5, chosen" in written(students_against(GZIP, early))
     assert [row.student.number for row in view(early).front] == [5]
 
 
@@ -110,9 +111,9 @@ def test_larger_student_that_ships_in_the_end_is_marked_instead(search):
     outcomes = {row.student.number: (row.outcome, row.ships) for row in view(later).front}
     assert outcomes[3] == ("chosen first", False)
     assert outcomes[5] == ("ships", True)
-    assert {"3, chosen first", "5, ships"} <= set(written(chart(GZIP, later)))
+    assert {"3, chosen first", "5, ships"} <= set(written(students_against(GZIP, later)))
 
 
 @pytest.mark.parametrize("measure", [GZIP, MACS])
 def test_same_search_gives_the_same_drawing(search, measure):
-    assert chart(measure, search) == chart(measure, search)
+    assert students_against(measure, search) == students_against(measure, search)

@@ -1,10 +1,14 @@
 import io
+import json
+import re
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from pipeline.report.run import terminal
 from pipeline.report.run.gates import check_all, parse_gate
+from pipeline.report.run.schema import ReportedQuality
 
 
 def printed(renderable, width=100):
@@ -40,3 +44,99 @@ def test_terminal_does_not_read_names_as_markup(report):
     named = report.variants[0].model_copy(update={"name": "[red]x[/]"})
     changed = report.model_copy(update={"variants": (named,)})
     assert "[red]x[/]" in printed(terminal.render(changed))
+
+
+def other(report, **changes):
+    return report.model_copy(update=changes)
+
+
+def on_another_machine(report):
+    variants = tuple(
+        v.model_copy(
+            update={
+                "measurements": tuple(
+                    m.model_copy(update={"cpu": "Another CPU"}) for m in v.measurements
+                )
+            }
+        )
+        for v in report.variants
+    )
+    return other(report, variants=variants)
+
+
+def test_equal_reports_differ_in_nothing(report):
+    compared = terminal.compare(report, report)
+    assert compared["warnings"] == []
+    assert compared["recipe"] == {}
+    assert compared["variants"]["int8"]["bytes"] == {"a": 374_880, "b": 374_880, "ratio": 1}
+
+
+def test_comparison_is_safe_for_json(report):
+    compared = terminal.compare(report, other(report, seed=2))
+    assert json.loads(json.dumps(compared, allow_nan=False)) == compared
+
+
+def test_ratio_is_b_over_a(report):
+    smaller = report.variants[6].model_copy(update={"bytes_gzip": 94_730 // 2})
+    compared = terminal.compare(report, other(report, variants=(smaller,)))
+    assert compared["variants"]["int8"]["bytes_gzip"]["ratio"] == pytest.approx(0.5)
+
+
+def test_absent_figures_and_ratios_to_zero_are_none(report):
+    blind = report.variants[6].model_copy(
+        update={"quality": ReportedQuality.unmeasured("no judge", samples=1, seed=1)}
+    )
+    figures = terminal.compare(report, other(report, variants=(blind,)))["variants"]["int8"]
+    assert figures["frechet"] == {"a": 12.08, "b": None, "ratio": None}
+    assert figures["float_ops"] == {"a": 0, "b": 0, "ratio": None}
+
+
+def test_variants_of_one_report_only_are_listed(report):
+    compared = terminal.compare(report, other(report, variants=report.variants[:2]))
+    assert list(compared["variants"]) == ["float32", "float16"]
+    assert compared["only_in_a"][-1] == "int16x8"
+    assert compared["only_in_b"] == []
+
+
+def test_recipe_differences_have_dotted_keys(report):
+    recipe = report.recipe | {"prune": report.recipe["prune"] | {"zeros": 0.9, "new": 1}}
+    compared = terminal.compare(report, other(report, recipe=recipe))
+    assert compared["recipe"] == {
+        "prune.new": {"a": None, "b": 1},
+        "prune.zeros": {"a": 0.8, "b": 0.9},
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda r: other(r, judge=r.judge.model_copy(update={"sha256": "0" * 64})),
+            "the judges differ .* quality figures are not comparable",
+        ),
+        (
+            lambda r: other(r, dataset=r.dataset.model_copy(update={"sha256": "0" * 64})),
+            "the data differ .* quality figures are not comparable",
+        ),
+        (
+            lambda r: other(r, floor=r.floor.model_copy(update={"samples": 10})),
+            "the numbers of samples differ .5000 and 10.: quality figures are not comparable",
+        ),
+        (on_another_machine, "the machines differ .*Another CPU.* are not comparable"),
+    ],
+)
+def test_comparison_warns_where_conditions_differ(report, change, words):
+
+    warnings = terminal.compare(report, change(report))["warnings"]
+    assert len(warnings) == 1
+    assert re.search(words, warnings[0])
+
+
+def test_comparison_for_the_terminal_shows_warnings_figures_and_recipe(report):
+    b = other(report, judge=report.judge.model_copy(update={"sha256": "0" * 64}), recipe={})
+    b = other(b, variants=report.variants[5:7])
+    text = printed(terminal.render_comparison(terminal.compare(report, b)), width=160)
+    assert "Warning: the judges differ" in text
+    assert "Fréchet" in text
+    assert "only in a: float32" in text
+    assert "prune.zeros" in text
