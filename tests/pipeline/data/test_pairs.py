@@ -173,7 +173,7 @@ def test_pairs_say_what_was_done_to_their_pixels(tmp_path: Path, load: Load) -> 
     assert data.notes == (
         "16 bits a channel: scaled to 8 (1 files)",
         "CMYK: converted to RGB without a colour profile (1 files)",
-        "animated: the first frame was read (1 files)",
+        "several frames: the first was read (1 files)",
         "transparent: laid on white (2 files)",
     )
     assert load().notes == data.notes  # from the cache
