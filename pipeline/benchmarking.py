@@ -22,7 +22,7 @@ from pipeline.atomic import write_text
 from pipeline.report.benchmark import schema
 from pipeline.report.benchmark.page import render
 from pipeline.tflite import count
-from pipeline.tflite.float_ops import float_ops
+from pipeline.tflite.count import float_ops
 from pipeline.tflite.read import IDENTIFIER, read_model
 from pipeline.tflite.rewrite import prefixes
 from pipeline.variants import BASELINE, VARIANTS

@@ -17,6 +17,7 @@ import numpy as np
 import tf_keras
 
 from deploy.errors import PocketganError
+from pipeline import pareto
 from pipeline.compression.graph import check_layer_names, clone_layer, rebuild
 from pipeline.compression.int8_layers import KERNEL_LAYERS, levels
 
@@ -126,13 +127,14 @@ def choose_bits(costs: RoundingCosts, target: int) -> dict[str, float]:
     """
     front = [_Allocation(0, 0.0, {})]
     for name, by_bits in costs.items():
-        front = _undominated(
+        choices = [
             _Allocation(
                 choice.bytes + cost.bytes, choice.error + cost.error, {**choice.bits, name: bits}
             )
             for choice in front
             for bits, cost in by_bits.items()
-        )
+        ]
+        front = pareto.front(choices, lambda choice: (choice.bytes, choice.error))
     fitting = [choice for choice in front if choice.bytes <= target]
     if not fitting:
         raise PocketganError(
@@ -146,15 +148,6 @@ class _Allocation(NamedTuple):
     bytes: int
     error: float
     bits: dict[str, float]
-
-
-def _undominated(choices: Iterable[_Allocation]) -> list[_Allocation]:
-    """Those that no other beats in both, by rising bytes and falling error."""
-    front: list[_Allocation] = []
-    for choice in sorted(choices, key=lambda choice: choice[:2]):
-        if not front or choice.error < front[-1].error:
-            front.append(choice)
-    return front
 
 
 def expected_bytes(costs: RoundingCosts, bits: Mapping[str, float]) -> int:

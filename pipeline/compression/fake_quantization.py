@@ -35,29 +35,20 @@ _PREFIX = "quant_"
 _SLOPE_STEPS = 256
 
 
-class _Unchanged(tfmot.quantization.keras.QuantizeLayoutTransform):  # type: ignore[misc]
+class _Scheme(tfmot.quantization.keras.QuantizeScheme):  # type: ignore[misc]
+    """Every layer brings its configuration along: a layout that stays, a registry of no layer."""
+
+    def get_layout_transformer(self) -> Any:
+        return self
+
     def apply(self, model: Any, layer_quantize_map: Any) -> Any:
         return model, layer_quantize_map
 
+    def get_quantize_registry(self) -> Any:
+        return self
 
-class _Empty(tfmot.quantization.keras.QuantizeRegistry):  # type: ignore[misc]
     def supports(self, layer: Any) -> bool:
         return False
-
-    def get_quantize_config(self, layer: Any) -> None:
-        return None
-
-
-class GeneratorScheme(tfmot.quantization.keras.QuantizeScheme):  # type: ignore[misc]
-    """Every layer brings its configuration along, so there is no layout and no registry to ask."""
-
-    def get_layout_transformer(self) -> Any:
-        """The model stays as it is."""
-        return _Unchanged()
-
-    def get_quantize_registry(self) -> Any:
-        """A registry that knows no layer."""
-        return _Empty()
 
 
 def quantize_scope() -> Any:
@@ -91,7 +82,7 @@ def quantization_aware(
     for layer in model.layers:
         clones[layer.name].set_weights(layer.get_weights())
     with quantize_scope():
-        aware = tfmot.quantization.keras.quantize_apply(annotated, GeneratorScheme(), _PREFIX)
+        aware = tfmot.quantization.keras.quantize_apply(annotated, _Scheme(), _PREFIX)
     for wrapper in wrappers(aware):
         for kernel, quantizer, variables in wrapper._weight_vars:
             quantizer.start(kernel, variables)

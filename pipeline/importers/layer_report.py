@@ -15,7 +15,7 @@ from pipeline.importers.teacher import Teacher
 from pipeline.networks.pixels import PixelRange
 from pipeline.tflite import convert as lite
 from pipeline.tflite import count
-from pipeline.tflite.float_ops import float_ops
+from pipeline.tflite.count import float_ops
 from pipeline.tflite.read import read_model
 from pipeline.tflite.runtime import left_behind
 

@@ -24,7 +24,7 @@ from pipeline.stages.inputs import generator_inputs, whole_batches
 from pipeline.stages.provenance import with_provenance
 from pipeline.stages.quantize import BASES
 from pipeline.tflite import convert as tflite
-from pipeline.tflite.float_ops import refuse_float
+from pipeline.tflite.count import refuse_float
 from pipeline.tflite.model import Tensor
 from pipeline.tflite.read import read_model
 from pipeline.tflite.runtime import draw

@@ -32,7 +32,7 @@ from pipeline.search.candidates import Candidate
 from pipeline.search.trials import WORST
 from pipeline.stage import SECTIONS, Outcome, StageContext, stage
 from pipeline.tflite import arena, count
-from pipeline.tflite.float_ops import float_ops
+from pipeline.tflite.count import float_ops
 from pipeline.tflite.read import read_model
 from pipeline.variants import SHIPPED
 

@@ -7,10 +7,11 @@ through: the constant belongs to the operation behind it.
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from deploy.errors import PocketganError
 from pipeline.tflite.model import LiteModel, Op, Subgraph, Tensor
 
 # Which inputs hold weights that multiply activations or are looked up.
@@ -154,6 +155,65 @@ def bytes_by_layer(model: LiteModel) -> dict[str, int]:
     return {**layers, STRUCTURE: model.size - sum(layers.values())}
 
 
+# What to do about float arithmetic in a file that calls itself int8.
+_REMEDIES = {
+    "MUL": "A batch norm is left over; put it right behind a Dense or convolution layer.",
+    "ADD": "A batch norm is left over; put it right behind a Dense or convolution layer.",
+    "RSQRT": "Instance and layer norms have no int8 form; use batch norm.",
+    "QUANTIZE": "The input is float; convert with int8 input and output.",
+    "DEQUANTIZE": "The output is float; convert with int8 input and output.",
+}
+_OTHERWISE = "Replace the layer by one that has an int8 form (see README, networks)."
+
+
+class FloatOp(NamedTuple):
+    """An operation that touches floating point, and which of its tensors says so."""
+
+    op: str
+    layer: str
+    reason: str
+
+
+def float_ops(model: LiteModel) -> list[FloatOp]:
+    """Every operation with a float input, output or constant, in order.
+
+    QUANTIZE and DEQUANTIZE at the border of an integer network are among them: a file called int8
+    takes and gives int8.
+    """
+    reasons = ((op, _float_reason(op)) for op in model.ops)
+    return [FloatOp(op.label, op.layer, reason) for op, reason in reasons if reason]
+
+
+def refuse_float(model: LiteModel, variant: str) -> None:
+    """PocketganError that names every float operation, its layer and the remedy."""
+    floats = float_ops(model)
+    if not floats:
+        return
+    listed = "; ".join(f"{op.op} in {op.layer} ({op.reason})" for op in floats[:8])
+    more = f" and {len(floats) - 8} more" if len(floats) > 8 else ""
+    raise PocketganError(
+        f"variant {variant} is not int8 through and through: {listed}{more}.",
+        _remedy([op.op for op in floats]),
+    )
+
+
+def _remedy(ops: Sequence[str]) -> str:
+    # What stands between float and int8 is a consequence; the operation in between is the cause.
+    causes = [op for op in ops if op not in ("QUANTIZE", "DEQUANTIZE")] or ops
+    return _REMEDIES.get("RSQRT" if "RSQRT" in causes else causes[0], _OTHERWISE)
+
+
+def _float_reason(op: Op) -> str:
+    for slot, tensor in enumerate(op.inputs):
+        if tensor is not None and tensor.is_float:
+            is_kernel = slot in KERNEL_INPUTS.get(op.name, ())
+            return (
+                f"its weights are {tensor.dtype}" if is_kernel else f"its input is {tensor.dtype}"
+            )
+    dtypes = [tensor.dtype for tensor in op.outputs if tensor.is_float]
+    return f"its output is {dtypes[0]}" if dtypes else ""
+
+
 VIEWS = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")
 """Operations that only call the same bytes by another shape."""
 
@@ -182,60 +242,28 @@ def macs(op: str, inputs: Sequence[Shape], outputs: Sequence[Shape]) -> int:
 
     Raises IndexError where a tensor has too few dimensions for the operation.
     """
-    return _MACS[op](inputs, outputs[0]) if op in _MACS else 0
+    if op == "BATCH_MATMUL":
+        # [..., M, K] times [..., K, N]; the left side may be stored [..., K, M].
+        rows = outputs[0][-2]
+        return math.prod(outputs[0]) * (inputs[0][-1] * inputs[0][-2] // rows) if rows else 0
+    if op not in _SUMMED_AXES:
+        return 0
+    rank, axes = _SUMMED_AXES[op]
+    kernel = inputs[1]
+    if len(kernel) != rank:
+        raise IndexError(f"a kernel of shape {kernel} should have {rank} dimensions")
+    values = inputs[2] if op in _SCATTERING else outputs[0]
+    return math.prod(values) * math.prod(kernel[axis] for axis in axes)
 
 
-def _fully_connected(inputs: Sequence[Shape], output: Shape) -> int:
-    """Weights [out, in]: each output value sums over ``in``."""
-    return math.prod(output) * inputs[1][1]
-
-
-def _conv(inputs: Sequence[Shape], output: Shape) -> int:
-    """Kernel [out, height, width, in a group]: each output value sums over all but ``out``."""
-    _out, height, width, depth = _of_rank(inputs[1], 4)
-    return math.prod(output) * height * width * depth
-
-
-def _depthwise(inputs: Sequence[Shape], output: Shape) -> int:
-    """Kernel [1, height, width, out]: each output value sees one channel."""
-    _one, height, width, _out = _of_rank(inputs[1], 4)
-    return math.prod(output) * height * width
-
-
-def _transpose_conv(inputs: Sequence[Shape], output: Shape) -> int:
-    """Kernel [out, height, width, in]: each input value meets every tap and output channel."""
-    out, height, width, _in = _of_rank(inputs[1], 4)
-    return math.prod(inputs[2]) * height * width * out
-
-
-def _conv_3d(inputs: Sequence[Shape], output: Shape) -> int:
-    """Kernel [depth, height, width, in, out]."""
-    return math.prod(output) * math.prod(_of_rank(inputs[1], 5)[:4])
-
-
-def _conv_3d_transpose(inputs: Sequence[Shape], output: Shape) -> int:
-    """Kernel [depth, height, width, out, in]."""
-    return math.prod(inputs[2]) * math.prod(_of_rank(inputs[1], 5)[:4])
-
-
-def _batch_matmul(inputs: Sequence[Shape], output: Shape) -> int:
-    """[..., M, K] times [..., K, N]; the left side may be stored [..., K, M]."""
-    rows = output[-2]
-    return math.prod(output) * (inputs[0][-1] * inputs[0][-2] // rows) if rows else 0
-
-
-def _of_rank(shape: Shape, rank: int) -> Shape:
-    if len(shape) != rank:
-        raise IndexError(f"a kernel of shape {shape} should have {rank} dimensions")
-    return shape
-
-
-_MACS: dict[str, Callable[[Sequence[Shape], Shape], int]] = {
-    "FULLY_CONNECTED": _fully_connected,
-    "CONV_2D": _conv,
-    "DEPTHWISE_CONV_2D": _depthwise,
-    "TRANSPOSE_CONV": _transpose_conv,
-    "CONV_3D": _conv_3d,
-    "CONV_3D_TRANSPOSE": _conv_3d_transpose,
-    "BATCH_MATMUL": _batch_matmul,
+# Rank of the kernel, and those of its axes that are multiplied for each value.
+_SUMMED_AXES = {
+    "FULLY_CONNECTED": (2, (1,)),  # [out, in]
+    "CONV_2D": (4, (1, 2, 3)),  # [out, height, width, in a group]
+    "DEPTHWISE_CONV_2D": (4, (1, 2)),  # [1, height, width, out]
+    "TRANSPOSE_CONV": (4, (0, 1, 2)),  # [out, height, width, in]
+    "CONV_3D": (5, (0, 1, 2, 3)),  # [depth, height, width, in, out]
+    "CONV_3D_TRANSPOSE": (5, (0, 1, 2, 3)),  # [depth, height, width, out, in]
 }
+# Here each input value meets every tap and output channel; else each output value is a sum.
+_SCATTERING = ("TRANSPOSE_CONV", "CONV_3D_TRANSPOSE")

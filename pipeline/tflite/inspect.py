@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.tflite import arena, count
-from pipeline.tflite.float_ops import float_ops
+from pipeline.tflite.count import float_ops
 from pipeline.tflite.model import LiteModel, Op, Tensor
 from pipeline.tflite.read import read_model
 from pipeline.tflite.rewrite import PROVENANCE

@@ -15,25 +15,13 @@ from pipeline.tflite.sparsity import Sparsity
 
 # Bits an element. Strings, resources and variants have no fixed size and are absent.
 BITS = {
-    "bool": 8,
     "int2": 2,
     "int4": 4,
     "uint4": 4,
-    "int8": 8,
-    "uint8": 8,
-    "int16": 16,
-    "uint16": 16,
-    "int32": 32,
-    "uint32": 32,
-    "int64": 64,
-    "uint64": 64,
-    "float8_e4m3fn": 8,
-    "float8_e5m2": 8,
-    "float16": 16,
-    "bfloat16": 16,
-    "float32": 32,
-    "float64": 64,
-    "complex64": 64,
+    **dict.fromkeys(("bool", "int8", "uint8", "float8_e4m3fn", "float8_e5m2"), 8),
+    **dict.fromkeys(("int16", "uint16", "float16", "bfloat16"), 16),
+    **dict.fromkeys(("int32", "uint32", "float32"), 32),
+    **dict.fromkeys(("int64", "uint64", "float64", "complex64"), 64),
     "complex128": 128,
 }
 # Operations that only unpack a constant: the weights of a float16 or sparse file pass these.

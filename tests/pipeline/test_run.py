@@ -17,7 +17,7 @@ from pipeline.plans import FROM_SCRATCH, plan_of_folder
 from pipeline.recipe import load_recipe, to_yaml
 from pipeline.report.run import schema
 from pipeline.run import RECORD, Run
-from pipeline.tflite.float_ops import float_ops
+from pipeline.tflite.count import float_ops
 from pipeline.tflite.read import read_model
 from pipeline.variants import VARIANTS
 

@@ -50,7 +50,7 @@ from pipeline.stages.evaluate import find_judge
 from pipeline.stages.inputs import generator_inputs
 from pipeline.tflite import count
 from pipeline.tflite.convert import convert, to_int8_trained
-from pipeline.tflite.float_ops import float_ops
+from pipeline.tflite.count import float_ops
 from pipeline.tflite.read import read_model
 from pipeline.tflite.rewrite import without_ballast
 from pipeline.tflite.runtime import draw

@@ -13,7 +13,7 @@ from pipeline.stage import SECTIONS, Outcome, StageContext, stage
 from pipeline.stages.evaluate import find_judge, pictures
 from pipeline.stages.inputs import class_count, generator_inputs
 from pipeline.tflite import count
-from pipeline.tflite.float_ops import float_ops
+from pipeline.tflite.count import float_ops
 from pipeline.tflite.read import read_model
 from pipeline.training.randomness import Purpose
 from pipeline.variants import BASELINE

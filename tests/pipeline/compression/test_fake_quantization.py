@@ -12,7 +12,7 @@ from pipeline.compression.fake_quantization import quantization_aware, round_bia
 from pipeline.networks.layers import DepthToSpace
 from pipeline.tflite import count
 from pipeline.tflite.convert import to_int8_trained
-from pipeline.tflite.float_ops import float_ops
+from pipeline.tflite.count import float_ops
 from pipeline.tflite.model import LiteModel
 from pipeline.tflite.read import read_model
 from pipeline.tflite.runtime import draw

@@ -15,7 +15,7 @@ from pipeline.search.candidates import Candidate
 from pipeline.search.trials import WORST
 from pipeline.stages.report import _student
 from pipeline.tflite import count
-from pipeline.tflite.float_ops import float_ops
+from pipeline.tflite.count import float_ops
 from pipeline.tflite.read import read_model
 
 

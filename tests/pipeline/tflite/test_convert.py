@@ -6,7 +6,7 @@ import pytest
 import tf_keras
 
 from pipeline.tflite import convert, count
-from pipeline.tflite.float_ops import float_ops
+from pipeline.tflite.count import float_ops
 from pipeline.tflite.model import LiteModel
 from pipeline.tflite.read import read_model
 from pipeline.tflite.runtime import draw

@@ -23,7 +23,7 @@ from deploy.targets.target import Target
 from pipeline.atomic import write_bytes, write_text
 from pipeline.tflite import convert as lite
 from pipeline.tflite import count
-from pipeline.tflite.float_ops import refuse_float
+from pipeline.tflite.count import refuse_float
 from pipeline.tflite.read import read_model
 from pipeline.tflite.rewrite import PROVENANCE, read_metadata, write_metadata
 from pipeline.training.randomness import Purpose, latents

@@ -7,7 +7,7 @@ from deploy.errors import PocketganError
 from deploy.jobs import FIGURES, Measurement, Subject, failure
 from deploy.targets.local import Local
 from deploy.targets.target import Availability, Target
-from pipeline.tflite.float_ops import float_ops
+from pipeline.tflite.count import float_ops
 from pipeline.tflite.read import read_model
 from pipeline.tflite.rewrite import PROVENANCE, read_metadata
 from tools.experiments.suite import measure as suite
