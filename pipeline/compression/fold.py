@@ -31,21 +31,20 @@ def fold_batch_norm(model: tf_keras.Model) -> tf_keras.Model:
     """
     partner = _foldable(model)
     norms = {id(norm) for norm in partner.values()}
-    clones: dict[str, tf_keras.layers.Layer] = {}
 
     def replace(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer | None:
         if id(layer) in norms:
             return None
         changes = {"use_bias": True} if layer.name in partner else {}
-        clones[layer.name] = clone_layer(layer, **changes)
-        return clones[layer.name]
+        return clone_layer(layer, **changes)
 
     folded = rebuild(model, replace)
     for layer in model.layers:
         if layer.name in partner:
-            clones[layer.name].set_weights(_folded_weights(layer, partner[layer.name]))
-        elif layer.name in clones:
-            clones[layer.name].set_weights(layer.get_weights())
+            weights = _folded_weights(layer, partner[layer.name])
+            folded.get_layer(layer.name).set_weights(weights)
+        elif id(layer) not in norms:
+            folded.get_layer(layer.name).set_weights(layer.get_weights())
     return folded
 
 

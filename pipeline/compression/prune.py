@@ -21,15 +21,6 @@ UPDATES = 8
 """Least number of updates of the masks, however short the schedule."""
 
 
-def check_layers(model: tf_keras.Model, single: Mapping[str, float]) -> None:
-    """PocketganError for a name in ``single`` that is no layer with a kernel."""
-    check_layer_names("prune.layers", single, _with_kernel(model))
-
-
-def _with_kernel(model: tf_keras.Model) -> list[str]:
-    return [layer.name for layer in model.layers if type(layer) in PRUNED_LAYERS]
-
-
 def layer_sparsity(
     model: tf_keras.Model,
     sparsity: float,
@@ -43,8 +34,8 @@ def layer_sparsity(
     ``single`` goes before ``first`` and ``last``, these before ``sparsity``. PocketganError for a
     name in ``single`` that is no such layer.
     """
-    check_layers(model, single)
-    names = _with_kernel(model)
+    names = [layer.name for layer in model.layers if type(layer) in PRUNED_LAYERS]
+    check_layer_names("prune.layers", single, names)
     by_layer = dict.fromkeys(names, sparsity)
     if first is not None:
         by_layer[names[0]] = first

@@ -7,7 +7,8 @@ a non-negative least squares fit to measurements of a small set of generators.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 import numpy as np
@@ -67,25 +68,20 @@ class Latency(FrozenModel):
 
 def cost_features(ops: Sequence[Operation], tile: Tile) -> dict[str, float]:
     """How much there is of what costs: operations by kind, values moved, work in tiles."""
-    features = {RUN: 1.0}
+    features = defaultdict(float, {RUN: 1.0})
     for op in ops:
-        for name, amount in _features_of(op, tile):
-            features[name] = features.get(name, 0.0) + amount
+        if op.op in _FREE:
+            continue
+        kind = _COST_NAMES.get(op.op, op.op)
+        features[kind + _CONSTANT] += 1.0
+        if not op.kernel:
+            features[kind + _MOVED] += float(op.moved)
+            continue
+        positions, taps = _positions(op), math.prod(op.kernel[1:-1])
+        features[kind + _WORK] += float(positions * taps * _channel_pairs(op, tile))
+        if len(op.kernel) > 2:
+            features[kind + _GATHERED] += float(positions * taps)
     return features
-
-
-def _features_of(op: Operation, tile: Tile) -> Iterator[tuple[str, float]]:
-    if op.op in _FREE:
-        return
-    kind = _COST_NAMES.get(op.op, op.op)
-    yield kind + _CONSTANT, 1.0
-    if not op.kernel:
-        yield kind + _MOVED, float(op.moved)
-        return
-    positions, taps = _positions(op), math.prod(op.kernel[1:-1])
-    yield kind + _WORK, float(positions * taps * _channel_pairs(op, tile))
-    if len(op.kernel) > 2:
-        yield kind + _GATHERED, float(positions * taps)
 
 
 def _positions(op: Operation) -> int:

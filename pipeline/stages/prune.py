@@ -1,9 +1,12 @@
 """Grow zeros in the trained generator while the training against its discriminator goes on."""
 
+import tf_keras
+
 from pipeline.artifacts import DISCRIMINATOR, GENERATOR, load_network
-from pipeline.compression.prune import Pruning, check_layers, kernel_sparsity, layer_sparsity
+from pipeline.compression.prune import Pruning, kernel_sparsity, layer_sparsity
 from pipeline.determinism import prepare
 from pipeline.networks.registry import build_generator
+from pipeline.recipe import PruneSettings
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages import training
 from pipeline.stages.inputs import image_shape
@@ -11,7 +14,17 @@ from pipeline.stages.inputs import image_shape
 
 def _check_layers(ctx: StageContext) -> None:
     """PocketganError for a layer of the recipe that the generator does not have."""
-    check_layers(build_generator(ctx.recipe.generator, image_shape(ctx)), ctx.recipe.prune.layers)
+    _sparsity(build_generator(ctx.recipe.generator, image_shape(ctx)), ctx.recipe.prune)
+
+
+def _sparsity(generator: tf_keras.Model, settings: PruneSettings) -> dict[str, float]:
+    return layer_sparsity(
+        generator,
+        settings.sparsity,
+        first=settings.first_layer,
+        last=settings.last_layer,
+        single=settings.layers,
+    )
 
 
 @stage(
@@ -27,13 +40,7 @@ def prune(ctx: StageContext) -> Outcome:
     prepare(recipe.seed)
     dense = load_network(ctx.inputs["train"] / GENERATOR)
     discriminator = load_network(ctx.inputs["train"] / DISCRIMINATOR)
-    shares = layer_sparsity(
-        dense,
-        settings.sparsity,
-        first=settings.first_layer,
-        last=settings.last_layer,
-        single=settings.layers,
-    )
+    shares = _sparsity(dense, settings)
     calls = round(settings.ramp * settings.steps) * recipe.train.critic_steps
     pruning = Pruning(dense, shares, calls, settings.every)
     fine_tuning = training.fine_tuning(ctx, settings.steps, settings.rate, recipe.train.ema)

@@ -1,6 +1,7 @@
 """From a tf_keras generator to the bytes of a .tflite file: fixed batch, named input and output."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -43,55 +44,30 @@ def to_float32(model: tf_keras.Model, batch: int = 1) -> bytes:
 
 def to_float16(model: tf_keras.Model, batch: int = 1) -> bytes:
     """Weights in float16, widened to float32 when the file is loaded."""
-
-    def configure(converter: Any) -> None:
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.target_spec.supported_types = [tf.float16]
-
-    return convert(model, batch, configure)
+    return convert(model, batch, partial(_optimize, weights=tf.float16))
 
 
 def to_dynamic_range(model: tf_keras.Model, batch: int = 1) -> bytes:
     """Weights in int8; activations in float32, rounded for each multiplication."""
-
-    def configure(converter: Any) -> None:
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-
-    return convert(model, batch, configure)
+    return convert(model, batch, _optimize)
 
 
 def to_int8_post_training(model: tf_keras.Model, latents: np.ndarray, batch: int = 1) -> bytes:
     """All int8, the ranges read off ``latents`` float32 [N, L], N a multiple of ``batch``."""
-
-    def configure(converter: Any) -> None:
-        _calibrate(converter, latents, batch)
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = converter.inference_output_type = tf.int8
-
-    return convert(model, batch, configure)
+    batches, ops = _batches(latents, batch), tf.lite.OpsSet.TFLITE_BUILTINS_INT8
+    return convert(model, batch, partial(_optimize, batches=batches, ops=ops, edges=tf.int8))
 
 
 def to_int16x8(model: tf_keras.Model, latents: np.ndarray, batch: int = 1) -> bytes:
     """Weights in int8, activations, input and output in int16."""
-
-    def configure(converter: Any) -> None:
-        _calibrate(converter, latents, batch)
-        converter.target_spec.supported_ops = [
-            tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
-        ]
-        converter.inference_input_type = converter.inference_output_type = tf.int16
-
-    return convert(model, batch, configure)
+    batches = _batches(latents, batch)
+    ops = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+    return convert(model, batch, partial(_optimize, batches=batches, ops=ops, edges=tf.int16))
 
 
 def to_int8_trained(model: tf_keras.Model, batch: int = 1) -> bytes:
     """All int8, the ranges those of a quantization-aware model."""
-
-    def configure(converter: Any) -> None:
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.inference_input_type = converter.inference_output_type = tf.int8
-
-    return convert(model, batch, configure)
+    return convert(model, batch, partial(_optimize, edges=tf.int8))
 
 
 def to_int8_student(model: tf_keras.Model, batch: int = 1) -> bytes:
@@ -99,10 +75,24 @@ def to_int8_student(model: tf_keras.Model, batch: int = 1) -> bytes:
     return without_ballast(to_int8_trained(model, batch))
 
 
-def _calibrate(converter: Any, latents: np.ndarray, batch: int) -> None:
-    def representative_dataset() -> Iterator[list[np.ndarray]]:
-        for start in range(0, len(latents) - batch + 1, batch):
-            yield [latents[start : start + batch]]
+def _batches(latents: np.ndarray, batch: int) -> list[list[np.ndarray]]:
+    starts = range(0, len(latents) - batch + 1, batch)
+    return [[latents[start : start + batch]] for start in starts]
 
+
+def _optimize(
+    converter: Any,
+    *,
+    weights: Any = None,
+    batches: list[list[np.ndarray]] | None = None,
+    ops: Any = None,
+    edges: Any = tf.float32,
+) -> None:
+    """Round; ``batches`` is what ranges are read off, ``edges`` the type of input and output."""
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = representative_dataset
+    if weights is not None:
+        converter.target_spec.supported_types = [weights]
+    if batches is not None:
+        converter.representative_dataset = lambda: iter(batches)
+        converter.target_spec.supported_ops = [ops]
+    converter.inference_input_type = converter.inference_output_type = edges

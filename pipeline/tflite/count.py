@@ -104,11 +104,6 @@ def kernel(constant: Constant) -> Kernel:
     )
 
 
-def zeros(model: LiteModel) -> float | None:
-    """Zero kernel weights over all kernel weights, 0..1; None where there are no kernels."""
-    return zero_share(kernels(model))
-
-
 def zero_share(layer_kernels: Sequence[Kernel]) -> float | None:
     """Zero weights over all weights of some kernels, 0..1; None where there are none."""
     size = sum(kernel.size for kernel in layer_kernels)

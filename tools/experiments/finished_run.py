@@ -90,7 +90,7 @@ class Examiner:
             bytes=model.size,
             bytes_gzip=model.size_gzip,
             float_ops=len(float_ops(model)),
-            zeros=count.zeros(model),
+            zeros=count.zero_share(count.kernels(model)),
             frechet=quality.frechet,
             recall=quality.recall,
             psnr=quality.psnr,

@@ -29,7 +29,7 @@ def test_zeros_on_record_are_those_of_the_network_and_of_its_file(
     pruned = load_network(tiny.path("prune") / GENERATOR)
     assert share == pytest.approx(kernel_sparsity(pruned), abs=1e-6)
     file = read_model(tiny.path("convert") / "pruned-float32.tflite")
-    assert count.zeros(file) == pytest.approx(share, abs=1e-6)
+    assert count.zero_share(count.kernels(file)) == pytest.approx(share, abs=1e-6)
     assert kernel_sparsity(load_network(tiny.path("train") / GENERATOR)) == 0
 
 

@@ -32,7 +32,7 @@ def test_totals_do_not_depend_on_how_the_weights_are_stored(
 ) -> None:
     model = read_model(variant(kind))
     assert count.parameters(model) == sum(KERNELS.values()) + BIASES
-    assert count.zeros(model) == sum(planted.values()) / sum(KERNELS.values())
+    assert count.zero_share(count.kernels(model)) == sum(planted.values()) / sum(KERNELS.values())
     # Dense; 16 input pixels of the transposed convolution; 64 output pixels of the other two.
     assert count.total_macs(model) == 1280 + 16 * 480 + 64 * 54 + 64 * 162
 
@@ -196,7 +196,7 @@ def test_zeros_of_a_file_without_weights_do_not_exist(
     pack: Callable[..., bytes], tensor: Callable[..., Any]
 ) -> None:
     model = read_model(pack([tensor((1,)), tensor((1,))], [], [("TANH", (0,), (1,))]))
-    assert count.zeros(model) is None
+    assert count.zero_share(count.kernels(model)) is None
 
 
 @pytest.mark.parametrize("kind", EVERY_KIND)
