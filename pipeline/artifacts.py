@@ -5,23 +5,22 @@ No other module spells the name of one. Loads TensorFlow only where a network is
 
 import csv
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from deploy.errors import PocketganError
 from deploy.jobs import Measurement
-from deploy.machine import Machine
 from pipeline.arrays import Labels
 from pipeline.atomic import replaced, write_bytes, write_text
 from pipeline.data.dataset import Dataset
 from pipeline.metrics.quality import Quality
 from pipeline.networks.pixels import PixelRange
-from pipeline.search.candidates import Candidate, Choice, dumps, loads
+from pipeline.search.candidates import Candidate, Choice
 from pipeline.training.distillation_set import DistillationSet
 from pipeline.variants import VARIANTS
 
@@ -37,10 +36,31 @@ PAIRS, REFERENCE, HELD_BACK = "lessons.npz", "reference.npz", "held.npz"
 pictures; and, of a generator that reads pictures, those that neither has seen."""
 STUDY = "study.journal"
 REPORT, PAGE = "report.json", "report.html"
-_CHOICE, _STUDENT = "choice.json", "student.json"
-_QUALITY, _SAMPLES = "quality.json", "samples.npz"
-_MEASUREMENTS, _MACHINE = "measurements.json", "machine.json"
-_MEASUREMENT_LIST = TypeAdapter(tuple[Measurement, ...])
+_SAMPLES = "samples.npz"
+Content = TypeVar("Content")
+
+
+@dataclass(frozen=True)
+class JsonFile(Generic[Content]):
+    """A JSON file that one stage writes and others read."""
+
+    name: str
+    content: TypeAdapter[Content]
+
+    def write(self, content: Content, folder: Path) -> None:
+        """Write the file, whole or not at all."""
+        text = self.content.dump_json(content, indent=1, by_alias=True)
+        write_bytes(folder / self.name, text + b"\n")
+
+    def read(self, folder: Path) -> Content:
+        """What ``write`` wrote; PocketganError where it is damaged."""
+        try:
+            return self.content.validate_json((folder / self.name).read_bytes())
+        except ValidationError as error:
+            raise PocketganError(
+                f"{folder / self.name} is damaged: {error.errors()[0]['msg']}.",
+                "Make the stage that writes it again.",
+            ) from error
 
 
 # ---------------------------------------------------------------------- networks and training
@@ -141,19 +161,8 @@ def _labels(pairs: DistillationSet) -> Labels | None:
 # ---------------------------------------------------------------------- search and student
 
 
-def write_choice(choice: Choice, folder: Path) -> None:
-    """Write which student the search chose, and all that it tried."""
-    write_text(folder / _CHOICE, dumps(choice))
-
-
-def read_choice(folder: Path) -> Choice:
-    """What the search chose; PocketganError where it is missing or damaged."""
-    path = folder / _CHOICE
-    return loads(path.read_text(encoding="utf-8"), str(path))
-
-
 class StudentFacts(BaseModel):
-    """What a trained student's network does not say of itself: ``student.json``."""
+    """What a trained student's network does not say of itself."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -163,14 +172,9 @@ class StudentFacts(BaseModel):
     """Which of the search's candidates it is."""
 
 
-def write_student_facts(facts: StudentFacts, folder: Path) -> None:
-    """Write ``student.json``."""
-    write_text(folder / _STUDENT, facts.model_dump_json(indent=1) + "\n")
-
-
-def read_student_facts(folder: Path) -> StudentFacts:
-    """What ``write_student_facts`` wrote."""
-    return StudentFacts.model_validate_json((folder / _STUDENT).read_bytes())
+CHOICE = JsonFile("choice.json", TypeAdapter(Choice))
+"""Which student the search chose, and all that it tried."""
+STUDENT_FACTS = JsonFile("student.json", TypeAdapter(StudentFacts))
 
 
 # ---------------------------------------------------------------------- quantize
@@ -230,7 +234,7 @@ def find_variants(folder: Path) -> dict[str, Path]:
 
 
 class Evaluation(BaseModel):
-    """What the judge says of every variant: ``quality.json``."""
+    """What the judge says of every variant."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -247,12 +251,7 @@ def write_evaluation(
     """Write the figures, and pictures uint8 [N, H, W, C] of the same latents by variant."""
     with replaced(folder / _SAMPLES) as aside, aside.open("wb") as stream:
         np.savez_compressed(stream, **samples)  # type: ignore[arg-type]
-    write_text(folder / _QUALITY, evaluation.model_dump_json(indent=1) + "\n")
-
-
-def read_evaluation(folder: Path) -> Evaluation:
-    """The figures that ``write_evaluation`` wrote."""
-    return Evaluation.model_validate_json((folder / _QUALITY).read_bytes())
+    EVALUATION.write(evaluation, folder)
 
 
 def read_samples(folder: Path) -> dict[str, np.ndarray]:
@@ -261,19 +260,8 @@ def read_samples(folder: Path) -> dict[str, np.ndarray]:
         return {name: arrays[name] for name in arrays.files}
 
 
-def write_measurements(measurements: Sequence[Measurement], machine: Machine, folder: Path) -> None:
-    """Write one measurement a target, variant and number of threads, and what machine this is."""
-    figures = [measurement.model_dump() for measurement in measurements]
-    write_text(folder / _MEASUREMENTS, json.dumps(figures, indent=1) + "\n")
-    write_text(folder / _MACHINE, json.dumps(asdict(machine), indent=1) + "\n")
-
-
-def read_measurements(folder: Path) -> tuple[Measurement, ...]:
-    """The measurements that ``write_measurements`` wrote."""
-    return _MEASUREMENT_LIST.validate_json((folder / _MEASUREMENTS).read_bytes())
-
-
-def read_machine(folder: Path) -> dict[str, Any]:
-    """What machine ``write_measurements`` was told of, as plain values."""
-    machine: dict[str, Any] = json.loads((folder / _MACHINE).read_text())
-    return machine
+EVALUATION = JsonFile("quality.json", TypeAdapter(Evaluation))
+MEASUREMENTS = JsonFile("measurements.json", TypeAdapter(tuple[Measurement, ...]))
+"""One a target, variant and number of threads."""
+MACHINE = JsonFile("machine.json", TypeAdapter(dict[str, Any]))
+"""What machine measured, as plain values."""

@@ -409,18 +409,13 @@ def _mistakes(recipe: Recipe) -> Iterator[tuple[str, str]]:
             f"name: '{recipe.name}' cannot be the name of a folder.",
             "Use letters, digits, '-' and '_'.",
         )
-    for layer, share in recipe.prune.layers.items():
-        if not 0 <= share <= 1:
-            yield (
-                f"prune.layers.{layer}: {share} is no share of zeros.",
-                "Give a number from 0 to 1.",
-            )
-    for layer, bits in recipe.quantize.layers.items():
-        if not LEAST_BITS <= bits <= MOST_BITS:
-            yield (
-                f"quantize.layers.{layer}: a weight cannot have {bits} bits.",
-                f"Give a whole number from {LEAST_BITS} to {MOST_BITS}.",
-            )
+    for key, layers, least, most in (
+        ("prune.layers", recipe.prune.layers, 0, 1),
+        ("quantize.layers", recipe.quantize.layers, LEAST_BITS, MOST_BITS),
+    ):
+        for layer, value in layers.items():
+            if not least <= value <= most:
+                yield f"{key}.{layer}: {value} cannot be.", f"Give a number from {least} to {most}."
     if not recipe.benchmark.threads:
         yield "benchmark.threads is empty.", "Give at least one number of threads, as [1]."
 

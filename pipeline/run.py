@@ -95,10 +95,6 @@ class Run:
         """What a stage wrote about itself; None where it is missing or unreadable."""
         return read_record(self.path(name))
 
-    def is_fresh(self, name: str) -> bool:
-        """Whether making the stage now would give what is there already."""
-        return self.staleness(name) == ""
-
     def staleness(self, name: str) -> str:
         """Why the stage must be made (again); empty if it need not.
 
@@ -203,26 +199,19 @@ class Run:
         """Hashes of records, not keys: times and memory differ when they are measured again."""
         return {need: file_sha256(self.path(need) / RECORD) for need in stage.needs}
 
-    def _files(self, stage: Stage) -> dict[str, str]:
-        """What a stage reads outside the run, by content."""
-        paths = stage.files(self.recipe) if stage.files else ()
-        return {str(path): content_sha256(path) for path in paths if path is not None}
-
-    def _facts(self, stage: Stage) -> dict[str, Any]:
-        """Everything that decides the result."""
-        files = self._files(stage)
-        return {
+    def _key(self, stage: Stage) -> str:
+        """Hash of everything that decides the result."""
+        files = {str(path): content_sha256(path) for path in stage.files(self.recipe) if path}
+        facts = {
             **({"files": files} if files else {}),
+            "stage": stage.name,
             "settings": self._settings(stage),
             "inputs": self._inputs(stage),
             "data": self._data_sha256 if stage.reads_pictures else None,
             "seed": self.recipe.seed,
             "versions": package_versions(),
         }
-
-    def _key(self, stage: Stage) -> str:
-        text = json.dumps({"stage": stage.name, **self._facts(stage)}, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
     def _difference(self, stage: Stage, record: Record) -> str:
         """The first thing that differs, in words."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict
 
@@ -64,6 +64,10 @@ class Outcome:
     events: list[str] = field(default_factory=list)
 
 
+Work = Callable[["StageContext"], Outcome]
+Declared = ParamSpec("Declared")
+
+
 class UndeclaredError(Exception):
     """A stage reads what it does not declare: a fault of the stage, not of the person's input."""
 
@@ -75,46 +79,31 @@ class UndeclaredError(Exception):
 class Stage:
     """A step of a plan; calling it does its work."""
 
-    name: str
-    work: Callable[["StageContext"], Outcome]
+    work: Work = field(kw_only=False)
     """Fills the context's folder."""
-    needs: tuple[str, ...]
-    """Names of the stages whose folders it reads."""
+    name: str = field(kw_only=False)
     settings: tuple[str, ...]
     """Sections of the recipe that it reads; the seed is read by all."""
-    reads_pictures: bool
-    check: Callable[["StageContext"], None] | None
+    needs: tuple[str, ...] = ()
+    """Names of the stages whose folders it reads."""
+    reads_pictures: bool = False
+    check: Callable[["StageContext"], None] | None = None
     """Raises PocketganError for what cannot work; asked before any stage of the plan runs."""
-    files: Callable[[Recipe], Iterable[Path | None]] | None
+    files: Callable[[Recipe], Iterable[Path | None]] = lambda _: ()
     """Files and folders outside the run that it reads; they count by their content."""
 
     def __call__(self, ctx: "StageContext") -> Outcome:
         return self.work(ctx)
 
 
-def stage(
-    name: str,
-    *,
-    settings: tuple[str, ...],
-    needs: tuple[str, ...] = (),
-    reads_pictures: bool = False,
-    check: Callable[["StageContext"], None] | None = None,
-    files: Callable[[Recipe], Iterable[Path | None]] | None = None,
-) -> Callable[[Callable[["StageContext"], Outcome]], Stage]:
-    """Decorator: the function below is the work of a stage that reads this and nothing else."""
+def _as_decorator(
+    declare: Callable[Concatenate[Work, Declared], Stage],
+) -> Callable[Declared, Callable[[Work], Stage]]:
+    return lambda *name, **declared: lambda work: declare(work, *name, **declared)
 
-    def declare(work: Callable[["StageContext"], Outcome]) -> Stage:
-        return Stage(
-            name=name,
-            work=work,
-            needs=needs,
-            settings=settings,
-            reads_pictures=reads_pictures,
-            check=check,
-            files=files,
-        )
 
-    return declare
+stage = _as_decorator(Stage)
+"""Decorator: the function below is the work of a stage that reads this and nothing else."""
 
 
 class StageContext:
@@ -190,11 +179,11 @@ class _DeclaredRecipe:
 Value = TypeVar("Value")
 
 
-class _DeclaredInputs(dict[str, Value], Generic[Value]):
+class _DeclaredInputs(dict[str, Value]):
     """Values by the name of a needed stage."""
 
     def __init__(self, stage: Stage, values: Mapping[str, Value]) -> None:
-        super().__init__({name: values[name] for name in stage.needs if name in values})
+        super().__init__(values)
         self._stage = stage
 
     def __missing__(self, name: str) -> Value:

@@ -25,7 +25,7 @@ _DROPOUTS = ("Dropout", "Dropout1D", "Dropout2D", "Dropout3D")
 _WITHOUT_EFFECT = ("GaussianNoise", "ActivityRegularization", "Identity")
 _CODE = (keras.layers.Lambda, tf_keras.layers.Lambda, keras.layers.TFSMLayer)
 _SETTINGS_OF_TRAINING = ("_initializer", "_regularizer", "_constraint")
-# Operations of Keras 3 on tensors → layers.
+# Operations on tensors, by their names in Keras 3 → layers.
 _OF_ONE: dict[str, Callable[[str], tf_keras.layers.Layer]] = {
     "Tanh": lambda name: L.Activation("tanh", name=name),
     "Sigmoid": lambda name: L.Activation("sigmoid", name=name),
@@ -37,25 +37,9 @@ _BY_NUMBER: dict[str, Callable[[float], dict[str, float]]] = {
     "Subtract": lambda number: {"scale": 1.0, "offset": -number},
     "Multiply": lambda number: {"scale": number},
     "Divide": lambda number: {"scale": 1 / number},
-    "TrueDivide": lambda number: {"scale": 1 / number},
 }
 _COMMUTES = ("Add", "Multiply")
-_OF_KERAS_2 = {
-    "__operators__.add": "Add",
-    "math.add": "Add",
-    "math.subtract": "Subtract",
-    "__operators__.sub": "Subtract",
-    "math.multiply": "Multiply",
-    "__operators__.mul": "Multiply",
-    "math.divide": "Divide",
-    "math.truediv": "TrueDivide",
-    "__operators__.truediv": "TrueDivide",
-    "math.tanh": "Tanh",
-    "nn.tanh": "Tanh",
-    "math.sigmoid": "Sigmoid",
-    "nn.sigmoid": "Sigmoid",
-    "nn.relu": "Relu",
-}
+_OTHER_NAMES = {"Sub": "Subtract", "Mul": "Multiply", "Truediv": "Divide", "TrueDivide": "Divide"}
 
 
 class UnmappedLayerError(Exception):
@@ -195,7 +179,10 @@ def is_operation(layer: Any) -> bool:
 def _operation(operation: Any, name: str, operands: Sequence[Any]) -> tf_keras.layers.Layer:
     operator = type(operation).__name__
     if operator == "TFOpLambda":
-        operator = _OF_KERAS_2.get(operation.symbol, operation.symbol)
+        module, _, function = operation.symbol.rpartition(".")
+        of_numbers = module in ("math", "nn", "__operators__")
+        operator = function.title() if of_numbers else operation.symbol
+    operator = _OTHER_NAMES.get(operator, operator)
     numbers = [operand for operand in operands if isinstance(operand, int | float)]
     if operator in _OF_ONE and len(operands) == 1:
         return _OF_ONE[operator](name)

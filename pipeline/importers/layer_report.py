@@ -83,10 +83,8 @@ _SLOW = {
 def layer_reports(teacher: Teacher) -> list[LayerReport]:
     """What happens to each layer of the file, in order; of an opaque teacher all are replaced."""
     if teacher.is_opaque:
-        reason = _opacity(teacher)
-        return [
-            _report(layer, LayerOutcome.REPLACED, reason, _NOT_OPAQUE) for layer in teacher.layers
-        ]
+        outcome = (LayerOutcome.REPLACED, _opacity(teacher), _NOT_OPAQUE)
+        return [_report(layer, *outcome) for layer in teacher.layers]
     folded = teacher.folded
     refused = refusals(folded)
     functions = {
@@ -95,7 +93,9 @@ def layer_reports(teacher: Teacher) -> list[LayerReport]:
         if isinstance(layer, tf_keras.layers.Activation)
     }
     remaining = {layer.name for layer in folded.layers}
-    return [_report_of(layer, remaining, refused, functions) for layer in teacher.layers]
+    return [
+        _report(layer, *_outcome(layer, remaining, refused, functions)) for layer in teacher.layers
+    ]
 
 
 def _opacity(teacher: Teacher) -> str:
@@ -103,20 +103,22 @@ def _opacity(teacher: Teacher) -> str:
     return f"the generator is {teacher.notes[-1]}"
 
 
-def _report_of(
+def _outcome(
     layer: SourceLayer,
     remaining: set[str],
     refused: Mapping[str, PocketganError],
     functions: Mapping[str, str],
-) -> LayerReport:
-    """``remaining`` are the layers of the folded model, ``refused`` those without int8 form.
+) -> tuple[LayerOutcome, str, str]:
+    """What happens, why, and what would change that.
+
+    ``remaining`` are the layers of the folded model, ``refused`` those without int8 form.
 
     ``functions``: name of each activation layer → name of its function.
     """
     if not layer.became:
-        return _report(layer, LayerOutcome.REMOVED, layer.note)
+        return LayerOutcome.REMOVED, layer.note, ""
     if not set(layer.became) & remaining:
-        return _report(layer, LayerOutcome.FOLDED, "into the layer before it")
+        return LayerOutcome.FOLDED, "into the layer before it", ""
     for name in layer.became:
         if name in refused:
             error = refused[name]
@@ -125,17 +127,13 @@ def _report_of(
             instead = _INSTEAD.get(functions.get(name, ""), _INSTEAD.get(layer.type, ""))
             if instead:
                 reason += f"; students have {instead}"
-            return _report(layer, LayerOutcome.REPLACED, reason, error.remedy)
+            return LayerOutcome.REPLACED, reason, error.remedy
     slow = _SLOW.get(layer.type, "")
-    if layer.note:
-        reason = "; ".join(filter(None, (layer.note, slow)))
-        return _report(layer, LayerOutcome.REWRITTEN, reason)
-    return _report(layer, LayerOutcome.SUPPORTED, slow)
+    outcome = LayerOutcome.REWRITTEN if layer.note else LayerOutcome.SUPPORTED
+    return outcome, "; ".join(filter(None, (layer.note, slow))), ""
 
 
-def _report(
-    layer: SourceLayer, outcome: LayerOutcome, reason: str = "", remedy: str = ""
-) -> LayerReport:
+def _report(layer: SourceLayer, outcome: LayerOutcome, reason: str, remedy: str) -> LayerReport:
     return LayerReport(
         name=layer.name,
         type=layer.type,

@@ -17,16 +17,15 @@ _KEEP_VALUES = (
     tf_keras.layers.Cropping2D,
     tf_keras.layers.UpSampling2D,
 )
-OPERATION_RANGES: Mapping[str, PixelRange] = {"Tanh": (-1.0, 1.0), "Sigmoid": (0.0, 1.0)}
+OPERATION_RANGES = {name.title(): pixels for name, pixels in ACTIVATION_RANGES.items()}
 """TensorFlow operation → smallest and largest value that it can give; others give anything."""
 _EIGHT_BITS = (0.0, 255.0)
 Side = Literal["output", "input"]
-_OPTIONS: Mapping[Side, str] = {"output": "--pixels", "input": "--input-pixels"}
-_VERBS: Mapping[Side, str] = {"output": "draws", "input": "reads"}
-_REASONS: Mapping[Side, str] = {
-    "output": ": it does not end with tanh or sigmoid",
-    "input": ": it does not start with a Rescaling layer",
+_SIDES: Mapping[Side, tuple[str, str, str]] = {
+    "output": ("--pixels", "draws", "end with tanh or sigmoid"),
+    "input": ("--input-pixels", "reads", "start with a Rescaling layer"),
 }
+"""The option that names the range, what is done with the pictures, and what would tell it."""
 
 
 def output_range(model: tf_keras.Model) -> PixelRange | None:
@@ -69,14 +68,14 @@ def input_range(model: tf_keras.Model) -> PixelRange | None:
 
 
 def chosen_range(
-    path: Path, side: Side, *, from_model: PixelRange | None, from_user: PixelRange | None
+    path: Path, side: Side, from_model: PixelRange | None, from_user: PixelRange | None
 ) -> PixelRange:
     """The range that the user names, or else the one that the model says.
 
     Raises PocketganError where neither says one, or the user's is none. ``path`` names the
     generator in errors.
     """
-    option = _OPTIONS[side]
+    option, verb, sign = _SIDES[side]
     if from_user is not None:
         low, high = from_user
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
@@ -87,7 +86,7 @@ def chosen_range(
     if from_model is None:
         raise PocketganError(
             f"{path}: which numbers are black and white in the pictures that it "
-            f"{_VERBS[side]} is not known{_REASONS[side]}.",
+            f"{verb} is not known: it does not {sign}.",
             f"Give them with {option} LOW HIGH, for instance {option} -1 1.",
         )
     return from_model

@@ -109,20 +109,26 @@ def load_teacher(
         classes = int(loaded.inputs[0].shape[0] or 0) - source.latent
     adapter = adapt_inputs(path, loaded.inputs, classes)
     try_out(path, loaded, adapter)
-    rebuilt = _build(path, loaded, adapter)
-    chosen_range = partial(pixel_range.chosen_range, path)
+    frozen: FrozenGraph | None = None
+    try:
+        model, layers = _rebuild(loaded, adapter)
+        notes = [f"{layer.name}: {layer.note}" for layer in layers if layer.note]
+        reads, draws = pixel_range.input_range(model), pixel_range.output_range(model)
+    except UnmappedLayerError as error:
+        model, frozen, last_operation = freeze_generator(path, loaded, adapter)
+        layers, notes = loaded.layers, [f"opaque, known by what it draws only: {error}"]
+        reads, draws = None, pixel_range.OPERATION_RANGES.get(last_operation)
+    chosen = partial(pixel_range.chosen_range, path)
     return Teacher(
-        model=rebuilt.model,
+        model=model,
         latent=adapter.latent,
         classes=adapter.classes,
-        input_pixels=None
-        if adapter.latent
-        else chosen_range("input", from_model=rebuilt.input_range, from_user=input_pixels),
-        pixels=chosen_range("output", from_model=rebuilt.output_range, from_user=pixels),
+        input_pixels=None if adapter.latent else chosen("input", reads, input_pixels),
+        pixels=chosen("output", draws, pixels),
         origin=loaded.origin,
-        notes=tuple(filter(None, (adapter.note, *rebuilt.notes))),
-        layers=rebuilt.layers,
-        frozen=rebuilt.graph,
+        notes=tuple(filter(None, (adapter.note, *notes))),
+        layers=layers,
+        frozen=frozen,
     )
 
 
@@ -143,37 +149,10 @@ def _open(source: GeneratorSource, custom: Path | None, *, allow_unsafe: bool) -
     return from_keras_model(model, origin, source.path)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _TeacherModel:
-    """The model of a teacher, and what was learnt while it was made."""
-
-    model: tf_keras.Model
-    layers: tuple[SourceLayer, ...]
-    notes: tuple[str, ...]
-    output_range: PixelRange | None
-    input_range: PixelRange | None = None
-    graph: FrozenGraph | None = None
-
-
-def _build(path: Path, loaded: LoadedGenerator, adapter: InputAdapter) -> _TeacherModel:
-    """Of layers where tf_keras has each of them, otherwise opaque.
-
-    Raises PocketganError where the generator cannot be turned into a fixed graph either.
-    """
-    try:
-        return _build_of_layers(loaded, adapter)
-    except UnmappedLayerError as error:
-        model, graph, last_operation = freeze_generator(path, loaded, adapter)
-        return _TeacherModel(
-            model=model,
-            layers=loaded.layers,
-            notes=(f"opaque, known by what it draws only: {error}",),
-            output_range=pixel_range.OPERATION_RANGES.get(last_operation),
-            graph=graph,
-        )
-
-
-def _build_of_layers(loaded: LoadedGenerator, adapter: InputAdapter) -> _TeacherModel:
+def _rebuild(
+    loaded: LoadedGenerator, adapter: InputAdapter
+) -> tuple[tf_keras.Model, tuple[SourceLayer, ...]]:
+    """The generator of layers of tf_keras; UnmappedLayerError where that cannot be."""
     if loaded.functional is None:
         raise UnmappedLayerError("it is no graph of layers but code")
     rebuilder = GraphRebuilder()
@@ -189,14 +168,7 @@ def _build_of_layers(loaded: LoadedGenerator, adapter: InputAdapter) -> _Teacher
         raise UnmappedLayerError(
             f"rebuilt of tf_keras layers it draws otherwise (by {difference:.2g})"
         )
-    layers = tuple(rebuilder.source_layers)
-    return _TeacherModel(
-        model=model,
-        layers=layers,
-        notes=tuple(f"{layer.name}: {layer.note}" for layer in layers if layer.note),
-        output_range=pixel_range.output_range(model),
-        input_range=None if adapter.latent else pixel_range.input_range(model),
-    )
+    return model, tuple(rebuilder.source_layers)
 
 
 def save_teacher(teacher: Teacher, folder: Path) -> None:
@@ -248,7 +220,12 @@ def read_saved_teacher(folder: Path) -> Teacher:
             input_pixels=None if read is None else (read[0], read[1]),
             origin=facts["origin"],
             notes=tuple(facts["notes"]),
-            layers=tuple(_layer(layer) for layer in facts["layers"]),
+            layers=tuple(
+                SourceLayer(
+                    **{**layer, "became": tuple(layer["became"]), "shape": tuple(layer["shape"])}
+                )
+                for layer in facts["layers"]
+            ),
             frozen=frozen,
         )
     except Exception as error:  # a damaged file makes its reader raise anything
@@ -256,11 +233,6 @@ def read_saved_teacher(folder: Path) -> Teacher:
             f"{folder} holds no teacher that can be read: {one_line(error, 200)}",
             "Load the generator again from where it came.",
         ) from error
-
-
-def _layer(facts: dict[str, Any]) -> SourceLayer:
-    became, shape = tuple(facts["became"]), tuple(facts["shape"])
-    return SourceLayer(**{**facts, "became": became, "shape": shape})
 
 
 def _keras_bytes(model: tf_keras.Model, folder: Path) -> bytes:

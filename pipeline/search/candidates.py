@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from deploy.errors import PocketganError
 from deploy.jobs import FrozenModel, Size
 from pipeline import pareto
 from pipeline.networks.settings import StudentSettings
@@ -104,18 +103,3 @@ def choose(candidates: Sequence[Candidate], *, smallest: bool) -> Choice:
         if one.cost.bytes_gzip >= STEP_UP * ladder[-1].cost.bytes_gzip:
             ladder.append(one)
     return Choice(chosen=chosen, reason=reason, ladder=tuple(ladder[1:]), tried=tuple(candidates))
-
-
-def dumps(choice: Choice) -> str:
-    """The text of ``choice.json``."""
-    return choice.model_dump_json(by_alias=True, indent=1) + "\n"
-
-
-def loads(text: str, where: str) -> Choice:
-    """What ``dumps`` wrote; PocketganError where it is damaged."""
-    try:
-        return Choice.model_validate_json(text)
-    except ValidationError as error:
-        raise PocketganError(
-            f"{where} is damaged: {error.errors()[0]['msg']}.", "Make the stage search again."
-        ) from error

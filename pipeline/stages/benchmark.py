@@ -1,12 +1,14 @@
 """Speed and memory of each .tflite file on each target, each in fresh processes."""
 
+from dataclasses import asdict
+
 import numpy as np
 
 from deploy.harness import MeasuringPlan, measure
 from deploy.machine import describe_machine
 from deploy.targets import find_target
 from pipeline import progress
-from pipeline.artifacts import find_variants, write_measurements
+from pipeline.artifacts import MACHINE, MEASUREMENTS, find_variants
 from pipeline.report.benchmark.grid import target_title
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages.inputs import generator_inputs, whole_batches
@@ -39,7 +41,8 @@ def _benchmark(ctx: StageContext) -> Outcome:
                 task, description=f"benchmark {name}", completed=done, total=total
             ),
         )
-    write_measurements(measurements, describe_machine(), ctx.folder)
+    MEASUREMENTS.write(tuple(measurements), ctx.folder)
+    MACHINE.write(asdict(describe_machine()), ctx.folder)
     first = min(settings.threads)
     return Outcome(
         {

@@ -10,9 +10,9 @@ from deploy.errors import PocketganError
 from pipeline import progress
 from pipeline.artifacts import (
     GENERATOR,
+    STUDENT_FACTS,
     load_network,
     load_quantized,
-    read_student_facts,
     write_variant,
 )
 from pipeline.compression.fold import fold_batch_norm
@@ -114,7 +114,7 @@ def _student_conversions(ctx: StageContext, aware: tf_keras.Model) -> list[Conve
     folded = teacher.folded
     student = fold_batch_norm(load_network(ctx.inputs["student"] / GENERATOR))
     calibration = generator_inputs(ctx, Purpose.CALIBRATION, settings.calibration * batch)
-    pixels = read_student_facts(ctx.inputs["student"]).pixels
+    pixels = STUDENT_FACTS.read(ctx.inputs["student"]).pixels
 
     def rounded_teacher() -> bytes:
         try:

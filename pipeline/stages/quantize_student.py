@@ -13,10 +13,10 @@ from pipeline.artifacts import (
     DISCRIMINATOR,
     GENERATOR,
     PAIRS,
+    STUDENT_FACTS,
     folded_generator,
     load_network,
     read_distillation_set,
-    read_student_facts,
     training_log,
     write_quantized,
 )
@@ -106,7 +106,7 @@ def quantize_student(ctx: StageContext) -> Outcome:
 def _own_pictures(ctx: StageContext, start: tf_keras.Model) -> DistillationSet:
     """What the student drew before it was rounded: it keeps to that."""
     inputs = read_distillation_set(ctx.inputs["teacher"] / PAIRS).inputs
-    pixels = read_student_facts(ctx.inputs["student"]).pixels
+    pixels = STUDENT_FACTS.read(ctx.inputs["student"]).pixels
     return DistillationSet(inputs, to_uint8(draw_pictures(start, inputs), pixels), class_count(ctx))
 
 
@@ -127,14 +127,14 @@ def _trainer(
         settings=replace(rules, generator_weights=WeightSettings(l1=settings.l1)),
         teacher=pairs,
         distill=settings.distill,
-        pixels=read_student_facts(ctx.inputs["student"]).pixels,
+        pixels=STUDENT_FACTS.read(ctx.inputs["student"]).pixels,
     )
 
 
 def gzip_bytes(ctx: StageContext, aware: tf_keras.Model) -> int:
     """Bytes of the gzipped file that will be written of a quantization-aware student."""
     content = to_int8_student(aware, ctx.recipe.convert.batch)
-    pixels = read_student_facts(ctx.inputs["student"]).pixels
+    pixels = STUDENT_FACTS.read(ctx.inputs["student"]).pixels
     return len(gzip.compress(with_provenance(content, ctx, SHIPPED, pixels), 9))
 
 
@@ -174,7 +174,7 @@ def bits_for(
     ``start`` reads. ``target``: gzipped bytes that the file may have, if that is limited.
     """
     settings = ctx.recipe.quantize
-    even = layer_bits(start, read_student_facts(ctx.inputs["student"]).tried.bits, settings.layers)
+    even = layer_bits(start, STUDENT_FACTS.read(ctx.inputs["student"]).tried.bits, settings.layers)
     if target is None and set(even.values()) == {FULL_BITS}:
         return even
     prices = per_weight(sensitivities(start, inputs[:PRICED]), start)

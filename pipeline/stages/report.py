@@ -9,17 +9,17 @@ from pathlib import Path
 from deploy.errors import PocketganError
 from deploy.jobs import Measurement
 from pipeline.artifacts import (
+    CHOICE,
+    EVALUATION,
+    MACHINE,
+    MEASUREMENTS,
     PAGE,
     REPORT,
+    STUDENT_FACTS,
     film,
     find_variants,
-    read_choice,
-    read_evaluation,
     read_histories,
-    read_machine,
-    read_measurements,
     read_samples,
-    read_student_facts,
 )
 from pipeline.atomic import write_text
 from pipeline.data.sources import TEACHER
@@ -75,8 +75,8 @@ def _searched(ctx: StageContext) -> bool:
 
 def _gather(ctx: StageContext) -> schema.Report:
     recipe, data, records = ctx.recipe, ctx.dataset, ctx.records
-    evaluation = read_evaluation(ctx.inputs["evaluate"])
-    measurements = read_measurements(ctx.inputs["benchmark"])
+    evaluation = EVALUATION.read(ctx.inputs["evaluate"])
+    measurements = MEASUREMENTS.read(ctx.inputs["benchmark"])
     steps = records["convert"].metrics["steps"]
     variants = tuple(
         _variant(
@@ -116,7 +116,7 @@ def _gather(ctx: StageContext) -> schema.Report:
             for record in records.values()
         ),
         environment={
-            **read_machine(ctx.inputs["benchmark"]),
+            **MACHINE.read(ctx.inputs["benchmark"]),
             **next(iter(records.values())).versions,
         },
         search=_report_search(ctx, variants) if _searched(ctx) else None,
@@ -191,8 +191,8 @@ def _report_search(
     """What the search tried, and what came true of it in the file that ships."""
     budget = ctx.recipe.budget
     teacher, student = ctx.records["teacher"], ctx.records["student"]
-    choice = read_choice(ctx.inputs["search"])
-    trained = read_student_facts(ctx.inputs["student"]).tried
+    choice = CHOICE.read(ctx.inputs["search"])
+    trained = STUDENT_FACTS.read(ctx.inputs["student"]).tried
     shipped = next(variant for variant in variants if variant.name == SHIPPED)
     return schema.SearchReport(
         teacher=teacher.metrics["origin"],

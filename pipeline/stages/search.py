@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from pipeline import progress
-from pipeline.artifacts import PAIRS, STUDY, read_distillation_set, write_choice
+from pipeline.artifacts import CHOICE, PAIRS, STUDY, read_distillation_set
 from pipeline.compression.spec import CompressionSpec
 from pipeline.determinism import prepare
 from pipeline.importers.teacher import read_saved_teacher
@@ -46,7 +46,7 @@ def search(ctx: StageContext) -> Outcome:
         if settings.student
         else _searched(ctx, builder, space, limits)
     )
-    write_choice(choice, ctx.folder)
+    CHOICE.write(choice, ctx.folder)
     return Outcome(
         {
             "chosen": choice.chosen.description,

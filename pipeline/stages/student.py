@@ -9,14 +9,14 @@ import tf_keras
 
 from pipeline import progress
 from pipeline.artifacts import (
+    CHOICE,
     DISCRIMINATOR,
     GENERATOR,
     PAIRS,
+    STUDENT_FACTS,
     StudentFacts,
     load_network,
-    read_choice,
     read_distillation_set,
-    write_student_facts,
 )
 from pipeline.atomic import replaced
 from pipeline.compression.prune import Pruning, kernel_sparsity, layer_sparsity
@@ -69,7 +69,7 @@ def student(ctx: StageContext) -> Outcome:
 
     Where the recipe limits the loss of quality, larger students are trained until one keeps it.
     """
-    choice = read_choice(ctx.inputs["search"])
+    choice = CHOICE.read(ctx.inputs["search"])
     drop = ctx.recipe.budget.max_quality_drop
     attempts: list[dict[str, Any]] = []
     events: list[str] = []
@@ -87,7 +87,7 @@ def student(ctx: StageContext) -> Outcome:
         )
     trained.network.save(ctx.folder / GENERATOR)
     trained.discriminator.save(ctx.folder / DISCRIMINATOR)
-    write_student_facts(StudentFacts(pixels=trained.pixels, tried=candidate), ctx.folder)
+    STUDENT_FACTS.write(StudentFacts(pixels=trained.pixels, tried=candidate), ctx.folder)
     return Outcome(
         {
             "student": candidate.description,

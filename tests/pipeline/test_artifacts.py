@@ -5,6 +5,7 @@ import pytest
 
 from deploy.errors import PocketganError
 from pipeline.artifacts import (
+    CHOICE,
     GENERATOR,
     PAIRS,
     REFERENCE,
@@ -13,7 +14,9 @@ from pipeline.artifacts import (
     read_teacher_dataset,
     write_distillation_set,
 )
+from pipeline.search.candidates import choose
 from pipeline.training.distillation_set import DistillationSet
+from tests.pipeline.search.test_candidates import ALL
 
 RANDOM = np.random.default_rng(1)
 ONE_HOT = np.eye(3, dtype=np.float32)[np.arange(12) % 3]
@@ -70,3 +73,16 @@ def test_cut_network_is_one_message_that_names_the_file(
 def test_missing_network_is_one_message_that_names_the_file(tmp_path: Path) -> None:
     with pytest.raises(PocketganError, match=r"nowhere\.keras is no network"):
         load_network(tmp_path / "nowhere.keras")
+
+
+def test_choice_is_read_back_and_damage_is_named(tmp_path: Path) -> None:
+    choice = choose(ALL, smallest=True)
+    CHOICE.write(choice, tmp_path)
+    assert CHOICE.read(tmp_path) == choice
+    assert CHOICE.read(tmp_path).chosen.cost.bytes_gzip == 1000
+    file = tmp_path / "choice.json"
+    text = file.read_text()
+    for damaged in ("", "{}", text[:200], text.replace('"bits": 5', '"bits": 9')):
+        file.write_text(damaged)
+        with pytest.raises(PocketganError, match=r"choice\.json is damaged"):
+            CHOICE.read(tmp_path)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from scipy.stats import spearmanr
 
-from pipeline.artifacts import REPORT, read_student_facts
+from pipeline.artifacts import REPORT, STUDENT_FACTS
 from pipeline.compression.spec import CompressionSpec
 from pipeline.determinism import prepare
 from pipeline.importers.teacher import read_saved_teacher
@@ -47,7 +47,7 @@ def main() -> int:
     space = space_of(ctx.recipe.search, ctx.recipe.budget, builder)
     context = search_context(ctx, builder, space, budget_of(ctx.recipe.budget))
     students = [
-        read_student_facts(FROM_TEACHER.folder(run, "student")).tried for run in options.students
+        STUDENT_FACTS.read(FROM_TEACHER.folder(run, "student")).tried for run in options.students
     ]
     early = [early_score(context, candidate) for candidate in students]
     final = [final_ratio(run) for run in options.students]

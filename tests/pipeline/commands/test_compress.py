@@ -60,7 +60,7 @@ def test_record_names_every_file_of_its_stage_and_every_input(small_runs: Path) 
         assert {RECORD, *record.outputs} == existing
         assert set(record.inputs) == set(stage.needs)
         assert set(record.settings) == set(stage.settings)
-        assert run.is_fresh(name)
+        assert not run.staleness(name)
 
 
 def test_recipe_of_the_run_is_taken_over_and_its_budget_becomes_gates(

@@ -1,11 +1,6 @@
-import dataclasses
-
-import pytest
-
-from deploy.errors import PocketganError
 from pipeline.networks.settings import StudentSettings
 from pipeline.search.budget import FileCost
-from pipeline.search.candidates import ENOUGH, STEP_UP, Candidate, choose, dumps, front, loads
+from pipeline.search.candidates import ENOUGH, STEP_UP, Candidate, choose, front
 
 
 def candidate(number: int, size: int, score: float, steps: int = 90) -> Candidate:
@@ -73,12 +68,3 @@ def test_student_in_words() -> None:
         update={"student": StudentSettings("slim", 0, (40,), 0), "bits": 8, "zeros": 0.0}
     )
     assert plain.description == "slim 40, 8 bits"
-
-
-def test_choice_is_read_back_and_damage_is_named() -> None:
-    choice = choose(ALL, smallest=True)
-    assert loads(dumps(choice), "choice.json") == choice
-    assert dataclasses.asdict(loads(dumps(choice), "here").chosen.cost)["bytes_gzip"] == 1000
-    for text in ("", "{}", dumps(choice)[:200], dumps(choice).replace('"bits": 5', '"bits": 9')):
-        with pytest.raises(PocketganError, match=r"here/choice\.json is damaged"):
-            loads(text, "here/choice.json")

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.artifacts import read_choice
+from pipeline.artifacts import CHOICE
 from pipeline.cli import main
 from pipeline.networks.settings import StudentSettings
 from pipeline.plans import FROM_SCRATCH
@@ -95,7 +95,7 @@ def searched(small: Run) -> schema.SearchReport:
 def test_search_of_a_compress_run_is_that_of_its_stage(
     searched: schema.SearchReport, small: Run
 ) -> None:
-    choice = read_choice(small.path("search"))
+    choice = CHOICE.read(small.path("search"))
     assert (searched.chosen, searched.reason) == (choice.chosen.number, choice.reason)
     assert [one.number for one in searched.tried] == [one.number for one in choice.candidates]
     for student, tried in zip(searched.tried, choice.candidates, strict=True):
