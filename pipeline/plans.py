@@ -1,11 +1,11 @@
 """The two plans that a run can follow: a GAN is trained here, or a generator is there already."""
 
-import importlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import NamedTuple
 
 import yaml
@@ -40,7 +40,10 @@ class Plan:
     def stages(self) -> Mapping[str, Stage]:
         """Name → declaration. Loads TensorFlow, quietly."""
         with native_log(Path(os.devnull)):
-            return {name: _load(step.declared_in) for name, step in self.steps.items()}
+            return {
+                name: resolve_name(f"pipeline.stages.{step.declared_in}")
+                for name, step in self.steps.items()
+            }
 
     def folder(self, run: Path, name: str) -> Path:
         """The folder of a stage in a run's folder."""
@@ -50,13 +53,6 @@ class Plan:
         """The sections of the recipe that a stage and all before it declare."""
         stage = self.stages[name]
         return set(stage.settings).union(*(self.lineage(need) for need in stage.needs))
-
-
-def _load(declared_in: str) -> Stage:
-    module, _, function = declared_in.partition(":")
-    stage = getattr(importlib.import_module(f"pipeline.stages.{module}"), function)
-    assert isinstance(stage, Stage)
-    return stage
 
 
 _QUANTIZE = "fold batch norm, then fine-tune with int8 rounding"

@@ -46,20 +46,12 @@ def add_generator(parser: Any) -> None:
     parser.add_argument(
         "--classes", type=int, help="how many entries at the end of the latents are a one-hot class"
     )
-    parser.add_argument(
-        "--pixels",
-        type=float,
-        nargs=2,
-        metavar=("LOW", "HIGH"),
-        help="black and white in the pictures it draws, if its last layer does not say: -1 1",
-    )
-    parser.add_argument(
-        "--input-pixels",
-        type=float,
-        nargs=2,
-        metavar=("LOW", "HIGH"),
-        help="black and white in the pictures it reads, if it reads pictures",
-    )
+    for option, words in (
+        ("--pixels", "draws, if its last layer does not say: -1 1"),
+        ("--input-pixels", "reads, if it reads pictures"),
+    ):
+        words = f"black and white in the pictures it {words}"
+        parser.add_argument(option, type=float, nargs=2, metavar=("LOW", "HIGH"), help=words)
     parser.add_argument(
         "--custom",
         type=str,

@@ -14,7 +14,7 @@ import tf_keras
 from deploy.errors import PocketganError, one_line
 from pipeline.atomic import write_bytes, write_text
 from pipeline.compression.fold import fold_batch_norm
-from pipeline.importers import keras_files, pixel_range, saved_model
+from pipeline.importers import keras_files, pixel_range
 from pipeline.importers.formats import Format, GeneratorSource, format_of
 from pipeline.importers.input_adapter import InputAdapter, adapt_inputs, random_inputs
 from pipeline.importers.layer_mapping import GraphRebuilder, SourceLayer, UnmappedLayerError
@@ -142,7 +142,7 @@ def _open(source: GeneratorSource, custom: Path | None, *, allow_unsafe: bool) -
     file_format = format_of(file)
     objects = keras_files.load_custom(custom) if custom else {}
     if file_format is Format.SAVED_MODEL:
-        return saved_model.load(file, objects, allow_unsafe=allow_unsafe)
+        return keras_files.load_saved_model(file, objects, allow_unsafe=allow_unsafe)
     stored = keras_files.open_file(file, file_format)
     origin = source.origin or f"{file_format.value} {file.name}, written by Keras {stored.version}"
     model = stored.load(objects, allow_unsafe=allow_unsafe)
