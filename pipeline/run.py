@@ -215,9 +215,13 @@ class Run:
 
     def _difference(self, stage: Stage, record: Record) -> str:
         """The first thing that differs, in words."""
+        seed, versions = self.recipe.seed, package_versions()
         now, then = (
-            {key: value for key, value in leaves(settings) if value != {}}
-            for settings in (self._settings(stage), record.settings)
+            {key: value for key, value in leaves(facts) if value != {}}
+            for facts in (
+                {**self._settings(stage), "seed": seed, **versions},
+                {**record.settings, "seed": record.seed, **record.versions},
+            )
         )
         for section in stage.settings:
             if section not in record.settings:
@@ -225,11 +229,6 @@ class Run:
         for key in [*now, *then]:
             if now.get(key) != then.get(key):
                 return f"{key}: {then.get(key)} then, {now.get(key)} now"
-        if record.seed != self.recipe.seed:
-            return f"seed: {record.seed} then, {self.recipe.seed} now"
-        for package, number in package_versions().items():
-            if record.versions.get(package) != number:
-                return f"{package}: {record.versions.get(package)} then, {number} now"
         return "other inputs or data"
 
 

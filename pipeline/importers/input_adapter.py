@@ -42,11 +42,9 @@ class Part(tf_keras.layers.Layer):  # type: ignore[misc]
         self.start, self.size = start, size
 
     def call(self, inputs: Any) -> Any:
-        """Cut it out."""
         return inputs[:, self.start : self.start + self.size]
 
     def get_config(self) -> dict[str, Any]:
-        """What the constructor takes."""
         return {**super().get_config(), "start": self.start, "size": self.size}
 
 
@@ -59,12 +57,10 @@ class Label(tf_keras.layers.Layer):  # type: ignore[misc]
         self.rank, self.number = rank, number
 
     def call(self, inputs: Any) -> Any:
-        """The index of the largest entry."""
         label = tf.cast(tf.argmax(inputs, -1, tf.int32), self.number)
         return label[:, None] if self.rank == 2 else label
 
     def get_config(self) -> dict[str, Any]:
-        """What the constructor takes."""
         return {**super().get_config(), "rank": self.rank, "number": self.number}
 
 

@@ -54,16 +54,12 @@ def from_keras_model(model: Any, origin: str, path: Path) -> LoadedGenerator:
         (str(getattr(weight, "path", weight.name)), weight.numpy()) for weight in model.weights
     )
     graph = layer_mapping.functional(model)
-    compute: Callable[..., list[Any]]
-    if graph is None:
-        inputs, compute = _inputs_of_code(model, path), partial(_call_code, model)
-    else:
-        inputs = tuple(_input_of_graph(tensor, graph) for tensor in graph.inputs)
-        compute = partial(layer_mapping.graph_outputs, graph)
     return LoadedGenerator(
         origin=origin,
-        inputs=inputs,
-        compute=compute,
+        inputs=_inputs_of_code(model, path) if graph is None else _inputs_of_graph(graph),
+        compute=partial(_call_code, model)
+        if graph is None
+        else partial(layer_mapping.graph_outputs, graph),
         weights=weights,
         layers=_layers(model),
         functional=graph,
@@ -82,17 +78,17 @@ def _precision(model: Any) -> str:
     return next((half for half in ("bfloat16", "float16") if half in used), "float32")
 
 
-def _input_of_graph(tensor: Any, graph: Any) -> ModelInput:
-    rows = [
-        layer.input_dim
-        for layer in graph.layers
-        if type(layer).__name__ == "Embedding" and layer.input is tensor
-    ]
-    return ModelInput(
-        tensor._keras_history[0].name,
-        tuple(tensor.shape[1:]),
-        str(getattr(tensor.dtype, "name", tensor.dtype)),
-        next(iter(rows), None),
+def _inputs_of_graph(graph: Any) -> tuple[ModelInput, ...]:
+    embeddings = [layer for layer in graph.layers if type(layer).__name__ == "Embedding"]
+    rows = {id(layer.input): layer.input_dim for layer in embeddings}
+    return tuple(
+        ModelInput(
+            tensor._keras_history[0].name,
+            tuple(tensor.shape[1:]),
+            str(getattr(tensor.dtype, "name", tensor.dtype)),
+            rows.get(id(tensor)),
+        )
+        for tensor in graph.inputs
     )
 
 
@@ -190,45 +186,39 @@ def _refuse_other_than_pictures(
             "Build a model that gives the picture only: keras.Model(model.inputs, picture).",
         )
     (shape,), dtype = shapes, outputs[0].dtype.name
-    if len(shape) == 1:
-        raise _vectors_error(path, shape, reads_pictures=reads_pictures)
-    if len(shape) == 2:
-        raise PocketganError(
-            f"{path} gives {shape_text(shape)}: a sequence, or pictures without channels.",
-            "End a generator of grey pictures with Reshape((H, W, 1)); sequences are not drawn.",
-        )
-    if len(shape) != 3:
-        raise PocketganError(f"{path} gives {shape_text(shape)}, which is no picture.", _GENERATOR)
-    if shape[-1] not in CHANNELS:
-        first = shape[0] in CHANNELS
-        raise PocketganError(
-            f"{path} gives {shape_text(shape)}: pictures have 1, 3 or 4 channels, at the end.",
-            _CHANNELS_LAST if first else _GENERATOR,
-        )
-    if not dtype.startswith(("float", "bfloat")):
-        raise PocketganError(
-            f"{path} gives numbers of type {dtype}, through which nothing can be learnt.",
-            "Leave the rounding to 8 bits out of the model.",
-        )
-
-
-def _vectors_error(path: Path, shape: tuple[int, ...], *, reads_pictures: bool) -> PocketganError:
-    """What is wrong with a generator that gives vectors."""
-    length = shape[-1]
-    if length == 1:
-        return PocketganError(
-            f"{path} gives one number for each input: this is a discriminator.", _GENERATOR
-        )
-    if reads_pictures:
-        return PocketganError(
-            f"{path} reads pictures and gives {shape_text(shape)}: this is a classifier or an "
-            "encoder.",
+    gives, is_vector = f"gives {shape_text(shape)}", len(shape) == 1
+    first, length = (shape[0], shape[-1]) if shape else (0, 0)
+    for is_wrong, problem, remedy in (
+        (shape == (1,), "gives one number for each input: this is a discriminator.", _GENERATOR),
+        (
+            is_vector and reads_pictures,
+            f"reads pictures and {gives}: this is a classifier or an encoder.",
             _GENERATOR,
-        )
-    return PocketganError(
-        f"{path} gives {shape_text(shape)}: vectors, no pictures.",
-        f"If they are pictures laid flat, end the model with {_reshape(length)}.",
-    )
+        ),
+        (
+            is_vector,
+            f"{gives}: vectors, no pictures.",
+            f"If they are pictures laid flat, end the model with {_reshape(length)}.",
+        ),
+        (
+            len(shape) == 2,
+            f"{gives}: a sequence, or pictures without channels.",
+            "End a generator of grey pictures with Reshape((H, W, 1)); sequences are not drawn.",
+        ),
+        (len(shape) != 3, f"{gives}, which is no picture.", _GENERATOR),
+        (
+            length not in CHANNELS,
+            f"{gives}: pictures have 1, 3 or 4 channels, at the end.",
+            _CHANNELS_LAST if first in CHANNELS else _GENERATOR,
+        ),
+        (
+            not dtype.startswith(("float", "bfloat")),
+            f"gives numbers of type {dtype}, through which nothing can be learnt.",
+            "Leave the rounding to 8 bits out of the model.",
+        ),
+    ):
+        if is_wrong:
+            raise PocketganError(f"{path} {problem}", remedy)
 
 
 def _reshape(length: int) -> str:

@@ -29,7 +29,6 @@ class FrozenGraph:
 
     @property
     def definition(self) -> Any:
-        """The GraphDef."""
         return tf.compat.v1.GraphDef.FromString(self.graph)
 
     def last_operation(self) -> str:

@@ -19,7 +19,6 @@ _KEEP_VALUES = (
 )
 OPERATION_RANGES = {name.title(): pixels for name, pixels in ACTIVATION_RANGES.items()}
 """TensorFlow operation → smallest and largest value that it can give; others give anything."""
-_EIGHT_BITS = (0.0, 255.0)
 Side = Literal["output", "input"]
 _SIDES: Mapping[Side, tuple[str, str, str]] = {
     "output": ("--pixels", "draws", "end with tanh or sigmoid"),
@@ -63,7 +62,7 @@ def input_range(model: tf_keras.Model) -> PixelRange | None:
     (node,) = model.input._keras_history.layer.outbound_nodes[:1]
     first = node.layer
     if type(first) is tf_keras.layers.Rescaling and 0 < abs(first.scale) < 1 / 16:
-        return _EIGHT_BITS
+        return 0.0, 255.0
     return None
 
 

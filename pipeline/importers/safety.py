@@ -71,13 +71,8 @@ def unknown_parts(config: Any, is_known: Callable[[str], bool]) -> list[str]:
 
 def unsafe_operations(operations: Iterable[str]) -> list[str]:
     """Those operations of a TensorFlow graph that run Python or touch files."""
-    return sorted(
-        {
-            operation
-            for operation in operations
-            if _TOUCHES.search(operation) and not _OF_EVERY_SAVED_MODEL.fullmatch(operation)
-        }
-    )
+    touching = set(filter(_TOUCHES.search, operations))
+    return sorted(name for name in touching if not _OF_EVERY_SAVED_MODEL.fullmatch(name))
 
 
 def _danger(part: dict[str, Any]) -> str:
@@ -119,12 +114,8 @@ def _module(part: dict[str, Any]) -> str:
 
 def _name(part: dict[str, Any]) -> str:
     """The name of a function, or that of a class."""
-    config = part.get("config")
-    return (
-        config
-        if part["class_name"] == "function" and isinstance(config, str)
-        else str(part["class_name"])
-    )
+    config, name = part.get("config"), part["class_name"]
+    return str(config if name == "function" and isinstance(config, str) else name)
 
 
 def _title(part: dict[str, Any]) -> str:

@@ -77,11 +77,15 @@ def _defines(scope: ast.Module | ast.ClassDef, names: list[str]) -> bool:
             return _defines(node, names[1:])
         if isinstance(node, ast.FunctionDef) and node.name == names[0]:
             return len(names) == 1
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == names[0]:
+            return len(names) == 1
     return False
 
 
 def test_a_name_that_is_not_defined_is_noticed() -> None:
     assert _is_defined("pipeline.run.Run")
+    assert _is_defined("pipeline.stage.stage")
+    assert not _is_defined("pipeline.stage.stage.work")
     assert not _is_defined("pipeline.run.Walk")
     assert not _is_defined("pipeline.walk.Run")
     assert not _is_defined("pipeline.run.Run.walk")
