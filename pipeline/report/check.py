@@ -12,9 +12,6 @@ from pipeline.importers.layer_report import Check, LayerOutcome, LayerReport, Tr
 from pipeline.networks.pixels import PixelRange
 
 _STYLES = {
-    LayerOutcome.SUPPORTED: "green",
-    LayerOutcome.FOLDED: "green",
-    LayerOutcome.REMOVED: "green",
     LayerOutcome.REWRITTEN: "yellow",
     LayerOutcome.REPLACED: "red",
 }
@@ -66,12 +63,13 @@ def _layers(layers: Sequence[LayerReport]) -> Table:
     table.add_column("what happens", no_wrap=True)
     for layer in layers:
         number = f" [{numbers[layer.reason]}]" if layer.reason else ""
+        style = _STYLES.get(layer.outcome, "green")
         table.add_row(
             Text(layer.name),
             Text(layer.type),
             _shape(layer.shape[1:]),
             f"{layer.weights:,}" if layer.weights else "",
-            Text(f"{layer.outcome.value.split()[0]}{number}", style=_STYLES[layer.outcome]),
+            Text(f"{layer.outcome.value.split()[0]}{number}", style=style),
         )
     return table
 

@@ -53,16 +53,10 @@ _STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "grid.color": RULE,
     "grid.linewidth": 0.5,
-    "xtick.color": RULE,
-    "ytick.color": RULE,
-    "xtick.labelcolor": MUTED,
-    "ytick.labelcolor": MUTED,
-    "xtick.labelsize": SMALL,
-    "ytick.labelsize": SMALL,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "xtick.minor.size": 0,
-    "ytick.minor.size": 0,
+    **dict.fromkeys(("xtick.color", "ytick.color"), RULE),
+    **dict.fromkeys(("xtick.labelcolor", "ytick.labelcolor"), MUTED),
+    **dict.fromkeys(("xtick.labelsize", "ytick.labelsize"), SMALL),
+    **{f"{axis}tick.{ticks}.size": 0 for axis in "xy" for ticks in ("major", "minor")},
     "legend.frameon": False,
     "legend.fontsize": SMALL,
     "legend.labelcolor": MUTED,
@@ -164,7 +158,10 @@ def svg(figure: Figure, title: str, description: str) -> str:
     content = io.BytesIO()
     figure.savefig(content, format="svg", transparent=True, metadata={"Date": None})
     root = ElementTree.fromstring(content.getvalue())
-    _drop_head(root)
+    for child in list(root):
+        # The metadata (addresses) and the style sheet (it would reach the whole page).
+        if _local_name(child.tag) == "metadata" or child.find("{*}style") is not None:
+            root.remove(child)
     key = "".join(c if c.isascii() and c.isalnum() else "-" for c in title.lower())
     for element in root.iter():
         element.tag = _local_name(element.tag)
@@ -184,13 +181,6 @@ def svg(figure: Figure, title: str, description: str) -> str:
         child.text = text
         root.insert(index, child)
     return ElementTree.tostring(root, encoding="unicode")
-
-
-def _drop_head(root: ElementTree.Element) -> None:
-    """The metadata (addresses) and the style sheet (it would reach the whole page)."""
-    for child in list(root):
-        if _local_name(child.tag) == "metadata" or child.find("{*}style") is not None:
-            root.remove(child)
 
 
 def _local_name(name: str) -> str:
@@ -266,18 +256,14 @@ def write_names(
                 break
         taken.append(box)
         if distance > _NEAR:
-            _draw_leader(axes, point, (dx * distance, dy * distance))
+            axes.annotate(
+                "",
+                xy=(point.x, point.y),
+                xytext=(dx * distance, dy * distance),
+                textcoords="offset points",
+                arrowprops={"arrowstyle": "-", "color": MUTED, "lw": 0.7, "shrinkA": 0},
+            )
 
 
 def _contains(room: Bbox, box: Bbox) -> bool:
     return bool(room.x0 <= box.x0 and box.x1 <= room.x1 and room.y0 <= box.y0 and box.y1 <= room.y1)
-
-
-def _draw_leader(axes: Axes, point: Point, offset: tuple[int, int]) -> None:
-    axes.annotate(
-        "",
-        xy=(point.x, point.y),
-        xytext=offset,
-        textcoords="offset points",
-        arrowprops={"arrowstyle": "-", "color": MUTED, "lw": 0.7, "shrinkA": 0},
-    )

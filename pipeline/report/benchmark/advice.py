@@ -167,7 +167,8 @@ def drawn_alike(measurements: Sequence[Measurement]) -> str | None:
     """
     agreements: dict[str, Agreement] = {}
     for m in measurements:
-        if m.agreement and m.agreement.largest >= _largest(agreements.get(m.variant)):
+        farthest = agreements.get(m.variant, m.agreement)
+        if m.agreement and farthest and m.agreement.largest >= farthest.largest:
             agreements[m.variant] = m.agreement
     if not agreements:
         return None
@@ -191,10 +192,6 @@ def drawn_alike(measurements: Sequence[Measurement]) -> str | None:
     return f"{measurements[0].target}: {'; '.join(parts)}."
 
 
-def _largest(agreement: Agreement | None) -> float:
-    return agreement.largest if agreement else 0.0
-
-
 def _steps(agreement: Agreement) -> str:
     """For instance "4 steps (99.97% of the values within one)"."""
     if agreement.largest <= 1:
@@ -216,7 +213,11 @@ def failures(columns: Sequence[TargetColumn]) -> list[str]:
 def method(measurements: Sequence[Measurement], plan: Mapping[str, Any]) -> list[str]:
     """Sentences, of what ``measurements`` hold only."""
     done = [m for m in measurements if m.error is None]
-    parts = [_repetitions(done), _inputs(plan)]
+    parts = [_repetitions(done)]
+    if plan.get("latents"):
+        parts.append("Inputs are those of --latents, where the target takes them.")
+    elif "seed" in plan:
+        parts.append(f"Inputs are random, by seed {plan['seed']}.")
     if any(m.peak_rss_kb for m in done):
         parts.append("Peak memory is above an idle interpreter, in a fresh process.")
     if any(m.instructions for m in done):
@@ -241,12 +242,6 @@ def _repetitions(done: Sequence[Measurement]) -> str:
     if min(runs) >= ENOUGH_RUNS:
         return f"{sentence}. That is MLPerf's single stream, which {more}."
     return f"{sentence}. MLPerf's single stream {more}: this is a quick look."
-
-
-def _inputs(plan: Mapping[str, Any]) -> str:
-    if plan.get("latents"):
-        return "Inputs are those of --latents, where the target takes them."
-    return f"Inputs are random, by seed {plan['seed']}." if "seed" in plan else ""
 
 
 def _span(numbers: Sequence[int]) -> str:
@@ -292,7 +287,8 @@ def _of_instructions(target: str, executed: int, file: MeasuredFile) -> ShareOfL
     int8 = file.macs if file.macs_int8 is None and file.float_ops == 0 else file.macs_int8
     if not file.macs or int8 is None:
         return ShareOfLimit(None, "the file's multiply-accumulates are not known by their types")
-    width, name = _int8_width(target)
+    dots = target.partition(":")[2].split(":")[0] in DOT_PRODUCT_CORES
+    width, name = (SDOT, "SDOT") if dots else (SMLAL, "SMLAL")
     parts = [(int8, "int8", width, name), (file.macs - int8, "other", FMLA, "FMLA")]
     needed = sum(macs / each for macs, _, each, _ in parts)
     work = " and ".join(
@@ -311,9 +307,3 @@ def _of_memory(
     needed_ms = 1000 * file.traffic / bandwidth
     words = f"{file.traffic:,} bytes at {bandwidth / 1e9:.1f} GB/s: {needed_ms:.4f} ms"
     return ShareOfLimit(needed_ms / p50_ms, words)
-
-
-def _int8_width(target: str) -> tuple[int, str]:
-    """MACs of the widest int8 instruction that the core has, and its name."""
-    core = target.split(":")[1] if ":" in target else ""
-    return (SDOT, "SDOT") if core in DOT_PRODUCT_CORES else (SMLAL, "SMLAL")

@@ -59,9 +59,6 @@ class Benchmark(FrozenModel):
     complete: bool = False
     """False where the command was interrupted or a measurement failed."""
 
-    def file(self, name: str) -> MeasuredFile | None:
-        return next((file for file in self.files if file.name == name), None)
-
 
 def dumps(benchmark: Benchmark) -> str:
     return benchmark.model_dump_json(by_alias=True, indent=1) + "\n"

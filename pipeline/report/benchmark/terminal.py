@@ -76,7 +76,8 @@ def table(grid: Sequence[TargetColumn], benchmark: Benchmark) -> Table:
     table = _empty("Target")
     names = [file.name for file in benchmark.files]
     for name in names:
-        table.add_column(_header(name), justify="right", overflow="fold")
+        header = Text("\n".join(wrap(printable(name), HEADER, drop_whitespace=False)))
+        table.add_column(header, justify="right", overflow="fold")
     for column in grid:
         best = column.best()
         for reading in column.readings:
@@ -97,10 +98,6 @@ def _empty(first: str) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
     table.add_column(first, overflow="fold")
     return table
-
-
-def _header(name: str) -> Text:
-    return Text("\n".join(wrap(printable(name), HEADER, drop_whitespace=False)))
 
 
 def _read_by(title: str, reading: Reading) -> Text:

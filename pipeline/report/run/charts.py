@@ -4,6 +4,7 @@ Each returns an SVG element, or None where the report holds nothing to draw.
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -162,7 +163,11 @@ def zeros_by_layer(variant: VariantReport) -> str | None:
 
 def bytes_by_layer(report: Report) -> str | None:
     """Where the bytes of each file go: its biggest layers, the other layers, the rest of it."""
-    biggest = _biggest_layers(report.variants, most=len(HUES) - 1)
+    totals: Counter[str] = Counter()
+    for variant in report.variants:
+        totals.update(variant.bytes_by_layer)
+    largest = dict(totals.most_common(len(HUES) - 1))
+    biggest = [layer for layer in totals if layer in largest]
     segments = {**dict(zip(biggest, HUES, strict=False)), _OTHER_LAYERS: MUTED, _REST: GHOST}
     legend_rows = math.ceil(len(segments) / 3)
     with drawing(height_of_rows(len(report.variants)) + 18 * legend_rows) as figure:
@@ -183,15 +188,6 @@ def bytes_by_layer(report: Report) -> str | None:
         legend_above(axes)
         described = "; ".join(f"{v.name}: {v.bytes:,} bytes" for v in report.variants)
         return svg(figure, "Where the bytes go", f"{described}.")
-
-
-def _biggest_layers(variants: Sequence[VariantReport], most: int) -> list[str]:
-    totals: dict[str, int] = {}
-    for variant in variants:
-        for layer, size in variant.bytes_by_layer.items():
-            totals[layer] = totals.get(layer, 0) + size
-    biggest = sorted(totals, key=lambda layer: -totals[layer])[:most]
-    return [layer for layer in totals if layer in biggest]
 
 
 def _bytes_in(variant: VariantReport, segment: str, biggest: Sequence[str]) -> int:
@@ -341,7 +337,9 @@ def students_against(cost: Quantity, search: SearchReport) -> str | None:
         scale(axes, "y", [point.y for point in points])
         axes.plot(*border(best), color=ACCENT, linewidth=1.2)
         if limit:
-            _draw_limit(axes, limit / cost.per_unit)
+            axes.axvline(limit / cost.per_unit, color=MUTED, linewidth=1, linestyle=DASHED)
+            corner = {"xycoords": ("data", "axes fraction"), "ha": "right", "va": "top"}
+            note(axes, "budget", (limit / cost.per_unit, 1), offset=(-4, -2), **corner)
         for point in points:
             axes.plot(point.x, point.y, "o", **_student_marker(students[point.name], search))
         axes.set_xlabel(f"expected {cost.phrase}, {cost.unit}")
@@ -370,12 +368,6 @@ def _scale_costs(axes: Axes, values: Sequence[float]) -> None:
     else:
         axes.set_xlim(low - 0.1 * (high - low or low), high + 0.1 * (high - low or high))
         axes.xaxis.set_major_locator(MaxNLocator(6))
-
-
-def _draw_limit(axes: Axes, limit: float) -> None:
-    axes.axvline(limit, color=MUTED, linewidth=1, linestyle=DASHED)
-    corner = {"xycoords": ("data", "axes fraction"), "ha": "right", "va": "top"}
-    note(axes, "budget", (limit, 1), offset=(-4, -2), **corner)
 
 
 def _student_marker(student: StudentReport, search: SearchReport) -> dict[str, Any]:

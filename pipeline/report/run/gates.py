@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from deploy.errors import PocketganError
 from pipeline.report.run.columns import BY_NAME, Figure, VariantColumn
-from pipeline.report.run.schema import GateResult, Report, VariantReport
+from pipeline.report.run.schema import GateResult, Report
 from pipeline.variants import BASELINE, SHIPPED
 
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
@@ -25,28 +25,18 @@ _GATE = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class BaselineComparison:
-    """A variant's figure over the baseline's in the same report, or the drop from it."""
-
-    column: VariantColumn
-    of: Callable[[float, float], float]
-    """Of the variant's figure and the baseline's."""
-
-
 def _saving(variant: float, baseline: float) -> float:
     return baseline / variant
 
 
-COMPARISONS = {
-    "frechet_ratio": BaselineComparison(BY_NAME["frechet"], operator.truediv),
-    "recall_drop": BaselineComparison(
-        BY_NAME["recall"], lambda variant, baseline: baseline - variant
-    ),
-    "bytes_ratio": BaselineComparison(BY_NAME["bytes"], _saving),
-    "bytes_gzip_ratio": BaselineComparison(BY_NAME["bytes_gzip"], _saving),
-    "speedup": BaselineComparison(BY_NAME["p50_ms"], _saving),
+COMPARISONS: dict[str, tuple[VariantColumn, Callable[[float, float], float]]] = {
+    "frechet_ratio": (BY_NAME["frechet"], operator.truediv),
+    "recall_drop": (BY_NAME["recall"], lambda variant, baseline: baseline - variant),
+    "bytes_ratio": (BY_NAME["bytes"], _saving),
+    "bytes_gzip_ratio": (BY_NAME["bytes_gzip"], _saving),
+    "speedup": (BY_NAME["p50_ms"], _saving),
 }
+"""A column, and how a variant's figure there compares with the baseline's in the same report."""
 
 KNOWN = (*COMPARISONS, *BY_NAME)
 
@@ -81,23 +71,19 @@ def measure(quantity: str, report: Report, variant: str = SHIPPED) -> Figure:
         return Figure(None, f"this report has no variant {variant}")
     if quantity in BY_NAME:
         return BY_NAME[quantity].read(subject)
-    return _compare(COMPARISONS[quantity], subject, report.variant(BASELINE))
-
-
-def _compare(
-    comparison: BaselineComparison, subject: VariantReport, baseline: VariantReport | None
-) -> Figure:
+    column, compare = COMPARISONS[quantity]
+    baseline = report.variant(BASELINE)
     if baseline is None:
         return Figure(None, f"this report has no variant {BASELINE}")
-    figures = [comparison.column.read(variant) for variant in (subject, baseline)]
-    for variant, figure in zip((subject, baseline), figures, strict=True):
+    figures = [column.read(each) for each in (subject, baseline)]
+    for each, figure in zip((subject, baseline), figures, strict=True):
         if figure.value is None:
-            return Figure(None, f"{variant.name}: {figure.reason}")
+            return Figure(None, f"{each.name}: {figure.reason}")
     ours, theirs = (figure.value or 0.0 for figure in figures)
     try:
-        return Figure(comparison.of(ours, theirs))
+        return Figure(compare(ours, theirs))
     except ZeroDivisionError:
-        return Figure(None, f"{comparison.column.name} is 0, so there is no ratio")
+        return Figure(None, f"{column.name} is 0, so there is no ratio")
 
 
 def check(gate: Gate, report: Report, variant: str = SHIPPED) -> GateResult:

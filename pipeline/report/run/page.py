@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,8 +15,7 @@ from pipeline.recipe import leaves
 from pipeline.report.benchmark.page import TargetsView, view
 from pipeline.report.benchmark.schema import MeasuredFile
 from pipeline.report.drawing import plots
-from pipeline.report.images import AMPLIFICATION, data_uri, difference_grid, sample_grid
-from pipeline.report.page import render_page
+from pipeline.report.page import AMPLIFICATION, data_uri, difference_grid, render_page, sample_grid
 from pipeline.report.quantities import NONE
 from pipeline.report.run import charts, search
 from pipeline.report.run.charts import History
@@ -80,7 +80,7 @@ def render(report: Report, exhibits: Exhibits) -> str:
         shipped=report.variant(SHIPPED),
         strip=_strip(exhibits.samples),
         columns=COLUMNS,
-        groups=_groups(),
+        groups=[(name, len(list(under))) for name, under in groupby(COLUMNS, lambda c: c.group)],
         rows=rows,
         footnotes=footnotes,
         sheets=sheets(report, exhibits.samples),
@@ -137,17 +137,6 @@ def _floor(report: Report) -> VariantRow:
         value = getattr(report.floor, column.name, None)
         cells.append(VariantCell("" if value is None else column.write(value)))
     return VariantRow(wording_of(report).floor, "floor", "", cells)
-
-
-def _groups() -> list[tuple[str, int]]:
-    """Neighbouring columns under one heading, with how many they are."""
-    groups: list[tuple[str, int]] = []
-    for column in COLUMNS:
-        if groups and groups[-1][0] == column.group:
-            groups[-1] = (column.group, groups[-1][1] + 1)
-        else:
-            groups.append((column.group, 1))
-    return groups
 
 
 def _columns(images: Images) -> int:

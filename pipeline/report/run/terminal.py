@@ -168,7 +168,10 @@ def render_comparison(comparison: dict[str, Any]) -> RenderableType:
         if comparison[key]:
             parts.append(Text(f"\n{key.replace('_', ' ')}: {', '.join(comparison[key])}"))
     if comparison["recipe"]:
-        parts.append(_recipe_table(comparison["recipe"]))
+        table = _plain_table(Text("Recipe", style="bold"), "a", "b")
+        for key, values in comparison["recipe"].items():
+            table.add_row(Text(key), Text(str(values["a"])), Text(str(values["b"])))
+        parts.append(table)
     return Group(*parts)
 
 
@@ -189,13 +192,6 @@ def _style(name: str, figure: dict[str, float | None]) -> str:
     if a is None or b is None or a == b:
         return ""
     return "green" if BY_NAME[name].better(a, b) == b else "red"
-
-
-def _recipe_table(differences: dict[str, dict[str, JsonValue]]) -> Table:
-    table = _plain_table(Text("Recipe", style="bold"), "a", "b")
-    for key, values in differences.items():
-        table.add_row(Text(key), Text(str(values["a"])), Text(str(values["b"])))
-    return table
 
 
 def _plain_table(first: Text, *others: str) -> Table:

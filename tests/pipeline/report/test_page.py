@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.report.images import difference_grid, sample_grid
+from pipeline.report.page import difference_grid, sample_grid
 
 
 def pixels(uri: str) -> np.ndarray:
