@@ -36,6 +36,9 @@ Samples = restricted_number_type(
 )
 LATER_KEYS = ("data.inputs", "data.degrade", "data.cut")
 """Keys that came after runs had been made without them."""
+PictureSide = restricted_number_type(
+    "PictureSide", int, [(">", 0), ("<=", 1024)], docstring="1 to 1024 pixels"
+)
 LEAST_BITS, MOST_BITS = 2, 8
 Bits = restricted_number_type(
     "Bits", int, [(">=", LEAST_BITS), ("<=", MOST_BITS)], docstring="2 ≤ bits ≤ 8"
@@ -50,7 +53,7 @@ class DataSettings:
     """Where they come from; `pocketgan list` shows all sources."""
     folder: Path | None = None
     """The user's own images (sources folder and pairs) or idx files (sources mnist and fashion)."""
-    image_size: PositiveInt = 28
+    image_size: PictureSide = 28  # type: ignore[valid-type]
     """Side of the square picture, in pixels; an input has it too, unless ``degrade`` shrinks it."""
     channels: PositiveInt = 1
     """1 grey, 3 colour."""
@@ -370,6 +373,10 @@ def _explained(origin: str) -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
+    except RecursionError as error:
+        raise PocketganError(
+            f"{origin}: a value holds itself.", "Write it out where an alias (*) names it."
+        ) from error
     except (ArgumentError, yaml.YAMLError, UnicodeDecodeError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise PocketganError(
@@ -404,9 +411,13 @@ def _mistakes(recipe: Recipe) -> Iterator[tuple[str, str]]:
         )
     else:
         yield from mistakes(recipe.data.source, recipe.data)
-    if recipe.name != Path(recipe.name).name or recipe.name in ("", ".", ".."):
+    if (
+        recipe.name != Path(recipe.name).name
+        or recipe.name in ("", ".", "..")
+        or "\0" in recipe.name
+    ):
         yield (
-            f"name: '{recipe.name}' cannot be the name of a folder.",
+            f"name: {recipe.name!r} cannot be the name of a folder.",
             "Use letters, digits, '-' and '_'.",
         )
     for key, layers, least, most in (

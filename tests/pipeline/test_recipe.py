@@ -157,6 +157,9 @@ def test_folder_is_no_recipe(tmp_path: Path) -> None:
 
 
 BAD_FILES = {
+    "picture beyond all memory": ("data: {image_size: 100000}", ("data.image_size", "100000")),
+    "value that holds itself": ("a: &a [*a]", ("a value holds itself",)),
+    "name with a NUL": ('name: "a\\0b"', ("name", "cannot be the name of a folder")),
     "unknown key": ("train: {stepz: 3}", ("train", "stepz")),
     "unknown section": ("trian: {steps: 3}", ("trian.steps",)),
     "wrong type": ("train: {steps: many}", ("train.steps", "many")),
