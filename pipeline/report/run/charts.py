@@ -345,19 +345,15 @@ def students_against(cost: Quantity, search: SearchReport) -> str | None:
         axes.set_xlabel(f"expected {cost.phrase}, {cost.unit}")
         axes.set_ylabel("Fréchet distance to the teacher")
         named = [
-            point._replace(name=_student_title(point.name, search))
+            point._replace(name=", ".join(filter(None, (point.name, role))))
             for point in points
-            if point.name in unbeaten or student_role(int(point.name), search)
+            if (role := student_role(int(point.name), search)) or point.name in unbeaten
         ]
         write_names(axes, points, unbeaten=best, named=named)
         described = "; ".join(
             f"number {p.name}: {significant(p.x)} {cost.unit}, {significant(p.y)}" for p in points
         )
         return svg(figure, f"Students against {cost.phrase}", f"{described}.")
-
-
-def _student_title(name: str, search: SearchReport) -> str:
-    return ", ".join(filter(None, (name, student_role(int(name), search))))
 
 
 def _scale_costs(axes: Axes, values: Sequence[float]) -> None:

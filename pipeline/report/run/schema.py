@@ -6,7 +6,7 @@ figure's name. There are no placeholder zeros.
 
 import json
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -89,14 +89,6 @@ class ReportedQuality(Figures):
     ssim: Annotated[float, Field(ge=-1, le=1)] | None
     samples: Size
     seed: int
-
-    @classmethod
-    def unmeasured(cls, reason: str, samples: int, seed: int) -> "ReportedQuality":
-        """A quality none of whose figures could be had, all for one reason."""
-        names = cls.model_fields.keys() - {"absent", "samples", "seed"}
-        figures: dict[str, Any] = dict.fromkeys(names)
-        absent = dict.fromkeys(sorted(names), reason)
-        return cls(**figures, samples=samples, seed=seed, absent=absent)
 
 
 class QatSteps(FrozenModel):

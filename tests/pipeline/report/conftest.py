@@ -72,6 +72,14 @@ def quality(frechet: float, psnr: float | None, **changes: object) -> ReportedQu
     return ReportedQuality.model_validate(figures | changes)
 
 
+def unmeasured(reason: str, samples: int, seed: int) -> ReportedQuality:
+    """A quality none of whose figures could be had, all for one reason."""
+    names = ReportedQuality.model_fields.keys() - {"absent", "samples", "seed"}
+    absent = dict.fromkeys(sorted(names), reason)
+    values = {**dict.fromkeys(names), "samples": samples, "seed": seed, "absent": absent}
+    return ReportedQuality.model_validate(values)
+
+
 def measurement(name: str, size: int, zipped: int, threads: int, p50: float) -> Measurement:
     return Measurement(
         target="local",

@@ -2,7 +2,8 @@ import pytest
 
 from deploy.errors import PocketganError
 from pipeline.report.run.gates import KNOWN, check, check_all, measure, parse_gate
-from pipeline.report.run.schema import Report, ReportedQuality
+from pipeline.report.run.schema import Report
+from tests.pipeline.report.conftest import unmeasured
 
 
 def without(report: Report, *names: str) -> Report:
@@ -99,7 +100,7 @@ def test_malformed_gate_is_refused_with_the_known_quantities(text):
 
 
 def test_gate_fails_with_the_reason_where_its_figure_was_not_measured(report):
-    quality = ReportedQuality.unmeasured("the runtime refused the file", samples=1, seed=1)
+    quality = unmeasured("the runtime refused the file", samples=1, seed=1)
     result = check(parse_gate("frechet <= 100"), with_variant(report, "int8", quality=quality))
     assert not result.passed
     assert result.value is None

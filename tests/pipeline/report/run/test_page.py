@@ -9,7 +9,7 @@ from PIL import Image
 
 from pipeline.report.run.gates import check_all, parse_gate
 from pipeline.report.run.page import Exhibits, render, sheets, table
-from pipeline.report.run.schema import ReportedQuality
+from tests.pipeline.report.conftest import unmeasured
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
 
@@ -67,7 +67,7 @@ def bare(report):
     """A report with one variant of which little is known."""
     variant = report.variants[2].model_copy(
         update={
-            "quality": ReportedQuality.unmeasured("no judge", samples=1, seed=1),
+            "quality": unmeasured("no judge", samples=1, seed=1),
             "measurements": (),
             "kernels": (),
             "macs": None,
@@ -111,10 +111,10 @@ def test_page_begins_with_the_verdict(page):
 
 def test_page_says_at_the_top_which_gates_failed(report):
     gates = tuple(map(parse_gate, ("zeros >= 0.99", "psnr >= 5")))
-    unmeasured = report.variant("int8").model_copy(
-        update={"quality": ReportedQuality.unmeasured("no judge", samples=1, seed=1)}
+    without_quality = report.variant("int8").model_copy(
+        update={"quality": unmeasured("no judge", samples=1, seed=1)}
     )
-    changed = report.model_copy(update={"variants": (report.variants[0], unmeasured)})
+    changed = report.model_copy(update={"variants": (report.variants[0], without_quality)})
     head = Page(render(check_all(gates, changed), Exhibits())).words.partition("The files")[0]
     assert "2 of 2 gates failed" in head
     assert "it is 0.8" in head
@@ -128,7 +128,7 @@ def test_page_is_the_same_for_the_same_report(bare, exhibits):
 
 def test_page_escapes_hostile_names(report):
     hostile = '<script>alert(1)</script>" onerror="x $^{$ 漢 '
-    quality = ReportedQuality.unmeasured(hostile, samples=1, seed=1)
+    quality = unmeasured(hostile, samples=1, seed=1)
     variant = report.variants[0].model_copy(update={"name": hostile, "quality": quality})
     stage = report.stages[0].model_copy(update={"name": hostile, "events": (hostile,)})
     dataset = report.dataset.model_copy(update={"classes": (hostile,) * 10, "notes": (hostile,)})

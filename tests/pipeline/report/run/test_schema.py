@@ -5,6 +5,7 @@ import pytest
 from deploy.errors import PocketganError
 from pipeline.report.run import schema
 from pipeline.report.run.schema import Report, ReportedQuality
+from tests.pipeline.report.conftest import unmeasured
 
 
 @pytest.fixture
@@ -104,7 +105,7 @@ def test_reason_needs_an_absent_figure(report):
 
 
 def test_unmeasured_quality_gives_one_reason_for_every_figure():
-    quality = ReportedQuality.unmeasured("the runtime refused the file", samples=100, seed=1)
+    quality = unmeasured("the runtime refused the file", samples=100, seed=1)
     assert quality.frechet is None
     assert set(quality.absent.values()) == {"the runtime refused the file"}
 

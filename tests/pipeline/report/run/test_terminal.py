@@ -8,7 +8,7 @@ from rich.console import Console
 
 from pipeline.report.run import terminal
 from pipeline.report.run.gates import check_all, parse_gate
-from pipeline.report.run.schema import ReportedQuality
+from tests.pipeline.report.conftest import unmeasured
 
 
 def printed(renderable, width=100):
@@ -84,7 +84,7 @@ def test_ratio_is_b_over_a(report):
 
 def test_absent_figures_and_ratios_to_zero_are_none(report):
     blind = report.variants[6].model_copy(
-        update={"quality": ReportedQuality.unmeasured("no judge", samples=1, seed=1)}
+        update={"quality": unmeasured("no judge", samples=1, seed=1)}
     )
     figures = terminal.compare(report, other(report, variants=(blind,)))["variants"]["int8"]
     assert figures["frechet"] == {"a": 12.08, "b": None, "ratio": None}

@@ -1,8 +1,8 @@
 import pytest
 
 from pipeline.report.run.gates import check_all, parse_gate
-from pipeline.report.run.schema import ReportedQuality
 from pipeline.report.run.wording import gates_in_words, headline, wording_of
+from tests.pipeline.report.conftest import unmeasured
 
 
 def test_ordinary_run_has_a_baseline_and_real_pictures(report):
@@ -71,7 +71,7 @@ def test_headline_leaves_out_a_speed_that_was_not_measured(report):
 
 
 def test_headline_says_that_quality_was_not_measured(report):
-    quality = ReportedQuality.unmeasured("no judge", samples=1, seed=1)
+    quality = unmeasured("no judge", samples=1, seed=1)
     assert "was not measured (int8: no judge)" in headline(changed(report, "int8", quality=quality))
 
 
