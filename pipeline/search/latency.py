@@ -77,16 +77,13 @@ def cost_features(ops: Sequence[Operation], tile: Tile) -> dict[str, float]:
         if not op.kernel:
             features[kind + _MOVED] += float(op.moved)
             continue
-        positions, taps = _positions(op), math.prod(op.kernel[1:-1])
+        # A kernel is applied for each output pixel, a transposed one for each input pixel.
+        pixels = op.inputs[0] if op.op == "TRANSPOSE_CONV" else op.output
+        positions, taps = math.prod(pixels[1:-1]), math.prod(op.kernel[1:-1])
         features[kind + _WORK] += float(positions * taps * _channel_pairs(op, tile))
         if len(op.kernel) > 2:
             features[kind + _GATHERED] += float(positions * taps)
     return features
-
-
-def _positions(op: Operation) -> int:
-    """How often the kernel is applied: for each output pixel, if transposed each input pixel."""
-    return math.prod((op.inputs[0] if op.op == "TRANSPOSE_CONV" else op.output)[1:-1])
 
 
 def _channel_pairs(op: Operation, tile: Tile) -> int:

@@ -130,17 +130,16 @@ def search(
     while (done := len(finished_trials(study))) < trials:
         trial = study.ask()
         # A process that goes on with a study must not draw again what the first one drew.
-        study.sampler = _sampler(context.seed + trial.number - _failed(study))
+        failed = len(study.get_trials(deepcopy=False, states=(TrialState.FAIL,)))
+        study.sampler = _sampler(context.seed + trial.number - failed)
         try:
             value = _run_trial(trial, context, partial(on_trial, done))
         except optuna.TrialPruned:
             study.tell(trial, state=TrialState.PRUNED)
-        except KeyboardInterrupt:
+        except BaseException as error:
             study.tell(trial, state=TrialState.FAIL)
-            study.enqueue_trial(trial.params)
-            raise
-        except BaseException:
-            study.tell(trial, state=TrialState.FAIL)
+            if isinstance(error, KeyboardInterrupt):
+                study.enqueue_trial(trial.params)
             raise
         else:
             study.tell(trial, value)
@@ -150,10 +149,6 @@ def search(
         reason = next(filter(None, reasons), "")
         raise PocketganError(f"no student fits: {reason}", "Give a larger budget.")
     return candidates
-
-
-def _failed(study: optuna.Study) -> int:
-    return len(study.get_trials(deepcopy=False, states=(TrialState.FAIL,)))
 
 
 def _run_trial(

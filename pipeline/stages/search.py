@@ -47,6 +47,7 @@ def search(ctx: StageContext) -> Outcome:
         else _searched(ctx, builder, space, limits)
     )
     CHOICE.write(choice, ctx.folder)
+    slim_left_out = SLIM in settings.blocks and not builder.groups
     return Outcome(
         {
             "chosen": choice.chosen.description,
@@ -54,12 +55,8 @@ def search(ctx: StageContext) -> Outcome:
             "tried": len(choice.candidates),
             "expected": asdict(choice.chosen.cost),
         },
-        [f"slim left out: {builder.why_not_slim}"] if _slim_left_out(ctx, builder) else [],
+        [f"slim left out: {builder.why_not_slim}"] if slim_left_out else [],
     )
-
-
-def _slim_left_out(ctx: StageContext, builder: StudentBuilder) -> bool:
-    return SLIM in ctx.recipe.search.blocks and not builder.groups
 
 
 def _named_student(space: Space, student: StudentSettings) -> Choice:

@@ -81,13 +81,11 @@ def _encode(values: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
         return values.astype(detail["dtype"])
     limits = np.iinfo(detail["dtype"])
     steps = np.rint(values / scale) + zero_point
-    encoded: np.ndarray = np.clip(steps, limits.min, limits.max).astype(detail["dtype"])
-    return encoded
+    return np.asarray(np.clip(steps, limits.min, limits.max), detail["dtype"])
 
 
 def _decode(values: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
     scale, zero_point = detail["quantization"]
     if not scale:
         return values.astype(np.float32)
-    decoded: np.ndarray = ((values.astype(np.float32) - zero_point) * scale).astype(np.float32)
-    return decoded
+    return np.asarray((values.astype(np.float32) - zero_point) * scale, np.float32)
