@@ -8,13 +8,7 @@ from jsonargparse import set_parsing_settings
 
 from deploy.errors import PocketganError
 from pipeline import progress
-from pipeline.commands.arguments import (
-    FAILED,
-    OK,
-    command_parser,
-    parse_with_overrides,
-    show,
-)
+from pipeline.commands.arguments import FAILED, OK, command_parser, parse_with_overrides, show
 from pipeline.recipe import Recipe, load_recipe, shipped_recipes
 from pipeline.run import Run
 from pipeline.stage import Record
