@@ -239,7 +239,7 @@ class Evaluation(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     judge: dict[str, Any]
-    """``sha256``, ``accuracy`` and ``task`` of the judge."""
+    """``name``, ``sha256``, ``accuracy`` and ``task`` of the judge."""
     floor: Quality
     """Real pictures against real pictures."""
     variants: dict[str, Quality]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, Literal, get_args, get_type_hints
 
 import yaml
 from jsonargparse import ArgumentParser, Namespace, get_loader
@@ -34,7 +34,7 @@ Seed = restricted_number_type(
 Samples = restricted_number_type(
     "Samples", int, [(">=", 6)], docstring="≥ 6, as neighbourhoods of five demand"
 )
-LATER_KEYS = ("data.inputs", "data.degrade", "data.cut")
+LATER_KEYS = ("data.inputs", "data.degrade", "data.cut", "evaluate.judge")
 """Keys that came after runs had been made without them."""
 PictureSide = restricted_number_type(
     "PictureSide", int, [(">", 0), ("<=", 1024)], docstring="1 to 1024 pixels"
@@ -216,7 +216,10 @@ class EvaluateSettings:
     samples: Samples = 5000  # type: ignore[valid-type]
     """Pictures that each variant draws for the metrics."""
     judge_steps: PositiveInt = 1500
-    """Updates of the judge; it is trained once for the same data and kept."""
+    """Updates of the trained judge; it is trained once for the same data and kept."""
+    judge: Literal["auto", "trained", "imagenet"] = "auto"
+    """trained: on the run's pictures. imagenet: a published network, for 32 pixels a side and more.
+    auto: imagenet where the pictures are in colour, and large enough."""
 
 
 @dataclass(frozen=True, kw_only=True)

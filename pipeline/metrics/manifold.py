@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial.distance import cdist
 
 from pipeline.metrics.distances import Features, paired_features
 
 # Distances held at once: 4 Mi float64 are 32 MiB, whatever the sizes of the sets.
 BLOCK = 4 * 1024 * 1024
+ROUNDING = 1e-9  # share below which two distances, or a distance and none, are the same
 
 
 @dataclass(frozen=True)
@@ -67,18 +67,27 @@ def compare_manifolds(
 
 
 def _radii(features: Features, neighbours: int) -> Features:
-    """Distance from every sample to its k-th nearest other one; place 0 is the sample itself."""
-    return np.concatenate(
-        [
-            np.partition(distances, neighbours, axis=1)[:, neighbours]
-            for _, distances in _blocks(features, features)
-        ]
-    )
+    """Squared distance from every sample to its k-th nearest other one, so that it is inside.
+
+    Place 0 is the sample itself.
+    """
+    nearest = [
+        np.partition(distances, neighbours, axis=1)[:, neighbours]
+        for _, distances in _blocks(features, features)
+    ]
+    return np.concatenate(nearest) * (1 + ROUNDING)
 
 
 def _blocks(x: Features, y: Features) -> Iterator[tuple[slice, Features]]:
-    """The distances from ``x`` to ``y``, a few rows at a time."""
+    """The squared distances from ``x`` to ``y``, a few rows at a time; those of copies are 0.
+
+    By a product of matrices: differences take 30 times as long for a published judge's features.
+    """
     height = max(1, BLOCK // len(y))
+    lengths = (y**2).sum(axis=1)
     for start in range(0, len(x), height):
         rows = slice(start, start + height)
-        yield rows, cdist(x[rows], y)
+        scale = (x[rows] ** 2).sum(axis=1, keepdims=True) + lengths
+        distances = scale - 2 * x[rows] @ y.T
+        distances[distances < ROUNDING * scale] = 0
+        yield rows, distances

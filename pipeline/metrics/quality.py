@@ -122,21 +122,19 @@ def measure(
     )
 
 
-def floor(
-    dataset: TrainAndTestImages, judge: FeatureNetwork, *, samples: int, seed: int
-) -> Quality:
+def floor(dataset: TrainAndTestImages, real: RealImages, *, samples: int, seed: int) -> Quality:
     """The same figures for real images: what a perfect generator of ``samples`` images would get.
 
     Training images, drawn by ``seed`` without replacement, take the place of generated ones and are
-    compared with the test images; where there are fewer than ``samples``, all are taken, and the
-    record's ``samples`` says how many. The judge was trained on them, so a trained generator may
-    land a little below this floor.
+    compared with ``real``, the test images; where there are fewer than ``samples``, all are taken,
+    and the record's ``samples`` says how many. A judge that was trained on them lets a trained
+    generator land a little below this floor.
 
     Raises PocketganError as ``measure`` does.
     """
     count = min(samples, len(dataset.train))
     chosen = np.random.default_rng(seed).choice(len(dataset.train), count, replace=False)
-    return measure(dataset.train[chosen], RealImages.seen_by(judge, dataset.test), seed=seed)
+    return measure(dataset.train[chosen], real, seed=seed)
 
 
 def _histogram(judge: FeatureNetwork, images: Images) -> Histogram | None:
@@ -149,7 +147,9 @@ def _class_figures(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """What could be measured, and why the rest could not."""
     if generated is None or real is None:
-        reason = "the judge knows no classes, because the data set has no labels"
+        reason = (
+            "the judge knows no classes: no labels in the data set, or it was not trained on it"
+        )
         return {}, dict.fromkeys(("modes", "class_histogram", "class_kl"), reason)
     figures = {
         "modes": classes_present(generated, real),

@@ -7,7 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.artifacts import Evaluation, find_variants, write_evaluation
+from pipeline.data.sources import TEACHER
 from pipeline.determinism import prepare
+from pipeline.metrics.imagenet import (
+    NOT_INSTALLED,
+    ImageNetJudge,
+    check_pictures,
+    looks_at,
+    published_weights,
+    weights_file,
+)
 from pipeline.metrics.judge import Judge, train_judge
 from pipeline.metrics.quality import Quality, RealImages, floor, measure
 from pipeline.networks.pixels import to_uint8
@@ -21,6 +30,15 @@ from pipeline.variants import BASELINE
 
 REAL = "real"
 _SETTINGS = ("data", "generator", "convert", "evaluate")
+
+
+def _check_judge(ctx: StageContext) -> None:
+    """PocketganError for a judge that is asked for and cannot look at the pictures."""
+    data = ctx.recipe.data
+    if ctx.recipe.evaluate.judge == "imagenet":
+        published_weights()
+        if data.source != TEACHER:  # what a teacher draws is seen when it is there
+            check_pictures((data.image_size, data.image_size, data.channels))
 
 
 def _evaluate(ctx: StageContext) -> Outcome:
@@ -43,34 +61,48 @@ def _evaluate(ctx: StageContext) -> Outcome:
         other = None if name == BASELINE else reference
         qualities[name] = measure(drawings, real, seed=recipe.seed, same_latents=other)
         samples[name] = pictures(file, fixed)[:FIXED_PICTURES]
-    bottom = floor(ctx.dataset, judge, samples=count, seed=recipe.seed)
+    bottom = floor(ctx.dataset, real, samples=count, seed=recipe.seed)
     facts = {
         "sha256": judge.sha256,
+        "name": judge.name,
         "accuracy": judge.accuracy,
-        "task": "tell the classes" if judge.classes else "tell the four rotations",
+        "task": judge.task,
     }
     evaluation = Evaluation(judge=facts, floor=bottom, variants=qualities)
     write_evaluation(evaluation, samples, ctx.folder)
+    figures = {f"frechet_{name}": quality.frechet for name, quality in qualities.items()}
     return Outcome(
-        {
-            "judge_accuracy": judge.accuracy,
-            "frechet_floor": bottom.frechet,
-            **{f"frechet_{name}": quality.frechet for name, quality in qualities.items()},
-        }
+        {"judge_accuracy": judge.accuracy, "frechet_floor": bottom.frechet, **figures},
+        events=[NOT_INSTALLED] if _prefers_imagenet(ctx) and not weights_file() else [],
     )
 
 
-evaluate = stage("evaluate", needs=("convert",), settings=_SETTINGS, reads_pictures=True)(_evaluate)
+evaluate = stage(
+    "evaluate", needs=("convert",), settings=_SETTINGS, reads_pictures=True, check=_check_judge
+)(_evaluate)
 evaluate_student = stage(
     "evaluate",
     needs=("teacher", "convert"),
     settings=(*_SETTINGS, "teacher"),
     reads_pictures=True,
+    check=_check_judge,
 )(_evaluate)
 
 
-def find_judge(ctx: StageContext) -> Judge:
-    """The judge of these pictures, trained once and kept for all runs beside this one."""
+def find_judge(ctx: StageContext) -> Judge | ImageNetJudge:
+    """The judge that the recipe asks for; "auto" does without ImageNet's if it is missing."""
+    if ctx.recipe.evaluate.judge == "imagenet" or (_prefers_imagenet(ctx) and weights_file()):
+        return ImageNetJudge()
+    return _trained_judge(ctx)
+
+
+def _prefers_imagenet(ctx: StageContext) -> bool:
+    shape = ctx.dataset.test.shape[1:]
+    return ctx.recipe.evaluate.judge == "auto" and shape[-1] == 3 and looks_at(shape)
+
+
+def _trained_judge(ctx: StageContext) -> Judge:
+    """Trained once on these pictures, and kept for all runs beside this one."""
     steps, seed = ctx.recipe.evaluate.judge_steps, ctx.recipe.seed
     facts = {
         "data": ctx.dataset.sha256,

@@ -21,9 +21,6 @@ from pipeline.stages.evaluate import find_judge
 from pipeline.stages.inputs import generator_inputs
 from pipeline.training.randomness import Purpose
 
-SCORED = 2000
-"""Pictures by which a student is compared with its teacher."""
-
 
 @stage(
     "search",
@@ -89,8 +86,9 @@ def search_context(
 ) -> trials.SearchContext:
     """What the trials of a run share."""
     pairs = read_distillation_set(ctx.inputs["teacher"] / PAIRS)
+    judge = find_judge(ctx)
     scorer = frechet_scorer(
-        find_judge(ctx), pairs.pictures[:SCORED], generator_inputs(ctx, Purpose.SEARCH, SCORED)
+        judge, pairs.pictures[: judge.enough], generator_inputs(ctx, Purpose.SEARCH, judge.enough)
     )
     return trials.SearchContext(
         builder=builder,

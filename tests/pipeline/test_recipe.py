@@ -135,6 +135,7 @@ def test_recipe_as_dict_leaves_out_what_older_versions_did_not_know_and_is_not_a
     assert values["degrade"] == "half"
     assert not {f"data.{key}" for key in values} & {*LATER_KEYS} - {"data.degrade"}
     assert "cut: whole" in to_yaml(load_recipe("digits"))
+    assert "judge" not in as_dict(load_recipe("digits"))["evaluate"]
 
 
 # ---------------------------------------------------------------------- bad recipes

@@ -31,6 +31,8 @@ def main() -> int:
     parser.add_argument("runs", nargs="+", type=Path, help="folders of finished runs")
     options = parser.parse_args()
     reports = [schema.read(next(folder.glob("*-report/report.json"))) for folder in options.runs]
+    if len({report.judge.name for report in reports}) > 1:
+        parser.error("the runs have two kinds of judge, whose figures do not compare")
     print(Table(RUNS, [row(report) for report in reports], []).markdown())
     print(Table(VARIANTS, [list(line(v)) for v in reports[0].variants], []).markdown())
     return 0
@@ -56,7 +58,7 @@ def row(report: schema.Report) -> list[str]:
         f"{dense.bytes_gzip / int8.bytes_gzip:.2f}",
         f"{slow:.4g} / {fast:.4g} = {slow / fast:.1f}" if slow and fast else "–",
         "–" if int8.qat_steps is None else f"{int8.qat_steps.within_2:.5f}",
-        f"{report.judge.accuracy:.3f}",
+        cell(report.judge.accuracy, "{:.3f}".format),
         f"{sum(stage.seconds for stage in report.stages):,.0f} s",
     ]
 

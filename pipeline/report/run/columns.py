@@ -9,6 +9,8 @@ from pipeline.report.quantities import NONE, QUANTITIES, Quantity
 from pipeline.report.run.schema import Figures, VariantReport
 
 LOCAL = "local"
+JUDGED = "Quality"
+"""The group of the figures that a judge's features give."""
 
 
 class Figure(NamedTuple):
@@ -80,8 +82,8 @@ _TIMED = "of many runs after a warm-up, in a process of its own, the variants ta
 COLUMNS: tuple[VariantColumn, ...] = (
     *(_of_file(name, "Size") for name in ("bytes", "bytes_gzip", "bytes_zstd", "zeros")),
     _of_file("float_ops", "Size"),
-    *(_of_pictures(name, "Quality") for name in ("frechet", "kid", "precision", "recall")),
-    *(_of_pictures(name, "Quality") for name in ("density", "coverage", "modes")),
+    *(_of_pictures(name, JUDGED) for name in ("frechet", "kid", "precision", "recall")),
+    *(_of_pictures(name, JUDGED) for name in ("density", "coverage", "modes")),
     *(_of_pictures(name, "Fidelity") for name in ("psnr", "ssim")),
     _of_file("macs", "Work"),
     _of_speed("p50_ms", 1, phrase="median latency, one thread", how=f"Median {_TIMED}"),

@@ -63,8 +63,9 @@ class JudgeReport(FrozenModel):
     """The network whose features the quality figures use."""
 
     sha256: Sha256
-    accuracy: Share
-    """On the test split, for ``task``."""
+    name: str = "a small network trained on these pictures"
+    accuracy: Share | None
+    """On the test split, for ``task``; None of a network that was not trained on this data."""
     task: str
 
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from pipeline.recipe import leaves
 from pipeline.report.quantities import NONE, number
-from pipeline.report.run.columns import BY_NAME, COLUMNS, LOCAL, VariantColumn, best
+from pipeline.report.run.columns import BY_NAME, COLUMNS, JUDGED, LOCAL, VariantColumn, best
 from pipeline.report.run.schema import Report, VariantReport
 from pipeline.report.run.wording import gates_in_words, headline
 from pipeline.variants import SHIPPED
@@ -79,16 +79,23 @@ def compare(a: Report, b: Report) -> dict[str, Any]:
     """What differs between two reports, safe for JSON.
 
     Keys: ``a`` and ``b`` (which report), ``warnings``, ``variants`` (shared name -> quantity ->
-    ``a``, ``b``, ``ratio`` = b / a; None where there is none), ``only_in_a``, ``only_in_b`` and
-    ``recipe`` (dotted key -> ``a``, ``b``, for those that differ).
+    ``a``, ``b``, ``ratio`` = b / a; None where there is none, or where two judges gave the
+    figures), ``only_in_a``, ``only_in_b`` and ``recipe`` (dotted key -> ``a``, ``b``, for those
+    that differ).
     """
+    two_judges = _judge(a) != _judge(b)
     names_a, names_b = ([variant.name for variant in report.variants] for report in (a, b))
     return {
         "a": _which(a),
         "b": _which(b),
         "warnings": _warnings(a, b),
         "variants": {
-            ours.name: {column.name: _set_against(column, ours, theirs) for column in COLUMNS}
+            ours.name: {
+                column.name: _set_against(
+                    column, ours, theirs, comparable=not (two_judges and column.group == JUDGED)
+                )
+                for column in COLUMNS
+            }
             for ours in a.variants
             if (theirs := b.variant(ours.name)) is not None
         },
@@ -108,10 +115,10 @@ def _which(report: Report) -> dict[str, JsonValue]:
 
 
 def _set_against(
-    column: VariantColumn, a: VariantReport, b: VariantReport
+    column: VariantColumn, a: VariantReport, b: VariantReport, *, comparable: bool
 ) -> dict[str, float | None]:
     ours, theirs = column.read(a).value, column.read(b).value
-    ratio = None if ours is None or theirs is None or ours == 0 else theirs / ours
+    ratio = theirs / ours if comparable and ours and theirs is not None else None
     return {"a": ours, "b": theirs, "ratio": ratio}
 
 
@@ -129,7 +136,7 @@ def _warnings(a: Report, b: Report) -> list[str]:
     machines = [_of_measurements(report, "device", "cpu") for report in (a, b)]
     runtimes = [_of_measurements(report, "runtime", "runtime_version") for report in (a, b)]
     conditions = (
-        ("judges", a.judge.sha256, b.judge.sha256, "quality figures"),
+        ("judges", _judge(a), _judge(b), "quality figures"),
         ("data", a.dataset.sha256, b.dataset.sha256, "quality figures"),
         ("numbers of samples", a.floor.samples, b.floor.samples, "quality figures"),
         ("machines", *machines, "speeds and memory"),
@@ -140,6 +147,10 @@ def _warnings(a: Report, b: Report) -> list[str]:
         for what, ours, theirs, spoiled in conditions
         if ours != theirs
     ]
+
+
+def _judge(report: Report) -> str:
+    return f"{report.judge.name}, sha256 {report.judge.sha256[:10]}…"
 
 
 def _of_measurements(report: Report, *fields: str) -> str:
@@ -189,7 +200,7 @@ def _variant_table(name: str, figures: dict[str, dict[str, float | None]]) -> Ta
 
 def _style(name: str, figure: dict[str, float | None]) -> str:
     a, b = figure["a"], figure["b"]
-    if a is None or b is None or a == b:
+    if a is None or b is None or a == b or (a and figure["ratio"] is None):
         return ""
     return "green" if BY_NAME[name].better(a, b) == b else "red"
 

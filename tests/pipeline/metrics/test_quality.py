@@ -143,23 +143,25 @@ def test_too_few_images_are_refused(real: RealImages, dataset: Dataset) -> None:
         measure(dataset.train[:5], real, seed=1)
 
 
-def test_floor_compares_training_images_with_test_images(judge: Judge, dataset: Dataset) -> None:
-    quality = floor(dataset, judge, samples=100, seed=1)
+def test_floor_compares_training_images_with_test_images(
+    real: RealImages, dataset: Dataset
+) -> None:
+    quality = floor(dataset, real, samples=100, seed=1)
     assert (quality.samples, quality.real_samples) == (100, 60)
     assert quality.frechet > 0
     assert quality.coverage > 0.8
 
 
-def test_floor_draws_its_images_by_the_seed(judge: Judge, dataset: Dataset) -> None:
-    first = floor(dataset, judge, samples=100, seed=1)
-    assert first == floor(dataset, judge, samples=100, seed=1)
-    assert first.frechet != floor(dataset, judge, samples=100, seed=2).frechet
+def test_floor_draws_its_images_by_the_seed(real: RealImages, dataset: Dataset) -> None:
+    first = floor(dataset, real, samples=100, seed=1)
+    assert first == floor(dataset, real, samples=100, seed=1)
+    assert first.frechet != floor(dataset, real, samples=100, seed=2).frechet
 
 
 def test_floor_takes_every_training_image_once_where_more_are_asked_for(
-    judge: Judge, dataset: Dataset
+    real: RealImages, dataset: Dataset
 ) -> None:
-    quality = floor(dataset, judge, samples=1000, seed=1)
+    quality = floor(dataset, real, samples=1000, seed=1)
     assert quality.samples == 200
-    everything = measure(dataset.train, RealImages.seen_by(judge, dataset.test), seed=1)
+    everything = measure(dataset.train, real, seed=1)
     assert quality.frechet == pytest.approx(everything.frechet)

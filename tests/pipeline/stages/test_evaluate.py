@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,9 @@ import pytest
 from pipeline.artifacts import find_variants
 from pipeline.cli import main
 from pipeline.metrics.quality import Quality
+from pipeline.recipe import load_recipe
 from pipeline.run import Run
+from pipeline.stages import evaluate
 
 
 @pytest.fixture
@@ -70,3 +73,44 @@ def test_damaged_judge_is_named(
     more = ("--evaluate.samples", "70", "--quiet")
     assert main(["evaluate", str(tiny_recipe), "--runs", str(tiny_copy), *more]) == 2
     assert str(judge) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("judge", "shape", "installed", "name"),
+    [
+        ("auto", (32, 48, 3), True, "imagenet"),
+        ("auto", (32, 48, 3), False, "trained"),
+        ("auto", (32, 32, 1), True, "trained"),
+        ("auto", (28, 28, 3), True, "trained"),
+        ("trained", (64, 64, 3), True, "trained"),
+        ("imagenet", (64, 64, 1), True, "imagenet"),
+    ],
+)
+def test_large_colour_pictures_have_the_published_judge_unless_the_recipe_names_one(
+    judge: str,
+    shape: tuple[int, ...],
+    installed: bool,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(evaluate, "ImageNetJudge", lambda: "imagenet")
+    monkeypatch.setattr(evaluate, "_trained_judge", lambda _: "trained")
+    monkeypatch.setattr(evaluate, "weights_file", lambda: Path("weights") if installed else None)
+    ctx: Any = SimpleNamespace(
+        recipe=load_recipe("digits", {"evaluate.judge": judge}),
+        dataset=SimpleNamespace(test=np.zeros((1, *shape), np.uint8)),
+    )
+    assert evaluate.find_judge(ctx) == name
+
+
+def test_published_judge_of_small_pictures_is_refused_before_anything_runs(
+    tiny_recipe: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(evaluate, "published_weights", dict)
+    command = ("run", str(tiny_recipe), "--runs", str(tmp_path), "--evaluate.judge", "imagenet")
+    assert main([*command, "--quiet"]) == 2
+    assert "32 pixels a side" in capsys.readouterr().err
+    assert not any(tmp_path.glob("tiny/*-train"))

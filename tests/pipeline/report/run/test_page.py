@@ -104,6 +104,17 @@ def test_page_is_fit_for_phones_and_dark_rooms(text):
     assert "prefers-color-scheme: dark" in text
 
 
+def test_page_names_the_judge_and_how_often_it_is_right_if_that_was_measured(page, bare):
+    words = " ".join(page.words.split())
+    assert "a small network trained on these pictures, which learned to tell the" in words
+    assert "; it is right on 97.8 % of the test images. Quality figures" in words
+    published = bare.judge.model_copy(update={"name": "a published one", "accuracy": None})
+    text = render(bare.model_copy(update={"judge": published}), Exhibits())
+    words = " ".join(Page(text).words.split())
+    assert "The judge is a published one, which learned to" in words
+    assert "tell the classes. Quality figures compare" in words
+
+
 def test_page_begins_with_the_verdict(page):
     assert page.words.index("14×") < page.words.index("The files")
     assert "all 7 gates passed" in page.words

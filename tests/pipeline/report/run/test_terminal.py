@@ -91,6 +91,16 @@ def test_absent_figures_and_ratios_to_zero_are_none(report):
     assert figures["float_ops"] == {"a": 0, "b": 0, "ratio": None}
 
 
+def test_figures_of_two_judges_have_no_ratio_and_no_colour(report):
+    other_judge = report.judge.model_copy(update={"sha256": "0" * 64})
+    smaller = report.variants[6].model_copy(update={"bytes_gzip": 94_730 // 2})
+    b = other(report, judge=other_judge, variants=(smaller,))
+    figures = terminal.compare(report, b)["variants"]["int8"]
+    assert figures["frechet"] == {"a": 12.08, "b": 12.08, "ratio": None}
+    assert figures["psnr"]["ratio"] == 1
+    assert figures["bytes_gzip"]["ratio"] == pytest.approx(0.5)
+
+
 def test_variants_of_one_report_only_are_listed(report):
     compared = terminal.compare(report, other(report, variants=report.variants[:2]))
     assert list(compared["variants"]) == ["float32", "float16"]
