@@ -22,22 +22,27 @@ Array = npt.NDArray[Any]
 HEADERS = 3  # a magic number, the version of the protocol, and sizes of C's types
 
 
+class _Storage(NamedTuple):
+    key: str
+    dtype: np.dtype[Any]
+
+
 class _Tensor(NamedTuple):
     """A view of a storage: where it begins and how far apart its elements are, in elements."""
 
-    storage: str
-    dtype: np.dtype[Any]
+    storage: _Storage
     offset: int
     shape: tuple[int, ...]
     strides: tuple[int, ...]
 
     def of(self, storages: dict[str, bytes]) -> Array:
         """Raises ValueError where the view leaves its storage."""
-        size = self.dtype.itemsize
+        key, dtype = self.storage
+        size = dtype.itemsize
         view: Array = np.ndarray(
             self.shape,
-            self.dtype,
-            buffer=storages[self.storage],
+            dtype,
+            buffer=storages[key],
             offset=size * self.offset,
             strides=[size * stride for stride in self.strides],
         )
@@ -45,13 +50,13 @@ class _Tensor(NamedTuple):
 
 
 def _tensor(
-    storage: tuple[str, np.dtype[Any]],
+    storage: _Storage,
     offset: int,
     shape: tuple[int, ...],
     strides: tuple[int, ...],
     *_of_training: object,
 ) -> _Tensor:
-    return _Tensor(*storage, offset, shape, strides)
+    return _Tensor(storage, offset, shape, strides)
 
 
 _PARTS: dict[tuple[str, str], Any] = {
@@ -68,9 +73,9 @@ class _Unpickler(pickle.Unpickler):
             raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no weights need")
         return _PARTS[module, name]
 
-    def persistent_load(self, reference: Any) -> tuple[str, np.dtype[Any]]:
+    def persistent_load(self, reference: Any) -> _Storage:
         _, dtype, key, *_ = reference
-        return key, dtype
+        return _Storage(key, dtype)
 
 
 def read_torch_weights(content: bytes, origin: str) -> dict[str, Array]:
@@ -83,7 +88,7 @@ def read_torch_weights(content: bytes, origin: str) -> dict[str, Array]:
         for _ in range(HEADERS):
             _Unpickler(file).load()
         tensors: dict[str, _Tensor] = _Unpickler(file).load()
-        dtypes = {tensor.storage: tensor.dtype for tensor in tensors.values()}
+        dtypes = dict(tensor.storage for tensor in tensors.values())
         storages = {}
         for key in _Unpickler(file).load():
             length = int.from_bytes(file.read(8), "little")
