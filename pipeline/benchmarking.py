@@ -168,7 +168,8 @@ def benchmark(
 
     def keep(measurements: Sequence[Measurement]) -> None:
         nonlocal answer
-        answer = _answered(empty, [*others, *measurements])
+        every = (*others, *measurements)
+        answer = empty.model_copy(update={"measurements": every, "remarks": tuple(remarks(every))})
         write_text(folder / RESULT, schema.dumps(answer))
 
     try:
@@ -207,11 +208,6 @@ def _empty(question: Question) -> schema.Benchmark:
         files=tuple(describe(name, path) for name, path in question.files.items()),
         measurements=(),
     )
-
-
-def _answered(empty: schema.Benchmark, measurements: Sequence[Measurement]) -> schema.Benchmark:
-    changes = {"measurements": tuple(measurements), "remarks": tuple(remarks(measurements))}
-    return empty.model_copy(update=changes)
 
 
 def _still_true(earlier: schema.Benchmark, now: schema.Benchmark) -> tuple[Measurement, ...]:
