@@ -30,6 +30,7 @@ SUMMARIES = {
     "doctor": "What this machine is, and what makes its figures doubtful",
     "inspect": "What a .tflite holds: operations, types, zeros, MACs, memory",
     "compare": "Two reports side by side",
+    "data": "Published sets of pictures, and what brings them here",
     "list": "Recipes, networks, losses, data sources",
 }
 """Command → what it is for, in a line."""

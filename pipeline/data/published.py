@@ -34,6 +34,7 @@ class Published:
     checksums: Mapping[str, str]  # file -> sha256 of the unpacked idx file
     download: Callable[[], tuple[Pair, Pair]]  # (train, test), through Keras
     ways: str  # to get the data when it is neither here nor to be downloaded
+    keras_file: str  # where Keras puts it, below the folder datasets of its home
     packaged: Path | None = None  # where a system package puts the files
 
 
@@ -54,6 +55,7 @@ MNIST = Published(
         TEST_LABELS: "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     },
     download=partial(_through_keras, "mnist"),
+    keras_file="mnist.npz",
     ways=(
         "give a folder with its four idx files (.gz or not); or run once with a network, so that"
         " Keras downloads it; or use the source 'digits', 5,000 of these images that are"
@@ -83,6 +85,7 @@ FASHION = Published(
         TEST_LABELS: "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
     },
     download=partial(_through_keras, "fashion_mnist"),
+    keras_file="fashion-mnist",
     ways=(
         "install Debian's package dataset-fashion-mnist; or give a folder with its four idx files"
         " (.gz or not); or run once with a network, so that Keras downloads it."

@@ -57,9 +57,12 @@ class Decoded:
 
     @property
     def treatments(self) -> tuple[str, ...]:
-        """How many items were changed, a sentence for each kind of change."""
+        """How many of the items were changed, a sentence for each kind of change."""
         numbers = Counter(change for text in self.changes for change in text.splitlines())
-        return tuple(f"{change} ({number} files)" for change, number in sorted(numbers.items()))
+        total = len(self.changes)
+        return tuple(
+            f"{change} ({number} of {total})" for change, number in sorted(numbers.items())
+        )
 
 
 def single(images: list[Image.Image]) -> list[Image.Image]:

@@ -11,6 +11,7 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.degrade import DEGRADATIONS, degrade
 from pipeline.data.picture import fit
 from pipeline.data.reading import CUTS, TILES, Request
+from pipeline.data.sets import EMOJI_3D, INPUTS, RELIEF, TARGETS, PackagedSet
 
 
 class PictureSettings(Protocol):
@@ -143,6 +144,31 @@ def _digits(request: Request) -> Dataset:
     return digits.load(request.test_fraction, request.seed)
 
 
+def _pairs_of(pair_set: PackagedSet) -> Source:
+    """The source that reads what ``pocketgan data install`` brought here."""
+    name, install = pair_set.name, f"pocketgan data install {pair_set.name}"
+
+    def read(request: Request) -> Dataset:
+        if request.folder is not None:
+            raise PocketganError(
+                f"The data source '{name}' lies in the cache and reads no folder.",
+                f"Leave the folder out, or name the source '{PAIRS}'.",
+            )
+        place = pair_set.place
+        if place is None:
+            raise PocketganError(f"{name} is not on this machine.", f"Install it: {install}")
+        request = replace(request, folder=place / TARGETS, inputs=place / INPUTS)
+        return replace(pairs.load(request), name=name)
+
+    return Source(
+        describe=f"{pair_set.describe}; `{install}` brings it here",
+        load=read,
+        licence=f"{pair_set.licence}.",
+        paired=True,
+        photos=True,
+    )
+
+
 _MNIST = "MNIST, by Yann LeCun and Corinna Cortes: CC BY-SA 3.0"
 _YOURS = "yours. pocketgan was given a folder and knows nothing of its licence."
 
@@ -190,6 +216,8 @@ SOURCES = {
         paired=True,
         photos=True,
     ),
+    EMOJI_3D.name: _pairs_of(EMOJI_3D),
+    RELIEF.name: _pairs_of(RELIEF),
     TEACHER: Source(
         describe=(
             "what the generator draws that `pocketgan compress` was given, where there is nothing"

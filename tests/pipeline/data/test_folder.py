@@ -341,4 +341,4 @@ def test_folder_says_what_was_done_to_the_pixels(images: Path, load: Load) -> No
     fill(images, 2)
     Image.new("RGBA", (12, 12), (0, 0, 0, 0)).save(images / "clear.png")
     Image.new("RGBA", (12, 12), (0, 0, 0, 255)).save(images / "opaque.png")
-    assert load().notes == ("transparent: laid on white (1 files)",)
+    assert load().notes == ("transparent: laid on white (1 of 4)",)

@@ -171,10 +171,10 @@ def test_pairs_say_what_was_done_to_their_pixels(tmp_path: Path, load: Load) -> 
     Image.new("RGBA", (12, 12), (0, 0, 0, 9)).save(targets / "4.png")
     data = load()
     assert data.notes == (
-        "16 bits a channel: scaled to 8 (1 files)",
-        "CMYK: converted to RGB without a colour profile (1 files)",
-        "several frames: the first was read (1 files)",
-        "transparent: laid on white (2 files)",
+        "16 bits a channel: scaled to 8 (1 of 6)",
+        "CMYK: converted to RGB without a colour profile (1 of 6)",
+        "several frames: the first was read (1 of 6)",
+        "transparent: laid on white (2 of 6)",
     )
     assert load().notes == data.notes  # from the cache
 

@@ -14,6 +14,7 @@ from pipeline.data.reading import Request
 
 Load = Callable[..., Dataset]
 assert published.FASHION.packaged is not None
+PAIRED_SETS = ["emoji-3d", "relief"]
 PACKAGED = published.FASHION.packaged
 
 
@@ -39,7 +40,15 @@ def test_sources_load_without_tensorflow() -> None:
 
 
 def test_sources_are_described_in_one_line_each() -> None:
-    assert list(SOURCES) == ["digits", "mnist", "fashion", "folder", "pairs", "teacher"]
+    assert list(SOURCES) == [
+        "digits",
+        "mnist",
+        "fashion",
+        "folder",
+        "pairs",
+        *PAIRED_SETS,
+        "teacher",
+    ]
     assert all(source.describe and "\n" not in source.describe for source in SOURCES.values())
 
 
@@ -187,3 +196,22 @@ def test_load_says_which_size_can_be_divided(ask: Load) -> None:
     with pytest.raises(PocketganError) as caught:
         ask("digits", degrade="quarter", image_size=30)
     assert "such as 32" in caught.value.remedy
+
+
+@pytest.mark.parametrize("source", PAIRED_SETS)
+def test_load_reads_an_installed_set_of_pairs(
+    ask: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    monkeypatch.setenv("POCKETGAN_CACHE", str(tmp_path))
+    with pytest.raises(PocketganError, match=f"{source} is not on this machine") as caught:
+        ask(source, minimum=4)
+    assert caught.value.remedy.endswith(f"pocketgan data install {source}")
+    (tmp_path / "data" / source).mkdir(parents=True)
+    for part in ("inputs", "targets"):
+        photos(tmp_path / "data" / source / part, 5)
+    data = ask(source, minimum=4, channels=3)
+    assert data.name == source
+    assert data.train_inputs is not None
+    assert (data.train_inputs == data.train).all()
+    with pytest.raises(PocketganError, match="reads no folder"):
+        ask(source, folder=tmp_path)

