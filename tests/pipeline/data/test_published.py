@@ -43,6 +43,7 @@ def tiny(
         checksums={name: idx.sha256(array) for name, array in ARRAYS.items()},
         download=download,
         ways="ask a friend.",
+        keras_file="tiny.npz",
         packaged=packaged,
     )
 
