@@ -377,7 +377,7 @@ def plain_kernels(runtime: Runtime) -> Any:
 
 
 def load_latents(path: str | None) -> np.ndarray | None:
-    """Read latents, float32 [N, L], or None for random inputs."""
+    """Read latents, or pictures, as floats [N, L]; None for random inputs."""
     if path is None:
         return None
     import numpy as np
@@ -386,12 +386,12 @@ def load_latents(path: str | None) -> np.ndarray | None:
         latents: np.ndarray = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise AgentError(f"latents {path} cannot be read: {error}") from error
-    if latents.ndim != 2 or len(latents) == 0 or latents.dtype.kind != "f":
+    if latents.ndim < 2 or len(latents) == 0 or latents.dtype.kind != "f":
         actual = f"{latents.dtype} {list(latents.shape)}"
         raise AgentError(f"latents must be floats [N, L], N ≥ 1; {path} holds {actual}")
     if not np.isfinite(latents).all():
         raise AgentError(f"latents must be finite; {path} holds infinite ones, or none (NaN)")
-    return latents
+    return latents.reshape(len(latents), -1)
 
 
 def make_feeds(

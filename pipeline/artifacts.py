@@ -119,10 +119,12 @@ def _read_history(path: Path) -> dict[str, list[float]]:
 
 def write_distillation_set(pairs: DistillationSet, path: Path) -> None:
     """One .npz file, whole or not at all; equal pairs give equal bytes."""
+    arrays = {"inputs": pairs.inputs, "pictures": pairs.pictures}
+    arrays["classes"] = np.array(pairs.classes)
+    if pairs.input_pixels is not None:
+        arrays["input_pixels"] = np.array(pairs.input_pixels)
     with replaced(path) as aside, aside.open("wb") as file:
-        np.savez(
-            file, inputs=pairs.inputs, pictures=pairs.pictures, classes=np.array(pairs.classes)
-        )
+        np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
 def read_distillation_set(path: Path) -> DistillationSet:
@@ -130,7 +132,13 @@ def read_distillation_set(path: Path) -> DistillationSet:
     try:
         # Opened here, because np.load leaves a damaged file open.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return DistillationSet(arrays["inputs"], arrays["pictures"], int(arrays["classes"]))
+            pixels = arrays.get("input_pixels")
+            return DistillationSet(
+                arrays["inputs"],
+                arrays["pictures"],
+                int(arrays["classes"]),
+                None if pixels is None else (float(pixels[0]), float(pixels[1])),
+            )
     except Exception as error:  # damage can surface as nearly any error of the archive reader
         raise PocketganError(
             f"{path} holds no distillation set that can be read: {error}.",
@@ -243,6 +251,9 @@ class Evaluation(BaseModel):
     floor: Quality
     """Real pictures against real pictures."""
     variants: dict[str, Quality]
+    trivial_name: str = ""
+    """Of a translation: what was made of the inputs without any network; else empty."""
+    trivial: Quality | None = None
 
 
 def write_evaluation(

@@ -7,6 +7,7 @@ from pathlib import Path
 from deploy.errors import PocketganError
 from pipeline.artifacts import GENERATOR, REPORT, find_variants
 from pipeline.importers.formats import SAVED_MODEL, GeneratorSource
+from pipeline.networks.pixels import TRANSLATED
 from pipeline.plans import FROM_SCRATCH, FROM_TEACHER, RECIPE, Plan, plan_of_folder
 from pipeline.recipe import load_recipe
 from pipeline.report.run import schema
@@ -87,8 +88,11 @@ def generator_of(path: Path) -> GeneratorSource:
         return GeneratorSource(path, path)
     file = FROM_SCRATCH.folder(path, "train") / GENERATOR
     if file.is_file():
-        latent = load_recipe(str(path / RECIPE)).generator.latent
-        return GeneratorSource(path, file, latent, f"the teacher of run {path.name}")
+        recipe = load_recipe(str(path / RECIPE))
+        origin = f"the teacher of run {path.name}"
+        if recipe.data.paired:
+            return GeneratorSource(path, file, origin=origin, input_pixels=TRANSLATED)
+        return GeneratorSource(path, file, recipe.generator.latent, origin)
     if plan_of_folder(path) is FROM_TEACHER:
         raise PocketganError(
             f"{path} is a run of `pocketgan compress`: what it made is compressed already.",

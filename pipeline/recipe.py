@@ -6,7 +6,7 @@ import warnings
 from argparse import ArgumentError
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
@@ -25,7 +25,7 @@ from jsonargparse.typing import (
 from deploy.errors import PocketganError
 from pipeline.data.sources import SOURCES, mistakes
 from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, StudentSettings
-from pipeline.training.settings import Fraction, TrainSettings
+from pipeline.training.settings import Fraction, TrainSettings, TranslationWeights
 
 RECIPES_FOLDER = Path(__file__).parent / "recipes"
 Seed = restricted_number_type(
@@ -34,7 +34,10 @@ Seed = restricted_number_type(
 Samples = restricted_number_type(
     "Samples", int, [(">=", 6)], docstring="≥ 6, as neighbourhoods of five demand"
 )
-LATER_KEYS = ("data.inputs", "data.degrade", "data.cut", "evaluate.judge")
+LATER_KEYS = (
+    *("data.inputs", "data.degrade", "data.cut", "evaluate.judge", "teacher.cut"),
+    *(f"translation.{weight.name}" for weight in fields(TranslationWeights)),
+)
 """Keys that came after runs had been made without them."""
 PictureSide = restricted_number_type(
     "PictureSide", int, [(">", 0), ("<=", 1024)], docstring="1 to 1024 pixels"
@@ -66,6 +69,11 @@ class DataSettings:
     cut: str = "whole"
     """whole: the square in the middle, resized. tiles: all of image_size that fit, not resized."""
 
+    @property
+    def paired(self) -> bool:
+        """Whether there is something to be read for each picture."""
+        return bool(self.degrade) or SOURCES[self.source].paired
+
 
 @dataclass(frozen=True, kw_only=True)
 class TeacherSettings:
@@ -85,6 +93,9 @@ class TeacherSettings:
     """Folder of pictures, for a generator that reads pictures."""
     input_pixels: tuple[float, float] | None = None
     """Black and white in the pictures that it reads."""
+    cut: str = "auto"
+    """How photos become inputs: whole (shrunk), tiles (of their own pixels), or auto: tiles for a
+    generator that enlarges."""
     custom: Path | None = None
     """A Python file that registers the generator's own layers; it is run."""
     allow_unsafe: bool = False
@@ -256,6 +267,7 @@ class Recipe:
     generator: GeneratorSettings = field(default_factory=GeneratorSettings)
     discriminator: DiscriminatorSettings = field(default_factory=DiscriminatorSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
+    translation: TranslationWeights = field(default_factory=TranslationWeights)
     prune: PruneSettings = field(default_factory=PruneSettings)
     quantize: QuantizeSettings = field(default_factory=QuantizeSettings)
     convert: ConvertSettings = field(default_factory=ConvertSettings)
@@ -341,7 +353,7 @@ def as_dict(recipe: Recipe) -> dict[str, Any]:
         section, name = key.split(".")
         if values[section][name] == defaults[section][name]:
             del values[section][name]
-    return values
+    return {name: value for name, value in values.items() if value != {}}
 
 
 def _plain(recipe: Recipe) -> dict[str, Any]:

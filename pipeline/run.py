@@ -193,7 +193,7 @@ class Run:
 
     def _settings(self, stage: Stage) -> dict[str, Any]:
         whole = as_dict(self.recipe)
-        return {section: whole[section] for section in stage.settings}
+        return {section: whole[section] for section in stage.settings if section in whole}
 
     def _inputs(self, stage: Stage) -> dict[str, str]:
         """Hashes of records, not keys: times and memory differ when they are measured again."""
@@ -207,7 +207,7 @@ class Run:
             "stage": stage.name,
             "settings": self._settings(stage),
             "inputs": self._inputs(stage),
-            "data": self._data_sha256 if stage.reads_pictures else None,
+            "data": self._data_sha256 if stage.reads_pictures_of(self.recipe) else None,
             "seed": self.recipe.seed,
             "versions": package_versions(),
         }
@@ -223,7 +223,7 @@ class Run:
                 {**record.settings, "seed": record.seed, **record.versions},
             )
         )
-        for section in stage.settings:
+        for section in self._settings(stage):
             if section not in record.settings:
                 return f"an older version did not record section '{section}'"
         for key in [*now, *then]:

@@ -86,7 +86,8 @@ class Stage:
     """Sections of the recipe that it reads; the seed is read by all."""
     needs: tuple[str, ...] = ()
     """Names of the stages whose folders it reads."""
-    reads_pictures: bool = False
+    reads_pictures: bool | Callable[[Recipe], bool] = False
+    """Whether it reads the recipe's pictures, or of which recipes."""
     check: Callable[["StageContext"], None] | None = None
     """Raises PocketganError for what cannot work; asked before any stage of the plan runs."""
     files: Callable[[Recipe], Iterable[Path | None]] = lambda _: ()
@@ -94,6 +95,11 @@ class Stage:
 
     def __call__(self, ctx: "StageContext") -> Outcome:
         return self.work(ctx)
+
+    def reads_pictures_of(self, recipe: Recipe) -> bool:
+        """Whether the pictures of this recipe are part of what decides its result."""
+        reads = self.reads_pictures
+        return reads if isinstance(reads, bool) else reads(recipe)
 
 
 def _as_decorator(
@@ -142,7 +148,7 @@ class StageContext:
     @property
     def dataset(self) -> Dataset:
         """The pictures of the recipe, uint8, split into train and test."""
-        if not self.stage.reads_pictures:
+        if not self.stage.reads_pictures_of(self._whole):
             raise UndeclaredError(self.stage.name, "the pictures", "reads_pictures")
         return self._load_dataset()
 

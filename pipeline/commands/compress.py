@@ -37,6 +37,7 @@ L1_OF_COPIES = 1e-5
 """A student that sees its teacher's pictures only loses more to the penalty, and fewer bytes need
 saving: docs/decisions.md."""
 BASE = RECIPES_FOLDER / "base" / "compress.yaml"
+PICTURES_BASE = RECIPES_FOLDER / "base" / "compress-pictures.yaml"
 OF_A_RUN = ("seed", "data", "generator", "discriminator", "train", "convert", "evaluate")
 """Sections of a run's recipe that its student keeps."""
 
@@ -57,6 +58,7 @@ _OPTIONS = {
         "the discriminator's file, if you have it; a run's is used unless this is 'none'",
     ),
     "inputs": ("teacher.inputs", "folder of pictures, for a generator that reads pictures"),
+    "cut": ("teacher.cut", "how they become its inputs: whole, tiles, or auto"),
     "trials": ("search.trials", "students to try"),
     "name": ("name", "of the run's folder; by default the generator's with the budget"),
 }
@@ -97,8 +99,10 @@ def run_of(options: Any, overrides: list[str]) -> Run:
     path = Path(options.generator)
     with progress.console.status(f"load {path}"):
         teacher = teacher_of(options)
-    _refuse_shape(teacher, options)
-    recipe = _recipe_of(teacher, options, overrides)
+    of_run = read_values(path / RECIPE) if (path / RECIPE).is_file() else {}
+    paired = bool(of_run) and load_recipe(of_run).data.paired
+    _refuse_shape(teacher, options, paired=paired)
+    recipe = _recipe_of(teacher, options, of_run, overrides)
     builder = StudentBuilder(teacher, recipe.seed)
     refuse_budget(recipe.budget, builder, space_of(recipe.search, recipe.budget, builder))
     run = Run(recipe, Path(options.runs))
@@ -106,7 +110,8 @@ def run_of(options: Any, overrides: list[str]) -> Run:
     return run
 
 
-def _refuse_shape(teacher: Any, options: Any) -> None:
+def _refuse_shape(teacher: Any, options: Any, *, paired: bool) -> None:
+    """``paired``: what it reads is known, as it was trained here."""
     height, width, channels = teacher.model.output_shape[1:]
     if height != width or channels not in (1, 3):
         raise PocketganError(
@@ -117,22 +122,24 @@ def _refuse_shape(teacher: Any, options: Any) -> None:
         raise PocketganError(
             f"{options.generator} reads latents, not pictures.", "Leave --inputs out."
         )
-    if not teacher.latent and not options.inputs:
+    if not teacher.latent and not options.inputs and not paired:
         raise PocketganError(
             f"{options.generator} reads pictures.",
             "Give a folder of such pictures with --inputs: its student learns from them.",
         )
 
 
-def _recipe_of(teacher: Any, options: Any, overrides: list[str]) -> Recipe:
+def _recipe_of(
+    teacher: Any, options: Any, of_run: Mapping[str, Any], overrides: list[str]
+) -> Recipe:
     """The base, then what the run says, what the generator says, what the person says."""
-    file = Path(options.generator) / RECIPE
-    of_run = read_values(file) if file.is_file() else {}
     has_pictures = bool(of_run or options.data or options.data_folder)
     copies_only = options.data_free or options.inputs or not has_pictures
     recipe = load_recipe(
         _base_values(teacher, options, of_run, copies_only=copies_only),
-        _option_values(options, runs_discriminator=bool(of_run) and not copies_only),
+        _option_values(
+            options, runs_discriminator=bool(of_run and teacher.latent) and not copies_only
+        ),
         overrides,
     )
     if recipe.report.gates:
@@ -145,14 +152,19 @@ def _base_values(
 ) -> dict[str, Any]:
     """Section → values, before the options: ``copies_only`` is without real pictures."""
     path = Path(options.generator)
-    values = read_values(BASE) | {key: of_run[key] for key in OF_A_RUN if key in of_run}
-    if steps := of_run.get("train", {}).get("steps"):
+    base = read_values(BASE if teacher.latent else PICTURES_BASE)
+    values = base | {key: of_run[key] for key in OF_A_RUN if key in of_run}
+    steps = of_run.get("train", {}).get("steps")
+    if steps and teacher.latent:
         # Half of the teacher's steps; of a short training more.
         for section, enough in ENOUGH_STEPS.items():
             values[section] |= {"steps": max(math.ceil(steps / 2), min(steps, enough))}
     if copies_only:
         values["data"] = {"source": TEACHER}
-        values["quantize"] |= {"l1": L1_OF_COPIES}
+        values["quantize"] |= {"l1": L1_OF_COPIES} if teacher.latent else {}
+    if not teacher.latent:
+        side, across = teacher.model.input_shape[1:3]
+        values["train"]["batch"] = picture_batch(side * across)
     height, _, channels = teacher.model.output_shape[1:]
     values["data"] = {**values.get("data", {}), "image_size": height, "channels": channels}
     values["generator"] = {
@@ -160,7 +172,7 @@ def _base_values(
         "latent": max(1, teacher.latent),
         "conditional": teacher.classes > 0,
     }
-    values["teacher"] = {
+    values["teacher"] = values.get("teacher", {}) | {
         "file": str(path),
         "sha256": _sha256(path),
         "classes": options.classes or 0,
@@ -172,6 +184,11 @@ def _base_values(
     if options.target not in (None, LOCAL):
         values["benchmark"] = {"targets": [LOCAL, options.target]}
     return values | {"name": _name(path, options)}
+
+
+def picture_batch(pixels: int) -> int:
+    """Pictures an update, the fewer the larger they are."""
+    return max(8, min(64, 2**15 // pixels))
 
 
 def _option_values(options: Any, *, runs_discriminator: bool) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from pipeline.compression.int8_layers import (
 )
 
 _quantizers = tfmot.quantization.keras.quantizers
+_Wrapper = tfmot.quantization.keras.QuantizeWrapperV2
 _PREFIX = "quant_"
 
 # XNNPACK multiplies the negative side of a leaky ReLU by a whole number of 256ths
@@ -87,6 +88,7 @@ def quantization_aware(
         for kernel, quantizer, variables in wrapper._weight_vars:
             quantizer.start(kernel, variables)
     _round_leaky_outputs(aware)
+    _share_joined_ranges(aware)
     _set_first_ranges(aware, model, latents)
     return aware
 
@@ -103,6 +105,35 @@ def _round_leaky_outputs(aware: tf_keras.Model) -> None:
         if isinstance(wrapper.layer, tf_keras.layers.LeakyReLU):
             wrapper._output_quantizers = [_Rounding(output_range(aware, wrapper))]
             wrapper._output_quantizer_vars = None
+
+
+def _share_joined_ranges(aware: tf_keras.Model) -> None:
+    """Give all that a Concatenate joins the range of what it gives: the converter does so.
+
+    Where one is joined into another, the range of the last counts for both.
+    """
+    for wrapper in reversed(wrappers(aware)):
+        if isinstance(wrapper.layer, tf_keras.layers.Concatenate):
+            for source in sources(aware, wrapper):
+                owner = _range_owner(aware, source)
+                if isinstance(owner, _Wrapper) and _follows(owner):
+                    owner._output_quantizer_vars = wrapper._output_quantizer_vars
+                    owner._output_quantizers = [_Rounding(wrapper._output_quantizer_vars)]
+
+
+def _range_owner(aware: tf_keras.Model, layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
+    """The layer that sets the range of a layer's output: itself, or one before it."""
+    while isinstance(layer, _Wrapper) and not layer.quantize_config.get_output_quantizers(
+        layer.layer
+    ):
+        (layer,) = sources(aware, layer)
+    return layer
+
+
+def _follows(wrapper: Any) -> bool:
+    """Whether the range of its output is followed while training, and its own."""
+    (quantizer,) = wrapper._output_quantizers
+    return isinstance(quantizer, _quantizers.MovingAverageQuantizer)
 
 
 class _Rounding:
@@ -122,7 +153,7 @@ def _set_first_ranges(aware: tf_keras.Model, model: tf_keras.Model, latents: np.
     followed = {
         wrapper.layer.name: wrapper._output_quantizer_vars
         for wrapper in wrappers(aware)
-        if wrapper._output_quantizers and wrapper._output_quantizer_vars
+        if wrapper._output_quantizers and wrapper._output_quantizer_vars and _follows(wrapper)
     }
     taps = tf_keras.Model(model.inputs, {name: model.get_layer(name).output for name in followed})
     for name, values in taps(latents, training=False).items():
@@ -136,8 +167,7 @@ def _set_range(variables: dict[str, Any], values: Any) -> None:
 
 
 def wrappers(aware: tf_keras.Model) -> list[Any]:
-    wrapper = tfmot.quantization.keras.QuantizeWrapperV2
-    return [layer for layer in aware.layers if isinstance(layer, wrapper)]
+    return [layer for layer in aware.layers if isinstance(layer, _Wrapper)]
 
 
 def round_biases(aware: tf_keras.Model) -> None:
@@ -179,12 +209,10 @@ def unrounded(aware: tf_keras.Model, folded: tf_keras.Model) -> tf_keras.Model:
 
 def output_range(aware: tf_keras.Model, layer: tf_keras.layers.Layer) -> dict[str, Any]:
     """The range of a layer's output: its own, or where it has none that of its input."""
-    if isinstance(layer, QuantizeLayer):
-        return dict(layer.quantizer_vars)
-    quantizers = layer.quantize_config.get_output_quantizers(layer.layer)
-    if not quantizers:
-        (source,) = sources(aware, layer)
-        return output_range(aware, source)
-    if isinstance(quantizers[0], _quantizers.FixedQuantizer):
-        return {"min_var": quantizers[0].init_min, "max_var": quantizers[0].init_max}
-    return dict(layer._output_quantizer_vars)
+    owner = _range_owner(aware, layer)
+    if isinstance(owner, QuantizeLayer):
+        return dict(owner.quantizer_vars)
+    (quantizer,) = owner._output_quantizers
+    if isinstance(quantizer, _quantizers.FixedQuantizer):
+        return {"min_var": quantizer.init_min, "max_var": quantizer.init_max}
+    return dict(owner._output_quantizer_vars)

@@ -1,4 +1,4 @@
-"""Batch norm folded into the layer before it, so that no float arithmetic is left at inference.
+"""What only multiplies folded into the kernels beside it: no float arithmetic is left at inference.
 
 TF-MOT folds only after Conv2D and Dense, and leaves four float operations behind each
 Conv2DTranspose; a generator is made of those.
@@ -10,6 +10,7 @@ import numpy as np
 import tf_keras
 
 from pipeline.compression.graph import clone_layer, followers, leaves, rebuild, sources
+from pipeline.networks.layers import PixelScale
 
 _Scale = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -27,25 +28,45 @@ def fold_batch_norm(model: tf_keras.Model) -> tf_keras.Model:
 
     Dense, Conv2D, DepthwiseConv2D and Conv2DTranspose (linear, read by the batch norm only) take
     up γ/√(σ²+ε) into the kernel and β + (b − μ)·γ/√(σ²+ε) into the bias (Jacob 2018, section 3.2).
-    Other batch norms stay, and those that also normalize something else.
+    Other batch norms stay, and those that also normalize something else. A PixelScale goes into
+    the linear layer before it, or into those that read it.
     """
     partner = _foldable(model)
-    norms = {id(norm) for norm in partner.values()}
+    factors = _factors(model)
+    folded_away = {id(norm) for norm in partner.values()}
 
     def replace(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer | None:
-        if id(layer) in norms:
+        if id(layer) in folded_away or isinstance(layer, PixelScale):
             return None
         changes = {"use_bias": True} if layer.name in partner else {}
         return clone_layer(layer, **changes)
 
     folded = rebuild(model, replace)
     for layer in model.layers:
+        if id(layer) in folded_away or isinstance(layer, PixelScale):
+            continue
+        weights = layer.get_weights()
         if layer.name in partner:
             weights = _folded_weights(layer, partner[layer.name])
-            folded.get_layer(layer.name).set_weights(weights)
-        elif id(layer) not in norms:
-            folded.get_layer(layer.name).set_weights(layer.get_weights())
+        if layer.name in factors:
+            of_input, of_output = factors[layer.name]
+            kernel, *bias = weights
+            weights = [kernel * (of_input * of_output), *(each * of_output for each in bias)]
+        folded.get_layer(layer.name).set_weights(weights)
     return folded
+
+
+def _factors(model: tf_keras.Model) -> dict[str, tuple[float, float]]:
+    """Name of a linear layer → what a PixelScale multiplies its input by, and its output."""
+    read, drawn = dict[str, float](), dict[str, float]()
+    for layer in model.layers:
+        if isinstance(layer, PixelScale):
+            (source,) = sources(model, layer)
+            if type(source) in _SCALE_KERNEL:
+                drawn[source.name] = layer.factor
+            else:
+                read |= {reader.name: layer.factor for reader in followers(model, layer)}
+    return {name: (read.get(name, 1.0), drawn.get(name, 1.0)) for name in read | drawn}
 
 
 def _foldable(model: tf_keras.Model) -> dict[str, tf_keras.layers.Layer]:

@@ -14,7 +14,7 @@ import tf_keras
 
 from deploy.errors import PocketganError
 from pipeline.compression.graph import followers, uses
-from pipeline.networks.layers import DepthToSpace
+from pipeline.networks.layers import DepthToSpace, PixelSum
 
 L = tf_keras.layers
 _quantizers = tfmot.quantization.keras.quantizers
@@ -157,7 +157,7 @@ class OutputConfig(_Config):
 
 
 class FixedOutputConfig(_Config):
-    """For tanh and sigmoid: the output has the one range that TFLite accepts."""
+    """For tanh and sigmoid the one range that TFLite accepts; for a sum of pixels theirs."""
 
     def __init__(self, low: float, high: float) -> None:
         self.low, self.high = low, high
@@ -218,14 +218,15 @@ INT8_LAYERS: dict[Any, type[_Config]] = {
     L.LeakyReLU: InputRangeConfig,
     L.Activation: OutputConfig,  # of relu; of tanh and sigmoid FixedOutputConfig
     L.ReLU: OutputConfig,
-    L.Add: OutputConfig,
+    L.Add: OutputConfig,  # of a PixelSum FixedOutputConfig
+    L.Concatenate: OutputConfig,
 }
 """Every layer that has an int8 form (batch norm is folded before) → how it is rounded."""
 KERNEL_LAYERS = tuple(kind for kind, config in INT8_LAYERS.items() if config is KernelConfig)
 _SUPPORTED = (
     "Use Dense, Conv2D, DepthwiseConv2D, Conv2DTranspose, batch norm right behind one of these, "
-    "ReLU, LeakyReLU, tanh, sigmoid, Add, Reshape, Flatten, UpSampling2D, ZeroPadding2D or "
-    "DepthToSpace."
+    "ReLU, LeakyReLU, tanh, sigmoid, Add, Concatenate, Reshape, Flatten, UpSampling2D, "
+    "ZeroPadding2D or DepthToSpace."
 )
 
 
@@ -242,6 +243,8 @@ def config_for(
     _refuse_settings(model, layer)
     if config is KernelConfig:
         return _kernel_config(model, layer, bits)
+    if isinstance(layer, PixelSum):
+        return FixedOutputConfig(layer.low, layer.high)
     fixed = _FIXED_RANGES.get(_function(layer))
     return FixedOutputConfig(*fixed) if fixed else config()
 

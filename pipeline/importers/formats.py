@@ -6,6 +6,7 @@ from enum import Enum
 from pathlib import Path
 
 from deploy.errors import PocketganError
+from pipeline.networks.pixels import PixelRange
 
 SAVED_MODEL = "saved_model.pb"
 ACCEPTED = "Give a run's folder, a .keras or .h5 file with the whole model, or a SavedModel folder."
@@ -33,6 +34,8 @@ class GeneratorSource:
     """Length of the latent vector without the class; None where nothing says it."""
     origin: str = ""
     """Where it comes from, in words; empty where the file says it."""
+    input_pixels: PixelRange | None = None
+    """Black and white in the pictures that it reads, where that is known."""
 
 
 def format_of(path: Path) -> Format:

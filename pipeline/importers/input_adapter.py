@@ -11,9 +11,12 @@ import tensorflow as tf
 import tf_keras
 
 from deploy.errors import PocketganError
+from pipeline.data.reading import TILES
 
 FEWEST_INPUTS = 48
 """So that the smallest of the parts has the six pictures that the metrics ask for."""
+FEWEST_PHOTOS = 3
+"""Where they are cut into tiles: all tiles of one are in the same part."""
 _LABEL = re.compile(r"label|class|cond|one_?hot|categor", re.IGNORECASE)
 _ONE_INPUT = (
     "Give a generator that reads latents, latents and a class, or pictures: put what else it reads "
@@ -135,12 +138,16 @@ def adapt_inputs(path: Path, inputs: Sequence[ModelInput], classes: int | None) 
     raise PocketganError(f"{path} has {len(inputs)} inputs ({names}).", _ONE_INPUT)
 
 
-def refuse_few(folder: Path, count: int) -> None:
-    """PocketganError where a folder has too few pictures for a generator that reads them."""
-    if count < FEWEST_INPUTS:
+def refuse_few(folder: Path, count: int, cut: str) -> None:
+    """PocketganError where a folder has too few pictures for a generator that reads them.
+
+    ``cut``: "whole", or "tiles" where each gives many.
+    """
+    fewest = FEWEST_PHOTOS if cut == TILES else FEWEST_INPUTS
+    if count < fewest:
         raise PocketganError(
             f"{folder} holds {count} pictures that can be read.",
-            f"Give {FEWEST_INPUTS} or more: some to learn from, some to judge by.",
+            f"Give {fewest} or more: some to learn from, some to judge by.",
         )
 
 

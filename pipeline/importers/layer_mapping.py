@@ -17,7 +17,7 @@ import tf_keras
 from tf_keras.src.layers.core.tf_op_layer import TFOpLambda
 
 from pipeline.compression.graph import nodes
-from pipeline.networks.layers import DepthToSpace
+from pipeline.networks.layers import DepthToSpace, PixelScale, PixelSum
 
 L = tf_keras.layers
 _DEFAULT_SLOPE = 0.2  # of the function leaky_relu; the layer's own default is 0.3
@@ -106,7 +106,7 @@ def _is_built_in(layer: Any) -> bool:
     """Whether Keras or pocketgan has this layer, and it runs no code of the model's author."""
     libraries = ("keras.src.layers.", "tf_keras.src.layers.")
     built_in = type(layer).__module__.startswith(libraries) and not isinstance(layer, _CODE)
-    return built_in or isinstance(layer, DepthToSpace)
+    return built_in or isinstance(layer, (DepthToSpace, PixelScale, PixelSum))
 
 
 def _with_activation_behind(layer: Any, copy: tf_keras.layers.Layer) -> MappedLayer:

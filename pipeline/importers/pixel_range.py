@@ -8,6 +8,7 @@ from typing import Literal
 import tf_keras
 
 from deploy.errors import PocketganError
+from pipeline.networks.layers import DepthToSpace, PixelSum
 from pipeline.networks.pixels import ACTIVATION_RANGES, PixelRange
 
 _KEEP_VALUES = (
@@ -16,6 +17,7 @@ _KEEP_VALUES = (
     tf_keras.layers.Permute,
     tf_keras.layers.Cropping2D,
     tf_keras.layers.UpSampling2D,
+    DepthToSpace,
 )
 OPERATION_RANGES = {name.title(): pixels for name, pixels in ACTIVATION_RANGES.items()}
 """TensorFlow operation → smallest and largest value that it can give; others give anything."""
@@ -48,6 +50,8 @@ def output_range(model: tf_keras.Model) -> PixelRange | None:
 
 
 def _activation_range(layer: tf_keras.layers.Layer) -> PixelRange | None:
+    if isinstance(layer, PixelSum):
+        return layer.low, layer.high
     if isinstance(layer, tf_keras.layers.ReLU) and layer.max_value and not layer.negative_slope:
         return 0.0, float(layer.max_value)
     activation = getattr(layer, "activation", None)

@@ -14,6 +14,7 @@ import tf_keras
 from deploy.errors import PocketganError, one_line
 from pipeline.atomic import write_bytes, write_text
 from pipeline.compression.fold import fold_batch_norm
+from pipeline.data.reading import TILES, WHOLE
 from pipeline.importers import keras_files, pixel_range
 from pipeline.importers.formats import Format, GeneratorSource, format_of
 from pipeline.importers.input_adapter import InputAdapter, adapt_inputs, random_inputs
@@ -69,6 +70,15 @@ class Teacher:
         """The model with its batch norm in its kernels, where it has layers."""
         return self.model if self.is_opaque else fold_batch_norm(self.model)
 
+    def cut(self, wanted: str) -> str:
+        """How photos become its inputs: as ``wanted``, or where that is "auto" as suits it.
+
+        Tiles where it enlarges, since shrinking a photo would sharpen it; else whole pictures.
+        """
+        if wanted != "auto":
+            return wanted
+        return TILES if self.model.output_shape[1] > self.model.input_shape[1] else WHOLE
+
     def random_inputs(self, count: int, seed: int = 1) -> np.ndarray:
         """Inputs float32 [count, …]: the normal prior and any class, or noise, black to white."""
         return random_inputs(
@@ -118,12 +128,15 @@ def load_teacher(
         model, frozen, last_operation = freeze_generator(path, loaded, adapter)
         layers, notes = loaded.layers, [f"opaque, known by what it draws only: {error}"]
         reads, draws = None, pixel_range.OPERATION_RANGES.get(last_operation)
+    reads = reads or source.input_pixels
     chosen = partial(pixel_range.chosen_range, path)
     return Teacher(
         model=model,
         latent=adapter.latent,
         classes=adapter.classes,
-        input_pixels=None if adapter.latent else chosen("input", reads, input_pixels),
+        input_pixels=None
+        if adapter.latent
+        else chosen("input", reads or source.input_pixels, input_pixels),
         pixels=chosen("output", draws, pixels),
         origin=loaded.origin,
         notes=tuple(filter(None, (adapter.note, *notes))),

@@ -67,6 +67,16 @@ def ssim(a: Images, b: Images) -> float:
     return float(np.concatenate(each).mean(dtype=np.float64))
 
 
+def colourfulness(pictures: Images) -> float:
+    """Mean colourfulness of uint8 [N, H, W, 3] (Hasler & Süsstrunk 2003, section 6); grey is 0."""
+    red, green, blue = np.moveaxis(pictures.astype(np.float32), -1, 0)
+    against_green, against_blue = red - green, (red + green) / 2 - blue
+    axes = (1, 2)
+    spread = np.hypot(against_green.std(axes), against_blue.std(axes))
+    mean = np.hypot(against_green.mean(axes), against_blue.mean(axes))
+    return float((spread + 0.3 * mean).mean(dtype=np.float64))
+
+
 def _check(a: Images, b: Images) -> None:
     pixels = a.dtype == b.dtype == np.uint8
     if not pixels or a.ndim != 4 or a.shape != b.shape or not a.size:

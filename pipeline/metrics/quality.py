@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from pipeline.arrays import Images, Labels, TrainAndTestImages
 from pipeline.metrics.distances import Features, frechet_distance, kernel_distance
-from pipeline.metrics.fidelity import psnr, ssim
+from pipeline.metrics.fidelity import SSIM_WINDOW, colourfulness, psnr, ssim
 from pipeline.metrics.manifold import compare_manifolds
 from pipeline.metrics.modes import (
     Histogram,
@@ -66,6 +66,9 @@ class Quality(BaseModel):
     class_kl: float | None = None  # nats, KL(generated || real) of the judged labels
     psnr: float | None = None  # decibels, against the same latents through another variant
     ssim: float | None = None  # -1 to 1, likewise
+    psnr_truth: float | None = None  # decibels, against what a translation should have become
+    ssim_truth: float | None = None  # -1 to 1, likewise
+    colourfulness: float | None = None  # mean of the pictures, grey is 0
     absent: dict[str, str] = {}  # name of a figure that is None -> why
 
 
@@ -88,12 +91,18 @@ class RealImages:
 
 
 def measure(
-    generated: Images, real: RealImages, *, seed: int, same_latents: Images | None = None
+    generated: Images,
+    real: RealImages,
+    *,
+    seed: int,
+    same_latents: Images | None = None,
+    truth: Images | None = None,
 ) -> Quality:
     """Compare ``generated``, uint8 [N, H, W, C], with real images.
 
     ``same_latents`` holds another variant's images of the same latents, in the same order; PSNR and
-    SSIM are taken against it. ``seed`` chooses the kernel distance's subsets.
+    SSIM are taken against it, and against ``truth``, what a translation should have become.
+    ``seed`` chooses the kernel distance's subsets.
 
     Raises PocketganError where either side holds fewer than 6 images, or images of another size
     than the judge's.
@@ -106,7 +115,13 @@ def measure(
         real.features, features, subsets=KID_SUBSETS, subset_size=subset, seed=seed
     )
     classes, classes_absent = _class_figures(_histogram(judge, generated), real.histogram)
-    fidelity, fidelity_absent = _fidelity_figures(generated, same_latents)
+    fidelity, fidelity_absent = _fidelity_figures(
+        generated, same_latents, "no other variant on the same latents was given"
+    )
+    to_truth, truth_absent = _fidelity_figures(
+        generated, truth, "it is not known what the pictures should be", suffix="_truth"
+    )
+    colours, colours_absent = _colour_figures(generated)
     return Quality(
         judge=judge.sha256,
         samples=len(generated),
@@ -118,7 +133,9 @@ def measure(
         **asdict(manifold),
         **classes,
         **fidelity,
-        absent=classes_absent | fidelity_absent,
+        **to_truth,
+        **colours,
+        absent=classes_absent | fidelity_absent | truth_absent | colours_absent,
     )
 
 
@@ -162,13 +179,26 @@ def _class_figures(
 
 
 def _fidelity_figures(
-    generated: Images, same_latents: Images | None
+    generated: Images, wanted: Images | None, reason: str, suffix: str = ""
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """What could be measured, and why the rest could not."""
-    if same_latents is None:
-        return {}, dict.fromkeys(("psnr", "ssim"), "no other variant on the same latents was given")
-    figures = {"ssim": ssim(generated, same_latents)}
-    decibels = psnr(generated, same_latents)
+    """What could be measured, and why the rest could not: ``reason`` where nothing is wanted."""
+    names = f"psnr{suffix}", f"ssim{suffix}"
+    if wanted is None:
+        return {}, dict.fromkeys(names, reason)
+    figures, absent = {}, {}
+    decibels = psnr(generated, wanted)
     if decibels is None:
-        return figures, {"psnr": "infinite: every pixel is equal"}
-    return figures | {"psnr": decibels}, {}
+        absent[names[0]] = "infinite: every pixel is equal"
+    else:
+        figures[names[0]] = decibels
+    if min(generated.shape[1:3]) < SSIM_WINDOW:
+        absent[names[1]] = f"SSIM looks through a window of {SSIM_WINDOW} pixels"
+    else:
+        figures[names[1]] = ssim(generated, wanted)
+    return figures, absent
+
+
+def _colour_figures(generated: Images) -> tuple[dict[str, Any], dict[str, str]]:
+    if generated.shape[-1] != 3:
+        return {}, {"colourfulness": "the pictures are grey"}
+    return {"colourfulness": colourfulness(generated)}, {}

@@ -75,3 +75,40 @@ def discriminator_model(
     match = layers.Dot(axes=1, name="class_match")([described, embedded])
     conditional = layers.Add(name="conditional_logit")([logit, match])
     return tf_keras.Model([pictures, classes], conditional, name=name)
+
+
+@tf_keras.utils.register_keras_serializable("pocketgan")
+class PixelScale(tf_keras.layers.Layer):  # type: ignore[misc]
+    """x → factor·x: between the pixels' own range, as 0..255, and numbers that train well.
+
+    Next to a convolution it is folded into that one's kernel (``compression.fold``).
+    """
+
+    def __init__(self, factor: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.factor = factor
+
+    def call(self, inputs: Any) -> Any:
+        """Multiply."""
+        return inputs * self.factor
+
+    def get_config(self) -> dict[str, Any]:
+        """What the constructor takes."""
+        return {**super().get_config(), "factor": self.factor}
+
+
+@tf_keras.utils.register_keras_serializable("pocketgan")
+class PixelSum(tf_keras.layers.Add):  # type: ignore[misc]
+    """The sum of two maps that is the picture, with black at ``low`` and white at ``high``.
+
+    Its int8 form has just these as its range, whatever values training met: a step of the file is
+    then a step of an 8-bit picture.
+    """
+
+    def __init__(self, low: float, high: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.low, self.high = low, high
+
+    def get_config(self) -> dict[str, Any]:
+        """What the constructor takes."""
+        return {**super().get_config(), "low": self.low, "high": self.high}

@@ -9,6 +9,8 @@ if TYPE_CHECKING:  # a command that only reads a recipe starts without TensorFlo
 
 PixelRange = tuple[float, float]
 
+TRANSLATED: PixelRange = (-1.0, 1.0)
+"""Black and white in what translators that are trained here read and draw."""
 ACTIVATION_RANGES: dict[str, PixelRange] = {"tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0)}
 
 

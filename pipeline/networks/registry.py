@@ -6,8 +6,9 @@ from typing import TypeVar
 import tf_keras
 
 from deploy.errors import PocketganError
-from pipeline.networks import dcgan, dense
+from pipeline.networks import dcgan, dense, pix2pix, translators
 from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, ImageShape
+from pipeline.networks.translators import TranslatorShape
 
 GENERATORS: dict[str, Callable[[GeneratorSettings, ImageShape], tf_keras.Model]] = {
     "dense": dense.generator,
@@ -16,6 +17,10 @@ GENERATORS: dict[str, Callable[[GeneratorSettings, ImageShape], tf_keras.Model]]
 DISCRIMINATORS: dict[str, Callable[[DiscriminatorSettings, ImageShape], tf_keras.Model]] = {
     "dense": dense.discriminator,
     "dcgan": dcgan.discriminator,
+}
+TRANSLATORS: dict[str, Callable[[GeneratorSettings, TranslatorShape], tf_keras.Model]] = {
+    "unet": pix2pix.generator,
+    "residual": translators.generator_residual,
 }
 
 Builder = TypeVar("Builder")
@@ -29,6 +34,18 @@ def build_generator(settings: GeneratorSettings, image: ImageShape) -> tf_keras.
 def build_discriminator(settings: DiscriminatorSettings, image: ImageShape) -> tf_keras.Model:
     """The discriminator that a recipe names: pictures (and one-hot classes) → logits [N, 1]."""
     return _find(DISCRIMINATORS, settings.name, "discriminator")(settings, image)
+
+
+def build_translator(settings: GeneratorSettings, shape: TranslatorShape) -> tf_keras.Model:
+    """The generator of pictures from pictures that a recipe names."""
+    return _find(TRANSLATORS, settings.name, "generator")(settings, shape)
+
+
+def build_patch_discriminator(
+    settings: DiscriminatorSettings, shape: TranslatorShape
+) -> tf_keras.Model:
+    """The discriminator of translations, whatever name the recipe gives."""
+    return pix2pix.discriminator(settings, shape)
 
 
 def _find(registry: Mapping[str, Builder], name: str, kind: str) -> Builder:

@@ -1,4 +1,4 @@
-"""Purpose-built small generators: what learns from a teacher when its own channels are too many.
+"""Purpose-built small generators of latents: students where a teacher's channels are too many.
 
 They are made of what int8 kernels do cheapest (docs/suite.md): a low-rank first Dense layer, plain
 convolutions on small maps, and sub-pixel convolutions instead of transposed ones.
@@ -21,12 +21,12 @@ PictureShape = tuple[int, int, int]
 
 
 def build_student(
-    settings: StudentSettings, source: tuple[int, ...], image: PictureShape, pixels: PixelRange
+    settings: StudentSettings, length: int, image: PictureShape, pixels: PixelRange
 ) -> tf_keras.Model:
-    """A student [N, *source] → [N, *image] in 0..1 where ``pixels`` are that, else in -1..1.
+    """A student [N, length] → [N, *image] in 0..1 where ``pixels`` are that, else in -1..1.
 
-    ``source`` is (latent + classes,) or the height, width and channels of a picture. Raises
-    PocketganError where the sizes do not go together.
+    ``length`` is that of the latents with their classes. Raises PocketganError where the sizes do
+    not go together.
     """
     wanted = len(map_sides(image))
     if len(settings.channels) != wanted or settings.block not in DOUBLINGS:
@@ -36,17 +36,13 @@ def build_student(
             f"Give {wanted} numbers of channels and one of the blocks {', '.join(DOUBLINGS)}.",
         )
     layers = tf_keras.layers
-    inputs = layers.Input(source, name="latent" if len(source) == 1 else "picture")
-    start = _seed_map if len(source) == 1 else _encoded
-    x, skipped = start(inputs, settings, image)
+    inputs = layers.Input([length], name="latent")
+    x = _seed_map(inputs, settings, image)
     for number in range(1, settings.mixers + 1):
         x = _activated(_conv(x, x.shape[-1], name=f"mix_{number}"), f"mix_{number}")
     double = DOUBLINGS[settings.block]
     for number, channels in enumerate(settings.channels[1:], start=1):
         x = double(x, channels, f"up_{number}", hidden=True)
-        same = [skip for skip in skipped if skip.shape[1:] == x.shape[1:]]
-        if same:
-            x = layers.Add(name=f"up_{number}_skip")([x, same[0]])
     last = double if len(settings.channels) > 1 or image[0] != x.shape[1] else _plain
     x = last(x, image[2], "pixels", hidden=False)
     bound = "sigmoid" if pixels == (0.0, 1.0) else "tanh"
@@ -64,7 +60,7 @@ def map_sides(image: PictureShape) -> list[tuple[int, int]]:
 # ---------------------------------------------------------------------- the first map
 
 
-def _seed_map(latent: Any, settings: StudentSettings, image: PictureShape) -> tuple[Any, list[Any]]:
+def _seed_map(latent: Any, settings: StudentSettings, image: PictureShape) -> Any:
     """Latents → the smallest map. The bottleneck is linear: a product of two kernels."""
     layers, (height, width) = tf_keras.layers, map_sides(image)[0]
     x = latent
@@ -72,25 +68,7 @@ def _seed_map(latent: Any, settings: StudentSettings, image: PictureShape) -> tu
         x = layers.Dense(settings.rank, use_bias=False, name="reduce")(x)
     x = layers.Dense(height * width * settings.channels[0], use_bias=False, name="project")(x)
     x = _activated(x, "project")
-    return layers.Reshape([height, width, settings.channels[0]], name="seed_map")(x), []
-
-
-def _encoded(picture: Any, settings: StudentSettings, image: PictureShape) -> tuple[Any, list[Any]]:
-    """A picture → the smallest map and those on the way, each half the size of the one before."""
-    sides = map_sides(image)
-    x, halved = picture, []
-    for number, channels in enumerate(reversed(settings.channels), start=1):
-        if tuple(x.shape[1:3]) == sides[0]:
-            break
-        x = _activated(_conv(x, channels, name=f"down_{number}", strides=2), f"down_{number}")
-        halved.append(x)
-    if tuple(x.shape[1:3]) != sides[0]:
-        raise PocketganError(
-            f"pictures of {picture.shape[1]}×{picture.shape[2]} cannot be halved to "
-            f"{sides[0][0]}×{sides[0][1]}, where the picture drawn starts.",
-            "Use inputs whose side is that of the output, divided or multiplied by a power of 2.",
-        )
-    return _activated(_conv(x, settings.channels[0], name="bottom"), "bottom"), halved
+    return layers.Reshape([height, width, settings.channels[0]], name="seed_map")(x)
 
 
 # ---------------------------------------------------------------------- from map to map
@@ -131,12 +109,8 @@ DOUBLINGS: dict[str, Doubling] = {
 """A map [N, H, W, C], channels, name, whether ReLU follows → [N, 2H, 2W, channels]."""
 
 
-def _conv(
-    x: Any, channels: int, *, kernel: int = 3, name: str, hidden: bool = True, strides: int = 1
-) -> Any:
-    layer = tf_keras.layers.Conv2D(
-        channels, kernel, strides, padding="same", use_bias=not hidden, name=name
-    )
+def _conv(x: Any, channels: int, *, kernel: int = 3, name: str, hidden: bool = True) -> Any:
+    layer = tf_keras.layers.Conv2D(channels, kernel, padding="same", use_bias=not hidden, name=name)
     return layer(x)
 
 

@@ -99,6 +99,7 @@ _TIME = {"unit": "ms", "less": "faster", "same": "as fast as", "more": "slower"}
 _MILLIONS = {"unit": "M", "per_unit": 1e6}
 _FEATURES = "in the judge's features, on the test images"
 _LATENTS = "against float32's images of the same latents"
+_TRUTH = "against what the pictures should have become"
 _OF_FILES = (
     _quantity(
         "bytes", "File", "Length of the .tflite; 1 kB is 1,000 bytes.", phrase="size", **_SIZE
@@ -179,6 +180,22 @@ _OF_PICTURES = (
         better=max,
     ),
     _quantity("ssim", "SSIM", f"Structural similarity {_LATENTS}.", **_SHARE),
+    _quantity(
+        "psnr_truth",
+        "PSNR, truth",
+        f"Peak signal-to-noise ratio {_TRUTH}.",
+        unit="dB",
+        form="{:.1f}".format,
+        better=max,
+    ),
+    _quantity("ssim_truth", "SSIM, truth", f"Structural similarity {_TRUTH}.", **_SHARE),
+    _quantity(
+        "colourfulness",
+        "Colour",
+        "Colourfulness of the pictures (Hasler & Süsstrunk 2003); grey is 0.",
+        form="{:.1f}".format,
+        better=max,
+    ),
 )
 _OF_SPEED = (
     _quantity("p50_ms", "p50", "median time of one inference", phrase="median latency", **_TIME),

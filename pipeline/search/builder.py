@@ -12,6 +12,7 @@ from pipeline.importers.teacher import Teacher
 from pipeline.networks.pixels import PixelRange
 from pipeline.networks.settings import StudentSettings
 from pipeline.networks.student import build_student, map_sides
+from pipeline.networks.translators import TranslatorShape, build_translator_student
 from pipeline.training.randomness import Purpose, latents
 
 SLIM = "slim"
@@ -32,6 +33,18 @@ class StudentBuilder:
         """Height, width and channels of what it draws."""
         height, width, channels = self.teacher.model.output_shape[1:]
         return height, width, channels
+
+    @property
+    def translator_shape(self) -> TranslatorShape:
+        """What a teacher that reads pictures reads and draws."""
+        height, width, channels = self.teacher.model.input_shape[1:]
+        assert self.teacher.input_pixels is not None
+        return TranslatorShape(
+            source=(height, width, channels),
+            image=self.picture_shape,
+            source_pixels=self.teacher.input_pixels,
+            pixels=self.teacher.pixels,
+        )
 
     @property
     def map_count(self) -> int:
@@ -68,7 +81,8 @@ class StudentBuilder:
 
     def pixels(self, settings: StudentSettings) -> PixelRange:
         """Black and white in what a student draws: the teacher's, where its last layer can."""
-        if settings.block == SLIM or self.teacher.pixels == (0.0, 1.0):
+        of_teacher = settings.block == SLIM or not self.teacher.latent
+        if of_teacher or self.teacher.pixels == (0.0, 1.0):
             return self.teacher.pixels
         return -1.0, 1.0
 
@@ -79,8 +93,11 @@ class StudentBuilder:
         """
         if settings.block == SLIM:
             return self._cut(settings)
-        input_shape = tuple(self.teacher.model.input_shape[1:])
-        return build_student(settings, input_shape, self.picture_shape, self.teacher.pixels)
+        teacher = self.teacher
+        if not teacher.latent:
+            return build_translator_student(settings, self.translator_shape)
+        (length,) = teacher.model.input_shape[1:]
+        return build_student(settings, length, self.picture_shape, teacher.pixels)
 
     def _cut(self, settings: StudentSettings) -> tf_keras.Model:
         """The teacher with some percent of its channels, and its first Dense layer in two."""

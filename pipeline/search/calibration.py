@@ -151,7 +151,7 @@ def calibration_models() -> Iterator[tuple[str, tf_keras.Model]]:
     for image, block, rank, channels, mixers in _STUDENTS:
         settings = StudentSettings(block, rank, channels, mixers)
         name = "-".join([block, str(image[0]), f"r{rank}", *map(str, channels), f"m{mixers}"])
-        yield name, with_random_weights(build_student(settings, (LATENT,), image, (-1.0, 1.0)))
+        yield name, with_random_weights(build_student(settings, LATENT, image, (-1.0, 1.0)))
     for image, width, residual in _RESIZED:
         name = f"resized-{image[0]}-{width}{'-residual' if residual else ''}"
         yield name, with_random_weights(_resized(image, width, residual=residual))

@@ -1,6 +1,8 @@
 """What a search leaves: its candidates, their front, and the student to train, with the reason."""
 
+import math
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field
@@ -9,6 +11,25 @@ from deploy.jobs import FrozenModel, Size
 from pipeline import pareto
 from pipeline.networks.settings import StudentSettings
 from pipeline.search.budget import FileCost
+
+
+class ScoreKind(StrEnum):
+    """What the score of a candidate is: the less, the nearer to the teacher."""
+
+    FRECHET = "frechet"
+    PIXELS = "pixels"
+    """Mean squared difference to the teacher's picture of the same input, in steps of 8 bits."""
+
+    def text(self, score: float) -> str:
+        """A score for people."""
+        if self is ScoreKind.FRECHET:
+            return f"Fréchet {score:.2f}"
+        return f"{decibels(score):.1f} dB to its pictures"
+
+
+def decibels(squared_steps: float) -> float:
+    """The PSNR of a mean squared difference in steps of 8 bits; at most 99."""
+    return min(99.0, 10 * math.log10(255**2 / max(squared_steps, 1e-9)))
 
 
 class Candidate(FrozenModel):
@@ -23,7 +44,7 @@ class Candidate(FrozenModel):
     steps: Size
     """Updates of its distillation."""
     score: float
-    """Fréchet distance to the teacher's pictures after them."""
+    """Distance to the teacher's pictures after them, of the search's ScoreKind."""
     finished: bool
     """Whether it reached the last rung."""
 
@@ -49,6 +70,7 @@ class Choice(FrozenModel):
     """Larger students of the front, the next one first: for where the chosen one is too bad. Each
     has STEP_UP times the bytes of the one before, or more."""
     candidates: tuple[Candidate, ...] = Field(alias="tried")
+    score_kind: ScoreKind = ScoreKind.FRECHET
 
 
 def front(candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -72,7 +94,9 @@ STEP_UP = 1.3
 """So many times the bytes of one student has the next one that is worth a training."""
 
 
-def choose(candidates: Sequence[Candidate], *, smallest: bool) -> Choice:
+def choose(
+    candidates: Sequence[Candidate], *, smallest: bool, kind: ScoreKind = ScoreKind.FRECHET
+) -> Choice:
     """The best of the front; with ``smallest`` the smallest of those that are nearly as good.
 
     Raises ValueError where there is no candidate.
@@ -86,12 +110,12 @@ def choose(candidates: Sequence[Candidate], *, smallest: bool) -> Choice:
     named = f"number {chosen.number} ({chosen.description})"
     reason = (
         f"Of {len(candidates)} students within the budget, {named} came nearest to the teacher: "
-        f"Fréchet {chosen.score:.2f} after {chosen.steps:,} steps of distillation, with "
+        f"{kind.text(chosen.score)} after {chosen.steps:,} steps of distillation, with "
         f"{chosen.cost.bytes_gzip / 1000:.1f} kB gzipped expected."
         if chosen is best
         else f"Of {len(candidates)} students, {named} is the smallest whose early distance to "
-        f"the teacher ({chosen.score:.2f}) is within {ENOUGH:g} times the best one's "
-        f"({best.score:.2f})."
+        f"the teacher ({kind.text(chosen.score)}) is within {ENOUGH:g} times the best one's "
+        f"({kind.text(best.score)})."
     )
     if len(candidates) == 1:
         origin = (
@@ -102,4 +126,10 @@ def choose(candidates: Sequence[Candidate], *, smallest: bool) -> Choice:
     for one in unbeaten:
         if one.cost.bytes_gzip >= STEP_UP * ladder[-1].cost.bytes_gzip:
             ladder.append(one)
-    return Choice(chosen=chosen, reason=reason, ladder=tuple(ladder[1:]), tried=tuple(candidates))
+    return Choice(
+        chosen=chosen,
+        reason=reason,
+        ladder=tuple(ladder[1:]),
+        tried=tuple(candidates),
+        score_kind=kind,
+    )

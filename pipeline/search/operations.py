@@ -12,7 +12,7 @@ import tf_keras
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.graph import nodes, sources
 from pipeline.compression.int8_layers import FULL_BITS, KERNEL_LAYERS, KernelConfig, config_for
-from pipeline.networks.layers import DepthToSpace
+from pipeline.networks.layers import DepthToSpace, PixelSum
 from pipeline.tflite.count import Shape, macs
 
 L = tf_keras.layers
@@ -30,6 +30,8 @@ _NAMES: dict[type, str] = {
     L.LeakyReLU: "LEAKY_RELU",
     L.ReLU: "RELU",
     L.Add: "ADD",
+    PixelSum: "ADD",
+    L.Concatenate: "CONCATENATION",
 }
 _FUNCTIONS = {"relu": "RELU", "tanh": "TANH", "sigmoid": "LOGISTIC"}
 

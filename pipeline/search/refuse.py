@@ -72,7 +72,7 @@ def refuse_mismatches(
             allow_unsafe=settings.allow_unsafe,
         )
     if settings.inputs is not None:
-        refuse_few(settings.inputs, len(find(settings.inputs)))
+        refuse_few(settings.inputs, len(find(settings.inputs)), teacher.cut(settings.cut))
     if recipe.data.source != TEACHER:
         _refuse_classes(teacher, read_dataset())
     if recipe.search.study is not None:

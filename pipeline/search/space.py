@@ -16,6 +16,7 @@ from pipeline.compression.int8_layers import FULL_BITS
 from pipeline.compression.spec import CompressionSpec
 from pipeline.networks.settings import StudentSettings
 from pipeline.networks.student import DOUBLINGS
+from pipeline.networks.translators import FAMILIES
 from pipeline.recipe import BudgetSettings, SearchSettings
 from pipeline.search.budget import Budget, FileCost
 from pipeline.search.builder import PERCENT, SLIM, StudentBuilder
@@ -29,6 +30,9 @@ LEAST_RANK, MOST_RANK = 3, 64
 TAPERS = (0.5, 1.0)
 """Range of the ratio of one map's channels to those of the smaller map before it."""
 MOST_MIXERS = 2
+MOST_LEVELS = 4
+DEPTHS = (2, 7)
+"""Maps of a student that reads pictures."""
 ZEROS = (0.0, 0.3, 0.5)
 SHARES = (0.5, 1.0)
 """Range of the budget that a trial uses: smaller students make the front of size and quality."""
@@ -47,6 +51,8 @@ class StudentShape:
     taper: float
     """Ratio of one map's channels to those of the smaller map before it."""
     mixers: int
+    depth: int = 0
+    """Maps of a student that reads pictures; of others their size decides."""
 
 
 @dataclass(frozen=True)
@@ -90,17 +96,20 @@ class Space:
         the plainest does.
         """
         block = trial.suggest_categorical("block", self.blocks)
-        rank = 0
+        rank = mixers = depth = 0
         if self.latent:
             rank = trial.suggest_int("rank", LEAST_RANK, self.most_rank, log=True)
         taper = trial.suggest_float("taper", *TAPERS)
-        mixers = trial.suggest_int("mixers", 0, MOST_MIXERS)
+        if self.latent:
+            mixers = trial.suggest_int("mixers", 0, MOST_MIXERS)
+        else:
+            depth = trial.suggest_int("depth", *DEPTHS)
         spec = CompressionSpec(
             trial.suggest_categorical("bits", self.bits),
             trial.suggest_categorical("zeros", self.zeros),
         )
         share = trial.suggest_float("share", *self.shares, log=True)
-        *shapes, plainest = _ever_plainer(StudentShape(block, rank, taper, mixers))
+        *shapes, plainest = _ever_plainer(StudentShape(block, rank, taper, mixers, depth))
         for shape in shapes:
             with suppress(PocketganError):
                 return self.widest(shape, spec, budget, share=share)
@@ -128,7 +137,8 @@ class Space:
 
     def smallest(self, budget: Budget) -> Proposal:
         """The student that uses least of the budget's tightest limit."""
-        shapes = [StudentShape(block, LEAST_RANK, TAPERS[0], 0) for block in self.blocks]
+        least = (LEAST_RANK, TAPERS[0], 0, DEPTHS[0])
+        shapes = [StudentShape(block, *least) for block in self.blocks]
         spec = CompressionSpec(min(self.bits), max(self.zeros))
         proposals = [self._propose(shape, NARROWEST, spec) for shape in shapes]
         return min(proposals, key=lambda one: budget.share(one.cost))
@@ -141,10 +151,19 @@ class Space:
         """A shape at a width."""
         if shape.block == SLIM:
             return StudentSettings(SLIM, shape.rank, (width,) * self.groups, 0)
+        if not self.latent:
+            return StudentSettings(shape.block, 0, _translator_channels(shape, width), 0)
         channels = [
             max(NARROWEST, round(width * shape.taper**number)) for number in range(self.maps)
         ]
         return StudentSettings(shape.block, shape.rank, tuple(channels), shape.mixers)
+
+
+def _translator_channels(shape: StudentShape, width: int) -> tuple[int, ...]:
+    """The first map's first: alike at one size, more where maps are halved (by 1/taper)."""
+    grows = 1 / shape.taper if shape.block.startswith("unet") else 1.0
+    depth = min(shape.depth, MOST_LEVELS) if shape.block.startswith("unet") else shape.depth
+    return tuple(round(width * grows**number) for number in range(depth))
 
 
 def space_of(settings: SearchSettings, limits: BudgetSettings, builder: StudentBuilder) -> Space:
@@ -152,17 +171,23 @@ def space_of(settings: SearchSettings, limits: BudgetSettings, builder: StudentB
 
     Raises PocketganError for a block that there is not, and where no block is left.
     """
-    all_blocks = (*DOUBLINGS, SLIM)
+    built = DOUBLINGS if builder.teacher.latent else FAMILIES
     for block in settings.blocks:
-        if block not in all_blocks:
+        if block not in (*DOUBLINGS, *FAMILIES, SLIM):
             raise PocketganError(
-                f"search.blocks: there is no block '{block}'.", f"Known: {', '.join(all_blocks)}."
+                f"search.blocks: there is no block '{block}'.",
+                f"Known: {', '.join((*DOUBLINGS, *FAMILIES, SLIM))}.",
             )
-    blocks = [block for block in settings.blocks if block != SLIM or builder.groups]
+    blocks = [
+        block for block in settings.blocks if block in built or (block == SLIM and builder.groups)
+    ]
     if not blocks:
+        reads = "latents" if builder.teacher.latent else "pictures"
         raise PocketganError(
-            f"no student can be cut out of this teacher: {builder.why_not_slim}.",
-            f"Allow others in search.blocks: {', '.join(DOUBLINGS)}.",
+            f"no student can be cut out of this teacher: {builder.why_not_slim}."
+            if SLIM in settings.blocks
+            else f"the blocks {', '.join(settings.blocks)} do not read {reads}.",
+            f"Allow others in search.blocks: {', '.join(built)}.",
         )
     # Neither bits nor zeros change the raw file or its speed: they would only cost quality.
     matters = limits.max_gzip_kb is not None or limits.max_quality_drop is not None

@@ -34,6 +34,8 @@ RUNGS = 2
 WORST = 1e6
 """Score of a student whose pictures are not finite."""
 RATE, BATCH = 2e-3, 128
+PICTURE_RATE = 3e-3
+PIXELS_AT_ONCE, FEWEST_AT_ONCE = 2**15, 8
 DRAWN_AT_ONCE = 250
 
 Scorer = Callable[[tf_keras.Model, PixelRange], float]
@@ -88,6 +90,13 @@ STARTS: tuple[dict[str, Any], ...] = (
     {"block": "sub_pixel", "rank": 12, "taper": 0.8, "mixers": 1, "bits": 5, **_WHOLE},
 )
 """Shapes that were good for digits and clothes alike; a search starts there."""
+PICTURE_STARTS: tuple[dict[str, Any], ...] = (
+    {"block": "residual", "taper": 1.0, "depth": 5, "bits": 8, **_WHOLE},
+    {"block": "residual", "taper": 1.0, "depth": 7, "bits": 6, **_WHOLE},
+    {"block": "unet", "taper": 0.5, "depth": 3, "bits": 6, **_WHOLE},
+    {"block": "residual_half", "taper": 1.0, "depth": 5, "bits": 6, **_WHOLE},
+)
+"""The same for students that read pictures."""
 DESCENT = (1.0, 0.4, 0.2, 0.1, 0.06, 0.04)
 """Shares of the budget with which it starts where the smallest file is wanted that will do."""
 
@@ -96,13 +105,16 @@ def enqueue_starts(study: optuna.Study, space: Space) -> None:
     """Let a new study start with those of the STARTS that this space has."""
     if study.trials:
         return
-    starts = [start for start in STARTS if start["block"] in space.blocks]
+    shapes = STARTS if space.latent else PICTURE_STARTS
+    starts = [start for start in shapes if start["block"] in space.blocks]
     if space.smallest_wanted and starts:
         finest = max(starts, key=lambda start: int(start["bits"]))
         starts = [finest | {"share": share} for share in DESCENT]
     for start in starts:
         nearest = min(space.bits, key=lambda bits: abs(bits - start["bits"]))
-        fitting = {"bits": nearest, "rank": min(start["rank"], space.most_rank)}
+        fitting = {"bits": nearest}
+        if "rank" in start:
+            fitting["rank"] = min(start["rank"], space.most_rank)
         study.enqueue_trial(start | fitting, skip_if_exists=True)
 
 
@@ -197,8 +209,8 @@ def start_distillation(
         context.distillation_set,
         pixels=pixels,
         steps=context.steps,
-        rate=RATE,
-        batch=BATCH,
+        rate=RATE if context.space.latent else PICTURE_RATE,
+        batch=distillation_batch(context.distillation_set),
         seed=context.seed,
         spec=spec,
     )
@@ -209,6 +221,13 @@ def start_distillation(
             return context.scorer(student, pixels)
 
     return distiller, current_score
+
+
+def distillation_batch(pairs: DistillationSet) -> int:
+    """Pairs an update: of pictures fewer, the larger they are."""
+    if pairs.input_pixels is None:
+        return BATCH
+    return max(FEWEST_AT_ONCE, min(BATCH, PIXELS_AT_ONCE // math.prod(pairs.inputs.shape[1:3])))
 
 
 def candidates_of(study: optuna.Study) -> list[Candidate]:
@@ -230,7 +249,8 @@ def describe_proposal(proposal: Proposal) -> str:
     """A student in few words, for the progress display."""
     student = proposal.student
     widths = "→".join(map(str, student.channels))
-    return f"{student.block} {widths} rank {student.rank}, {proposal.spec.bits} bits"
+    rank = f" rank {student.rank}" if student.rank else ""
+    return f"{student.block} {widths}{rank}, {proposal.spec.bits} bits"
 
 
 def frechet_scorer(judge: FeatureNetwork, reference: Images, inputs: np.ndarray) -> Scorer:
@@ -246,6 +266,23 @@ def frechet_scorer(judge: FeatureNetwork, reference: Images, inputs: np.ndarray)
         if not np.isfinite(pictures).all():
             return float("inf")
         return frechet_distance(judge.features(to_uint8(pictures, pixels)), features)
+
+    return score
+
+
+def pixel_scorer(reference: DistillationSet) -> Scorer:
+    """Scores a student by the mean squared difference to the reference's pictures, in 8-bit steps.
+
+    Infinite where a picture is not finite.
+    """
+    inputs = reference.readable()
+
+    def score(student: tf_keras.Model, pixels: PixelRange) -> float:
+        pictures = draw_pictures(student, inputs)
+        if not np.isfinite(pictures).all():
+            return float("inf")
+        difference = to_uint8(pictures, pixels).astype(np.float32) - reference.pictures
+        return float(np.mean(np.square(difference), dtype=np.float64))
 
     return score
 

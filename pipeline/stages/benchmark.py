@@ -23,7 +23,8 @@ def _benchmark(ctx: StageContext) -> Outcome:
     """Write one measurement a target, variant and number of threads, and what machine this is."""
     settings = ctx.recipe.benchmark
     inputs = ctx.scratch / "latents.npy"
-    np.save(inputs, generator_inputs(ctx, Purpose.EVALUATION, whole_batches(ctx, INPUTS)))
+    values = generator_inputs(ctx, Purpose.EVALUATION, whole_batches(ctx, INPUTS))
+    np.save(inputs, values.reshape(len(values), -1))
     with progress.bar() as bar:
         task = bar.add_task("benchmark", total=None)
         measurements = measure(

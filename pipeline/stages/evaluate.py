@@ -19,16 +19,17 @@ from pipeline.metrics.imagenet import (
 )
 from pipeline.metrics.judge import Judge, train_judge
 from pipeline.metrics.quality import Quality, RealImages, floor, measure
+from pipeline.metrics.trivial import trivial_baseline
 from pipeline.networks.pixels import to_uint8
 from pipeline.stage import Outcome, StageContext, package_versions, stage
-from pipeline.stages.inputs import generator_inputs, whole_batches
+from pipeline.stages.inputs import HeldBack, generator_inputs, held_back, whole_batches
 from pipeline.stages.provenance import read_pixel_range
 from pipeline.tflite.runtime import draw
 from pipeline.training.objectives.generation import FIXED_PICTURES
 from pipeline.training.randomness import Purpose
 from pipeline.variants import BASELINE
 
-REAL = "real"
+REAL, INPUT = "real", "input"
 _SETTINGS = ("data", "generator", "convert", "evaluate")
 
 
@@ -43,15 +44,21 @@ def _check_judge(ctx: StageContext) -> None:
 
 def _evaluate(ctx: StageContext) -> Outcome:
     """Write the figures of every variant and of the floor, and pictures of the same latents."""
-    recipe, count = ctx.recipe, ctx.recipe.evaluate.samples
+    recipe = ctx.recipe
     prepare(recipe.seed)
     judge = find_judge(ctx)
     real = RealImages.seen_by(judge, ctx.dataset.test)
+    test = held_back(ctx)
     inputs, fixed = (
         generator_inputs(ctx, purpose, whole_batches(ctx, number))
-        for purpose, number in ((Purpose.EVALUATION, count), (Purpose.FIXED, FIXED_PICTURES))
+        for purpose, number in (
+            (Purpose.EVALUATION, recipe.evaluate.samples),
+            (Purpose.FIXED, FIXED_PICTURES),
+        )
     )
-    samples = {REAL: ctx.dataset.test[:FIXED_PICTURES]}
+    count = min(recipe.evaluate.samples, len(inputs))
+    truth = None if test is None or test.truth is None else test.truth[:count]
+    samples = _shown(ctx, test)
     qualities: dict[str, Quality] = {}
     reference: np.ndarray | None = None
     for name, file in find_variants(ctx.inputs["convert"]).items():
@@ -59,7 +66,7 @@ def _evaluate(ctx: StageContext) -> Outcome:
         if name == BASELINE:
             reference = drawings
         other = None if name == BASELINE else reference
-        qualities[name] = measure(drawings, real, seed=recipe.seed, same_latents=other)
+        qualities[name] = measure(drawings, real, seed=recipe.seed, same_latents=other, truth=truth)
         samples[name] = pictures(file, fixed)[:FIXED_PICTURES]
     bottom = floor(ctx.dataset, real, samples=count, seed=recipe.seed)
     facts = {
@@ -69,6 +76,13 @@ def _evaluate(ctx: StageContext) -> Outcome:
         "task": judge.task,
     }
     evaluation = Evaluation(judge=facts, floor=bottom, variants=qualities)
+    if test is not None and reference is not None:
+        baseline = trivial_baseline(test.inputs[:count], reference.shape[1:])
+        quality = measure(
+            baseline.pictures, real, seed=recipe.seed, same_latents=reference, truth=truth
+        )
+        changes = {"trivial_name": baseline.name, "trivial": quality}
+        evaluation = evaluation.model_copy(update=changes)
     write_evaluation(evaluation, samples, ctx.folder)
     figures = {f"frechet_{name}": quality.frechet for name, quality in qualities.items()}
     return Outcome(
@@ -87,6 +101,14 @@ evaluate_student = stage(
     reads_pictures=True,
     check=_check_judge,
 )(_evaluate)
+
+
+def _shown(ctx: StageContext, test: HeldBack | None) -> dict[str, np.ndarray]:
+    """What is shown beside the variants' pictures: real ones, or inputs and their truth."""
+    if test is None:
+        return {REAL: ctx.dataset.test[:FIXED_PICTURES]}
+    shown = {INPUT: test.inputs[:FIXED_PICTURES]}
+    return shown if test.truth is None else shown | {REAL: test.truth[:FIXED_PICTURES]}
 
 
 def find_judge(ctx: StageContext) -> Judge | ImageNetJudge:

@@ -1,26 +1,95 @@
 """What the generator of a run reads: latents of its prior, or pictures."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from deploy.errors import PocketganError
-from pipeline.artifacts import HELD_BACK, PAIRS, read_distillation_set
+from pipeline.arrays import Images
+from pipeline.artifacts import HELD_BACK, PAIRS, REFERENCE, read_distillation_set
+from pipeline.networks.pixels import TRANSLATED, PixelRange
 from pipeline.networks.settings import ImageShape
+from pipeline.networks.translators import TranslatorShape
 from pipeline.stage import StageContext
+from pipeline.training.distillation_set import DistillationSet
 from pipeline.training.randomness import Purpose, latents
+
+
+def pairs_of(ctx: StageContext, *, test: bool = False) -> DistillationSet | None:
+    """The pairs of pictures to train on, or to judge by; None where there are none."""
+    data = ctx.dataset
+    inputs, pictures = (data.test_inputs, data.test) if test else (data.train_inputs, data.train)
+    return None if inputs is None else DistillationSet(inputs, pictures, 0, TRANSLATED)
+
+
+def translator_shape(ctx: StageContext) -> TranslatorShape | None:
+    """What a translator that is trained here reads and draws; None for a generator of latents."""
+    pairs = pairs_of(ctx)
+    if pairs is None:
+        return None
+    (height, width, channels), image = pairs.inputs.shape[1:], pairs.pictures.shape[1:]
+    return TranslatorShape(
+        source=(height, width, channels),
+        image=(image[0], image[1], image[2]),
+        source_pixels=TRANSLATED,
+        pixels=TRANSLATED,
+    )
 
 
 def generator_inputs(ctx: StageContext, purpose: Purpose, count: int) -> np.ndarray:
     """What the generator of this run reads, float32 [count, …]: latents of its prior, or pictures.
 
-    Pictures come in turn: for calibration those that a teacher drew for its student, else those
-    that are held back.
+    Of pictures there are as many as there are, none twice: for calibration those that it learned
+    from, for a teacher's search another part, for all else those that are held back.
     """
-    if "teacher" not in ctx.stage.needs or ctx.recipe.teacher.inputs is None:
-        latent, classes = prior(ctx)
-        return latents(ctx.recipe.seed, purpose, count=count, latent=latent, classes=classes)
-    file = PAIRS if purpose is Purpose.CALIBRATION else HELD_BACK
-    pictures = read_distillation_set(ctx.inputs["teacher"] / file).inputs
-    return np.resize(pictures, (count, *pictures.shape[1:]))
+    if "teacher" not in ctx.stage.needs:
+        pairs = pairs_of(ctx, test=purpose is not Purpose.CALIBRATION)
+    elif teacher_reads_pictures(ctx):
+        file = _PARTS.get(purpose, HELD_BACK)
+        pairs = read_distillation_set(ctx.inputs["teacher"] / file)
+    else:
+        pairs = None
+    if pairs is not None:
+        return pairs.readable(slice(count))
+    latent, classes = prior(ctx)
+    return latents(ctx.recipe.seed, purpose, count=count, latent=latent, classes=classes)
+
+
+_PARTS = {Purpose.CALIBRATION: PAIRS, Purpose.SEARCH: REFERENCE}
+
+
+def teacher_reads_pictures(ctx: StageContext) -> bool:
+    """Whether a teacher reads pictures: those of a folder, or the pairs that it was trained on."""
+    return ctx.recipe.teacher.inputs is not None or ctx.recipe.data.paired
+
+
+class HeldBack(NamedTuple):
+    """Pictures that a translator reads and has not seen, and what they should become."""
+
+    inputs: Images
+    """uint8 [N, h, w, c]."""
+    truth: Images | None
+    """uint8 [N, H, W, C]; None where nobody knows."""
+
+
+def held_back(ctx: StageContext) -> HeldBack | None:
+    """The test pictures of a translator; None where the generator reads latents."""
+    if "teacher" not in ctx.stage.needs:
+        pairs = pairs_of(ctx, test=True)
+        return None if pairs is None else HeldBack(pairs.inputs, pairs.pictures)
+    if not teacher_reads_pictures(ctx):
+        return None
+    inputs = read_distillation_set(ctx.inputs["teacher"] / HELD_BACK).inputs
+    return HeldBack(inputs, ctx.dataset.test if ctx.recipe.data.paired else None)
+
+
+def input_pixels(ctx: StageContext) -> PixelRange | None:
+    """Black and white in the pictures that the generator reads; None where it reads latents."""
+    if "teacher" not in ctx.stage.needs:
+        return None if pairs_of(ctx) is None else TRANSLATED
+    if not teacher_reads_pictures(ctx):
+        return None
+    return read_distillation_set(ctx.inputs["teacher"] / HELD_BACK).input_pixels
 
 
 def prior(ctx: StageContext) -> tuple[int, int]:

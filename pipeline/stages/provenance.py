@@ -2,10 +2,11 @@
 
 import hashlib
 import json
+from typing import Any
 
 from pipeline.networks.pixels import PixelRange
 from pipeline.stage import StageContext
-from pipeline.stages.inputs import prior
+from pipeline.stages.inputs import input_pixels, prior
 from pipeline.tflite.rewrite import PROVENANCE, read_metadata, write_metadata
 
 
@@ -16,7 +17,6 @@ def with_provenance(content: bytes, ctx: StageContext, variant: str, pixels: Pix
         versions = {"pocketgan": ctx.records["teacher"].versions["pocketgan"]}
     else:
         versions = ctx.records["train"].versions
-    latent, classes = prior(ctx)
     settings = json.dumps(ctx.lineage_settings(), sort_keys=True)
     facts = {
         "pocketgan": versions,
@@ -25,9 +25,7 @@ def with_provenance(content: bytes, ctx: StageContext, variant: str, pixels: Pix
         "recipe_sha256": hashlib.sha256(settings.encode()).hexdigest(),
         "seed": ctx.recipe.seed,
         "variant": variant,
-        "latent": latent,
-        "classes": classes,
-        "prior": "normal",
+        **_reads(ctx),
         "pixels": pixels,
     }
     return write_metadata(content, PROVENANCE, json.dumps(facts, sort_keys=True).encode())
@@ -37,3 +35,12 @@ def read_pixel_range(content: bytes) -> PixelRange:
     """Black and white in what a file draws, as its provenance says."""
     low, high = json.loads(read_metadata(content, PROVENANCE) or b"{}")["pixels"]
     return low, high
+
+
+def _reads(ctx: StageContext) -> dict[str, Any]:
+    """What the generator reads: latents of a prior, or pictures with their black and white."""
+    pixels = input_pixels(ctx)
+    if pixels is not None:
+        return {"input_pixels": pixels}
+    latent, classes = prior(ctx)
+    return {"latent": latent, "classes": classes, "prior": "normal"}

@@ -5,16 +5,14 @@ import tf_keras
 from pipeline.artifacts import DISCRIMINATOR, GENERATOR, load_network
 from pipeline.compression.prune import Pruning, kernel_sparsity, layer_sparsity
 from pipeline.determinism import prepare
-from pipeline.networks.registry import build_generator
 from pipeline.recipe import PruneSettings
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages import training
-from pipeline.stages.inputs import image_shape
 
 
 def _check_layers(ctx: StageContext) -> None:
     """PocketganError for a layer of the recipe that the generator does not have."""
-    _sparsity(build_generator(ctx.recipe.generator, image_shape(ctx)), ctx.recipe.prune)
+    _sparsity(training.build_networks(ctx)[0], ctx.recipe.prune)
 
 
 def _sparsity(generator: tf_keras.Model, settings: PruneSettings) -> dict[str, float]:

@@ -12,10 +12,9 @@ from pipeline.compression.fake_quantization import quantization_aware, round_bia
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.prune import kernel_sparsity
 from pipeline.determinism import prepare
-from pipeline.networks.registry import build_generator
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages import training
-from pipeline.stages.inputs import generator_inputs, image_shape
+from pipeline.stages.inputs import generator_inputs
 from pipeline.training.randomness import Purpose
 
 BASES = {"int8": "prune", "int8-qat": "train"}
@@ -24,7 +23,7 @@ BASES = {"int8": "prune", "int8-qat": "train"}
 
 def _check_layers(ctx: StageContext) -> None:
     """PocketganError for a layer of the recipe that the generator does not have."""
-    generator = build_generator(ctx.recipe.generator, image_shape(ctx))
+    generator = training.build_networks(ctx)[0]
     layer_bits(generator, ctx.recipe.quantize.bits, ctx.recipe.quantize.layers)
 
 

@@ -39,12 +39,14 @@ from pipeline.search.budget import KILO
 from pipeline.search.trials import draw_pictures
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages import training
-from pipeline.stages.inputs import class_count, generator_inputs
+from pipeline.stages.inputs import generator_inputs
 from pipeline.stages.provenance import with_provenance
+from pipeline.stages.student import student_trainer
 from pipeline.tflite.convert import to_int8_student
 from pipeline.training.distillation_set import DistillationSet
 from pipeline.training.history import TrainingHistory
 from pipeline.training.objectives.generation import Generation
+from pipeline.training.objectives.translation import PairedTranslation
 from pipeline.training.randomness import Purpose
 from pipeline.training.settings import WeightSettings
 from pipeline.training.trainer import GANTrainer
@@ -78,11 +80,12 @@ def quantize_student(ctx: StageContext) -> Outcome:
     prepare(ctx.recipe.seed)
     start = fold_batch_norm(load_network(ctx.inputs["student"] / GENERATOR))
     start.save(folded_generator(ctx.folder, SHIPPED))
-    discriminator = load_network(ctx.inputs["student"] / DISCRIMINATOR)
+    path = ctx.inputs["student"] / DISCRIMINATOR
+    discriminator = load_network(path) if path.exists() else None
     calibration = generator_inputs(ctx, Purpose.CALIBRATION, settings.calibration)
-    pairs = _own_pictures(ctx, start)
-    caption = Generation.caption
-    log = training_log(ctx.folder, SHIPPED, variant=SHIPPED, caption=caption)
+    pairs = _targets(ctx, start)
+    objective = Generation if pairs.input_pixels is None else PairedTranslation
+    log = training_log(ctx.folder, SHIPPED, variant=SHIPPED, caption=objective.caption)
     history, rounds = TrainingHistory(), list[RoundBytes]()
     while steps := next_round(settings.steps, limit, rounds):
         target = None if limit is None else target_bytes(limit, rounds)
@@ -103,31 +106,35 @@ def quantize_student(ctx: StageContext) -> Outcome:
     return Outcome({SHIPPED: metrics}, [f"{SHIPPED}: {event}" for event in history.events])
 
 
-def _own_pictures(ctx: StageContext, start: tf_keras.Model) -> DistillationSet:
-    """What the student drew before it was rounded: it keeps to that."""
-    inputs = read_distillation_set(ctx.inputs["teacher"] / PAIRS).inputs
+def _targets(ctx: StageContext, start: tf_keras.Model) -> DistillationSet:
+    """What the student keeps to: of latents what it drew before it was rounded, which has come
+    nearer to real pictures than its teacher; of pictures what its teacher makes of them.
+    """
+    pairs = read_distillation_set(ctx.inputs["teacher"] / PAIRS)
+    if pairs.input_pixels is not None:
+        return pairs
     pixels = STUDENT_FACTS.read(ctx.inputs["student"]).pixels
-    return DistillationSet(inputs, to_uint8(draw_pictures(start, inputs), pixels), class_count(ctx))
+    return replace(pairs, pictures=to_uint8(draw_pictures(start, pairs.inputs), pixels))
 
 
 def _trainer(
     ctx: StageContext,
     aware: tf_keras.Model,
     *,
-    discriminator: tf_keras.Model,
+    discriminator: tf_keras.Model | None,
     steps: int,
     pairs: DistillationSet,
 ) -> GANTrainer:
     settings = ctx.recipe.quantize
     rules = training.student_training(ctx, steps, settings.rate, settings.ema)
-    return training.trainer(
+    return student_trainer(
         ctx,
         aware,
         discriminator=discriminator,
-        settings=replace(rules, generator_weights=WeightSettings(l1=settings.l1)),
-        teacher=pairs,
+        pairs=pairs,
         distill=settings.distill,
         pixels=STUDENT_FACTS.read(ctx.inputs["student"]).pixels,
+        settings=replace(rules, generator_weights=WeightSettings(l1=settings.l1)),
     )
 
 

@@ -25,12 +25,13 @@ from pipeline.atomic import write_text
 from pipeline.data.sources import TEACHER
 from pipeline.metrics.quality import Quality
 from pipeline.report.run import schema
-from pipeline.report.run.gates import check_all, parse_gate
+from pipeline.report.run.gates import TRANSLATIONS, Gate, check_all, parse_gate
 from pipeline.report.run.page import Exhibits, render
 from pipeline.search.budget import FileCost, budget_of
 from pipeline.search.candidates import Candidate
 from pipeline.search.trials import WORST
 from pipeline.stage import SECTIONS, Outcome, StageContext, stage
+from pipeline.stages.inputs import teacher_reads_pictures
 from pipeline.tflite import arena, count
 from pipeline.tflite.count import float_ops
 from pipeline.tflite.read import read_model
@@ -120,8 +121,21 @@ def _gather(ctx: StageContext) -> schema.Report:
             **next(iter(records.values())).versions,
         },
         search=_report_search(ctx, variants) if _searched(ctx) else None,
+        trivial=None
+        if evaluation.trivial is None
+        else schema.TrivialReport(
+            name=evaluation.trivial_name, quality=_quality(evaluation.trivial)
+        ),
     )
-    return check_all(tuple(parse_gate(text) for text in recipe.report.gates), contents)
+    return check_all(_gates(recipe.report.gates, contents), contents)
+
+
+def _gates(texts: Sequence[str], contents: schema.Report) -> tuple[Gate, ...]:
+    """Those of the recipe, and those that every translator has unless the recipe asks for more."""
+    gates = [parse_gate(text) for text in texts]
+    asked = {gate.quantity for gate in gates}
+    others = [parse_gate(text) for text in TRANSLATIONS] if contents.trivial else []
+    return (*gates, *(gate for gate in others if gate.quantity not in asked))
 
 
 def _histories(ctx: StageContext) -> dict[str, dict[str, list[float]]]:
@@ -197,7 +211,7 @@ def _report_search(
     return schema.SearchReport(
         teacher=teacher.metrics["origin"],
         teacher_parameters=teacher.metrics["generator_parameters"],
-        reads="latents" if ctx.recipe.teacher.inputs is None else "pictures",
+        reads="pictures" if teacher_reads_pictures(ctx) else "latents",
         real_pictures=ctx.recipe.data.source != TEACHER,
         limits={limit.field: limit.most for limit in budget_of(budget).limits},
         chosen=choice.chosen.number,

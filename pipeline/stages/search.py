@@ -6,20 +6,23 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from pipeline import progress
-from pipeline.artifacts import CHOICE, PAIRS, STUDY, read_distillation_set
+from pipeline.artifacts import CHOICE, PAIRS, REFERENCE, STUDY, read_distillation_set
 from pipeline.compression.spec import CompressionSpec
 from pipeline.determinism import prepare
 from pipeline.importers.teacher import read_saved_teacher
 from pipeline.networks.settings import StudentSettings
 from pipeline.search import budget, candidates, trials
 from pipeline.search.builder import SLIM, StudentBuilder
-from pipeline.search.candidates import Candidate, Choice
+from pipeline.search.candidates import Candidate, Choice, ScoreKind
 from pipeline.search.space import Space, space_of
-from pipeline.search.trials import frechet_scorer
+from pipeline.search.trials import frechet_scorer, pixel_scorer
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages.evaluate import find_judge
 from pipeline.stages.inputs import generator_inputs
 from pipeline.training.randomness import Purpose
+
+COMPARED = 1000
+"""Pairs by which a student that reads pictures is compared with its teacher."""
 
 
 @stage(
@@ -72,13 +75,14 @@ def _named_student(space: Space, student: StudentSettings) -> Choice:
     return candidates.choose([candidate], smallest=False)
 
 
-def _progress(trained: Sequence[Candidate], words: str) -> str:
+def _progress(trained: Sequence[Candidate], kind: ScoreKind, words: str) -> str:
     """For the progress display: the best student yet, and the one that is being tried."""
     front = candidates.front(trained)
     if not front:
         return f"search: {words}"
     best = front[-1]
-    return f"search, best {best.score:.2f} at {best.cost.bytes_gzip / 1000:.1f} kB: {words}"
+    score = kind.text(best.score)
+    return f"search, best {score} at {best.cost.bytes_gzip / 1000:.1f} kB: {words}"
 
 
 def search_context(
@@ -86,10 +90,13 @@ def search_context(
 ) -> trials.SearchContext:
     """What the trials of a run share."""
     pairs = read_distillation_set(ctx.inputs["teacher"] / PAIRS)
-    judge = find_judge(ctx)
-    scorer = frechet_scorer(
-        judge, pairs.pictures[: judge.enough], generator_inputs(ctx, Purpose.SEARCH, judge.enough)
-    )
+    if builder.teacher.latent:
+        judge = find_judge(ctx)
+        inputs = generator_inputs(ctx, Purpose.SEARCH, judge.enough)
+        scorer = frechet_scorer(judge, pairs.pictures[: judge.enough], inputs)
+    else:
+        reference = read_distillation_set(ctx.inputs["teacher"] / REFERENCE)
+        scorer = pixel_scorer(reference.first(COMPARED))
     return trials.SearchContext(
         builder=builder,
         space=space,
@@ -106,6 +113,7 @@ def _searched(
 ) -> Choice:
     settings = ctx.recipe.search
     context = search_context(ctx, builder, space, limits)
+    kind = ScoreKind.FRECHET if space.latent else ScoreKind.PIXELS
     journal = ctx.scratch / STUDY
     study = trials.open_study(settings.study or journal, ctx.recipe.seed)
     if settings.study is None:
@@ -117,12 +125,14 @@ def _searched(
             context,
             settings.trials,
             lambda done, words: bar.update(
-                task, completed=done, description=_progress(trials.candidates_of(study), words)
+                task,
+                completed=done,
+                description=_progress(trials.candidates_of(study), kind, words),
             ),
         )
     if journal.exists():
         shutil.copyfile(journal, ctx.folder / STUDY)
     smallest = ctx.recipe.budget.max_quality_drop is not None
     return candidates.choose(
-        [one for one in trained if math.isfinite(one.score)], smallest=smallest
+        [one for one in trained if math.isfinite(one.score)], smallest=smallest, kind=kind
     )

@@ -13,6 +13,7 @@ from pipeline.artifacts import (
     DISCRIMINATOR,
     GENERATOR,
     PAIRS,
+    REFERENCE,
     STUDENT_FACTS,
     StudentFacts,
     load_network,
@@ -24,10 +25,10 @@ from pipeline.determinism import prepare
 from pipeline.importers.teacher import read_saved_teacher
 from pipeline.metrics.distances import frechet_distance
 from pipeline.networks.pixels import PixelRange, to_uint8
-from pipeline.networks.registry import build_discriminator
+from pipeline.networks.registry import build_discriminator, build_patch_discriminator
 from pipeline.search.builder import StudentBuilder
 from pipeline.search.candidates import Candidate
-from pipeline.search.trials import draw_pictures
+from pipeline.search.trials import distillation_batch, draw_pictures
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages import training
 from pipeline.stages.evaluate import find_judge
@@ -35,8 +36,9 @@ from pipeline.stages.inputs import generator_inputs, image_shape
 from pipeline.training.distillation_set import DistillationSet
 from pipeline.training.distiller import Distiller
 from pipeline.training.randomness import Purpose
+from pipeline.training.settings import TrainSettings, TranslationWeights
+from pipeline.training.trainer import GANTrainer
 
-DISTILLATION_BATCH = 128
 MORE_ATTEMPTS = 2
 """Larger students that are trained where the quality of the first is not enough."""
 COMPARED = 2000
@@ -51,7 +53,8 @@ class TrainedStudent:
     """A candidate of the search after its training."""
 
     network: tf_keras.Model
-    discriminator: tf_keras.Model
+    discriminator: tf_keras.Model | None
+    """None where only the differences to the teacher's pictures count."""
     pixels: PixelRange
     error: float | None
     """Mean squared difference to the teacher's pictures after the distillation, if any."""
@@ -86,7 +89,8 @@ def student(ctx: StageContext) -> Outcome:
             f"{candidate.description}: Fréchet {ratio:.3f} times the teacher's, too bad"
         )
     trained.network.save(ctx.folder / GENERATOR)
-    trained.discriminator.save(ctx.folder / DISCRIMINATOR)
+    if trained.discriminator is not None:
+        trained.discriminator.save(ctx.folder / DISCRIMINATOR)
     STUDENT_FACTS.write(StudentFacts(pixels=trained.pixels, tried=candidate), ctx.folder)
     return Outcome(
         {
@@ -109,16 +113,16 @@ def _train(ctx: StageContext, candidate: Candidate) -> TrainedStudent:
     network, pixels = builder.build(candidate.student), builder.pixels(candidate.student)
     weights_file = ctx.scratch / f"distilled-{candidate.number}.npz"
     error = _distill(ctx, network, pairs=pairs, pixels=pixels, weights_file=weights_file)
-    discriminator = _discriminator(ctx)
+    discriminator = _discriminator(ctx, builder)
     pruning = _pruning(network, candidate, round(RAMP * settings.steps) * recipe.train.critic_steps)
-    trainer = training.trainer(
+    trainer = student_trainer(
         ctx,
         pruning.model if pruning else network,
         discriminator=discriminator,
-        settings=training.student_training(ctx, settings.steps, settings.rate, recipe.train.ema),
-        teacher=pairs,
+        pairs=pairs,
         distill=settings.distill,
         pixels=pixels,
+        settings=training.student_training(ctx, settings.steps, settings.rate, recipe.train.ema),
     )
     history = training.train_and_log(
         ctx, trainer, description="student trains", name=f"-{candidate.number}"
@@ -129,6 +133,40 @@ def _train(ctx: StageContext, candidate: Candidate) -> TrainedStudent:
         pixels=pixels,
         error=error,
         events=history.events,
+    )
+
+
+def student_trainer(
+    ctx: StageContext,
+    network: tf_keras.Model,
+    *,
+    discriminator: tf_keras.Model | None,
+    pairs: DistillationSet,
+    distill: float,
+    pixels: PixelRange,
+    settings: TrainSettings,
+) -> GANTrainer:
+    """Training towards stored pictures, with ``distill`` times the mean squared difference."""
+    if pairs.input_pixels is None:
+        return training.trainer(
+            ctx,
+            network,
+            discriminator=discriminator,
+            settings=settings,
+            teacher=pairs,
+            distill=distill,
+            pixels=pixels,
+        )
+    adversarial = ctx.recipe.student.adversarial
+    return training.translator_trainer(
+        ctx,
+        network,
+        discriminator=discriminator,
+        pairs=pairs,
+        fixed=read_distillation_set(ctx.inputs["teacher"] / REFERENCE),
+        pixels=pixels,
+        weights=TranslationWeights(l1=0.0, l2=distill, adversarial=adversarial, mirror=False),
+        settings=settings,
     )
 
 
@@ -173,7 +211,7 @@ def _distill(
         pixels=pixels,
         steps=settings.imitate,
         rate=settings.imitate_rate,
-        batch=DISTILLATION_BATCH,
+        batch=distillation_batch(pairs),
         seed=ctx.recipe.seed,
     )
     with progress.bar() as bar:
@@ -197,11 +235,15 @@ def _read_weights(path: Path, network: tf_keras.Model) -> list[np.ndarray] | Non
     return arrays if [array.shape for array in arrays[:-1]] == shapes else None
 
 
-def _discriminator(ctx: StageContext) -> tf_keras.Model:
+def _discriminator(ctx: StageContext, builder: StudentBuilder) -> tf_keras.Model | None:
     """The teacher's own, which knows what to look at; or a fresh one where there is none."""
     path = ctx.inputs["teacher"] / DISCRIMINATOR
+    if not builder.teacher.latent and not ctx.recipe.student.adversarial:
+        return None
     if path.exists():
         return load_network(path)
+    if not builder.teacher.latent:
+        return build_patch_discriminator(ctx.recipe.discriminator, builder.translator_shape)
     return build_discriminator(ctx.recipe.discriminator, image_shape(ctx))
 
 

@@ -1,11 +1,13 @@
 """Import a generator that somebody trained; let it draw what its student learns from."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from deploy.errors import PocketganError
 from pipeline import progress
+from pipeline.arrays import Images
 from pipeline.artifacts import (
     DISCRIMINATOR,
     HELD_BACK,
@@ -13,8 +15,7 @@ from pipeline.artifacts import (
     REFERENCE,
     write_distillation_set,
 )
-from pipeline.data import folder
-from pipeline.data.reading import Request
+from pipeline.data import reading
 from pipeline.determinism import prepare
 from pipeline.finished_run import generator_of
 from pipeline.importers.input_adapter import refuse_few
@@ -28,6 +29,10 @@ from pipeline.training.randomness import Purpose, latents
 REFERENCE_SIZE = 5000
 """Pictures to judge by where there are no others."""
 BATCH = 64
+FEWEST_OF_A_PART = 6
+"""As neighbourhoods of five pictures demand."""
+SEARCHED = 0.15
+"""Share of the pairs of a training by which students are compared."""
 PARTS = (0.7, 0.85)
 """Where a generator's input pictures are parted: for its student, to judge by, held back."""
 
@@ -37,7 +42,12 @@ def _files(recipe: Recipe) -> tuple[Path | None, ...]:
     return settings.inputs, settings.discriminator, settings.custom
 
 
-@stage("teacher", settings=("generator", "teacher"), files=_files)
+@stage(
+    "teacher",
+    settings=("data", "generator", "teacher"),
+    files=_files,
+    reads_pictures=lambda recipe: recipe.data.paired,
+)
 def teacher(ctx: StageContext) -> Outcome:
     """Write the generator (and discriminator), and the pictures that it draws."""
     prepare(ctx.recipe.seed)
@@ -52,10 +62,12 @@ def teacher(ctx: StageContext) -> Outcome:
             allow_unsafe=settings.allow_unsafe,
         )
         discriminator.save(ctx.folder / DISCRIMINATOR)
-    parts = _input_pictures(ctx, loaded) if settings.inputs else _latents(ctx, loaded)
+    if loaded.latent:
+        parts = _latents(ctx, loaded)
+    else:
+        parts = _folder_pictures(ctx, loaded) if settings.inputs else _pairs_inputs(ctx, loaded)
     for name, inputs in parts.items():
-        pairs = DistillationSet(inputs, _draw(loaded, inputs, name), loaded.classes)
-        write_distillation_set(pairs, ctx.folder / name)
+        write_distillation_set(_drawn_pairs(loaded, inputs, name), ctx.folder / name)
     return Outcome(
         {
             "generator_parameters": loaded.model.count_params(),
@@ -96,39 +108,83 @@ def _latents(ctx: StageContext, loaded: Teacher) -> dict[str, np.ndarray]:
     }
 
 
-def _input_pictures(ctx: StageContext, loaded: Teacher) -> dict[str, np.ndarray]:
-    """Inputs by the file that they go to: the user's pictures, parted once."""
-    source, pixel_range = ctx.recipe.teacher.inputs, loaded.input_pixels
-    assert source is not None
-    assert pixel_range is not None
-    height, width, channels = loaded.model.input_shape[1:]
+def _pairs_inputs(ctx: StageContext, loaded: Teacher) -> dict[str, np.ndarray]:
+    """Inputs by the file that they go to: of the pairs that the recipe names, uint8."""
+    train, test = ctx.dataset.train_inputs, ctx.dataset.test_inputs
+    assert train is not None
+    assert test is not None
+    if train.shape[1:] != loaded.model.input_shape[1:]:
+        raise PocketganError(
+            f"the generator reads pictures of {_size(loaded.model.input_shape[1:])}, and those of "
+            f"'{ctx.dataset.name}' have {_size(train.shape[1:])}.",
+            "Set data.image_size and data.degrade as the generator was trained.",
+        )
+    searched = max(FEWEST_OF_A_PART, round(len(train) * SEARCHED))
+    return {PAIRS: train[searched:], REFERENCE: train[:searched], HELD_BACK: test}
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape))
+
+
+def _folder_pictures(ctx: StageContext, loaded: Teacher) -> dict[str, np.ndarray]:
+    """Inputs by the file that they go to: the user's pictures, uint8, parted by picture.
+
+    Tiles of a photo for its student to learn from come in all eight symmetries of the square.
+    """
+    settings, (height, width, channels) = ctx.recipe.teacher, loaded.model.input_shape[1:]
+    assert settings.inputs is not None
     if height != width:
         raise PocketganError(
             f"the generator reads pictures of {height}×{width}.", "Only square ones can be read."
         )
-    request = Request(
-        folder=source,
+    cut = loaded.cut(settings.cut)
+    request = reading.Request(
         image_size=height,
         channels=channels,
+        folder=settings.inputs,
         cache=ctx.cache,
         test_fraction=0.5,
         seed=ctx.recipe.seed,
+        cut=cut,
     )
-    dataset = folder.load(request)
-    pictures = np.concatenate([dataset.train, dataset.test])
-    refuse_few(source, len(pictures))
-    low, high = pixel_range
-    pictures = pictures.astype(np.float32) * ((high - low) / 255) + low
-    order = np.random.default_rng(ctx.recipe.seed).permutation(len(pictures))
-    parts = np.split(pictures[order], [round(share * len(order)) for share in PARTS])
-    return dict(zip((PAIRS, REFERENCE, HELD_BACK), parts, strict=True))
+    files = [(file,) for file in reading.find(settings.inputs)]
+    decoded = reading.read(files, reading.single, request)
+    refuse_few(settings.inputs, int((decoded.counts > 0).sum()), cut)
+    parts = _parted(decoded.pictures[:, 0], decoded.counts, ctx.recipe.seed)
+    if min(map(len, parts)) < FEWEST_OF_A_PART:
+        raise PocketganError(
+            f"{settings.inputs}: one of its three parts has only {min(map(len, parts))} tiles.",
+            "Give more photos, or larger ones.",
+        )
+    named = dict(zip((PAIRS, REFERENCE, HELD_BACK), parts, strict=True))
+    if cut == reading.TILES:
+        named[PAIRS] = _turned(named[PAIRS], settings.lessons)
+    return named
 
 
-def _draw(loaded: Teacher, inputs: np.ndarray, name: str) -> np.ndarray:
-    """The teacher's pictures, uint8 [N, H, W, C]; PocketganError where they are no numbers."""
+def _parted(pictures: Images, counts: np.ndarray, seed: int) -> list[Images]:
+    """The pictures in three parts: all that come from one file are in the same one."""
+    file_of = np.repeat(np.arange(len(counts)), counts)
+    usable = np.random.default_rng(seed).permutation(np.unique(file_of))
+    bounds = [round(share * len(usable)) for share in PARTS]
+    return [pictures[np.isin(file_of, part)] for part in np.split(usable, bounds)]
+
+
+def _turned(tiles: Images, count: int) -> Images:
+    """Tiles [N, H, H, C] and then the same turned and mirrored, but no more than ``count``."""
+    turned = [np.rot90(tiles, turns, (1, 2)) for turns in range(4)]
+    mirrored = [pictures[:, :, ::-1] for pictures in turned]
+    return np.concatenate([*turned, *mirrored])[:count]
+
+
+def _drawn_pairs(loaded: Teacher, inputs: np.ndarray, name: str) -> DistillationSet:
+    """The inputs with the teacher's pictures; PocketganError where they are no numbers."""
+    pairs = DistillationSet(inputs, inputs, loaded.classes, loaded.input_pixels)
     pictures = []
     for start in progress.track(range(0, len(inputs), BATCH), f"teacher draws {Path(name).stem}"):
-        batch = loaded.model(inputs[start : start + BATCH], training=False).numpy()
+        rows = slice(start, start + BATCH)
+        batch = loaded.model(pairs.readable(rows), training=False).numpy()
         if not np.isfinite(batch).all():
             raise PocketganError(
                 f"{loaded.origin}: it draws values that are NaN or infinite.",
@@ -142,4 +198,4 @@ def _draw(loaded: Teacher, inputs: np.ndarray, name: str) -> np.ndarray:
             "A generator that has collapsed has nothing to teach; "
             "was it saved before it was trained?",
         )
-    return together
+    return replace(pairs, pictures=together)

@@ -2,10 +2,8 @@
 
 from pipeline.artifacts import DISCRIMINATOR, GENERATOR
 from pipeline.determinism import prepare
-from pipeline.networks.registry import build_discriminator, build_generator
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages import training
-from pipeline.stages.inputs import image_shape
 
 
 @stage("train", settings=training.ADVERSARIAL, reads_pictures=True)
@@ -13,9 +11,7 @@ def train(ctx: StageContext) -> Outcome:
     """Train by the recipe's rules; write both networks, the history and the film."""
     recipe = ctx.recipe
     prepare(recipe.seed)
-    image = image_shape(ctx)
-    generator = build_generator(recipe.generator, image)
-    discriminator = build_discriminator(recipe.discriminator, image)
+    generator, discriminator = training.build_networks(ctx)
     trainer = training.trainer(ctx, generator, discriminator=discriminator, settings=recipe.train)
     history = training.train_and_log(ctx, trainer, description="train")
     generator.save(ctx.folder / GENERATOR)

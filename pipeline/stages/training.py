@@ -5,17 +5,43 @@ from dataclasses import replace
 import tf_keras
 
 from pipeline.artifacts import training_log
-from pipeline.networks.pixels import PixelRange, pixel_range
+from pipeline.networks.pixels import TRANSLATED, PixelRange, pixel_range
+from pipeline.networks.registry import (
+    build_discriminator,
+    build_generator,
+    build_patch_discriminator,
+    build_translator,
+)
 from pipeline.stage import StageContext
-from pipeline.stages.inputs import prior
+from pipeline.stages.inputs import (
+    image_shape,
+    pairs_of,
+    prior,
+    translator_shape,
+)
 from pipeline.training.distillation_set import DistillationSet
 from pipeline.training.history import TrainingHistory
 from pipeline.training.objectives.generation import Generation
-from pipeline.training.settings import TrainSettings
+from pipeline.training.objectives.translation import PairedTranslation
+from pipeline.training.settings import TrainSettings, TranslationWeights
 from pipeline.training.trainer import GANTrainer
 
-ADVERSARIAL = ("data", "generator", "discriminator", "train")
+ADVERSARIAL = ("data", "generator", "discriminator", "train", "translation")
 """The sections of the recipe that every adversarial training reads."""
+
+
+def build_networks(ctx: StageContext) -> tuple[tf_keras.Model, tf_keras.Model]:
+    """Generator and discriminator of the recipe, untrained: of latents, or of pictures in pairs."""
+    recipe, shape = ctx.recipe, translator_shape(ctx)
+    if shape is not None:
+        return (
+            build_translator(recipe.generator, shape),
+            build_patch_discriminator(recipe.discriminator, shape),
+        )
+    image = image_shape(ctx)
+    return build_generator(recipe.generator, image), build_discriminator(
+        recipe.discriminator, image
+    )
 
 
 def trainer(
@@ -33,6 +59,20 @@ def trainer(
     ``teacher``: a generator, or stored pictures of one (see Generation). ``pixels``: black and
     white in the generator's pictures, where its last layer, or the teacher's, does not say.
     """
+    pairs, fixed = (pairs_of(ctx, test=test) for test in (False, True))
+    if pairs is not None and fixed is not None:
+        return translator_trainer(
+            ctx,
+            generator,
+            discriminator=discriminator,
+            pairs=pairs,
+            fixed=fixed,
+            pixels=TRANSLATED,
+            weights=ctx.recipe.translation,
+            settings=settings,
+            teacher=teacher,
+            distill=distill,
+        )
     stored = isinstance(teacher, DistillationSet)
     latent, classes = prior(ctx)
     objective = Generation(
@@ -48,6 +88,35 @@ def trainer(
         teacher=teacher,
         distill=distill,
         adversarial=ctx.recipe.student.adversarial if stored else 1.0,
+    )
+    return GANTrainer(objective, ctx.recipe.seed)
+
+
+def translator_trainer(
+    ctx: StageContext,
+    generator: tf_keras.Model,
+    *,
+    discriminator: tf_keras.Model | None,
+    pairs: DistillationSet,
+    fixed: DistillationSet,
+    pixels: PixelRange,
+    weights: TranslationWeights,
+    settings: TrainSettings,
+    teacher: tf_keras.Model | None = None,
+    distill: float = 0.0,
+) -> GANTrainer:
+    """The training of a generator of pictures from pictures, see PairedTranslation."""
+    objective = PairedTranslation(
+        generator,
+        discriminator,
+        pairs=pairs,
+        fixed=fixed,
+        pixels=pixels,
+        weights=weights,
+        settings=settings,
+        seed=ctx.recipe.seed,
+        teacher=teacher,
+        distill=distill,
     )
     return GANTrainer(objective, ctx.recipe.seed)
 

@@ -46,6 +46,19 @@ def draw(file: Path | bytes, latents: np.ndarray, description: str = "") -> np.n
     return _decode(pictures, target)
 
 
+def draw_all(content: bytes, inputs: np.ndarray) -> list[np.ndarray]:
+    """All outputs of a file of batch 1, float32 [N, …] each, for inputs float32 [N, …]."""
+    interpreter = _open(content)
+    source, targets = interpreter.get_input_details()[0], interpreter.get_output_details()
+    outputs: list[list[np.ndarray]] = [[] for _ in targets]
+    for values in _encode(inputs, source):
+        interpreter.set_tensor(source["index"], values[None])
+        interpreter.invoke()
+        for rows, target in zip(outputs, targets, strict=True):
+            rows.append(_decode(interpreter.get_tensor(target["index"]), target))
+    return [np.concatenate(rows) for rows in outputs]
+
+
 def left_behind(content: bytes) -> list[Op]:
     """The operations, in order, that the runtime here does not give to XNNPACK.
 

@@ -1,10 +1,10 @@
-"""Stored pictures of a teacher: a student learns from them without running the teacher again.
+"""Stored pairs: what a generator reads, and the picture that it should draw of it.
 
-A teacher is many times the work of its student, so that running it once for each picture saves most
-of a distillation's time.
+Pictures of a teacher, so that a student learns without running it again (a teacher is many times
+the work of its student); or the truth, where pictures come in pairs.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,14 +14,16 @@ from pipeline.networks.pixels import PixelRange
 
 @dataclass(frozen=True)
 class DistillationSet:
-    """Pairs of what a generator reads and the picture that the teacher made of it."""
+    """Pairs of what a generator reads and the picture that is to be drawn of it."""
 
     inputs: np.ndarray
-    """float32 [N, latent + classes], or the pictures that it reads: float32 [N, H, W, C]."""
+    """Latents float32 [N, latent + classes], or pictures uint8 [N, h, w, c]."""
     pictures: np.ndarray
     """uint8 [N, H, W, C]."""
     classes: int = 0
     """So many last entries of each input are a one-hot class."""
+    input_pixels: PixelRange | None = None
+    """Black and white in the pictures that the generator reads; None where it reads latents."""
 
     def __post_init__(self) -> None:
         if len(self.inputs) != len(self.pictures):
@@ -30,16 +32,32 @@ class DistillationSet:
     def __len__(self) -> int:
         return len(self.inputs)
 
+    def first(self, count: int) -> "DistillationSet":
+        """The first ``count`` pairs, or as many as there are."""
+        return replace(self, inputs=self.inputs[:count], pictures=self.pictures[:count])
+
+    def readable(self, rows: slice = slice(None)) -> np.ndarray:
+        """The inputs as the generator reads them: float32 [N, …]."""
+        inputs = self.inputs[rows]
+        if self.input_pixels is None:
+            return inputs
+        low, high = self.input_pixels
+        return inputs.astype(np.float32) * np.float32((high - low) / 255) + np.float32(low)
+
     def on_device(self, pixels: PixelRange) -> "DistillationTensors":
         """The pairs as tensors; sampled pictures are in the student's range ``pixels``."""
         import tensorflow as tf  # here, since reading a run's files does without
 
         return DistillationTensors(
-            tf.constant(self.inputs), tf.constant(self.pictures), self.classes, pixels
+            inputs=tf.constant(self.inputs),
+            pictures=tf.constant(self.pictures),
+            classes=self.classes,
+            pixels=pixels,
+            input_pixels=self.input_pixels,
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DistillationTensors:
     """DistillationSet in TensorFlow's memory."""
 
@@ -47,6 +65,7 @@ class DistillationTensors:
     pictures: Tensor
     classes: int
     pixels: PixelRange
+    input_pixels: PixelRange | None
 
     def sample(self, seed: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
         """``count`` pairs with replacement: inputs, one-hot classes [count, classes], pictures.
@@ -59,7 +78,15 @@ class DistillationTensors:
             [count], seed, maxval=self.inputs.shape[0], dtype=tf.int32
         )
         inputs = tf.gather(self.inputs, chosen)
-        low, high = self.pixels
-        pictures = tf.cast(tf.gather(self.pictures, chosen), tf.float32)
+        pictures = _from_uint8(tf.gather(self.pictures, chosen), self.pixels)
         classes = inputs[:, -self.classes :] if self.classes else tf.zeros([count, 0])
-        return inputs, classes, pictures * ((high - low) / 255) + low
+        if self.input_pixels is not None:
+            inputs = _from_uint8(inputs, self.input_pixels)
+        return inputs, classes, pictures
+
+
+def _from_uint8(pictures: Tensor, pixels: PixelRange) -> Tensor:
+    import tensorflow as tf
+
+    low, high = pixels
+    return tf.cast(pictures, tf.float32) * ((high - low) / 255) + low

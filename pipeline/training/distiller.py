@@ -45,6 +45,7 @@ class Distiller:
         self.steps = steps
         self.step = 0
         self._pairs = pairs.on_device(pixels)
+        self._unit = (2 / (pixels[1] - pixels[0])) ** 2
         self._batch, self._seed = batch, seed
         self._spec = spec
         self._schedule = tf_keras.optimizers.schedules.CosineDecay(rate, steps, alpha=FINAL_SHARE)
@@ -52,7 +53,7 @@ class Distiller:
         self._optimizer._create_all_weights(student.trainable_variables)
 
     def train(self, until: int, on_step: Callable[[], None] = lambda: None) -> float:
-        """Train up to step ``until``; gives the last batch's mean squared error (no step: NaN)."""
+        """Train up to step ``until``; gives the last batch's squared error, in −1..1, or NaN."""
         error = float("nan")
         for step in range(self.step, min(until, self.steps)):
             error = self._update(tf.constant(step))
@@ -76,6 +77,7 @@ class Distiller:
         variables = self.student.trainable_variables
         with tf.GradientTape() as tape, self.compressed():
             error = tf.reduce_mean(tf.square(self.student(inputs, training=True) - pictures))
+            error *= self._unit
         self._optimizer.apply_gradients(
             zip(tape.gradient(error, variables), variables, strict=True)
         )

@@ -71,3 +71,17 @@ class TrainSettings:
     """Samples whose diversity is below this share of the real pictures' are a mode collapse."""
     film_frames: Frames = 12  # type: ignore[valid-type]
     """Pictures of the fixed latents kept for the film strip, the first and last among them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslationWeights:
+    """What a generator that reads pictures is trained for, all differences in −1..1."""
+
+    l1: NonNegativeFloat = 50.0
+    """Weight of the mean absolute difference to the truth (Isola 2017, equation 3)."""
+    l2: NonNegativeFloat = 0.0
+    """Weight of the mean squared difference."""
+    adversarial: NonNegativeFloat = 1.0
+    """Weight of the adversarial loss; 0 trains without a discriminator."""
+    mirror: bool = True
+    """Mirror half of the pairs, left to right."""

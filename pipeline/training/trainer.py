@@ -105,6 +105,8 @@ class GANTrainer:
 
     def _update_discriminators(self, gradients: list[Tensor]) -> None:
         variables = self.objective.discriminator_variables
+        if not variables:
+            return
         self._discriminator_optimizer.apply_gradients(zip(gradients, variables, strict=True))
         self.objective.constrain_discriminators()
 
@@ -169,7 +171,9 @@ class GANTrainer:
         if not (row.finite and self._finite()):
             return self._roll_back(state, until)
         rows = [*history.rows, row]
-        events = new_events(rows, settings.collapse_ratio)
+        # Warnings are about discriminators: without one there is nothing to warn of.
+        watched = bool(self.objective.discriminators)
+        events = new_events(rows, settings.collapse_ratio) if watched else []
         for event in events:
             progress.console.print(f"[yellow]{event}[/]")
         frame = self.objective.frame(pictures)

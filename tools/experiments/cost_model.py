@@ -77,7 +77,7 @@ def students(number: int, seed: int) -> Iterator[RandomStudent]:
             draw.choice([0, 0, 1, 2]),
         )
         image = (size, size, colours)
-        model = build_student(settings, (LATENT,), image, (-1.0, 1.0))
+        model = build_student(settings, LATENT, image, (-1.0, 1.0))
         model = with_normal_weights(with_random_weights(model, seed + index), seed + index)
         folded = fold_batch_norm(model)
         bits, share = draw.choice([8, 8, 6, 5, 4, 3]), draw.choice([0.0, 0.0, 0.3, 0.5, 0.8])

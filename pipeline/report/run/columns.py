@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from deploy.jobs import Measurement
 from pipeline.report.quantities import NONE, QUANTITIES, Quantity
-from pipeline.report.run.schema import Figures, VariantReport
+from pipeline.report.run.schema import Figures, Report, VariantReport
 
 LOCAL = "local"
 JUDGED = "Quality"
@@ -79,12 +79,16 @@ def _of_speed(field: str, threads: int, **changes: str) -> VariantColumn:
 
 _TIMED = "of many runs after a warm-up, in a process of its own, the variants taking turns."
 
+OF_TRANSLATIONS = ("psnr_truth", "ssim_truth", "colourfulness")
+"""Columns that only reports of translators show."""
+
 COLUMNS: tuple[VariantColumn, ...] = (
     *(_of_file(name, "Size") for name in ("bytes", "bytes_gzip", "bytes_zstd", "zeros")),
     _of_file("float_ops", "Size"),
     *(_of_pictures(name, JUDGED) for name in ("frechet", "kid", "precision", "recall")),
     *(_of_pictures(name, JUDGED) for name in ("density", "coverage", "modes")),
     *(_of_pictures(name, "Fidelity") for name in ("psnr", "ssim")),
+    *(_of_pictures(name, "Truth") for name in OF_TRANSLATIONS),
     _of_file("macs", "Work"),
     _of_speed("p50_ms", 1, phrase="median latency, one thread", how=f"Median {_TIMED}"),
     _of_speed("p90_ms", 1, how=f"90th percentile {_TIMED}"),
@@ -93,6 +97,12 @@ COLUMNS: tuple[VariantColumn, ...] = (
 )
 
 BY_NAME = {column.name: column for column in COLUMNS}
+
+
+def columns_of(report: Report) -> tuple[VariantColumn, ...]:
+    """The columns that a report has figures for."""
+    without = OF_TRANSLATIONS if report.trivial is None else ()
+    return tuple(column for column in COLUMNS if column.name not in without)
 
 
 def best(column: VariantColumn, variants: tuple[VariantReport, ...]) -> str | None:

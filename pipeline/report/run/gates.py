@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from deploy.errors import PocketganError
 from pipeline.report.run.columns import BY_NAME, Figure, VariantColumn
-from pipeline.report.run.schema import GateResult, Report
+from pipeline.report.run.schema import GateResult, Report, VariantReport
 from pipeline.variants import BASELINE, SHIPPED
 
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
@@ -38,7 +38,13 @@ COMPARISONS: dict[str, tuple[VariantColumn, Callable[[float, float], float]]] = 
 }
 """A column, and how a variant's figure there compares with the baseline's in the same report."""
 
-KNOWN = (*COMPARISONS, *BY_NAME)
+QAT_WITHIN_2 = "qat_within_2"
+"""Share of the pixels in which the file is within 2 steps of its fake-quantized model."""
+PSNR_OVER_TRIVIAL = "psnr_over_trivial"
+"""Decibels to the truth, or where that is not known to float32, above the trivial baseline's."""
+KNOWN = (*COMPARISONS, *BY_NAME, QAT_WITHIN_2, PSNR_OVER_TRIVIAL)
+TRANSLATIONS = (f"{PSNR_OVER_TRIVIAL} > 0", f"{QAT_WITHIN_2} >= 0.999")
+"""Gates that every run of a translator has."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +70,27 @@ def parse_gate(text: str) -> Gate:
     return Gate(text.strip(), match["quantity"], match["sign"], float(match["limit"]))
 
 
+def _over_trivial(subject: VariantReport, report: Report) -> Figure:
+    if report.trivial is None:
+        return Figure(None, "this report has no trivial baseline: its generator reads latents")
+    ours, theirs = subject.quality, report.trivial.quality
+    name = "psnr" if theirs.psnr_truth is None else "psnr_truth"
+    pair = (getattr(ours, name), getattr(theirs, name))
+    if None in pair:
+        return Figure(None, ours.absent.get(name) or theirs.absent.get(name, ""))
+    return Figure(pair[0] - pair[1])
+
+
 def measure(quantity: str, report: Report, variant: str = SHIPPED) -> Figure:
     """A known quantity of one variant; ratios and drops are against float32 in this report."""
     subject = report.variant(variant)
     if subject is None:
         return Figure(None, f"this report has no variant {variant}")
+    if quantity == QAT_WITHIN_2:
+        steps = subject.qat_steps
+        return Figure(None, "not compared") if steps is None else Figure(steps.within_2)
+    if quantity == PSNR_OVER_TRIVIAL:
+        return _over_trivial(subject, report)
     if quantity in BY_NAME:
         return BY_NAME[quantity].read(subject)
     column, compare = COMPARISONS[quantity]

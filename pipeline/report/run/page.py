@@ -19,12 +19,12 @@ from pipeline.report.page import AMPLIFICATION, data_uri, difference_grid, rende
 from pipeline.report.quantities import NONE
 from pipeline.report.run import charts, search
 from pipeline.report.run.charts import History
-from pipeline.report.run.columns import BY_NAME, COLUMNS, LOCAL, Figure, VariantColumn, best
-from pipeline.report.run.schema import Report, VariantReport
+from pipeline.report.run.columns import BY_NAME, LOCAL, Figure, VariantColumn, best, columns_of
+from pipeline.report.run.schema import Report, ReportedQuality, VariantReport
 from pipeline.report.run.wording import Wording, gates_in_words, headline, wording_of
 from pipeline.variants import BASELINE, SHIPPED
 
-REAL = "real"
+REAL, INPUT = "real", "input"
 
 _SMALL_IMAGE = 32
 
@@ -68,6 +68,7 @@ class Sheet(NamedTuple):
 
 def render(report: Report, exhibits: Exhibits) -> str:
     """The page as text."""
+    columns = columns_of(report)
     rows, footnotes = table(report)
     return render_page(
         Path(__file__).with_name("page.html.j2"),
@@ -79,8 +80,8 @@ def render(report: Report, exhibits: Exhibits) -> str:
         baseline=report.variant(BASELINE),
         shipped=report.variant(SHIPPED),
         strip=_strip(exhibits.samples),
-        columns=COLUMNS,
-        groups=[(name, len(list(under))) for name, under in groupby(COLUMNS, lambda c: c.group)],
+        columns=columns,
+        groups=[(name, len(list(under))) for name, under in groupby(columns, lambda c: c.group)],
         rows=rows,
         footnotes=footnotes,
         sheets=sheets(report, exhibits.samples),
@@ -108,17 +109,20 @@ def _emphasized(sentence: str) -> Markup:
 def table(report: Report) -> tuple[list[VariantRow], list[str]]:
     """The table of variants, a cell a quantity, and the reasons of those that are absent."""
     footnotes: list[str] = []
-    top = {column.name: best(column, report.variants) for column in COLUMNS}
+    columns = columns_of(report)
+    top = {column.name: best(column, report.variants) for column in columns}
     rows = []
     for variant in report.variants:
         cells = []
-        for column in COLUMNS:
+        for column in columns:
             cell = _cell(column, column.read(variant), footnotes)
             cells.append(cell._replace(best=cell.text == top[column.name]))
         role = Wording().remarks.get(variant.name, "")
         remark = wording_of(report).remarks.get(variant.name, "")
         rows.append(VariantRow(variant.name, role, remark, cells))
-    rows.append(_floor(report))
+    if report.trivial is not None:
+        rows.append(_measured_row(report.trivial.name, "trivial", report.trivial.quality, columns))
+    rows.append(_measured_row(wording_of(report).floor, "floor", report.floor, columns))
     return rows, footnotes
 
 
@@ -130,13 +134,15 @@ def _cell(column: VariantColumn, figure: Figure, footnotes: list[str]) -> Varian
     return VariantCell(NONE, footnote=footnotes.index(figure.reason) + 1)
 
 
-def _floor(report: Report) -> VariantRow:
-    """Real images against real ones: what a perfect generator would get."""
+def _measured_row(
+    name: str, role: str, quality: ReportedQuality, columns: tuple[VariantColumn, ...]
+) -> VariantRow:
+    """A row of what is no file: only its pictures were measured."""
     cells = []
-    for column in COLUMNS:
-        value = getattr(report.floor, column.name, None)
+    for column in columns:
+        value = getattr(quality, column.name, None)
         cells.append(VariantCell("" if value is None else column.write(value)))
-    return VariantRow(wording_of(report).floor, "floor", "", cells)
+    return VariantRow(name, role, "", cells)
 
 
 def _columns(images: Images) -> int:
@@ -156,7 +162,7 @@ def _strip(samples: Mapping[str, Images]) -> list[tuple[str, str]]:
 
 def sheets(report: Report, samples: Mapping[str, Images]) -> list[Sheet]:
     """The first samples of real images and of each variant, in the order of the table."""
-    captions = {REAL: f"from the test split of {report.dataset.name}"}
+    captions = {INPUT: "what is read", REAL: f"from the test split of {report.dataset.name}"}
     captions |= {variant.name: _caption(variant) for variant in report.variants}
     return [_sheet(name, text, samples) for name, text in captions.items() if name in samples]
 
@@ -165,7 +171,7 @@ def _sheet(name: str, caption: str, samples: Mapping[str, Images]) -> Sheet:
     columns = _columns(samples[name])
     first = slice(columns**2)
     difference = None
-    if name not in (REAL, BASELINE) and BASELINE in samples:
+    if name not in (INPUT, REAL, BASELINE) and BASELINE in samples:
         difference = difference_grid(samples[name][first], samples[BASELINE][first], columns)
     return Sheet(name, sample_grid(samples[name][first], columns), difference, caption)
 

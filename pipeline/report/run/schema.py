@@ -6,7 +6,7 @@ figure's name. There are no placeholder zeros.
 
 import json
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -36,12 +36,14 @@ RelativePath = Annotated[str, Field(min_length=1), AfterValidator(_relative)]
 class Figures(FrozenModel):
     """A part some of whose figures may be absent, each with its reason."""
 
+    LATER: ClassVar[frozenset[str]] = frozenset()
+    """Figures that older versions did not know: these may be absent without a reason."""
     absent: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _absent_figures_have_reasons(self) -> "Figures":
         missing = {name for name in type(self).model_fields if getattr(self, name) is None}
-        if unexplained := sorted(missing - self.absent.keys()):
+        if unexplained := sorted(missing - self.absent.keys() - self.LATER):
             raise ValueError(f"absent without a reason in 'absent': {', '.join(unexplained)}")
         if unknown := sorted(self.absent.keys() - missing):
             raise ValueError(f"'absent' explains figures that are not absent: {', '.join(unknown)}")
@@ -72,6 +74,8 @@ class JudgeReport(FrozenModel):
 class ReportedQuality(Figures):
     """What the judge says of ``samples`` images, and how close they are to float32's."""
 
+    LATER = frozenset({"psnr_truth", "ssim_truth", "colourfulness"})
+
     frechet: NotNegative | None
     kid: float | None
     kid_std: NotNegative | None
@@ -88,8 +92,20 @@ class ReportedQuality(Figures):
     psnr: float | None
     """dB against float32 on the same latents."""
     ssim: Annotated[float, Field(ge=-1, le=1)] | None
+    psnr_truth: float | None = None
+    """dB against what a translation should have become."""
+    ssim_truth: Annotated[float, Field(ge=-1, le=1)] | None = None
+    colourfulness: NotNegative | None = None
+    """Mean of the pictures (Hasler & Süsstrunk 2003); grey is 0."""
     samples: Size
     seed: int
+
+
+class TrivialReport(FrozenModel):
+    """What can be made of a translator's inputs without any network, measured like the variants."""
+
+    name: str
+    quality: ReportedQuality
 
 
 class QatSteps(FrozenModel):
@@ -233,6 +249,8 @@ class Report(FrozenModel):
     gates: tuple[GateResult, ...] = ()
     search: SearchReport | None = None
     """Of a run of `pocketgan compress` only; left out of the file elsewhere."""
+    trivial: TrivialReport | None = None
+    """Of a generator that reads pictures only; likewise."""
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> "Report":
@@ -251,7 +269,7 @@ class Report(FrozenModel):
 
 def dumps(report: Report) -> str:
     """The text of ``report.json``; the same report gives the same text."""
-    absent = {"search"} if report.search is None else None
+    absent = {name for name in ("search", "trivial") if getattr(report, name) is None}
     return report.model_dump_json(by_alias=True, indent=1, exclude=absent) + "\n"
 
 

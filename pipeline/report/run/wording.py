@@ -86,6 +86,36 @@ def _gain(quantity: str, words: tuple[str, str, str], report: Report) -> str:
 
 
 def _drawing(report: Report) -> str:
+    return _translating(report) if report.trivial else _generating(report)
+
+
+def _translating(report: Report) -> str:
+    """By decibels: to the truth where that is known, else to the baseline's pictures."""
+    trivial, shipped = report.trivial, report.variant(SHIPPED)
+    assert trivial is not None
+    assert shipped is not None
+    gain, reason = measure("psnr_over_trivial", report)
+    if gain is None:
+        return f"how well it draws was not measured ({reason})"
+    to_truth = trivial.quality.psnr_truth is not None
+    name = "psnr_truth" if to_truth else "psnr"
+    column = BY_NAME[name]
+    theirs = column.write(getattr(trivial.quality, name))
+    verdict = "draws" if gain > 0 else "loses to doing nothing: it draws"
+    figures = f"{verdict} at {column.text(shipped)} dB to {_reference(report, to_truth=to_truth)}"
+    teacher = report.variant(BASELINE)
+    if to_truth and teacher is not None:
+        figures += f", {BASELINE} at {column.text(teacher)}"
+    return f"{figures} ({trivial.name}: {theirs})"
+
+
+def _reference(report: Report, *, to_truth: bool) -> str:
+    if to_truth:
+        return "the truth"
+    return BASELINE if report.search is None else "its teacher's pictures"
+
+
+def _generating(report: Report) -> str:
     ratio, reason = measure("frechet_ratio", report)
     if ratio is None:
         return f"how well it draws was not measured ({reason})"

@@ -40,7 +40,7 @@ def student() -> Callable[[str], tf_keras.Model]:
     @cache
     def make(name: str) -> tf_keras.Model:
         if name in STUDENTS:
-            model = build_student(STUDENTS[name], (20,), GREY, (-1.0, 1.0))
+            model = build_student(STUDENTS[name], 20, GREY, (-1.0, 1.0))
         else:
             settings = GeneratorSettings(name, width=8, latent=20)
             model = build_generator(settings, ImageShape(28))

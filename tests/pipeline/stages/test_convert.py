@@ -3,11 +3,11 @@ from collections.abc import Callable
 
 import pytest
 
-from deploy.errors import PocketganError
 from pipeline.artifacts import find_variants, load_quantized
 from pipeline.run import Run
 from pipeline.stage import Record
-from pipeline.stages.convert import _compare
+from pipeline.stages.convert import _parted
+from pipeline.stages.parting import first_difference
 from pipeline.tflite.count import op_counts
 from pipeline.tflite.read import read_model
 from pipeline.tflite.rewrite import PROVENANCE, read_metadata
@@ -53,9 +53,16 @@ def test_files_are_held_against_their_models_on_record(record: Callable[[str], R
         assert measured["within_1"] <= measured["within_2"]
 
 
-def test_file_that_draws_otherwise_than_its_model_is_refused(tiny: Run) -> None:
+def test_file_that_draws_otherwise_than_its_model_is_told_with_the_layer(tiny: Run) -> None:
     unpruned = load_quantized(tiny.path("quantize"), "int8-qat")
     content = (tiny.path("convert") / "int8.tflite").read_bytes()
     inputs = latents(1, Purpose.CONTROL, count=32, latent=8)
-    with pytest.raises(PocketganError, match="variant int8 draws otherwise than the model"):
-        _compare("int8", unpruned, content, inputs)
+    told = _parted("int8", unpruned, content, inputs)
+    assert told.startswith("int8 draws otherwise than the model it was made from: ")
+    assert told.endswith("they part at layer project")
+
+
+def test_file_and_its_own_model_part_nowhere(tiny: Run) -> None:
+    aware = load_quantized(tiny.path("quantize"), "int8")
+    content = (tiny.path("convert") / "int8.tflite").read_bytes()
+    assert first_difference(aware, content, latents(1, Purpose.CONTROL, count=8, latent=8)) == ""

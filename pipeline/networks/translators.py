@@ -1,0 +1,214 @@
+"""Networks that turn a picture into a picture: fully convolutional, of operations cheap in int8.
+
+Two families. ``residual``: convolutions at the input's size or a half of it, sub-pixel convolution
+at the end, and the input added back (as in Shi 2016, ESPCN, and Kim 2016, VDSR): whatever keeps the
+picture's outlines. ``unet``: halved again and again, doubled again, with the maps of the way down
+added on the way up (Ronneberger 2015): whatever invents shapes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tf_keras
+
+from deploy.errors import PocketganError
+from pipeline.networks.layers import DepthToSpace, PixelScale, PixelSum
+from pipeline.networks.pixels import PixelRange
+from pipeline.networks.settings import GeneratorSettings, StudentSettings
+
+PictureShape = tuple[int, int, int]
+BATCH_NORM_MOMENTUM = 0.9
+_LUMA = (0.299, 0.587, 0.114)
+"""Of red, green and blue in grey (ITU-R BT.601)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslatorShape:
+    """What a translator reads and draws."""
+
+    source: PictureShape
+    """Height, width and channels of the picture that is read."""
+    image: PictureShape
+    """The same of the picture that is drawn."""
+    source_pixels: PixelRange
+    """Black and white in what is read."""
+    pixels: PixelRange
+    """Black and white in what is drawn."""
+
+    @property
+    def scale(self) -> int:
+        """How many times larger what is drawn is. Raises PocketganError for no whole number."""
+        (height, width, _), (high, wide, _) = self.source, self.image
+        if high % height or wide % width or high // height != wide // width:
+            raise PocketganError(
+                f"pictures of {height}×{width} become pictures of {high}×{wide}: that is no "
+                "whole number of times larger.",
+                "A student needs a generator that keeps the size, or doubles it, and so on.",
+            )
+        return high // height
+
+
+def residual(
+    shape: TranslatorShape, channels: tuple[int, ...], *, reduce: int, separable: bool
+) -> tf_keras.Model:
+    """A picture [N, *source] → [N, *image]: a convolution 3×3 for each of ``channels``.
+
+    They work at the ``reduce``-th part of the input's size. ``separable``: all but the first are a
+    depthwise convolution and one of 1×1. Raises PocketganError where sizes do not divide.
+    """
+    refuse_undivided(shape, reduce)
+    inputs = tf_keras.Input(shape.source, name="picture")
+    x = scaled = _scaled(inputs, shape)
+    for number, width in enumerate(channels, start=1):
+        strides = reduce if number == 1 else 1
+        convolve = _separable if separable and number > 1 else _convolved
+        x = convolve(x, width, f"conv_{number}", strides=strides)
+        x = tf_keras.layers.ReLU(name=f"conv_{number}_act")(x)
+    return tf_keras.Model(inputs, _drawn_over(x, scaled, shape, reduce), name="residual")
+
+
+def unet(shape: TranslatorShape, channels: tuple[int, ...], *, separable: bool) -> tf_keras.Model:
+    """A picture [N, *source] → [N, *image]: a map for each of ``channels``, each half as large.
+
+    The first has the input's size. Batch norm behind every convolution but the last. Raises
+    PocketganError where sizes do not divide.
+    """
+    refuse_undivided(shape, 2 ** (len(channels) - 1))
+    inputs = tf_keras.Input(shape.source, name="picture")
+    convolve = _separable if separable else _convolved
+    scaled = _scaled(inputs, shape)
+    x = _normalized(_convolved(scaled, channels[0], "down_0", bias=False), "down_0")
+    skips = []
+    for number, width in enumerate(channels[1:], start=1):
+        skips.append(x)
+        x = _normalized(
+            convolve(x, width, f"down_{number}", strides=2, bias=False), f"down_{number}"
+        )
+    x = _normalized(convolve(x, channels[-1], "bottom", bias=False), "bottom")
+    for number in range(len(channels) - 2, -1, -1):
+        x = convolve(x, 4 * channels[number], f"up_{number}", bias=False)
+        x = DepthToSpace(2, name=f"up_{number}_pixels")(_normalized(x, f"up_{number}"))
+        x = tf_keras.layers.Add(name=f"up_{number}_skip")([x, skips[number]])
+    return tf_keras.Model(inputs, _drawn_over(x, scaled, shape, 1), name="unet")
+
+
+FAMILIES: dict[str, Callable[[TranslatorShape, tuple[int, ...]], tf_keras.Model]] = {
+    "residual": lambda shape, channels: residual(shape, channels, reduce=1, separable=False),
+    "residual_separable": lambda shape, channels: residual(
+        shape, channels, reduce=1, separable=True
+    ),
+    "residual_half": lambda shape, channels: residual(shape, channels, reduce=2, separable=False),
+    "unet": lambda shape, channels: unet(shape, channels, separable=False),
+    "unet_separable": lambda shape, channels: unet(shape, channels, separable=True),
+}
+"""Name of a block that students for pictures may be made of → its network."""
+
+
+def build_translator_student(settings: StudentSettings, shape: TranslatorShape) -> tf_keras.Model:
+    """A student [N, *source] → [N, *image] in the very ranges of its teacher.
+
+    Raises PocketganError for a block that is none of FAMILIES, and where sizes do not divide.
+    """
+    if settings.block not in FAMILIES or not settings.channels:
+        raise PocketganError(
+            f"a student of block '{settings.block}' with channels {settings.channels} cannot read "
+            "pictures.",
+            f"Give the channels of each map, and one of the blocks {', '.join(FAMILIES)}.",
+        )
+    return FAMILIES[settings.block](shape, settings.channels)
+
+
+def refuse_undivided(shape: TranslatorShape, parts: int) -> None:
+    """PocketganError where what is read cannot be parted so."""
+    height, width, _ = shape.source
+    if height % parts or width % parts:
+        raise PocketganError(
+            f"pictures of {height}×{width} cannot be parted by {parts}.",
+            f"Use a height and a width that are multiples of {parts}.",
+        )
+
+
+def _scaled(inputs: Any, shape: TranslatorShape) -> Any:
+    """The picture within −1..1; by a factor only, so that black borders stay black."""
+    largest = max(map(abs, shape.source_pixels))
+    return inputs if largest == 1 else PixelScale(1 / largest, name="picture_scaled")(inputs)
+
+
+def _convolved(x: Any, channels: int, name: str, *, strides: int = 1, bias: bool = True) -> Any:
+    kernel = 3 if strides < 3 else strides
+    layer = tf_keras.layers.Conv2D(
+        channels, kernel, strides, padding="same", use_bias=bias, name=name
+    )
+    return layer(x)
+
+
+def _separable(x: Any, channels: int, name: str, *, strides: int = 1, bias: bool = True) -> Any:
+    deep = tf_keras.layers.DepthwiseConv2D(3, strides, padding="same", name=f"{name}_depthwise")
+    return tf_keras.layers.Conv2D(channels, 1, use_bias=bias, name=name)(deep(x))
+
+
+def _normalized(x: Any, name: str) -> Any:
+    layers = tf_keras.layers
+    x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_norm")(x)
+    return layers.ReLU(name=f"{name}_act")(x)
+
+
+def _drawn_over(x: Any, scaled: Any, shape: TranslatorShape, reduce: int) -> Any:
+    """The input, enlarged, plus what the last convolution makes of ``x``; at first the input."""
+    layers, block = tf_keras.layers, reduce * shape.scale
+    channels = block**2 * shape.image[2]
+    last = layers.Conv2D(channels, 3, padding="same", kernel_initializer="zeros", name="pixels")
+    enlarge = layers.Conv2D(channels, _reach(reduce), reduce, padding="same", name="enlarged")
+    parts = [last(x), enlarge(scaled)]
+    enlarge.set_weights(_enlarging(shape, reduce))
+    largest = max(map(abs, shape.pixels))
+    if largest != 1:
+        parts = [
+            PixelScale(largest, name=f"{name}_scaled")(part)
+            for name, part in zip(("pixels", "enlarged"), parts, strict=True)
+        ]
+    picture = PixelSum(*shape.pixels, name="sum")(parts)
+    return picture if block == 1 else DepthToSpace(block, name="image")(picture)
+
+
+def _enlarging(shape: TranslatorShape, reduce: int) -> list[np.ndarray]:
+    """Kernel and bias that repeat each pixel: black stays black, and white white."""
+    (low, high), (black, white) = shape.source_pixels, shape.pixels
+    read_by, drawn_by = max(abs(low), abs(high)), max(abs(black), abs(white))
+    factor = (white - black) / drawn_by / ((high - low) / read_by)
+    colours = _colours(shape.source[2], shape.image[2]) * factor
+    block, drawn = reduce * shape.scale, shape.image[2]
+    reach = _reach(reduce)
+    border = (reach - reduce) // 2
+    kernel = np.zeros((reach, reach, len(colours), block, block, drawn), np.float32)
+    for row in range(block):
+        for column in range(block):
+            # The middle of the kernel lies on the pixels that become this block.
+            place = (border + row // shape.scale, border + column // shape.scale)
+            kernel[*place, :, row, column] = colours
+    bias = np.full(block**2 * drawn, black / drawn_by - factor * low / read_by, np.float32)
+    return [kernel.reshape(*kernel.shape[:3], -1), bias]
+
+
+def _reach(reduce: int) -> int:
+    """Side of the kernel that enlarges: it sees the neighbours too where that is cheap."""
+    return 3 if reduce == 1 else reduce
+
+
+def _colours(read: int, drawn: int) -> np.ndarray:
+    """Which channels go where, float32 [read, drawn], each column adding up to 1.
+
+    Grey becomes colour by repeating, colour grey by its luma; a mask behind the colours is dropped.
+    """
+    if read == drawn or read == drawn + 1:
+        return np.eye(read, drawn, dtype=np.float32)
+    if (read, drawn) == (len(_LUMA), 1):
+        return np.array(_LUMA, np.float32)[:, None]
+    return np.full((read, drawn), 1 / read, np.float32)
+
+
+def generator_residual(settings: GeneratorSettings, shape: TranslatorShape) -> tf_keras.Model:
+    """Eight convolutions at the input's size, for what keeps outlines."""
+    return residual(shape, (settings.width,) * 8, reduce=1, separable=False)

@@ -1,0 +1,128 @@
+"""Paired translation in the one loop: a tiny one that is over within seconds."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.determinism import prepare
+from pipeline.networks import pix2pix
+from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, StudentSettings
+from pipeline.networks.translators import TranslatorShape, build_translator_student
+from pipeline.training.distillation_set import DistillationSet
+from pipeline.training.objectives.translation import PairedTranslation
+from pipeline.training.settings import TrainSettings, TranslationWeights
+from pipeline.training.trainer import GANTrainer
+
+SETTINGS = TrainSettings(
+    steps=4, batch=8, check_every=2, generator_rate=2e-3, discriminator_rate=2e-3
+)
+PIXELS = (-1.0, 1.0)
+SHAPE = TranslatorShape(source=(16, 16, 3), image=(16, 16, 3), source_pixels=PIXELS, pixels=PIXELS)
+
+
+def pairs(count: int, seed: int) -> DistillationSet:
+    """Noise, and the same inverted."""
+    inputs = np.random.default_rng(seed).integers(0, 256, (count, 16, 16, 3), dtype=np.uint8)
+    return DistillationSet(inputs, 255 - inputs, 0, PIXELS)
+
+
+def make_trainer(
+    *, adversarial: bool = True, settings: TrainSettings = SETTINGS, **weights: Any
+) -> GANTrainer:
+    prepare(1)
+    student = StudentSettings("residual", 0, (4, 4), 0)
+    objective = PairedTranslation(
+        build_translator_student(student, SHAPE),
+        pix2pix.discriminator(DiscriminatorSettings(width=2), SHAPE) if adversarial else None,
+        pairs=pairs(32, 1),
+        fixed=pairs(8, 2),
+        pixels=PIXELS,
+        weights=TranslationWeights(**weights),
+        settings=settings,
+        seed=1,
+    )
+    return GANTrainer(objective, 1)
+
+
+def weights_of(trainer: GANTrainer) -> list[np.ndarray]:
+    return [*trainer.objective.generators[0].get_weights()]
+
+
+@pytest.mark.parametrize(
+    ("adversarial", "changes"),
+    [
+        (True, {}),
+        (True, {"r1": 1.0, "r1_every": 2, "augment": ["shift"]}),
+        (True, {"loss": "wgan_gp", "critic_steps": 2}),
+        (False, {}),
+    ],
+)
+def test_translation_trains_with_and_without_a_discriminator(
+    adversarial: bool, changes: dict[str, Any], tmp_path: Path
+) -> None:
+    trainer = make_trainer(adversarial=adversarial, settings=replace(SETTINGS, **changes))
+    before = weights_of(trainer)
+    history = trainer.train(tmp_path / "checkpoint.npz", "test")
+    assert all(row.finite for row in history.rows)
+    assert not history.events
+    assert not all(map(np.array_equal, before, weights_of(trainer)))
+
+
+def test_training_without_a_discriminator_learns_the_pairs(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, steps=300, check_every=100, generator_rate=1e-2)
+    trainer = make_trainer(adversarial=False, settings=settings, l1=0.0, l2=1.0)
+    history = trainer.train(tmp_path / "checkpoint.npz", "test")
+    losses = [row.generator_loss for row in history.rows]
+    assert losses[-1] < losses[0] / 4
+
+
+def test_frame_shows_input_picture_and_truth_side_by_side() -> None:
+    trainer = make_trainer()
+    frame = trainer.objective.frame(trainer.fixed_pictures())
+    assert frame.shape == (8, 16, 48, 3)
+    fixed = pairs(8, 2)
+    np.testing.assert_array_equal(frame[:, :, :16], fixed.inputs)
+    np.testing.assert_array_equal(frame[:, :, 32:], fixed.pictures)
+
+
+def test_frame_of_grey_small_inputs_is_as_large_as_the_pictures() -> None:
+    shape = TranslatorShape(
+        source=(8, 8, 1), image=(16, 16, 3), source_pixels=PIXELS, pixels=PIXELS
+    )
+    random = np.random.default_rng(1)
+    some = DistillationSet(
+        random.integers(0, 256, (8, 8, 8, 1), dtype=np.uint8),
+        random.integers(0, 256, (8, 16, 16, 3), dtype=np.uint8),
+        0,
+        PIXELS,
+    )
+    objective = PairedTranslation(
+        pix2pix.generator(GeneratorSettings(width=2), shape),
+        pix2pix.discriminator(DiscriminatorSettings(width=2), shape),
+        pairs=some,
+        fixed=some,
+        pixels=PIXELS,
+        weights=TranslationWeights(),
+        settings=SETTINGS,
+        seed=1,
+    )
+    assert objective.frame(objective.fixed_pictures()).shape == (8, 16, 48, 3)
+    GANTrainer(objective, 1).step(regularize=False)
+
+
+def test_interrupted_translation_goes_on_in_the_same_bytes(tmp_path: Path) -> None:
+    whole = make_trainer()
+    whole.train(tmp_path / "whole.npz", "test")
+    first = make_trainer()
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        first.train(tmp_path / "parted.npz", "test", interrupt)
+    second = make_trainer()
+    second.train(tmp_path / "parted.npz", "test")
+    assert all(map(np.array_equal, weights_of(whole), weights_of(second)))
