@@ -55,7 +55,7 @@ class DataSettings:
     source: str = "digits"
     """Where they come from; `pocketgan list` shows all sources."""
     folder: Path | None = None
-    """The user's own images (sources folder and pairs) or idx files (sources mnist and fashion)."""
+    """The user's own images (folder, pairs, domains), or idx files (mnist, fashion)."""
     image_size: PictureSide = 28  # type: ignore[valid-type]
     """Side of the square picture, in pixels; an input has it too, unless ``degrade`` shrinks it."""
     channels: PositiveInt = 1
@@ -63,7 +63,7 @@ class DataSettings:
     test_fraction: OpenUnitInterval = 0.2
     """Share kept for the metrics, never trained on; sources with a published test set keep that."""
     inputs: Path | None = None
-    """Source pairs: folder of the pictures that are read; their names match those in ``folder``."""
+    """Sources pairs and domains: folder of the pictures that are read."""
     degrade: str = ""
     """What makes the input out of the picture: grey, mask, half, quarter, blur, noise or jpeg."""
     cut: str = "whole"

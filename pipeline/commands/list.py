@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.table import Table
 
 from pipeline.commands.arguments import OK, command_parser, parse, show
+from pipeline.data.degrade import DEGRADATIONS
 from pipeline.data.sources import SOURCES
 from pipeline.native_log import native_log
 from pipeline.recipe import find_recipe, shipped_recipes
@@ -30,6 +31,7 @@ def catalogue() -> Catalogue:
     return {
         "recipes": {name: _first_comment(name) for name in shipped_recipes()},
         "data sources": {name: source.describe for name, source in SOURCES.items()},
+        "degradations": {name: each.describe for name, each in DEGRADATIONS.items()},
         "generators": {name: _first_line(build) for name, build in GENERATORS.items()},
         "discriminators": {name: _first_line(build) for name, build in DISCRIMINATORS.items()},
         "losses": {name: loss.describe for name, loss in LOSSES.items()},

@@ -17,7 +17,8 @@ class Dataset:
     """Images [N, H, W, C], uint8, C 1 or 3, in two parts that share no image.
 
     A translator reads a picture [h, w, c], uint8, for each of them: another size or number of
-    channels is possible, such as a fourth channel with a mask.
+    channels is possible, such as a fourth channel with a mask. Where they are not ``aligned``, its
+    inputs are of another number, and no picture belongs to any of them.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Dataset:
     classes: tuple[str, ...]  # label -> name; empty where unlabelled
     train_inputs: Images | None = None  # None for generators that read latents
     test_inputs: Images | None = None
+    aligned: bool = True  # whether input i belongs to picture i; False for two domains
     notes: tuple[str, ...] = ()  # what a person should know, such as files that were skipped
 
     @property

@@ -21,12 +21,12 @@ from pipeline.data import published
 from pipeline.data.published import Published
 from pipeline.progress import track
 
-FLAT_SIDE = 256
-"""Pixels of a drawn flat emoji's side: what the 3D ones have."""
+EMOJI_SIDE = 256
+"""Pixels of a drawn emoji's side: what the 3D ones have."""
 REGION = 450
 """Pixels of a region's side; the world's 5400×2700 make 72."""
 INPUTS, TARGETS = "inputs", "targets"
-"""Folders of a set of pairs."""
+"""Folders of a set: pictures that are read, pictures that are drawn."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,8 +105,10 @@ class PictureSet(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class PackagedSet(PictureSet):
-    """A set of pairs that packages ship, unpacked into the cache."""
+    """Pictures to draw and pictures to read that packages ship, unpacked into the cache."""
 
+    aligned: bool = True
+    """Whether they are pairs: files of equal names."""
     archives: tuple[Archive, ...]
     unpack: Callable[[list[Path], Path], None]
     """Fills INPUTS and TARGETS of a folder out of the archives."""
@@ -185,26 +187,40 @@ def install(name: str, *, downloads: Path | None, say: Say) -> None:
 
 def unpack_emoji(files: list[Path], folder: Path) -> None:
     """Flat drawings as PNG, 3D ones as they are; those that are there in both only."""
-    from resvg_py import svg_to_bytes  # here, because nothing else needs it
-
-    flat, solid = (_assets(path) for path in files)
+    flat, solid = (_members(path, "package/assets") for path in files)
     for name in track(sorted(flat.keys() & solid.keys()), "Drawing emoji"):
-        svg = flat[name].decode("utf-8")
-        png = svg_to_bytes(svg, width=FLAT_SIDE, height=FLAT_SIDE, skip_system_fonts=True)
-        (folder / INPUTS / f"{name}.png").write_bytes(png)
+        (folder / INPUTS / f"{name}.png").write_bytes(_png(flat[name]))
         (folder / TARGETS / f"{name}.webp").write_bytes(solid[name])
 
 
-def _assets(path: Path) -> dict[str, bytes]:
-    """Name without ending → content of the pictures in an emoji package."""
-    pictures = {}
+def unpack_emoji_style(files: list[Path], folder: Path) -> None:
+    """3D emoji as they are, and OpenMoji's, all of them, drawn as PNG."""
+    for name, content in _members(files[0], "package/assets").items():
+        (folder / INPUTS / f"{name}.webp").write_bytes(content)
+    for name, content in track(_members(files[1], "package/color/svg").items(), "Drawing emoji"):
+        (folder / TARGETS / f"{name}.png").write_bytes(_png(content))
+
+
+def _members(path: Path, inner_folder: str) -> dict[str, bytes]:
+    """Name without ending → content of the files in a folder of a package."""
+    contents = {}
     with tarfile.open(path) as archive:
         for member in archive:
             name = PurePosixPath(member.name)
-            content = archive.extractfile(member)
-            if content is not None and name.parent.name == "assets":
-                pictures[name.stem] = content.read()
-    return pictures
+            file = archive.extractfile(member)
+            if file is not None and str(name.parent) == inner_folder:
+                contents[name.stem] = file.read()
+    return contents
+
+
+def _png(svg: bytes) -> bytes:
+    """A drawing as a PNG whose longer side has EMOJI_SIDE pixels."""
+    from resvg_py import svg_to_bytes  # here, because nothing else needs it
+
+    content: bytes = svg_to_bytes(
+        svg.decode("utf-8"), width=EMOJI_SIDE, height=EMOJI_SIDE, skip_system_fonts=True
+    )
+    return content
 
 
 def unpack_relief(files: list[Path], folder: Path) -> None:
@@ -225,6 +241,12 @@ def unpack_relief(files: list[Path], folder: Path) -> None:
 
 NPM, PIP = "npm pack", "pip download"
 
+_FLUENT_3D = Archive(
+    client=NPM,
+    requirement="@lobehub/fluent-emoji-3d@1.1.0",
+    file="lobehub-fluent-emoji-3d-1.1.0.tgz",
+    sha256="c1bb7eee7de090205a232518a9ab4adb3df458bfbe8a1f78232991194c8b2e58",
+)
 EMOJI_3D = PackagedSet(
     name="emoji-3d",
     describe="3,259 pairs of emoji, flat and in 3D, aligned, 256×256, colour",
@@ -238,14 +260,27 @@ EMOJI_3D = PackagedSet(
             file="lobehub-fluent-emoji-flat-1.1.0.tgz",
             sha256="8f9113c027c7c20eced0070354715a4093a459b8bef6332b91d45f38c9bdb147",
         ),
-        Archive(
-            client=NPM,
-            requirement="@lobehub/fluent-emoji-3d@1.1.0",
-            file="lobehub-fluent-emoji-3d-1.1.0.tgz",
-            sha256="c1bb7eee7de090205a232518a9ab4adb3df458bfbe8a1f78232991194c8b2e58",
-        ),
+        _FLUENT_3D,
     ),
     unpack=unpack_emoji,
+)
+EMOJI_STYLE = PackagedSet(
+    name="emoji-style",
+    describe="two families of emoji, 3,391 in 3D to read, 4,495 of OpenMoji to draw, colour",
+    licence="MIT (LobeHub; Fluent Emoji by Microsoft) and CC BY-SA 4.0 (OpenMoji)",
+    megabytes=20,
+    client=NPM,
+    archives=(
+        _FLUENT_3D,
+        Archive(
+            client=NPM,
+            requirement="openmoji@17.0.0",
+            file="openmoji-17.0.0.tgz",
+            sha256="55ee7d13485dec86e9f38c1f3a645a13382d33ff97c0cd845ee824b0aef45e68",
+        ),
+    ),
+    unpack=unpack_emoji_style,
+    aligned=False,
 )
 RELIEF = PackagedSet(
     name="relief",
@@ -279,7 +314,8 @@ FASHION = KerasSet(
     client="Keras, or Debian's package dataset-fashion-mnist",
     data=published.FASHION,
 )
+PACKAGED_SETS = (EMOJI_3D, EMOJI_STYLE, RELIEF)
 SETS: Mapping[str, PictureSet] = MappingProxyType(
-    {each.name: each for each in (EMOJI_3D, RELIEF, MNIST, FASHION)}
+    {each.name: each for each in (*PACKAGED_SETS, MNIST, FASHION)}
 )
 """What ``pocketgan data`` lists; each is a source of the same name."""

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Protocol
 
 from deploy.errors import PocketganError
-from pipeline.data import digits, folder, pairs, published
+from pipeline.data import digits, domains, folder, pairs, published
 from pipeline.data.dataset import Dataset
 from pipeline.data.degrade import DEGRADATIONS, degrade
 from pipeline.data.picture import fit
 from pipeline.data.reading import CUTS, TILES, Request
-from pipeline.data.sets import EMOJI_3D, INPUTS, RELIEF, TARGETS, PackagedSet
+from pipeline.data.sets import INPUTS, PACKAGED_SETS, TARGETS, PackagedSet
 
 
 class PictureSettings(Protocol):
@@ -36,8 +36,8 @@ class Source:
     describe: str
     load: Callable[[Request], Dataset]
     licence: str
-    paired: bool = False
-    """Whether it holds what is read for each picture."""
+    has_inputs: bool = False
+    """Whether it holds the pictures that a translator reads."""
     photos: bool = False
     """Whether its pictures have sizes of their own, so that they can be cut into tiles."""
 
@@ -51,7 +51,7 @@ def mistakes(name: str, settings: PictureSettings) -> Iterator[tuple[str, str]]:
             f"data.degrade: there is no degradation '{settings.degrade}'.",
             f"Known: {', '.join(DEGRADATIONS)}.",
         )
-    if settings.degrade and (source.paired or name == TEACHER):
+    if settings.degrade and (source.has_inputs or name == TEACHER):
         yield (
             f"data.degrade: the source '{name}' says itself what is read for each picture.",
             "Leave data.degrade out, or name a source of single pictures, such as 'folder'.",
@@ -77,10 +77,10 @@ def mistakes(name: str, settings: PictureSettings) -> Iterator[tuple[str, str]]:
             f"data.cut: the pictures of the source '{name}' cannot be cut into tiles.",
             f"Leave data.cut out, or name another source: {_names(lambda each: each.photos)}.",
         )
-    if settings.inputs is not None and name != PAIRS:
+    if settings.inputs is not None and name not in (PAIRS, DOMAINS):
         yield (
             f"data.inputs: the source '{name}' reads no folder of inputs.",
-            f"Leave data.inputs out, or name the source '{PAIRS}'.",
+            f"Leave data.inputs out, or name the source '{PAIRS}' or '{DOMAINS}'.",
         )
 
 
@@ -108,10 +108,12 @@ def load(source: str, request: Request, *, minimum: int) -> Dataset:
     for problem, remedy in mistakes(source, request):
         raise PocketganError(problem, remedy)
     data = SOURCES[source].load(request)
-    if len(data.train) < minimum:
+    count = len(data.train)
+    if data.train_inputs is not None:
+        count = min(count, len(data.train_inputs))
+    if count < minimum:
         raise PocketganError(
-            ". ".join([f"{data.name} has {len(data.train)} images to train on", *data.notes[:4]])
-            + ".",
+            ". ".join([f"{data.name} has {count} images to train on", *data.notes[:4]]) + ".",
             f"A batch needs {minimum}: add images or make the batch smaller.",
         )
     data = replace(
@@ -144,9 +146,9 @@ def _digits(request: Request) -> Dataset:
     return digits.load(request.test_fraction, request.seed)
 
 
-def _pairs_of(pair_set: PackagedSet) -> Source:
+def _packaged(picture_set: PackagedSet) -> Source:
     """The source that reads what ``pocketgan data install`` brought here."""
-    name, install = pair_set.name, f"pocketgan data install {pair_set.name}"
+    name, install = picture_set.name, f"pocketgan data install {picture_set.name}"
 
     def read(request: Request) -> Dataset:
         if request.folder is not None:
@@ -154,17 +156,18 @@ def _pairs_of(pair_set: PackagedSet) -> Source:
                 f"The data source '{name}' lies in the cache and reads no folder.",
                 f"Leave the folder out, or name the source '{PAIRS}'.",
             )
-        place = pair_set.place
+        place = picture_set.place
         if place is None:
             raise PocketganError(f"{name} is not on this machine.", f"Install it: {install}")
         request = replace(request, folder=place / TARGETS, inputs=place / INPUTS)
-        return replace(pairs.load(request), name=name)
+        read_both = pairs.load if picture_set.aligned else domains.load
+        return replace(read_both(request), name=name)
 
     return Source(
-        describe=f"{pair_set.describe}; `{install}` brings it here",
+        describe=f"{picture_set.describe}; `{install}` brings it here",
         load=read,
-        licence=f"{pair_set.licence}.",
-        paired=True,
+        licence=f"{picture_set.licence}.",
+        has_inputs=True,
         photos=True,
     )
 
@@ -172,7 +175,7 @@ def _pairs_of(pair_set: PackagedSet) -> Source:
 _MNIST = "MNIST, by Yann LeCun and Corinna Cortes: CC BY-SA 3.0"
 _YOURS = "yours. pocketgan was given a folder and knows nothing of its licence."
 
-PAIRS = "pairs"
+PAIRS, DOMAINS = "pairs", "domains"
 TEACHER = "teacher"
 """Not read from anywhere: a run's first stage draws these pictures."""
 
@@ -213,11 +216,17 @@ SOURCES = {
         ),
         load=pairs.load,
         licence=_YOURS,
-        paired=True,
+        has_inputs=True,
         photos=True,
     ),
-    EMOJI_3D.name: _pairs_of(EMOJI_3D),
-    RELIEF.name: _pairs_of(RELIEF),
+    DOMAINS: Source(
+        describe="your own two domains without pairs: a folder to draw like, and one to read",
+        load=domains.load,
+        licence=_YOURS,
+        has_inputs=True,
+        photos=True,
+    ),
+    **{each.name: _packaged(each) for each in PACKAGED_SETS},
     TEACHER: Source(
         describe=(
             "what the generator draws that `pocketgan compress` was given, where there is nothing"

@@ -17,7 +17,7 @@ def test_data_lists_sets_with_licence_size_client_and_place(
     (tmp_path / "cache" / "data" / "relief").mkdir(parents=True)
     assert main(["data", "--json"]) == 0
     sets = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
-    assert list(sets) == ["emoji-3d", "relief", "mnist", "fashion"]
+    assert list(sets) == ["emoji-3d", "emoji-style", "relief", "mnist", "fashion"]
     assert sets["relief"]["place"] == str(tmp_path / "cache" / "data" / "relief")
     assert sets["emoji-3d"]["place"] is None
     assert sets["emoji-3d"]["licence"].startswith("MIT")

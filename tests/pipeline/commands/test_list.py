@@ -6,7 +6,8 @@ from pipeline.commands.list import catalogue, render
 def test_everything_a_recipe_may_name_is_described_in_a_line() -> None:
     names_by_kind = catalogue()
     assert set(names_by_kind) == {
-        *("recipes", "data sources", "generators", "discriminators", "losses", "augmentations")
+        *("recipes", "data sources", "degradations", "generators", "discriminators", "losses"),
+        "augmentations",
     }
     for kind, names in names_by_kind.items():
         assert names, kind

