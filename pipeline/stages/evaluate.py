@@ -84,9 +84,10 @@ def _evaluate(ctx: StageContext) -> Outcome:
         changes = {"trivial_name": baseline.name, "trivial": quality}
         evaluation = evaluation.model_copy(update=changes)
     write_evaluation(evaluation, samples, ctx.folder)
+    trained = {} if judge.accuracy is None else {"judge_accuracy": judge.accuracy}
     figures = {f"frechet_{name}": quality.frechet for name, quality in qualities.items()}
     return Outcome(
-        {"judge_accuracy": judge.accuracy, "frechet_floor": bottom.frechet, **figures},
+        {**trained, "frechet_floor": bottom.frechet, **figures},
         events=[NOT_INSTALLED] if _prefers_imagenet(ctx) and not weights_file() else [],
     )
 
