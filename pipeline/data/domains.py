@@ -29,7 +29,7 @@ def load(request: Request) -> Dataset:
     inputs = folder.load(replace(request, folder=request.inputs))
     notes = [
         f"{part}: {note}"
-        for part, data in ((request.folder, targets), (request.inputs, inputs))
+        for part, data in (("data.folder", targets), ("data.inputs", inputs))
         for note in data.notes
     ]
     return replace(

