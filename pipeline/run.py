@@ -59,11 +59,11 @@ class Run:
         request = Request(
             image_size=data.image_size,
             channels=data.channels,
-            folder=data.folder,
+            folder=data.folder and data.folder.expanduser(),
             cache=self.root / CACHE,
             test_fraction=data.test_fraction,
             seed=self.recipe.seed,
-            inputs=data.inputs,
+            inputs=data.inputs and data.inputs.expanduser(),
             degrade=data.degrade,
             cut=data.cut,
         )

@@ -466,3 +466,18 @@ def test_teachers_pictures_are_refused_where_there_is_no_teacher(
     arguments = ["--runs", str(tmp_path), "--quiet", "--data.source", "teacher"]
     assert main(["run", str(tiny_recipe), *arguments]) == 2
     assert "data.source: a run without a teacher" in capsys.readouterr().err
+
+
+def test_a_folder_of_pictures_may_begin_with_the_home(
+    tiny_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    folders = {"data.folder": "~/a", "data.inputs": "~/b"}
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for index in range(20):
+            Image.new("L", (28, 28), index).save(tmp_path / name / f"{index}.png")
+    changes = {"data.source": "pairs", "train.batch": 4, **folders}
+    dataset = Run(load_recipe(str(tiny_recipe), changes), tmp_path / "runs").dataset
+    assert dataset.train_inputs is not None
+    assert (dataset.train_inputs == dataset.train).all()

@@ -196,22 +196,26 @@ def test_decode_raises_for_a_truncated_file(tmp_path: Path, ending: str) -> None
         read(path, 8, 3)
 
 
-def huge_png(path: Path, side: int) -> Path:
-    """A valid PNG of black pixels, side × side, one bit each: small as a file, not in memory."""
+def png(path: Path, side: int, *, bits: int, colour: int, rows: bytes) -> Path:
+    """A PNG file of ``rows``, each beginning with its filter 0; ``colour`` is 0 grey or 2 RGB."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return (
             struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
         )
 
-    rows = zlib.compress(b"\0" * ((side // 8 + 1) * side))
     path.write_bytes(
         b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0))
-        + chunk(b"IDAT", rows)
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, bits, colour, 0, 0, 0))
+        + chunk(b"IDAT", zlib.compress(rows))
         + chunk(b"IEND", b"")
     )
     return path
+
+
+def huge_png(path: Path, side: int) -> Path:
+    """A valid PNG of black pixels, side × side, one bit each: small as a file, not in memory."""
+    return png(path, side, bits=1, colour=0, rows=b"\0" * ((side // 8 + 1) * side))
 
 
 def test_decode_refuses_what_may_be_a_decompression_bomb(tmp_path: Path) -> None:
@@ -275,3 +279,57 @@ def test_fit_greys_colour_exactly_as_pillow_does() -> None:
     fitted = picture.fit(images, 28, 1)
     assert fitted.dtype == np.uint8
     assert (fitted[..., 0] == expected).all()
+
+
+# ---------------------------------------------------------------------- what was done; tiles
+
+
+def changes(path: Path) -> tuple[str, ...]:
+    return picture.read(path.read_bytes(), 3).changes
+
+
+def test_read_says_nothing_of_a_plain_picture_or_of_alpha_that_hides_nothing(
+    tmp_path: Path,
+) -> None:
+    assert changes(save(halves(RED, BLUE), tmp_path / "a.png")) == ()
+    assert changes(save(halves(RED, BLUE), tmp_path / "a.jpg")) == ()
+    assert changes(save(Image.new("RGBA", (8, 8), (9, 9, 9, 255)), tmp_path / "b.png")) == ()
+
+
+def test_read_says_what_was_done_to_the_pixels(tmp_path: Path) -> None:
+    frames = [Image.new("L", (8, 8), 30 * index) for index in range(3)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    assert changes(tmp_path / "a.gif") == (picture.FIRST_FRAME,)
+    assert changes(save(Image.new("RGBA", (8, 8)), tmp_path / "a.png")) == (picture.TRANSPARENCY,)
+    assert changes(save(Image.new("CMYK", (8, 8)), tmp_path / "a.jpg")) == (picture.CMYK,)
+
+
+@pytest.mark.parametrize(("colour", "channels"), [(0, 1), (2, 3)])
+def test_read_scales_16_bits_and_says_so(tmp_path: Path, colour: int, channels: int) -> None:
+    row = b"\0" + struct.pack(">H", 200 * 257) * 4 * channels
+    path = png(tmp_path / "a.png", 4, bits=16, colour=colour, rows=row * 4)
+    assert changes(path) == (picture.SIXTEEN_BITS,)
+    assert (read(path, 4, 3) == 200).all()
+
+
+def test_read_takes_the_first_frame_though_a_later_one_is_broken(tmp_path: Path) -> None:
+    frames = [Image.fromarray(np.roll(noise(40, 40), index)) for index in range(3)]
+    path = tmp_path / "a.gif"
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+    first = read(path, 8, 3)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    assert (read(path, 8, 3) == first).all()
+
+
+def test_tiles_are_cut_out_of_the_middle_row_by_row(tmp_path: Path) -> None:
+    pixels = noise(11, 14, 3)
+    tiles = picture.tiles(Image.fromarray(pixels), 4)
+    assert tiles.shape == (6, 4, 4, 3)
+    assert (tiles[0] == pixels[1:5, 1:5]).all()
+    assert (tiles[1] == pixels[1:5, 5:9]).all()
+    assert (tiles[5] == pixels[5:9, 9:13]).all()
+
+
+def test_tiles_refuse_a_picture_that_is_smaller() -> None:
+    with pytest.raises(ValueError, match="10×3 pixels are less than a tile of 4×4"):
+        picture.tiles(Image.new("L", (10, 3)), 4)

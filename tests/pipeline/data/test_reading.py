@@ -1,0 +1,45 @@
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from pipeline.data.reading import TILES, WHOLE, Request, find, read, single
+
+
+def request(tmp_path: Path, cut: str) -> Request:
+    return Request(
+        image_size=8,
+        channels=1,
+        folder=None,
+        cache=tmp_path / "cache",
+        test_fraction=0.5,
+        seed=1,
+        cut=cut,
+    )
+
+
+@pytest.mark.parametrize(("cut", "counts"), [(WHOLE, [1, 0, 1]), (TILES, [6, 0, 1])])
+def test_read_counts_what_each_file_gave_and_keeps_the_order(
+    tmp_path: Path, cut: str, counts: list[int]
+) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    Image.new("L", (24, 16), 7).save(images / "a.png")
+    (images / "b.png").touch()
+    Image.new("LA", (8, 8), (9, 255)).save(images / "c.png")
+    for _ in ("decoded", "from the cache"):
+        decoded = read([(path,) for path in find(images)], single, request(tmp_path, cut))
+        assert decoded.counts.tolist() == counts
+        assert decoded.pictures.shape == (sum(counts), 1, 8, 8, 1)
+        assert decoded.pictures[:, 0, 0, 0, 0].tolist() == [7] * counts[0] + [9] * counts[2]
+        assert decoded.reasons.tolist() == ["", "not an image that Pillow knows", ""]
+        assert decoded.treatments == ()
+
+
+def test_read_keeps_tiles_and_whole_pictures_apart_in_the_cache(tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    Image.new("L", (24, 16), 7).save(images / "a.png")
+    items = [(path,) for path in find(images)]
+    assert len(read(items, single, request(tmp_path, TILES)).pictures) == 6
+    assert len(read(items, single, request(tmp_path, WHOLE)).pictures) == 1
