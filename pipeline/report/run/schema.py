@@ -65,7 +65,7 @@ class JudgeReport(FrozenModel):
     """The network whose features the quality figures use."""
 
     sha256: Sha256
-    name: str = "a small network trained on these pictures"
+    name: str = "a small network trained on these pictures"  # older reports name none
     accuracy: Share | None
     """On the test split, for ``task``; None of a network that was not trained on this data."""
     task: str

@@ -78,6 +78,22 @@ def test_forced_bundle_says_so_on_top(order_of: Orders) -> None:
     assert "stage report has not run." in top
 
 
+@pytest.mark.parametrize(
+    ("accuracy", "words"),
+    [
+        (
+            0.978,
+            "a small classifier of the same data\n(right on 97.8 % of the test pictures; sha256",
+        ),
+        (None, "a published network\n(sha256 of its weights"),
+    ],
+)
+def test_card_names_the_judge(accuracy: float | None, words: str, model: schema.Model) -> None:
+    judge = {"judge_sha256": "5" * 64, "judge_accuracy": accuracy}
+    judged = model.model_copy(update={"quality": model.quality.model_copy(update=judge)})
+    assert f"{words} `{'5' * 16}…`)." in render_card(judged, CardFacts()).decode()
+
+
 def test_unmeasured_quality_is_told_and_not_shown_as_zero(model: schema.Model) -> None:
     bare = model.model_copy(update={"quality": schema.BundleQuality()})
     answer = render_card(bare, CardFacts()).decode()
