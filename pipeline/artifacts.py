@@ -34,6 +34,8 @@ GENERATOR, DISCRIMINATOR = "generator.keras", "discriminator.keras"
 PAIRS, REFERENCE, HELD_BACK = "lessons.npz", "reference.npz", "held.npz"
 """Of the stage teacher: what a student learns from; what it is judged by where there are no other
 pictures; and, of a generator that reads pictures, those that neither has seen."""
+SIZES = "sizes"
+"""Folder of the files for other sizes of picture, in that of the stage convert."""
 STUDY = "study.journal"
 REPORT, PAGE = "report.json", "report.html"
 _SAMPLES = "samples.npz"
@@ -211,11 +213,19 @@ def read_bits(folder: Path, variant: str) -> dict[str, float]:
     return bits
 
 
-def load_quantized(folder: Path, variant: str) -> "tf_keras.Model":
-    """The fine-tuned quantization-aware generator of a variant."""
+def load_quantized(
+    folder: Path, variant: str, size: tuple[int, int] | None = None
+) -> "tf_keras.Model":
+    """The fine-tuned quantization-aware generator of a variant; for pictures of another ``size``.
+
+    Raises PocketganError where it cannot have that height and width.
+    """
     from pipeline.compression.fake_quantization import quantization_aware
+    from pipeline.compression.graph import resized
 
     start = load_network(folded_generator(folder, variant))
+    if size is not None:
+        start = resized(start, size)
     aware = quantization_aware(
         start, np.zeros([1, *start.input_shape[1:]], np.float32), read_bits(folder, variant)
     )
@@ -230,6 +240,12 @@ def load_quantized(folder: Path, variant: str) -> "tf_keras.Model":
 def write_variant(content: bytes, folder: Path, variant: str) -> None:
     """Write the .tflite of a variant."""
     write_bytes(folder / f"{variant}.tflite", content)
+
+
+def write_other_size(content: bytes, folder: Path, variant: str, size: str) -> None:
+    """Write the .tflite of a variant for pictures of another size, as 480x320."""
+    (folder / SIZES).mkdir(exist_ok=True)
+    write_bytes(folder / SIZES / f"{variant}-{size}.tflite", content)
 
 
 def find_variants(folder: Path) -> dict[str, Path]:

@@ -1,13 +1,19 @@
-"""Progress bars with the time left, on standard error; one switch silences them all."""
+"""How far a work is, with the time left, on standard error; one switch silences it all.
 
+A bar where somebody watches; in a log a line now and then.
+"""
+
+import time
 from collections.abc import Iterable, Iterator, Sized
-from typing import TypeVar
+from datetime import timedelta
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -16,6 +22,7 @@ from rich.progress import (
 T = TypeVar("T")
 
 console = Console(stderr=True, highlight=False)
+SECONDS_BETWEEN_LINES = 30
 
 
 def silence() -> None:
@@ -33,12 +40,41 @@ def bar() -> Progress:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    return Progress(
-        *columns,
-        console=console,
-        transient=True,
-        disable=not console.is_interactive,  # it would leave empty lines in a log
-    )
+    if console.is_interactive:
+        return Progress(*columns, console=console, transient=True)
+    return LoggedProgress(disable=True)  # a bar would leave empty lines in a log
+
+
+class LoggedProgress(Progress):
+    """A progress display for logs: a line every half minute."""
+
+    _last_line = 0.0
+
+    def start(self) -> None:
+        """Short works say nothing."""
+        self._last_line = time.monotonic()
+
+    def update(self, task_id: TaskID, *args: Any, **changes: Any) -> None:
+        """As of a bar."""
+        super().update(task_id, *args, **changes)
+        self._write(task_id)
+
+    def advance(self, task_id: TaskID, advance: float = 1) -> None:
+        """As of a bar."""
+        super().advance(task_id, advance)
+        self._write(task_id)
+
+    def _write(self, task_id: TaskID) -> None:
+        if time.monotonic() - self._last_line < SECONDS_BETWEEN_LINES:
+            return
+        self._last_line = time.monotonic()
+        task = self._tasks[task_id]
+        parts = [f"{task.completed:,.0f} of {task.total:,.0f}"] if task.total else []
+        if task.elapsed:
+            parts.append(f"{timedelta(seconds=round(task.elapsed))}")
+        if task.time_remaining:
+            parts.append(f"{timedelta(seconds=round(task.time_remaining))} left")
+        console.print(f"  {task.description}: {', '.join(parts)}", markup=False)
 
 
 def track(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
@@ -46,4 +82,7 @@ def track(items: Iterable[T], description: str, total: int | None = None) -> Ite
     if total is None and isinstance(items, Sized):
         total = len(items)
     with bar() as progress:
-        yield from progress.track(items, total=total, description=description)
+        task = progress.add_task(description, total=total)
+        for item in items:
+            yield item
+            progress.advance(task)

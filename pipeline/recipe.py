@@ -35,7 +35,7 @@ Samples = restricted_number_type(
     "Samples", int, [(">=", 6)], docstring="≥ 6, as neighbourhoods of five demand"
 )
 LATER_KEYS = (
-    *("data.inputs", "data.degrade", "data.cut", "evaluate.judge", "teacher.cut"),
+    *("data.inputs", "data.degrade", "data.cut", "evaluate.judge", "teacher.cut", "convert.sizes"),
     *(f"translation.{weight.name}" for weight in fields(TranslationWeights)),
 )
 """Keys that came after runs had been made without them."""
@@ -218,6 +218,8 @@ class ConvertSettings:
     """Latents that set the ranges of post-training quantization."""
     int16x8: bool = False
     """Also write the variant with int16 activations."""
+    sizes: list[str] = field(default_factory=list)
+    """Of a generator that reads pictures: further sizes to write int8 for, such as 480x320."""
 
 
 @dataclass(frozen=True)

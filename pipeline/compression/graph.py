@@ -45,20 +45,22 @@ def rebuild(
     model: tf_keras.Model,
     replace: Callable[[tf_keras.layers.Layer], Call | None],
     on_input: Call = lambda tensor: tensor,
+    size: tuple[int, int] | None = None,
 ) -> tf_keras.Model:
     """A new functional model in which every layer is what ``replace`` gives for it.
 
     ``replace`` returns something to call on the layer's input, or None to leave the layer out; it
     is asked once a layer, so that shared layers stay shared. ``on_input`` is put behind every
-    input. No weights are copied.
+    input. ``size`` is another height and width of pictures that are read. No weights are copied.
     """
     inputs: dict[int, Any] = {}
     outputs: dict[int, Any] = {}
     calls: dict[int, Call | None] = {}
     for node in nodes(model):
         if node.is_input:
-            shape = node.layer._batch_input_shape
-            tensor = tf_keras.Input(shape[1:], shape[0], name=node.layer.name)
+            batch, *shape = node.layer._batch_input_shape
+            shape = shape if size is None else [*size, *shape[2:]]
+            tensor = tf_keras.Input(shape, batch, name=node.layer.name)
             inputs[id(node.outputs)] = tensor
             outputs[id(node.outputs)] = on_input(tensor)
             continue
@@ -73,6 +75,23 @@ def rebuild(
         [outputs[id(tensor)] for tensor in model.outputs],
         name=model.name,
     )
+
+
+def resized(model: tf_keras.Model, size: tuple[int, int]) -> tf_keras.Model:
+    """The same network for pictures of another height and width, with the same weights.
+
+    Raises PocketganError where a layer ties it to its size, or cannot divide that one.
+    """
+    try:
+        other = rebuild(model, clone_layer, size=size)
+        other.set_weights(model.get_weights())
+    except (ValueError, TypeError) as error:
+        reason = " ".join(str(error).split())[:150]
+        raise PocketganError(
+            f"{model.name} cannot read pictures of {size[1]}x{size[0]}: {reason}",
+            "Give a width and a height that are multiples of 32, of a fully convolutional network.",
+        ) from error
+    return other
 
 
 def kernels(variables: Sequence[Any]) -> list[Any]:

@@ -1,23 +1,28 @@
 """Write every variant as a .tflite file, with its provenance inside, and check what was written."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import tf_keras
 
+from deploy.errors import PocketganError
 from pipeline import progress
 from pipeline.artifacts import (
     GENERATOR,
     STUDENT_FACTS,
     load_network,
     load_quantized,
+    write_other_size,
     write_variant,
 )
 from pipeline.compression.fold import fold_batch_norm
+from pipeline.compression.graph import resized
 from pipeline.determinism import prepare
 from pipeline.importers.teacher import read_saved_teacher
 from pipeline.networks.pixels import TRANSLATED, PixelRange, pixel_range
+from pipeline.networks.registry import build_translator
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages.inputs import generator_inputs, translator_shape, whole_batches
 from pipeline.stages.parting import first_difference
@@ -55,11 +60,37 @@ class UnconvertedError(Exception):
     """A foreign generator that the converter cannot write in that form: its variant is left out."""
 
 
+def parse_size(text: str) -> tuple[int, int]:
+    """480x320 → (320, 480), height and width. Raises PocketganError for another form."""
+    match = re.fullmatch(r"([1-9]\d{0,3})x([1-9]\d{0,3})", text)
+    if match is None:
+        raise PocketganError(
+            f"convert.sizes: '{text}' is no size.", "Give width and height, for instance 480x320."
+        )
+    return int(match[2]), int(match[1])
+
+
+def _check_sizes(ctx: StageContext) -> None:
+    """PocketganError for a size that no network can have, before anything is trained."""
+    sizes = [parse_size(text) for text in ctx.recipe.convert.sizes]
+    if not sizes or "teacher" in ctx.stage.needs:
+        return
+    shape = translator_shape(ctx)
+    if shape is None:
+        raise PocketganError(
+            "convert.sizes is for generators that read pictures.", "Leave it out of the recipe."
+        )
+    generator = build_translator(ctx.recipe.generator, shape)
+    for size in sizes:
+        resized(generator, size)
+
+
 @stage(
     "convert",
     needs=("train", "prune", "quantize"),
     settings=("data", "generator", "convert"),
     reads_pictures=True,
+    check=_check_sizes,
 )
 def convert(ctx: StageContext) -> Outcome:
     """Write float32, float16, dynamic-range, int8-ptq, pruned-float32, int8-qat and int8.
@@ -98,6 +129,7 @@ def _conversions(ctx: StageContext, aware: Mapping[str, tf_keras.Model]) -> list
     needs=("teacher", "search", "student", "quantize"),
     settings=("data", "generator", "teacher", "convert"),
     reads_pictures=True,
+    check=_check_sizes,
 )
 def convert_student(ctx: StageContext) -> Outcome:
     """Write the teacher in float32 and, if it can be, int8; the student in both.
@@ -160,7 +192,21 @@ def _write_all(
             if steps[variant]["within_2"] < ENOUGH_WITHIN:
                 events.append(_parted(variant, aware[variant], content, inputs))
         write_variant(content, ctx.folder, variant)
-    return Outcome({"steps": steps}, events)
+    pixels = conversions[-1].pixels
+    events += [_write_size(ctx, size, pixels) for size in ctx.recipe.convert.sizes]
+    return Outcome({"steps": steps}, list(filter(None, events)))
+
+
+def _write_size(ctx: StageContext, size: str, pixels: PixelRange) -> str:
+    """Write the shipped variant for another size of picture; why not, where it cannot be."""
+    try:
+        aware = load_quantized(ctx.inputs["quantize"], SHIPPED, parse_size(size))
+    except PocketganError as error:
+        return f"no file for {size}: {error.problem}"
+    content = tflite.to_int8_student(aware, ctx.recipe.convert.batch)
+    refuse_float(read_model(content), f"{SHIPPED} of {size}")
+    write_other_size(with_provenance(content, ctx, SHIPPED, pixels), ctx.folder, SHIPPED, size)
+    return ""
 
 
 def _compare(aware: tf_keras.Model, content: bytes, inputs: np.ndarray) -> dict[str, float]:

@@ -18,6 +18,16 @@ def test_log_has_no_bars_nor_empty_lines(capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr() == ("", "")
 
 
+def test_log_has_a_line_now_and_then_with_the_time_left(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+    list(progress.track(range(3), "counting [x]"))
+    first, *_, last = capsys.readouterr().err.splitlines()
+    assert first.startswith("  counting [x]: 1 of 3, 0:00:00")
+    assert last.startswith("  counting [x]: 3 of 3")
+
+
 def test_silenced_notes_are_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
     progress.console.print("first")
     progress.silence()
