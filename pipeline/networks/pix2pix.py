@@ -4,13 +4,11 @@ As in the paper's appendix, with what int8 likes better: ReLU on the way down to
 the convolution before it), and no dropout.
 """
 
-from typing import Any
-
 import tf_keras
 
 from pipeline.networks.layers import LEAKY_SLOPE, normalized
 from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings
-from pipeline.networks.translators import BATCH_NORM_MOMENTUM, TranslatorShape, refuse_undivided
+from pipeline.networks.translators import TranslatorShape, normalized_relu, refuse_undivided
 
 LEVELS = 5
 WIDEST = 8
@@ -31,19 +29,19 @@ def generator(settings: GeneratorSettings, shape: TranslatorShape) -> tf_keras.M
     for level in range(levels):
         width = settings.width * min(2**level, WIDEST)
         x = layers.Conv2D(width, 4, 2, "same", use_bias=False, name=f"down_{level}")(x)
-        x = _normalized(x, f"down_{level}")
+        x = normalized_relu(x, f"down_{level}")
         skips.append(x)
     for level in reversed(range(levels - 1)):
         width = settings.width * min(2**level, WIDEST)
         x = layers.Conv2DTranspose(width, 4, 2, "same", use_bias=False, name=f"up_{level}")(x)
-        x = _normalized(x, f"up_{level}")
+        x = normalized_relu(x, f"up_{level}")
         x = layers.Concatenate(name=f"up_{level}_skip")([x, skips[level]])
     doublings = shape.scale.bit_length() - 1
     for number in range(doublings):
         x = layers.Conv2DTranspose(
             settings.width, 4, 2, "same", use_bias=False, name=f"enlarge_{number}"
         )(x)
-        x = _normalized(x, f"enlarge_{number}")
+        x = normalized_relu(x, f"enlarge_{number}")
     x = layers.Conv2DTranspose(shape.image[2], 4, 2, "same", name="pixels")(x)
     return tf_keras.Model(inputs, layers.Activation("tanh", name="image")(x), name="unet")
 
@@ -51,6 +49,7 @@ def generator(settings: GeneratorSettings, shape: TranslatorShape) -> tf_keras.M
 def discriminator(settings: DiscriminatorSettings, shape: TranslatorShape) -> tf_keras.Model:
     """A picture in −1..1 behind its input, [N, H, W, c + C] → a logit a patch [N, H/8, W/8, 1].
 
+    Of a shape that reads no channels the picture alone, as unpaired translation has it.
     No batch norm: it ties the logits of a batch together, which R1 and WGAN-GP forbid.
     """
     layers = tf_keras.layers
@@ -72,9 +71,3 @@ def _levels(shape: TranslatorShape) -> int:
         levels += 1
     refuse_undivided(shape, 2**levels)
     return levels
-
-
-def _normalized(x: Any, name: str) -> Any:
-    layers = tf_keras.layers
-    x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_norm")(x)
-    return layers.ReLU(name=f"{name}_act")(x)

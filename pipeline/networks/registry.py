@@ -6,7 +6,7 @@ from typing import TypeVar
 import tf_keras
 
 from deploy.errors import PocketganError
-from pipeline.networks import dcgan, dense, pix2pix, translators
+from pipeline.networks import cyclegan, dcgan, dense, pix2pix, translators
 from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, ImageShape
 from pipeline.networks.translators import TranslatorShape
 
@@ -21,6 +21,7 @@ DISCRIMINATORS: dict[str, Callable[[DiscriminatorSettings, ImageShape], tf_keras
 TRANSLATORS: dict[str, Callable[[GeneratorSettings, TranslatorShape], tf_keras.Model]] = {
     "unet": pix2pix.generator,
     "residual": translators.generator_residual,
+    "resnet": cyclegan.generator,
 }
 
 Builder = TypeVar("Builder")

@@ -79,17 +79,17 @@ def unet(shape: TranslatorShape, channels: tuple[int, ...], *, separable: bool) 
     inputs = tf_keras.Input(shape.source, name="picture")
     convolve = _separable if separable else _convolved
     scaled = _scaled(inputs, shape)
-    x = _normalized(_convolved(scaled, channels[0], "down_0", bias=False), "down_0")
+    x = normalized_relu(_convolved(scaled, channels[0], "down_0", bias=False), "down_0")
     skips = []
     for number, width in enumerate(channels[1:], start=1):
         skips.append(x)
-        x = _normalized(
+        x = normalized_relu(
             convolve(x, width, f"down_{number}", strides=2, bias=False), f"down_{number}"
         )
-    x = _normalized(convolve(x, channels[-1], "bottom", bias=False), "bottom")
+    x = normalized_relu(convolve(x, channels[-1], "bottom", bias=False), "bottom")
     for number in range(len(channels) - 2, -1, -1):
         x = convolve(x, 4 * channels[number], f"up_{number}", bias=False)
-        x = DepthToSpace(2, name=f"up_{number}_pixels")(_normalized(x, f"up_{number}"))
+        x = DepthToSpace(2, name=f"up_{number}_pixels")(normalized_relu(x, f"up_{number}"))
         x = tf_keras.layers.Add(name=f"up_{number}_skip")([x, skips[number]])
     return tf_keras.Model(inputs, _drawn_over(x, scaled, shape, 1), name="unet")
 
@@ -149,10 +149,11 @@ def _separable(x: Any, channels: int, name: str, *, strides: int = 1, bias: bool
     return tf_keras.layers.Conv2D(channels, 1, use_bias=bias, name=name)(deep(x))
 
 
-def _normalized(x: Any, name: str) -> Any:
+def normalized_relu(x: Any, name: str, *, relu: bool = True) -> Any:
+    """Batch norm, and ReLU unless told otherwise."""
     layers = tf_keras.layers
     x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_norm")(x)
-    return layers.ReLU(name=f"{name}_act")(x)
+    return layers.ReLU(name=f"{name}_act")(x) if relu else x
 
 
 def _drawn_over(x: Any, scaled: Any, shape: TranslatorShape, reduce: int) -> Any:
