@@ -31,6 +31,13 @@ if TYPE_CHECKING:
 
 GENERATOR, DISCRIMINATOR = "generator.keras", "discriminator.keras"
 """Networks of the stages train, prune, student and teacher."""
+NETWORK_FILES = {
+    "generator": GENERATOR,
+    "discriminator": DISCRIMINATOR,
+    "inverse": "inverse.keras",
+    "inverse_discriminator": "inverse-discriminator.keras",
+}
+"""All that a training leaves; the last two of two domains only."""
 PAIRS, REFERENCE, HELD_BACK = "lessons.npz", "reference.npz", "held.npz"
 """Of the stage teacher: what a student learns from; what it is judged by where there are no other
 pictures; and, of a generator that reads pictures, those that neither has seen."""

@@ -90,7 +90,7 @@ def generator_of(path: Path) -> GeneratorSource:
     if file.is_file():
         recipe = load_recipe(str(path / RECIPE))
         origin = f"the teacher of run {path.name}"
-        if recipe.data.paired:
+        if recipe.data.translated:
             return GeneratorSource(path, file, origin=origin, input_pixels=TRANSLATED)
         return GeneratorSource(path, file, recipe.generator.latent, origin)
     if plan_of_folder(path) is FROM_TEACHER:

@@ -70,9 +70,10 @@ class DataSettings:
     """whole: the square in the middle, resized. tiles: all of image_size that fit, not resized."""
 
     @property
-    def paired(self) -> bool:
-        """Whether there is something to be read for each picture."""
-        return bool(self.degrade) or SOURCES[self.source].paired
+    def translated(self) -> bool:
+        """Whether the generator reads pictures: in pairs with those to draw, or without."""
+        source = SOURCES[self.source]
+        return bool(self.degrade) or source.paired or source.unpaired
 
 
 @dataclass(frozen=True, kw_only=True)

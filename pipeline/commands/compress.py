@@ -100,7 +100,7 @@ def run_of(options: Any, overrides: list[str]) -> Run:
     with progress.console.status(f"load {path}"):
         teacher = teacher_of(options)
     of_run = read_values(path / RECIPE) if (path / RECIPE).is_file() else {}
-    paired = bool(of_run) and load_recipe(of_run).data.paired
+    paired = bool(of_run) and load_recipe(of_run).data.translated
     _refuse_shape(teacher, options, paired=paired)
     recipe = _recipe_of(teacher, options, of_run, overrides)
     builder = StudentBuilder(teacher, recipe.seed)

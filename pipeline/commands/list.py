@@ -25,14 +25,16 @@ def list_names(arguments: list[str]) -> int:
 def catalogue() -> Catalogue:
     """Kind → name → one line about it."""
     with native_log(Path(os.devnull)):
-        from pipeline.networks.registry import DISCRIMINATORS, GENERATORS
+        from pipeline.networks.registry import DISCRIMINATORS, GENERATORS, TRANSLATORS
         from pipeline.training.augment import AUGMENTATIONS
         from pipeline.training.losses import LOSSES
     return {
         "recipes": {name: _first_comment(name) for name in shipped_recipes()},
         "data sources": {name: source.describe for name, source in SOURCES.items()},
         "degradations": {name: each.describe for name, each in DEGRADATIONS.items()},
-        "generators": {name: _first_line(build) for name, build in GENERATORS.items()},
+        "generators": {
+            name: _first_line(build) for name, build in (GENERATORS | TRANSLATORS).items()
+        },
         "discriminators": {name: _first_line(build) for name, build in DISCRIMINATORS.items()},
         "losses": {name: loss.describe for name, loss in LOSSES.items()},
         "augmentations": {name: _first_line(change) for name, change in AUGMENTATIONS.items()},

@@ -16,10 +16,15 @@ from pipeline.training.randomness import Purpose, latents
 
 
 def pairs_of(ctx: StageContext, *, test: bool = False) -> DistillationSet | None:
-    """The pairs of pictures to train on, or to judge by; None where there are none."""
+    """The pairs of pictures to train on, or to judge by; None where no pictures are read.
+
+    Of two domains that no pairs connect what is read stands for what is drawn, too.
+    """
     data = ctx.dataset
     inputs, pictures = (data.test_inputs, data.test) if test else (data.train_inputs, data.train)
-    return None if inputs is None else DistillationSet(inputs, pictures, 0, TRANSLATED)
+    if inputs is None:
+        return None
+    return DistillationSet(inputs, pictures if data.aligned else inputs, 0, TRANSLATED)
 
 
 def translator_shape(ctx: StageContext) -> TranslatorShape | None:
@@ -60,7 +65,7 @@ _PARTS = {Purpose.CALIBRATION: PAIRS, Purpose.SEARCH: REFERENCE}
 
 def teacher_reads_pictures(ctx: StageContext) -> bool:
     """Whether a teacher reads pictures: those of a folder, or the pairs that it was trained on."""
-    return ctx.recipe.teacher.inputs is not None or ctx.recipe.data.paired
+    return ctx.recipe.teacher.inputs is not None or ctx.recipe.data.translated
 
 
 class HeldBack(NamedTuple):
@@ -76,11 +81,14 @@ def held_back(ctx: StageContext) -> HeldBack | None:
     """The test pictures of a translator; None where the generator reads latents."""
     if "teacher" not in ctx.stage.needs:
         pairs = pairs_of(ctx, test=True)
-        return None if pairs is None else HeldBack(pairs.inputs, pairs.pictures)
+        if pairs is None:
+            return None
+        return HeldBack(pairs.inputs, pairs.pictures if ctx.dataset.aligned else None)
     if not teacher_reads_pictures(ctx):
         return None
     inputs = read_distillation_set(ctx.inputs["teacher"] / HELD_BACK).inputs
-    return HeldBack(inputs, ctx.dataset.test if ctx.recipe.data.paired else None)
+    known = ctx.recipe.data.translated and ctx.dataset.aligned
+    return HeldBack(inputs, ctx.dataset.test if known else None)
 
 
 def input_pixels(ctx: StageContext) -> PixelRange | None:

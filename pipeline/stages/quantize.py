@@ -1,7 +1,8 @@
 """Fold batch norm, round to int8 while the training goes on, with and without pruning."""
 
+from dataclasses import replace
+
 from pipeline.artifacts import (
-    DISCRIMINATOR,
     GENERATOR,
     folded_generator,
     load_network,
@@ -23,7 +24,7 @@ BASES = {"int8": "prune", "int8-qat": "train"}
 
 def _check_layers(ctx: StageContext) -> None:
     """PocketganError for a layer of the recipe that the generator does not have."""
-    generator = training.build_networks(ctx)[0]
+    generator = training.build_networks(ctx).generator
     layer_bits(generator, ctx.recipe.quantize.bits, ctx.recipe.quantize.layers)
 
 
@@ -46,16 +47,15 @@ def quantize(ctx: StageContext) -> Outcome:
 def _fine_tune(ctx: StageContext, variant: str) -> Outcome:
     settings, base = ctx.recipe.quantize, ctx.inputs[BASES[variant]]
     prepare(ctx.recipe.seed)
-    start = fold_batch_norm(load_network(base / GENERATOR))
+    networks = training.Networks.load(base)
+    start = fold_batch_norm(networks.generator)
     start.save(folded_generator(ctx.folder, variant))
-    discriminator = load_network(base / DISCRIMINATOR)
     calibration = generator_inputs(ctx, Purpose.CALIBRATION, settings.calibration)
     bits = layer_bits(start, settings.bits, settings.layers)
     aware = quantization_aware(start, calibration, bits)
     trainer = training.trainer(
         ctx,
-        aware,
-        discriminator=discriminator,
+        replace(networks, generator=aware),
         settings=training.fine_tuning(ctx, settings.steps, settings.rate, settings.ema),
         teacher=fold_batch_norm(load_network(ctx.inputs["train"] / GENERATOR)),
         distill=settings.distill,

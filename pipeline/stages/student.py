@@ -35,6 +35,7 @@ from pipeline.stages.evaluate import find_judge
 from pipeline.stages.inputs import generator_inputs, image_shape
 from pipeline.training.distillation_set import DistillationSet
 from pipeline.training.distiller import Distiller
+from pipeline.training.objectives.translation import PairedTranslation
 from pipeline.training.randomness import Purpose
 from pipeline.training.settings import TrainSettings, TranslationWeights
 from pipeline.training.trainer import GANTrainer
@@ -150,24 +151,24 @@ def student_trainer(
     if pairs.input_pixels is None:
         return training.trainer(
             ctx,
-            network,
-            discriminator=discriminator,
+            training.Networks(generator=network, discriminator=discriminator),
             settings=settings,
             teacher=pairs,
             distill=distill,
             pixels=pixels,
         )
     adversarial = ctx.recipe.student.adversarial
-    return training.translator_trainer(
-        ctx,
+    objective = PairedTranslation(
         network,
-        discriminator=discriminator,
+        discriminator,
         pairs=pairs,
         fixed=read_distillation_set(ctx.inputs["teacher"] / REFERENCE),
         pixels=pixels,
         weights=TranslationWeights(l1=0.0, l2=distill, adversarial=adversarial, mirror=False),
         settings=settings,
+        seed=ctx.recipe.seed,
     )
+    return GANTrainer(objective, ctx.recipe.seed)
 
 
 def _frechet_ratio(ctx: StageContext, trained: TrainedStudent) -> float:

@@ -46,7 +46,7 @@ def _files(recipe: Recipe) -> tuple[Path | None, ...]:
     "teacher",
     settings=("data", "generator", "teacher"),
     files=_files,
-    reads_pictures=lambda recipe: recipe.data.paired,
+    reads_pictures=lambda recipe: recipe.data.translated,
 )
 def teacher(ctx: StageContext) -> Outcome:
     """Write the generator (and discriminator), and the pictures that it draws."""

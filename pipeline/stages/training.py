@@ -1,10 +1,11 @@
 """The adversarial training of a run: its trainer, and the settings of shorter trainings."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import tf_keras
 
-from pipeline.artifacts import training_log
+from pipeline.artifacts import NETWORK_FILES, load_network, training_log
 from pipeline.networks.pixels import TRANSLATED, PixelRange, pixel_range
 from pipeline.networks.registry import (
     build_discriminator,
@@ -21,34 +22,73 @@ from pipeline.stages.inputs import (
 )
 from pipeline.training.distillation_set import DistillationSet
 from pipeline.training.history import TrainingHistory
+from pipeline.training.objective import Objective
 from pipeline.training.objectives.generation import Generation
 from pipeline.training.objectives.translation import PairedTranslation
-from pipeline.training.settings import TrainSettings, TranslationWeights
+from pipeline.training.objectives.unpaired import UnpairedTranslation
+from pipeline.training.settings import TrainSettings
 from pipeline.training.trainer import GANTrainer
 
 ADVERSARIAL = ("data", "generator", "discriminator", "train", "translation")
 """The sections of the recipe that every adversarial training reads."""
 
 
-def build_networks(ctx: StageContext) -> tuple[tf_keras.Model, tf_keras.Model]:
-    """Generator and discriminator of the recipe, untrained: of latents, or of pictures in pairs."""
-    recipe, shape = ctx.recipe, translator_shape(ctx)
-    if shape is not None:
-        return (
-            build_translator(recipe.generator, shape),
-            build_patch_discriminator(recipe.discriminator, shape),
+@dataclass(frozen=True, kw_only=True)
+class Networks:
+    """What is trained: a generator and its discriminator; of two domains also the way back."""
+
+    generator: tf_keras.Model
+    discriminator: tf_keras.Model
+    inverse: tf_keras.Model | None = None
+    inverse_discriminator: tf_keras.Model | None = None
+
+    def save(self, folder: Path) -> None:
+        """Write each into its file."""
+        for field, name in NETWORK_FILES.items():
+            network = getattr(self, field)
+            if network is not None:
+                network.save(folder / name)
+
+    @classmethod
+    def load(cls, folder: Path) -> "Networks":
+        """What ``save`` wrote; PocketganError where it is missing or broken."""
+        files = {field: folder / name for field, name in NETWORK_FILES.items()}
+        needed = ("generator", "discriminator")
+        return cls(
+            **{
+                field: load_network(file)
+                for field, file in files.items()
+                if field in needed or file.exists()
+            }
         )
-    image = image_shape(ctx)
-    return build_generator(recipe.generator, image), build_discriminator(
-        recipe.discriminator, image
+
+
+def build_networks(ctx: StageContext) -> Networks:
+    """The recipe's networks, untrained: for latents, for pictures in pairs, or for two domains."""
+    recipe, shape = ctx.recipe, translator_shape(ctx)
+    if shape is None:
+        image = image_shape(ctx)
+        return Networks(
+            generator=build_generator(recipe.generator, image),
+            discriminator=build_discriminator(recipe.discriminator, image),
+        )
+    generator = build_translator(recipe.generator, shape)
+    if ctx.dataset.aligned:
+        patches = build_patch_discriminator(recipe.discriminator, shape)
+        return Networks(generator=generator, discriminator=patches)
+    alone = replace(shape, source=(*shape.source[:2], 0))
+    return Networks(
+        generator=generator,
+        discriminator=build_patch_discriminator(recipe.discriminator, alone),
+        inverse=build_translator(recipe.generator, shape),
+        inverse_discriminator=build_patch_discriminator(recipe.discriminator, alone),
     )
 
 
 def trainer(
     ctx: StageContext,
-    generator: tf_keras.Model,
+    networks: Networks,
     *,
-    discriminator: tf_keras.Model,
     settings: TrainSettings,
     teacher: tf_keras.Model | DistillationSet | None = None,
     distill: float = 0.0,
@@ -60,65 +100,65 @@ def trainer(
     white in the generator's pictures, where its last layer, or the teacher's, does not say.
     """
     pairs, fixed = (pairs_of(ctx, test=test) for test in (False, True))
-    if pairs is not None and fixed is not None:
-        return translator_trainer(
-            ctx,
-            generator,
-            discriminator=discriminator,
+    if pairs is None or fixed is None:
+        objective: Objective = _generation(
+            ctx, networks, settings=settings, teacher=teacher, distill=distill, pixels=pixels
+        )
+    elif networks.inverse is None:
+        objective = PairedTranslation(
+            networks.generator,
+            networks.discriminator,
             pairs=pairs,
             fixed=fixed,
             pixels=TRANSLATED,
             weights=ctx.recipe.translation,
             settings=settings,
+            seed=ctx.recipe.seed,
             teacher=teacher,
             distill=distill,
         )
+    else:
+        objective = UnpairedTranslation(
+            [networks.generator, networks.inverse],
+            [networks.discriminator, networks.inverse_discriminator],
+            inputs=pairs.inputs,
+            pictures=ctx.dataset.train,
+            fixed=fixed.inputs,
+            weights=ctx.recipe.translation,
+            settings=settings,
+            seed=ctx.recipe.seed,
+            teacher=teacher,
+            distill=distill,
+        )
+    return GANTrainer(objective, ctx.recipe.seed)
+
+
+def _generation(
+    ctx: StageContext,
+    networks: Networks,
+    *,
+    settings: TrainSettings,
+    teacher: tf_keras.Model | DistillationSet | None,
+    distill: float,
+    pixels: PixelRange | None,
+) -> Generation:
     stored = isinstance(teacher, DistillationSet)
     latent, classes = prior(ctx)
-    objective = Generation(
-        generator,
-        discriminator,
+    own_range = networks.generator if stored or teacher is None else teacher
+    return Generation(
+        networks.generator,
+        networks.discriminator,
         pictures=ctx.dataset.train,
         labels=ctx.dataset.train_labels,
         latent=latent,
         classes=classes,
-        pixels=pixels or pixel_range(generator if stored or teacher is None else teacher),
+        pixels=pixels or pixel_range(own_range),
         settings=settings,
         seed=ctx.recipe.seed,
         teacher=teacher,
         distill=distill,
         adversarial=ctx.recipe.student.adversarial if stored else 1.0,
     )
-    return GANTrainer(objective, ctx.recipe.seed)
-
-
-def translator_trainer(
-    ctx: StageContext,
-    generator: tf_keras.Model,
-    *,
-    discriminator: tf_keras.Model | None,
-    pairs: DistillationSet,
-    fixed: DistillationSet,
-    pixels: PixelRange,
-    weights: TranslationWeights,
-    settings: TrainSettings,
-    teacher: tf_keras.Model | None = None,
-    distill: float = 0.0,
-) -> GANTrainer:
-    """The training of a generator of pictures from pictures, see PairedTranslation."""
-    objective = PairedTranslation(
-        generator,
-        discriminator,
-        pairs=pairs,
-        fixed=fixed,
-        pixels=pixels,
-        weights=weights,
-        settings=settings,
-        seed=ctx.recipe.seed,
-        teacher=teacher,
-        distill=distill,
-    )
-    return GANTrainer(objective, ctx.recipe.seed)
 
 
 def fine_tuning(ctx: StageContext, steps: int, rate: float, ema: float) -> TrainSettings:

@@ -90,3 +90,15 @@ def _from_uint8(pictures: Tensor, pixels: PixelRange) -> Tensor:
 
     low, high = pixels
     return tf.cast(pictures, tf.float32) * ((high - low) / 255) + low
+
+
+def pictures_like(inputs: np.ndarray, pictures: np.ndarray) -> np.ndarray:
+    """Inputs uint8 [N, h, w, c] enlarged to the size and channels of pictures, to be shown."""
+    repeats = [
+        large // small for large, small in zip(pictures.shape[1:3], inputs.shape[1:3], strict=True)
+    ]
+    large = inputs.repeat(repeats[0], axis=1).repeat(repeats[1], axis=2)
+    channels: int = pictures.shape[-1]
+    if large.shape[-1] < channels:
+        return large[..., :1].repeat(channels, axis=-1)
+    return large[..., :channels]

@@ -27,6 +27,8 @@ class Objective(ABC):
 
     caption = "fixed latents"
     """Of the frames, in TensorBoard."""
+    state: Sequence[Any] = ()
+    """Variables besides those of the networks that a resumed training needs."""
 
     def __init__(
         self,

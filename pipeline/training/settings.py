@@ -83,5 +83,9 @@ class TranslationWeights:
     """Weight of the mean squared difference."""
     adversarial: NonNegativeFloat = 1.0
     """Weight of the adversarial loss; 0 trains without a discriminator."""
+    cycle: NonNegativeFloat = 10.0
+    """Without pairs: weight of the mean absolute difference there and back (Zhu 2017)."""
+    identity: NonNegativeFloat = 5.0
+    """Without pairs: weight of what is changed in a picture that is of the right kind already."""
     mirror: bool = True
-    """Mirror half of the pairs, left to right."""
+    """Mirror half of the pictures, left to right."""

@@ -226,6 +226,7 @@ class GANTrainer:
         return [
             self._step,
             *(variable for network in networks for variable in network.variables),
+            *objective.state,
             *self.average.shadows,
             *self._generator_optimizer.variables(),
             *self._discriminator_optimizer.variables(),

@@ -11,7 +11,7 @@ import tf_keras
 
 from pipeline.arrays import Tensor
 from pipeline.networks.pixels import PixelRange, to_uint8
-from pipeline.training.distillation_set import DistillationSet
+from pipeline.training.distillation_set import DistillationSet, pictures_like
 from pipeline.training.losses import Verdict
 from pipeline.training.objective import Objective
 from pipeline.training.randomness import Purpose, StepSeeds, seed_pair
@@ -140,7 +140,7 @@ class PairedTranslation(Objective):
 
     def frame(self, pictures: np.ndarray) -> np.ndarray:
         """Input, picture and truth side by side: uint8 [16, H, 3·W, C]."""
-        inputs = _like(self._fixed.inputs[:FIXED_PICTURES], pictures)
+        inputs = pictures_like(self._fixed.inputs[:FIXED_PICTURES], pictures)
         truth = self._fixed.pictures[:FIXED_PICTURES]
         return np.concatenate([inputs, pictures, truth], axis=2)
 
@@ -155,15 +155,3 @@ def _centred(pictures: Tensor, pixels: PixelRange) -> Tensor:
     if pixels == (-1.0, 1.0):
         return pictures
     return (pictures - low) * (2 / (high - low)) - 1
-
-
-def _like(inputs: np.ndarray, pictures: np.ndarray) -> np.ndarray:
-    """Inputs uint8 [N, h, w, c] enlarged to the size and channels of pictures, to be shown."""
-    repeats = [
-        large // small for large, small in zip(pictures.shape[1:3], inputs.shape[1:3], strict=True)
-    ]
-    large = inputs.repeat(repeats[0], axis=1).repeat(repeats[1], axis=2)
-    channels: int = pictures.shape[-1]
-    if large.shape[-1] < channels:
-        return large[..., :1].repeat(channels, axis=-1)
-    return large[..., :channels]
