@@ -85,14 +85,14 @@ def generator_of(path: Path) -> GeneratorSource:
     Raises PocketganError for a run that has none, or whose generator is compressed already.
     """
     if not _is_run(path) or (path / SAVED_MODEL).is_file():
-        return GeneratorSource(path, path)
+        return GeneratorSource(path=path, file=path)
     file = FROM_SCRATCH.folder(path, "train") / GENERATOR
     if file.is_file():
         recipe = load_recipe(str(path / RECIPE))
         origin = f"the teacher of run {path.name}"
         if recipe.data.translated:
-            return GeneratorSource(path, file, origin=origin, input_pixels=TRANSLATED)
-        return GeneratorSource(path, file, recipe.generator.latent, origin)
+            return GeneratorSource(path=path, file=file, origin=origin, input_pixels=TRANSLATED)
+        return GeneratorSource(path=path, file=file, latent=recipe.generator.latent, origin=origin)
     if plan_of_folder(path) is FROM_TEACHER:
         raise PocketganError(
             f"{path} is a run of `pocketgan compress`: what it made is compressed already.",

@@ -58,15 +58,17 @@ def fold_batch_norm(model: tf_keras.Model) -> tf_keras.Model:
 
 def _factors(model: tf_keras.Model) -> dict[str, tuple[float, float]]:
     """Name of a linear layer → what a PixelScale multiplies its input by, and its output."""
-    read, drawn = dict[str, float](), dict[str, float]()
+    of_input, of_output = dict[str, float](), dict[str, float]()
     for layer in model.layers:
         if isinstance(layer, PixelScale):
             (source,) = sources(model, layer)
             if type(source) in _SCALE_KERNEL:
-                drawn[source.name] = layer.factor
+                of_output[source.name] = layer.factor
             else:
-                read |= {reader.name: layer.factor for reader in followers(model, layer)}
-    return {name: (read.get(name, 1.0), drawn.get(name, 1.0)) for name in read | drawn}
+                of_input |= {reader.name: layer.factor for reader in followers(model, layer)}
+    return {
+        name: (of_input.get(name, 1.0), of_output.get(name, 1.0)) for name in of_input | of_output
+    }
 
 
 def _foldable(model: tf_keras.Model) -> dict[str, tf_keras.layers.Layer]:

@@ -22,7 +22,7 @@ class Format(Enum):
     SAVED_MODEL = "SavedModel"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GeneratorSource:
     """Where a generator lies, and what is known of it besides its file."""
 

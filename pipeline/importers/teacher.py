@@ -112,7 +112,7 @@ def load_teacher(
     that would run code.
     """
     if isinstance(source, Path):
-        source = GeneratorSource(source, source)
+        source = GeneratorSource(path=source, file=source)
     path, loaded = source.path, _open(source, custom, allow_unsafe=allow_unsafe)
     refuse_broken(path, loaded)
     if classes is None and source.latent is not None:
@@ -123,20 +123,18 @@ def load_teacher(
     try:
         model, layers = _rebuild(loaded, adapter)
         notes = [f"{layer.name}: {layer.note}" for layer in layers if layer.note]
-        reads, draws = pixel_range.input_range(model), pixel_range.output_range(model)
+        reads = pixel_range.input_range(model) or source.input_pixels
+        draws = pixel_range.output_range(model)
     except UnmappedLayerError as error:
         model, frozen, last_operation = freeze_generator(path, loaded, adapter)
         layers, notes = loaded.layers, [f"opaque, known by what it draws only: {error}"]
         reads, draws = None, pixel_range.OPERATION_RANGES.get(last_operation)
-    reads = reads or source.input_pixels
     chosen = partial(pixel_range.chosen_range, path)
     return Teacher(
         model=model,
         latent=adapter.latent,
         classes=adapter.classes,
-        input_pixels=None
-        if adapter.latent
-        else chosen("input", reads or source.input_pixels, input_pixels),
+        input_pixels=None if adapter.latent else chosen("input", reads, input_pixels),
         pixels=chosen("output", draws, pixels),
         origin=loaded.origin,
         notes=tuple(filter(None, (adapter.note, *notes))),
@@ -274,7 +272,7 @@ def load_discriminator(
     A sigmoid at the end is taken off: training wants the logit. Raises PocketganError for whatever
     does not read this teacher's pictures.
     """
-    loaded = _open(GeneratorSource(path, path), custom, allow_unsafe=allow_unsafe)
+    loaded = _open(GeneratorSource(path=path, file=path), custom, allow_unsafe=allow_unsafe)
     picture = tuple(teacher.model.output_shape[1:])
     wanted = [picture, (teacher.classes,)] if teacher.classes else [picture]
     shapes = [tuple(each.shape) for each in loaded.inputs]

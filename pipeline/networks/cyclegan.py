@@ -20,24 +20,24 @@ def generator(settings: GeneratorSettings, shape: TranslatorShape) -> tf_keras.M
     refuse_undivided(shape, 4)
     layers = tf_keras.layers
     inputs = layers.Input(shape.source, name="picture")
-    x = _convolved(inputs, settings.width, "stem", kernel=7)
-    x = _convolved(x, 2 * settings.width, "down_1", strides=2)
-    x = _convolved(x, 4 * settings.width, "down_2", strides=2)
+    x = _convolved(inputs, settings.width, name="stem", kernel=7)
+    x = _convolved(x, 2 * settings.width, name="down_1", strides=2)
+    x = _convolved(x, 4 * settings.width, name="down_2", strides=2)
     for number in range(1, BLOCKS + 1):
-        residual = _convolved(x, 4 * settings.width, f"block_{number}_a")
-        residual = _convolved(residual, 4 * settings.width, f"block_{number}_b", relu=False)
+        residual = _convolved(x, 4 * settings.width, name=f"block_{number}_a")
+        residual = _convolved(residual, 4 * settings.width, name=f"block_{number}_b", relu=False)
         x = layers.Add(name=f"block_{number}")([x, residual])
     doublings = 1 + shape.scale.bit_length()
     for number in range(1, doublings + 1):
         width = max(settings.width, 4 * settings.width >> number)
-        x = _convolved(x, 4 * width, f"up_{number}")
+        x = _convolved(x, 4 * width, name=f"up_{number}")
         x = DepthToSpace(2, name=f"up_{number}_pixels")(x)
     x = layers.Conv2D(shape.image[2], 7, padding="same", name="pixels")(x)
     return tf_keras.Model(inputs, layers.Activation("tanh", name="image")(x), name="resnet")
 
 
 def _convolved(
-    x: Any, channels: int, name: str, *, kernel: int = 3, strides: int = 1, relu: bool = True
+    x: Any, channels: int, *, name: str, kernel: int = 3, strides: int = 1, relu: bool = True
 ) -> Any:
     layer = tf_keras.layers.Conv2D(
         channels, kernel, strides, padding="same", use_bias=False, name=name

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 
+PictureShape = tuple[int, int, int]
+"""Height, width, channels."""
+
 
 @dataclass(frozen=True)
 class GeneratorSettings:

@@ -13,11 +13,10 @@ from deploy.errors import PocketganError
 from pipeline.networks.dcgan import BATCH_NORM_MOMENTUM
 from pipeline.networks.layers import DepthToSpace
 from pipeline.networks.pixels import PixelRange
-from pipeline.networks.settings import StudentSettings
+from pipeline.networks.settings import PictureShape, StudentSettings
 
 SMALLEST_MAP = 8
 """A side at which a map is not halved any more."""
-PictureShape = tuple[int, int, int]
 
 
 def build_student(

@@ -16,9 +16,8 @@ import tf_keras
 from deploy.errors import PocketganError
 from pipeline.networks.layers import DepthToSpace, PixelScale, PixelSum
 from pipeline.networks.pixels import PixelRange
-from pipeline.networks.settings import GeneratorSettings, StudentSettings
+from pipeline.networks.settings import GeneratorSettings, PictureShape, StudentSettings
 
-PictureShape = tuple[int, int, int]
 BATCH_NORM_MOMENTUM = 0.9
 _LUMA = (0.299, 0.587, 0.114)
 """Of red, green and blue in grey (ITU-R BT.601)."""
@@ -64,7 +63,7 @@ def residual(
     for number, width in enumerate(channels, start=1):
         strides = reduce if number == 1 else 1
         convolve = _separable if separable and number > 1 else _convolved
-        x = convolve(x, width, f"conv_{number}", strides=strides)
+        x = convolve(x, width, name=f"conv_{number}", strides=strides)
         x = tf_keras.layers.ReLU(name=f"conv_{number}_act")(x)
     return tf_keras.Model(inputs, _drawn_over(x, scaled, shape, reduce), name="residual")
 
@@ -79,16 +78,16 @@ def unet(shape: TranslatorShape, channels: tuple[int, ...], *, separable: bool) 
     inputs = tf_keras.Input(shape.source, name="picture")
     convolve = _separable if separable else _convolved
     scaled = _scaled(inputs, shape)
-    x = normalized_relu(_convolved(scaled, channels[0], "down_0", bias=False), "down_0")
+    x = normalized_relu(_convolved(scaled, channels[0], name="down_0", bias=False), "down_0")
     skips = []
     for number, width in enumerate(channels[1:], start=1):
         skips.append(x)
         x = normalized_relu(
-            convolve(x, width, f"down_{number}", strides=2, bias=False), f"down_{number}"
+            convolve(x, width, name=f"down_{number}", strides=2, bias=False), f"down_{number}"
         )
-    x = normalized_relu(convolve(x, channels[-1], "bottom", bias=False), "bottom")
+    x = normalized_relu(convolve(x, channels[-1], name="bottom", bias=False), "bottom")
     for number in range(len(channels) - 2, -1, -1):
-        x = convolve(x, 4 * channels[number], f"up_{number}", bias=False)
+        x = convolve(x, 4 * channels[number], name=f"up_{number}", bias=False)
         x = DepthToSpace(2, name=f"up_{number}_pixels")(normalized_relu(x, f"up_{number}"))
         x = tf_keras.layers.Add(name=f"up_{number}_skip")([x, skips[number]])
     return tf_keras.Model(inputs, _drawn_over(x, scaled, shape, 1), name="unet")
@@ -136,7 +135,7 @@ def _scaled(inputs: Any, shape: TranslatorShape) -> Any:
     return inputs if largest == 1 else PixelScale(1 / largest, name="picture_scaled")(inputs)
 
 
-def _convolved(x: Any, channels: int, name: str, *, strides: int = 1, bias: bool = True) -> Any:
+def _convolved(x: Any, channels: int, *, name: str, strides: int = 1, bias: bool = True) -> Any:
     kernel = 3 if strides < 3 else strides
     layer = tf_keras.layers.Conv2D(
         channels, kernel, strides, padding="same", use_bias=bias, name=name
@@ -144,7 +143,7 @@ def _convolved(x: Any, channels: int, name: str, *, strides: int = 1, bias: bool
     return layer(x)
 
 
-def _separable(x: Any, channels: int, name: str, *, strides: int = 1, bias: bool = True) -> Any:
+def _separable(x: Any, channels: int, *, name: str, strides: int = 1, bias: bool = True) -> Any:
     deep = tf_keras.layers.DepthwiseConv2D(3, strides, padding="same", name=f"{name}_depthwise")
     return tf_keras.layers.Conv2D(channels, 1, use_bias=bias, name=name)(deep(x))
 
@@ -180,16 +179,16 @@ def _enlarging(shape: TranslatorShape, reduce: int) -> list[np.ndarray]:
     read_by, drawn_by = max(abs(low), abs(high)), max(abs(black), abs(white))
     factor = (white - black) / drawn_by / ((high - low) / read_by)
     colours = _colours(shape.source[2], shape.image[2]) * factor
-    block, drawn = reduce * shape.scale, shape.image[2]
+    block, channels = reduce * shape.scale, shape.image[2]
     reach = _reach(reduce)
     border = (reach - reduce) // 2
-    kernel = np.zeros((reach, reach, len(colours), block, block, drawn), np.float32)
+    kernel = np.zeros((reach, reach, len(colours), block, block, channels), np.float32)
     for row in range(block):
         for column in range(block):
             # The middle of the kernel lies on the pixels that become this block.
             place = (border + row // shape.scale, border + column // shape.scale)
             kernel[*place, :, row, column] = colours
-    bias = np.full(block**2 * drawn, black / drawn_by - factor * low / read_by, np.float32)
+    bias = np.full(block**2 * channels, black / drawn_by - factor * low / read_by, np.float32)
     return [kernel.reshape(*kernel.shape[:3], -1), bias]
 
 
@@ -198,16 +197,16 @@ def _reach(reduce: int) -> int:
     return 3 if reduce == 1 else reduce
 
 
-def _colours(read: int, drawn: int) -> np.ndarray:
-    """Which channels go where, float32 [read, drawn], each column adding up to 1.
+def _colours(source: int, image: int) -> np.ndarray:
+    """Which channels go where, float32 [source, image], each column adding up to 1.
 
     Grey becomes colour by repeating, colour grey by its luma; a mask behind the colours is dropped.
     """
-    if read == drawn or read == drawn + 1:
-        return np.eye(read, drawn, dtype=np.float32)
-    if (read, drawn) == (len(_LUMA), 1):
+    if source == image or source == image + 1:
+        return np.eye(source, image, dtype=np.float32)
+    if (source, image) == (len(_LUMA), 1):
         return np.array(_LUMA, np.float32)[:, None]
-    return np.full((read, drawn), 1 / read, np.float32)
+    return np.full((source, image), 1 / source, np.float32)
 
 
 def generator_residual(settings: GeneratorSettings, shape: TranslatorShape) -> tf_keras.Model:

@@ -42,7 +42,7 @@ WIDE_SHARES = (0.03, 1.0)
 CostModel = Callable[[StudentSettings, CompressionSpec], FileCost]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StudentShape:
     """A student but for its width."""
 
@@ -109,7 +109,9 @@ class Space:
             trial.suggest_categorical("zeros", self.zeros),
         )
         share = trial.suggest_float("share", *self.shares, log=True)
-        *shapes, plainest = _ever_plainer(StudentShape(block, rank, taper, mixers, depth))
+        *shapes, plainest = _ever_plainer(
+            StudentShape(block=block, rank=rank, taper=taper, mixers=mixers, depth=depth)
+        )
         for shape in shapes:
             with suppress(PocketganError):
                 return self.widest(shape, spec, budget, share=share)
@@ -137,8 +139,10 @@ class Space:
 
     def smallest(self, budget: Budget) -> Proposal:
         """The student that uses least of the budget's tightest limit."""
-        least = (LEAST_RANK, TAPERS[0], 0, DEPTHS[0])
-        shapes = [StudentShape(block, *least) for block in self.blocks]
+        shapes = [
+            StudentShape(block=block, rank=LEAST_RANK, taper=TAPERS[0], mixers=0, depth=DEPTHS[0])
+            for block in self.blocks
+        ]
         spec = CompressionSpec(min(self.bits), max(self.zeros))
         proposals = [self._propose(shape, NARROWEST, spec) for shape in shapes]
         return min(proposals, key=lambda one: budget.share(one.cost))
@@ -171,7 +175,7 @@ def space_of(settings: SearchSettings, limits: BudgetSettings, builder: StudentB
 
     Raises PocketganError for a block that there is not, and where no block is left.
     """
-    built = DOUBLINGS if builder.teacher.latent else FAMILIES
+    suitable = DOUBLINGS if builder.teacher.latent else FAMILIES
     for block in settings.blocks:
         if block not in (*DOUBLINGS, *FAMILIES, SLIM):
             raise PocketganError(
@@ -179,7 +183,9 @@ def space_of(settings: SearchSettings, limits: BudgetSettings, builder: StudentB
                 f"Known: {', '.join((*DOUBLINGS, *FAMILIES, SLIM))}.",
             )
     blocks = [
-        block for block in settings.blocks if block in built or (block == SLIM and builder.groups)
+        block
+        for block in settings.blocks
+        if block in suitable or (block == SLIM and builder.groups)
     ]
     if not blocks:
         reads = "latents" if builder.teacher.latent else "pictures"
@@ -187,7 +193,7 @@ def space_of(settings: SearchSettings, limits: BudgetSettings, builder: StudentB
             f"no student can be cut out of this teacher: {builder.why_not_slim}."
             if SLIM in settings.blocks
             else f"the blocks {', '.join(settings.blocks)} do not read {reads}.",
-            f"Allow others in search.blocks: {', '.join(built)}.",
+            f"Allow others in search.blocks: {', '.join(suitable)}.",
         )
     # Neither bits nor zeros change the raw file or its speed: they would only cost quality.
     matters = limits.max_gzip_kb is not None or limits.max_quality_drop is not None

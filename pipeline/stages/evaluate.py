@@ -58,7 +58,7 @@ def _evaluate(ctx: StageContext) -> Outcome:
     )
     count = min(recipe.evaluate.samples, len(inputs))
     truth = None if test is None or test.truth is None else test.truth[:count]
-    samples = _shown(ctx, test)
+    samples = _beside(ctx, test)
     qualities: dict[str, Quality] = {}
     reference: np.ndarray | None = None
     for name, file in find_variants(ctx.inputs["convert"]).items():
@@ -104,12 +104,12 @@ evaluate_student = stage(
 )(_evaluate)
 
 
-def _shown(ctx: StageContext, test: HeldBack | None) -> dict[str, np.ndarray]:
+def _beside(ctx: StageContext, test: HeldBack | None) -> dict[str, np.ndarray]:
     """What is shown beside the variants' pictures: real ones, or inputs and their truth."""
     if test is None:
         return {REAL: ctx.dataset.test[:FIXED_PICTURES]}
-    shown = {INPUT: test.inputs[:FIXED_PICTURES]}
-    return shown if test.truth is None else shown | {REAL: test.truth[:FIXED_PICTURES]}
+    truth = {} if test.truth is None else {REAL: test.truth[:FIXED_PICTURES]}
+    return {INPUT: test.inputs[:FIXED_PICTURES], **truth}
 
 
 def find_judge(ctx: StageContext) -> Judge | ImageNetJudge:

@@ -87,8 +87,8 @@ def held_back(ctx: StageContext) -> HeldBack | None:
     if not teacher_reads_pictures(ctx):
         return None
     inputs = read_distillation_set(ctx.inputs["teacher"] / HELD_BACK).inputs
-    known = ctx.recipe.data.translated and ctx.dataset.aligned
-    return HeldBack(inputs, ctx.dataset.test if known else None)
+    has_truth = ctx.recipe.data.translated and ctx.dataset.aligned
+    return HeldBack(inputs, ctx.dataset.test if has_truth else None)
 
 
 def input_pixels(ctx: StageContext) -> PixelRange | None:

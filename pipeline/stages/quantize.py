@@ -47,7 +47,7 @@ def quantize(ctx: StageContext) -> Outcome:
 def _fine_tune(ctx: StageContext, variant: str) -> Outcome:
     settings, base = ctx.recipe.quantize, ctx.inputs[BASES[variant]]
     prepare(ctx.recipe.seed)
-    networks = training.Networks.load(base)
+    networks = training.TrainedNetworks.load(base)
     start = fold_batch_norm(networks.generator)
     start.save(folded_generator(ctx.folder, variant))
     calibration = generator_inputs(ctx, Purpose.CALIBRATION, settings.calibration)

@@ -16,6 +16,7 @@ from pipeline.artifacts import (
     PAGE,
     REPORT,
     STUDENT_FACTS,
+    Evaluation,
     film,
     find_variants,
     read_histories,
@@ -121,21 +122,24 @@ def _gather(ctx: StageContext) -> schema.Report:
             **next(iter(records.values())).versions,
         },
         search=_report_search(ctx, variants) if _searched(ctx) else None,
-        trivial=None
-        if evaluation.trivial is None
-        else schema.TrivialReport(
-            name=evaluation.trivial_name, quality=_quality(evaluation.trivial)
-        ),
+        trivial=_trivial(evaluation),
     )
     return check_all(_gates(recipe.report.gates, contents), contents)
+
+
+def _trivial(evaluation: Evaluation) -> schema.TrivialReport | None:
+    if evaluation.trivial is None:
+        return None
+    quality = _quality(evaluation.trivial)
+    return schema.TrivialReport(name=evaluation.trivial_name, quality=quality)
 
 
 def _gates(texts: Sequence[str], contents: schema.Report) -> tuple[Gate, ...]:
     """Those of the recipe, and those that every translator has unless the recipe asks for more."""
     gates = [parse_gate(text) for text in texts]
-    asked = {gate.quantity for gate in gates}
+    quantities = {gate.quantity for gate in gates}
     others = [parse_gate(text) for text in TRANSLATIONS] if contents.trivial else []
-    return (*gates, *(gate for gate in others if gate.quantity not in asked))
+    return (*gates, *(gate for gate in others if gate.quantity not in quantities))
 
 
 def _histories(ctx: StageContext) -> dict[str, dict[str, list[float]]]:

@@ -151,7 +151,7 @@ def student_trainer(
     if pairs.input_pixels is None:
         return training.trainer(
             ctx,
-            training.Networks(generator=network, discriminator=discriminator),
+            training.TrainedNetworks(generator=network, discriminator=discriminator),
             settings=settings,
             teacher=pairs,
             distill=distill,

@@ -34,7 +34,7 @@ ADVERSARIAL = ("data", "generator", "discriminator", "train", "translation")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Networks:
+class TrainedNetworks:
     """What is trained: a generator and its discriminator; of two domains also the way back."""
 
     generator: tf_keras.Model
@@ -50,7 +50,7 @@ class Networks:
                 network.save(folder / name)
 
     @classmethod
-    def load(cls, folder: Path) -> "Networks":
+    def load(cls, folder: Path) -> "TrainedNetworks":
         """What ``save`` wrote; PocketganError where it is missing or broken."""
         files = {field: folder / name for field, name in NETWORK_FILES.items()}
         needed = ("generator", "discriminator")
@@ -63,21 +63,21 @@ class Networks:
         )
 
 
-def build_networks(ctx: StageContext) -> Networks:
+def build_networks(ctx: StageContext) -> TrainedNetworks:
     """The recipe's networks, untrained: for latents, for pictures in pairs, or for two domains."""
     recipe, shape = ctx.recipe, translator_shape(ctx)
     if shape is None:
         image = image_shape(ctx)
-        return Networks(
+        return TrainedNetworks(
             generator=build_generator(recipe.generator, image),
             discriminator=build_discriminator(recipe.discriminator, image),
         )
     generator = build_translator(recipe.generator, shape)
     if ctx.dataset.aligned:
         patches = build_patch_discriminator(recipe.discriminator, shape)
-        return Networks(generator=generator, discriminator=patches)
+        return TrainedNetworks(generator=generator, discriminator=patches)
     alone = replace(shape, source=(*shape.source[:2], 0))
-    return Networks(
+    return TrainedNetworks(
         generator=generator,
         discriminator=build_patch_discriminator(recipe.discriminator, alone),
         inverse=build_translator(recipe.generator, shape),
@@ -87,7 +87,7 @@ def build_networks(ctx: StageContext) -> Networks:
 
 def trainer(
     ctx: StageContext,
-    networks: Networks,
+    networks: TrainedNetworks,
     *,
     settings: TrainSettings,
     teacher: tf_keras.Model | DistillationSet | None = None,
@@ -135,7 +135,7 @@ def trainer(
 
 def _generation(
     ctx: StageContext,
-    networks: Networks,
+    networks: TrainedNetworks,
     *,
     settings: TrainSettings,
     teacher: tf_keras.Model | DistillationSet | None,

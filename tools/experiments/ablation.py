@@ -89,7 +89,7 @@ def rows(run: Path, max_gzip_kb: float) -> Iterator[StudentVariation]:
     def widest(
         block: str = "sub_pixel", rank: int = RANK, mixers: int = MIXERS, bits: int = BITS
     ) -> StudentSettings:
-        shape = StudentShape(block, rank, TAPER, mixers)
+        shape = StudentShape(block=block, rank=rank, taper=TAPER, mixers=mixers)
         return space.widest(shape, CompressionSpec(bits), limits).student
 
     plain = widest()

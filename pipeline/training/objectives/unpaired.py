@@ -84,8 +84,8 @@ class UnpairedTranslation(Objective):
         """Pictures of each domain, drawn with replacement, half of them mirrored."""
         count = self.settings.batch
         return DomainBatch(
-            inputs=self._drawn(self._inputs, seeds(Purpose.LATENT), count),
-            pictures=self._drawn(self._pictures, seeds(Purpose.BATCH), count),
+            inputs=self._sample(self._inputs, seeds(Purpose.LATENT), count),
+            pictures=self._sample(self._pictures, seeds(Purpose.BATCH), count),
         )
 
     def generate(self, batch: DomainBatch) -> DomainFakes:
@@ -150,7 +150,7 @@ class UnpairedTranslation(Objective):
     def recalibrate(self, number: Tensor) -> None:
         """A batch drawn anew, through the generator only."""
         seed = seed_pair(self._seed, Purpose.RECALIBRATE, number)
-        self.generator(self._drawn(self._inputs, seed, self.settings.batch), training=True)
+        self.generator(self._sample(self._inputs, seed, self.settings.batch), training=True)
 
     def fixed_pictures(self) -> np.ndarray:
         """uint8 [16, H, W, C]."""
@@ -172,7 +172,7 @@ class UnpairedTranslation(Objective):
     def _infer_back(self, pictures: Tensor) -> Tensor:
         return self.inverse(pictures, training=False)
 
-    def _drawn(self, domain: Tensor, seed: Tensor, count: int) -> Tensor:
+    def _sample(self, domain: Tensor, seed: Tensor, count: int) -> Tensor:
         chosen = tf.random.stateless_uniform(
             [count], split_seed(seed, 0), maxval=domain.shape[0], dtype=tf.int32
         )

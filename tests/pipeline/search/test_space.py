@@ -21,7 +21,7 @@ def test_widest_student_fills_the_budget_and_the_next_one_would_not(
 ) -> None:
     settings = BudgetSettings(max_gzip_kb=8)
     space, budget = space_of(SearchSettings(), settings, builder), budget_of(settings)
-    shape, spec = StudentShape("sub_pixel", 4, 0.75, 0), CompressionSpec(5)
+    shape, spec = StudentShape(block="sub_pixel", rank=4, taper=0.75, mixers=0), CompressionSpec(5)
     widest = space.widest(shape, spec, budget)
     width = widest.student.channels[0]
     wider = space.student(shape, width + 1)
@@ -31,7 +31,7 @@ def test_widest_student_fills_the_budget_and_the_next_one_would_not(
 def test_half_the_budget_gives_a_narrower_student(builder: StudentBuilder) -> None:
     settings = BudgetSettings(max_macs=200_000)
     space, budget = space_of(SearchSettings(), settings, builder), budget_of(settings)
-    shape = StudentShape("depthwise", 4, 1.0, 0)
+    shape = StudentShape(block="depthwise", rank=4, taper=1.0, mixers=0)
     whole, half = (
         space.widest(shape, CompressionSpec(), budget, share=share) for share in (1.0, 0.5)
     )
@@ -42,7 +42,9 @@ def test_shape_that_is_too_large_at_its_narrowest_is_refused(builder: StudentBui
     settings = BudgetSettings(max_macs=1000)
     with pytest.raises(PocketganError, match="the smallest sub_pixel student of that shape"):
         space_of(SearchSettings(), settings, builder).widest(
-            StudentShape("sub_pixel", 4, 1.0, 0), CompressionSpec(), budget_of(settings)
+            StudentShape(block="sub_pixel", rank=4, taper=1.0, mixers=0),
+            CompressionSpec(),
+            budget_of(settings),
         )
 
 
