@@ -7,8 +7,9 @@ it can (``android_tool.py``); it goes first where $POCKETGAN_BENCHMARK_MODEL nam
 
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from deploy.errors import PocketganError
@@ -17,9 +18,7 @@ from deploy.targets.target import Availability, Session, Target
 # At run time these are imported where a phone is asked for: adbutils, which they need, loads half a
 # second of other packages.
 if TYPE_CHECKING:
-    from deploy.targets.adb import Phone
-    from deploy.targets.android_app import App
-    from deploy.targets.android_tool import Tool
+    from deploy.targets.adb import AndroidBackend
 
 ADB_START = "adb start-server"
 
@@ -57,7 +56,7 @@ class Android(Target):
                 f"the phone is {state}: {STATES.get(state, 'start it anew')}", ready=False
             )
         try:
-            return choose_backend(open_phone(serial))[1]
+            return choose_backend(serial)[1]
         except PocketganError as error:
             return Availability(error.problem, ready=False)
         except TimeoutError:
@@ -66,10 +65,9 @@ class Android(Target):
     @contextmanager
     def open(self) -> Iterator[Session]:
         self.require()
-        phone = open_phone(self._serial or next(iter(list_phones() or {}), ""))
-        backend, _ = choose_backend(phone)
-        with backend.placed(phone) as placed:
-            yield placed.answer
+        place, _ = choose_backend(self._serial or next(iter(list_phones() or {}), ""))
+        with place() as backend:
+            yield backend.answer
 
 
 def phones() -> list[Target]:
@@ -95,24 +93,22 @@ def list_phones() -> dict[str, str] | None:
     return Server(*server_address()).devices()
 
 
-def open_phone(serial: str) -> "Phone":
-    from deploy.targets.adb import Phone, Server
-
-    return Phone(Server(*server_address()), serial)
-
-
-def choose_backend(phone: "Phone") -> "tuple[type[App | Tool], Availability]":
-    """What measures on this phone, and whether it can.
+def choose_backend(
+    serial: str,
+) -> "tuple[Callable[[], AbstractContextManager[AndroidBackend]], Availability]":
+    """What measures on this phone, to be placed there, and whether it can.
 
     It is the demo app where that is installed, unless the user named a tool.
     """
     from deploy.targets import android_app, android_tool
+    from deploy.targets.adb import Phone, Server
 
+    phone = Phone(Server(*server_address()), serial)
     if android_tool.VARIABLE not in os.environ and android_app.installed(phone):
         state = Availability(f"the demo app {android_app.PACKAGE} measures", ready=True)
-        return android_app.App, state
+        return partial(android_app.App.placed, phone), state
     tool = android_tool.find_tool(phone)
     if not tool.ready:
         detail = f"{tool.detail}; or install the demo app (`make android`)"
         tool = Availability(detail, ready=False)
-    return android_tool.Tool, tool
+    return partial(android_tool.Tool.placed, phone), tool

@@ -14,8 +14,7 @@ from pydantic import ValidationError
 
 from deploy.errors import PocketganError
 from deploy.jobs import Job, Measurement, failure
-from deploy.targets.adb import Phone
-from deploy.targets.android_backend import AndroidBackend
+from deploy.targets.adb import AndroidBackend, Phone
 from deploy.targets.target import last_line
 
 PACKAGE = "org.pocketgan.demo"
@@ -56,8 +55,7 @@ class App(AndroidBackend):
                 "latents": job.latents and self._put(job.latents, JOBS, ".npy"),
             }
         )
-        cores = self._last_cores(job)
-        before = self._conditions(cores)
+        before = self._conditions(job)
         answer = self._carry_out(there, time_limit)
         try:
             measurement = Measurement.model_validate_json(answer)
@@ -69,7 +67,7 @@ class App(AndroidBackend):
             return measurement
         about = {
             "before": before,
-            "after": self._conditions(cores),
+            "after": self._conditions(job),
             "cpu": measurement.cpu or self._cpu,
             "device": self._device or measurement.device,
         }

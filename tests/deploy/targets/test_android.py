@@ -17,9 +17,8 @@ from deploy.errors import PocketganError
 from deploy.harness import MeasuringPlan, measure
 from deploy.jobs import Job
 from deploy.targets import find_target, offered
-from deploy.targets.adb import Phone, PhoneError, Server
+from deploy.targets.adb import Phone, PhoneError, Server, read_cores, read_device
 from deploy.targets.android import Android, phones
-from deploy.targets.android_backend import read_cores, read_device
 from deploy.targets.target import TargetLostError
 
 OUTPUTS = Path(__file__).parent / "outputs"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from deploy.targets.benchmark_model import parse
+from deploy.targets.android_tool import parse
 
 OUTPUTS = Path(__file__).parent / "outputs"
 
