@@ -1,18 +1,39 @@
-"""Every variant on every target, with one method: interleaved rounds, outputs compared."""
+"""Every variant on every target, with one method: interleaved rounds, outputs compared.
+
+A clock that slows down or a neighbour that wakes up must hit all variants alike. So each job runs
+in several fresh processes, a round at a time, and each round takes the jobs in another order; what
+the rounds gave is pooled.
+"""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import random
+import statistics
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
+from deploy.agent import summarize
 from deploy.agreement import compare
 from deploy.errors import PocketganError
-from deploy.jobs import Agreement, Job, Measurement, describe_file, failure
-from deploy.rounds import ENOUGH_RUNS, run_rounds
+from deploy.jobs import FIGURES, Agreement, Histogram, Job, Measurement, describe_file, failure
 from deploy.targets.local import Local
 from deploy.targets.target import Session, Target, TargetLostError
+
+# MLPerf's single stream asks for this many samples.
+ENOUGH_RUNS = 1024
+# Rounds whose medians differ by more than this share deserve no trust.
+SPREAD_LIMIT = 0.10
+# From this temperature on, °C, processors begin to slow themselves down.
+HOT_CELSIUS = 80.0
+# Share of the frequency whose loss is worth a word.
+FREQUENCY_LOSS = 0.10
+# A sustained run whose end is slower than its start by more than this share.
+SLOWDOWN = 0.05
 
 REFERENCE_SECONDS = 120.0
 
@@ -31,7 +52,7 @@ class MeasuringPlan:
 
     threads: Sequence[int] = (1,)
     rounds: int = 4
-    """Fresh processes a variant and thread count, interleaved (``deploy/rounds.py``)."""
+    """Fresh processes a variant and thread count, interleaved."""
     runs: int = 2 * ENOUGH_RUNS
     """Timed runs of all rounds together, rounded up to a multiple of ``rounds``."""
     warmup: int = 256
@@ -78,54 +99,25 @@ def measure(
     for target in targets:
         target.require()
     desktop = Desktop()
+    finished = {_key(m): m for m in earlier if m.error is None}
     measurements: list[Measurement] = []
     for group in _groups(targets):
         jobs = [job for target in group for job in _jobs(target, files, plan)]
-        work = _GroupWork(jobs, plan, desktop=desktop, earlier=earlier, before=measurements)
-
-        def report_round(fresh: Sequence[Measurement], work: _GroupWork = work) -> None:
-            if on_round is not None:
-                on_round(work.assemble(fresh))
-
-        fresh = _measure_on(
-            group, work.pending, plan=plan, on_progress=on_progress, on_round=report_round
-        )
-        measurements = work.assemble(fresh)
+        pending = [job for job in jobs if _key(job) not in finished]
+        by_key = {_key(job): finished[_key(job)] for job in jobs if _key(job) in finished}
+        timed_earlier = {m.target for m in by_key.values() if m.p50_ms is not None}
+        with ExitStack() as stack:
+            for fresh in _rounds_on(
+                group, pending, stack=stack, plan=plan, on_progress=on_progress
+            ):
+                for measurement, job in zip(fresh, pending, strict=True):
+                    late = job.target in timed_earlier
+                    compared = _agreeing(measurement, job, desktop)
+                    by_key[_key(job)] = _reported(compared, plan, late=late)
+                if on_round is not None:
+                    on_round([*measurements, *(by_key[_key(job)] for job in jobs)])
+        measurements += [by_key[_key(job)] for job in jobs]
     return measurements
-
-
-class _GroupWork:
-    """The jobs of targets that take turns: those to do, and the measurements of those done."""
-
-    def __init__(
-        self,
-        jobs: Sequence[Job],
-        plan: MeasuringPlan,
-        *,
-        desktop: "Desktop",
-        earlier: Sequence[Measurement],
-        before: Sequence[Measurement],
-    ) -> None:
-        finished = {_key(m): m for m in earlier if m.error is None}
-        self.pending = [job for job in jobs if _key(job) not in finished]
-        self._reused = [finished[_key(job)] for job in jobs if _key(job) in finished]
-        self._jobs, self._plan, self._desktop, self._before = jobs, plan, desktop, before
-
-    def assemble(self, fresh: Sequence[Measurement]) -> list[Measurement]:
-        """Those of the groups before, then all in the order of the jobs; ``fresh`` of ``pending``.
-
-        What only the comparison, or only a plot, needed is left out.
-        """
-        timed_earlier = {m.target for m in self._reused if m.p50_ms is not None}
-        by_key = {_key(m): m for m in self._reused}
-        for measurement, job in zip(fresh, self.pending, strict=True):
-            compared = _agreeing(measurement, job, self._desktop)
-            if compared.target in timed_earlier:
-                compared = compared.model_copy(update={"warnings": (*compared.warnings, LATE)})
-            by_key[_key(job)] = compared
-        unneeded = ("outputs",) if self._plan.keep_samples else ("outputs", "samples_ns")
-        ours = [by_key[_key(job)].model_copy(update=dict.fromkeys(unneeded)) for job in self._jobs]
-        return [*self._before, *ours]
 
 
 def _groups(targets: Sequence[Target]) -> list[list[Target]]:
@@ -162,39 +154,43 @@ def _jobs(
     ]
 
 
-def _measure_on(
+def _rounds_on(
     group: Sequence[Target],
     jobs: Sequence[Job],
     *,
+    stack: ExitStack,
     plan: MeasuringPlan,
     on_progress: Progress | None,
-    on_round: Callable[[list[Measurement]], object],
-) -> list[Measurement]:
+) -> Iterator[list[Measurement]]:
+    """As ``run_rounds``, on targets that stay open until ``stack`` closes; nothing for no job."""
     if not jobs:
-        return []
+        return
     timed = all(target.timed for target in group)
     rounds = plan.rounds if timed else 1
     name = " and ".join(target.name for target in group)
-    done = dict.fromkeys(jobs, 0)
+    sessions = {target.name: _lasting_session(target, stack) for target in group}
+    started: Counter[Job] = Counter()
+
+    def run(job: Job) -> Measurement:
+        started[job] += 1
+        session = sessions[job.target]
+        if plan.sustain_s is None or not timed or started[job] < rounds:
+            return session(job, plan.time_limit)
+        long = job.model_copy(update={"sustain_s": plan.sustain_s})
+        return session(long, plan.time_limit + plan.sustain_s)
 
     def progress(count: int, total: int) -> None:
         if on_progress is not None:
             on_progress(name, count, total)
 
-    with ExitStack() as stack:
-        sessions = {target.name: _lasting_session(target, stack) for target in group}
+    yield from run_rounds(jobs, run, rounds=rounds, seed=plan.seed, on_progress=progress)
 
-        def run(job: Job) -> Measurement:
-            done[job] += 1
-            session = sessions[job.target]
-            if plan.sustain_s is None or not timed or done[job] < rounds:
-                return session(job, plan.time_limit)
-            long = job.model_copy(update={"sustain_s": plan.sustain_s})
-            return session(long, plan.time_limit + plan.sustain_s)
 
-        return run_rounds(
-            jobs, run, rounds=rounds, seed=plan.seed, on_progress=progress, on_round=on_round
-        )
+def _reported(measurement: Measurement, plan: MeasuringPlan, *, late: bool) -> Measurement:
+    """Without what only the comparison, or only a plot, needed."""
+    unneeded = ("outputs",) if plan.keep_samples else ("outputs", "samples_ns")
+    warnings = (*measurement.warnings, LATE) if late else measurement.warnings
+    return measurement.model_copy(update={**dict.fromkeys(unneeded), "warnings": warnings})
 
 
 def _lasting_session(target: Target, stack: ExitStack) -> Session:
@@ -266,3 +262,153 @@ def _key(subject: Job | Measurement) -> str:
     """What two measurements of the same thing on the same target have in common."""
     names = {"target", "variant", "sha256", "threads", "delegate"}
     return json.dumps(subject.model_dump(include=names), sort_keys=True)
+
+
+def schedule(jobs: int, rounds: int, seed: int) -> list[list[int]]:
+    """The order in which each round takes jobs 0…``jobs`` - 1: a fresh shuffle a round."""
+    shuffle = random.Random(seed).sample
+    return [shuffle(range(jobs), jobs) for _ in range(rounds)]
+
+
+def run_rounds(
+    jobs: Sequence[Job],
+    run: Callable[[Job], Measurement],
+    *,
+    rounds: int,
+    seed: int,
+    on_progress: Callable[[int, int], object] = lambda done, total: None,
+) -> Iterator[list[Measurement]]:
+    """Run each of ``jobs`` once a round; yield one pooled measurement a job after each round.
+
+    A job that failed is left out of later rounds: it would fail again, perhaps slowly. The others
+    go on. ``jobs`` should keep their samples. ``on_progress(done, total)`` counts runs of ``run``.
+    """
+    answers: list[list[Measurement]] = [[] for _ in jobs]
+    done, total = 0, len(jobs) * rounds
+    for order in schedule(len(jobs), rounds, seed):
+        for index in order:
+            if all(answer.error is None for answer in answers[index]):
+                answers[index].append(run(jobs[index]))
+            done += 1
+            on_progress(done, total)
+        yield [combine(answer, rounds) for answer in answers]
+
+
+def combine(rounds: Sequence[Measurement], planned: int = 0) -> Measurement:
+    """Pool measurements of one job: percentiles over all samples, medians of what comes once.
+
+    Where a target has no samples to tell, its own percentiles are what comes once. Peak memory is
+    the highest of the rounds. A round that failed, or fewer of them than ``planned``, make the
+    whole carry an error, beside the figures of the others.
+
+    Raises:
+        ValueError: some rounds hold samples and others none, or there is no round.
+    """
+    good = [measurement for measurement in rounds if measurement.error is None]
+    if not good:
+        return rounds[0]
+    peaks = [m.peak_rss_kb for m in good if m.peak_rss_kb is not None]
+    hashes = {m.output_sha256 for m in good}
+    fields = good[0].model_dump() | _times(good)
+    fields |= {
+        "rounds": len(good),
+        "peak_rss_kb": max(peaks, default=None),
+        "output_sha256": hashes.pop() if len(hashes) == 1 else None,
+        "sustained": next((m.sustained for m in good if m.sustained), None),
+        "after": good[-1].after,
+    }
+    reasons = {"output_sha256": "the rounds gave different outputs"}
+    for measurement in good:
+        reasons |= measurement.absent
+    fields["absent"] = {name: reasons[name] for name in FIGURES if fields[name] is None}
+    cautions = dict.fromkeys(w for m in good for w in m.warnings)
+    fields["warnings"] = [*cautions, *doubts(fields), *strain(good)]
+    planned = max(planned, len(rounds))
+    if len(good) < planned:
+        then = next((f", then: {m.error}" for m in rounds if m.error is not None), "")
+        fields["error"] = f"{len(good)} of {planned} rounds went well{then or ' until now'}"
+    return Measurement.model_validate(fields)
+
+
+def _times(good: Sequence[Measurement]) -> dict[str, Any]:
+    """The time figures of all rounds together; none where the target is not timed."""
+    with_samples = {measurement.samples_ns is not None for measurement in good}
+    if with_samples == {False}:
+        return _medians(good)
+    if with_samples == {True, False}:
+        raise ValueError("rounds with samples and rounds without cannot be pooled")
+    samples = [sample for m in good for sample in m.samples_ns or ()]
+    return summarize(samples) | {
+        "init_ms": statistics.median(m.init_ms for m in good if m.init_ms is not None),
+        "first_ms": statistics.median(m.first_ms for m in good if m.first_ms is not None),
+        "overhead_ns": statistics.median_low(m.overhead_ns for m in good if m.overhead_ns),
+        "spread": spread([m.p50_ms for m in good if m.p50_ms is not None]),
+        "histogram": histogram(samples),
+        "samples_ns": samples,
+    }
+
+
+def _medians(good: Sequence[Measurement]) -> dict[str, Any]:
+    """What several rounds of a tool tell that shows figures of its own, but no samples.
+
+    The spread is that of the rounds' medians or, where the tool shows no median, of their means.
+    """
+    names = ("init_ms", "first_ms", "p50_ms", "p90_ms", "p99_ms", "mean_ms", "per_second")
+    values_by_name = {
+        name: [v for m in good if (v := getattr(m, name)) is not None] for name in names
+    }
+    medians = {name: statistics.median(values) for name, values in values_by_name.items() if values}
+    if not medians:
+        return {}
+    return medians | {
+        "min_ms": min((m.min_ms for m in good if m.min_ms is not None), default=None),
+        "runs": sum(m.runs for m in good if m.runs is not None) or None,
+        "spread": spread(values_by_name["p50_ms"] or values_by_name["mean_ms"]),
+    }
+
+
+def histogram(samples_ns: Sequence[int], bins: int = 24) -> Histogram:
+    """Counts of ``samples_ns`` between edges that grow by one factor, fastest to slowest run."""
+    low, high = min(samples_ns), max(samples_ns) + 1
+    edges = np.geomspace(low, high, bins + 1)
+    counts, _ = np.histogram(samples_ns, edges)
+    return Histogram(edges_ms=tuple((edges / 1e6).tolist()), counts=tuple(counts.tolist()))
+
+
+def spread(medians_ms: Sequence[float]) -> float | None:
+    """How far apart the rounds' medians lie, relative to their median; None for one round."""
+    if len(medians_ms) < 2:
+        return None
+    return (max(medians_ms) - min(medians_ms)) / statistics.median(medians_ms)
+
+
+def doubts(fields: dict[str, Any]) -> list[str]:
+    """What a reader must know before trusting the times."""
+    warnings = []
+    if fields["spread"] is not None and fields["spread"] > SPREAD_LIMIT:
+        warnings.append(
+            f"the rounds' medians lie {fields['spread']:.0%} apart (trust ends at "
+            f"{SPREAD_LIMIT:.0%}): the machine was busy"
+        )
+    timed = fields["p50_ms"] is not None and fields["runs"] is not None
+    if timed and fields["runs"] < ENOUGH_RUNS:
+        warnings.append(f"{fields['runs']} runs; MLPerf's single stream asks for {ENOUGH_RUNS}")
+    return warnings
+
+
+def strain(good: Sequence[Measurement]) -> list[str]:
+    """What heat did, or may have done, to the rounds."""
+    conditions = [c for m in good for c in (m.before, m.after) if c is not None]
+    hottest = max((c.celsius for c in conditions if c.celsius is not None), default=0.0)
+    warnings = []
+    if hottest >= HOT_CELSIUS:
+        warnings.append(f"the processor was {hottest:.0f} °C hot: it may have slowed itself down")
+    mhz = [c.mhz for c in conditions if c.mhz is not None]
+    if mhz and mhz[-1] < mhz[0] * (1 - FREQUENCY_LOSS):
+        warnings.append(f"the processor's frequency fell from {mhz[0]:.0f} to {mhz[-1]:.0f} MHz")
+    warnings += [
+        f"slows down by {m.sustained.last_ms / m.sustained.first_ms - 1:.0%} under load"
+        for m in good
+        if m.sustained and m.sustained.last_ms > m.sustained.first_ms * (1 + SLOWDOWN)
+    ]
+    return warnings

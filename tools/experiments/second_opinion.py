@@ -23,8 +23,8 @@ from rich.table import Table
 
 from deploy.agreement import FIRST_OPINION, OPINION_LIMIT, SECOND_OPINION, Opinion, opinions
 from deploy.errors import PocketganError
+from deploy.harness import ENOUGH_RUNS, run_rounds
 from deploy.jobs import Job, Measurement, describe_file
-from deploy.rounds import ENOUGH_RUNS, run_rounds
 from deploy.targets import find_target
 from tools.console import run_as_program
 
@@ -54,9 +54,10 @@ def measure(files: Sequence[Path], threads: int, rounds: int) -> list[Measuremen
     ]
     with targets[0].open() as ours, targets[1].open() as theirs:
         sessions = {FIRST_OPINION: ours, SECOND_OPINION: theirs}
-        return run_rounds(
+        *_, measurements = run_rounds(
             jobs, lambda job: sessions[job.target](job, TIME_LIMIT), rounds=rounds, seed=0
         )
+    return measurements
 
 
 def overheads(measurements: Sequence[Measurement]) -> dict[str, float]:

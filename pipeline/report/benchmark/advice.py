@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from deploy.agreement import SECOND_OPINION
+from deploy.harness import ENOUGH_RUNS, SPREAD_LIMIT
 from deploy.jobs import Agreement, Measurement
-from deploy.rounds import ENOUGH_RUNS, SPREAD_LIMIT
 from pipeline.report.benchmark.grid import ALIKE, TargetColumn, comparable
 from pipeline.report.benchmark.schema import MeasuredFile
 from pipeline.report.quantities import listed, times, times_of

@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from deploy.agreement import SECOND_OPINION, SECOND_OPINION_DECIMALS
+from deploy.harness import SPREAD_LIMIT
 from deploy.jobs import Measurement
-from deploy.rounds import SPREAD_LIMIT
 from pipeline.report.benchmark.schema import MeasuredFile
 from pipeline.report.quantities import NONE, QUANTITIES, Quantity, times_of
 
