@@ -3,12 +3,12 @@
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 from deploy.agent import AgentError, load_latents
 from deploy.agreement import remarks
@@ -16,13 +16,11 @@ from deploy.errors import PocketganError
 from deploy.harness import MeasuringPlan, Progress, measure
 from deploy.jobs import Measurement, OperationCost, describe_file
 from deploy.machine import describe_machine, memory_bandwidth
-from deploy.profile import LastOperation, profile
 from deploy.targets.target import Target
 from pipeline.atomic import write_text
 from pipeline.report.benchmark import schema
 from pipeline.report.benchmark.page import render
 from pipeline.tflite import count
-from pipeline.tflite.count import float_ops
 from pipeline.tflite.read import IDENTIFIER, read_model
 from pipeline.tflite.rewrite import prefixes
 from pipeline.variants import BASELINE, VARIANTS
@@ -98,25 +96,23 @@ def _names(paths: Sequence[Path]) -> list[str]:
 
 def describe(name: str, path: Path) -> schema.MeasuredFile:
     """Sizes of the file, and what it holds where it can be read."""
-    facts = describe_file(path)
+    facts: dict[str, Any] = {"name": name, **describe_file(path)}
     try:
         model = read_model(path)
     except PocketganError as error:
-        return schema.MeasuredFile.model_validate({"name": name, **facts, "problem": error.problem})
-    return schema.MeasuredFile.model_validate(
-        {
-            "name": name,
-            **facts,
+        facts["problem"] = error.problem
+    else:
+        facts |= {
             "parameters": count.parameters(model),
             "macs": count.total_macs(model),
             "macs_int8": count.int8_macs(model),
-            "float_ops": len(float_ops(model)),
+            "float_ops": len(count.float_ops(model)),
             "ops": count.op_counts(model),
             "traffic": count.traffic(model),
             "input_shapes": tuple(tensor.shape for tensor in model.inputs),
             "output_shapes": tuple(tensor.shape for tensor in model.outputs),
         }
-    )
+    return schema.MeasuredFile.model_validate(facts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,19 +208,13 @@ def _empty(question: Question) -> schema.Benchmark:
 
 def _still_true(earlier: schema.Benchmark, now: schema.Benchmark) -> tuple[Measurement, ...]:
     """What of an earlier answer would be measured alike today."""
-    if _circumstances(earlier) != _circumstances(now):
+    for name in ("plan", "baseline", "pocketgan"):
+        if getattr(earlier, name) != getattr(now, name):
+            return ()
+    if any(earlier.machine.get(name) != now.machine.get(name) for name in ("cpu", "versions")):
         return ()
     files = {(file.name, file.sha256) for file in now.files}
     return tuple(m for m in earlier.measurements if (m.variant, m.sha256) in files)
-
-
-def _circumstances(benchmark: schema.Benchmark) -> tuple[Any, ...]:
-    """All but the files and targets that figures depend on."""
-    machine = benchmark.machine
-    return (
-        *(benchmark.plan, benchmark.baseline, benchmark.pocketgan),
-        *(machine.get("cpu"), machine.get("versions")),
-    )
 
 
 def _with_profiles(
@@ -255,21 +245,60 @@ def _with_profiles(
 def operation_costs(
     path: Path, target: Target, plan: MeasuringPlan, on_progress: Progress | None = None
 ) -> tuple[OperationCost, ...]:
-    """The cost of each operation of the file, by cutting it: see ``deploy.profile``.
+    """The cost of each operation of the file, on a target that cannot tell: prefixes, subtracted.
 
-    Operations that only unpack a constant are part of those that read it.
+    The file is cut after each operation; all cuts are measured as variants of one comparison, so
+    that drift hits them alike, with the first number of threads of ``plan``. This works wherever a
+    whole file can be measured, and exactly where instructions are counted. Operations that only
+    unpack a constant are part of those that read it.
+
+    Read it with care: a delegate may fuse an operation with the next one when it sees both, keeps
+    its data in another layout, and hands over the tensors at the cut. What entering and leaving the
+    runtime costs is the first operation's.
 
     Raises:
         PocketganError: the file is no sound .tflite, the target is not available, or a prefix
             could not be measured.
     """
+    once = replace(plan, threads=plan.threads[:1], keep_samples=False, sustain_s=None)
+    operations, files = [], {}
     with TemporaryDirectory(prefix="pocketgan-") as folder:
-        cuts = {}
         for index, prefix in enumerate(prefixes(path.read_bytes())):
-            cut = Path(folder) / f"{path.stem}-{index}{SUFFIX}"
-            cut.write_bytes(prefix.content)
-            cuts[cut] = LastOperation(prefix.operation, prefix.layer)
-        return profile(cuts, target, plan, on_progress=on_progress)
+            operations.append((prefix.operation, prefix.layer))
+            name = f"{path.stem}-{index}"
+            files[name] = Path(folder) / f"{name}{SUFFIX}"
+            files[name].write_bytes(prefix.content)
+        return costs(operations, measure(files, [target], plan=once, on_progress=on_progress))
+
+
+def costs(
+    operations: Sequence[tuple[str, str]], measurements: Sequence[Measurement]
+) -> tuple[OperationCost, ...]:
+    """What each prefix costs more than all shorter ones: instructions where counted, else ms.
+
+    ``operations`` are the type and the layer that each prefix ends with. A time is that of the
+    fastest run: neighbours on the machine only add to it, and under load the differences of medians
+    drown in what they add. A prefix that costs less than a shorter one, by noise or by what the cut
+    undid, adds nothing, so that the costs still sum up to the whole.
+
+    Raises:
+        PocketganError: a measurement has an error, or neither instructions nor a time.
+    """
+    before, rows = 0.0, []
+    for (operation, layer), measurement in zip(operations, measurements, strict=True):
+        counted = measurement.instructions is not None
+        now = measurement.instructions if counted else measurement.min_ms
+        if measurement.error is not None or now is None:
+            reason = measurement.error or measurement.absent["min_ms"]
+            raise PocketganError(
+                f"{measurement.target} cannot run the file up to {operation} ({layer}): {reason}",
+                "Measure the file without a profile.",
+            )
+        unit: Literal["ms", "instructions"] = "instructions" if counted else "ms"
+        cost = max(0.0, now - before)
+        rows.append(OperationCost(operation=operation, layer=layer, cost=cost, unit=unit))
+        before = max(before, now)
+    return tuple(rows)
 
 
 def _plan(plan: MeasuringPlan) -> dict[str, Any]:

@@ -47,10 +47,6 @@ class Arm(Target):
         self.name = f"arm:{core}" if usual else f"arm:{core}:{runtime}"
         self._machine, self._core, self._runtime = machine, core, runtime
 
-    def threads(self, wanted: Sequence[int]) -> Sequence[int]:
-        """One: how many instructions there are says nothing about who waits for whom."""
-        return (1,)
-
     def availability(self) -> Availability:
         try:
             emulator = sysroot.find_emulator(self._machine)

@@ -1,7 +1,6 @@
 """A microcontroller's runtime on this machine: does the file run, and in how large an arena."""
 
 import platform
-from collections.abc import Sequence
 from pathlib import Path
 
 import deploy
@@ -31,9 +30,6 @@ class Micro(Target):
         module="tflite_micro",
         pythons=("3.11",),
     )
-
-    def threads(self, wanted: Sequence[int]) -> Sequence[int]:
-        return (1,)
 
     def availability(self) -> Availability:
         possible = (platform.system(), platform.machine()) == ("Linux", "x86_64")

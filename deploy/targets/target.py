@@ -72,8 +72,11 @@ class Target(ABC):
     delegate: Literal["xnnpack", "none"] = "xnnpack"
 
     def threads(self, wanted: Sequence[int]) -> Sequence[int]:
-        """Those numbers of threads, of the ``wanted``, that mean something here."""
-        return wanted
+        """Those numbers of threads, of the ``wanted``, that mean something here.
+
+        One, where nothing is timed: counts say nothing about who waits for whom.
+        """
+        return wanted if self.timed else (1,)
 
     @abstractmethod
     def availability(self) -> Availability:
