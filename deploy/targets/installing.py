@@ -5,6 +5,7 @@ that cannot live beside pocketgan's packages: a folder of ``pip``-installed, pin
 the cache, there whole or not at all.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -37,12 +38,12 @@ def run_step(
     command: Sequence[str],
     problem: str,
     *,
-    remedy: str,
-    time_limit: float,
+    remedy: str = "",
+    time_limit: float = INSTALL_SECONDS,
     cwd: Path | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> None:
-    """Run ``command`` to its end.
+    """Run ``command`` to its end, in English.
 
     Raises:
         PocketganError: it fails, or takes longer than ``time_limit`` seconds; ``problem`` and what
@@ -58,7 +59,7 @@ def run_step(
             errors="replace",
             timeout=time_limit,
             cwd=cwd,
-            env=environment,
+            env=environment or dict(os.environ, LC_ALL="C.UTF-8"),
         )
     except subprocess.TimeoutExpired as error:
         late = f"{problem}: no end after {time_limit:g} s"
@@ -163,7 +164,6 @@ class Environment:
             command,
             f"the environment {self.name} {what}",
             remedy=f"Is the network there? `{' '.join(command)}` says more. Then try again.",
-            time_limit=INSTALL_SECONDS,
         )
 
 

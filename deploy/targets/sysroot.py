@@ -7,7 +7,6 @@ looks up each file that the program opens in there first.
 """
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -30,7 +29,6 @@ from deploy.targets.installing import (
 )
 
 INSTALL_COMMAND = "pocketgan targets install arm"
-STEP_SECONDS = 600.0
 
 # Of Debian 12, as are the names of the packages.
 PYTHON = "3.11"
@@ -239,10 +237,10 @@ def _download(aside: Path, say: Say) -> None:
     say("arm: asking this system's package sources for ARM packages")
     # Sources without ARM packages make it complain; whether ours are there shows at the download.
     with suppress(PocketganError):
-        _run(["apt-get", "-c", str(settings), "-q", "update"], "apt-get")
+        run_step(["apt-get", "-c", str(settings), "-q", "update"], "apt-get")
     wanted = [f"{package}:{machine.name}" for machine in MACHINES for package in machine.packages]
     say(f"arm: downloading {len(wanted)} packages")
-    _run(
+    run_step(
         ["apt-get", "-c", str(settings), "-q", "download", *wanted],
         "the Debian packages cannot be downloaded",
         remedy="Is the network there? And are Debian 12's packages among this system's sources?",
@@ -255,7 +253,7 @@ def _unpack(aside: Path, machine: ArmMachine, home: Path, say: Say) -> None:
     root.mkdir(parents=True)
     say(f"arm: unpacking {machine.name}")
     for package in sorted((aside / "packages").glob(f"*_{machine.name}.deb")):
-        _run(["dpkg", "-x", str(package), str(root)], f"{package.name} cannot be unpacked")
+        run_step(["dpkg", "-x", str(package), str(root)], f"{package.name} cannot be unpacked")
     libraries = root / "usr" / "lib" / machine.libraries
     for name in ("blas", "lapack"):  # what Debian's alternatives would do
         if (libraries / name).is_dir():
@@ -270,7 +268,7 @@ def _add_runtimes(machine: ArmMachine, home: Path, say: Say) -> None:
         target = str(home / "runtimes" / runtime)
         # Python compiles the few modules that are imported; pip would compile all.
         pip = [*PIP, "install", *QUIET, "--no-deps", "--no-compile"]
-        _run(
+        run_step(
             [*pip, *selected, "--target", target, *requirements],
             f"the wheels of {runtime} for {machine.name} cannot be installed",
             remedy="Is the network there? Then try again.",
@@ -293,27 +291,8 @@ def _try(machine: ArmMachine, home: Path, say: Say) -> None:
     for runtime, (package, *_) in machine.runtimes.items():
         say(f"arm: trying {runtime} on an emulated {core}")
         command, environment = emulation(machine, core, runtime=runtime, home=home)
-        _run(
+        run_step(
             [*command, "-c", f"import numpy, {package}.interpreter"],
             f"{runtime} does not run on an emulated {core}",
             environment=environment,
         )
-
-
-def _run(
-    command: Sequence[str],
-    problem: str,
-    *,
-    remedy: str = "",
-    cwd: Path | None = None,
-    environment: Mapping[str, str] | None = None,
-) -> None:
-    """Run a step of the installation, in English."""
-    run_step(
-        command,
-        problem,
-        remedy=remedy,
-        time_limit=STEP_SECONDS,
-        cwd=cwd,
-        environment=environment or dict(os.environ, LC_ALL="C.UTF-8"),
-    )
