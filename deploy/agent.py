@@ -162,15 +162,15 @@ def answer(arguments: Sequence[str], carry_out: Callable[[dict[str, Any]], dict[
     ``carry_out`` takes the job and gives the measurement's fields but the subject's.
     """
     channel = claim_stdout()
-    die_first_when_memory_runs_out()
-    die_with_who_waits()
+    die_before_and_with_who_waits()
     subject: dict[str, Any] = {}
     try:
         job = read_job(arguments)
         subject = {key: job[key] for key in SUBJECT}
         figures = carry_out(job)
     except Exception as error:  # whatever a runtime raises belongs in the answer
-        figures = {"error": describe_error(error)}
+        name = "" if isinstance(error, AgentError) else f"{type(error).__name__}: "
+        figures = {"error": f"{name}{str(error) or 'no reason was given'}"[:ERROR_LENGTH]}
     measurement = {"schema_version": SCHEMA_VERSION, **subject, **figures}
     channel.write(json.dumps(measurement, allow_nan=False) + "\n")
     channel.flush()
@@ -184,26 +184,16 @@ def claim_stdout() -> TextIO:
     return channel
 
 
-def die_first_when_memory_runs_out() -> None:
-    """Ask the kernel to end the agent before whoever waits for its answer."""
+def die_before_and_with_who_waits() -> None:
+    """Ask the kernel to end the agent before whoever waits for its answer when memory runs out, and
+    with the process that started it: a measurement that nobody waits for would spoil the next one.
+    """
     with contextlib.suppress(OSError):  # not on this system: nothing is lost but the preference
         Path("/proc/self/oom_score_adj").write_text("1000")
-
-
-def die_with_who_waits() -> None:
-    """Ask the kernel to end the agent when the process that started it ends, however it does.
-
-    A measurement that nobody waits for would spoil the next one.
-    """
-    with contextlib.suppress(Exception):  # no Linux, or no ctypes: nothing is lost but the wish
+    with contextlib.suppress(Exception):  # no Linux, or no ctypes: likewise
         import ctypes
 
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-
-
-def describe_error(error: Exception) -> str:
-    name = "" if isinstance(error, AgentError) else f"{type(error).__name__}: "
-    return f"{name}{str(error) or 'no reason was given'}"[:ERROR_LENGTH]
 
 
 def read_job(arguments: Sequence[str]) -> dict[str, Any]:
@@ -222,8 +212,7 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     """Carry out ``job``; return the measurement's fields but the subject's.
 
     Raises:
-        AgentError: the file is missing or another one, the runtime lacks something, or the latents
-            do not fit the file's input.
+        AgentError: the file is not the job's, the runtime cannot run it, or the latents do not fit.
     """
     check_file(job)
     runtime = load_runtime()
@@ -249,7 +238,6 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
         figures = count_runs(interpreter, job["runs"])
     else:
         figures = timed_figures(interpreter, job, init_ns=init_ns, first_ns=first_ns)
-    sustained = sustain(interpreter.invoke, job["sustain_s"]) if job["sustain_s"] else None
     after = None if job["count"] else conditions()
     gc.enable()
 
@@ -257,11 +245,13 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     digest, outputs = draw_outputs(interpreter, feeds, keep=job["keep_outputs"])
     figures.update(peak_rss_kb=peak, delegated=delegated_share(interpreter))
     return {
-        **describe_surroundings(runtime),
+        "device": device_name(),
+        "cpu": cpu_name(),
+        "runtime": runtime.name,
+        "runtime_version": runtime.version,
         **figures,
         "output_sha256": digest,
         "outputs": outputs,
-        "sustained": sustained,
         "before": before,
         "after": after,
         "absent": reasons(job, figures, memory),
@@ -283,15 +273,7 @@ def timed_figures(
         **summarize(samples),
         "overhead_ns": percentile(sorted(overhead), 50),
         "samples_ns": samples if job["keep_samples"] else None,
-    }
-
-
-def describe_surroundings(runtime: Runtime) -> dict[str, str]:
-    return {
-        "device": device_name(),
-        "cpu": cpu_name(),
-        "runtime": runtime.name,
-        "runtime_version": runtime.version,
+        "sustained": sustain(interpreter.invoke, job["sustain_s"]) if job["sustain_s"] else None,
     }
 
 
@@ -529,9 +511,7 @@ def summarize(samples_ns: Sequence[int]) -> dict[str, Any]:
     """A measurement's time fields, in ms, from the time of each run."""
     ordered = sorted(samples_ns)
     return {
-        "p50_ms": percentile(ordered, 50) / NS_PER_MS,
-        "p90_ms": percentile(ordered, 90) / NS_PER_MS,
-        "p99_ms": percentile(ordered, 99) / NS_PER_MS,
+        **{f"p{share}_ms": percentile(ordered, share) / NS_PER_MS for share in (50, 90, 99)},
         "mean_ms": sum(ordered) / len(ordered) / NS_PER_MS,
         "min_ms": ordered[0] / NS_PER_MS,
         "runs": len(ordered),

@@ -15,20 +15,10 @@ from deploy.agent import conditions, parse_cpu_name, read_text, usable_cores
 # Instructions that int8 arithmetic profits from, as /proc/cpuinfo calls them; and a hypervisor's
 # mark, because a virtual machine's clock has neighbours.
 RELEVANT_FLAGS = (
-    "avx2",
-    "avx512f",
-    "avx512_vnni",
-    "avx_vnni",
-    "amx_int8",
-    "neon",
-    "asimd",
-    "asimddp",
-    "i8mm",
-    "sve",
+    *("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8"),
+    *("neon", "asimd", "asimddp", "i8mm", "sve"),
     "hypervisor",
 )
-
-
 # Of x86 and ARM: several int8 products summed up by one instruction.
 DOT_PRODUCTS = {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"}
 VERSIONS = ("ai-edge-litert", "numpy")
@@ -67,7 +57,12 @@ def describe_machine(root: Path = Path("/")) -> Machine:
     """Describe this machine from the system files below ``root``."""
     cpuinfo = read_text(root / "proc/cpuinfo")
     cpus = root / "sys/devices/system/cpu"
-    sizes = memory_sizes(root)
+    meminfo = read_text(root / "proc/meminfo")
+    kilobytes = dict(re.findall(r"^(\w+):\s*(\d+) kB$", meminfo, re.MULTILINE))
+    sizes = {name: int(size) * 1024 for name, size in kilobytes.items()}
+    load = read_text(root / "proc/loadavg").split()
+    limits = [numbers[0] for numbers in group_limits(root, "memory") if numbers[0] < NO_LIMIT]
+    quotas = [numbers for numbers in group_limits(root, "cpu") if len(numbers) == 2]
     return Machine(
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         cpu=parse_cpu_name(cpuinfo) or platform.machine(),
@@ -77,11 +72,11 @@ def describe_machine(root: Path = Path("/")) -> Machine:
         flags=relevant_flags(cpuinfo),
         governor=conditions(root)["governor"],
         boost=boost(cpus),
-        load=first_number(read_text(root / "proc/loadavg")),
-        core_limit=core_limit(root),
+        load=float(load[0]) if load else None,
+        core_limit=min((quota / period for quota, period in quotas), default=None),
         memory=sizes.get("MemTotal"),
         memory_free=sizes.get("MemAvailable"),
-        memory_limit=memory_limit(root),
+        memory_limit=min(limits, default=None),
         memory_swap=sizes.get("SwapTotal"),
         container=container(root),
         virtual=virtual(root, cpuinfo),
@@ -150,17 +145,6 @@ def count_listed(ranges: str) -> int | None:
     return sum(int(last or first) - int(first) + 1 for first, last in bounds) or None
 
 
-def first_number(text: str) -> float | None:
-    match = re.match(r"[\d.]+", text)
-    return float(match.group()) if match else None
-
-
-def memory_sizes(root: Path) -> dict[str, int]:
-    """The sizes of /proc/meminfo, in bytes."""
-    lines = re.findall(r"^(\w+):\s*(\d+) kB$", read_text(root / "proc/meminfo"), re.MULTILINE)
-    return {name: int(kb) * 1024 for name, kb in lines}
-
-
 def boost(cpus: Path) -> bool | None:
     """Whether the processor may exceed its base frequency; Intel's driver tells the opposite."""
     text, opposite = read_text(cpus / "cpufreq/boost"), read_text(cpus / "intel_pstate/no_turbo")
@@ -176,44 +160,29 @@ def relevant_flags(cpuinfo: str) -> tuple[str, ...]:
     return tuple(flag for flag in RELEVANT_FLAGS if flag in listed)
 
 
-def memory_limit(root: Path) -> int | None:
-    """The lowest memory limit, in bytes, of this process's control group and those above it."""
-    limits = [
-        int(text)
-        for group, version in control_groups(root, "memory")
-        if (text := read_text(group / MEMORY_LIMITS[version])).isdigit()
-    ]
-    return min((limit for limit in limits if limit < NO_LIMIT), default=None)
-
-
-MEMORY_LIMITS = {1: "memory.limit_in_bytes", 2: "memory.max"}
+# Controller → the files that hold its limit, in control groups of version 1 and of version 2.
+LIMITS = {
+    "memory": (("memory.limit_in_bytes",), ("memory.max",)),
+    "cpu": (("cpu.cfs_quota_us", "cpu.cfs_period_us"), ("cpu.max",)),
+}
 # Version 1 control groups write "none" as the largest page-aligned 64-bit number.
 NO_LIMIT = 1 << 62
 
 
-def core_limit(root: Path) -> float | None:
-    """The lowest limit on processor time, in cores, of the control groups; None without one."""
-    limits = []
-    for group, version in control_groups(root, "cpu"):
-        names = ("cpu.max",) if version == 2 else ("cpu.cfs_quota_us", "cpu.cfs_period_us")
-        numbers = " ".join(read_text(group / name) for name in names).split()
-        if len(numbers) == 2 and all(number.isdigit() for number in numbers):
-            limits.append(int(numbers[0]) / int(numbers[1]))
-    return min(limits, default=None)
-
-
-def control_groups(root: Path, controller: str) -> Iterator[tuple[Path, int]]:
-    """Folders of this process's control groups for ``controller`` and of those above them, and
-    whether they are of version 1 or 2."""
+def group_limits(root: Path, controller: str) -> Iterator[list[int]]:
+    """The limits of this process's control groups for ``controller`` and of those above them: of
+    memory in bytes, of the processor's time as quota and period."""
     mount = root / "sys/fs/cgroup"
     for line in read_text(root / "proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers and controller not in controllers.split(","):
             continue
+        names = LIMITS[controller][0 if controllers else 1]
         folder = (mount / controller if controllers else mount) / path.lstrip("/")
         for group in (folder, *folder.parents):
-            if group.is_relative_to(mount):
-                yield group, 1 if controllers else 2
+            numbers = " ".join(read_text(group / name) for name in names).split()
+            if numbers and group.is_relative_to(mount) and all(map(str.isdigit, numbers)):
+                yield [int(number) for number in numbers]
 
 
 def container(root: Path) -> str | None:

@@ -8,8 +8,7 @@ from deploy.errors import PocketganError
 from deploy.targets import android, arm, sysroot
 from deploy.targets.installing import Say
 from deploy.targets.litert_benchmark import LitertBenchmark
-from deploy.targets.local import Local, TfliteRuntime
-from deploy.targets.micro import Micro
+from deploy.targets.local import Local, Micro, TfliteRuntime
 from deploy.targets.ssh import Ssh
 from deploy.targets.target import Target
 

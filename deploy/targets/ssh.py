@@ -189,11 +189,8 @@ class Ssh(Target):
             client = ("ssh", *self._options, "-o", f"ControlPath={shared}")
             master = (*client, "-o", "ControlMaster=yes", self._login)
             said = Path(here, "said")
-            with said.open("wb") as log, hold(master, log) as held:
-                folder = read_folder(held)
+            with said.open("wb") as log, hold(master, log) as folder:
                 if folder is None:
-                    held.kill()
-                    held.wait()
                     login = " ".join((*self._port, self._login))
                     raise explain_refusal(login, said.read_text("utf-8", "replace"))
                 client = (*client, "-o", "ControlMaster=no", self._login)
@@ -235,43 +232,37 @@ class Board:
 
 
 @contextmanager
-def hold(command: Sequence[str], log: IO[bytes]) -> Iterator[subprocess.Popen[str]]:
-    """Open the connection and the folder; both are gone afterwards."""
-    process = subprocess.Popen(
+def hold(command: Sequence[str], log: IO[bytes]) -> Iterator[str | None]:
+    """Open the connection and the folder, and tell the folder's name; both are gone afterwards.
+
+    None when the connection is refused or takes too long.
+    """
+    with subprocess.Popen(
         [*command, f"sh -c {shlex.quote(HOLD)}"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,
         encoding="utf-8",
         errors="replace",
-    )
-    try:
-        yield process
-    finally:
+    ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        with suppress(BrokenPipeError):
-            process.stdin.close()  # the shell over there has waited for this
+        clock = threading.Timer(OPENING_LIMIT, process.kill)
+        clock.start()
         try:
-            process.wait(CLOSING_LIMIT)
-        except subprocess.TimeoutExpired:
+            lines = (line for line in process.stdout if line.startswith(FOLDER_MARK))
+            answer = next(lines, None)
+            clock.cancel()
+            if answer is None:
+                process.kill()
+                process.wait()
+            yield answer and answer.removeprefix(FOLDER_MARK).rstrip("\n")
+        finally:
+            clock.cancel()
+            process.stdin.close()  # the shell over there has waited for this
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(CLOSING_LIMIT)
             process.kill()
-            process.wait()
-        process.stdout.close()
-
-
-def read_folder(process: subprocess.Popen[str]) -> str | None:
-    """The folder on the board, or None when the connection is refused or takes too long."""
-    assert process.stdout is not None
-    clock = threading.Timer(OPENING_LIMIT, process.kill)
-    clock.start()
-    try:
-        for line in process.stdout:
-            if line.startswith(FOLDER_MARK):
-                return line.removeprefix(FOLDER_MARK).rstrip("\n")
-    finally:
-        clock.cancel()
-    return None
 
 
 REFUSALS = (

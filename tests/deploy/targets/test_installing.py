@@ -8,8 +8,7 @@ import pytest
 
 from deploy.errors import PocketganError
 from deploy.targets.installing import Environment, fetch_wheels, find_python, wheel_options
-from deploy.targets.local import TfliteRuntime
-from deploy.targets.micro import Micro
+from deploy.targets.local import Micro, TfliteRuntime
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 
