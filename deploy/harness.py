@@ -5,13 +5,13 @@ in several fresh processes, a round at a time, and each round takes the jobs in 
 the rounds gave is pooled.
 """
 
-import json
 import random
 import statistics
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -98,7 +98,7 @@ def measure(
     files = {name: describe_file(path) for name, path in variants.items()}
     for target in targets:
         target.require()
-    desktop = Desktop()
+    desktop = cache(lambda job: Local().answer(job, REFERENCE_SECONDS))
     finished = {_key(m): m for m in earlier if m.error is None}
     measurements: list[Measurement] = []
     for group in _groups(targets):
@@ -216,7 +216,9 @@ def _lasting_session(target: Target, stack: ExitStack) -> Session:
     return answer
 
 
-def _agreeing(measurement: Measurement, job: Job, desktop: "Desktop") -> Measurement:
+def _agreeing(
+    measurement: Measurement, job: Job, desktop: Callable[[Job], Measurement]
+) -> Measurement:
     """``measurement`` with how far its outputs lie from the desktop's for the same inputs.
 
     XNNPACK rounds otherwise than the other kernels do. What does not draw as the desktop does with
@@ -224,7 +226,7 @@ def _agreeing(measurement: Measurement, job: Job, desktop: "Desktop") -> Measure
     """
     if measurement.outputs is None or measurement.target == "local":
         return measurement
-    reference = desktop.answer(job, "xnnpack")
+    reference = desktop(_drawn_here(job, "xnnpack"))
     agreement = compare(measurement, reference)
     if agreement is None:
         why = reference.error or "it gave outputs of another kind"
@@ -232,36 +234,28 @@ def _agreeing(measurement: Measurement, job: Job, desktop: "Desktop") -> Measure
         return measurement.model_copy(update={"warnings": (*measurement.warnings, warning)})
     update: dict[str, Agreement | None] = {"agreement": agreement}
     if not agreement.equal and measurement.target != "local:plain":
-        update["plain_agreement"] = compare(measurement, desktop.answer(job, "none"))
+        update["plain_agreement"] = compare(measurement, desktop(_drawn_here(job, "none")))
     return measurement.model_copy(update=update)
 
 
-class Desktop:
-    """What this machine draws of each file, with XNNPACK and without; asked for once each."""
-
-    def __init__(self) -> None:
-        self._answers: dict[tuple[str, str], Measurement] = {}
-
-    def answer(self, job: Job, delegate: Literal["xnnpack", "none"]) -> Measurement:
-        key = job.sha256, delegate
-        if key not in self._answers:
-            settings: dict[str, Any] = {
-                "target": "local" if delegate == "xnnpack" else "local:plain",
-                "delegate": delegate,
-                "threads": 1,
-                "warmup": 0,
-                "runs": 1,
-                "count": False,
-                "keep_outputs": True,
-            }
-            self._answers[key] = Local().answer(job.model_copy(update=settings), REFERENCE_SECONDS)
-        return self._answers[key]
+def _drawn_here(job: Job, delegate: Literal["xnnpack", "none"]) -> Job:
+    """What lets this machine draw the file of ``job``, of the same inputs."""
+    settings: dict[str, Any] = {
+        "target": "local" if delegate == "xnnpack" else "local:plain",
+        "delegate": delegate,
+        "threads": 1,
+        "warmup": 0,
+        "runs": 1,
+        "count": False,
+        "keep_outputs": True,
+    }
+    return job.model_copy(update=settings)
 
 
-def _key(subject: Job | Measurement) -> str:
+def _key(subject: Job | Measurement) -> tuple[object, ...]:
     """What two measurements of the same thing on the same target have in common."""
-    names = {"target", "variant", "sha256", "threads", "delegate"}
-    return json.dumps(subject.model_dump(include=names), sort_keys=True)
+    file = (subject.variant, subject.sha256)
+    return subject.target, *file, subject.threads, subject.delegate
 
 
 def schedule(jobs: int, rounds: int, seed: int) -> list[list[int]]:
@@ -331,39 +325,32 @@ def combine(rounds: Sequence[Measurement], planned: int = 0) -> Measurement:
 
 
 def _times(good: Sequence[Measurement]) -> dict[str, Any]:
-    """The time figures of all rounds together; none where the target is not timed."""
-    with_samples = {measurement.samples_ns is not None for measurement in good}
-    if with_samples == {False}:
-        return _medians(good)
-    if with_samples == {True, False}:
-        raise ValueError("rounds with samples and rounds without cannot be pooled")
-    samples = [sample for m in good for sample in m.samples_ns or ()]
-    return summarize(samples) | {
-        "init_ms": statistics.median(m.init_ms for m in good if m.init_ms is not None),
-        "first_ms": statistics.median(m.first_ms for m in good if m.first_ms is not None),
-        "overhead_ns": statistics.median_low(m.overhead_ns for m in good if m.overhead_ns),
-        "spread": spread([m.p50_ms for m in good if m.p50_ms is not None]),
-        "histogram": histogram(samples),
-        "samples_ns": samples,
-    }
+    """The time figures of all rounds together; none where the target is not timed.
 
-
-def _medians(good: Sequence[Measurement]) -> dict[str, Any]:
-    """What several rounds of a tool tell that shows figures of its own, but no samples.
-
-    The spread is that of the rounds' medians or, where the tool shows no median, of their means.
+    The spread is that of the rounds' medians or, where a tool shows no median, of their means.
     """
     names = ("init_ms", "first_ms", "p50_ms", "p90_ms", "p99_ms", "mean_ms", "per_second")
     values_by_name = {
         name: [v for m in good if (v := getattr(m, name)) is not None] for name in names
     }
-    medians = {name: statistics.median(values) for name, values in values_by_name.items() if values}
-    if not medians:
+    figures = {name: statistics.median(values) for name, values in values_by_name.items() if values}
+    if not figures:
         return {}
-    return medians | {
-        "min_ms": min((m.min_ms for m in good if m.min_ms is not None), default=None),
-        "runs": sum(m.runs for m in good if m.runs is not None) or None,
-        "spread": spread(values_by_name["p50_ms"] or values_by_name["mean_ms"]),
+    figures["spread"] = spread(values_by_name["p50_ms"] or values_by_name["mean_ms"])
+    with_samples = {measurement.samples_ns is not None for measurement in good}
+    if with_samples == {False}:
+        return figures | {
+            "min_ms": min((m.min_ms for m in good if m.min_ms is not None), default=None),
+            "runs": sum(m.runs for m in good if m.runs is not None) or None,
+        }
+    if with_samples == {True, False}:
+        raise ValueError("rounds with samples and rounds without cannot be pooled")
+    samples = [sample for m in good for sample in m.samples_ns or ()]
+    return figures | {
+        **summarize(samples),
+        "overhead_ns": statistics.median_low(m.overhead_ns for m in good if m.overhead_ns),
+        "histogram": histogram(samples),
+        "samples_ns": samples,
     }
 
 

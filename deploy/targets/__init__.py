@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from deploy.errors import PocketganError
 from deploy.targets import android, arm, sysroot
@@ -24,30 +23,22 @@ class TargetKind:
     """One by the DETAIL of its name, where that cannot be listed (a host); None: no such one."""
 
 
-KINDS: Mapping[str, TargetKind] = MappingProxyType(
-    {
-        "local": TargetKind(
-            "this machine", lambda: [Local(), Local(xnnpack=False), TfliteRuntime()]
-        ),
-        "litert-benchmark": TargetKind(
-            "this machine by LiteRT's own tool: a second opinion", lambda: [LitertBenchmark()]
-        ),
-        "micro": TargetKind("a microcontroller's runtime: memory, not speed", lambda: [Micro()]),
-        "arm": TargetKind("an ARM core, emulated: its instructions are counted", arm.cores),
-        "android": TargetKind(
-            "a phone, through adb: android:SERIAL", android.phones, android.Android
-        ),
-        "ssh": TargetKind("a board reached by ssh: ssh:user@host[:port]", list, Ssh),
-    }
-)
+KINDS: Mapping[str, TargetKind] = {
+    "local": TargetKind("this machine", lambda: [Local(), Local(xnnpack=False), TfliteRuntime()]),
+    "litert-benchmark": TargetKind(
+        "this machine by LiteRT's own tool: a second opinion", lambda: [LitertBenchmark()]
+    ),
+    "micro": TargetKind("a microcontroller's runtime: memory, not speed", lambda: [Micro()]),
+    "arm": TargetKind("an ARM core, emulated: its instructions are counted", arm.cores),
+    "android": TargetKind("a phone, through adb: android:SERIAL", android.phones, android.Android),
+    "ssh": TargetKind("a board reached by ssh: ssh:user@host[:port]", list, Ssh),
+}
 
-INSTALLERS: Mapping[str, Callable[[Say], None]] = MappingProxyType(
-    {
-        "tflite-runtime": TfliteRuntime.environment.install,
-        "arm": sysroot.install,
-        "micro": Micro.environment.install,
-    }
-)
+INSTALLERS: Mapping[str, Callable[[Say], None]] = {
+    "tflite-runtime": TfliteRuntime.environment.install,
+    "arm": sysroot.install,
+    "micro": Micro.environment.install,
+}
 """What ``pocketgan targets install NAME`` adds; each tells its steps, a line at a time."""
 
 

@@ -12,7 +12,6 @@ import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -70,7 +69,7 @@ class Connection(AdbConnection):  # type: ignore[misc]  # adbutils tells no type
 class Client(AdbClient):  # type: ignore[misc]
     """adbutils' client over such connections; each waits for ``patience`` seconds or for ever."""
 
-    def __init__(self, host: str, port: int, patience: float | None = None) -> None:
+    def __init__(self, host: str, port: int, patience: float | None = QUERY_LIMIT) -> None:
         super().__init__(host, port)
         self._patience = patience
 
@@ -79,21 +78,12 @@ class Client(AdbClient):  # type: ignore[misc]
         connection.conn.settimeout(timeout or self._patience)
         return connection
 
-
-@dataclass(frozen=True)
-class Server:
-    """An adb server."""
-
-    host: str
-    port: int
-
-    def devices(self) -> dict[str, str] | None:
+    def states(self) -> dict[str, str] | None:
         """Each phone's serial and state ("device" when ready); None where no server answers."""
         try:
-            listed = Client(self.host, self.port, QUERY_LIMIT).list()
+            return {device.serial: device.state for device in self.list()}
         except FAILURES:
             return None
-        return {device.serial: device.state for device in listed}
 
 
 class Phone:
@@ -103,11 +93,11 @@ class Phone:
     TimeoutError.
     """
 
-    def __init__(self, server: Server, serial: str) -> None:
+    def __init__(self, client: Client, serial: str) -> None:
         self.serial = serial
-        self._server = server
+        self._client = client
         # No patience: with one, adbutils would send files in parts and lose some.
-        self._device = AdbDevice(Client(server.host, server.port), serial)
+        self._device = AdbDevice(Client(client.host, client.port, None), serial)
 
     def shell(self, script: str, time_limit: float = QUERY_LIMIT) -> tuple[int, str]:
         """The exit code of a shell script, and what it printed."""
@@ -134,7 +124,7 @@ class Phone:
         except AdbTimeout as error:
             raise TimeoutError(str(error)) from error
         except FAILURES as error:
-            devices = self._server.devices() or {}
+            devices = self._client.states() or {}
             if devices.get(self.serial) != "device":
                 problem = f"the phone {self.serial} went away"
                 remedy = "Connect it and run the same command again: it does what is left."

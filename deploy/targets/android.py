@@ -88,9 +88,9 @@ def list_phones() -> dict[str, str] | None:
         socket.create_connection(server_address(), timeout=0.5).close()
     except (OSError, OverflowError):  # a port number may be too large
         return None
-    from deploy.targets.adb import Server
+    from deploy.targets.adb import Client
 
-    return Server(*server_address()).devices()
+    return Client(*server_address()).states()
 
 
 def choose_backend(
@@ -101,9 +101,9 @@ def choose_backend(
     It is the demo app where that is installed, unless the user named a tool.
     """
     from deploy.targets import android_app, android_tool
-    from deploy.targets.adb import Phone, Server
+    from deploy.targets.adb import Client, Phone
 
-    phone = Phone(Server(*server_address()), serial)
+    phone = Phone(Client(*server_address()), serial)
     if android_tool.VARIABLE not in os.environ and android_app.installed(phone):
         state = Availability(f"the demo app {android_app.PACKAGE} measures", ready=True)
         return partial(android_app.App.placed, phone), state

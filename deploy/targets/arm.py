@@ -133,26 +133,23 @@ def compile_counter() -> None:
     if wanted.is_file():
         return
     wanted.parent.mkdir(parents=True, exist_ok=True)
+    if not can_compile_counter():
+        raise PocketganError("no C compiler (cc) for the counter", COMPILER_PACKAGES)
     with tempfile.TemporaryDirectory(prefix=".counter-", dir=wanted.parent) as aside:
         compiled = Path(aside) / wanted.name
         command = ["cc", *COMPILER_FLAGS, "-o", str(compiled), str(COUNTER_SOURCE)]
-        try:
-            subprocess.run(command, check=True, capture_output=True, text=True)
-        except FileNotFoundError as error:
-            raise PocketganError("no C compiler (cc) for the counter", COMPILER_PACKAGES) from error
-        except subprocess.CalledProcessError as error:
-            problem = f"the counter does not compile: {error.stderr.strip()[:500]}"
-            raise PocketganError(problem, COMPILER_PACKAGES) from error
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode != 0:
+            problem = f"the counter does not compile: {done.stderr.strip()[:500]}"
+            raise PocketganError(problem, COMPILER_PACKAGES)
         compiled.rename(wanted)
 
 
 def counter_options(answer: Path) -> list[str]:
     """QEMU's options that make the compiled counter append its lines to ``answer``."""
-    return ["-plugin", f"{_escaped(counter_plugin())},counts={_escaped(answer)}"]
-
-
-def _escaped(path: Path) -> str:
-    return str(path).replace(",", ",,")  # in QEMU's options a comma separates
+    # In QEMU's options a comma separates.
+    plugin, counts = (str(path).replace(",", ",,") for path in (counter_plugin(), answer))
+    return ["-plugin", f"{plugin},counts={counts}"]
 
 
 @cache

@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 from deploy import cache_folder
 from deploy.agent import read_text
@@ -82,22 +81,18 @@ ARM64 = ArmMachine(
     packages=PACKAGES,
     wheels="aarch64",
     libraries="aarch64-linux-gnu",
-    runtimes=MappingProxyType(
-        {
-            "ai-edge-litert": ("ai_edge_litert", LITERT, "numpy==2.4.*"),
-            "tflite-runtime": ("tflite_runtime", TFLITE_RUNTIME, "numpy==1.26.4"),
-        }
-    ),
+    runtimes={
+        "ai-edge-litert": ("ai_edge_litert", LITERT, "numpy==2.4.*"),
+        "tflite-runtime": ("tflite_runtime", TFLITE_RUNTIME, "numpy==1.26.4"),
+    },
     # LiteRT chooses its kernels by the part number; one that is not the emulated core's ends in
     # SIGILL, and none at all in SIGSEGV.
-    cores=MappingProxyType(
-        {
-            "cortex-a53": _cpuinfo("0xd03", _ARMV8),
-            "cortex-a72": _cpuinfo("0xd08", _ARMV8),
-            "cortex-a76": _cpuinfo("0xd0b", _ARMV8_2, variant=4),
-            "neoverse-n1": _cpuinfo("0xd0c", _ARMV8_2, variant=4),
-        }
-    ),
+    cores={
+        "cortex-a53": _cpuinfo("0xd03", _ARMV8),
+        "cortex-a72": _cpuinfo("0xd08", _ARMV8),
+        "cortex-a76": _cpuinfo("0xd0b", _ARMV8_2, variant=4),
+        "neoverse-n1": _cpuinfo("0xd0c", _ARMV8_2, variant=4),
+    },
 )
 
 ARMHF = ArmMachine(
@@ -107,8 +102,8 @@ ARMHF = ArmMachine(
     packages=(*PACKAGES, "python3-numpy", "libblas3", "liblapack3", "libgfortran5"),
     wheels="armv7l",
     libraries="arm-linux-gnueabihf",
-    runtimes=MappingProxyType({"tflite-runtime": ("tflite_runtime", TFLITE_RUNTIME)}),
-    cores=MappingProxyType({"cortex-a15": _cpuinfo("0xc0f", _ARMV7, architecture=7, variant=4)}),
+    runtimes={"tflite-runtime": ("tflite_runtime", TFLITE_RUNTIME)},
+    cores={"cortex-a15": _cpuinfo("0xc0f", _ARMV7, architecture=7, variant=4)},
 )
 
 MACHINES = (ARM64, ARMHF)
@@ -217,7 +212,7 @@ Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
 
 def _recipe() -> str:
     """All that the sysroots are made of, as text."""
-    return json.dumps([vars(machine) for machine in MACHINES], indent=1, default=dict)
+    return json.dumps([vars(machine) for machine in MACHINES], indent=1)
 
 
 def _download(aside: Path, say: Say) -> None:

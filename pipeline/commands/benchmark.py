@@ -57,11 +57,7 @@ def benchmark(arguments: list[str]) -> int:
     folder = Path(options.out)
     with progress.bar() as bar:
         answer = benchmarking.benchmark(question, folder, _progress_lines(bar))
-    show(
-        options,
-        schema.dumps(answer),
-        lambda: terminal.render(answer, folder / benchmarking.PAGE),
-    )
+    show(options, schema.dumps(answer), lambda: terminal.render(answer, folder / benchmarking.PAGE))
     failed = [measurement.error is not None for measurement in answer.measurements]
     return BAD_INPUT if all(failed) else FAILED if any(failed) else OK
 
@@ -91,11 +87,7 @@ _OPTIONS: dict[str, tuple[Any, Any, str]] = {
         2048,
         "timed inferences of each file on each target, all --rounds together",
     ),
-    "rounds": (
-        PositiveInt,
-        4,
-        "fresh processes that share the timed inferences of a file",
-    ),
+    "rounds": (PositiveInt, 4, "fresh processes that share the timed inferences of a file"),
     "warmup": (NonNegativeInt, 256, "untimed inferences that each process makes first, at most"),
     "seed": (NonNegativeInt, 0, "seed of the random inputs and of the order"),
     "latents": (str, None, "inputs in place of random ones: a .npy file, float32 [N, L]"),
@@ -109,11 +101,7 @@ _OPTIONS: dict[str, tuple[Any, Any, str]] = {
         None,
         "name of the file that the others are compared with (default: float32, or the first)",
     ),
-    "time-limit": (
-        PositiveFloat,
-        120.0,
-        "seconds after which a silent process is ended",
-    ),
+    "time-limit": (PositiveFloat, 120.0, "seconds after which a silent process is ended"),
     "out": (str, "benchmark", "folder that the results are written to"),
 }
 """Name → type, default and help."""

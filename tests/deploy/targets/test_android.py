@@ -17,7 +17,7 @@ from deploy.errors import PocketganError
 from deploy.harness import MeasuringPlan, measure
 from deploy.jobs import Job
 from deploy.targets import find_target, offered
-from deploy.targets.adb import Phone, PhoneError, Server, read_cores, read_device
+from deploy.targets.adb import Client, Phone, PhoneError, read_cores, read_device
 from deploy.targets.android import Android, phones
 from deploy.targets.target import TargetLostError
 
@@ -204,10 +204,10 @@ def test_lost_server_is_a_lost_phone_and_none_is_started(adb) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    phone = Phone(Server("127.0.0.1", port), SERIAL)
+    phone = Phone(Client("127.0.0.1", port), SERIAL)
     with pytest.raises(TargetLostError):
         phone.shell("true")
-    assert Server("127.0.0.1", port).devices() is None
+    assert Client("127.0.0.1", port).states() is None
 
 
 def test_full_phone_is_an_error_measurement(adb, int8_file: Path) -> None:
@@ -218,7 +218,7 @@ def test_full_phone_is_an_error_measurement(adb, int8_file: Path) -> None:
 
 
 def test_what_is_pushed_comes_back_byte_by_byte(adb) -> None:
-    phone = Phone(Server("127.0.0.1", adb.server_address[1]), SERIAL)
+    phone = Phone(Client("127.0.0.1", adb.server_address[1]), SERIAL)
     content = np.random.default_rng(3).bytes(300_001)
     phone.push(content, "/data/local/tmp/bytes", 0o640)
     assert phone.pull("/data/local/tmp/bytes") == content
