@@ -58,18 +58,6 @@ SUBJECT = (
     "threads",
     "delegate",
 )
-SETTINGS = (
-    "path",
-    "warmup",
-    "runs",
-    "seed",
-    "latents",
-    "keep_samples",
-    "keep_outputs",
-    "count",
-    "sustain_s",
-    "budget_s",
-)
 
 TIMES = (
     *("init_ms", "first_ms", "p50_ms", "p90_ms", "p99_ms", "mean_ms", "min_ms"),
@@ -133,6 +121,13 @@ PROCESSOR_SENSOR = re.compile("cpu|pkg|package|soc|core", re.IGNORECASE)
 
 class AgentError(Exception):
     """A failure that the agent can name itself."""
+
+
+class JobFields(dict[str, Any]):
+    """A job as it was read; a field that it lacks is named."""
+
+    def __missing__(self, name: str) -> Any:
+        raise AgentError(f"the job lacks {name}")
 
 
 class Runtime(NamedTuple):
@@ -202,10 +197,7 @@ def read_job(arguments: Sequence[str]) -> dict[str, Any]:
     job = json.loads(text)
     if not isinstance(job, dict) or job.get("schema_version") != SCHEMA_VERSION:
         raise AgentError(f"this agent reads jobs of schema version {SCHEMA_VERSION} only")
-    missing = [key for key in (*SUBJECT, *SETTINGS) if key not in job]
-    if missing:
-        raise AgentError(f"the job lacks {', '.join(missing)}")
-    return job
+    return JobFields(job)
 
 
 def measure(job: dict[str, Any]) -> dict[str, Any]:
@@ -562,7 +554,7 @@ def draw_outputs(
     """
     digest = hashlib.sha256()
     details = interpreter.get_output_details()
-    arrays: list[list[np.ndarray]] = [[] for _ in details]
+    rows: list[list[np.ndarray]] = []
     size = 0
     for feed in feeds:
         set_inputs(interpreter, feed)
@@ -573,11 +565,10 @@ def draw_outputs(
         room = (KEPT_BYTES if size else MOST_KEPT_BYTES) - size
         if keep and sum(value.nbytes for value in values) <= room:
             size += sum(value.nbytes for value in values)
-            for place, value in enumerate(values):
-                arrays[place].append(value)
+            rows.append(values)
     if not size:
         return digest.hexdigest(), None
-    outputs = [pack(detail["name"], arrays[place]) for place, detail in enumerate(details)]
+    outputs = [pack(output["name"], [row[n] for row in rows]) for n, output in enumerate(details)]
     return digest.hexdigest(), outputs
 
 

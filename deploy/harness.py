@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -179,10 +179,7 @@ def _rounds_on(
         long = job.model_copy(update={"sustain_s": plan.sustain_s})
         return session(long, plan.time_limit + plan.sustain_s)
 
-    def progress(count: int, total: int) -> None:
-        if on_progress is not None:
-            on_progress(name, count, total)
-
+    progress = partial(on_progress, name) if on_progress else None
     yield from run_rounds(jobs, run, rounds=rounds, seed=plan.seed, on_progress=progress)
 
 
@@ -270,7 +267,7 @@ def run_rounds(
     *,
     rounds: int,
     seed: int,
-    on_progress: Callable[[int, int], object] = lambda done, total: None,
+    on_progress: Callable[[int, int], object] | None = None,
 ) -> Iterator[list[Measurement]]:
     """Run each of ``jobs`` once a round; yield one pooled measurement a job after each round.
 
@@ -284,7 +281,8 @@ def run_rounds(
             if all(answer.error is None for answer in answers[index]):
                 answers[index].append(run(jobs[index]))
             done += 1
-            on_progress(done, total)
+            if on_progress is not None:
+                on_progress(done, total)
         yield [combine(answer, rounds) for answer in answers]
 
 
@@ -316,7 +314,7 @@ def combine(rounds: Sequence[Measurement], planned: int = 0) -> Measurement:
         reasons |= measurement.absent
     fields["absent"] = {name: reasons[name] for name in FIGURES if fields[name] is None}
     cautions = dict.fromkeys(w for m in good for w in m.warnings)
-    fields["warnings"] = [*cautions, *doubts(fields), *strain(good)]
+    fields["warnings"] = [*cautions, *doubts(fields, good)]
     planned = max(planned, len(rounds))
     if len(good) < planned:
         then = next((f", then: {m.error}" for m in rounds if m.error is not None), "")
@@ -369,8 +367,8 @@ def spread(medians_ms: Sequence[float]) -> float | None:
     return (max(medians_ms) - min(medians_ms)) / statistics.median(medians_ms)
 
 
-def doubts(fields: dict[str, Any]) -> list[str]:
-    """What a reader must know before trusting the times."""
+def doubts(fields: dict[str, Any], good: Sequence[Measurement]) -> list[str]:
+    """What a reader must know before trusting the times, and what heat did, or may have done."""
     warnings = []
     if fields["spread"] is not None and fields["spread"] > SPREAD_LIMIT:
         warnings.append(
@@ -380,14 +378,8 @@ def doubts(fields: dict[str, Any]) -> list[str]:
     timed = fields["p50_ms"] is not None and fields["runs"] is not None
     if timed and fields["runs"] < ENOUGH_RUNS:
         warnings.append(f"{fields['runs']} runs; MLPerf's single stream asks for {ENOUGH_RUNS}")
-    return warnings
-
-
-def strain(good: Sequence[Measurement]) -> list[str]:
-    """What heat did, or may have done, to the rounds."""
     conditions = [c for m in good for c in (m.before, m.after) if c is not None]
     hottest = max((c.celsius for c in conditions if c.celsius is not None), default=0.0)
-    warnings = []
     if hottest >= HOT_CELSIUS:
         warnings.append(f"the processor was {hottest:.0f} °C hot: it may have slowed itself down")
     mhz = [c.mhz for c in conditions if c.mhz is not None]

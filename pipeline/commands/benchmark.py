@@ -64,15 +64,12 @@ def benchmark(arguments: list[str]) -> int:
 
 def _plan(options: Any) -> MeasuringPlan:
     latents = None if options.latents is None else benchmarking.latents(Path(options.latents))
+    unchanged = {name: options[name] for name in ("rounds", "runs", "warmup", "seed", "time_limit")}
     return MeasuringPlan(
         threads=_numbers(options.threads),
-        rounds=options.rounds,
-        runs=options.runs,
-        warmup=options.warmup,
-        seed=options.seed,
         latents=latents,
         sustain_s=options.sustain,
-        time_limit=options.time_limit,
+        **unchanged,
     )
 
 
