@@ -103,12 +103,12 @@ class Opinion:
 def opinions(measurements: Sequence[Measurement]) -> list[Opinion]:
     """One for each variant and number of threads that both targets timed, in order of ours."""
     theirs = {_timed_alike(m): m.p50_ms for m in measurements if m.target == SECOND_OPINION}
-    both = []
-    for ours in measurements:
-        second = theirs.get(_timed_alike(ours))
-        if ours.target == FIRST_OPINION and ours.p50_ms is not None and second is not None:
-            both.append(Opinion(ours.variant, ours.threads, ours.p50_ms, second))
-    return both
+    return [
+        Opinion(ours.variant, ours.threads, ours.p50_ms, second)
+        for ours in measurements
+        if ours.target == FIRST_OPINION and ours.p50_ms is not None
+        if (second := theirs.get(_timed_alike(ours))) is not None
+    ]
 
 
 def remarks(measurements: Sequence[Measurement]) -> list[str]:

@@ -57,6 +57,7 @@ def describe_machine(root: Path = Path("/")) -> Machine:
     """Describe this machine from the system files below ``root``."""
     cpuinfo = read_text(root / "proc/cpuinfo")
     cpus = root / "sys/devices/system/cpu"
+    siblings = cpus / "cpu0/topology/thread_siblings_list"
     meminfo = read_text(root / "proc/meminfo")
     kilobytes = dict(re.findall(r"^(\w+):\s*(\d+) kB$", meminfo, re.MULTILINE))
     sizes = {name: int(size) * 1024 for name, size in kilobytes.items()}
@@ -67,8 +68,8 @@ def describe_machine(root: Path = Path("/")) -> Machine:
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         cpu=parse_cpu_name(cpuinfo) or platform.machine(),
         cores=len(usable_cores()),
-        cores_installed=count_listed(read_text(cpus / "present")),
-        threads_a_core=count_listed(read_text(cpus / "cpu0/topology/thread_siblings_list")),
+        cores_installed=len(listed_numbers(read_text(cpus / "present"))) or None,
+        threads_a_core=len(listed_numbers(read_text(siblings))) or None,
         flags=relevant_flags(cpuinfo),
         governor=conditions(root)["governor"],
         boost=boost(cpus),
@@ -139,10 +140,10 @@ def memory_bandwidth() -> float:
     return 2 * COPIED_BYTES / best
 
 
-def count_listed(ranges: str) -> int | None:
-    """How many numbers a list like ``0-3,8`` of the kernel holds."""
-    bounds = re.findall(r"(\d+)(?:-(\d+))?", ranges)
-    return sum(int(last or first) - int(first) + 1 for first, last in bounds) or None
+def listed_numbers(ranges: str) -> list[int]:
+    """The numbers in a list of the kernel, like ``0-3,8``; ascending."""
+    bounds = re.findall(r"(\d{1,4})(?:-(\d{1,4}))?", ranges)
+    return [each for first, last in bounds for each in range(int(first), int(last or first) + 1)]
 
 
 def boost(cpus: Path) -> bool | None:

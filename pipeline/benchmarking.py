@@ -1,7 +1,6 @@
 """Measure any .tflite files on any targets, and keep what was measured on the way."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -85,13 +84,11 @@ def _usual_order(path: Path) -> tuple[int, str]:
 
 def _names(paths: Sequence[Path]) -> list[str]:
     """The shortest endings of the paths, without suffix, that differ from each other."""
-    depth = 1
-    while True:
+    for depth in range(1, max(len(path.parts) for path in paths) + 1):
         names = ["/".join((*p.parts[-depth:-1], p.stem)) for p in paths]
-        twice = {name for name, number in Counter(names).items() if number > 1}
-        if not twice or depth > max(len(path.parts) for path in paths):
-            return names if not twice else [str(path) for path in paths]
-        depth += 1
+        if len(set(names)) == len(names):
+            return names
+    return [str(path) for path in paths]
 
 
 def describe(name: str, path: Path) -> schema.MeasuredFile:

@@ -21,6 +21,7 @@ from adbutils.errors import AdbError, AdbTimeout
 from deploy import agent
 from deploy.errors import PocketganError
 from deploy.jobs import Conditions, Job, Measurement, failure
+from deploy.machine import listed_numbers
 from deploy.targets.target import TargetLostError
 
 CONNECTING_LIMIT = 1.0  # seconds; the server is mostly on this machine
@@ -140,7 +141,7 @@ class AndroidBackend(ABC):
         self._phone = phone
         self._sent: set[str] = set()
         """Names of the files that are on the phone already."""
-        self._cores = read_cores(phone.shell("cat /sys/devices/system/cpu/online")[1])
+        self._cores = listed_numbers(phone.shell("cat /sys/devices/system/cpu/online")[1])
         self._device = read_device(phone.shell(SHOW_DEVICE)[1])
         self._cpu = agent.parse_cpu_name(phone.shell("cat /proc/cpuinfo")[1]) or None
 
@@ -185,14 +186,6 @@ class AndroidBackend(ABC):
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(content, encoding="utf-8")
             return Conditions(**agent.conditions(Path(root), self._last_cores(job)))
-
-
-def read_cores(online: str) -> list[int]:
-    """The numbers in the kernel's list of ``online`` cores, e.g. "0-3,6"; ascending."""
-    cores: list[int] = []
-    for first, last in re.findall(r"(\d{1,3})(?:-(\d{1,3}))?", online):
-        cores += range(int(first), int(last or first) + 1)
-    return cores
 
 
 def read_device(properties: str) -> str | None:

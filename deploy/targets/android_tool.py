@@ -32,7 +32,7 @@ from deploy import agent
 from deploy.errors import PocketganError
 from deploy.jobs import FIGURES, Job, Measurement, OperationCost, Subject
 from deploy.targets.adb import AndroidBackend, Phone
-from deploy.targets.target import GRACE, TIMED_OUT, Availability, last_line, name_signal, unheeded
+from deploy.targets.target import GRACE, TIMED_OUT, Availability, cautions, last_line, name_signal
 
 HOME = "/data/local/tmp"  # the one place where a shell may write and run
 INSTALLED = f"{HOME}/benchmark_model"
@@ -118,6 +118,10 @@ class Tool(AndroidBackend):
         pinned, text = self._run(job, time_limit, job.runs)
         after = self._conditions(job)
         figures = parse(text)
+        own = {
+            "not pinned to a core: this phone refuses": not pinned,
+            "times are in whole microseconds: too coarse here": figures["mean_ms"] < COARSE_MS,
+        }
         fields = {
             **job.model_dump(include=set(Subject.model_fields)),
             **figures,
@@ -127,7 +131,7 @@ class Tool(AndroidBackend):
             "before": before,
             "after": after,
             "profile": self._profile(job, time_limit),
-            "warnings": cautions(job, figures, pinned=pinned),
+            "warnings": cautions(job, "benchmark_model", own),
         }
         fields["absent"] = {
             name: REASONS.get(name, "benchmark_model did not tell")
@@ -183,16 +187,6 @@ class Tool(AndroidBackend):
                 _, text = self._run(job, time_limit, runs, *flags)
                 self._profiles[key] = parse(text).get("profile")
         return self._profiles[key]
-
-
-def cautions(job: Job, figures: dict[str, Any], *, pinned: bool) -> list[str]:
-    """What a reader must know of this tool's figures."""
-    possible = {
-        "not pinned to a core: this phone refuses": not pinned,
-        "times are in whole microseconds: too coarse here": figures["mean_ms"] < COARSE_MS,
-    }
-    cautions_here = [caution for caution, holds in possible.items() if holds]
-    return [*cautions_here, *unheeded(job, "benchmark_model")]
 
 
 def parse(text: str) -> dict[str, Any]:

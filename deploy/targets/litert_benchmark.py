@@ -18,7 +18,7 @@ from typing import Any
 
 from deploy import agent
 from deploy.jobs import Job, Measurement, Subject, failure
-from deploy.targets.target import Availability, Target, explain_silence, name_signal, unheeded
+from deploy.targets.target import Availability, Target, cautions, explain_silence, name_signal
 
 # What the console script ``litert-benchmark`` starts.
 TOOL = (sys.executable, "-I", "-m", "ai_edge_litert.tools.benchmark_litert_model")
@@ -97,7 +97,7 @@ def read_result(job: Job, result: dict[str, Any]) -> Measurement:
             **figures,
             "runs": latency["num_runs"],
             "absent": absent,
-            "warnings": unheeded(job, "litert-benchmark"),
+            "warnings": cautions(job, "litert-benchmark"),
         }
     )
 

@@ -43,13 +43,15 @@ class Availability:
     ready: bool = field(kw_only=True)
 
 
-def unheeded(job: Job, tool: str) -> list[str]:
-    """What was asked of a tool that takes no latents and runs no longer than it has to."""
-    cautions = {
+def cautions(job: Job, tool: str, own: Mapping[str, bool] | None = None) -> list[str]:
+    """What a reader must know of the figures of a tool that takes no latents and runs no longer
+    than it has to; and those of its ``own`` that hold."""
+    possible = {
+        **(own or {}),
         f"inputs were random: {tool} takes no latents": job.latents is not None,
         f"sustained speed was not measured: {tool} cannot": job.sustain_s is not None,
     }
-    return [caution for caution, holds in cautions.items() if holds]
+    return [caution for caution, holds in possible.items() if holds]
 
 
 class TargetLostError(PocketganError):

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from deploy.machine import Machine, advice, describe_machine, memory_bandwidth
+from deploy.machine import Machine, advice, describe_machine, listed_numbers, memory_bandwidth
 
 CPU = "sys/devices/system/cpu"
 
@@ -217,3 +217,9 @@ def test_memory_bandwidth_counts_what_is_read_and_written(monkeypatch: pytest.Mo
     seconds = iter([0, 9, 10, 14, 20, 22, 30, 35, 40, 47, 50, 53])  # the fastest copy takes 2
     monkeypatch.setattr("deploy.machine.time.perf_counter", lambda: next(seconds))
     assert memory_bandwidth() == 64 << 20
+
+
+def test_numbers_are_read_from_the_kernels_list() -> None:
+    assert listed_numbers("0-3,6-7\n") == [0, 1, 2, 3, 6, 7]
+    assert listed_numbers("0\n") == [0]
+    assert listed_numbers("cat: Permission denied") == []

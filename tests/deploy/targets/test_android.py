@@ -17,7 +17,7 @@ from deploy.errors import PocketganError
 from deploy.harness import MeasuringPlan, measure
 from deploy.jobs import Job
 from deploy.targets import find_target, offered
-from deploy.targets.adb import Client, Phone, PhoneError, read_cores, read_device
+from deploy.targets.adb import Client, Phone, PhoneError, read_device
 from deploy.targets.android import Android, phones
 from deploy.targets.target import TargetLostError
 
@@ -329,12 +329,6 @@ def test_real_adb_server_without_a_phone_is_understood(
         finally:
             server.kill()
     assert "no phone is connected" in state.detail
-
-
-def test_cores_are_read_from_the_kernels_list() -> None:
-    assert read_cores("0-3,6-7\n") == [0, 1, 2, 3, 6, 7]
-    assert read_cores("0\n") == [0]
-    assert read_cores("cat: Permission denied") == []
 
 
 @pytest.mark.parametrize(
