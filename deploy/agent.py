@@ -146,15 +146,11 @@ class Memory(NamedTuple):
     warning: str | None
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Measure the job in the file named first, or on standard input; return the exit code."""
-    return answer(arguments, measure)
-
-
 def answer(arguments: Sequence[str], carry_out: Callable[[dict[str, Any]], dict[str, Any]]) -> int:
-    """``main`` for any way to carry a job out: a runtime of another kind has an agent of its own.
+    """Answer the job in the file named first, or on standard input; return the exit code.
 
-    ``carry_out`` takes the job and gives the measurement's fields but the subject's.
+    ``carry_out`` takes the job and gives the measurement's fields but the subject's. A runtime of
+    another kind has an agent of its own.
     """
     channel = claim_stdout()
     die_before_and_with_who_waits()
@@ -749,4 +745,4 @@ def parse_cpu_name(cpuinfo: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(answer(sys.argv[1:], measure))

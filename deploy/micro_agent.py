@@ -83,10 +83,6 @@ class Interpreter:
         return arena
 
 
-def main(arguments: Sequence[str]) -> int:
-    return agent.answer(arguments, measure)
-
-
 def measure(job: dict[str, Any]) -> dict[str, Any]:
     """Carry out ``job``; return the measurement's fields but the subject's.
 

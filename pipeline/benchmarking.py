@@ -84,7 +84,7 @@ def _usual_order(path: Path) -> tuple[int, str]:
 
 def _names(paths: Sequence[Path]) -> list[str]:
     """The shortest endings of the paths, without suffix, that differ from each other."""
-    for depth in range(1, max(len(path.parts) for path in paths) + 1):
+    for depth in range(1, max((len(path.parts) for path in paths), default=0) + 1):
         names = ["/".join((*p.parts[-depth:-1], p.stem)) for p in paths]
         if len(set(names)) == len(names):
             return names

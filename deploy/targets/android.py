@@ -41,26 +41,22 @@ class Android(Target):
         devices = list_phones()
         if devices is None:
             host, port = server_address()
-            return Availability(f"no adb server answers at {host}:{port}", ADB_START, ready=False)
+            return Availability(f"no adb server answers at {host}:{port}", ADB_START)
         if not devices:
-            return Availability(
-                "no phone is connected, or it does not allow USB debugging", ready=False
-            )
+            return Availability("no phone is connected, or it does not allow USB debugging")
         serial = self._serial or next(iter(devices))
         if serial not in devices or (not self._serial and len(devices) > 1):
             names = ", ".join(f"android:{name}" for name in devices)
-            return Availability(f"say which phone; connected: {names}", ready=False)
+            return Availability(f"say which phone; connected: {names}")
         state = devices[serial]
         if state != "device":
-            return Availability(
-                f"the phone is {state}: {STATES.get(state, 'start it anew')}", ready=False
-            )
+            return Availability(f"the phone is {state}: {STATES.get(state, 'start it anew')}")
         try:
             return choose_backend(serial)[1]
         except PocketganError as error:
-            return Availability(error.problem, ready=False)
+            return Availability(error.problem)
         except TimeoutError:
-            return Availability("the phone does not answer", ready=False)
+            return Availability("the phone does not answer")
 
     @contextmanager
     def open(self) -> Iterator[Session]:
@@ -110,5 +106,5 @@ def choose_backend(
     tool = android_tool.find_tool(phone)
     if not tool.ready:
         detail = f"{tool.detail}; or install the demo app (`make android`)"
-        tool = Availability(detail, ready=False)
+        tool = Availability(detail)
     return partial(android_tool.Tool.placed, phone), tool

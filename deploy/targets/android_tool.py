@@ -77,13 +77,12 @@ def find_tool(phone: Phone) -> Availability:
     if named:
         if Path(named).is_file():
             return Availability(f"benchmark_model is {named}", ready=True)
-        return Availability(f"${VARIABLE} names no file: {named}", ready=False)
+        return Availability(f"${VARIABLE} names no file: {named}")
     if phone.shell(f"test -x {INSTALLED}")[0] == 0:
         return Availability(f"benchmark_model is at {INSTALLED} on the phone", ready=True)
     return Availability(
         f"no benchmark_model: name TensorFlow Lite's or LiteRT's for this phone in ${VARIABLE}, or "
-        f"push it as {INSTALLED} and make it executable",
-        ready=False,
+        f"push it as {INSTALLED} and make it executable"
     )
 
 

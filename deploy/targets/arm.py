@@ -51,15 +51,13 @@ class Arm(Target):
         try:
             emulator = sysroot.find_emulator(self._machine)
         except PocketganError as error:
-            return Availability(error.problem, error.remedy, ready=False)
+            return Availability(error.problem, error.remedy)
         if not loads_plugins(emulator):
-            return Availability("not measurable here: this QEMU cannot load plugins", ready=False)
+            return Availability("not measurable here: this QEMU cannot load plugins")
         if not can_compile_counter():
-            return Availability("no C compiler for its counter", COMPILER_PACKAGES, ready=False)
+            return Availability("no C compiler for its counter", COMPILER_PACKAGES)
         if not sysroot.ready():
-            return Availability(
-                "its sysroot is not installed", sysroot.INSTALL_COMMAND, ready=False
-            )
+            return Availability("its sysroot is not installed", sysroot.INSTALL_COMMAND)
         detail = f"{self._runtime}, counted by {emulator_version(emulator)}"
         return Availability(detail, ready=True)
 

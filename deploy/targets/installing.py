@@ -124,7 +124,7 @@ class Environment:
         if self.ready:
             return Availability(f"{self.packages[0]} in an environment of its own", ready=True)
         remedy = f"pocketgan targets install {self.name}"
-        return Availability("its environment is not installed", remedy, ready=False)
+        return Availability("its environment is not installed", remedy)
 
     @property
     def _list(self) -> str:

@@ -15,7 +15,8 @@ from deploy.targets.target import Availability, Target, run_agent
 COMMAND = (sys.executable, "-I", str(Path(agent.__file__).resolve()))
 # Its environment lacks this repository. Appended: its own packages come first.
 MICRO_AGENT = (
-    "import sys; sys.path.append(sys.argv[1]); from deploy.micro_agent import main; main([])"
+    "import sys; sys.path.append(sys.argv[1]); from deploy import agent, micro_agent; "
+    "agent.answer([], micro_agent.measure)"
 )
 
 
@@ -89,7 +90,7 @@ class Micro(Target):
         possible = (platform.system(), platform.machine()) == ("Linux", "x86_64")
         if possible or self.environment.ready:
             return self.environment.availability()
-        return Availability("TFLite Micro's interpreter exists for x86-64 Linux only", ready=False)
+        return Availability("TFLite Micro's interpreter exists for x86-64 Linux only")
 
     def answer(self, job: Job, time_limit: float) -> Measurement:
         home = str(Path(deploy.__file__).resolve().parents[1])

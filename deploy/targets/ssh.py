@@ -105,10 +105,7 @@ python3 -m venv "$new" &&
 rm -rf "$HOME/.cache/pocketgan/venv" && mv "$new" "$HOME/.cache/pocketgan/venv"
 """
 # What is fetched for a board; the first that has wheels for it.
-WHEELS = (
-    (LITERT, "numpy"),
-    (TFLITE_RUNTIME, "numpy<2"),
-)
+WHEELS = ((LITERT, "numpy"), (TFLITE_RUNTIME, "numpy<2"))
 LAUNCH = """
 import os, sys
 if hasattr(os, "sched_setaffinity"):
@@ -140,7 +137,7 @@ class Ssh(Target):
     def availability(self) -> Availability:
         if shutil.which("ssh") is None:
             remedy = "apt-get install openssh-client"
-            return Availability("the OpenSSH client is missing", remedy, ready=False)
+            return Availability("the OpenSSH client is missing", remedy)
         return Availability("the OpenSSH client is here; the board is not asked yet", ready=True)
 
     @contextmanager

@@ -40,7 +40,7 @@ class Availability:
     """What is there, or what is missing."""
     remedy: str = ""
     """The command that adds what is missing, where there is one."""
-    ready: bool = field(kw_only=True)
+    ready: bool = field(default=False, kw_only=True)
 
 
 def cautions(job: Job, tool: str, own: Mapping[str, bool] | None = None) -> list[str]:
