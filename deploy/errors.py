@@ -1,4 +1,4 @@
-"""The one error that a person is meant to read."""
+"""What a person reads: the one error that is meant for people, and text made safe to show."""
 
 
 class PocketganError(Exception):
@@ -16,3 +16,15 @@ class PocketganError(Exception):
 def one_line(error: Exception, most: int | None = None) -> str:
     """The message of an error without line breaks; at most ``most`` characters of it."""
     return " ".join(str(error).split())[:most]
+
+
+def printable(text: str, hidden: str | None = None) -> str:
+    """A stranger's ``text`` in one line: what moves the cursor or hides is ``hidden``, or escaped."""
+    return "".join(
+        c if c.isprintable() else hidden or c.encode("unicode_escape").decode() for c in text
+    )
+
+
+def plain(text: str) -> str:
+    """``text`` in one line: what would move the cursor or hide is a replacement character."""
+    return printable(text, "\N{REPLACEMENT CHARACTER}")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from deploy.printable import plain
+from deploy.errors import plain
 
 COLUMNS = 8
 MOST_ROWS = 32

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from deploy.bundle import sheet
 from deploy.bundle.files import CODE
 from deploy.bundle.schema import BundleQuality, Model
-from deploy.printable import plain
+from deploy.errors import plain
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import shutil
 import statistics
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -177,9 +177,8 @@ def read_counts(answer: Path, runs: int) -> dict[str, int] | None:
         return None
     if runs < 1 or len(rows) != EMPTY_BRACKETS + runs:
         return None
-    empty, full = _medians(rows[:EMPTY_BRACKETS]), _medians(rows[EMPTY_BRACKETS:])
+    empty, full = (
+        [statistics.median_low(column) for column in zip(*bracketed, strict=True)]
+        for bracketed in (rows[:EMPTY_BRACKETS], rows[EMPTY_BRACKETS:])
+    )
     return {name: full[i] - empty[i] for i, name in enumerate(COUNTS)}
-
-
-def _medians(rows: Sequence[Sequence[int]]) -> list[int]:
-    return [statistics.median_low(column) for column in zip(*rows, strict=True)]

@@ -147,24 +147,21 @@ class Environment:
         parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{self.name}-", dir=parent) as aside:
             folder = Path(aside) / self.name
-            say(f"{self.name}: making an environment with {python}")
-            self._run([python, "-I", "-m", "venv", "--without-pip", str(folder)], "cannot be made")
             inside = str(folder / "bin" / "python")
-            say(f"{self.name}: installing {', '.join(self.packages)}")
             pip = [*PIP, "--python", inside, "install", *QUIET, "--only-binary=:all:"]
-            self._run([*pip, *self.packages], "cannot be filled")
-            self._run([inside, "-I", "-c", f"import {self.module}"], "does not work")
+            steps = {
+                "cannot be made": [python, "-I", "-m", "venv", "--without-pip", str(folder)],
+                "cannot be filled": [*pip, *self.packages],
+                "does not work": [inside, "-I", "-c", f"import {self.module}"],
+            }
+            say(f"{self.name}: installing {', '.join(self.packages)} beside {python}")
+            for failure, command in steps.items():
+                remedy = f"Is the network there? `{' '.join(command)}` says more. Then try again."
+                run_step(command, f"the environment {self.name} {failure}", remedy=remedy)
             (folder / _LIST).write_text(self._list)
             shutil.rmtree(self.folder, ignore_errors=True)  # of another version, or broken
             folder.rename(self.folder)
         say(f"{self.name}: ready in {self.folder}")
-
-    def _run(self, command: Sequence[str], what: str) -> None:
-        run_step(
-            command,
-            f"the environment {self.name} {what}",
-            remedy=f"Is the network there? `{' '.join(command)}` says more. Then try again.",
-        )
 
 
 _LIST = "packages.txt"

@@ -8,8 +8,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from deploy.errors import printable
 from deploy.jobs import Measurement
-from deploy.printable import printable
 from pipeline.report.benchmark.advice import method, sentences
 from pipeline.report.benchmark.grid import FileFigure, Reading, TargetColumn, columns
 from pipeline.report.benchmark.schema import Benchmark

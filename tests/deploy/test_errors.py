@@ -1,6 +1,6 @@
 import pytest
 
-from deploy.printable import printable
+from deploy.errors import printable
 
 
 @pytest.mark.parametrize(
