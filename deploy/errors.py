@@ -19,7 +19,7 @@ def one_line(error: Exception, most: int | None = None) -> str:
 
 
 def printable(text: str, hidden: str | None = None) -> str:
-    """A stranger's ``text`` in one line: what moves the cursor or hides is ``hidden``, or escaped."""
+    """A stranger's ``text`` in one line: what would move the cursor is ``hidden``, or an escape."""
     return "".join(
         c if c.isprintable() else hidden or c.encode("unicode_escape").decode() for c in text
     )

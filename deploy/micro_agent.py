@@ -112,18 +112,15 @@ def describe(details: Callable[[int], dict[str, Any]]) -> Iterator[dict[str, Any
     with overheard(), contextlib.suppress(IndexError):  # the end is out of range, and it says so
         for index in range(sys.maxsize):
             detail = details(index)
-            quantization = detail["quantization_parameters"]
-            per_tensor = len(quantization["scales"]) == 1
+            scales = detail["quantization_parameters"]["scales"]
+            zero_points = detail["quantization_parameters"]["zero_points"]
+            per_tensor = len(scales) == 1
             yield {
                 "index": index,
                 "name": f"number {index}",
                 "dtype": detail["dtype"],
                 "shape": detail["shape"],
-                "quantization": (
-                    (float(quantization["scales"][0]), int(quantization["zero_points"][0]))
-                    if per_tensor
-                    else (0.0, 0)
-                ),
+                "quantization": (float(scales[0]), int(zero_points[0])) if per_tensor else (0.0, 0),
             }
 
 

@@ -38,10 +38,8 @@ def find(names: Sequence[str]) -> dict[str, Path]:
     Raises:
         PocketganError: there is no such file or folder, or a folder holds no .tflite.
     """
-    paths: dict[Path, None] = {}
-    for name in names:
-        paths |= dict.fromkeys(_expand(Path(name)))
-    return dict(zip(_names(list(paths)), paths, strict=True))
+    paths = list(dict.fromkeys(path for name in names for path in _expand(Path(name))))
+    return dict(zip(_names(paths), paths, strict=True))
 
 
 def is_model(path: Path) -> bool:

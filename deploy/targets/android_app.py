@@ -46,7 +46,8 @@ class App(AndroidBackend):
         finally:
             with suppress(PocketganError, TimeoutError):
                 phone.shell(f"am force-stop {PACKAGE}")
-                app._remove(f"{RESULTS}/hello.json", *(f"{JOBS}/{name}" for name in app._sent))
+                sent = " ".join(f"{JOBS}/{name}" for name in app._sent)
+                phone.shell(f"rm -f {RESULTS}/hello.json {sent}")
 
     def _measure(self, job: Job, time_limit: float) -> Measurement:
         there = job.model_copy(
@@ -89,7 +90,7 @@ class App(AndroidBackend):
             return self._phone.pull(result)
         finally:
             with suppress(TimeoutError):
-                self._remove(question, result)
+                self._phone.shell(f"rm -f {question} {result}")
 
     def _start(self, name: str, job: str) -> None:
         """A fresh process of the app, with this job or none."""
@@ -117,6 +118,3 @@ class App(AndroidBackend):
         with suppress(TimeoutError):
             self._phone.shell(f"am force-stop {PACKAGE}")
         raise TimeoutError
-
-    def _remove(self, *paths: str) -> None:
-        self._phone.shell(f"rm -f {' '.join(paths)}")

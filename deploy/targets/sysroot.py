@@ -182,7 +182,6 @@ def install(say: Say) -> None:
         for machine in MACHINES:
             _unpack(Path(aside), machine, home / machine.name, say)
             _add_runtimes(machine, home / machine.name, say)
-            _add_cores(machine, home / machine.name)
             _try(machine, home / machine.name, say)
         (home / _RECORD).write_text(_recipe())
         shutil.rmtree(folder(), ignore_errors=True)  # of another version, or broken
@@ -244,6 +243,7 @@ def _download(aside: Path, say: Say) -> None:
 
 
 def _unpack(aside: Path, machine: ArmMachine, home: Path, say: Say) -> None:
+    """The system, and what ``-L`` serves: a folder a core, all the same but for /proc/cpuinfo."""
     root = home / "root"
     root.mkdir(parents=True)
     say(f"arm: unpacking {machine.name}")
@@ -253,6 +253,12 @@ def _unpack(aside: Path, machine: ArmMachine, home: Path, say: Say) -> None:
     for name in ("blas", "lapack"):  # what Debian's alternatives would do
         if (libraries / name).is_dir():
             (libraries / f"lib{name}.so.3").symlink_to(f"{name}/lib{name}.so.3")
+    for core, cpuinfo in machine.cores.items():
+        served = home / "cores" / core
+        (served / "proc").mkdir(parents=True)
+        (served / "proc" / "cpuinfo").write_text(cpuinfo)
+        for part in root.iterdir():
+            (served / part.name).symlink_to(Path("../../root") / part.name)
 
 
 def _add_runtimes(machine: ArmMachine, home: Path, say: Say) -> None:
@@ -268,16 +274,6 @@ def _add_runtimes(machine: ArmMachine, home: Path, say: Say) -> None:
             f"the wheels of {runtime} for {machine.name} cannot be installed",
             remedy="Is the network there? Then try again.",
         )
-
-
-def _add_cores(machine: ArmMachine, home: Path) -> None:
-    """What ``-L`` serves: a folder a core, the same system in all but /proc/cpuinfo."""
-    for core, cpuinfo in machine.cores.items():
-        served = home / "cores" / core
-        (served / "proc").mkdir(parents=True)
-        (served / "proc" / "cpuinfo").write_text(cpuinfo)
-        for part in (home / "root").iterdir():
-            (served / part.name).symlink_to(Path("../../root") / part.name)
 
 
 def _try(machine: ArmMachine, home: Path, say: Say) -> None:

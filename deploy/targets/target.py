@@ -102,11 +102,8 @@ class Target(ABC):
         """Raise PocketganError unless the target is available."""
         availability = self.availability()
         if not availability.ready:
-            remedy = (
-                f"Run: {availability.remedy}"
-                if availability.remedy
-                else "`pocketgan targets` tells more."
-            )
+            command = availability.remedy
+            remedy = f"Run: {command}" if command else "`pocketgan targets` tells more."
             raise PocketganError(f"target {self.name}: {availability.detail}", remedy)
 
 
