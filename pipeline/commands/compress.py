@@ -118,6 +118,11 @@ def _refuse_shape(teacher: Any, options: Any, *, paired: bool) -> None:
             f"{options.generator} draws pictures of {height}×{width}×{channels}.",
             "compress needs square pictures in grey or colour: the metrics are made for those.",
         )
+    if not teacher.latent and options.inputs and teacher.model.input_shape[-1] not in (1, 3):
+        raise PocketganError(
+            f"{options.generator} reads pictures of {teacher.model.input_shape[-1]} channels.",
+            "Only grey and colour can be read from a folder; train it here to bring its pairs.",
+        )
     if teacher.latent and options.inputs:
         raise PocketganError(
             f"{options.generator} reads latents, not pictures.", "Leave --inputs out."

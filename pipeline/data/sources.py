@@ -40,6 +40,8 @@ class Source:
     """Whether it holds what is read for each picture."""
     unpaired: bool = False
     """Whether it holds pictures to read that belong to none of those to draw."""
+    packaged: bool = False
+    """Whether `pocketgan data install` brings it; degraded, its inputs are left aside."""
     photos: bool = False
     """Whether its pictures have sizes of their own, so that they can be cut into tiles."""
 
@@ -53,7 +55,8 @@ def mistakes(name: str, settings: PictureSettings) -> Iterator[tuple[str, str]]:
             f"data.degrade: there is no degradation '{settings.degrade}'.",
             f"Known: {', '.join(DEGRADATIONS)}.",
         )
-    if settings.degrade and (source.paired or source.unpaired or name == TEACHER):
+    has_inputs = (source.paired or source.unpaired) and not source.packaged
+    if settings.degrade and (has_inputs or name == TEACHER):
         yield (
             f"data.degrade: the source '{name}' says itself what is read for each picture.",
             "Leave data.degrade out, or name a source of single pictures, such as 'folder'.",
@@ -162,6 +165,8 @@ def _packaged(picture_set: PackagedSet) -> Source:
         if place is None:
             raise PocketganError(f"{name} is not on this machine.", f"Install it: {install}")
         request = replace(request, folder=place / TARGETS, inputs=place / INPUTS)
+        if request.degrade:
+            return replace(folder.load(request), name=name)
         read_both = pairs.load if picture_set.aligned else domains.load
         return replace(read_both(request), name=name)
 
@@ -171,6 +176,7 @@ def _packaged(picture_set: PackagedSet) -> Source:
         licence=f"{picture_set.licence}.",
         paired=picture_set.aligned,
         unpaired=not picture_set.aligned,
+        packaged=True,
         photos=True,
     )
 

@@ -32,6 +32,11 @@ def _saving(variant: float, baseline: float) -> float:
 COMPARISONS: dict[str, tuple[VariantColumn, Callable[[float, float], float]]] = {
     "frechet_ratio": (BY_NAME["frechet"], operator.truediv),
     "recall_drop": (BY_NAME["recall"], lambda variant, baseline: baseline - variant),
+    "psnr_truth_drop": (BY_NAME["psnr_truth"], lambda variant, baseline: baseline - variant),
+    "colourfulness_drop": (
+        BY_NAME["colourfulness"],
+        lambda variant, baseline: (baseline - variant) / baseline,
+    ),
     "bytes_ratio": (BY_NAME["bytes"], _saving),
     "bytes_gzip_ratio": (BY_NAME["bytes_gzip"], _saving),
     "speedup": (BY_NAME["p50_ms"], _saving),
