@@ -5,9 +5,11 @@ their pruned zeros, outputs of tanh and sigmoid in the ranges that TFLite demand
 stays fused to the layer before it.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_model_optimization as tfmot
 import tf_keras
@@ -32,6 +34,8 @@ _FIXED_RANGES = {"tanh": (-1.0, 127 / 128), "sigmoid": (0.0, 255 / 256)}
 # Beyond these inputs the outputs above round to their last level, so a wider range of the input
 # would only make its steps coarser. The last level starts at atanh(1 - 1/256) = 3.12.
 _SATURATION = {"tanh": 3.3, "sigmoid": 6.6}
+_UNUSUAL = 16
+"""So many times larger or smaller than usual is a kernel that is trained in a unit of its own."""
 _FUNCTIONS = ("relu", *_FIXED_RANGES)
 
 
@@ -54,9 +58,11 @@ class MaskedWeights(tfmot.quantization.keras.quantizers.LastValueQuantizer):  # 
     outer levels stay unused.
     """
 
-    def __init__(self, *, per_axis: bool, bits: float = FULL_BITS) -> None:
+    def __init__(self, *, per_axis: bool, bits: float = FULL_BITS, unit: float = 1.0) -> None:
         super().__init__(num_bits=8, per_axis=per_axis, symmetric=True, narrow_range=True)
         self.bits = bits
+        self.unit = unit
+        """The kernel is this times its variable: Adam's steps are then as long as elsewhere."""
 
     def build(self, tensor_shape: Any, name: str, layer: Any) -> dict[str, Any]:
         """Range variables, and the mask float32 [kernel's shape], all ones at first."""
@@ -81,16 +87,21 @@ class MaskedWeights(tfmot.quantization.keras.quantizers.LastValueQuantizer):  # 
 
     def within(self, kernel: Any, weights: dict[str, Any]) -> Any:
         """The kernel, masked, and with fewer than 8 bits cut to its range, but not rounded."""
-        masked = kernel * weights["mask"]
+        masked = self._effective(kernel) * weights["mask"]
         if self.bits == FULL_BITS:
             return masked
         outermost = weights["max_var"] * (levels(self.bits) / INT8_LEVELS)
         return tf.clip_by_value(masked, -outermost, outermost)
 
     def start(self, kernel: Any, weights: dict[str, Any]) -> None:
-        """Set the mask and the first range from a kernel as it is."""
+        """Put the kernel as it is into its unit; set the mask and the first range from it."""
+        if self.unit != 1:
+            kernel.assign(kernel / self.unit)
         weights["mask"].assign(tf.cast(kernel != 0, tf.float32))
-        self._follow(kernel, weights)
+        self._follow(self._effective(kernel), weights)
+
+    def _effective(self, kernel: Any) -> Any:
+        return kernel if self.unit == 1 else kernel * self.unit
 
     def _follow(self, kernel: Any, weights: dict[str, Any]) -> tuple[Any, Any]:
         limit = self._limit(kernel) * (INT8_LEVELS / levels(self.bits))
@@ -106,7 +117,7 @@ class MaskedWeights(tfmot.quantization.keras.quantizers.LastValueQuantizer):  # 
 
     def get_config(self) -> dict[str, Any]:
         """What the constructor takes."""
-        return {"per_axis": self.per_axis, "bits": self.bits}
+        return {"per_axis": self.per_axis, "bits": self.bits, "unit": self.unit}
 
 
 def _followed_range() -> list[Any]:
@@ -185,14 +196,14 @@ class KernelConfig(_Config):
         per_axis: bool,
         saturation: float | None,
         bits: float = FULL_BITS,
+        unit: float = 1.0,
     ) -> None:
         self.fused, self.attribute, self.per_axis = fused, attribute, per_axis
-        self.saturation, self.bits = saturation, bits
+        self.saturation, self.bits, self.unit = saturation, bits, unit
 
     def get_weights_and_quantizers(self, layer: Any) -> list[Any]:
-        return [
-            (getattr(layer, self.attribute), MaskedWeights(per_axis=self.per_axis, bits=self.bits))
-        ]
+        quantizer = MaskedWeights(per_axis=self.per_axis, bits=self.bits, unit=self.unit)
+        return [(getattr(layer, self.attribute), quantizer)]
 
     def set_quantize_weights(self, layer: Any, quantize_weights: Sequence[Any]) -> None:
         setattr(layer, self.attribute, quantize_weights[0])
@@ -273,7 +284,22 @@ def _kernel_config(
         per_axis=type(layer) is L.Conv2D and bits == FULL_BITS,
         saturation=None if others else _SATURATION.get(_function(reader)),
         bits=bits,
+        unit=_unit(layer),
     )
+
+
+def _unit(layer: tf_keras.layers.Layer) -> float:
+    """A power of two for kernels far from the size of those that networks begin with, else 1.
+
+    Such are next to pixels in 0..255, where a rate that suits the others would undo all training.
+    """
+    if not layer.built:
+        return 1.0
+    kernel = layer.get_weights()[0]
+    axes = 2 if isinstance(layer, L.DepthwiseConv2D) else kernel.ndim - 1
+    usual = math.sqrt(2 / math.prod(kernel.shape[:axes]))
+    ratio = float(np.sqrt(np.mean(np.square(kernel), dtype=np.float64))) / usual
+    return 1.0 if not ratio or 1 / _UNUSUAL < ratio < _UNUSUAL else 2.0 ** round(math.log2(ratio))
 
 
 def _refuse_settings(model: tf_keras.Model, layer: tf_keras.layers.Layer) -> None:

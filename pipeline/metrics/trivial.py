@@ -42,11 +42,10 @@ def trivial_baseline(inputs: Images, shape: tuple[int, int, int]) -> TrivialBase
 def _filled(inputs: Images) -> Images:
     """The pictures in front of a mask, their hole in the mean colour of what is around it."""
     pictures, hole = inputs[..., :-1].astype(np.float32), inputs[..., -1:] > 127
-    around = np.where(hole, np.nan, pictures)
-    with np.errstate(invalid="ignore"):
-        mean = np.nanmean(around, axis=(1, 2), keepdims=True)
-    filled = np.where(hole, np.nan_to_num(mean, nan=128.0), pictures)
-    return np.rint(filled).astype(np.uint8)
+    around = (~hole).sum(axis=(1, 2), keepdims=True)
+    total = (pictures * ~hole).sum(axis=(1, 2), keepdims=True)
+    mean = np.where(around, total / np.maximum(around, 1), 128.0)
+    return np.rint(np.where(hole, mean, pictures)).astype(np.uint8)
 
 
 def _resized(picture: Images, width: int, height: int) -> Images:

@@ -187,7 +187,11 @@ def _variant(
         ),
         bytes_by_layer=count.bytes_by_layer(model),
         quality=_quality(quality),
-        qat_steps=schema.QatSteps(within_1=steps["within_1"], within_2=steps["within_2"])
+        qat_steps=schema.QatSteps(
+            within_1=steps["within_1"],
+            within_2=steps["within_2"],
+            within_bound=steps.get("within_bound"),
+        )
         if steps
         else None,
         arena_bytes=arena.estimate(model).peak,

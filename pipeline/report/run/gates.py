@@ -43,12 +43,12 @@ COMPARISONS: dict[str, tuple[VariantColumn, Callable[[float, float], float]]] = 
 }
 """A column, and how a variant's figure there compares with the baseline's in the same report."""
 
-QAT_WITHIN_2 = "qat_within_2"
-"""Share of the pixels in which the file is within 2 steps of its fake-quantized model."""
+QAT_WITHIN_BOUND = "qat_within_bound"
+"""Share of the pixels in which the file is where its fake-quantized model is, but for rounding."""
 PSNR_OVER_TRIVIAL = "psnr_over_trivial"
 """Decibels to the truth, or where that is not known to float32, above the trivial baseline's."""
-KNOWN = (*COMPARISONS, *BY_NAME, QAT_WITHIN_2, PSNR_OVER_TRIVIAL)
-TRANSLATIONS = (f"{PSNR_OVER_TRIVIAL} > 0", f"{QAT_WITHIN_2} >= 0.999")
+KNOWN = (*COMPARISONS, *BY_NAME, QAT_WITHIN_BOUND, PSNR_OVER_TRIVIAL)
+TRANSLATIONS = (f"{PSNR_OVER_TRIVIAL} > 0", f"{QAT_WITHIN_BOUND} >= 0.999")
 """Gates that every run of a translator has."""
 
 
@@ -91,9 +91,11 @@ def measure(quantity: str, report: Report, variant: str = SHIPPED) -> Figure:
     subject = report.variant(variant)
     if subject is None:
         return Figure(None, f"this report has no variant {variant}")
-    if quantity == QAT_WITHIN_2:
+    if quantity == QAT_WITHIN_BOUND:
         steps = subject.qat_steps
-        return Figure(None, "not compared") if steps is None else Figure(steps.within_2)
+        if steps is None or steps.within_bound is None:
+            return Figure(None, "file and fake-quantized model were not compared")
+        return Figure(steps.within_bound)
     if quantity == PSNR_OVER_TRIVIAL:
         return _over_trivial(subject, report)
     if quantity in BY_NAME:

@@ -113,6 +113,8 @@ class QatSteps(FrozenModel):
 
     within_1: Share
     within_2: Share
+    within_bound: Share | None = None
+    """Within two steps of what the last kernel gives, which tanh stretches; None in old reports."""
 
 
 class KernelReport(FrozenModel):

@@ -6,7 +6,7 @@ from scipy.ndimage import gaussian_filter
 
 from deploy.errors import PocketganError
 from pipeline.arrays import Images
-from pipeline.metrics.fidelity import psnr, ssim, steps_histogram, within_steps
+from pipeline.metrics.fidelity import colourfulness, psnr, ssim, steps_histogram, within_steps
 
 
 def noise(seed: int, shape: tuple[int, ...] = (6, 28, 28, 1)) -> Images:
@@ -110,3 +110,11 @@ def test_fidelity_refuses_batches_that_do_not_match(
 def test_fidelity_refuses_empty_batches() -> None:
     with pytest.raises(PocketganError, match="two equal, filled uint8 batches"):
         psnr(noise(1)[:0], noise(1)[:0])
+
+
+def test_grey_has_no_colour_and_paint_has_much() -> None:
+    grey = np.random.default_rng(1).integers(0, 256, (2, 16, 16, 1), dtype=np.uint8).repeat(3, -1)
+    paint = np.zeros((2, 16, 16, 3), np.uint8)
+    paint[:, :8, :, 0] = paint[:, 8:, :, 2] = 255
+    assert colourfulness(grey) == 0
+    assert colourfulness(paint) > 100

@@ -10,6 +10,11 @@ from pipeline.metrics.distances import Features
 from pipeline.metrics.judge import Judge
 from pipeline.metrics.quality import FeatureNetwork, Quality, RealImages, floor, measure
 
+OF_GREY_GENERATION = {
+    **dict.fromkeys(("psnr_truth", "ssim_truth"), "it is not known what the pictures should be"),
+    "colourfulness": "the pictures are grey",
+}
+
 
 class AnotherJudge:
     """Judges by four block means; shows that any network of the right form can be one."""
@@ -108,7 +113,7 @@ def test_fidelity_is_taken_against_the_same_latents(real: RealImages, dataset: D
     assert quality.psnr == pytest.approx(48.1308036)
     assert quality.ssim is not None
     assert 0.9 < quality.ssim < 1
-    assert quality.absent == {}
+    assert quality.absent == OF_GREY_GENERATION
 
 
 def test_infinite_psnr_of_equal_variants_is_absent_with_the_reason(
@@ -116,7 +121,7 @@ def test_infinite_psnr_of_equal_variants_is_absent_with_the_reason(
 ) -> None:
     quality = measure(dataset.test, real, seed=1, same_latents=dataset.test)
     assert quality.psnr is None
-    assert quality.absent == {"psnr": "infinite: every pixel is equal"}
+    assert quality.absent == {"psnr": "infinite: every pixel is equal"} | OF_GREY_GENERATION
     assert quality.ssim == 1
 
 
@@ -165,3 +170,13 @@ def test_floor_takes_every_training_image_once_where_more_are_asked_for(
     assert quality.samples == 200
     everything = measure(dataset.train, real, seed=1)
     assert quality.frechet == pytest.approx(everything.frechet)
+
+
+def test_translation_is_measured_against_the_truth_too(real: RealImages, dataset: Dataset) -> None:
+    truth = dataset.test
+    brighter = np.clip(truth.astype(int) + 10, 0, 255).astype(np.uint8)
+    quality = measure(brighter, real, seed=1, truth=truth)
+    assert quality.psnr_truth == pytest.approx(20 * math.log10(255 / 10), abs=0.5)
+    assert quality.ssim_truth is not None
+    assert 0.9 < quality.ssim_truth < 1
+    assert quality.psnr is None
