@@ -65,6 +65,6 @@ benchmark = stage("benchmark", needs=("convert",), settings=_SETTINGS, reads_pic
 benchmark_student = stage(
     "benchmark",
     needs=("teacher", "convert"),
-    settings=(*_SETTINGS, "teacher"),
+    settings=("data", *_SETTINGS, "teacher"),
     reads_pictures=True,
 )(_benchmark)

@@ -80,7 +80,8 @@ def test_record_names_every_file_of_its_stage_and_every_input(tiny_runs: Path) -
         assert record is not None
         assert {RECORD, *record.outputs} == set(files(run.path(name)))
         assert set(record.inputs) == set(stage.needs)
-        assert set(record.settings) == set(stage.settings)
+        left_out = {"translation"}  # all its values are what they are without the section
+        assert set(record.settings) == set(stage.settings) - left_out
         assert record.seed == 1
         assert record.seconds > 0
         assert record.versions["tensorflow"].startswith("2.")

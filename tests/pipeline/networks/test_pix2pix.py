@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from pipeline.tflite.float_ops import float_ops
 
 from deploy.errors import PocketganError
 from pipeline.compression.fake_quantization import quantization_aware, round_biases
@@ -9,6 +8,7 @@ from pipeline.networks import pix2pix
 from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings
 from pipeline.networks.translators import TranslatorShape
 from pipeline.tflite.convert import to_int8_trained
+from pipeline.tflite.count import float_ops
 from pipeline.tflite.read import read_model
 
 

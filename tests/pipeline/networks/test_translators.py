@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 import tf_keras
-from pipeline.tflite.float_ops import float_ops
 
 from deploy.errors import PocketganError
 from pipeline.compression.fake_quantization import quantization_aware, round_biases
@@ -11,6 +10,7 @@ from pipeline.networks.pixels import PixelRange
 from pipeline.networks.settings import StudentSettings
 from pipeline.networks.translators import FAMILIES, TranslatorShape, build_translator_student
 from pipeline.tflite.convert import to_int8_trained
+from pipeline.tflite.count import float_ops
 from pipeline.tflite.read import read_model
 from pipeline.tflite.runtime import draw
 

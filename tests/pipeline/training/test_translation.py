@@ -110,7 +110,8 @@ def test_frame_of_grey_small_inputs_is_as_large_as_the_pictures() -> None:
         seed=1,
     )
     assert objective.frame(objective.fixed_pictures()).shape == (8, 16, 48, 3)
-    GANTrainer(objective, 1).step(regularize=False)
+    trainer = GANTrainer(objective, 1)
+    trainer.step(regularize=False)
 
 
 def test_interrupted_translation_goes_on_in_the_same_bytes(tmp_path: Path) -> None:
