@@ -75,12 +75,7 @@ class App(AndroidBackend):
         return measurement.model_copy(update=about)
 
     def _carry_out(self, job: Job, time_limit: float) -> bytes:
-        """What the app lays down for ``job``.
-
-        Raises:
-            TimeoutError, TargetLostError, PhoneError: as the phone's methods.
-            PocketganError: the app cannot be started, or ended without an answer.
-        """
+        """What the app lays down for ``job``."""
         name = f"pg-{secrets.token_hex(8)}"
         question, result = f"{JOBS}/{name}.json", f"{RESULTS}/{name}.json"
         self._phone.push(job.model_dump_json().encode(), question)

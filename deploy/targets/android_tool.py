@@ -140,12 +140,7 @@ class Tool(AndroidBackend):
         return Measurement.model_validate(fields)
 
     def _run(self, job: Job, time_limit: float, runs: int, *flags: str) -> tuple[bool, str]:
-        """Whether the tool could be pinned to cores, and what it printed.
-
-        Raises:
-            ValueError: it crashed or failed.
-            TimeoutError, TargetLostError, PhoneError: as the phone's methods.
-        """
+        """Whether the tool could be pinned to cores, and what it printed."""
         mask = sum(1 << core for core in self._last_cores(job))
         xnnpack = "true" if job.delegate == "xnnpack" else "false"
         command = " ".join(

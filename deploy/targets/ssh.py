@@ -166,7 +166,9 @@ class Ssh(Target):
                     latents = None if job.latents is None else put(job.latents, ".npy")
                 except OSError as error:
                     return failure(job, f"cannot be read: {error}")
-                except CopyError as error:
+                except TargetLostError:
+                    raise
+                except PocketganError as error:
                     return failure(job, error.problem)
                 except subprocess.TimeoutExpired:
                     return failure(job, f"copying took longer than {COPYING_LIMIT:g} s")
@@ -192,10 +194,6 @@ class Ssh(Target):
                     raise explain_refusal(login, said.read_text("utf-8", "replace"))
                 client = (*client, "-o", "ControlMaster=no", self._login)
                 yield Board(self._address, client, folder)
-
-
-class CopyError(PocketganError):
-    """The board did not take a file."""
 
 
 class Board:
@@ -306,13 +304,13 @@ def explain_refusal(login: str, said: str) -> PocketganError:
 
 
 def copy(board: Board, content: bytes, name: str) -> None:
-    """Write ``content`` to the file ``name`` in the board's folder; raise CopyError if not."""
+    """Write ``content`` to the file ``name`` in the board's folder; raise PocketganError if not."""
     there = shlex.quote(name)
     script = f'mkdir -p "$(dirname {there})" && cat > {there}'
     process = board.run(script, time_limit=COPYING_LIMIT, data=content)
     if process.returncode != 0:
         problem = f"{board.address} did not take a file: {last_line(process.stderr)}"
-        raise CopyError(problem, "Make room in its temporary folder.")
+        raise PocketganError(problem, "Make room in its temporary folder.")
 
 
 def prepare_python(board: Board) -> tuple[str, bool]:
