@@ -58,6 +58,10 @@ SUBJECT = (
     "threads",
     "delegate",
 )
+SETTINGS = (
+    *("path", "warmup", "runs", "seed", "latents", "keep_samples", "keep_outputs"),
+    *("count", "sustain_s", "budget_s"),
+)
 
 TIMES = (
     *("init_ms", "first_ms", "p50_ms", "p90_ms", "p99_ms", "mean_ms", "min_ms"),
@@ -123,13 +127,6 @@ class AgentError(Exception):
     """A failure that the agent can name itself."""
 
 
-class JobFields(dict[str, Any]):
-    """A job as it was read; a field that it lacks is named."""
-
-    def __missing__(self, name: str) -> Any:
-        raise AgentError(f"the job lacks {name}")
-
-
 class Runtime(NamedTuple):
     """A TFLite runtime: its package's name and version, and its ``interpreter`` module."""
 
@@ -193,7 +190,10 @@ def read_job(arguments: Sequence[str]) -> dict[str, Any]:
     job = json.loads(text)
     if not isinstance(job, dict) or job.get("schema_version") != SCHEMA_VERSION:
         raise AgentError(f"this agent reads jobs of schema version {SCHEMA_VERSION} only")
-    return JobFields(job)
+    missing = [key for key in (*SUBJECT, *SETTINGS) if key not in job]
+    if missing:
+        raise AgentError(f"the job lacks {', '.join(missing)}")
+    return job
 
 
 def measure(job: dict[str, Any]) -> dict[str, Any]:
