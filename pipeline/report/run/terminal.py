@@ -15,10 +15,16 @@ from pipeline.report.run.schema import Report, VariantReport
 from pipeline.report.run.wording import gates_in_words, headline
 from pipeline.variants import SHIPPED
 
-_SHOWN = (
-    *("bytes", "bytes_gzip", "zeros", "float_ops", "frechet", "recall", "psnr", "p50_ms"),
-    "peak_rss_kb",
-)
+_FILE, _SPEED = ("bytes", "bytes_gzip", "zeros", "float_ops"), ("p50_ms", "peak_rss_kb")
+
+
+def _columns(report: Report) -> list[VariantColumn]:
+    """What tells most of a generator, or of a translator, whose truth may be known."""
+    names: tuple[str, ...] = ("frechet", "recall", "psnr")
+    if report.trivial is not None:
+        truth = ("psnr_truth",) if report.trivial.quality.psnr_truth is not None else ()
+        names = ("psnr", "ssim", *truth)
+    return [BY_NAME[name] for name in (*_FILE, *names, *_SPEED)]
 
 
 def render(report: Report, page: Path | None = None) -> RenderableType:
@@ -40,7 +46,7 @@ def variants(report: Report) -> Table:
     """The table of variants, best in each column in bold green."""
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("Variant", no_wrap=True)
-    columns = [BY_NAME[name] for name in _SHOWN]
+    columns = _columns(report)
     for column in columns:
         table.add_column(f"{column.title}\n{column.unit}", justify="right", no_wrap=True)
     for variant in report.variants:
@@ -50,6 +56,13 @@ def variants(report: Report) -> Table:
             top = text == best(column, report.variants)
             cells.append(Text(text, style="bold green" if top else ""))
         table.add_row(*cells)
+    if report.trivial is not None:
+        figures = [getattr(report.trivial.quality, column.name, None) for column in columns]
+        texts = [
+            "" if figure is None else column.write(figure)
+            for column, figure in zip(columns, figures, strict=True)
+        ]
+        table.add_row(report.trivial.name, *texts, style="dim")
     return table
 
 
@@ -57,10 +70,10 @@ def _reasons(report: Report) -> Text:
     """Why a dash is a dash, each reason once."""
     reasons: dict[str, None] = {}
     for variant in report.variants:
-        for name in _SHOWN:
-            value, reason = BY_NAME[name].read(variant)
+        for column in _columns(report):
+            value, reason = column.read(variant)
             if value is None:
-                reasons[f"{NONE} {variant.name}, {BY_NAME[name].label}: {reason}"] = None
+                reasons[f"{NONE} {variant.name}, {column.label}: {reason}"] = None
     return Text("\n".join(reasons), style="dim")
 
 
