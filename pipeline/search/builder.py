@@ -17,8 +17,8 @@ from pipeline.training.randomness import Purpose, latents
 
 SLIM = "slim"
 PERCENT = 100
-IMPORTANCE_LATENTS = 256
-"""Latents by which the importance of the teacher's channels is estimated."""
+IMPORTANCE_LATENTS, IMPORTANCE_PICTURES = 256, 64
+"""Latents, or pictures of noise, by which the importance of a teacher's channels is estimated."""
 
 
 class StudentBuilder:
@@ -71,8 +71,6 @@ class StudentBuilder:
         model = self.teacher.model
         if self.teacher.is_opaque:
             return "it is no graph of layers"
-        if not self.teacher.latent:
-            return "it reads pictures"
         try:
             channel_groups(model)
         except PocketganError as error:
@@ -128,8 +126,11 @@ class StudentBuilder:
 
     @cached_property
     def _importance(self) -> dict[str, np.ndarray]:
-        """Of the teacher's channels."""
+        """Of the teacher's channels, by latents of its prior; by noise where it reads pictures."""
         teacher = self.teacher
+        if not teacher.latent:
+            noise = teacher.random_inputs(IMPORTANCE_PICTURES, self._seed)
+            return importance_by_taylor(teacher.model, noise, seed=self._seed)
         inputs = latents(
             self._seed,
             Purpose.SEARCH,

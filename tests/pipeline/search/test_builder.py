@@ -2,8 +2,10 @@ import dataclasses
 
 import numpy as np
 import pytest
+import tf_keras
 
 from deploy.errors import PocketganError
+from pipeline.importers.opaque import FrozenGraph
 from pipeline.importers.teacher import Teacher
 from pipeline.networks.settings import StudentSettings
 from pipeline.search.builder import StudentBuilder
@@ -46,11 +48,34 @@ def test_slim_student_needs_a_number_for_each_group(builder: StudentBuilder) -> 
         builder.build(StudentSettings("slim", 0, (50,) * (len(builder.groups) + 1), 0))
 
 
-def test_teacher_that_reads_pictures_is_not_slimmed(teacher: Teacher) -> None:
-    other = StudentBuilder(dataclasses.replace(teacher, latent=0), 1)
+def test_opaque_teacher_is_not_slimmed(teacher: Teacher) -> None:
+    other = StudentBuilder(dataclasses.replace(teacher, frozen=FrozenGraph(b"", (), ())), 1)
     assert other.groups == {}
-    with pytest.raises(PocketganError, match="it reads pictures"):
+    with pytest.raises(PocketganError, match="it is no graph of layers"):
         other.build(StudentSettings("slim", 0, (50,), 0))
+
+
+def test_teacher_that_reads_pictures_is_slimmed_concatenations_included() -> None:
+    layers = tf_keras.layers
+    pictures = layers.Input([8, 8, 3])
+    down = layers.ReLU()(layers.Conv2D(8, 3, 2, padding="same", name="down")(pictures))
+    up = layers.ReLU()(layers.Conv2DTranspose(8, 4, 2, padding="same", name="up")(down))
+    beside = layers.Concatenate()([up, pictures])
+    image = layers.Activation("tanh")(layers.Conv2D(3, 3, padding="same", name="last")(beside))
+    teacher = Teacher(
+        model=tf_keras.Model(pictures, image),
+        latent=0,
+        classes=0,
+        pixels=(-1.0, 1.0),
+        input_pixels=(-1.0, 1.0),
+        origin="a test",
+    )
+    builder = StudentBuilder(teacher, 1)
+    assert sorted(builder.groups.values()) == [8, 8]
+    student = builder.build(StudentSettings("slim", 0, (50, 50), 0))
+    assert student.get_layer("last").kernel.shape == (3, 3, 4 + 3, 3)
+    assert student.output_shape == (None, 8, 8, 3)
+    assert builder.pixels(StudentSettings("slim")) == (-1.0, 1.0)
 
 
 def test_student_draws_in_the_range_of_its_last_layer(teacher: Teacher) -> None:

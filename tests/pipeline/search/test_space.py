@@ -5,6 +5,7 @@ import pytest
 
 from deploy.errors import PocketganError
 from pipeline.compression.spec import CompressionSpec
+from pipeline.importers.opaque import FrozenGraph
 from pipeline.importers.teacher import Teacher
 from pipeline.networks.settings import StudentSettings
 from pipeline.recipe import BudgetSettings, SearchSettings
@@ -71,9 +72,9 @@ def test_coarser_student_is_expected_smaller(builder: StudentBuilder) -> None:
 def test_unknown_block_and_no_block_are_refused(builder: StudentBuilder, teacher: Teacher) -> None:
     with pytest.raises(PocketganError, match="no block 'round'"):
         space_of(SearchSettings(blocks=["round"]), BudgetSettings(max_kb=20), builder)
-    reads_pictures = StudentBuilder(dataclasses.replace(teacher, latent=0), 1)
+    opaque = StudentBuilder(dataclasses.replace(teacher, frozen=FrozenGraph(b"", (), ())), 1)
     with pytest.raises(PocketganError, match="no student can be cut out of this teacher"):
-        space_of(SearchSettings(blocks=["slim"]), BudgetSettings(max_kb=20), reads_pictures)
+        space_of(SearchSettings(blocks=["slim"]), BudgetSettings(max_kb=20), opaque)
 
 
 def test_drawn_student_keeps_its_share_of_the_budget(builder: StudentBuilder) -> None:
