@@ -1,5 +1,6 @@
 """Import a generator that somebody trained; let it draw what its student learns from."""
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from pipeline.training.randomness import Purpose, latents
 REFERENCE_SIZE = 5000
 """Pictures to judge by where there are no others."""
 BATCH = 64
+ENOUGH_PHOTOS = 100
 FEWEST_OF_A_PART = 6
 """As neighbourhoods of five pictures demand."""
 SEARCHED = 0.15
@@ -62,10 +64,14 @@ def teacher(ctx: StageContext) -> Outcome:
             allow_unsafe=settings.allow_unsafe,
         )
         discriminator.save(ctx.folder / DISCRIMINATOR)
+    notes = list(loaded.notes)
     if loaded.latent:
         parts = _latents(ctx, loaded)
+    elif settings.inputs is None:
+        parts = _pairs_inputs(ctx, loaded)
     else:
-        parts = _folder_pictures(ctx, loaded) if settings.inputs else _pairs_inputs(ctx, loaded)
+        parts, of_folder = _folder_pictures(ctx, loaded)
+        notes += of_folder
     for name, inputs in parts.items():
         write_distillation_set(_drawn_pairs(loaded, inputs, name), ctx.folder / name)
     return Outcome(
@@ -74,7 +80,7 @@ def teacher(ctx: StageContext) -> Outcome:
             "origin": loaded.origin,
             "lessons": len(parts[PAIRS]),
         },
-        list(loaded.notes),
+        notes,
     )
 
 
@@ -127,8 +133,8 @@ def _size(shape: tuple[int, ...]) -> str:
     return "×".join(map(str, shape))
 
 
-def _folder_pictures(ctx: StageContext, loaded: Teacher) -> dict[str, np.ndarray]:
-    """Inputs by the file that they go to: the user's pictures, uint8, parted by picture.
+def _folder_pictures(ctx: StageContext, loaded: Teacher) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Inputs by the file that they go to: the user's pictures, uint8, parted by picture; and notes.
 
     Tiles of a photo for its student to learn from come in all eight symmetries of the square.
     """
@@ -160,7 +166,21 @@ def _folder_pictures(ctx: StageContext, loaded: Teacher) -> dict[str, np.ndarray
     named = dict(zip((PAIRS, REFERENCE, HELD_BACK), parts, strict=True))
     if cut == reading.TILES:
         named[PAIRS] = _turned(named[PAIRS], settings.lessons)
-    return named
+    return named, _notes(settings.inputs, decoded, cut)
+
+
+def _notes(folder: Path, decoded: reading.Decoded, cut: str) -> list[str]:
+    """What was skipped, what was done to pixels, and where distances will say little."""
+    reasons = Counter(str(reason) for reason in decoded.reasons if reason)
+    notes = [f"{folder}: {number} skipped: {reason}" for reason, number in reasons.items()]
+    notes += [f"{folder}: {treatment}" for treatment in decoded.treatments]
+    used = int((decoded.counts > 0).sum())
+    if cut == reading.TILES and used < ENOUGH_PHOTOS:
+        notes.append(
+            f"{folder}: {len(decoded.pictures):,} tiles of only {used} photos: Fréchet, precision "
+            "and recall compare photos then; PSNR and SSIM compare files"
+        )
+    return notes
 
 
 def _parted(pictures: Images, counts: np.ndarray, seed: int) -> list[Images]:
