@@ -170,6 +170,7 @@ def _base_values(
     if not teacher.latent:
         side, across = teacher.model.input_shape[1:3]
         values["train"]["batch"] = picture_batch(side * across)
+        values["budget"] = {"max_macs": _most_macs(teacher)}
     height, _, channels = teacher.model.output_shape[1:]
     values["data"] = {**values.get("data", {}), "image_size": height, "channels": channels}
     values["generator"] = {
@@ -189,6 +190,17 @@ def _base_values(
     if options.target not in (None, LOCAL):
         values["benchmark"] = {"targets": [LOCAL, options.target]}
     return values | {"name": _name(path, options)}
+
+
+def _most_macs(teacher: Any) -> int | None:
+    """Bytes alone allow few weights at the picture's full size, slower than the teacher itself."""
+    from pipeline.search.budget import LEAST_SAVING
+    from pipeline.search.cost import predict_cost
+
+    try:
+        return predict_cost(teacher.folded).macs // LEAST_SAVING
+    except PocketganError:
+        return None  # it has layers whose work is not known here
 
 
 def picture_batch(pixels: int) -> int:
