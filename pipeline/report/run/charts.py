@@ -109,7 +109,9 @@ def quality_against(name: str, report: Report) -> str | None:
     with drawing(300) as figure:
         axes = figure.subplots()
         scale(axes, "x", [point.x for point in points])
-        scale(axes, "y", [point.y for point in points])
+        highest = max(point.y for point in points)
+        # A floor above all files, as of few pictures, must lie within the axes too.
+        scale(axes, "y", [*(point.y for point in points), max(highest, report.floor.frechet or 0)])
         axes.plot(*border(front(points)), color=ACCENT, linewidth=1.2)
         if report.floor.frechet is not None:
             _draw_floor(axes, report.floor.frechet, wording_of(report).floor)

@@ -1,0 +1,97 @@
+"""A whole run of a translator, from pairs made of pictures to the report, and its student."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.artifacts import EVALUATION, SIZES, read_samples
+from pipeline.cli import main
+from pipeline.report.run import schema
+from pipeline.tflite.count import float_ops
+from pipeline.tflite.read import read_model
+from pipeline.tflite.rewrite import PROVENANCE, read_metadata
+
+RECIPE = """
+name: pairs
+data: {source: folder, folder: FOLDER, degrade: half, image_size: 32, channels: 3}
+generator: {name: residual, width: 2}
+discriminator: {width: 2}
+train: {steps: 4, batch: 8, check_every: 2}
+prune: {steps: 4, sparsity: 0.5, every: 1}
+quantize: {steps: 4, calibration: 16}
+convert: {calibration: 16, sizes: [24x16]}
+evaluate: {samples: 12, judge: trained, judge_steps: 4}
+benchmark: {threads: [1], runs: 4, rounds: 1, warmup: 0}
+"""
+STUDENT = (
+    *("--quiet", "--max-gzip-kb", "6", "--name", "small", "--trials", "1", "--search.steps", "3"),
+    *("--student.imitate", "4", "--quantize.steps", "4", "--quantize.calibration", "16"),
+)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a translator's run, and of its student's. For looking at only."""
+    folder = tmp_path_factory.mktemp("pairs")
+    (folder / "pictures").mkdir()
+    random = np.random.default_rng(1)
+    for number in range(60):
+        squares = random.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+        picture = np.kron(squares, np.ones((4, 4, 1), np.uint8))
+        Image.fromarray(picture).save(folder / "pictures" / f"{number}.png")
+    recipe = folder / "pairs.yaml"
+    recipe.write_text(RECIPE.replace("FOLDER", str(folder / "pictures")))
+    runs = ["--runs", str(folder / "runs")]
+    assert main(["run", str(recipe), "--quiet", *runs]) in (0, 3)
+    assert main(["compress", str(folder / "runs" / "pairs"), *STUDENT, *runs]) in (0, 3)
+    return folder / "runs"
+
+
+@pytest.mark.parametrize(("run", "convert"), [("pairs", "4-convert"), ("small", "5-convert")])
+def test_int8_file_of_a_translator_reads_small_pictures_and_draws_large_ones(
+    run: str, convert: str, runs: Path
+) -> None:
+    content = (runs / run / convert / "int8.tflite").read_bytes()
+    model = read_model(content)
+    assert [tensor.shape for tensor in model.inputs] == [(1, 16, 16, 3)]
+    assert [tensor.shape for tensor in model.outputs] == [(1, 32, 32, 3)]
+    assert not float_ops(model)
+    facts = json.loads(read_metadata(content, PROVENANCE) or b"{}")
+    assert facts["input_pixels"] == [-1.0, 1.0]
+    assert "latent" not in facts
+
+
+def test_further_sizes_are_written_oblong_ones_too(runs: Path) -> None:
+    model = read_model(runs / "pairs" / "4-convert" / SIZES / "int8-24x16.tflite")
+    assert model.inputs[0].shape == (1, 16, 24, 3)
+    assert model.outputs[0].shape == (1, 32, 48, 3)
+    assert not float_ops(model)
+
+
+@pytest.mark.parametrize(("run", "number"), [("pairs", 7), ("small", 8)])
+def test_report_holds_a_translator_against_the_truth_and_what_needs_no_network(
+    run: str, number: int, runs: Path
+) -> None:
+    report = schema.read(runs / run / f"{number}-report" / "report.json")
+    assert report.trivial is not None
+    assert report.trivial.name == "bicubic"
+    quantities = {gate.text.split()[0] for gate in report.gates}
+    assert {"psnr_over_trivial", "qat_within_bound"} <= quantities
+    shipped = report.variant("int8")
+    assert shipped is not None
+    assert shipped.quality.psnr_truth is not None
+    assert shipped.measurements[0].p50_ms is not None
+    assert f"bicubic: {report.trivial.quality.psnr_truth:.1f}" in (
+        runs / run / f"{number}-report" / "report.html"
+    ).read_text(encoding="utf-8")
+
+
+def test_evaluation_uses_each_test_picture_once(runs: Path) -> None:
+    evaluation = EVALUATION.read(runs / "pairs" / "5-evaluate")
+    assert {quality.samples for quality in evaluation.variants.values()} == {12}
+    samples = read_samples(runs / "pairs" / "5-evaluate")
+    assert len(np.unique(samples["input"], axis=0)) == len(samples["input"])
+    assert samples["real"].shape[1:] == (32, 32, 3)
