@@ -37,6 +37,7 @@ L1_OF_COPIES = 1e-5
 """A student that sees its teacher's pictures only loses more to the penalty, and fewer bytes need
 saving: docs/decisions.md."""
 BASE = RECIPES_FOLDER / "base" / "compress.yaml"
+FEWER_MACS = 4
 PICTURES_BASE = RECIPES_FOLDER / "base" / "compress-pictures.yaml"
 OF_A_RUN = ("seed", "data", "generator", "discriminator", "train", "convert", "evaluate")
 """Sections of a run's recipe that its student keeps."""
@@ -194,11 +195,10 @@ def _base_values(
 
 def _most_macs(teacher: Any) -> int | None:
     """Bytes alone allow few weights at the picture's full size, slower than the teacher itself."""
-    from pipeline.search.budget import LEAST_SAVING
     from pipeline.search.cost import predict_cost
 
     try:
-        return predict_cost(teacher.folded).macs // LEAST_SAVING
+        return predict_cost(teacher.folded).macs // FEWER_MACS
     except PocketganError:
         return None  # it has layers whose work is not known here
 

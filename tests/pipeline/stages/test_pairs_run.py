@@ -27,7 +27,19 @@ evaluate: {samples: 12, judge: trained, judge_steps: 4}
 benchmark: {threads: [1], runs: 4, rounds: 1, warmup: 0}
 """
 STUDENT = (
-    *("--quiet", "--max-gzip-kb", "6", "--name", "small", "--trials", "1", "--search.steps", "3"),
+    *(
+        "--quiet",
+        "--max-gzip-kb",
+        "6",
+        "--max-macs",
+        "9999999",
+        "--name",
+        "small",
+        "--trials",
+        "1",
+        "--search.steps",
+        "3",
+    ),
     *("--student.imitate", "4", "--quantize.steps", "4", "--quantize.calibration", "16"),
 )
 
