@@ -119,6 +119,15 @@ def build_translator_student(settings: StudentSettings, shape: TranslatorShape) 
     return FAMILIES[settings.block](shape, settings.channels)
 
 
+def halvings(shape: TranslatorShape) -> int:
+    """How often what is read can be halved."""
+    height, width, _ = shape.source
+    count = 0
+    while not (height % 2 ** (count + 1) or width % 2 ** (count + 1)):
+        count += 1
+    return count
+
+
 def refuse_undivided(shape: TranslatorShape, parts: int) -> None:
     """PocketganError where what is read cannot be parted so."""
     height, width, _ = shape.source

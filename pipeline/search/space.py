@@ -16,7 +16,7 @@ from pipeline.compression.int8_layers import FULL_BITS
 from pipeline.compression.spec import CompressionSpec
 from pipeline.networks.settings import StudentSettings
 from pipeline.networks.student import DOUBLINGS
-from pipeline.networks.translators import FAMILIES
+from pipeline.networks.translators import FAMILIES, TranslatorShape, halvings
 from pipeline.recipe import BudgetSettings, SearchSettings
 from pipeline.search.budget import Budget, FileCost
 from pipeline.search.builder import PERCENT, SLIM, StudentBuilder
@@ -79,6 +79,8 @@ class Space:
     """Length of the latent without the classes; 0 for a generator that reads pictures."""
     cost_of: CostModel
     shares: tuple[float, float] = SHARES
+    halvings: int = 0
+    """How often the pictures that are read can be halved; 0 for a generator of latents."""
 
     @property
     def smallest_wanted(self) -> bool:
@@ -156,18 +158,24 @@ class Space:
         if shape.block == SLIM:
             return StudentSettings(SLIM, shape.rank, (width,) * self.groups, 0)
         if not self.latent:
-            return StudentSettings(shape.block, 0, _translator_channels(shape, width), 0)
+            return StudentSettings(shape.block, 0, self._translator_channels(shape, width), 0)
         channels = [
             max(NARROWEST, round(width * shape.taper**number)) for number in range(self.maps)
         ]
         return StudentSettings(shape.block, shape.rank, tuple(channels), shape.mixers)
 
+    def _translator_channels(self, shape: StudentShape, width: int) -> tuple[int, ...]:
+        """The first map's first: alike at one size, more where maps are halved (by 1/taper)."""
+        if not shape.block.startswith("unet"):
+            return (width,) * shape.depth
+        levels = min(shape.depth, MOST_LEVELS, self.halvings + 1)
+        return tuple(round(width / shape.taper**level) for level in range(levels))
 
-def _translator_channels(shape: StudentShape, width: int) -> tuple[int, ...]:
-    """The first map's first: alike at one size, more where maps are halved (by 1/taper)."""
-    grows = 1 / shape.taper if shape.block.startswith("unet") else 1.0
-    depth = min(shape.depth, MOST_LEVELS) if shape.block.startswith("unet") else shape.depth
-    return tuple(round(width * grows**number) for number in range(depth))
+
+def _translators(shape: TranslatorShape) -> list[str]:
+    """The blocks for pictures of this size: only some can do without halving it."""
+    whole = [block for block in FAMILIES if block in ("residual", "residual_separable")]
+    return list(FAMILIES) if halvings(shape) else whole
 
 
 def space_of(settings: SearchSettings, limits: BudgetSettings, builder: StudentBuilder) -> Space:
@@ -175,7 +183,7 @@ def space_of(settings: SearchSettings, limits: BudgetSettings, builder: StudentB
 
     Raises PocketganError for a block that there is not, and where no block is left.
     """
-    suitable = DOUBLINGS if builder.teacher.latent else FAMILIES
+    suitable = DOUBLINGS if builder.teacher.latent else _translators(builder.translator_shape)
     for block in settings.blocks:
         if block not in (*DOUBLINGS, *FAMILIES, SLIM):
             raise PocketganError(
@@ -192,7 +200,7 @@ def space_of(settings: SearchSettings, limits: BudgetSettings, builder: StudentB
         raise PocketganError(
             f"no student can be cut out of this teacher: {builder.why_not_slim}."
             if SLIM in settings.blocks
-            else f"the blocks {', '.join(settings.blocks)} do not read {reads}.",
+            else f"none of {', '.join(settings.blocks)} reads {reads} as this teacher does.",
             f"Allow others in search.blocks: {', '.join(suitable)}.",
         )
     # Neither bits nor zeros change the raw file or its speed: they would only cost quality.
@@ -204,6 +212,7 @@ def space_of(settings: SearchSettings, limits: BudgetSettings, builder: StudentB
         maps=builder.map_count,
         groups=len(builder.groups),
         latent=builder.teacher.latent,
+        halvings=0 if builder.teacher.latent else halvings(builder.translator_shape),
         cost_of=_cost_model(builder, latency_of(limits)),
         shares=SHARES if limits.max_quality_drop is None else WIDE_SHARES,
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from deploy.errors import PocketganError
 from pipeline.artifacts import Evaluation, find_variants, write_evaluation
 from pipeline.data.sources import TEACHER
 from pipeline.determinism import prepare
@@ -18,7 +19,7 @@ from pipeline.metrics.imagenet import (
     weights_file,
 )
 from pipeline.metrics.judge import Judge, train_judge
-from pipeline.metrics.quality import Quality, RealImages, floor, measure
+from pipeline.metrics.quality import NEIGHBOURS, Quality, RealImages, floor, measure
 from pipeline.metrics.trivial import trivial_baseline
 from pipeline.networks.pixels import to_uint8
 from pipeline.stage import Outcome, StageContext, package_versions, stage
@@ -29,6 +30,8 @@ from pipeline.training.objectives.generation import FIXED_PICTURES
 from pipeline.training.randomness import Purpose
 from pipeline.variants import BASELINE
 
+FEWEST = NEIGHBOURS + 1
+"""Pictures that neighbourhoods of so many demand."""
 REAL, INPUT = "real", "input"
 _SETTINGS = ("data", "generator", "convert", "evaluate")
 
@@ -40,6 +43,12 @@ def _check_judge(ctx: StageContext) -> None:
         published_weights()
         if data.source != TEACHER:  # what a teacher draws is seen when it is there
             check_pictures((data.image_size, data.image_size, data.channels))
+    if data.source != TEACHER and len(ctx.dataset.test) < FEWEST:
+        raise PocketganError(
+            f"{ctx.dataset.name} has {len(ctx.dataset.test)} pictures for the test: too few to "
+            "tell how good a generator is.",
+            "Add pictures, or raise data.test_fraction.",
+        )
 
 
 def _evaluate(ctx: StageContext) -> Outcome:

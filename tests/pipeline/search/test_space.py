@@ -2,6 +2,7 @@ import dataclasses
 
 import optuna
 import pytest
+import tf_keras
 
 from deploy.errors import PocketganError
 from pipeline.compression.spec import CompressionSpec
@@ -95,3 +96,22 @@ def test_budgets_are_refused_with_the_reason(builder: StudentBuilder) -> None:
             refuse_budget(settings, builder, space_of(SearchSettings(), settings, builder))
     for settings in (BudgetSettings(max_gzip_kb=8), BudgetSettings(max_quality_drop=0.05)):
         refuse_budget(settings, builder, space_of(SearchSettings(), settings, builder))
+
+
+def test_odd_pictures_leave_the_students_that_never_halve_them(teacher: Teacher) -> None:
+    layers = tf_keras.layers
+    pictures = layers.Input([9, 9, 3])
+    image = layers.Activation("tanh")(layers.Conv2D(3, 3, padding="same")(pictures))
+    reads_pictures = dataclasses.replace(
+        teacher,
+        model=tf_keras.Model(pictures, image),
+        latent=0,
+        classes=0,
+        input_pixels=(-1.0, 1.0),
+    )
+    builder = StudentBuilder(reads_pictures, 1)
+    settings = SearchSettings(blocks=["residual", "residual_half", "unet"])
+    space = space_of(settings, BudgetSettings(max_kb=20), builder)
+    assert space.blocks == ("residual",)
+    with pytest.raises(PocketganError, match="none of unet reads pictures"):
+        space_of(SearchSettings(blocks=["unet"]), BudgetSettings(max_kb=20), builder)
