@@ -23,6 +23,7 @@ from jsonargparse.typing import (
 )
 
 from deploy.errors import PocketganError
+from pipeline.data.reading import CUTS
 from pipeline.data.sources import SOURCES, mistakes
 from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, StudentSettings
 from pipeline.training.settings import Fraction, TrainSettings, TranslationWeights
@@ -445,6 +446,11 @@ def _mistakes(recipe: Recipe) -> Iterator[tuple[str, str]]:
         for layer, value in layers.items():
             if not least <= value <= most:
                 yield f"{key}.{layer}: {value} cannot be.", f"Give a number from {least} to {most}."
+    if recipe.teacher.cut not in ("auto", *CUTS):
+        yield (
+            f"teacher.cut: '{recipe.teacher.cut}' is not known.",
+            f"Known: auto, {', '.join(CUTS)}.",
+        )
     if not recipe.benchmark.threads:
         yield "benchmark.threads is empty.", "Give at least one number of threads, as [1]."
 

@@ -85,6 +85,13 @@ def chosen_range(
             raise PocketganError(
                 f"{option} {low:g} {high:g} is no range.", f"For instance {option} -1 1."
             )
+        if side == "output" and from_model and high - low > 2 * (from_model[1] - from_model[0]):
+            least, most = from_model
+            raise PocketganError(
+                f"{option} {low:g} {high:g}: {path} ends with what gives {least:g} to {most:g} "
+                "only, so that it would draw next to nothing.",
+                f"Leave {option} out, or give {option} {least:g} {most:g}.",
+            )
         return float(low), float(high)
     if from_model is None:
         raise PocketganError(

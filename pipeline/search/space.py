@@ -127,7 +127,8 @@ class Space:
         best = self._propose(shape, low, spec)
         if budget.share(best.cost) > share:
             raise PocketganError(
-                f"the smallest {shape.block} student of that shape needs more than the budget.",
+                f"the smallest {shape.block} student of that shape needs more than "
+                f"{budget.tightest(best.cost).description}.",
                 "Give a larger budget.",
             )
         while low < high:

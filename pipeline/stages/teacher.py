@@ -187,7 +187,10 @@ def _parted(pictures: Images, counts: np.ndarray, seed: int) -> list[Images]:
     """The pictures in three parts: all that come from one file are in the same one."""
     file_of = np.repeat(np.arange(len(counts)), counts)
     usable = np.random.default_rng(seed).permutation(np.unique(file_of))
-    bounds = [round(share * len(usable)) for share in PARTS]
+    # Of few files at least one is in each part.
+    last = len(usable) - 1
+    second = min(round(PARTS[1] * len(usable)), last)
+    bounds = [min(round(PARTS[0] * len(usable)), second - 1), second]
     return [pictures[np.isin(file_of, part)] for part in np.split(usable, bounds)]
 
 
@@ -215,7 +218,8 @@ def _drawn_pairs(loaded: Teacher, inputs: np.ndarray, name: str) -> Distillation
     if (together == together[0]).all():
         raise PocketganError(
             f"{loaded.origin}: its {len(together)} pictures are all the same.",
-            "A generator that has collapsed has nothing to teach; "
-            "was it saved before it was trained?",
+            "A generator that has collapsed has nothing to teach: was it saved before it was "
+            "trained? If it reads pictures, are those all the same, or --pixels and --input-pixels "
+            "another range than its own?",
         )
     return replace(pairs, pictures=together)

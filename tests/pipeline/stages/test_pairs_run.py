@@ -17,7 +17,7 @@ from pipeline.tflite.rewrite import PROVENANCE, read_metadata
 RECIPE = """
 name: pairs
 data: {source: folder, folder: FOLDER, degrade: half, image_size: 32, channels: 3}
-generator: {name: residual, width: 2}
+generator: {name: residual, width: 8}
 discriminator: {width: 2}
 train: {steps: 4, batch: 8, check_every: 2}
 prune: {steps: 4, sparsity: 0.5, every: 1}
@@ -27,20 +27,9 @@ evaluate: {samples: 12, judge: trained, judge_steps: 4}
 benchmark: {threads: [1], runs: 4, rounds: 1, warmup: 0}
 """
 STUDENT = (
-    *(
-        "--quiet",
-        "--max-gzip-kb",
-        "6",
-        "--max-macs",
-        "9999999",
-        "--name",
-        "small",
-        "--trials",
-        "1",
-        "--search.steps",
-        "3",
-    ),
-    *("--student.imitate", "4", "--quantize.steps", "4", "--quantize.calibration", "16"),
+    *("--quiet", "--name", "small", "--max-gzip-kb", "4", "--max-macs", "9999999"),
+    *("--trials", "1", "--search.steps", "3", "--student.imitate", "4"),
+    *("--quantize.steps", "4", "--quantize.calibration", "16"),
 )
 
 
