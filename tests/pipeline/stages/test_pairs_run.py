@@ -29,7 +29,7 @@ benchmark: {threads: [1], runs: 4, rounds: 1, warmup: 0}
 STUDENT = (
     *("--quiet", "--name", "small", "--max-gzip-kb", "4", "--max-macs", "9999999"),
     *("--trials", "1", "--search.steps", "3", "--student.imitate", "4"),
-    *("--quantize.steps", "4", "--quantize.calibration", "16"),
+    *("--quantize.steps", "4", "--quantize.calibration", "16", "--train.batch", "8"),
 )
 
 
