@@ -60,7 +60,6 @@ _INSTEAD = {
     "PReLU": "LeakyReLU",
     "ELU": "LeakyReLU",
     "Softmax": "tanh or sigmoid",
-    "Concatenate": "Add: Concatenate rescales what it joins",
     "Embedding": "the one-hot class, as a part of the latent vector",
     "UpSampling2D": "sub-pixel convolution",
     "Resizing": "sub-pixel convolution",

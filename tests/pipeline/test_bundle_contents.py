@@ -205,8 +205,9 @@ def test_larger_student_tells_that_smaller_ones_drew_too_badly(small_runs: Path)
 
 def test_student_of_a_teacher_alone_tells_that_no_picture_was_real(small_runs: Path) -> None:
     run = open_run("small", small_runs)
-    record = run.records["search"]
-    settings = {**record.settings, "data": {"source": "teacher"}}
-    free = {**run.records, "search": record.model_copy(update={"settings": settings})}
+    free = dict(run.records)
+    for name in ("teacher", "search"):
+        settings = {**free[name].settings, "data": {"source": "teacher"}}
+        free[name] = free[name].model_copy(update={"settings": settings})
     answer = " ".join(how_made(replace(run, records=free), "int8"))
     assert "No real pictures were used" in answer

@@ -59,7 +59,8 @@ def test_record_names_every_file_of_its_stage_and_every_input(small_runs: Path) 
         existing = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
         assert {RECORD, *record.outputs} == existing
         assert set(record.inputs) == set(stage.needs)
-        assert set(record.settings) == set(stage.settings)
+        left_out = {"translation"}  # all its values are what they are without the section
+        assert set(record.settings) == set(stage.settings) - left_out
         assert not run.staleness(name)
 
 
