@@ -51,8 +51,13 @@ def build_patch_discriminator(
 
 def _find(registry: Mapping[str, Builder], name: str, kind: str) -> Builder:
     if name not in registry:
+        other = name in GENERATORS | TRANSLATORS and kind == "generator"
+        reads = "pictures" if name in TRANSLATORS else "latents"
         raise PocketganError(
-            f"{kind}.name: there is no {kind} called '{name}'.",
-            f"Known: {', '.join(registry)}.",
+            f"generator.name: '{name}' reads {reads}, and the data asks for others."
+            if other
+            else f"{kind}.name: there is no {kind} called '{name}'.",
+            f"Known: {', '.join(registry)}."
+            + (" Or change data.source or data.degrade." if other else ""),
         )
     return registry[name]

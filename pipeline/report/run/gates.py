@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from deploy.errors import PocketganError
 from pipeline.report.run.columns import BY_NAME, Figure, VariantColumn
-from pipeline.report.run.schema import GateResult, Report, VariantReport
+from pipeline.report.run.schema import GateResult, Report, ReportedQuality, VariantReport
 from pipeline.variants import BASELINE, SHIPPED
 
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
@@ -47,6 +47,7 @@ QAT_WITHIN_BOUND = "qat_within_bound"
 """Share of the pixels in which the file is where its fake-quantized model is, but for rounding."""
 PSNR_OVER_TRIVIAL = "psnr_over_trivial"
 """Decibels to the truth, or where that is not known to float32, above the trivial baseline's."""
+EQUAL_DECIBELS = 99.0
 KNOWN = (*COMPARISONS, *BY_NAME, QAT_WITHIN_BOUND, PSNR_OVER_TRIVIAL)
 TRANSLATIONS = (f"{PSNR_OVER_TRIVIAL} > 0", f"{QAT_WITHIN_BOUND} >= 0.999")
 """Gates that every run of a translator has."""
@@ -79,11 +80,18 @@ def _over_trivial(subject: VariantReport, report: Report) -> Figure:
     if report.trivial is None:
         return Figure(None, "this report has no trivial baseline: its generator reads latents")
     ours, theirs = subject.quality, report.trivial.quality
-    name = "psnr" if theirs.psnr_truth is None else "psnr_truth"
-    pair = (getattr(ours, name), getattr(theirs, name))
-    if None in pair:
+    name = "psnr_truth" if decibels(theirs, "psnr_truth") is not None else "psnr"
+    shipped, trivial = (decibels(quality, name) for quality in (ours, theirs))
+    if shipped is None or trivial is None:
         return Figure(None, ours.absent.get(name) or theirs.absent.get(name, ""))
-    return Figure(pair[0] - pair[1])
+    return Figure(shipped - trivial)
+
+
+def decibels(quality: ReportedQuality, name: str) -> float | None:
+    """The figure; of equal pictures, whose ratio is infinite, more than any other has."""
+    value: float | None = getattr(quality, name)
+    equal = quality.absent.get(name, "").startswith("infinite")
+    return EQUAL_DECIBELS if value is None and equal else value
 
 
 def measure(quantity: str, report: Report, variant: str = SHIPPED) -> Figure:

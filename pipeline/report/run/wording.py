@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from pipeline.report.quantities import times
 from pipeline.report.run.columns import BY_NAME
-from pipeline.report.run.gates import measure
+from pipeline.report.run.gates import decibels, measure
 from pipeline.report.run.schema import Report
 from pipeline.variants import BASELINE, SHIPPED
 
@@ -97,10 +97,10 @@ def _translating(report: Report) -> str:
     gain, reason = measure("psnr_over_trivial", report)
     if gain is None:
         return f"how well it draws was not measured ({reason})"
-    to_truth = trivial.quality.psnr_truth is not None
+    to_truth = decibels(trivial.quality, "psnr_truth") is not None
     name = "psnr_truth" if to_truth else "psnr"
     column = BY_NAME[name]
-    theirs = column.write(getattr(trivial.quality, name))
+    theirs = column.write(decibels(trivial.quality, name) or 0.0)
     verdict = "draws" if gain > 0 else "loses to doing nothing: it draws"
     figures = f"{verdict} at {column.text(shipped)} dB to {_reference(report, to_truth=to_truth)}"
     teacher = report.variant(BASELINE)

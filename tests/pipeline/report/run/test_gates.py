@@ -87,6 +87,12 @@ def test_translation_is_held_against_what_needs_no_network(report):
     assert measure("psnr_truth_drop", translated).value == pytest.approx(9.0)
     assert measure("colourfulness_drop", translated).value == 0
     assert check(parse_gate(TRANSLATIONS[0]), translated).passed
+    equal = ReportedQuality(
+        **{**qualities["float32"], "psnr_truth": None},
+        absent={"psnr_truth": "infinite: every pixel is equal"},
+    )
+    perfect = translated.model_copy(update={"trivial": TrivialReport(name="input", quality=equal)})
+    assert measure(PSNR_OVER_TRIVIAL, perfect).value == pytest.approx(31.0 - 99)
     better = TrivialReport(name="bicubic", quality=ReportedQuality(**qualities["float32"]))
     worse = translated.model_copy(update={"trivial": better})
     assert not check(parse_gate(TRANSLATIONS[0]), worse).passed
