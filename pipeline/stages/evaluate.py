@@ -118,7 +118,9 @@ def _beside(ctx: StageContext, test: HeldBack | None) -> dict[str, np.ndarray]:
     if test is None:
         return {REAL: ctx.dataset.test[:FIXED_PICTURES]}
     truth = {} if test.truth is None else {REAL: test.truth[:FIXED_PICTURES]}
-    return {INPUT: test.inputs[:FIXED_PICTURES], **truth}
+    inputs = test.inputs[:FIXED_PICTURES]
+    visible = inputs.shape[-1] - (inputs.shape[-1] in (2, 4))  # a mask is seen as its grey hole
+    return {INPUT: inputs[..., :visible], **truth}
 
 
 def find_judge(ctx: StageContext) -> Judge | ImageNetJudge:

@@ -1,7 +1,7 @@
 import json
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -11,7 +11,9 @@ from pipeline.cli import main
 from pipeline.metrics.quality import Quality
 from pipeline.recipe import load_recipe
 from pipeline.run import Run
+from pipeline.stage import StageContext
 from pipeline.stages import evaluate
+from pipeline.stages.inputs import HeldBack
 
 
 @pytest.fixture
@@ -114,3 +116,12 @@ def test_published_judge_of_small_pictures_is_refused_before_anything_runs(
     assert main([*command, "--quiet"]) == 2
     assert "32 pixels a side" in capsys.readouterr().err
     assert not any(tmp_path.glob("tiny/*-train"))
+
+
+@pytest.mark.parametrize(("channels", "visible"), [(1, 1), (2, 1), (3, 3), (4, 3)])
+def test_mask_of_an_input_is_not_shown_as_its_transparency(channels: int, visible: int) -> None:
+    inputs = np.zeros((5, 8, 8, channels), np.uint8)
+    beside = evaluate._beside(cast(StageContext, None), HeldBack(inputs, None))
+    assert {name: pictures.shape for name, pictures in beside.items()} == {
+        "input": (5, 8, 8, visible)
+    }
