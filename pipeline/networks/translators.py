@@ -219,5 +219,5 @@ def _colours(source: int, image: int) -> np.ndarray:
 
 
 def generator_residual(settings: GeneratorSettings, shape: TranslatorShape) -> tf_keras.Model:
-    """Eight convolutions at the input's size, for what keeps outlines."""
+    """Eight convolutions at the input's size: pictures in −1..1 → pictures that keep outlines."""
     return residual(shape, (settings.width,) * 8, reduce=1, separable=False)
