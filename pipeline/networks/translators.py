@@ -14,11 +14,11 @@ import numpy as np
 import tf_keras
 
 from deploy.errors import PocketganError
+from pipeline.networks.dcgan import BATCH_NORM_MOMENTUM
 from pipeline.networks.layers import DepthToSpace, PixelScale, PixelSum
 from pipeline.networks.pixels import PixelRange
 from pipeline.networks.settings import GeneratorSettings, PictureShape, StudentSettings
 
-BATCH_NORM_MOMENTUM = 0.9
 _LUMA = (0.299, 0.587, 0.114)
 """Of red, green and blue in grey (ITU-R BT.601)."""
 
@@ -145,10 +145,7 @@ def _scaled(inputs: Any, shape: TranslatorShape) -> Any:
 
 
 def _convolved(x: Any, channels: int, *, name: str, strides: int = 1, bias: bool = True) -> Any:
-    kernel = 3 if strides < 3 else strides
-    layer = tf_keras.layers.Conv2D(
-        channels, kernel, strides, padding="same", use_bias=bias, name=name
-    )
+    layer = tf_keras.layers.Conv2D(channels, 3, strides, padding="same", use_bias=bias, name=name)
     return layer(x)
 
 

@@ -42,6 +42,8 @@ COMPARED = 512
 LOOKED_AT = 16
 """Of them those on which it is looked for where the two part."""
 ALLOWED_STEPS = 2
+_MOVING = ("DEPTH_TO_SPACE", "RESHAPE")
+"""Operations that may stand behind it, and only move numbers."""
 _STRETCHING = {"TANH": 1.0, "LOGISTIC": 0.25}
 """Operation at a generator's end → its steepest slope."""
 ENOUGH_WITHIN = 0.999
@@ -193,7 +195,8 @@ def _write_all(
         if variant in aware:
             steps[variant] = _compare(aware[variant], content, inputs)
             if steps[variant]["within_bound"] < ENOUGH_WITHIN:
-                events.append(_parted(variant, aware[variant], content, inputs))
+                layer = _parting_layer(aware[variant], content, inputs)
+                events.append(_parted(variant, steps[variant], layer))
         write_variant(content, ctx.folder, variant)
     pixels = conversions[-1].pixels
     events += [_write_size(ctx, size, pixels) for size in ctx.recipe.convert.sizes]
@@ -238,20 +241,22 @@ def _bound(graph: Subgraph) -> int:
 
     A tanh behind it stretches one of its steps to more than three of the picture's.
     """
-    last = next((op for op in reversed(graph.ops) if op.name in _STRETCHING), None)
-    if last is None or last.inputs[0] is None:
+    last = next(op for op in reversed(graph.ops) if op.name not in _MOVING)
+    if last.name not in _STRETCHING or last.inputs[0] is None:
         return ALLOWED_STEPS
     slope = _STRETCHING[last.name]
     stretch = slope * last.inputs[0].scales[0] / last.outputs[0].scales[0]
     return math.ceil(ALLOWED_STEPS * max(1.0, stretch))
 
 
-def _parted(variant: str, aware: tf_keras.Model, content: bytes, inputs: np.ndarray) -> str:
-    """Where file and model part, in words."""
-    steps = _compare(aware, content, inputs)
-    layer = first_difference(
-        aware, content, _on_steps(inputs[:LOOKED_AT], read_model(content).subgraphs[0].inputs[0])
-    )
+def _parting_layer(aware: tf_keras.Model, content: bytes, inputs: np.ndarray) -> str:
+    """The layer where file and model part; empty where it is none alone."""
+    (source,) = read_model(content).subgraphs[0].inputs
+    return first_difference(aware, content, _on_steps(inputs[:LOOKED_AT], source))
+
+
+def _parted(variant: str, steps: Mapping[str, float], layer: str) -> str:
+    """In words, that and where file and model part."""
     where = f"; they part at layer {layer}" if layer else ""
     return (
         f"{variant} draws otherwise than the model it was made from: {steps['within_bound']:.2%} "

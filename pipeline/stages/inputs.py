@@ -87,7 +87,8 @@ def held_back(ctx: StageContext) -> HeldBack | None:
     if not teacher_reads_pictures(ctx):
         return None
     inputs = read_distillation_set(ctx.inputs["teacher"] / HELD_BACK).inputs
-    has_truth = ctx.recipe.data.translated and ctx.dataset.aligned
+    # Of inputs out of a folder of their own nobody knows the truth, whatever the data is.
+    has_truth = ctx.recipe.teacher.inputs is None and ctx.dataset.aligned
     return HeldBack(inputs, ctx.dataset.test if has_truth else None)
 
 

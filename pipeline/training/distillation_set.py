@@ -78,14 +78,15 @@ class DistillationTensors:
             [count], seed, maxval=self.inputs.shape[0], dtype=tf.int32
         )
         inputs = tf.gather(self.inputs, chosen)
-        pictures = _from_uint8(tf.gather(self.pictures, chosen), self.pixels)
+        pictures = from_uint8(tf.gather(self.pictures, chosen), self.pixels)
         classes = inputs[:, -self.classes :] if self.classes else tf.zeros([count, 0])
         if self.input_pixels is not None:
-            inputs = _from_uint8(inputs, self.input_pixels)
+            inputs = from_uint8(inputs, self.input_pixels)
         return inputs, classes, pictures
 
 
-def _from_uint8(pictures: Tensor, pixels: PixelRange) -> Tensor:
+def from_uint8(pictures: Tensor, pixels: PixelRange) -> Tensor:
+    """Pictures uint8 as float32 in a generator's range."""
     import tensorflow as tf
 
     low, high = pixels

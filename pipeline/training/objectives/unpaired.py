@@ -10,7 +10,7 @@ import tf_keras
 
 from pipeline.arrays import Tensor
 from pipeline.networks.pixels import TRANSLATED, to_uint8
-from pipeline.training.distillation_set import pictures_like
+from pipeline.training.distillation_set import from_uint8, pictures_like
 from pipeline.training.losses import Verdict
 from pipeline.training.objective import Objective
 from pipeline.training.randomness import Purpose, StepSeeds, seed_pair, split_seed
@@ -154,12 +154,12 @@ class UnpairedTranslation(Objective):
 
     def fixed_pictures(self) -> np.ndarray:
         """uint8 [16, H, W, C]."""
-        pictures = self._infer(_from_uint8(tf.constant(self._fixed)))
+        pictures = self._infer(from_uint8(tf.constant(self._fixed), TRANSLATED))
         return to_uint8(np.nan_to_num(pictures.numpy()), TRANSLATED)
 
     def frame(self, pictures: np.ndarray) -> np.ndarray:
         """Input, picture and the way back side by side: uint8 [16, H, 3·W, C]."""
-        back = self._infer_back(_from_uint8(tf.constant(pictures)))
+        back = self._infer_back(from_uint8(tf.constant(pictures), TRANSLATED))
         inputs = pictures_like(self._fixed, pictures)
         returned = pictures_like(to_uint8(np.nan_to_num(back.numpy()), TRANSLATED), pictures)
         return np.concatenate([inputs, pictures, returned], axis=2)
@@ -176,7 +176,7 @@ class UnpairedTranslation(Objective):
         chosen = tf.random.stateless_uniform(
             [count], split_seed(seed, 0), maxval=domain.shape[0], dtype=tf.int32
         )
-        pictures = _from_uint8(tf.gather(domain, chosen))
+        pictures = from_uint8(tf.gather(domain, chosen), TRANSLATED)
         if not self._weights.mirror:
             return pictures
         coin = tf.random.stateless_uniform([count, 1, 1, 1], split_seed(seed, 1))
@@ -204,7 +204,3 @@ class _Pool:
         self._pictures.scatter_update(tf.IndexedSlices(stored, places))
         self._filled.assign(tf.minimum(self._filled + count, POOLED))
         return tf.where(swapped, earlier, fakes)
-
-
-def _from_uint8(pictures: Tensor) -> Tensor:
-    return tf.cast(pictures, tf.float32) / 127.5 - 1

@@ -6,7 +6,7 @@ import pytest
 from pipeline.artifacts import find_variants, load_quantized
 from pipeline.run import Run
 from pipeline.stage import Record
-from pipeline.stages.convert import _parted
+from pipeline.stages.convert import _compare, _parted, _parting_layer
 from pipeline.stages.parting import first_difference
 from pipeline.tflite.count import op_counts
 from pipeline.tflite.read import read_model
@@ -57,7 +57,8 @@ def test_file_that_draws_otherwise_than_its_model_is_told_with_the_layer(tiny: R
     unpruned = load_quantized(tiny.path("quantize"), "int8-qat")
     content = (tiny.path("convert") / "int8.tflite").read_bytes()
     inputs = latents(1, Purpose.CONTROL, count=32, latent=8)
-    told = _parted("int8", unpruned, content, inputs)
+    layer = _parting_layer(unpruned, content, inputs)
+    told = _parted("int8", _compare(unpruned, content, inputs), layer)
     assert told.startswith("int8 draws otherwise than the model it was made from: ")
     assert told.endswith("they part at layer project")
 
