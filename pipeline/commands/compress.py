@@ -37,7 +37,7 @@ L1_OF_COPIES = 1e-5
 """A student that sees its teacher's pictures only loses more to the penalty, and fewer bytes need
 saving: docs/decisions.md."""
 BASE = RECIPES_FOLDER / "base" / "compress.yaml"
-FEWER_MACS = 4
+FEWER_MACS, MOST_PICTURES = 4, 64
 PICTURES_BASE = RECIPES_FOLDER / "base" / "compress-pictures.yaml"
 OF_A_RUN = ("seed", "data", "generator", "discriminator", "train", "convert", "evaluate")
 """Sections of a run's recipe that its student keeps."""
@@ -157,6 +157,8 @@ def _base_values(
     teacher: Any, options: Any, of_run: Mapping[str, Any], *, copies_only: bool
 ) -> dict[str, Any]:
     """Section → values, before the options: ``copies_only`` is without real pictures."""
+    from pipeline.search.trials import picture_batch
+
     path = Path(options.generator)
     base = read_values(BASE if teacher.latent else PICTURES_BASE)
     values = base | {key: of_run[key] for key in OF_A_RUN if key in of_run}
@@ -170,7 +172,7 @@ def _base_values(
         values["quantize"] |= {"l1": L1_OF_COPIES} if teacher.latent else {}
     if not teacher.latent:
         side, across = teacher.model.input_shape[1:3]
-        values["train"]["batch"] = picture_batch(side * across)
+        values["train"]["batch"] = picture_batch(side * across, most=MOST_PICTURES)
         values["budget"] = {"max_macs": _most_macs(teacher)}
     height, _, channels = teacher.model.output_shape[1:]
     values["data"] = {**values.get("data", {}), "image_size": height, "channels": channels}
@@ -201,11 +203,6 @@ def _most_macs(teacher: Any) -> int | None:
         return predict_cost(teacher.folded).macs // FEWER_MACS
     except PocketganError:
         return None  # it has layers whose work is not known here
-
-
-def picture_batch(pixels: int) -> int:
-    """Pictures an update, the fewer the larger they are."""
-    return max(8, min(64, 2**15 // pixels))
 
 
 def _option_values(options: Any, *, runs_discriminator: bool) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from typing import Any
 
 import tf_keras
 
-from pipeline.networks.layers import DepthToSpace
+from pipeline.networks.layers import DepthToSpace, normalized_relu
 from pipeline.networks.settings import GeneratorSettings
-from pipeline.networks.translators import TranslatorShape, normalized_relu, refuse_undivided
+from pipeline.networks.translators import TranslatorShape, refuse_undivided
 
 BLOCKS = 6
 

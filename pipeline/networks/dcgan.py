@@ -5,10 +5,13 @@ from typing import Any
 import tf_keras
 
 from deploy.errors import PocketganError
-from pipeline.networks.layers import LEAKY_SLOPE, discriminator_model, normalized
+from pipeline.networks.layers import (
+    BATCH_NORM_MOMENTUM,
+    LEAKY_SLOPE,
+    discriminator_model,
+    normalized,
+)
 from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, ImageShape
-
-BATCH_NORM_MOMENTUM = 0.9  # the usual 0.99 lags behind a generator that moves at every step
 
 
 def generator(settings: GeneratorSettings, image: ImageShape) -> tf_keras.Model:

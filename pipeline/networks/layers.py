@@ -9,6 +9,7 @@ import tf_keras
 from pipeline.networks.settings import DiscriminatorSettings, ImageShape
 
 LEAKY_SLOPE = 0.2
+BATCH_NORM_MOMENTUM = 0.9  # the usual 0.99 lags behind a generator that moves at every step
 
 
 @tf_keras.utils.register_keras_serializable("pocketgan")
@@ -48,6 +49,13 @@ def normalized(layer: tf_keras.layers.Layer, *, spectral_norm: bool) -> tf_keras
     if not spectral_norm:
         return layer
     return SpectralNormalization(layer, name=f"{layer.name}_spectral")
+
+
+def normalized_relu(x: Any, name: str, *, relu: bool = True) -> Any:
+    """Batch norm, and ReLU unless told otherwise."""
+    layers = tf_keras.layers
+    x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_norm")(x)
+    return layers.ReLU(name=f"{name}_act")(x) if relu else x
 
 
 def discriminator_model(

@@ -6,9 +6,9 @@ the convolution before it), and no dropout.
 
 import tf_keras
 
-from pipeline.networks.layers import LEAKY_SLOPE, normalized
+from pipeline.networks.layers import LEAKY_SLOPE, normalized, normalized_relu
 from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings
-from pipeline.networks.translators import TranslatorShape, normalized_relu, refuse_undivided
+from pipeline.networks.translators import TranslatorShape, refuse_undivided
 
 LEVELS = 5
 WIDEST = 8

@@ -10,8 +10,7 @@ from typing import Any
 import tf_keras
 
 from deploy.errors import PocketganError
-from pipeline.networks.dcgan import BATCH_NORM_MOMENTUM
-from pipeline.networks.layers import DepthToSpace
+from pipeline.networks.layers import DepthToSpace, normalized_relu
 from pipeline.networks.pixels import PixelRange
 from pipeline.networks.settings import PictureShape, StudentSettings
 
@@ -38,7 +37,7 @@ def build_student(
     inputs = layers.Input([length], name="latent")
     x = _seed_map(inputs, settings, image)
     for number in range(1, settings.mixers + 1):
-        x = _activated(_conv(x, x.shape[-1], name=f"mix_{number}"), f"mix_{number}")
+        x = normalized_relu(_conv(x, x.shape[-1], name=f"mix_{number}"), f"mix_{number}")
     double = DOUBLINGS[settings.block]
     for number, channels in enumerate(settings.channels[1:], start=1):
         x = double(x, channels, f"up_{number}", hidden=True)
@@ -66,7 +65,7 @@ def _seed_map(latent: Any, settings: StudentSettings, image: PictureShape) -> An
     if settings.rank:
         x = layers.Dense(settings.rank, use_bias=False, name="reduce")(x)
     x = layers.Dense(height * width * settings.channels[0], use_bias=False, name="project")(x)
-    x = _activated(x, "project")
+    x = normalized_relu(x, "project")
     return layers.Reshape([height, width, settings.channels[0]], name="seed_map")(x)
 
 
@@ -75,7 +74,7 @@ def _seed_map(latent: Any, settings: StudentSettings, image: PictureShape) -> An
 
 def _sub_pixel(x: Any, channels: int, name: str, *, hidden: bool) -> Any:
     x = _conv(x, 4 * channels, name=name, hidden=hidden)
-    return DepthToSpace(2, name=f"{name}_pixels")(_activated(x, name) if hidden else x)
+    return DepthToSpace(2, name=f"{name}_pixels")(normalized_relu(x, name) if hidden else x)
 
 
 def _depthwise(x: Any, channels: int, name: str, *, hidden: bool) -> Any:
@@ -83,16 +82,16 @@ def _depthwise(x: Any, channels: int, name: str, *, hidden: bool) -> Any:
     deep = tf_keras.layers.DepthwiseConv2D(
         3, padding="same", use_bias=False, name=f"{name}_depthwise"
     )
-    x = _activated(deep(x), f"{name}_depthwise")
+    x = normalized_relu(deep(x), f"{name}_depthwise")
     x = _conv(x, 4 * channels, kernel=1, name=name, hidden=hidden)
-    return DepthToSpace(2, name=f"{name}_pixels")(_activated(x, name) if hidden else x)
+    return DepthToSpace(2, name=f"{name}_pixels")(normalized_relu(x, name) if hidden else x)
 
 
 def _transposed(x: Any, channels: int, name: str, *, hidden: bool) -> Any:
     layer = tf_keras.layers.Conv2DTranspose(
         channels, 4, 2, padding="same", use_bias=not hidden, name=name
     )
-    return _activated(layer(x), name) if hidden else layer(x)
+    return normalized_relu(layer(x), name) if hidden else layer(x)
 
 
 def _plain(x: Any, channels: int, name: str, *, hidden: bool) -> Any:
@@ -111,9 +110,3 @@ DOUBLINGS: dict[str, Doubling] = {
 def _conv(x: Any, channels: int, *, kernel: int = 3, name: str, hidden: bool = True) -> Any:
     layer = tf_keras.layers.Conv2D(channels, kernel, padding="same", use_bias=not hidden, name=name)
     return layer(x)
-
-
-def _activated(x: Any, name: str) -> Any:
-    layers = tf_keras.layers
-    x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_norm")(x)
-    return layers.ReLU(name=f"{name}_act")(x)

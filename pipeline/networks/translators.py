@@ -14,8 +14,7 @@ import numpy as np
 import tf_keras
 
 from deploy.errors import PocketganError
-from pipeline.networks.dcgan import BATCH_NORM_MOMENTUM
-from pipeline.networks.layers import DepthToSpace, PixelScale, PixelSum
+from pipeline.networks.layers import DepthToSpace, PixelScale, PixelSum, normalized_relu
 from pipeline.networks.pixels import PixelRange
 from pipeline.networks.settings import GeneratorSettings, PictureShape, StudentSettings
 
@@ -152,13 +151,6 @@ def _convolved(x: Any, channels: int, *, name: str, strides: int = 1, bias: bool
 def _separable(x: Any, channels: int, *, name: str, strides: int = 1, bias: bool = True) -> Any:
     deep = tf_keras.layers.DepthwiseConv2D(3, strides, padding="same", name=f"{name}_depthwise")
     return tf_keras.layers.Conv2D(channels, 1, use_bias=bias, name=name)(deep(x))
-
-
-def normalized_relu(x: Any, name: str, *, relu: bool = True) -> Any:
-    """Batch norm, and ReLU unless told otherwise."""
-    layers = tf_keras.layers
-    x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=f"{name}_norm")(x)
-    return layers.ReLU(name=f"{name}_act")(x) if relu else x
 
 
 def _drawn_over(x: Any, scaled: Any, shape: TranslatorShape, reduce: int) -> Any:

@@ -227,7 +227,12 @@ def distillation_batch(pairs: DistillationSet) -> int:
     """Pairs an update: of pictures fewer, the larger they are."""
     if pairs.input_pixels is None:
         return BATCH
-    return max(FEWEST_AT_ONCE, min(BATCH, PIXELS_AT_ONCE // math.prod(pairs.inputs.shape[1:3])))
+    return picture_batch(math.prod(pairs.inputs.shape[1:3]), most=BATCH)
+
+
+def picture_batch(pixels: int, *, most: int) -> int:
+    """Pictures of so many pixels an update: the fewer, the larger they are."""
+    return max(FEWEST_AT_ONCE, min(most, PIXELS_AT_ONCE // pixels))
 
 
 def candidates_of(study: optuna.Study) -> list[Candidate]:

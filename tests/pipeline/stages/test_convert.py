@@ -1,14 +1,17 @@
 import json
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from pipeline.artifacts import find_variants, load_quantized
 from pipeline.run import Run
 from pipeline.stage import Record
-from pipeline.stages.convert import _compare, _parted, _parting_layer
+from pipeline.stages.convert import _bound, _compare, _parted, _parting_layer
 from pipeline.stages.parting import first_difference
 from pipeline.tflite.count import op_counts
+from pipeline.tflite.model import Subgraph
 from pipeline.tflite.read import read_model
 from pipeline.tflite.rewrite import PROVENANCE, read_metadata
 from pipeline.training.randomness import Purpose, latents
@@ -67,3 +70,20 @@ def test_file_and_its_own_model_part_nowhere(tiny: Run) -> None:
     aware = load_quantized(tiny.path("quantize"), "int8")
     content = (tiny.path("convert") / "int8.tflite").read_bytes()
     assert first_difference(aware, content, latents(1, Purpose.CONTROL, count=8, latent=8)) == ""
+
+
+@pytest.mark.parametrize(
+    ("names", "bound"),
+    [
+        (["CONV_2D", "TANH"], 7),
+        (["CONV_2D", "TANH", "DEPTH_TO_SPACE"], 7),
+        (["TANH", "CONV_2D"], 2),
+        (["CONV_2D"], 2),
+    ],
+)
+def test_only_a_tanh_at_the_end_stretches_what_file_and_model_may_differ_by(
+    names: list[str], bound: int
+) -> None:
+    wide, narrow = SimpleNamespace(scales=(6.6 / 255,)), SimpleNamespace(scales=(1 / 128,))
+    ops = [SimpleNamespace(name=name, inputs=(wide,), outputs=(narrow,)) for name in names]
+    assert _bound(cast(Subgraph, SimpleNamespace(ops=ops))) == bound
