@@ -1,8 +1,9 @@
-"""Differentiable augmentation (Zhao 2020) for small data.
+"""Random changes of pictures, for small data.
 
-The discriminator sees real and generated pictures through the same random changes, so it cannot
-learn the few real ones by heart, and the generator does not learn the changes. Every function takes
-pictures float32 [N, H, W, C] and a seed pair.
+Differentiable augmentation (Zhao 2020): the discriminator sees real and generated pictures through
+the same random changes, so it cannot learn the few real ones by heart, and the generator does not
+learn the changes. And what is read is mirrored and moved together with what is to be drawn of it.
+Pictures are float32 [N, H, W, C] everywhere.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,9 +20,17 @@ CUTOUT = 0.5  # of the side, as in the paper
 
 def _shift(pictures: Tensor, seed: Tensor) -> Tensor:
     """Each picture moved by up to an eighth of its side, rounded; border values fill the gap."""
-    count, height, width = pictures.shape[0], pictures.shape[1], pictures.shape[2]
-    reach = round(height * SHIFT)
-    moves = tf.random.stateless_uniform([2, count, 1], seed, -reach, reach + 1, tf.int32)
+    return _moved(pictures, _moves(pictures, round(pictures.shape[1] * SHIFT), seed))
+
+
+def _moves(pictures: Tensor, reach: int, seed: Tensor) -> Tensor:
+    """How many rows and columns each picture is moved: int32 [2, N, 1]."""
+    shape = [2, pictures.shape[0], 1]
+    return tf.random.stateless_uniform(shape, seed, -reach, reach + 1, tf.int32)
+
+
+def _moved(pictures: Tensor, moves: Tensor) -> Tensor:
+    height, width = pictures.shape[1], pictures.shape[2]
     rows = tf.clip_by_value(tf.range(height)[None] + moves[0], 0, height - 1)
     columns = tf.clip_by_value(tf.range(width)[None] + moves[1], 0, width - 1)
     moved = tf.gather(pictures, rows, axis=1, batch_dims=1)
@@ -65,3 +74,19 @@ def augment(pictures: Tensor, names: Sequence[str], seed: Tensor) -> Tensor:
     for number, name in enumerate(names):
         pictures = AUGMENTATIONS[name](pictures, split_seed(seed, number))
     return pictures
+
+
+def mirrored(pictures: Sequence[Tensor], seed: Tensor) -> list[Tensor]:
+    """Pictures that belong together, half of them left to right, all of one row or none."""
+    coin = tf.random.stateless_uniform([pictures[0].shape[0], 1, 1, 1], seed)
+    return [tf.where(coin < 0.5, each, tf.reverse(each, [2])) for each in pictures]
+
+
+def moved_together(inputs: Tensor, targets: Tensor, reach: int, seed: Tensor) -> list[Tensor]:
+    """Pairs moved by up to ``reach`` pixels of the inputs; targets that are larger move as far.
+
+    As random crops of pictures with a margin (Isola 2017, appendix 6.2); border values fill it.
+    """
+    moves = _moves(inputs, reach, seed)
+    scale = targets.shape[1] // inputs.shape[1]
+    return [_moved(inputs, moves), _moved(targets, moves * scale)]

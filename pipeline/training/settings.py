@@ -89,3 +89,5 @@ class TranslationWeights:
     """Without pairs: weight of what is changed in a picture that is of the right kind already."""
     mirror: bool = True
     """Mirror half of the pictures, left to right."""
+    shift: NonNegativeInt = 0
+    """Of pairs: move both by up to so many pixels of the input, which acts as random crops."""

@@ -11,6 +11,7 @@ import tf_keras
 
 from pipeline.arrays import Tensor
 from pipeline.networks.pixels import PixelRange, to_uint8
+from pipeline.training.augment import mirrored, moved_together
 from pipeline.training.distillation_set import DistillationSet, pictures_like
 from pipeline.training.losses import Verdict
 from pipeline.training.objective import Objective
@@ -69,16 +70,13 @@ class PairedTranslation(Objective):
         return self._pairs.pictures
 
     def batch(self, seeds: StepSeeds) -> TranslationBatch:
-        """Pairs drawn with replacement, half of them mirrored where that is allowed."""
+        """Pairs drawn with replacement, mirrored and moved as the weights say."""
         inputs, _, targets = self._tensors.sample(seeds(Purpose.BATCH), self.settings.batch)
         if self._weights.mirror:
-            coin = tf.random.stateless_uniform(
-                [self.settings.batch, 1, 1, 1], seeds(Purpose.LATENT)
-            )
-            inputs, targets = (
-                tf.where(coin < 0.5, pictures, tf.reverse(pictures, [2]))
-                for pictures in (inputs, targets)
-            )
+            inputs, targets = mirrored([inputs, targets], seeds(Purpose.LATENT))
+        if self._weights.shift:
+            seed = seeds(Purpose.AUGMENT_REAL)
+            inputs, targets = moved_together(inputs, targets, self._weights.shift, seed)
         assert self._pairs.input_pixels is not None
         condition = _centred(inputs, self._pairs.input_pixels)
         size = targets.shape[1:3]

@@ -10,6 +10,7 @@ import tf_keras
 
 from pipeline.arrays import Tensor
 from pipeline.networks.pixels import TRANSLATED, to_uint8
+from pipeline.training.augment import mirrored
 from pipeline.training.distillation_set import from_uint8, pictures_like
 from pipeline.training.losses import Verdict
 from pipeline.training.objective import Objective
@@ -177,10 +178,7 @@ class UnpairedTranslation(Objective):
             [count], split_seed(seed, 0), maxval=domain.shape[0], dtype=tf.int32
         )
         pictures = from_uint8(tf.gather(domain, chosen), TRANSLATED)
-        if not self._weights.mirror:
-            return pictures
-        coin = tf.random.stateless_uniform([count, 1, 1, 1], split_seed(seed, 1))
-        return tf.where(coin < 0.5, pictures, tf.reverse(pictures, [2]))
+        return mirrored([pictures], split_seed(seed, 1))[0] if self._weights.mirror else pictures
 
 
 class _Pool:
