@@ -34,6 +34,7 @@ MEAN, DEVIATION = 127.0, 128.0  # of pixel values, as in the published training
 VARIANCE_FLOOR = 1e-3  # batch norm's epsilon, likewise
 STRIDES = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1)  # of the blocks
 BATCH = 100
+MAP_BLOCKS = (0, 2, 4)  # behind which maps have a half, a quarter and an eighth of the side
 
 
 class ImageNetJudge:
@@ -101,8 +102,8 @@ def published_weights() -> dict[str, Array]:
     path = weights_file()
     if path is None:
         raise PocketganError(
-            "evaluate.judge: ImageNet's judge is not installed.",
-            f"{REMEDY}; or set evaluate.judge to trained.",
+            "ImageNet's judge is not installed.",
+            f"{REMEDY}; or set evaluate.judge to trained, and translation.perceptual to 0.",
         )
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != SHA256:
@@ -118,6 +119,20 @@ def normalized(images: Tensor) -> Tensor:
     colour = tf.repeat(images, 3 // tf.shape(images)[-1], axis=-1)
     resized = tf.image.resize(colour, [SIDE, SIDE], antialias=True)
     return (tf.ensure_shape(resized, [None, SIDE, SIDE, 3]) - MEAN) / DEVIATION
+
+
+def build_feature_maps() -> tf_keras.Model:
+    """Colour pictures float32 [N, H, W, 3] in -1..1 -> the maps behind MAP_BLOCKS, as they are.
+
+    Raises PocketganError as ``published_weights`` does.
+    """
+    network = build_network(published_weights())
+    maps = [network.get_layer(_block(number)).output for number in MAP_BLOCKS]
+    return tf_keras.Model(network.input, maps, trainable=False)
+
+
+def _block(number: int) -> str:
+    return f"block_{number}"
 
 
 def build_network(weights: dict[str, Array]) -> Any:
@@ -149,5 +164,6 @@ def build_network(weights: dict[str, Array]) -> Any:
         x = convolve(x, f"{block}_project_conv", f"{block}_bn2")
         if stride == 1 and x.shape[-1] == inputs.shape[-1]:
             x = layers.Add()([inputs, x])
+        x = layers.Activation("linear", name=_block(number))(x)
     x = clip(convolve(x, "_conv_head", "_bn1"))
     return tf_keras.Model(pixels, layers.GlobalAveragePooling2D()(x))

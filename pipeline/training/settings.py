@@ -83,6 +83,12 @@ class TranslationWeights:
     """Weight of the mean squared difference."""
     adversarial: NonNegativeFloat = 1.0
     """Weight of the adversarial loss; 0 trains without a discriminator."""
+    feature_matching: NonNegativeFloat = 0.0
+    """Of pairs: weight of the mean absolute difference between what the discriminator's layers see
+    in picture and truth (Wang 2018, equation 4)."""
+    perceptual: NonNegativeFloat = 0.0
+    """Of colour pairs: the same in the first layers of EfficientNet-Lite0 (Johnson 2016, equation
+    2). It is also the judge of colour, which then sees what it taught."""
     cycle: NonNegativeFloat = 10.0
     """Without pairs: weight of the mean absolute difference there and back (Zhu 2017)."""
     identity: NonNegativeFloat = 5.0

@@ -13,6 +13,11 @@ from pipeline.arrays import Tensor
 from pipeline.networks.pixels import PixelRange, to_uint8
 from pipeline.training.augment import mirrored, moved_together
 from pipeline.training.distillation_set import DistillationSet, pictures_like
+from pipeline.training.feature_loss import (
+    discriminator_maps,
+    feature_difference,
+    perceptual_maps,
+)
 from pipeline.training.losses import Verdict
 from pipeline.training.objective import Objective
 from pipeline.training.randomness import Purpose, StepSeeds, seed_pair
@@ -61,6 +66,11 @@ class PairedTranslation(Objective):
         self._pixels, self._weights = pixels, weights
         self._teacher, self._distill = teacher, distill
         self._pairs, self._fixed, self._seed = pairs, fixed, seed
+        self._discriminator_maps = self._perceptual_maps = None
+        if weights.feature_matching and discriminator is not None:
+            self._discriminator_maps = discriminator_maps(discriminator)
+        if weights.perceptual:
+            self._perceptual_maps = perceptual_maps(pairs.pictures.shape[1:])
         self._tensors = pairs.on_device(pixels)
         self._fixed_inputs = fixed.readable(slice(FIXED_PICTURES))
 
@@ -113,13 +123,22 @@ class PairedTranslation(Objective):
         )
 
     def generator_loss(self, batch: TranslationBatch, fakes: Tensor, verdict: Verdict) -> Tensor:
-        """L1 and squared difference to the targets, the adversarial loss, and distillation."""
+        """Differences to the targets, adversarial loss, and distillation, each by its weight."""
         weights = self._weights
         difference = fakes - batch.targets
         loss = weights.l1 * tf.reduce_mean(tf.abs(difference))
         loss += weights.l2 * tf.reduce_mean(tf.square(difference))
         if self.discriminator is not None:
             loss += weights.adversarial * self.adversarial_loss.generator(verdict)
+        if self._discriminator_maps is not None:
+            judged, true = (
+                tf.concat([batch.condition, pictures], -1) for pictures in (fakes, batch.targets)
+            )
+            seen = feature_difference(self._discriminator_maps, judged, true)
+            loss += weights.feature_matching * seen
+        if self._perceptual_maps is not None:
+            seen = feature_difference(self._perceptual_maps, fakes, batch.targets)
+            loss += weights.perceptual * seen
         if self._teacher is not None and self._distill:
             target = _centred(self._teacher(batch.inputs, training=False), self._pixels)
             loss += self._distill * tf.reduce_mean(tf.square(fakes - target))

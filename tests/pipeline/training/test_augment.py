@@ -5,7 +5,13 @@ import pytest
 import tensorflow as tf
 
 from deploy.errors import PocketganError
-from pipeline.training.augment import AUGMENTATIONS, augment, check_names
+from pipeline.training.augment import (
+    AUGMENTATIONS,
+    augment,
+    check_names,
+    mirrored,
+    moved_together,
+)
 
 SIDE = 32
 SEED = tf.constant([1, 2], tf.int64)
@@ -87,3 +93,21 @@ def test_brightness_adds_one_number_to_all_pixels_of_a_picture(noise: Any) -> No
 def test_unknown_augmentation_lists_those_there_are() -> None:
     with pytest.raises(PocketganError, match=r"train\.augment: .*'shfit'[\s\S]*shift, cutout"):
         check_names(["cutout", "shfit"])
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_pairs_are_moved_together_whatever_their_sizes_and_stay_pairs(scale: int) -> None:
+    inputs = tf.random.stateless_uniform([16, 12, 12, 3], [5, 6])
+    targets = tf.repeat(tf.repeat(inputs, scale, 1), scale, 2)
+    moved, moved_targets = moved_together(inputs, targets, 3, SEED)
+    assert not np.array_equal(moved, inputs)
+    np.testing.assert_array_equal(tf.repeat(tf.repeat(moved, scale, 1), scale, 2), moved_targets)
+    np.testing.assert_array_equal(moved_together(inputs, targets, 0, SEED)[0], inputs)
+
+
+def test_half_of_the_pairs_are_mirrored_and_both_pictures_of_a_pair_alike() -> None:
+    inputs = tf.random.stateless_uniform([64, 4, 4, 3], [5, 6])
+    first, second = mirrored([inputs, 1 - inputs], SEED)
+    np.testing.assert_allclose(first, 1 - second)
+    turned = [np.array_equal(one, other[:, ::-1]) for one, other in zip(first, inputs, strict=True)]
+    assert 16 < sum(turned) < 48

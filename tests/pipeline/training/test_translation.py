@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from deploy.errors import PocketganError
 from pipeline.determinism import prepare
 from pipeline.networks import pix2pix
 from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, StudentSettings
 from pipeline.networks.translators import TranslatorShape, build_translator_student
+from pipeline.training import feature_loss
 from pipeline.training.distillation_set import DistillationSet
 from pipeline.training.objectives.translation import PairedTranslation
+from pipeline.training.randomness import StepSeeds
 from pipeline.training.settings import TrainSettings, TranslationWeights
 from pipeline.training.trainer import GANTrainer
 
@@ -77,6 +80,33 @@ def test_training_without_a_discriminator_learns_the_pairs(tmp_path: Path) -> No
     history = trainer.train(tmp_path / "checkpoint.npz", "test")
     losses = [row.generator_loss for row in history.rows]
     assert losses[-1] < losses[0] / 4
+
+
+def loss_of(trainer: GANTrainer) -> float:
+    """Of the first step, in which all start alike."""
+    return float(trainer.step(regularize=False)[1])
+
+
+@pytest.mark.parametrize("term", ["feature_matching", "perceptual"])
+def test_feature_terms_add_what_networks_see_differently(
+    term: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feature_loss, "looks_at", lambda shape: True)
+    plain = loss_of(make_trainer())
+    some, more = (loss_of(make_trainer(**{term: weight})) for weight in (1.0, 2.0))
+    assert some > plain
+    assert more - some == pytest.approx(some - plain, rel=1e-3)
+
+
+def test_perceptual_term_refuses_pictures_that_are_too_small() -> None:
+    with pytest.raises(PocketganError, match=r"perceptual.* 32 pixels a side at least, not at .16"):
+        make_trainer(perceptual=1.0)
+
+
+def test_moved_pairs_stay_pairs() -> None:
+    objective = make_trainer(shift=4).objective
+    batch = objective.batch(StepSeeds(1, 0))
+    np.testing.assert_allclose(batch.inputs, -batch.targets, atol=1e-6)
 
 
 def test_frame_shows_input_picture_and_truth_side_by_side() -> None:

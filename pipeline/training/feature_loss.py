@@ -1,0 +1,40 @@
+"""Differences between pictures as the layers of a network see them."""
+
+import tensorflow as tf
+import tf_keras
+
+from deploy.errors import PocketganError
+from pipeline.arrays import Tensor
+from pipeline.metrics.imagenet import build_feature_maps, looks_at
+
+
+def discriminator_maps(discriminator: tf_keras.Model) -> tf_keras.Model:
+    """A discriminator's input → the map behind each of its activations."""
+    activations = [
+        layer.output
+        for layer in discriminator.layers
+        if isinstance(layer, tf_keras.layers.LeakyReLU)
+    ]
+    return tf_keras.Model(discriminator.inputs, activations)
+
+
+def perceptual_maps(shape: tuple[int, int, int]) -> tf_keras.Model:
+    """Pictures of ``shape`` in −1..1 → maps of EfficientNet-Lite0 as it was published.
+
+    Raises PocketganError for pictures that it cannot look at, and where it is not installed.
+    """
+    if shape[-1] != 3 or not looks_at(shape):
+        raise PocketganError(
+            f"translation.perceptual: EfficientNet-Lite0 looks at colour pictures of 32 pixels a "
+            f"side at least, not at {list(shape)}.",
+            "Set translation.perceptual to 0.",
+        )
+    return build_feature_maps()
+
+
+def feature_difference(maps: tf_keras.Model, pictures: Tensor, truth: Tensor) -> Tensor:
+    """Mean absolute difference, averaged over the maps."""
+    pairs = zip(maps(pictures), maps(truth), strict=True)
+    return tf.add_n([tf.reduce_mean(tf.abs(one - other)) for one, other in pairs]) / len(
+        maps.outputs
+    )
