@@ -37,6 +37,7 @@ Samples = restricted_number_type(
 )
 LATER_KEYS = (
     *("data.inputs", "data.degrade", "data.cut", "evaluate.judge", "teacher.cut", "convert.sizes"),
+    "budget.minutes",
     *(f"translation.{weight.name}" for weight in fields(TranslationWeights)),
 )
 """Keys that came after runs had been made without them."""
@@ -122,6 +123,10 @@ class BudgetSettings:
     """Share by which the Fréchet distance may exceed the teacher's: 0.05 or 5%."""
     target: str = "local"
     """Where max_ms holds."""
+    minutes: PositiveFloat | None = None
+    """Of a student for pictures: how long its teacher's drawing, the search, distillation and
+    rounding may take on two cores, reckoned from multiply-accumulates. With more than 15 the
+    recipe's numbers of steps grow, with less work left than they need they fall."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,9 +37,12 @@ L1_OF_COPIES = 1e-5
 """A student that sees its teacher's pictures only loses more to the penalty, and fewer bytes need
 saving: docs/decisions.md."""
 BASE = RECIPES_FOLDER / "base" / "compress.yaml"
-FEWER_MACS, MOST_PICTURES = 4, 64
+FEWER_MACS, MOST_PICTURES, FEWEST_PARTS = 4, 64, 4
 PICTURES_BASE = RECIPES_FOLDER / "base" / "compress-pictures.yaml"
-OF_A_RUN = ("seed", "data", "generator", "discriminator", "train", "convert", "evaluate")
+OF_A_RUN = (
+    *("seed", "data", "generator", "discriminator", "train", "translation", "convert"),
+    "evaluate",
+)
 """Sections of a run's recipe that its student keeps."""
 
 _OPTIONS = {
@@ -50,6 +53,10 @@ _OPTIONS = {
     "max_quality_drop": (
         "budget.max_quality_drop",
         "how much the Fréchet distance may grow: 5% or 0.05; the smallest such file is made",
+    ),
+    "minutes": (
+        "budget.minutes",
+        "how long that may take on two cores, for a generator that reads pictures; 15 if not said",
     ),
     "target": ("budget.target", "where --max-ms holds; `pocketgan targets` lists them"),
     "data": ("data.source", "real pictures: a source of `pocketgan list`; without, none are used"),
@@ -173,7 +180,7 @@ def _base_values(
     if not teacher.latent:
         side, across = teacher.model.input_shape[1:3]
         values["train"]["batch"] = picture_batch(side * across, most=MOST_PICTURES)
-        values["budget"] = {"max_macs": _most_macs(teacher)}
+        values["budget"] |= {"max_macs": _most_macs(teacher, values, options.minutes)}
     height, _, channels = teacher.model.output_shape[1:]
     values["data"] = {**values.get("data", {}), "image_size": height, "channels": channels}
     values["generator"] = {
@@ -195,14 +202,33 @@ def _base_values(
     return values | {"name": _name(path, options)}
 
 
-def _most_macs(teacher: Any) -> int | None:
-    """Bytes alone allow few weights at the picture's full size, slower than the teacher itself."""
-    from pipeline.search.cost import predict_cost
+def _most_macs(teacher: Any, values: Mapping[str, Any], minutes: str | None) -> int:
+    """Bytes alone allow few weights at the picture's full size, slower than the teacher itself.
 
+    And so much work that most of the distillation would not fit into the time.
+    """
+    from pipeline.search.trials import BATCH, picture_batch
+    from pipeline.search.work import DISTILL, affordable_macs, known_macs
+
+    side, across = teacher.model.input_shape[1:3]
+    steps = values["student"]["imitate"] // FEWEST_PARTS
+    most = affordable_macs(
+        steps,
+        _positive("--minutes", minutes) if minutes else values["budget"]["minutes"],
+        batch=picture_batch(side * across, most=BATCH),
+        share=DISTILL,
+    )
+    return min(filter(None, [known_macs(teacher) // FEWER_MACS, most]))
+
+
+def _positive(option: str, value: str) -> float:
     try:
-        return predict_cost(teacher.folded).macs // FEWER_MACS
-    except PocketganError:
-        return None  # it has layers whose work is not known here
+        number = float(value)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < math.inf:
+        raise PocketganError(f"{option} {value} is no time.", f"Give minutes, as {option} 30.")
+    return number
 
 
 def _option_values(options: Any, *, runs_discriminator: bool) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from pipeline.metrics.distances import frechet_distance
 from pipeline.metrics.quality import FeatureNetwork
 from pipeline.networks.pixels import PixelRange, to_uint8
 from pipeline.networks.settings import StudentSettings
-from pipeline.search.budget import Budget
+from pipeline.search.budget import Budget, FileCost
 from pipeline.search.builder import StudentBuilder
 from pipeline.search.candidates import Candidate
 from pipeline.search.space import Proposal, Space
@@ -51,8 +51,8 @@ class SearchContext:
     budget: Budget
     distillation_set: DistillationSet
     scorer: Scorer
-    steps: int
-    """Updates of a student that reaches the last rung."""
+    steps_of: Callable[[FileCost], int]
+    """Updates of a student of that cost which reaches the last rung."""
     seed: int
 
 
@@ -180,9 +180,12 @@ def _run_trial(
     }
     trial.set_user_attr("proposal", attribute)
     on_proposal(describe_proposal(proposal))
-    distiller, current_score = start_distillation(context, proposal.student, proposal.spec)
+    steps = context.steps_of(proposal.cost)
+    distiller, current_score = start_distillation(
+        context, proposal.student, proposal.spec, steps=steps
+    )
     score = WORST
-    for rung, until in enumerate(rungs(context.steps)):
+    for rung, until in enumerate(rungs(steps)):
         distiller.train(until)
         value = current_score()
         score = value if value < WORST else WORST  # NaN is not below it
@@ -200,7 +203,7 @@ def rungs(steps: int) -> list[int]:
 
 
 def start_distillation(
-    context: SearchContext, settings: StudentSettings, spec: CompressionSpec
+    context: SearchContext, settings: StudentSettings, spec: CompressionSpec, *, steps: int
 ) -> tuple[Distiller, Callable[[], float]]:
     """The short training of a trial, not begun yet, and a function that scores its student."""
     student, pixels = context.builder.build(settings), context.builder.pixels(settings)
@@ -208,7 +211,7 @@ def start_distillation(
         student,
         context.distillation_set,
         pixels=pixels,
-        steps=context.steps,
+        steps=steps,
         rate=RATE if context.space.latent else PICTURE_RATE,
         batch=distillation_batch(context.distillation_set),
         seed=context.seed,

@@ -35,6 +35,7 @@ from pipeline.compression.int8_layers import FULL_BITS
 from pipeline.compression.prune import kernel_sparsity
 from pipeline.determinism import prepare
 from pipeline.networks.pixels import to_uint8
+from pipeline.search import work
 from pipeline.search.budget import KILO
 from pipeline.search.trials import draw_pictures
 from pipeline.stage import Outcome, StageContext, stage
@@ -87,7 +88,8 @@ def quantize_student(ctx: StageContext) -> Outcome:
     objective = Generation if pairs.input_pixels is None else PairedTranslation
     log = training_log(ctx.folder, SHIPPED, variant=SHIPPED, caption=objective.caption)
     history, rounds = TrainingHistory(), list[RoundBytes]()
-    while steps := next_round(settings.steps, limit, rounds):
+    wanted = _steps(ctx, pairs)
+    while steps := next_round(wanted, limit, rounds):
         target = None if limit is None else target_bytes(limit, rounds)
         bits = bits_for(ctx, start, calibration, target)
         aware = quantization_aware(start, calibration, bits)
@@ -104,6 +106,20 @@ def quantize_student(ctx: StageContext) -> Outcome:
     sizes = {"gzip_bytes": [file.written for file in rounds]} if limit else {}
     metrics = {"zeros": round(kernel_sparsity(start), 6), "distill": settings.distill, **sizes}
     return Outcome({SHIPPED: metrics}, [f"{SHIPPED}: {event}" for event in history.events])
+
+
+def _steps(ctx: StageContext, pairs: DistillationSet) -> int:
+    """Those of the recipe, of a student for pictures as many as there is time for."""
+    wanted = ctx.recipe.quantize.steps
+    if pairs.input_pixels is None:
+        return wanted
+    return work.affordable_steps(
+        wanted,
+        ctx.recipe.budget,
+        macs=STUDENT_FACTS.read(ctx.inputs["student"]).tried.cost.macs,
+        batch=ctx.recipe.train.batch,
+        share=work.QUANTIZE,
+    )
 
 
 def _targets(ctx: StageContext, start: tf_keras.Model) -> DistillationSet:

@@ -11,7 +11,8 @@ from pipeline.compression.spec import CompressionSpec
 from pipeline.determinism import prepare
 from pipeline.importers.teacher import read_saved_teacher
 from pipeline.networks.settings import StudentSettings
-from pipeline.search import budget, candidates, trials
+from pipeline.recipe import Recipe
+from pipeline.search import budget, candidates, trials, work
 from pipeline.search.builder import SLIM, StudentBuilder
 from pipeline.search.candidates import Candidate, Choice, ScoreKind
 from pipeline.search.space import Space, space_of
@@ -103,8 +104,16 @@ def search_context(
         budget=limits,
         distillation_set=pairs,
         scorer=scorer,
-        steps=ctx.recipe.search.steps,
+        steps_of=lambda cost: _steps(ctx.recipe, cost.macs, trials.distillation_batch(pairs)),
         seed=ctx.recipe.seed,
+    )
+
+
+def _steps(recipe: Recipe, macs: int, batch: int) -> int:
+    """Updates of a trial: each has an equal part of the time."""
+    share = work.SEARCH / recipe.search.trials
+    return work.affordable_steps(
+        recipe.search.steps, recipe.budget, macs=macs, batch=batch, share=share
     )
 
 

@@ -1,8 +1,9 @@
 """Train the student that was chosen: distillation first, then adversarial training."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tf_keras
@@ -26,9 +27,10 @@ from pipeline.importers.teacher import read_saved_teacher
 from pipeline.metrics.distances import frechet_distance
 from pipeline.networks.pixels import PixelRange, to_uint8
 from pipeline.networks.registry import build_discriminator, build_patch_discriminator
+from pipeline.search import work
 from pipeline.search.builder import StudentBuilder
-from pipeline.search.candidates import Candidate
-from pipeline.search.trials import distillation_batch, draw_pictures
+from pipeline.search.candidates import Candidate, decibels
+from pipeline.search.trials import Scorer, distillation_batch, draw_pictures, pixel_scorer
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages import training
 from pipeline.stages.evaluate import find_judge
@@ -44,6 +46,8 @@ MORE_ATTEMPTS = 2
 """Larger students that are trained where the quality of the first is not enough."""
 COMPARED = 2000
 """Pictures by which that is judged."""
+PROSPECTED = 256
+"""Pairs that say how far a student is from its teacher on the way."""
 UNROUNDED = 0.5
 """Share of the loss that a student may have before it is rounded, which costs some more."""
 RAMP, EVERY = 0.5, 25
@@ -113,7 +117,10 @@ def _train(ctx: StageContext, candidate: Candidate) -> TrainedStudent:
     pairs = read_distillation_set(ctx.inputs["teacher"] / PAIRS)
     network, pixels = builder.build(candidate.student), builder.pixels(candidate.student)
     weights_file = ctx.scratch / f"distilled-{candidate.number}.npz"
-    error = _distill(ctx, network, pairs=pairs, pixels=pixels, weights_file=weights_file)
+    steps = _imitation_steps(ctx, pairs, candidate)
+    distillation = _distill(
+        ctx, network, pairs=pairs, pixels=pixels, weights_file=weights_file, steps=steps
+    )
     discriminator = _discriminator(ctx, builder)
     pruning = _pruning(network, candidate, round(RAMP * settings.steps) * recipe.train.critic_steps)
     trainer = student_trainer(
@@ -132,8 +139,8 @@ def _train(ctx: StageContext, candidate: Candidate) -> TrainedStudent:
         network=pruning.stripped() if pruning else network,
         discriminator=discriminator,
         pixels=pixels,
-        error=error,
-        events=history.events,
+        error=distillation.error if steps else None,
+        events=[*_prospects(ctx, distillation, steps), *history.events],
     )
 
 
@@ -190,6 +197,31 @@ def _frechet_ratio(ctx: StageContext, trained: TrainedStudent) -> float:
     return students / teachers
 
 
+def _imitation_steps(ctx: StageContext, pairs: DistillationSet, candidate: Candidate) -> int:
+    """Those of the recipe, of a student for pictures as many as there is time for."""
+    wanted = ctx.recipe.student.imitate
+    if pairs.input_pixels is None or not wanted:
+        return wanted
+    return work.affordable_steps(
+        wanted,
+        ctx.recipe.budget,
+        macs=candidate.cost.macs,
+        batch=distillation_batch(pairs),
+        share=work.DISTILL,
+    )
+
+
+class Distillation(NamedTuple):
+    """How a distillation went."""
+
+    error: float
+    """Mean squared difference of its last batch, in −1..1."""
+    half: float = math.nan
+    """Of a student for pictures: PSNR to its teacher, in dB, after half of the steps."""
+    whole: float = math.nan
+    """The same after all of them."""
+
+
 def _distill(
     ctx: StageContext,
     network: tf_keras.Model,
@@ -197,31 +229,57 @@ def _distill(
     pairs: DistillationSet,
     pixels: PixelRange,
     weights_file: Path,
-) -> float | None:
+    steps: int,
+) -> Distillation:
     """Train on the teacher's pictures alone, unless a killed run left ``weights_file``."""
-    settings = ctx.recipe.student
-    if not settings.imitate:
-        return None
+    if not steps:
+        return Distillation(math.nan)
     arrays = _read_weights(weights_file, network)
     if arrays is not None:
         network.set_weights(arrays[:-1])
-        return float(arrays[-1])
+        return Distillation(*map(float, arrays[-1]))
     distiller = Distiller(
         network,
         pairs,
         pixels=pixels,
-        steps=settings.imitate,
-        rate=settings.imitate_rate,
+        steps=steps,
+        rate=ctx.recipe.student.imitate_rate,
         batch=distillation_batch(pairs),
         seed=ctx.recipe.seed,
     )
+    compared = _compared(ctx, pairs)
+    distances = []
     with progress.bar() as bar:
-        task = bar.add_task("student is distilled", total=settings.imitate)
-        error = distiller.train(settings.imitate, lambda: bar.advance(task))
-    distiller.recalibrate()
+        task = bar.add_task("student is distilled", total=steps)
+        for until in [steps // 2, steps] if compared else [steps]:
+            error = distiller.train(until, lambda: bar.advance(task))
+            distiller.recalibrate()
+            if compared:
+                distances.append(decibels(compared(network, pixels)))
+    distillation = Distillation(error, *distances)
     with replaced(weights_file) as aside, aside.open("wb") as file:
-        np.savez(file, *network.get_weights(), np.array(error))
-    return error
+        np.savez(file, *network.get_weights(), np.array(distillation))
+    return distillation
+
+
+def _compared(ctx: StageContext, pairs: DistillationSet) -> Scorer | None:
+    """Of students for pictures: how far they are from their teacher on what none learned from."""
+    if pairs.input_pixels is None:
+        return None
+    return pixel_scorer(read_distillation_set(ctx.inputs["teacher"] / REFERENCE).first(PROSPECTED))
+
+
+def _prospects(ctx: StageContext, distillation: Distillation, steps: int) -> list[str]:
+    """What the second half of the time brought, which says what more would bring."""
+    if math.isnan(distillation.whole):
+        return []
+    minutes = ctx.recipe.budget.minutes
+    double = f"--student.imitate {2 * steps}" if minutes is None else f"--minutes {2 * minutes:g}"
+    return [
+        f"distillation: {distillation.half:.1f} dB to the teacher's pictures after half of its "
+        f"{steps:,} steps, {distillation.whole:.1f} dB at the end; twice the time ({double}) may "
+        "bring as much again"
+    ]
 
 
 def _read_weights(path: Path, network: tf_keras.Model) -> list[np.ndarray] | None:

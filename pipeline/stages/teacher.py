@@ -23,6 +23,7 @@ from pipeline.importers.input_adapter import refuse_few
 from pipeline.importers.teacher import Teacher, load_discriminator, load_teacher, save_teacher
 from pipeline.networks.pixels import to_uint8
 from pipeline.recipe import Recipe
+from pipeline.search import work
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.training.distillation_set import DistillationSet
 from pipeline.training.randomness import Purpose, latents
@@ -31,8 +32,11 @@ REFERENCE_SIZE = 5000
 """Pictures to judge by where there are no others."""
 BATCH = 64
 ENOUGH_PHOTOS = 100
+FEWEST_LESSONS = 64
 FEWEST_OF_A_PART = 6
 """As neighbourhoods of five pictures demand."""
+MOVED = 1 / 16
+"""Share of the side by which pictures are moved."""
 SEARCHED = 0.15
 """Share of the pairs of a training by which students are compared."""
 PARTS = (0.7, 0.85)
@@ -46,7 +50,7 @@ def _files(recipe: Recipe) -> tuple[Path | None, ...]:
 
 @stage(
     "teacher",
-    settings=("data", "generator", "teacher"),
+    settings=("data", "generator", "teacher", "budget"),
     files=_files,
     reads_pictures=lambda recipe: recipe.data.translated,
 )
@@ -72,6 +76,14 @@ def teacher(ctx: StageContext) -> Outcome:
     else:
         parts, of_folder = _folder_pictures(ctx, loaded)
         notes += of_folder
+    lessons = len(parts[PAIRS])
+    if not loaded.latent:
+        parts[PAIRS] = _affordable(ctx, loaded, parts[PAIRS])
+    if len(parts[PAIRS]) < lessons:
+        notes.append(
+            f"it draws slowly: of {lessons:,} inputs its student learns from "
+            f"{len(parts[PAIRS]):,}, and --minutes decides on that"
+        )
     for name, inputs in parts.items():
         write_distillation_set(_drawn_pairs(loaded, inputs, name), ctx.folder / name)
     return Outcome(
@@ -82,6 +94,14 @@ def teacher(ctx: StageContext) -> Outcome:
         },
         notes,
     )
+
+
+def _affordable(ctx: StageContext, loaded: Teacher, inputs: Images) -> Images:
+    """Those that the teacher has time to draw, from all parts of the set."""
+    count = max(FEWEST_LESSONS, work.affordable_pictures(len(inputs), ctx.recipe.budget, loaded))
+    if count >= len(inputs):
+        return inputs
+    return inputs[np.random.default_rng(ctx.recipe.seed).permutation(len(inputs))[:count]]
 
 
 def load(ctx: StageContext) -> Teacher:
@@ -126,7 +146,8 @@ def _pairs_inputs(ctx: StageContext, loaded: Teacher) -> dict[str, np.ndarray]:
             "Set data.image_size and data.degrade as the generator was trained.",
         )
     searched = max(FEWEST_OF_A_PART, round(len(train) * SEARCHED))
-    return {PAIRS: train[searched:], REFERENCE: train[:searched], HELD_BACK: test}
+    lessons = _moved(train[searched:], ctx.recipe.teacher.lessons, ctx.recipe.seed)
+    return {PAIRS: lessons, REFERENCE: train[:searched], HELD_BACK: test}
 
 
 def _size(shape: tuple[int, ...]) -> str:
@@ -136,7 +157,8 @@ def _size(shape: tuple[int, ...]) -> str:
 def _folder_pictures(ctx: StageContext, loaded: Teacher) -> tuple[dict[str, np.ndarray], list[str]]:
     """Inputs by the file that they go to: the user's pictures, uint8, parted by picture; and notes.
 
-    Tiles of a photo for its student to learn from come in all eight symmetries of the square.
+    Tiles of a photo for its student to learn from come in all eight symmetries of the square, whole
+    pictures mirrored and moved.
     """
     settings, (height, width, channels) = ctx.recipe.teacher, loaded.model.input_shape[1:]
     assert settings.inputs is not None
@@ -166,6 +188,8 @@ def _folder_pictures(ctx: StageContext, loaded: Teacher) -> tuple[dict[str, np.n
     named = dict(zip((PAIRS, REFERENCE, HELD_BACK), parts, strict=True))
     if cut == reading.TILES:
         named[PAIRS] = _turned(named[PAIRS], settings.lessons)
+    else:
+        named[PAIRS] = _moved(named[PAIRS], settings.lessons, ctx.recipe.seed)
     return named, _notes(settings.inputs, decoded, cut)
 
 
@@ -199,6 +223,28 @@ def _turned(tiles: Images, count: int) -> Images:
     turned = [np.rot90(tiles, turns, (1, 2)) for turns in range(4)]
     mirrored = [pictures[:, :, ::-1] for pictures in turned]
     return np.concatenate([*turned, *mirrored])[:count]
+
+
+def _moved(pictures: Images, count: int, seed: int) -> Images:
+    """Pictures [N, H, W, C], then the same mirrored, then both moved a little, to ``count``.
+
+    Their teacher says what is to be drawn of each: a student of few pictures learns them by heart.
+    """
+    random = np.random.default_rng(seed)
+    both = np.concatenate([pictures, pictures[:, :, ::-1]])
+    reach = max(1, round(MOVED * min(pictures.shape[1:3])))
+    copies = [both]
+    while sum(map(len, copies)) < count:
+        copies.append(_moved_by(both, *random.integers(-reach, reach + 1, 2)))
+    return np.concatenate(copies)[: max(count, len(pictures))]
+
+
+def _moved_by(pictures: Images, down: int, right: int) -> Images:
+    """Border values fill what is left."""
+    rows, columns = (np.arange(side) for side in pictures.shape[1:3])
+    rows = np.clip(rows - down, 0, rows[-1])
+    columns = np.clip(columns - right, 0, columns[-1])
+    return pictures[:, rows][:, :, columns]
 
 
 def _drawn_pairs(loaded: Teacher, inputs: np.ndarray, name: str) -> DistillationSet:

@@ -69,8 +69,11 @@ def main() -> int:
 def early_score(context: trials.SearchContext, candidate: Candidate) -> float:
     """As ``search.trials`` gives it to a student that reaches the last rung."""
     spec = CompressionSpec(candidate.bits, candidate.zeros)
-    distiller, current_score = trials.start_distillation(context, candidate.student, spec)
-    for until in trials.rungs(context.steps):  # each score settles batch norm a little more
+    steps = context.steps_of(candidate.cost)
+    distiller, current_score = trials.start_distillation(
+        context, candidate.student, spec, steps=steps
+    )
+    for until in trials.rungs(steps):  # each score settles batch norm a little more
         distiller.train(until)
         score = current_score()
     return score

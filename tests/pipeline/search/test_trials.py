@@ -38,7 +38,7 @@ def context(builder: StudentBuilder) -> trials.SearchContext:
         budget=budget_of(settings),
         distillation_set=DistillationSet(inputs, pictures),
         scorer=frechet_scorer(Blurred(), pictures, inputs),  # type: ignore[arg-type]
-        steps=6,
+        steps_of=lambda cost: 6,
         seed=1,
     )
 

@@ -1,0 +1,59 @@
+"""How many steps of training fit into the minutes that a student may take.
+
+Reckoned from its multiply-accumulates, never measured: a recipe means the same on every machine.
+"""
+
+from deploy.errors import PocketganError
+from pipeline.importers.teacher import Teacher
+from pipeline.recipe import BudgetSettings
+from pipeline.search.cost import predict_cost
+
+SPEED = 4.0e9
+"""Multiply-accumulates of drawing, a second, while students for pictures are trained on two cores:
+``python -m tools.experiments.training_speed``, see docs/decisions.md."""
+OVERHEAD = 0.005
+"""Seconds that a step takes besides."""
+DRAWING_SPEED = 40.0e9
+"""Multiply-accumulates a second where a teacher only draws, likewise."""
+USUAL_MINUTES = 15.0
+"""The recipe's own numbers of steps are meant for so many."""
+FEWEST_STEPS = 300
+SEARCH, DISTILL, QUANTIZE, DRAW = 0.25, 0.4, 0.2, 0.1
+"""Shares of the minutes; what is left is measuring."""
+
+
+def affordable_steps(
+    wanted: int, budget: BudgetSettings, *, macs: int, batch: int, share: float
+) -> int:
+    """Of ``wanted`` steps as many as ``share`` of the budget's minutes allow; with more minutes
+    than usual so many times as many are wanted. Without minutes in the budget all of them.
+
+    ``macs`` are the multiply-accumulates of a picture, ``batch`` the pictures of a step.
+    """
+    if budget.minutes is None:
+        return wanted
+    wanted = round(wanted * max(1.0, budget.minutes / USUAL_MINUTES))
+    allowed = int(60 * budget.minutes * share / (macs * batch / SPEED + OVERHEAD))
+    return min(wanted, max(FEWEST_STEPS, allowed))
+
+
+def affordable_macs(steps: int, minutes: float, *, batch: int, share: float) -> int:
+    """Multiply-accumulates of a picture with which so many steps fit into the minutes."""
+    seconds = 60 * minutes * share / steps - OVERHEAD
+    return int(seconds * SPEED / batch)
+
+
+def affordable_pictures(wanted: int, budget: BudgetSettings, teacher: Teacher) -> int:
+    """Of ``wanted`` pictures as many as the teacher can draw in its share of the time."""
+    macs = known_macs(teacher)
+    if budget.minutes is None or not macs:
+        return wanted
+    return min(wanted, int(60 * budget.minutes * DRAW * DRAWING_SPEED / macs))
+
+
+def known_macs(teacher: Teacher) -> int:
+    """Multiply-accumulates of a picture; 0 where a layer's are not known here."""
+    try:
+        return predict_cost(teacher.folded).macs
+    except PocketganError:
+        return 0
