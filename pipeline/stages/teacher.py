@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -230,12 +231,14 @@ def _moved(pictures: Images, count: int, seed: int) -> Images:
 
     Their teacher says what is to be drawn of each: a student of few pictures learns them by heart.
     """
-    random = np.random.default_rng(seed)
     both = np.concatenate([pictures, pictures[:, :, ::-1]])
     reach = max(1, round(MOVED * min(pictures.shape[1:3])))
+    moves = [move for move in product(range(-reach, reach + 1), repeat=2) if any(move)]
     copies = [both]
-    while sum(map(len, copies)) < count:
-        copies.append(_moved_by(both, *random.integers(-reach, reach + 1, 2)))
+    for number in np.random.default_rng(seed).permutation(len(moves)):
+        if len(both) * len(copies) >= count:
+            break
+        copies.append(_moved_by(both, *moves[number]))
     return np.concatenate(copies)[: max(count, len(pictures))]
 
 

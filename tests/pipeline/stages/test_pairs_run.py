@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.artifacts import EVALUATION, SIZES, read_samples
+from pipeline.artifacts import EVALUATION, PAIRS, SIZES, read_distillation_set, read_samples
 from pipeline.cli import main
 from pipeline.report.run import schema
 from pipeline.tflite.count import float_ops
@@ -28,7 +28,7 @@ benchmark: {threads: [1], runs: 4, rounds: 1, warmup: 0}
 """
 STUDENT = (
     *("--quiet", "--name", "small", "--max-gzip-kb", "4", "--max-macs", "9999999"),
-    *("--trials", "1", "--search.steps", "3", "--student.imitate", "4"),
+    *("--teacher.lessons", "200", "--trials", "1", "--search.steps", "3", "--student.imitate", "4"),
     *("--quantize.steps", "4", "--quantize.calibration", "16", "--train.batch", "8"),
 )
 
@@ -96,3 +96,18 @@ def test_evaluation_uses_each_test_picture_once(runs: Path) -> None:
     samples = read_samples(runs / "pairs" / "5-evaluate")
     assert len(np.unique(samples["input"], axis=0)) == len(samples["input"])
     assert samples["real"].shape[1:] == (32, 32, 3)
+
+
+def test_student_learns_from_mirrored_and_moved_pictures_too_and_says_what_more_time_would_bring(
+    runs: Path,
+) -> None:
+    teacher = json.loads((runs / "small" / "1-teacher" / "stage.json").read_text())
+    pairs = read_distillation_set(runs / "small" / "1-teacher" / PAIRS)
+    assert len(pairs) == teacher["metrics"]["lessons"] == 200
+    count = round(48 * 0.85)
+    np.testing.assert_array_equal(pairs.inputs[count : 2 * count], pairs.inputs[:count, :, ::-1])
+    assert len(np.unique(pairs.inputs, axis=0)) == 200
+    student = json.loads((runs / "small" / "3-student" / "stage.json").read_text())
+    (event,) = student["events"]
+    assert "after half of its 4 steps" in event
+    assert "--minutes 30" in event

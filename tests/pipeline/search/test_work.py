@@ -1,0 +1,52 @@
+import pytest
+
+from pipeline.recipe import BudgetSettings
+from pipeline.search import work
+from pipeline.search.builder import StudentBuilder
+from pipeline.search.work import affordable_macs, affordable_pictures, affordable_steps, known_macs
+
+USUAL = BudgetSettings(minutes=work.USUAL_MINUTES)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "macs", "steps"),
+    [
+        (None, 10**12, 1000),
+        (work.USUAL_MINUTES, 1, 1000),
+        (3.0, 1, 1000),
+        (2 * work.USUAL_MINUTES, 1, 2000),
+        (work.USUAL_MINUTES, 10**12, work.FEWEST_STEPS),
+    ],
+)
+def test_steps_follow_from_the_time_and_the_work(
+    minutes: float | None, macs: int, steps: int
+) -> None:
+    budget = BudgetSettings(minutes=minutes)
+    assert affordable_steps(1000, budget, macs=macs, batch=8, share=0.5) == steps
+
+
+def test_twice_the_work_leaves_about_half_of_the_steps() -> None:
+    one, two = (
+        affordable_steps(10**6, USUAL, macs=macs, batch=8, share=0.5) for macs in (10**8, 2 * 10**8)
+    )
+    assert one == pytest.approx(2 * two, rel=0.05)
+
+
+def test_few_steps_that_are_wanted_are_few() -> None:
+    assert affordable_steps(5, USUAL, macs=10**12, batch=8, share=0.5) == 5
+
+
+def test_work_that_is_affordable_takes_just_the_time() -> None:
+    macs = affordable_macs(4000, work.USUAL_MINUTES, batch=8, share=0.5)
+    steps = affordable_steps(10**6, USUAL, macs=macs, batch=8, share=0.5)
+    assert steps == pytest.approx(4000, rel=0.01)
+
+
+def test_slow_teacher_draws_fewer_pictures(builder: StudentBuilder) -> None:
+    teacher = builder.teacher
+    assert known_macs(teacher) > 0
+    assert affordable_pictures(100, USUAL, teacher) == 100
+    hurried = BudgetSettings(minutes=1e-9 * known_macs(teacher))
+    few = affordable_pictures(10**9, hurried, teacher)
+    assert 0 < few < 10**9
+    assert affordable_pictures(10**9, BudgetSettings(), teacher) == 10**9
