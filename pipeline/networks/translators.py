@@ -67,17 +67,20 @@ def residual(
     return tf_keras.Model(inputs, _drawn_over(x, scaled, shape, reduce), name="residual")
 
 
-def unet(shape: TranslatorShape, channels: tuple[int, ...], *, separable: bool) -> tf_keras.Model:
+def unet(
+    shape: TranslatorShape, channels: tuple[int, ...], *, reduce: int, separable: bool
+) -> tf_keras.Model:
     """A picture [N, *source] → [N, *image]: a map for each of ``channels``, each half as large.
 
-    The first has the input's size. Batch norm behind every convolution but the last. Raises
-    PocketganError where sizes do not divide.
+    The first has the ``reduce``-th part of the input's size. Batch norm behind every convolution
+    but the last. Raises PocketganError where sizes do not divide.
     """
-    refuse_undivided(shape, 2 ** (len(channels) - 1))
+    refuse_undivided(shape, reduce * 2 ** (len(channels) - 1))
     inputs = tf_keras.Input(shape.source, name="picture")
     convolve = _separable if separable else _convolved
     scaled = _scaled(inputs, shape)
-    x = normalized_relu(_convolved(scaled, channels[0], name="down_0", bias=False), "down_0")
+    first = _convolved(scaled, channels[0], name="down_0", strides=reduce, bias=False)
+    x = normalized_relu(first, "down_0")
     skips = []
     for number, width in enumerate(channels[1:], start=1):
         skips.append(x)
@@ -89,19 +92,35 @@ def unet(shape: TranslatorShape, channels: tuple[int, ...], *, separable: bool) 
         x = convolve(x, 4 * channels[number], name=f"up_{number}", bias=False)
         x = DepthToSpace(2, name=f"up_{number}_pixels")(normalized_relu(x, f"up_{number}"))
         x = tf_keras.layers.Add(name=f"up_{number}_skip")([x, skips[number]])
-    return tf_keras.Model(inputs, _drawn_over(x, scaled, shape, 1), name="unet")
+    return tf_keras.Model(inputs, _drawn_over(x, scaled, shape, reduce), name="unet")
 
 
-FAMILIES: dict[str, Callable[[TranslatorShape, tuple[int, ...]], tf_keras.Model]] = {
-    "residual": lambda shape, channels: residual(shape, channels, reduce=1, separable=False),
-    "residual_separable": lambda shape, channels: residual(
-        shape, channels, reduce=1, separable=True
-    ),
-    "residual_half": lambda shape, channels: residual(shape, channels, reduce=2, separable=False),
-    "unet": lambda shape, channels: unet(shape, channels, separable=False),
-    "unet_separable": lambda shape, channels: unet(shape, channels, separable=True),
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """Students of one kind, which differ in the channels of their maps."""
+
+    network: Callable[..., tf_keras.Model]
+    """Of the shape, the channels, ``reduce`` and ``separable``."""
+    reduce: int = 1
+    """The largest map has this part of the input's side."""
+    separable: bool = False
+    halved: bool = False
+    """Each map has half of the side of the one before it."""
+
+    def build(self, shape: TranslatorShape, channels: tuple[int, ...]) -> tf_keras.Model:
+        """The network, untrained; PocketganError where sizes do not divide."""
+        return self.network(shape, channels, reduce=self.reduce, separable=self.separable)
+
+
+FAMILIES = {
+    "residual": Family(network=residual),
+    "residual_separable": Family(network=residual, separable=True),
+    "residual_half": Family(network=residual, reduce=2),
+    "unet": Family(network=unet, halved=True),
+    "unet_separable": Family(network=unet, separable=True, halved=True),
+    "unet_half": Family(network=unet, reduce=2, halved=True),
 }
-"""Name of a block that students for pictures may be made of → its network."""
+"""Name of a block that students for pictures may be made of → what it is."""
 
 
 def build_translator_student(settings: StudentSettings, shape: TranslatorShape) -> tf_keras.Model:
@@ -115,7 +134,7 @@ def build_translator_student(settings: StudentSettings, shape: TranslatorShape) 
             "pictures.",
             f"Give the channels of each map, and one of the blocks {', '.join(FAMILIES)}.",
         )
-    return FAMILIES[settings.block](shape, settings.channels)
+    return FAMILIES[settings.block].build(shape, settings.channels)
 
 
 def halvings(shape: TranslatorShape) -> int:

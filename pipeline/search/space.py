@@ -30,7 +30,7 @@ LEAST_RANK, MOST_RANK = 3, 64
 TAPERS = (0.5, 1.0)
 """Range of the ratio of one map's channels to those of the smaller map before it."""
 MOST_MIXERS = 2
-MOST_LEVELS = 4
+MOST_LEVELS = 5
 DEPTHS = (2, 7)
 """Maps of a student that reads pictures."""
 ZEROS = (0.0, 0.3, 0.5)
@@ -167,16 +167,17 @@ class Space:
 
     def _translator_channels(self, shape: StudentShape, width: int) -> tuple[int, ...]:
         """The first map's first: alike at one size, more where maps are halved (by 1/taper)."""
-        if not shape.block.startswith("unet"):
+        family = FAMILIES[shape.block]
+        if not family.halved:
             return (width,) * shape.depth
-        levels = min(shape.depth, MOST_LEVELS, self.halvings + 1)
+        levels = min(shape.depth, MOST_LEVELS, self.halvings + 2 - family.reduce)
         return tuple(round(width / shape.taper**level) for level in range(levels))
 
 
 def _translators(shape: TranslatorShape) -> list[str]:
     """The blocks for pictures of this size: only some can do without halving it."""
-    whole = [block for block in FAMILIES if block in ("residual", "residual_separable")]
-    return list(FAMILIES) if halvings(shape) else whole
+    needed = {name: family.halved + family.reduce - 1 for name, family in FAMILIES.items()}
+    return [name for name, count in needed.items() if count <= halvings(shape)]
 
 
 def space_of(settings: SearchSettings, limits: BudgetSettings, builder: StudentBuilder) -> Space:

@@ -110,7 +110,7 @@ def quantize_student(ctx: StageContext) -> Outcome:
 
 def _steps(ctx: StageContext, pairs: DistillationSet) -> int:
     """Those of the recipe, of a student for pictures as many as there is time for."""
-    wanted = ctx.recipe.quantize.steps
+    wanted: int = ctx.recipe.quantize.steps
     if pairs.input_pixels is None:
         return wanted
     return work.affordable_steps(

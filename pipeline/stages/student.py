@@ -199,7 +199,7 @@ def _frechet_ratio(ctx: StageContext, trained: TrainedStudent) -> float:
 
 def _imitation_steps(ctx: StageContext, pairs: DistillationSet, candidate: Candidate) -> int:
     """Those of the recipe, of a student for pictures as many as there is time for."""
-    wanted = ctx.recipe.student.imitate
+    wanted: int = ctx.recipe.student.imitate
     if pairs.input_pixels is None or not wanted:
         return wanted
     return work.affordable_steps(
