@@ -2,7 +2,7 @@
 
 import gzip
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -49,7 +49,7 @@ from pipeline.training.history import TrainingHistory
 from pipeline.training.objectives.generation import Generation
 from pipeline.training.objectives.translation import PairedTranslation
 from pipeline.training.randomness import Purpose
-from pipeline.training.settings import WeightSettings
+from pipeline.training.settings import TrainSettings, WeightSettings
 from pipeline.training.trainer import GANTrainer
 from pipeline.variants import SHIPPED
 
@@ -76,36 +76,72 @@ def quantize_student(ctx: StageContext) -> Outcome:
 
     One round of training, or so many that the file keeps its limit.
     """
-    settings, limit_kb = ctx.recipe.quantize, ctx.recipe.budget.max_gzip_kb
-    limit = None if limit_kb is None else round(limit_kb * KILO)
+    settings = ctx.recipe.quantize
     prepare(ctx.recipe.seed)
     start = fold_batch_norm(load_network(ctx.inputs["student"] / GENERATOR))
     start.save(folded_generator(ctx.folder, SHIPPED))
     path = ctx.inputs["student"] / DISCRIMINATOR
     discriminator = load_network(path) if path.exists() else None
-    calibration = generator_inputs(ctx, Purpose.CALIBRATION, settings.calibration)
     pairs = _targets(ctx, start)
     objective = Generation if pairs.input_pixels is None else PairedTranslation
     log = training_log(ctx.folder, SHIPPED, variant=SHIPPED, caption=objective.caption)
-    history, rounds = TrainingHistory(), list[RoundBytes]()
-    wanted = _steps(ctx, pairs)
-    while steps := next_round(wanted, limit, rounds):
-        target = None if limit is None else target_bytes(limit, rounds)
-        bits = bits_for(ctx, start, calibration, target)
-        aware = quantization_aware(start, calibration, bits)
+    history = TrainingHistory()
+
+    def learn(aware: tf_keras.Model, steps: int, number: int) -> None:
+        nonlocal history
         trainer = _trainer(ctx, aware, discriminator=discriminator, steps=steps, pairs=pairs)
-        checkpoint = ctx.scratch / f"{SHIPPED}-{len(rounds)}.npz"
+        checkpoint = ctx.scratch / f"{SHIPPED}-{number}.npz"
         later = trainer.train(checkpoint, f"quantize {SHIPPED}", log.after(history))
         history = history.followed_by(later)
         trainer.recalibrate()
+
+    rounded = learn_rounded(ctx, start, steps=_steps(ctx, pairs), learn=learn)
+    write_quantized(rounded.aware, rounded.bits, ctx.folder, SHIPPED)
+    log.close(history)
+    sizes = {"gzip_bytes": rounded.gzip_bytes} if rounded.gzip_bytes else {}
+    zeros = round(kernel_sparsity(rounded.start), 6)
+    metrics = {"zeros": zeros, "distill": settings.distill, **sizes}
+    return Outcome({SHIPPED: metrics}, [f"{SHIPPED}: {event}" for event in history.events])
+
+
+class RoundedStudent(NamedTuple):
+    """A student after its training with rounded weights."""
+
+    aware: tf_keras.Model
+    """Quantization-aware, its biases rounded too."""
+    bits: dict[str, float]
+    """Of the weights, by layer."""
+    start: tf_keras.Model
+    """The same folded, its weights before their rounding."""
+    gzip_bytes: list[int]
+    """Of the file after each round; empty where bytes are not limited."""
+
+
+def learn_rounded(
+    ctx: StageContext,
+    start: tf_keras.Model,
+    *,
+    steps: int,
+    learn: Callable[[tf_keras.Model, int, int], None],
+) -> RoundedStudent:
+    """Round a folded student to its bits while it learns: once, or so often as its limit demands.
+
+    ``learn``: train this quantization-aware model for so many steps, in the round of that number.
+    """
+    limit_kb = ctx.recipe.budget.max_gzip_kb
+    limit = None if limit_kb is None else round(limit_kb * KILO)
+    calibration = generator_inputs(ctx, Purpose.CALIBRATION, ctx.recipe.quantize.calibration)
+    rounds = list[RoundBytes]()
+    while more := next_round(steps, limit, rounds):
+        target = None if limit is None else target_bytes(limit, rounds)
+        bits = bits_for(ctx, start, calibration, target)
+        aware = quantization_aware(start, calibration, bits)
+        learn(aware, more, len(rounds))
         round_biases(aware)
         start = unrounded(aware, start)
         rounds.append(RoundBytes(target or 0, gzip_bytes(ctx, aware) if limit else 0))
-    write_quantized(aware, bits, ctx.folder, SHIPPED)
-    log.close(history)
-    sizes = {"gzip_bytes": [file.written for file in rounds]} if limit else {}
-    metrics = {"zeros": round(kernel_sparsity(start), 6), "distill": settings.distill, **sizes}
-    return Outcome({SHIPPED: metrics}, [f"{SHIPPED}: {event}" for event in history.events])
+    sizes = [file.written for file in rounds] if limit else []
+    return RoundedStudent(aware, bits, start, sizes)
 
 
 def _steps(ctx: StageContext, pairs: DistillationSet) -> int:
@@ -141,17 +177,22 @@ def _trainer(
     steps: int,
     pairs: DistillationSet,
 ) -> GANTrainer:
-    settings = ctx.recipe.quantize
-    rules = training.student_training(ctx, steps, settings.rate, settings.ema)
     return student_trainer(
         ctx,
         aware,
         discriminator=discriminator,
         pairs=pairs,
-        distill=settings.distill,
+        distill=ctx.recipe.quantize.distill,
         pixels=STUDENT_FACTS.read(ctx.inputs["student"]).pixels,
-        settings=replace(rules, generator_weights=WeightSettings(l1=settings.l1)),
+        settings=rounding_rules(ctx, steps),
     )
+
+
+def rounding_rules(ctx: StageContext, steps: int) -> TrainSettings:
+    """Settings of a training of so many steps with rounded weights."""
+    settings = ctx.recipe.quantize
+    rules = training.student_training(ctx, steps, settings.rate, settings.ema)
+    return replace(rules, generator_weights=WeightSettings(l1=settings.l1))
 
 
 def gzip_bytes(ctx: StageContext, aware: tf_keras.Model) -> int:

@@ -1,18 +1,20 @@
 """Fine-tuning without a discriminator: what Keras' ``fit`` can do with a generator.
 
-There are no labels for pictures that were never drawn, so the teacher's picture of the same latent
+There are no labels for pictures that were never drawn, so the teacher's picture of the same input
 is the target: TF-MOT's guides fine-tune with ``fit``, and this is what there is to fit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 import tf_keras
 
 from pipeline import progress
+from pipeline.artifacts import PAIRS, read_distillation_set
+from pipeline.importers.teacher import read_saved_teacher
 from pipeline.stage import StageContext
-from pipeline.stages.inputs import prior
+from pipeline.stages.inputs import prior, teacher_reads_pictures
 from pipeline.training.randomness import Purpose, draw_latents, seed_pair
 
 FINAL_RATE = 0.1
@@ -30,17 +32,18 @@ def distil(
     rate: float,
     description: str,
     callbacks: Sequence[tf_keras.callbacks.Callback] = (),
+    seed: int | None = None,
 ) -> None:
-    """Train a model [N, L] → [N, H, W, C] for so many steps on the teacher's pictures.
+    """Train a model [N, …] → [N, H, W, C] for so many steps on the teacher's pictures.
 
-    Mean squared error; batches of the run's size, drawn from its prior; Adam, its rate falling to
-    a tenth along a half cosine.
+    Mean squared error; batches of the run's size, of latents drawn from its prior, or of pairs that
+    its stage teacher left; Adam, its rate falling to a tenth along a half cosine. ``seed``: of the
+    batches, by default the run's.
     """
-    batch, seed, shape = ctx.recipe.train.batch, ctx.recipe.seed, prior(ctx)
+    draw, first = _examples(ctx, teacher), ctx.recipe.seed if seed is None else seed
 
     def example(step: Any) -> tuple[Any, Any]:
-        latents, _ = draw_latents(seed_pair(seed, Purpose.LATENT, step * MOMENTS), batch, *shape)
-        return latents, teacher(latents, training=False)
+        return draw(seed_pair(first, Purpose.LATENT, step * MOMENTS))
 
     schedule = tf_keras.optimizers.schedules.CosineDecay(rate, steps, alpha=FINAL_RATE)
     model.compile(tf_keras.optimizers.Adam(schedule), "mse")
@@ -52,3 +55,23 @@ def distil(
         model.fit(
             tf.data.Dataset.range(steps).map(example), verbose=0, callbacks=[advance, *callbacks]
         )
+
+
+def _examples(ctx: StageContext, teacher: tf_keras.Model) -> Callable[[Any], tuple[Any, Any]]:
+    """A function of a seed, int64 [2]: what is read, and the teacher's picture of it."""
+    batch, shape = ctx.recipe.train.batch, prior(ctx)
+    if "teacher" in ctx.stage.needs and teacher_reads_pictures(ctx):
+        pairs = read_distillation_set(ctx.inputs["teacher"] / PAIRS)
+        tensors = pairs.on_device(read_saved_teacher(ctx.inputs["teacher"]).pixels)
+
+        def stored(seed: Any) -> tuple[Any, Any]:
+            inputs, _, pictures = tensors.sample(seed, batch)
+            return inputs, pictures
+
+        return stored
+
+    def drawn_anew(seed: Any) -> tuple[Any, Any]:
+        latents, _ = draw_latents(seed, batch, *shape)
+        return latents, teacher(latents, training=False)
+
+    return drawn_anew

@@ -1,20 +1,24 @@
 """A finished run, opened for an experiment: what its stages wrote, its judge for other files."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from deploy.errors import PocketganError
+from pipeline.arrays import Images
 from pipeline.metrics.quality import RealImages, measure
+from pipeline.metrics.trivial import trivial_baseline
 from pipeline.recipe import load_recipe
 from pipeline.run import Run
 from pipeline.stage import SECTIONS, Outcome, StageContext, stage
 from pipeline.stages.evaluate import find_judge, pictures
-from pipeline.stages.inputs import class_count, generator_inputs
+from pipeline.stages.inputs import class_count, generator_inputs, held_back
+from pipeline.stages.provenance import read_pixel_range, with_provenance
 from pipeline.tflite import count
 from pipeline.tflite.count import float_ops
 from pipeline.tflite.read import read_model
+from pipeline.tflite.rewrite import PROVENANCE, read_metadata
 from pipeline.training.randomness import Purpose
 from pipeline.variants import BASELINE
 
@@ -52,56 +56,109 @@ def variant(ctx: StageContext, name: str) -> Path:
     return ctx.inputs["convert"] / f"{name}.tflite"
 
 
-@dataclass(frozen=True, kw_only=True)
-class FileQuality:
-    """Contents and quality of a .tflite; ``psnr`` is against float32, None where all is equal.
+def labelled(ctx: StageContext, content: bytes, name: str) -> bytes:
+    """Another .tflite of the run's generator, with its pixels' range inside it as in the run's own.
 
+    A file that says already where it comes from stays as it is.
+    """
+    if read_metadata(content, PROVENANCE) is not None:
+        return content
+    pixels = read_pixel_range(variant(ctx, BASELINE).read_bytes())
+    return with_provenance(content, ctx, name, pixels)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureQuality:
+    """How good pictures are; ``psnr`` and ``ssim`` are against float32, others against the truth.
+
+    None where all is equal, where no truth is known, or where pictures are too small for a window.
     ``as_asked`` is the share of pictures in which the judge sees the class that was asked for; None
     where no class can be asked for.
     """
 
-    bytes: int
-    bytes_gzip: int
-    float_ops: int
-    zeros: float | None
     frechet: float
     recall: float
     psnr: float | None
+    ssim: float | None
+    psnr_truth: float | None
+    ssim_truth: float | None
     as_asked: float | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class FileQuality(PictureQuality):
+    """Contents of a .tflite, and quality of what it draws."""
+
+    bytes: int
+    bytes_gzip: int
+    weights: int
+    macs: int
+    float_ops: int
+    zeros: float | None
+
+
 class Examiner:
-    """Measures files of the same generator as stage evaluate does: same judge, same latents."""
+    """Measures files of the same generator as stage evaluate does: same judge, same inputs."""
 
     def __init__(self, ctx: StageContext) -> None:
         self._seed = ctx.recipe.seed
-        self._judge = find_judge(ctx)
-        self._real = RealImages.seen_by(self._judge, ctx.dataset.test)
+        self.judge = find_judge(ctx)
+        self._real = RealImages.seen_by(self.judge, ctx.dataset.test)
         self._classes = class_count(ctx)
         self._inputs = generator_inputs(ctx, Purpose.EVALUATION, ctx.recipe.evaluate.samples)
+        self._test = held_back(ctx)
         self._reference = self._pictures(variant(ctx, BASELINE))
 
     def examine(self, file: Path) -> FileQuality:
         """Read the file, run it, and compare its pictures with the real ones."""
         model = read_model(file)
-        images = self._pictures(file)
-        quality = measure(images, self._real, seed=self._seed, same_latents=self._reference)
         return FileQuality(
             bytes=model.size,
             bytes_gzip=model.size_gzip,
+            weights=count.parameters(model),
+            macs=count.total_macs(model),
             float_ops=len(float_ops(model)),
             zeros=count.zero_share(count.kernels(model)),
+            **asdict(self._quality(self._pictures(file))),
+        )
+
+    def trivial(self) -> tuple[str, PictureQuality]:
+        """What needs no network: how it is made of the inputs, and how good it is.
+
+        Raises ValueError for a generator that reads latents.
+        """
+        if self._test is None:
+            raise ValueError("of latents no picture is made without a network")
+        inputs = self._test.inputs[: len(self._inputs)]
+        name, images = trivial_baseline(inputs, self._reference.shape[1:])
+        return name, self._quality(images)
+
+    def _quality(self, images: Images) -> PictureQuality:
+        truth = None if self._test is None or self._test.truth is None else self._test.truth
+        quality = measure(
+            images,
+            self._real,
+            seed=self._seed,
+            same_latents=self._reference,
+            truth=None if truth is None else truth[: len(images)],
+        )
+        return PictureQuality(
             frechet=quality.frechet,
             recall=quality.recall,
             psnr=quality.psnr,
+            ssim=quality.ssim,
+            psnr_truth=quality.psnr_truth,
+            ssim_truth=quality.ssim_truth,
             as_asked=self._as_asked(images),
         )
 
-    def _as_asked(self, images: np.ndarray) -> float | None:
-        predicted = self._judge.predict(images)
-        if not self._classes or predicted is None:
+    def _as_asked(self, images: Images) -> float | None:
+        if not self._classes:
+            return None
+        predicted = self.judge.predict(images)
+        if predicted is None:
             return None
         return float(np.mean(predicted == self._inputs[:, -self._classes :].argmax(axis=1)))
 
-    def _pictures(self, file: Path) -> np.ndarray:
+    def _pictures(self, file: Path) -> Images:
         return pictures(file, self._inputs, f"draw {file.stem}")

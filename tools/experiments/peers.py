@@ -30,10 +30,10 @@ import importlib
 import io
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ from pipeline.training.randomness import Purpose
 from pipeline.variants import BASELINE, SHIPPED
 from tools.console import add_table_options, run_as_program, show_table
 from tools.experiments.distil import distil
-from tools.experiments.finished_run import Examiner, FileQuality, open_run, variant
+from tools.experiments.finished_run import Examiner, FileQuality, labelled, open_run, variant
 from tools.tables import Table, cell, percent, whole
 
 EDGE_QUANTIZER = "ai-edge-quantizer==0.10.0"
@@ -185,20 +185,29 @@ class PeerResult:
     error: str | None = None
 
 
-def make(inputs: PeerInputs, folder: Path) -> dict[str, Path | str]:
-    """Peer → its .tflite in ``folder``, or why it made none."""
+def make(
+    ctx: StageContext, peers: Mapping[str, Callable[[], bytes]], *, folder: Path, seed: int
+) -> dict[str, Path | str]:
+    """Peer → its .tflite in ``folder``, or why it made none; ``seed``: of its random numbers."""
     outcomes: dict[str, Path | str] = {}
-    for name, peer in progress.track(list(PEERS.items()), "peers"):
-        prepare(inputs.ctx.recipe.seed)
+    for name, peer in progress.track(list(peers.items()), "peers"):
+        prepare(seed)
         try:
-            content = peer(inputs)
+            content = peer()
         except Exception as error:  # a peer may fail in any way; that is its result
             outcomes[name] = " ".join(f"{type(error).__name__}: {error}".split())[:LONGEST_REASON]
             continue
         file = folder / f"{name.replace(' ', '-')}.tflite"
-        file.write_bytes(content)
+        file.write_bytes(labelled(ctx, content, name))
         outcomes[name] = file
     return outcomes
+
+
+def keep_files(folder: Path, target: Path) -> None:
+    """Copy the peers' .tflite files."""
+    target.mkdir(parents=True, exist_ok=True)
+    for file in folder.glob("*.tflite"):
+        shutil.copy(file, target)
 
 
 def time_in_turns(ctx: StageContext, files: dict[str, Path], folder: Path) -> dict[str, Any]:
@@ -224,7 +233,9 @@ def time_in_turns(ctx: StageContext, files: dict[str, Path], folder: Path) -> di
 
 def compare(ctx: StageContext, rate: float | None, folder: Path) -> list[PeerResult]:
     """A row a peer; what they made stays in ``folder``."""
-    outcomes = make(PeerInputs(ctx, rate), folder)
+    inputs = PeerInputs(ctx, rate)
+    peers = {name: partial(peer, inputs) for name, peer in PEERS.items()}
+    outcomes = make(ctx, peers, folder=folder, seed=ctx.recipe.seed)
     files = {name: file for name, file in outcomes.items() if isinstance(file, Path)}
     measured = time_in_turns(ctx, files, folder)
     examiner = Examiner(ctx)
@@ -284,9 +295,7 @@ def main() -> int:
         with native_log(folder / "log.txt"):
             rows = compare(ctx, options.rate, folder)
         if options.keep:
-            options.keep.mkdir(parents=True, exist_ok=True)
-            for file in folder.glob("*.tflite"):
-                shutil.copy(file, options.keep)
+            keep_files(folder, options.keep)
     show_table(table(ctx, rows), [asdict(row) for row in rows], options)
     return 0
 

@@ -40,7 +40,7 @@ from pipeline.training.randomness import Purpose
 from pipeline.variants import BASELINE
 from tools.console import add_table_options, run_as_program, show_table
 from tools.experiments.distil import distil
-from tools.experiments.finished_run import Examiner, FileQuality, open_run, variant
+from tools.experiments.finished_run import Examiner, FileQuality, labelled, open_run, variant
 from tools.tables import Table, cell, percent, whole
 
 SETTLING = 64
@@ -97,7 +97,8 @@ def compare(ctx: StageContext, rate: float | None, folder: Path) -> dict[str, Fi
     for name, prune in methods.items():
         prepare(ctx.recipe.seed)
         files[name] = folder / f"{name}.tflite"
-        files[name].write_bytes(to_float32(fold_batch_norm(prune())))
+        content = to_float32(fold_batch_norm(prune()))
+        files[name].write_bytes(labelled(ctx, content, name))
     files["adversarial"] = variant(ctx, "pruned-float32")
     examiner = Examiner(ctx)
     return {name: examiner.examine(file) for name, file in files.items()}
