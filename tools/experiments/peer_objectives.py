@@ -55,8 +55,8 @@ class FeatureMatching:
 
     def of(self, student: tf_keras.Model) -> tf_keras.Model:
         """The student as a model that gives its map [N, h, w, c] of each place."""
-        drawn = maps(student)
-        return tf_keras.Model(student.inputs, [drawn[one] for one, _ in self._places])
+        outputs = maps(student)
+        return tf_keras.Model(student.inputs, [outputs[one] for one, _ in self._places])
 
     def loss(self, features: Sequence[Tensor], inputs: Tensor) -> Tensor:
         """Mean squared differences, summed over the places; ``features``: ``of`` ``inputs``.

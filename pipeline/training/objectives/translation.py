@@ -134,11 +134,11 @@ class PairedTranslation(Objective):
             judged, true = (
                 tf.concat([batch.condition, pictures], -1) for pictures in (fakes, batch.targets)
             )
-            seen = feature_difference(self._discriminator_maps, judged, true)
-            loss += weights.feature_matching * seen
+            difference = feature_difference(self._discriminator_maps, judged, true)
+            loss += weights.feature_matching * difference
         if self._perceptual_maps is not None:
-            seen = feature_difference(self._perceptual_maps, fakes, batch.targets)
-            loss += weights.perceptual * seen
+            difference = feature_difference(self._perceptual_maps, fakes, batch.targets)
+            loss += weights.perceptual * difference
         if self._teacher is not None and self._distill:
             target = _centred(self._teacher(batch.inputs, training=False), self._pixels)
             loss += self._distill * tf.reduce_mean(tf.square(fakes - target))
