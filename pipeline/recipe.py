@@ -2,6 +2,8 @@
 
 import difflib
 import json
+import math
+import re
 import warnings
 from argparse import ArgumentError
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +21,7 @@ from jsonargparse.typing import (
     OpenUnitInterval,
     PositiveFloat,
     PositiveInt,
+    extend_base_type,
     restricted_number_type,
 )
 
@@ -44,6 +47,15 @@ LATER_KEYS = (
 PictureSide = restricted_number_type(
     "PictureSide", int, [(">", 0), ("<=", 1024)], docstring="1 to 1024 pixels"
 )
+
+
+def _check_size(_: type, value: object) -> None:
+    # A number too: YAML reads 0x0 as one, in base 16.
+    if not re.fullmatch(r"[1-9]\d{0,3}x[1-9]\d{0,3}", str(value)):
+        raise ValueError(f"{value} must be width x height, such as 480x320")
+
+
+PictureSize = extend_base_type("PictureSize", str, _check_size, docstring="480x320: width x height")
 LEAST_BITS, MOST_BITS = 2, 8
 Bits = restricted_number_type(
     "Bits", int, [(">=", LEAST_BITS), ("<=", MOST_BITS)], docstring="2 ≤ bits ≤ 8"
@@ -225,8 +237,14 @@ class ConvertSettings:
     """Latents that set the ranges of post-training quantization."""
     int16x8: bool = False
     """Also write the variant with int16 activations."""
-    sizes: list[str] = field(default_factory=list)
+    sizes: list[PictureSize] = field(default_factory=list)  # type: ignore[valid-type]
     """Of a generator that reads pictures: further sizes to write int8 for, such as 480x320."""
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, int]]:
+        """Height and width of each of ``sizes``, which say the width first."""
+        sides = {str(size): [int(side) for side in str(size).split("x")] for size in self.sizes}
+        return {size: (height, width) for size, (width, height) in sides.items()}
 
 
 @dataclass(frozen=True)
@@ -402,10 +420,39 @@ def _explained(origin: str) -> Iterator[None]:
             f"{origin}: a value holds itself.", "Write it out where an alias (*) names it."
         ) from error
     except (ArgumentError, yaml.YAMLError, UnicodeDecodeError, TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())
         raise PocketganError(
-            f"{origin}: {reason}", "`pocketgan run --help` explains every key and its values."
+            f"{origin}: {_reason(error)}",
+            "`pocketgan run --help` explains every key and its values.",
         ) from error
+
+
+_REFUSED = re.compile(
+    r'Parser key "(?P<key>[^"]+)": (?:Does not validate .*? Errors: - )?(?P<why>.*?)'
+    r"(?: - Expected a <class 'NoneType'> Given value type: .*? Given value: (?P<value>.*))?"
+)
+"""What the parser says of a wrong value; of one that may be None too, what else it could be."""
+_PLAINLY = (
+    (r"Not of type \w+: ", ""),
+    (r"<class '(?:\w+\.)*(\w+)'>", r"\1"),
+    (r"\bv([<>]=?)(?=\d)", r"\1 "),
+    (r"does not conform to restriction", "must be"),
+    (r"invalid literal for int\(\) with base 10", "no whole number"),
+    (r"could not convert string to float", "no number"),
+)
+
+
+def _reason(error: Exception) -> str:
+    """What the parser says, without names of classes that no recipe spells."""
+    text = " ".join(str(error).split())
+    refused = _REFUSED.fullmatch(text)
+    if refused is None:
+        return text
+    why = refused["why"]
+    for pattern, words in _PLAINLY:
+        why = re.sub(pattern, words, why)
+    # Of what may be None the value stands apart.
+    value = f"{refused['value']} " if why.startswith("must be") else ""
+    return f"{refused['key']}: {value}{why}"
 
 
 def _check_sections(values: Any, section: Any, above: str = "") -> None:
@@ -456,6 +503,9 @@ def _mistakes(recipe: Recipe) -> Iterator[tuple[str, str]]:
             f"teacher.cut: '{recipe.teacher.cut}' is not known.",
             f"Known: auto, {', '.join(CUTS)}.",
         )
+    for key, limit in vars(recipe.budget).items():
+        if isinstance(limit, float) and math.isinf(limit):
+            yield f"budget.{key}: {limit} is no limit.", "Leave it out, or give a finite number."
     if not recipe.benchmark.threads:
         yield "benchmark.threads is empty.", "Give at least one number of threads, as [1]."
 

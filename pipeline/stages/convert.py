@@ -1,7 +1,6 @@
 """Write every variant as a .tflite file, with its provenance inside, and check what was written."""
 
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -65,19 +64,9 @@ class UnconvertedError(Exception):
     """A foreign generator that the converter cannot write in that form: its variant is left out."""
 
 
-def parse_size(text: str) -> tuple[int, int]:
-    """480x320 → (320, 480), height and width. Raises PocketganError for another form."""
-    match = re.fullmatch(r"([1-9]\d{0,3})x([1-9]\d{0,3})", text)
-    if match is None:
-        raise PocketganError(
-            f"convert.sizes: '{text}' is no size.", "Give width and height, for instance 480x320."
-        )
-    return int(match[2]), int(match[1])
-
-
 def _check_sizes(ctx: StageContext) -> None:
     """PocketganError for a size that no network can have, before anything is trained."""
-    sizes = [parse_size(text) for text in ctx.recipe.convert.sizes]
+    sizes = ctx.recipe.convert.shapes
     if not sizes or "teacher" in ctx.stage.needs:
         return
     shape = translator_shape(ctx)
@@ -86,8 +75,8 @@ def _check_sizes(ctx: StageContext) -> None:
             "convert.sizes is for generators that read pictures.", "Leave it out of the recipe."
         )
     generator = build_translator(ctx.recipe.generator, shape)
-    for size in sizes:
-        resized(generator, size)
+    for height_and_width in sizes.values():
+        resized(generator, height_and_width)
 
 
 @stage(
@@ -199,14 +188,14 @@ def _write_all(
                 events.append(_parted(variant, steps[variant], layer))
         write_variant(content, ctx.folder, variant)
     pixels = conversions[-1].pixels
-    events += [_write_size(ctx, size, pixels) for size in ctx.recipe.convert.sizes]
+    events += [_write_size(ctx, size, pixels) for size in ctx.recipe.convert.shapes]
     return Outcome({"steps": steps}, list(filter(None, events)))
 
 
 def _write_size(ctx: StageContext, size: str, pixels: PixelRange) -> str:
     """Write the shipped variant for another size of picture; why not, where it cannot be."""
     try:
-        aware = load_quantized(ctx.inputs["quantize"], SHIPPED, parse_size(size))
+        aware = load_quantized(ctx.inputs["quantize"], SHIPPED, ctx.recipe.convert.shapes[size])
     except PocketganError as error:
         return f"no file for {size}: {error.problem}"
     content = tflite.to_int8_student(aware, ctx.recipe.convert.batch)

@@ -123,6 +123,12 @@ def test_written_recipe_reads_back_the_same(
     assert load_recipe(recipe(to_yaml(first))) == first
 
 
+def test_sizes_say_the_width_first_and_their_shapes_the_height() -> None:
+    loaded = load_recipe("digits", ["--convert.sizes", "[480x320, 64x64]"])
+    assert loaded.convert.shapes == {"480x320": (320, 480), "64x64": (64, 64)}
+    assert as_dict(loaded)["convert"]["sizes"] == ["480x320", "64x64"]
+
+
 def test_recipe_as_dict_holds_plain_values_only() -> None:
     values = as_dict(load_recipe("digits", ["--data.folder", "x"]))
     assert type(values["train"]["steps"]) is int
@@ -225,6 +231,12 @@ BAD_OVERRIDES = {
     "path for a name": (("--name", "a/b"), "a/b"),
     "layer out of range": (("--prune.layers.project", "1.3"), "prune.layers.project"),
     "layer's bits too few": (("--quantize.layers.project", "1"), "quantize.layers.project"),
+    "budget below zero": (("--budget.max_gzip_kb", "-3"), "budget.max_gzip_kb: -3 must be > 0"),
+    "budget of nothing": (("--budget.max_macs", "0"), "budget.max_macs: 0 must be > 0"),
+    "budget without end": (("--budget.max_kb", "inf"), "budget.max_kb: inf is no limit"),
+    "budget that is a word": (("--budget.max_ms", "few"), "budget.max_ms: no number: 'few'"),
+    "size of nothing": (("--convert.sizes", "[0x0]"), "convert.sizes: 0 must be width x height"),
+    "size without a height": (("--convert.sizes", "[32x]"), "convert.sizes: 32x must be"),
 }
 
 
@@ -234,6 +246,7 @@ def test_bad_override_is_refused_by_the_command_line_and_its_key(case: str) -> N
     problem = refusal("digits", overrides).problem
     assert problem.startswith("command line: ")
     assert named in problem
+    assert "Union subtypes" not in problem
 
 
 def test_bad_file_is_named_before_the_command_line_is_looked_at(
