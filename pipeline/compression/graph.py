@@ -8,6 +8,8 @@ import tf_keras
 from deploy.errors import PocketganError
 
 Call = Callable[[Any], Any]
+MAP_RANK = 4
+"""Dimensions of a batch of maps."""
 
 
 def nodes(model: tf_keras.Model) -> Iterator[Any]:
@@ -86,12 +88,24 @@ def resized(model: tf_keras.Model, size: tuple[int, int]) -> tf_keras.Model:
         other = rebuild(model, clone_layer, size=size)
         other.set_weights(model.get_weights())
     except (ValueError, TypeError) as error:
-        reason = " ".join(str(error).split())[:150]
-        raise PocketganError(
-            f"{model.name} cannot read pictures of {size[1]}x{size[0]}: {reason}",
-            "Give a width and a height that are multiples of 32, of a fully convolutional network.",
-        ) from error
+        raise _unsized(model, size, " ".join(str(error).split())[:150]) from error
+    scale = model.output_shape[1] / model.input_shape[1]
+    if other.output_shape[1:3] != tuple(side * scale for side in size):
+        height, width = other.output_shape[1:3]
+        raise _unsized(model, size, f"it would draw {width}x{height}")
     return other
+
+
+def _unsized(model: tf_keras.Model, size: tuple[int, int], reason: str) -> PocketganError:
+    height = model.input_shape[1]
+    smallest = min(
+        layer.output_shape[1] for layer in model.layers if len(layer.output_shape) == MAP_RANK
+    )
+    return PocketganError(
+        f"{model.name} cannot read pictures of {size[1]}x{size[0]}: {reason}",
+        f"Give multiples of {height // smallest} as width and height, of a fully convolutional "
+        "network.",
+    )
 
 
 def kernels(variables: Sequence[Any]) -> list[Any]:

@@ -2,12 +2,14 @@ import numpy as np
 import pytest
 import tf_keras
 
+from deploy.errors import PocketganError
 from pipeline.compression.graph import (
     clone_layer,
     followers,
     leaves,
     nodes,
     rebuild,
+    resized,
     sources,
     uses,
 )
@@ -93,3 +95,39 @@ def test_clone_has_the_settings_but_for_the_changes_and_no_weights() -> None:
     assert type(clone) is L.Conv2D
     assert clone.get_config() == {**layer.get_config(), "use_bias": True}
     assert clone.weights == []
+
+
+def halved(*, dense: bool = False) -> tf_keras.Model:
+    """Pictures of 16×16 halved twice and doubled twice."""
+    x = picture = L.Input([16, 16, 1])
+    for _ in range(2):
+        x = L.Conv2D(2, 3, 2, padding="same")(x)
+    if dense:
+        x = L.Reshape([4, 4, 2])(L.Dense(32)(L.Flatten()(x)))
+    for _ in range(2):
+        x = L.UpSampling2D()(x)
+    return tf_keras.Model(picture, x, name="halved")
+
+
+def test_resized_network_has_the_same_weights_and_draws_the_other_size() -> None:
+    model = halved()
+    other = resized(model, (8, 20))
+    assert other.output_shape == (None, 8, 20, 2)
+    for before, after in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+@pytest.mark.parametrize("size", [(8, 18), (10, 8)])
+def test_size_that_the_maps_cannot_divide_is_refused_with_what_they_can(
+    size: tuple[int, int],
+) -> None:
+    with pytest.raises(
+        PocketganError, match=f"halved cannot .* {size[1]}x{size[0]}: it would"
+    ) as error:
+        resized(halved(), size)
+    assert "multiples of 4 " in str(error.value.remedy)
+
+
+def test_network_with_a_dense_layer_between_is_tied_to_its_size() -> None:
+    with pytest.raises(PocketganError, match="halved cannot read pictures of 20x8"):
+        resized(halved(dense=True), (8, 20))
