@@ -46,7 +46,8 @@ def _print_overview() -> None:
     console.print(
         "[bold]pocketgan[/]: a GAN goes in; a small int8 .tflite generator that still draws comes "
         "out, with proof.\n\nStart with  [bold]pocketgan run digits[/]  and open "
-        "runs/digits/7-report/report.html.\n"
+        "runs/digits/7-report/report.html.\nA generator that reads pictures: "
+        "[bold]pocketgan compress GENERATOR --inputs PHOTOS --max-gzip-kb 20[/].\n"
     )
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for name, summary in SUMMARIES.items():

@@ -26,6 +26,9 @@ def catalogue() -> Catalogue:
     """Kind → name → one line about it."""
     with native_log(Path(os.devnull)):
         from pipeline.networks.registry import DISCRIMINATORS, GENERATORS, TRANSLATORS
+        from pipeline.networks.student import DOUBLINGS
+        from pipeline.networks.translators import FAMILIES
+        from pipeline.search.builder import SLIM
         from pipeline.training.augment import AUGMENTATIONS
         from pipeline.training.losses import LOSSES
     return {
@@ -36,6 +39,14 @@ def catalogue() -> Catalogue:
             name: _first_line(build) for name, build in (GENERATORS | TRANSLATORS).items()
         },
         "discriminators": {name: _first_line(build) for name, build in DISCRIMINATORS.items()},
+        "blocks of students that read latents": {
+            **{name: _first_line(double) for name, double in DOUBLINGS.items()},
+            SLIM: "the teacher's own layers with fewer channels",
+        },
+        "blocks of students that read pictures": {
+            **{name: family.describe for name, family in FAMILIES.items()},
+            SLIM: "the teacher's own layers with fewer channels",
+        },
         "losses": {name: loss.describe for name, loss in LOSSES.items()},
         "augmentations": {name: _first_line(change) for name, change in AUGMENTATIONS.items()},
     }

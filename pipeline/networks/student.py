@@ -73,6 +73,7 @@ def _seed_map(latent: Any, settings: StudentSettings, image: PictureShape) -> An
 
 
 def _sub_pixel(x: Any, channels: int, name: str, *, hidden: bool) -> Any:
+    """A convolution 3×3 to four times the channels, which become pixels."""
     x = _conv(x, 4 * channels, name=name, hidden=hidden)
     return DepthToSpace(2, name=f"{name}_pixels")(normalized_relu(x, name) if hidden else x)
 
@@ -88,6 +89,7 @@ def _depthwise(x: Any, channels: int, name: str, *, hidden: bool) -> Any:
 
 
 def _transposed(x: Any, channels: int, name: str, *, hidden: bool) -> Any:
+    """A transposed convolution 4×4 of stride 2."""
     layer = tf_keras.layers.Conv2DTranspose(
         channels, 4, 2, padding="same", use_bias=not hidden, name=name
     )

@@ -99,6 +99,7 @@ def unet(
 class Family:
     """Students of one kind, which differ in the channels of their maps."""
 
+    describe: str
     network: Callable[..., tf_keras.Model]
     """Of the shape, the channels, ``reduce`` and ``separable``."""
     reduce: int = 1
@@ -113,12 +114,25 @@ class Family:
 
 
 FAMILIES = {
-    "residual": Family(network=residual),
-    "residual_separable": Family(network=residual, separable=True),
-    "residual_half": Family(network=residual, reduce=2),
-    "unet": Family(network=unet, halved=True),
-    "unet_separable": Family(network=unet, separable=True, halved=True),
-    "unet_half": Family(network=unet, reduce=2, halved=True),
+    "residual": Family(
+        describe="convolutions at the picture's size; it is added back", network=residual
+    ),
+    "residual_separable": Family(
+        describe="the same, depthwise and 1×1", network=residual, separable=True
+    ),
+    "residual_half": Family(
+        describe="the same at half of the picture's size", network=residual, reduce=2
+    ),
+    "unet": Family(describe="down and up again; the picture is added", network=unet, halved=True),
+    "unet_separable": Family(
+        describe="the same, depthwise and 1×1", network=unet, separable=True, halved=True
+    ),
+    "unet_half": Family(
+        describe="down and up again, from half of the picture's size",
+        network=unet,
+        reduce=2,
+        halved=True,
+    ),
 }
 """Name of a block that students for pictures may be made of → what it is."""
 

@@ -7,6 +7,7 @@ def test_everything_a_recipe_may_name_is_described_in_a_line() -> None:
     names_by_kind = catalogue()
     assert set(names_by_kind) == {
         *("recipes", "data sources", "degradations", "generators", "discriminators", "losses"),
+        *("blocks of students that read latents", "blocks of students that read pictures"),
         "augmentations",
     }
     for kind, names in names_by_kind.items():
