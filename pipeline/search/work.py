@@ -8,10 +8,10 @@ from pipeline.importers.teacher import Teacher
 from pipeline.recipe import BudgetSettings
 from pipeline.search.cost import predict_cost
 
-SPEED = 4.0e9
+SPEED = 20.0e9
 """Multiply-accumulates of drawing, a second, while students for pictures are trained on two cores:
 ``python -m tools.experiments.training_speed``, see docs/decisions.md."""
-OVERHEAD = 0.005
+OVERHEAD = 0.012
 """Seconds that a step takes besides."""
 DRAWING_SPEED = 40.0e9
 """Multiply-accumulates a second where a teacher only draws, likewise."""

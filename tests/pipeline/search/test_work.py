@@ -27,7 +27,7 @@ def test_steps_follow_from_the_time_and_the_work(
 
 def test_twice_the_work_leaves_about_half_of_the_steps() -> None:
     one, two = (
-        affordable_steps(10**6, USUAL, macs=macs, batch=8, share=0.5) for macs in (10**8, 2 * 10**8)
+        affordable_steps(10**8, USUAL, macs=macs, batch=8, share=0.5) for macs in (10**9, 2 * 10**9)
     )
     assert one == pytest.approx(2 * two, rel=0.05)
 
