@@ -91,7 +91,9 @@ def test_process_that_goes_on_draws_other_students(
 ) -> None:
     for number in (2, 3, 4):
         study = trials.open_study(tmp_path / "study", 1)
-        candidates = trials.search(study, dataclasses.replace(context, steps=1), number, quiet)
+        candidates = trials.search(
+            study, dataclasses.replace(context, steps_of=lambda cost: 1), number, quiet
+        )
     parameters = [json.dumps(trial.params, sort_keys=True) for trial in study.trials]
     assert len(candidates) == 4
     assert len(set(parameters)) == 4
@@ -100,7 +102,7 @@ def test_process_that_goes_on_draws_other_students(
 def test_score_that_is_no_number_counts_as_the_worst(
     context: trials.SearchContext, tmp_path: Path
 ) -> None:
-    blind = dataclasses.replace(context, scorer=lambda *_: float("nan"), steps=1)
+    blind = dataclasses.replace(context, scorer=lambda *_: float("nan"), steps_of=lambda cost: 1)
     (one,) = trials.search(trials.open_study(tmp_path / "study", 1), blind, 1, quiet)
     assert one.score == trials.WORST
 
@@ -120,7 +122,7 @@ def test_interrupted_trial_is_tried_again(context: trials.SearchContext, tmp_pat
     study = trials.open_study(tmp_path / "study", 1)
     with pytest.raises(KeyboardInterrupt):
         trials.search(study, context, 1, interrupt)
-    (one,) = trials.search(study, dataclasses.replace(context, steps=1), 1, quiet)
+    (one,) = trials.search(study, dataclasses.replace(context, steps_of=lambda cost: 1), 1, quiet)
     assert study.trials[one.number].params == study.trials[0].params
 
 
@@ -139,7 +141,7 @@ def test_search_for_the_smallest_starts_with_one_shape_at_ever_smaller_shares_an
     everything = budget_of(BudgetSettings(max_gzip_kb=100))
     candidates = trials.search(
         trials.open_study(tmp_path / "study", 1),
-        dataclasses.replace(context, space=wide, budget=everything, steps=3),
+        dataclasses.replace(context, space=wide, budget=everything, steps_of=lambda cost: 3),
         len(trials.DESCENT),
         quiet,
     )
