@@ -131,6 +131,11 @@ def _refuse_shape(teacher: Any, options: Any, *, paired: bool) -> None:
             f"{options.generator} reads pictures of {teacher.model.input_shape[-1]} channels.",
             "Only grey and colour can be read from a folder; train it here to bring its pairs.",
         )
+    if teacher.latent and options.minutes:
+        raise PocketganError(
+            f"{options.generator} reads latents: minutes are reckoned for pictures only.",
+            "Leave --minutes out; --student.steps says how long its student is trained.",
+        )
     if teacher.latent and options.inputs:
         raise PocketganError(
             f"{options.generator} reads latents, not pictures.", "Leave --inputs out."
@@ -155,6 +160,10 @@ def _recipe_of(
         ),
         overrides,
     )
+    if not teacher.latent and recipe.budget.max_macs is None:
+        recipe = replace(
+            recipe, budget=replace(recipe.budget, max_macs=_most_macs(teacher, recipe))
+        )
     if recipe.report.gates:
         return recipe
     return replace(recipe, report=replace(recipe.report, gates=gates_of(recipe.budget)))
@@ -180,7 +189,6 @@ def _base_values(
     if not teacher.latent:
         side, across = teacher.model.input_shape[1:3]
         values["train"]["batch"] = picture_batch(side * across, most=MOST_PICTURES)
-        values["budget"] |= {"max_macs": _most_macs(teacher, values, options.minutes)}
     height, _, channels = teacher.model.output_shape[1:]
     values["data"] = {**values.get("data", {}), "image_size": height, "channels": channels}
     values["generator"] = {
@@ -202,7 +210,7 @@ def _base_values(
     return values | {"name": _name(path, options)}
 
 
-def _most_macs(teacher: Any, values: Mapping[str, Any], minutes: str | None) -> int:
+def _most_macs(teacher: Any, recipe: Recipe) -> int | None:
     """Bytes alone allow few weights at the picture's full size, slower than the teacher itself.
 
     And so much work that most of the distillation would not fit into the time.
@@ -210,25 +218,13 @@ def _most_macs(teacher: Any, values: Mapping[str, Any], minutes: str | None) -> 
     from pipeline.search.trials import BATCH, picture_batch
     from pipeline.search.work import DISTILL, affordable_macs, known_macs
 
-    side, across = teacher.model.input_shape[1:3]
-    steps = values["student"]["imitate"] // FEWEST_PARTS
-    most = affordable_macs(
-        steps,
-        _positive("--minutes", minutes) if minutes else values["budget"]["minutes"],
-        batch=picture_batch(side * across, most=BATCH),
-        share=DISTILL,
-    )
-    return min(filter(None, [known_macs(teacher) // FEWER_MACS, most]))
-
-
-def _positive(option: str, value: str) -> float:
-    try:
-        number = float(value)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < math.inf:
-        raise PocketganError(f"{option} {value} is no time.", f"Give minutes, as {option} 30.")
-    return number
+    limits = [known_macs(teacher) // FEWER_MACS]
+    if recipe.budget.minutes is not None:
+        side, across = teacher.model.input_shape[1:3]
+        steps = max(1, recipe.student.imitate // FEWEST_PARTS)
+        batch = picture_batch(side * across, most=BATCH)
+        limits.append(affordable_macs(steps, recipe.budget.minutes, batch=batch, share=DISTILL))
+    return min(filter(None, limits), default=None)
 
 
 def _option_values(options: Any, *, runs_discriminator: bool) -> dict[str, Any]:

@@ -31,6 +31,7 @@ def catalogue() -> Catalogue:
         from pipeline.search.builder import SLIM
         from pipeline.training.augment import AUGMENTATIONS
         from pipeline.training.losses import LOSSES
+    slim = {SLIM: "the teacher's own layers with fewer channels"}
     return {
         "recipes": {name: _first_comment(name) for name in shipped_recipes()},
         "data sources": {name: source.describe for name, source in SOURCES.items()},
@@ -41,11 +42,11 @@ def catalogue() -> Catalogue:
         "discriminators": {name: _first_line(build) for name, build in DISCRIMINATORS.items()},
         "blocks of students that read latents": {
             **{name: _first_line(double) for name, double in DOUBLINGS.items()},
-            SLIM: "the teacher's own layers with fewer channels",
+            **slim,
         },
         "blocks of students that read pictures": {
             **{name: family.describe for name, family in FAMILIES.items()},
-            SLIM: "the teacher's own layers with fewer channels",
+            **slim,
         },
         "losses": {name: loss.describe for name, loss in LOSSES.items()},
         "augmentations": {name: _first_line(change) for name, change in AUGMENTATIONS.items()},

@@ -95,7 +95,7 @@ def quantize_student(ctx: StageContext) -> Outcome:
         history = history.followed_by(later)
         trainer.recalibrate()
 
-    rounded = learn_rounded(ctx, start, steps=_steps(ctx, pairs), learn=learn)
+    rounded = learn_rounded(ctx, start, steps=rounding_steps(ctx), learn=learn)
     write_quantized(rounded.aware, rounded.bits, ctx.folder, SHIPPED)
     log.close(history)
     sizes = {"gzip_bytes": rounded.gzip_bytes} if rounded.gzip_bytes else {}
@@ -144,13 +144,10 @@ def learn_rounded(
     return RoundedStudent(aware, bits, start, sizes)
 
 
-def _steps(ctx: StageContext, pairs: DistillationSet) -> int:
-    """Those of the recipe, of a student for pictures as many as there is time for."""
-    wanted: int = ctx.recipe.quantize.steps
-    if pairs.input_pixels is None:
-        return wanted
+def rounding_steps(ctx: StageContext) -> int:
+    """Updates while weights are rounded: those of the recipe, or as many as there is time for."""
     return work.affordable_steps(
-        wanted,
+        ctx.recipe.quantize.steps,
         ctx.recipe.budget,
         macs=STUDENT_FACTS.read(ctx.inputs["student"]).tried.cost.macs,
         batch=ctx.recipe.train.batch,

@@ -117,7 +117,7 @@ def _train(ctx: StageContext, candidate: Candidate) -> TrainedStudent:
     pairs = read_distillation_set(ctx.inputs["teacher"] / PAIRS)
     network, pixels = builder.build(candidate.student), builder.pixels(candidate.student)
     weights_file = ctx.scratch / f"distilled-{candidate.number}.npz"
-    steps = _imitation_steps(ctx, pairs, candidate)
+    steps = imitation_steps(ctx, pairs, candidate)
     distillation = _distill(
         ctx, network, pairs=pairs, pixels=pixels, weights_file=weights_file, steps=steps
     )
@@ -197,13 +197,10 @@ def _frechet_ratio(ctx: StageContext, trained: TrainedStudent) -> float:
     return students / teachers
 
 
-def _imitation_steps(ctx: StageContext, pairs: DistillationSet, candidate: Candidate) -> int:
-    """Those of the recipe, of a student for pictures as many as there is time for."""
-    wanted: int = ctx.recipe.student.imitate
-    if pairs.input_pixels is None or not wanted:
-        return wanted
+def imitation_steps(ctx: StageContext, pairs: DistillationSet, candidate: Candidate) -> int:
+    """Updates of a distillation: those of the recipe, or as many as there is time for."""
     return work.affordable_steps(
-        wanted,
+        ctx.recipe.student.imitate,
         ctx.recipe.budget,
         macs=candidate.cost.macs,
         batch=distillation_batch(pairs),

@@ -30,8 +30,8 @@ import importlib
 import io
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -203,11 +203,17 @@ def make(
     return outcomes
 
 
-def keep_files(folder: Path, target: Path) -> None:
-    """Copy the peers' .tflite files."""
-    target.mkdir(parents=True, exist_ok=True)
-    for file in folder.glob("*.tflite"):
-        shutil.copy(file, target)
+@contextmanager
+def peers_folder(target: Path | None) -> Iterator[Path]:
+    """A folder for what peers make, native logs too; their .tflite files are kept in ``target``."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with native_log(folder / "log.txt"):
+            yield folder
+        if target:
+            target.mkdir(parents=True, exist_ok=True)
+            for file in folder.glob("*.tflite"):
+                shutil.copy(file, target)
 
 
 def time_in_turns(ctx: StageContext, files: dict[str, Path], folder: Path) -> dict[str, Any]:
@@ -290,12 +296,8 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="keep the peers' .tflite files in this folder")
     options = parser.parse_args()
     ctx = open_run(options.run)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        with native_log(folder / "log.txt"):
-            rows = compare(ctx, options.rate, folder)
-        if options.keep:
-            keep_files(folder, options.keep)
+    with peers_folder(options.keep) as folder:
+        rows = compare(ctx, options.rate, folder)
     show_table(table(ctx, rows), [asdict(row) for row in rows], options)
     return 0
 

@@ -54,7 +54,6 @@ from pipeline.artifacts import (
 )
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.importers.teacher import read_saved_teacher
-from pipeline.native_log import native_log
 from pipeline.networks.pixels import TRANSLATED
 from pipeline.plans import FROM_SCRATCH, RECIPE
 from pipeline.recipe import load_recipe
@@ -63,7 +62,8 @@ from pipeline.search.trials import distillation_batch
 from pipeline.stage import StageContext
 from pipeline.stages import training
 from pipeline.stages.inputs import generator_inputs, pairs_of
-from pipeline.stages.quantize_student import learn_rounded, rounding_rules
+from pipeline.stages.quantize_student import learn_rounded, rounding_rules, rounding_steps
+from pipeline.stages.student import imitation_steps
 from pipeline.tflite import convert as lite
 from pipeline.training.distiller import Distiller
 from pipeline.training.objective import Objective
@@ -87,7 +87,7 @@ from tools.experiments.peer_objectives import (
     OnlineDistillation,
     OnlineTrainer,
 )
-from tools.experiments.peers import keep_files, make
+from tools.experiments.peers import make, peers_folder
 from tools.tables import Table, cell, whole
 
 ObjectiveOf = Callable[[tf_keras.Model, TrainSettings], Objective]
@@ -107,11 +107,12 @@ class PicturePeers:
         recipe = ctx.recipe
         self.ctx, self._folder = ctx, folder
         self.seed: int = recipe.seed if seed is None else seed
-        most = max(1, recipe.student.imitate + recipe.student.steps)
-        self.steps: int = steps or most
-        self.rounding_steps: int = math.ceil(recipe.quantize.steps * self.steps / most)
         self._base = _teachers_training(ctx)
         self.lessons = read_distillation_set(ctx.inputs["teacher"] / PAIRS)
+        tried = STUDENT_FACTS.read(ctx.inputs["student"]).tried
+        most = max(1, imitation_steps(ctx, self.lessons, tried) + recipe.student.steps)
+        self.steps: int = steps or most
+        self.rounding_steps: int = math.ceil(rounding_steps(ctx) * self.steps / most)
         self.batch = distillation_batch(self.lessons)
 
     @property
@@ -376,13 +377,9 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="keep the peers' .tflite files in this folder")
     options = parser.parse_args()
     ctx = open_run(options.run)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        with native_log(folder / "log.txt"):
-            peers = PicturePeers(ctx, folder, steps=options.steps, seed=options.seed)
-            rows, judge = compare(peers, options.only, folder)
-        if options.keep:
-            keep_files(folder, options.keep)
+    with peers_folder(options.keep) as folder:
+        peers = PicturePeers(ctx, folder, steps=options.steps, seed=options.seed)
+        rows, judge = compare(peers, options.only, folder)
     show_table(table(peers, rows, judge), [asdict(row) for row in rows], options)
     return 0
 

@@ -42,6 +42,12 @@ def test_work_that_is_affordable_takes_just_the_time() -> None:
     assert steps == pytest.approx(4000, rel=0.01)
 
 
+@pytest.mark.parametrize("minutes", [0.01, 1.0, 2.0])
+def test_little_time_still_affords_some_work(minutes: float) -> None:
+    macs = affordable_macs(4000, minutes, batch=8, share=work.DISTILL)
+    assert macs * 8 / work.SPEED == pytest.approx(work.OVERHEAD)
+
+
 def test_slow_teacher_draws_fewer_pictures(builder: StudentBuilder) -> None:
     teacher = builder.teacher
     assert known_macs(teacher) > 0
