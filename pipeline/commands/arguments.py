@@ -11,7 +11,7 @@ from jsonargparse import ArgumentParser
 from rich.console import Console, RenderableType
 
 from deploy.errors import PocketganError
-from pipeline import progress
+from pipeline import consoles, progress
 from pipeline.plans import FROM_SCRATCH
 from pipeline.recipe import Recipe
 
@@ -108,4 +108,4 @@ def show(
     if options.json:
         print(document.rstrip() if isinstance(document, str) else json.dumps(document, indent=1))
     else:
-        (console or Console()).print(render())
+        (console or consoles.console()).print(render())

@@ -86,7 +86,7 @@ def teacher(ctx: StageContext) -> Outcome:
             f"{len(parts[PAIRS]):,}, and --minutes decides on that"
         )
     for name, inputs in parts.items():
-        write_distillation_set(_drawn_pairs(loaded, inputs, name), ctx.folder / name)
+        write_distillation_set(_drawn_pairs(loaded, inputs, name), ctx.folder, name)
     return Outcome(
         {
             "generator_parameters": loaded.model.count_params(),

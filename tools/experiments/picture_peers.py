@@ -108,7 +108,7 @@ class PicturePeers:
         self.ctx, self._folder = ctx, folder
         self.seed: int = recipe.seed if seed is None else seed
         self._base = _teachers_training(ctx)
-        self.lessons = read_distillation_set(ctx.inputs["teacher"] / PAIRS)
+        self.lessons = read_distillation_set(ctx.inputs["teacher"], PAIRS)
         tried = STUDENT_FACTS.read(ctx.inputs["student"]).tried
         most = max(1, imitation_steps(ctx, self.lessons, tried) + recipe.student.steps)
         self.steps: int = steps or most
