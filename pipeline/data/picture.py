@@ -67,15 +67,6 @@ def read(content: bytes, channels: int, *, draft: int | None = None) -> Picture:
         return Picture(plain, tuple(changes))
 
 
-def decode(content: bytes, image_size: int, channels: int) -> Images:
-    """A file's content as uint8 [image_size, image_size, channels].
-
-    ``read``, cut to the square in its middle and resized with antialiasing.
-    """
-    # Twice the target loses nothing seen.
-    return square(read(content, channels, draft=2 * image_size).image, image_size)
-
-
 def square(image: Image.Image, image_size: int) -> Images:
     """The square in the middle, resized to [image_size, image_size, channels]."""
     return as_array(ImageOps.fit(image, (image_size, image_size), FILTER))
