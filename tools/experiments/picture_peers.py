@@ -209,7 +209,7 @@ def from_scratch(peers: PicturePeers) -> bytes:
 
 
 def plain_mse(peers: PicturePeers) -> bytes:
-    """Mean squared difference to the teacher's pictures (Aguinaldo 2019, section 3.1)."""
+    """Mean squared difference to the teacher's pictures (Aguinaldo 2019, its MSE loss)."""
     student = peers.student()
     distiller = Distiller(
         student,
