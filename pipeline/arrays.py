@@ -9,6 +9,8 @@ Tensor = Any
 """One of TensorFlow's, which ships no types."""
 Images = npt.NDArray[np.uint8]
 """Pictures [N, H, W, C], or one [H, W, C]; 0 to 255, C 1 or 3."""
+Mask = npt.NDArray[np.bool_]
+"""True where pixels [N, H, W] are meant."""
 Labels = npt.NDArray[np.int64]
 """Class numbers [N], from 0."""
 

@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from deploy.errors import PocketganError
+from pipeline.arrays import Images, Mask
 from pipeline.artifacts import Evaluation, find_variants, write_evaluation
 from pipeline.data.sources import TEACHER
 from pipeline.determinism import prepare
@@ -20,7 +22,7 @@ from pipeline.metrics.imagenet import (
 )
 from pipeline.metrics.judge import Judge, train_judge
 from pipeline.metrics.quality import NEIGHBOURS, Quality, RealImages, floor, measure
-from pipeline.metrics.trivial import trivial_baseline
+from pipeline.metrics.trivial import hidden_by_mask, trivial_baseline
 from pipeline.networks.pixels import to_uint8
 from pipeline.stage import Outcome, StageContext, package_versions, stage
 from pipeline.stages.inputs import HeldBack, generator_inputs, held_back, whole_batches
@@ -67,6 +69,7 @@ def _evaluate(ctx: StageContext) -> Outcome:
     )
     count = min(recipe.evaluate.samples, len(inputs))
     truth = None if test is None or test.truth is None else test.truth[:count]
+    measured = partial(measure, seed=recipe.seed, truth=truth, hole=_hole(test, truth))
     samples = _beside(ctx, test)
     qualities: dict[str, Quality] = {}
     reference: np.ndarray | None = None
@@ -75,7 +78,7 @@ def _evaluate(ctx: StageContext) -> Outcome:
         if name == BASELINE:
             reference = drawings
         other = None if name == BASELINE else reference
-        qualities[name] = measure(drawings, real, seed=recipe.seed, same_latents=other, truth=truth)
+        qualities[name] = measured(drawings, real, same_latents=other)
         samples[name] = pictures(file, fixed)[:FIXED_PICTURES]
     bottom = floor(ctx.dataset, real, samples=count, seed=recipe.seed)
     facts = {
@@ -87,9 +90,7 @@ def _evaluate(ctx: StageContext) -> Outcome:
     evaluation = Evaluation(judge=facts, floor=bottom, variants=qualities)
     if test is not None and reference is not None:
         baseline = trivial_baseline(test.inputs[:count], reference.shape[1:])
-        quality = measure(
-            baseline.pictures, real, seed=recipe.seed, same_latents=reference, truth=truth
-        )
+        quality = measured(baseline.pictures, real, same_latents=reference)
         changes = {"trivial_name": baseline.name, "trivial": quality}
         evaluation = evaluation.model_copy(update=changes)
     write_evaluation(evaluation, samples, ctx.folder)
@@ -111,6 +112,13 @@ evaluate_student = stage(
     reads_pictures=True,
     check=_check_judge,
 )(_evaluate)
+
+
+def _hole(test: HeldBack | None, truth: Images | None) -> Mask | None:
+    """Where the inputs of the pictures ``truth`` have a mask that hides them."""
+    if test is None or truth is None:
+        return None
+    return hidden_by_mask(test.inputs[: len(truth)], truth.shape[-1])
 
 
 def _beside(ctx: StageContext, test: HeldBack | None) -> dict[str, np.ndarray]:

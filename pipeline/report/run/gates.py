@@ -33,6 +33,7 @@ COMPARISONS: dict[str, tuple[VariantColumn, Callable[[float, float], float]]] = 
     "frechet_ratio": (BY_NAME["frechet"], operator.truediv),
     "recall_drop": (BY_NAME["recall"], lambda variant, baseline: baseline - variant),
     "psnr_truth_drop": (BY_NAME["psnr_truth"], lambda variant, baseline: baseline - variant),
+    "psnr_hole_drop": (BY_NAME["psnr_hole"], lambda variant, baseline: baseline - variant),
     "colourfulness_drop": (
         BY_NAME["colourfulness"],
         lambda variant, baseline: (baseline - variant) / baseline,
