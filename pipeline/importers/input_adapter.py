@@ -138,15 +138,15 @@ def adapt_inputs(path: Path, inputs: Sequence[ModelInput], classes: int | None) 
     raise PocketganError(f"{path} has {len(inputs)} inputs ({names}).", _ONE_INPUT)
 
 
-def refuse_few(folder: Path, count: int, cut: str) -> None:
+def refuse_few(folder: Path, count: int, cut: str, notes: Sequence[str] = ()) -> None:
     """PocketganError where a folder has too few pictures for a generator that reads them.
 
-    ``cut``: "whole", or "tiles" where each gives many.
+    ``cut``: "whole", or "tiles" where each gives many. ``notes``: why others do not count.
     """
     fewest = FEWEST_PHOTOS if cut == TILES else FEWEST_INPUTS
     if count < fewest:
         raise PocketganError(
-            f"{folder} holds {count} pictures that can be read.",
+            ". ".join([f"{folder} holds {count} pictures that can be read", *notes]) + ".",
             f"Give {fewest} or more: some to learn from, some to judge by.",
         )
 

@@ -5,9 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from pipeline.arrays import Images, Mask
-
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+from pipeline.arrays import Images, Mask, luma
 
 
 class TrivialBaseline(NamedTuple):
@@ -35,7 +33,7 @@ def trivial_baseline(inputs: Images, shape: tuple[int, int, int]) -> TrivialBase
         pictures = pictures[..., :1].repeat(channels, axis=-1)
     elif pictures.shape[-1] > channels:
         name = "its luma" if name == "the input as it is" else f"{name}, luma"
-        pictures = np.rint(pictures.astype(np.float32) @ _LUMA).astype(np.uint8)[..., None]
+        pictures = luma(pictures)
     return TrivialBaseline(name, pictures)
 
 

@@ -115,7 +115,7 @@ def _train(ctx: StageContext, candidate: Candidate) -> TrainedStudent:
     recipe, settings = ctx.recipe, ctx.recipe.student
     prepare(recipe.seed)
     builder = StudentBuilder(read_saved_teacher(ctx.inputs["teacher"]), recipe.seed)
-    pairs = read_distillation_set(ctx.inputs["teacher"] / PAIRS)
+    pairs = read_distillation_set(ctx.inputs["teacher"], PAIRS)
     network, pixels = builder.build(candidate.student), builder.pixels(candidate.student)
     weights_file = ctx.scratch / f"distilled-{candidate.number}.npz"
     steps = imitation_steps(ctx, pairs, candidate)
@@ -170,7 +170,7 @@ def student_trainer(
         network,
         discriminator,
         pairs=pairs,
-        fixed=read_distillation_set(ctx.inputs["teacher"] / REFERENCE),
+        fixed=read_distillation_set(ctx.inputs["teacher"], REFERENCE),
         pixels=pixels,
         weights=TranslationWeights(l1=0.0, l2=distill, adversarial=adversarial, mirror=False),
         settings=settings,
@@ -267,7 +267,7 @@ def _compared(ctx: StageContext, pairs: DistillationSet) -> Scorer | None:
     """Of students for pictures: how far they are from their teacher on what none learned from."""
     if pairs.input_pixels is None:
         return None
-    return pixel_scorer(read_distillation_set(ctx.inputs["teacher"] / REFERENCE).first(PROSPECTED))
+    return pixel_scorer(read_distillation_set(ctx.inputs["teacher"], REFERENCE).first(PROSPECTED))
 
 
 def _prospects(ctx: StageContext, distillation: Distillation, steps: int) -> list[str]:

@@ -1,6 +1,5 @@
 """Import a generator that somebody trained; let it draw what its student learns from."""
 
-from collections import Counter
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -86,7 +85,7 @@ def teacher(ctx: StageContext) -> Outcome:
             f"{len(parts[PAIRS]):,}, and --minutes decides on that"
         )
     for name, inputs in parts.items():
-        write_distillation_set(_drawn_pairs(loaded, inputs, name), ctx.folder / name)
+        write_distillation_set(_drawn_pairs(loaded, inputs, name), ctx.folder, name)
     return Outcome(
         {
             "generator_parameters": loaded.model.count_params(),
@@ -177,9 +176,11 @@ def _folder_pictures(ctx: StageContext, loaded: Teacher) -> tuple[dict[str, np.n
         seed=ctx.recipe.seed,
         cut=cut,
     )
-    files = [(file,) for file in reading.find(settings.inputs)]
-    decoded = reading.read(files, reading.single, request)
-    refuse_few(settings.inputs, int((decoded.counts > 0).sum()), cut)
+    files = reading.find(settings.inputs)
+    decoded = reading.read([(file,) for file in files], reading.single, request)
+    skipped = decoded.skipped(reading.name(file, settings.inputs) for file in files)
+    notes = reading.listed(skipped, f"of {len(files)} files in {settings.inputs} were skipped")
+    refuse_few(settings.inputs, int((decoded.counts > 0).sum()), cut, notes)
     parts = _parted(decoded.pictures[:, 0], decoded.counts, ctx.recipe.seed)
     if min(map(len, parts)) < FEWEST_OF_A_PART:
         raise PocketganError(
@@ -191,14 +192,12 @@ def _folder_pictures(ctx: StageContext, loaded: Teacher) -> tuple[dict[str, np.n
         named[PAIRS] = _turned(named[PAIRS], settings.lessons)
     else:
         named[PAIRS] = _moved(named[PAIRS], settings.lessons, ctx.recipe.seed)
-    return named, _notes(settings.inputs, decoded, cut)
+    return named, [*notes, *_notes(settings.inputs, decoded, cut)]
 
 
 def _notes(folder: Path, decoded: reading.Decoded, cut: str) -> list[str]:
-    """What was skipped, what was done to pixels, and where distances will say little."""
-    reasons = Counter(str(reason) for reason in decoded.reasons if reason)
-    notes = [f"{folder}: {number} skipped: {reason}" for reason, number in reasons.items()]
-    notes += [f"{folder}: {treatment}" for treatment in decoded.treatments]
+    """What was done to pixels, and where distances will say little."""
+    notes = [f"{folder}: {treatment}" for treatment in decoded.treatments]
     used = int((decoded.counts > 0).sum())
     if cut == reading.TILES and used < ENOUGH_PHOTOS:
         notes.append(

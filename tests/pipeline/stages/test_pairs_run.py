@@ -106,7 +106,7 @@ def test_student_learns_from_mirrored_and_moved_pictures_too_and_says_what_more_
     runs: Path,
 ) -> None:
     teacher = json.loads((runs / "small" / "1-teacher" / "stage.json").read_text())
-    pairs = read_distillation_set(runs / "small" / "1-teacher" / PAIRS)
+    pairs = read_distillation_set(runs / "small" / "1-teacher", PAIRS)
     assert len(pairs) == teacher["metrics"]["lessons"] == 200
     count = round(48 * 0.85)
     np.testing.assert_array_equal(pairs.inputs[count : 2 * count], pairs.inputs[:count, :, ::-1])
