@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 import tf_keras
 
 from deploy.errors import PocketganError, one_line
@@ -166,11 +167,18 @@ def _rebuild(
     """The generator of layers of tf_keras; UnmappedLayerError where that cannot be."""
     if loaded.functional is None:
         raise UnmappedLayerError("it is no graph of layers but code")
-    rebuilder = GraphRebuilder()
     port = tf_keras.Input(adapter.shape, name="latent" if adapter.latent else "pictures")
-    (output,) = rebuilder.outputs(loaded.functional, adapter.split(port))
-    model = tf_keras.Model(port, output, name="teacher")
-    rebuilder.copy_weights()
+    own_inputs = adapter.split(port)
+    before = tf_keras.Model(port, own_inputs)
+    rebuilder = GraphRebuilder(layer.name for layer in before.layers)
+    try:
+        (output,) = rebuilder.outputs(loaded.functional, own_inputs)
+        model = tf_keras.Model(port, output, name="teacher")
+        rebuilder.copy_weights()
+    except (ValueError, TypeError, AttributeError, tf.errors.OpError) as error:
+        raise UnmappedLayerError(
+            f"it cannot be rebuilt of tf_keras layers ({one_line(error, 200)})"
+        ) from error
     inputs = adapter.random_inputs(TRIAL_INPUTS)
     (wanted,) = map(np.asarray, loaded.compute(*adapter.source_inputs(inputs)))
     pictures = np.asarray(model(inputs, training=False))
