@@ -263,7 +263,7 @@ def _trial(path: str, variant: str, convert: Callable[[], bytes]) -> TrialFile:
     except PocketganError as error:
         return TrialFile(variant=variant, error=error.problem)
     except Exception as error:  # the converter raises several kinds, some of them plain Exception
-        return TrialFile(variant=variant, error=_reason(error))
+        return TrialFile(variant=variant, error=lite.why_unconverted(error))
     floats = float_ops(model) if variant.startswith("int8") else []
     return TrialFile(
         variant=variant,
@@ -275,11 +275,3 @@ def _trial(path: str, variant: str, convert: Callable[[], bytes]) -> TrialFile:
         float_ops=tuple(f"{op.op} in {op.layer}" for op in floats),
         outside_xnnpack=tuple(f"{op.label} in {op.layer}" for op in outside),
     )
-
-
-def _reason(error: Exception) -> str:
-    """The part of a converter's pages that says what is wrong."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    named = [line for line in lines if line.startswith(("TF Select ops:", "Custom ops:"))]
-    telling = named or [line for line in lines if "error:" in line]
-    return " ".join((telling or lines or [type(error).__name__])[-1].split())[:300]
