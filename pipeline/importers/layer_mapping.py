@@ -18,12 +18,19 @@ import tf_keras
 from tf_keras.src.layers.core.tf_op_layer import TFOpLambda
 
 from pipeline.compression.graph import nodes
+from pipeline.importers.known_layers import AddonsWeightNormalization
 from pipeline.networks.layers import DepthToSpace, PixelScale, PixelSum
 
 L = tf_keras.layers
 _DEFAULT_SLOPE = 0.2  # of the function leaky_relu; the layer's own default is 0.3
 _DROPOUTS = ("Dropout", "Dropout1D", "Dropout2D", "Dropout3D")
 _WITHOUT_EFFECT = ("GaussianNoise", "ActivityRegularization", "Identity")
+_WRAPPERS = {
+    "SpectralNormalization": "its kernel stays as it was normalized last",
+    "AddonsWeightNormalization": "its kernel stays as it was normalized last",
+    "PruneLowMagnitude": "its zeros stay, and its pruning ends",
+}
+"""Layer around a layer → what becomes of that."""
 _CODE = (keras.layers.Lambda, tf_keras.layers.Lambda, keras.layers.TFSMLayer)
 _SETTINGS_OF_TRAINING = ("_initializer", "_regularizer", "_constraint")
 # Operations on tensors, by their names in Keras 3 → layers.
@@ -95,19 +102,25 @@ def map_layer(layer: Any, name: str, operands: Sequence[Any] = ()) -> MappedLaye
     class_name = type(layer).__name__
     if is_operation(layer):
         return MappedLayer((_operation(layer, name, operands),))
+    if class_name in _WRAPPERS:
+        return _unwrapped(layer, name)
     if not _is_built_in(layer):
         raise UnmappedLayerError(f"layer '{layer.name}' is a custom one ({class_name})")
     linear = class_name == "Activation" and _function_name(layer.activation) == "linear"
     if class_name in _WITHOUT_EFFECT or class_name.endswith(_DROPOUTS) or linear:
         return MappedLayer((), note="does nothing at inference")
-    if class_name == "SpectralNormalization":
-        inner = map_layer(layer.layer, name)
-        return MappedLayer(
-            inner.layers, inner.weights, "its kernel stays as it was normalized last"
-        )
     if class_name in ("Activation", "LeakyReLU", "ReLU"):
         return MappedLayer((_activation_layer(layer, name),))
     return _with_activation_behind(layer, _same_class(layer, class_name, name))
+
+
+def _unwrapped(wrapper: Any, name: str) -> MappedLayer:
+    """The layer inside, with the kernel that it computes with at inference."""
+    inner = map_layer(wrapper.layer, name)
+    weights = inner.weights
+    if isinstance(wrapper, AddonsWeightNormalization):
+        weights = [np.asarray(wrapper.normalized(weights[0])), *weights[1:]]
+    return MappedLayer(inner.layers, weights, _WRAPPERS[type(wrapper).__name__])
 
 
 def _is_built_in(layer: Any) -> bool:
