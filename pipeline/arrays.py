@@ -21,8 +21,9 @@ LUMA = (0.299, 0.587, 0.114)
 def luma(images: Images) -> Images:
     """Colour pictures uint8 [..., 3] as grey ones uint8 [..., 1], rounded as Pillow rounds."""
     shares = np.rint(np.array(LUMA) * 2**16).astype(np.uint32)
-    grey = (images.astype(np.uint32) @ shares + 2**15) >> 16
-    return grey.astype(np.uint8)[..., np.newaxis]
+    sums = (images.astype(np.uint32) @ shares + 2**15) >> 16
+    grey: Images = sums.astype(np.uint8)[..., np.newaxis]
+    return grey
 
 
 class TrainAndTestImages(Protocol):

@@ -255,6 +255,8 @@ class Report(FrozenModel):
     """Of a run of `pocketgan compress` only; left out of the file elsewhere."""
     trivial: TrivialReport | None = None
     """Of a generator that reads pictures only; likewise."""
+    teacher: ReportedQuality | None = None
+    """Of a teacher without a file, since TFLite cannot run it; likewise."""
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> "Report":
@@ -273,7 +275,7 @@ class Report(FrozenModel):
 
 def dumps(report: Report) -> str:
     """The text of ``report.json``; the same report gives the same text."""
-    absent = {name for name in ("search", "trivial") if getattr(report, name) is None}
+    absent = {key for key in ("search", "trivial", "teacher") if getattr(report, key) is None}
     return report.model_dump_json(by_alias=True, indent=1, exclude=absent) + "\n"
 
 
