@@ -9,6 +9,8 @@ Tensor = Any
 """One of TensorFlow's, which ships no types."""
 Images = npt.NDArray[np.uint8]
 """Pictures [N, H, W, C], or one [H, W, C]; 0 to 255, C 1 or 3."""
+Mask = npt.NDArray[np.bool_]
+"""True where pixels [N, H, W] are meant."""
 Labels = npt.NDArray[np.int64]
 """Class numbers [N], from 0."""
 
@@ -19,8 +21,9 @@ LUMA = (0.299, 0.587, 0.114)
 def luma(images: Images) -> Images:
     """Colour pictures uint8 [..., 3] as grey ones uint8 [..., 1], rounded as Pillow rounds."""
     shares = np.rint(np.array(LUMA) * 2**16).astype(np.uint32)
-    grey: Images = ((images.astype(np.uint32) @ shares + 2**15) >> 16).astype(np.uint8)
-    return grey[..., np.newaxis]
+    sums = (images.astype(np.uint32) @ shares + 2**15) >> 16
+    grey: Images = sums.astype(np.uint8)[..., np.newaxis]
+    return grey
 
 
 class TrainAndTestImages(Protocol):

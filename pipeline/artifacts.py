@@ -268,6 +268,8 @@ class Evaluation(BaseModel):
     floor: Quality
     """Real pictures against real pictures."""
     variants: dict[str, Quality]
+    teacher: Quality | None = None
+    """Of a teacher that has no file of its own: TFLite cannot run it."""
     trivial_name: str = ""
     """Of a translation: what was made of the inputs without any network; else empty."""
     trivial: Quality | None = None

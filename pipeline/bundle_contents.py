@@ -11,7 +11,7 @@ from deploy.bundle.make import BundleContents
 from deploy.bundle.texts import Baseline, CardFacts, render_text
 from deploy.errors import PocketganError
 from deploy.jobs import Measurement
-from pipeline.artifacts import read_bits
+from pipeline.artifacts import find_variants, read_bits
 from pipeline.data.sources import SOURCES, TEACHER
 from pipeline.finished_run import FinishedRun
 from pipeline.plans import FROM_TEACHER, RECIPE
@@ -123,10 +123,17 @@ def _origin(run: FinishedRun, provenance: Provenance) -> schema.Origin:
         recipe=provenance.recipe,
         seed=provenance.seed,
         recipe_sha256=provenance.recipe_sha256,
-        teacher_sha256=hashlib.sha256(run.variant(BASELINE).read_bytes()).hexdigest(),
+        teacher_sha256=_teacher_sha256(run),
         gates_failed=tuple(gate.text for gate in run.report.failed_gates) if run.report else (),
         unfinished=run.unfinished,
     )
+
+
+def _teacher_sha256(run: FinishedRun) -> str:
+    """Of the baseline's file; of the teacher itself, where TFLite has no form of it."""
+    if BASELINE not in find_variants(run.stage("convert")) and "teacher" in run.records:
+        return str(run.records["teacher"].settings["teacher"]["sha256"])
+    return hashlib.sha256(run.variant(BASELINE).read_bytes()).hexdigest()
 
 
 def _data(run: FinishedRun) -> schema.Data:

@@ -33,12 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
         return COMMANDS[command](others)
     except PocketganError as error:
-        return _complain(str(error))
+        return complain(str(error))
     except KeyboardInterrupt:
-        _complain("stopped. What was done is kept; the same command goes on from there.")
+        complain("stopped. What was done is kept; the same command goes on from there.")
         return INTERRUPTED
     except OSError as error:
-        return _complain(_explain(error))
+        return complain(_explain(error))
 
 
 def _print_overview() -> None:
@@ -56,7 +56,7 @@ def _print_overview() -> None:
     output.print("\n`pocketgan COMMAND --help` tells more of each.")
 
 
-def _complain(message: str) -> int:
+def complain(message: str) -> int:
     console(stderr=True, highlight=False, soft_wrap=True).print(
         f"pocketgan: {message}", style="red", markup=False
     )

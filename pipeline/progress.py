@@ -24,6 +24,8 @@ T = TypeVar("T")
 
 console = consoles.console(stderr=True, highlight=False)
 SECONDS_BETWEEN_LINES = 30
+SECONDS_OF_SPEED = 3600.0
+"""Over which the speed is averaged: longer than the longest wait between two signs of life."""
 
 
 def silence() -> None:
@@ -42,8 +44,11 @@ def bar() -> Progress:
         TimeRemainingColumn(),
     )
     if console.is_interactive:
-        return Progress(*columns, console=console, transient=True)
-    return LoggedProgress(disable=True)  # a bar would leave empty lines in a log
+        return Progress(
+            *columns, console=console, transient=True, speed_estimate_period=SECONDS_OF_SPEED
+        )
+    # a bar would leave empty lines in a log
+    return LoggedProgress(disable=True, speed_estimate_period=SECONDS_OF_SPEED)
 
 
 class LoggedProgress(Progress):

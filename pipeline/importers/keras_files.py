@@ -27,14 +27,13 @@ from pipeline.compression.fake_quantization import quantize_scope
 from pipeline.importers import safety
 from pipeline.importers.formats import SAVED_MODEL, Format, cut_short
 from pipeline.importers.input_adapter import ModelInput
+from pipeline.importers.known_layers import KNOWN, custom_objects
 from pipeline.importers.layer_mapping import SourceLayer, functional
 from pipeline.importers.loaded import LoadedGenerator, from_keras_model
 from pipeline.networks import layers as _our_layers  # noqa: F401  so that Keras knows them
 
-REGISTER = (
-    "Put its class into a Python file, decorate it with "
-    "@keras.saving.register_keras_serializable(), and give the file with --custom FILE."
-)
+REGISTER = "Put its class into a Python file that begins with `{}`; give that with --custom FILE."
+_IMPORTS = {True: "import keras", False: "import tf_keras as keras"}
 UNSAFE = (
     "Ask its author for the model without them. If you trust the file as you trust a program, "
     "load it with --allow-unsafe."
@@ -66,6 +65,9 @@ class KerasFile:
         in the file (without ``allow_unsafe``), unknown custom layers, and damage.
         """
         library = keras if self.is_of_keras_3 else tf_keras
+        custom = custom_objects(self._class_names(), custom)
+        if not self.is_of_keras_3:
+            custom = {**KNOWN, **custom}
         if not allow_unsafe:
             refuse_unsafe(self.path, self.config)
             self._refuse_unknown(library, custom)
@@ -79,27 +81,38 @@ class KerasFile:
         except Exception as error:  # whatever a foreign file makes the reader raise
             raise PocketganError(
                 f"{self.path} cannot be loaded: {_reason(error)}",
-                f"Is a layer of it your own? {REGISTER}",
+                f"Is a layer of it your own? {self._register}",
             ) from error
 
     def _refuse_unknown(self, library: Any, custom: Mapping[str, Any]) -> None:
         def is_known(name: str) -> bool:
-            short = name.split(">")[-1]
-            registered = library.saving.get_registered_object(name)
-            return registered is not None or name in custom or short in custom
+            return name in custom or library.saving.get_registered_object(name) is not None
 
         unknown = safety.unknown_parts(self.config, is_known)
         if unknown:
             raise PocketganError(
-                f"{self.path} holds layers that nobody here knows: {', '.join(unknown)}.", REGISTER
+                f"{self.path} holds layers that nobody here knows: {', '.join(unknown)}.",
+                self._register,
             )
+
+    @property
+    def _register(self) -> str:
+        """How the user's own classes are given."""
+        return REGISTER.format(_IMPORTS[self.is_of_keras_3])
+
+    def _class_names(self) -> set[str]:
+        """Of all classes and functions that the file names, with their packages."""
+        return {
+            str(part.get("registered_name") or part["class_name"])
+            for part in safety.parts(self.config)
+        }
 
     def _refuse_other_generation(self, custom: Mapping[str, Any]) -> None:
         other = (tf_keras if self.is_of_keras_3 else keras).layers.Layer
         named = {part["class_name"].split(">")[-1] for part in safety.parts(self.config)}
         for name, value in custom.items():
             if name in named and isinstance(value, type) and issubclass(value, other):
-                wanted = "import keras" if self.is_of_keras_3 else "import tf_keras as keras"
+                wanted = _IMPORTS[self.is_of_keras_3]
                 raise PocketganError(
                     f"{self.path} was written by Keras {self.version}, and --custom defines "
                     f"{name} for another Keras.",
@@ -198,7 +211,7 @@ def _keras_model(path: Path, custom: Mapping[str, Any], *, allow_unsafe: bool) -
     if not allow_unsafe:
         refuse_unsafe(path, _configurations(path))
     try:
-        with tf_keras.saving.custom_object_scope(dict(custom)):
+        with tf_keras.saving.custom_object_scope({**KNOWN, **custom}):
             return tf_keras.models.load_model(path, compile=False)
     except Exception:  # whatever a foreign file makes the reader raise; its graph is there still
         return None
@@ -288,7 +301,7 @@ def load_custom(path: Path) -> dict[str, Any]:
     Raises PocketganError where the file is missing or fails.
     """
     if not path.is_file():
-        raise PocketganError(f"--custom {path}: there is no such file.", REGISTER)
+        raise PocketganError(f"--custom {path}: there is no such file.", "Name a Python file.")
     name = f"custom_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:

@@ -6,7 +6,8 @@ are rebuilt of such layers, nested models laid flat.
 """
 
 import inspect
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,12 +18,19 @@ import tf_keras
 from tf_keras.src.layers.core.tf_op_layer import TFOpLambda
 
 from pipeline.compression.graph import nodes
+from pipeline.importers.known_layers import AddonsWeightNormalization
 from pipeline.networks.layers import DepthToSpace, PixelScale, PixelSum
 
 L = tf_keras.layers
 _DEFAULT_SLOPE = 0.2  # of the function leaky_relu; the layer's own default is 0.3
 _DROPOUTS = ("Dropout", "Dropout1D", "Dropout2D", "Dropout3D")
 _WITHOUT_EFFECT = ("GaussianNoise", "ActivityRegularization", "Identity")
+_WRAPPERS = {
+    "SpectralNormalization": "its kernel stays as it was normalized last",
+    "AddonsWeightNormalization": "its kernel stays as it was normalized last",
+    "PruneLowMagnitude": "its zeros stay, and its pruning ends",
+}
+"""Layer around a layer → what becomes of that."""
 _CODE = (keras.layers.Lambda, tf_keras.layers.Lambda, keras.layers.TFSMLayer)
 _SETTINGS_OF_TRAINING = ("_initializer", "_regularizer", "_constraint")
 # Operations on tensors, by their names in Keras 3 → layers.
@@ -32,13 +40,14 @@ _OF_ONE: dict[str, Callable[[str], tf_keras.layers.Layer]] = {
     "Relu": lambda name: L.ReLU(name=name),
 }
 _OF_TWO: dict[str, type] = {"Add": L.Add, "Multiply": L.Multiply, "Subtract": L.Subtract}
-_BY_NUMBER: dict[str, Callable[[float], dict[str, float]]] = {
-    "Add": lambda number: {"scale": 1.0, "offset": number},
-    "Subtract": lambda number: {"scale": 1.0, "offset": -number},
-    "Multiply": lambda number: {"scale": number},
-    "Divide": lambda number: {"scale": 1 / number},
+_BY_CONSTANT: dict[str, Callable[[np.ndarray], dict[str, np.ndarray]]] = {
+    "Add": lambda numbers: {"scale": np.ones(()), "offset": numbers},
+    "Subtract": lambda numbers: {"scale": np.ones(()), "offset": -numbers},
+    "Multiply": lambda numbers: {"scale": numbers},
+    "Divide": lambda numbers: {"scale": 1 / numbers},
 }
 _COMMUTES = ("Add", "Multiply")
+_LAST: Sequence[list[str]] = ([], ["NHWC"])  # data formats of TensorFlow, channels last
 _OTHER_NAMES = {"Sub": "Subtract", "Mul": "Multiply", "Truediv": "Divide", "TrueDivide": "Divide"}
 
 
@@ -79,6 +88,12 @@ class MappedLayer:
         return tensors
 
 
+def allowed_name(name: str) -> str:
+    """A name of any Keras as tf_keras allows it, which names scopes of TensorFlow after layers."""
+    allowed = re.sub(r"[^A-Za-z0-9_.-]", "_", name)
+    return allowed if re.match("[A-Za-z0-9.]", allowed) else f"layer{allowed}"
+
+
 def map_layer(layer: Any, name: str, operands: Sequence[Any] = ()) -> MappedLayer:
     """What computes a layer, or an operation on ``operands``; its first layer is called ``name``.
 
@@ -87,19 +102,25 @@ def map_layer(layer: Any, name: str, operands: Sequence[Any] = ()) -> MappedLaye
     class_name = type(layer).__name__
     if is_operation(layer):
         return MappedLayer((_operation(layer, name, operands),))
+    if class_name in _WRAPPERS:
+        return _unwrapped(layer, name)
     if not _is_built_in(layer):
         raise UnmappedLayerError(f"layer '{layer.name}' is a custom one ({class_name})")
     linear = class_name == "Activation" and _function_name(layer.activation) == "linear"
     if class_name in _WITHOUT_EFFECT or class_name.endswith(_DROPOUTS) or linear:
         return MappedLayer((), note="does nothing at inference")
-    if class_name == "SpectralNormalization":
-        inner = map_layer(layer.layer, name)
-        return MappedLayer(
-            inner.layers, inner.weights, "its kernel stays as it was normalized last"
-        )
     if class_name in ("Activation", "LeakyReLU", "ReLU"):
         return MappedLayer((_activation_layer(layer, name),))
     return _with_activation_behind(layer, _same_class(layer, class_name, name))
+
+
+def _unwrapped(wrapper: Any, name: str) -> MappedLayer:
+    """The layer inside, with the kernel that it computes with at inference."""
+    inner = map_layer(wrapper.layer, name)
+    weights = inner.weights
+    if isinstance(wrapper, AddonsWeightNormalization):
+        weights = [np.asarray(wrapper.normalized(weights[0])), *weights[1:]]
+    return MappedLayer(inner.layers, weights, _WRAPPERS[type(wrapper).__name__])
 
 
 def _is_built_in(layer: Any) -> bool:
@@ -183,17 +204,40 @@ def _operation(operation: Any, name: str, operands: Sequence[Any]) -> tf_keras.l
         of_numbers = module in ("math", "nn", "__operators__")
         operator = function.title() if of_numbers else operation.symbol
     operator = _OTHER_NAMES.get(operator, operator)
-    numbers = [operand for operand in operands if isinstance(operand, int | float)]
+    constants = [operand for operand in operands if not _is_computed(operand)]
     if operator in _OF_ONE and len(operands) == 1:
         return _OF_ONE[operator](name)
     if operator == "Concatenate" and hasattr(operation, "axis"):
         return L.Concatenate(operation.axis, name=name)
-    if operator in _OF_TWO and len(operands) == 2 and not numbers:
+    if operator in _OF_TWO and len(operands) == 2 and not constants:
         return _OF_TWO[operator](name=name)
-    behind = operator in _COMMUTES or any(number is operands[-1] for number in numbers)
-    if operator in _BY_NUMBER and len(operands) == 2 and len(numbers) == 1 and behind:
-        return L.Rescaling(**_BY_NUMBER[operator](numbers[0]), name=name)
+    if operator == "Depth_To_Space" and isinstance(constants[0], int) and constants[1:] in _LAST:
+        return DepthToSpace(constants[0], name=name)
+    behind = operator in _COMMUTES or not _is_computed(operands[-1])
+    if operator in _BY_CONSTANT and len(operands) == 2 and len(constants) == 1 and behind:
+        (tensor,) = (operand for operand in operands if _is_computed(operand))
+        numbers = _one_a_channel(constants[0], tensor)
+        if numbers is not None:
+            settings = _BY_CONSTANT[operator](numbers)
+            return L.Rescaling(**{key: each.tolist() for key, each in settings.items()}, name=name)
     raise UnmappedLayerError(f"operation '{name}' ({operator}) has no layer in tf_keras")
+
+
+def _is_computed(operand: Any) -> bool:
+    """Whether an operand is a tensor of the graph, or a list of those, and no constant."""
+    return any(hasattr(value, "_keras_history") for value in tf.nest.flatten(operand))
+
+
+def _one_a_channel(constant: Any, tensor: Any) -> np.ndarray | None:
+    """A constant as float64 [] or [C], where it is a number or one for each channel."""
+    try:
+        numbers = np.asarray(constant, np.float64)
+    except (TypeError, ValueError):
+        return None
+    if numbers.size == 1:
+        return numbers.reshape(())
+    fits = numbers.ndim and numbers.size == numbers.shape[-1] == tensor.shape[-1]
+    return numbers.ravel() if fits and numbers.ndim <= len(tensor.shape) else None
 
 
 def _function_name(function: Any) -> str:
@@ -213,19 +257,23 @@ def functional(model: Any) -> Any | None:
     return graph if hasattr(graph, "_nodes_by_depth") else None
 
 
-def graph_outputs(graph: Any, *inputs: Any) -> list[Any]:
-    """The outputs of a graph of layers, at inference, through its own layers."""
-    return _walk(graph, inputs, lambda layer, args, kwargs, _: layer(*args, **kwargs))
+def trained_at_inference(graph: Any) -> list[str]:
+    """Names of the layers that are always called as in training: ``layer(x, training=True)``."""
+    calls = [_call_of(node) for node in nodes(graph) if not node.is_input]
+    return [layer.name for layer, _, kwargs in calls if kwargs.get("training") is True]
 
 
 class GraphRebuilder:
-    """Rebuilds a graph of layers behind some tensors of tf_keras."""
+    """Rebuilds a graph of layers behind some tensors of tf_keras.
 
-    def __init__(self) -> None:
+    ``names`` are those of layers that stand before it.
+    """
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
         self.source_layers: list[SourceLayer] = []
         """The layers of the graph, in the order of their use."""
         self._mapped: dict[int, MappedLayer] = {}
-        self._names: set[str] = set()
+        self._names = set(names)
 
     def outputs(self, graph: Any, inputs: Sequence[Any]) -> list[Any]:
         """The rebuilt graph's outputs; UnmappedLayerError for a layer that tf_keras has not."""
@@ -244,6 +292,8 @@ class GraphRebuilder:
         operands = [*args, *(value for value in kwargs.values() if value is not None)]
         if id(layer) not in self._mapped:
             mapped = map_layer(layer, self._unused(layer.name), operands)
+            for behind in mapped.layers[1:]:
+                behind._name = self._unused(behind.name)
             self._mapped[id(layer)] = mapped
             source = SourceLayer(
                 name=layer.name,
@@ -255,7 +305,7 @@ class GraphRebuilder:
             )
             self.source_layers.append(source)
         if is_operation(layer):
-            operands = [operand for operand in operands if not isinstance(operand, int | float)]
+            operands = list(filter(_is_computed, operands))
             return self._mapped[id(layer)](operands if len(operands) > 1 else operands[0])
         if len(operands) > 1:
             # What compresses models builds them anew from tensors alone.
@@ -263,11 +313,11 @@ class GraphRebuilder:
         return self._mapped[id(layer)](operands[0])
 
     def _unused(self, name: str) -> str:
-        """The name, with a number where another nested model has a layer of that name."""
-        number, unused = 1, name
+        """The name as tf_keras allows it, with a number where another layer has it already."""
+        number, unused = 1, allowed_name(name)
         while unused in self._names:
             number += 1
-            unused = f"{name}_{number}"
+            unused = f"{allowed_name(name)}_{number}"
         self._names.add(unused)
         return unused
 

@@ -9,6 +9,7 @@ import numpy as np
 import tf_keras
 
 from deploy.errors import PocketganError
+from pipeline import guard
 from pipeline.compression.int8_layers import refusals
 from pipeline.importers.layer_mapping import SourceLayer
 from pipeline.importers.teacher import Teacher
@@ -22,6 +23,7 @@ from pipeline.tflite.runtime import left_behind
 SCHEMA = 1
 CALIBRATION = 8
 """Latents, or pictures of noise, that set the ranges of the trial int8 file."""
+_OF_LAYERS = "Save it as a functional or sequential model of Keras's own layers."
 BOTH, EDGE = "slimming and edge students", "edge students only"
 
 
@@ -70,7 +72,6 @@ _INSTEAD = {
     "elu": "LeakyReLU",
     "selu": "LeakyReLU",
 }
-_NOT_OPAQUE = "Save it as a functional or sequential model of Keras's own layers."
 # Supported, but not the best there is (docs/suite.md).
 _SLOW = {
     "Conv2DTranspose": "gains least from int8; sub-pixel convolution, which edge students have, "
@@ -82,7 +83,7 @@ _SLOW = {
 def layer_reports(teacher: Teacher) -> list[LayerReport]:
     """What happens to each layer of the file, in order; of an opaque teacher all are replaced."""
     if teacher.is_opaque:
-        outcome = (LayerOutcome.REPLACED, _opacity(teacher), _NOT_OPAQUE)
+        outcome = (LayerOutcome.REPLACED, _opacity(teacher), _OF_LAYERS)
         return [_report(layer, *outcome) for layer in teacher.layers]
     folded = teacher.folded
     refused = refusals(folded)
@@ -216,8 +217,8 @@ def check(teacher: Teacher, path: str) -> Check:
         input_pixels=teacher.input_pixels,
         layers=tuple(layer_reports(teacher)),
         files=(
-            _trial("float32", lambda: lite.to_float32(folded)),
-            _trial("int8-ptq", lambda: lite.to_int8_post_training(folded, inputs)),
+            _trial(path, "float32", lambda: lite.to_float32(folded)),
+            _trial(path, "int8-ptq", lambda: lite.to_int8_post_training(folded, inputs)),
         ),
         notes=(
             *(note for note in teacher.notes if note not in notes_of_layers),
@@ -253,15 +254,16 @@ def _doubts(teacher: Teacher, inputs: np.ndarray) -> list[str]:
     return doubts
 
 
-def _trial(variant: str, convert: Callable[[], bytes]) -> TrialFile:
+def _trial(path: str, variant: str, convert: Callable[[], bytes]) -> TrialFile:
     try:
-        content = convert()
-        model = read_model(content)
-        outside = left_behind(content)
+        with guard.step(f"converted to {variant}", path, _OF_LAYERS):
+            content = convert()
+            model = read_model(content)
+            outside = left_behind(content)
     except PocketganError as error:
         return TrialFile(variant=variant, error=error.problem)
     except Exception as error:  # the converter raises several kinds, some of them plain Exception
-        return TrialFile(variant=variant, error=_reason(error))
+        return TrialFile(variant=variant, error=lite.why_unconverted(error))
     floats = float_ops(model) if variant.startswith("int8") else []
     return TrialFile(
         variant=variant,
@@ -273,11 +275,3 @@ def _trial(variant: str, convert: Callable[[], bytes]) -> TrialFile:
         float_ops=tuple(f"{op.op} in {op.layer}" for op in floats),
         outside_xnnpack=tuple(f"{op.label} in {op.layer}" for op in outside),
     )
-
-
-def _reason(error: Exception) -> str:
-    """The part of a converter's pages that says what is wrong."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    named = [line for line in lines if line.startswith(("TF Select ops:", "Custom ops:"))]
-    telling = named or [line for line in lines if "error:" in line]
-    return " ".join((telling or lines or [type(error).__name__])[-1].split())[:300]

@@ -22,6 +22,11 @@ TOLERANCE = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2}
 """Largest difference, as a share of the largest value, by the type that the source computes in:
 sums in any order, of numbers of that precision."""
 _GENERATOR = "Give the generator: latents (or pictures) go in, pictures [N, H, W, C] come out."
+_FLAG_OFF = (
+    "Save it without that flag: import tf_keras; old = tf_keras.models.load_model(FILE); "
+    "new = tf_keras.models.model_from_json(old.to_json().replace('\"training\": true', "
+    "'\"training\": false')); new.set_weights(old.get_weights()); new.save('generator.h5')"
+)
 _CHANNELS_LAST = "Build it with data_format 'channels_last'; TFLite has no other."
 
 
@@ -43,6 +48,8 @@ class LoadedGenerator:
     """The only batch size that ``compute`` takes; None where any will do."""
     precision: str = "float32"
     """The coarsest type in which a layer of it computes; weights are float32."""
+    as_in_training: tuple[str, ...] = ()
+    """Layers that its author calls with ``training=True`` whatever happens."""
 
 
 def from_keras_model(model: Any, origin: str, path: Path) -> LoadedGenerator:
@@ -57,17 +64,17 @@ def from_keras_model(model: Any, origin: str, path: Path) -> LoadedGenerator:
     return LoadedGenerator(
         origin=origin,
         inputs=_inputs_of_code(model, path) if graph is None else _inputs_of_graph(graph),
-        compute=partial(_call_code, model)
-        if graph is None
-        else partial(layer_mapping.graph_outputs, graph),
+        compute=partial(_call, model),
         weights=weights,
         layers=_layers(model),
         functional=graph,
         precision="float32" if graph is None else _precision(model),
+        as_in_training=() if graph is None else tuple(layer_mapping.trained_at_inference(graph)),
     )
 
 
-def _call_code(model: Any, *tensors: Any) -> list[Any]:
+def _call(model: Any, *tensors: Any) -> list[Any]:
+    """As its own ``predict`` calls it."""
     arguments = tensors[0] if len(tensors) == 1 else list(tensors)
     return list(tf.nest.flatten(model(arguments, training=False)))
 
@@ -160,12 +167,26 @@ def try_out(path: Path, loaded: LoadedGenerator, adapter: InputAdapter) -> None:
         raise PocketganError(
             f"{path} draws numbers that are not finite.", "Give an earlier checkpoint."
         )
+    named = ", ".join(f"'{name}'" for name in loaded.as_in_training)
+    named = f" (layer {named} is called with training=True)" if named else ""
     if not alike(first[0], second[0]):
         raise PocketganError(
             f"{path} draws another picture from the same input each time: a layer of it is random "
-            "at inference too, such as noise injection.",
-            "Give the noise a fixed value, or make it part of the latent vector.",
+            f"at inference too, such as noise injection{named}.",
+            _FLAG_OFF if named else "Give the noise a fixed value, or make it part of the latents.",
         )
+    if loaded.batch is None and not _draws_each_alone(loaded, inputs, first[0]):
+        raise PocketganError(
+            f"{path} draws a picture otherwise when other inputs are in its batch{named}: a batch "
+            "norm, perhaps, that takes the statistics of the batch.",
+            _FLAG_OFF if named else "Save it with training=False, as it is meant to draw.",
+        )
+
+
+def _draws_each_alone(loaded: LoadedGenerator, inputs: list[Any], drawn: np.ndarray) -> bool:
+    """Whether the first of several pictures is the same if it is drawn alone."""
+    alone = np.asarray(loaded.compute(*(tensor[:1] for tensor in inputs))[0])
+    return alike(drawn[:1], alone, loaded.precision)
 
 
 def alike(one: np.ndarray, other: np.ndarray, precision: str = "float32") -> bool:

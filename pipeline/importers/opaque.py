@@ -26,6 +26,8 @@ class FrozenGraph:
     inputs: tuple[str, ...]
     """Names of tensors, in order."""
     outputs: tuple[str, ...]
+    batch: int | None = None
+    """The only batch size that it takes; None where any will do."""
 
     @property
     def definition(self) -> Any:
@@ -41,22 +43,23 @@ class FrozenGraph:
 
 
 def freeze(function: Callable[..., Any], specs: Sequence[tf.TensorSpec]) -> FrozenGraph:
-    """The graph that ``function`` computes for tensors of these shapes and types."""
+    """The graph that ``function`` computes for tensors of these shapes (all of one batch size)."""
     concrete = tf.function(function, autograph=False).get_concrete_function(*specs)
     frozen = convert_variables_to_constants_v2(concrete)
     return FrozenGraph(
         frozen.graph.as_graph_def().SerializeToString(deterministic=True),
         tuple(tensor.name for tensor in frozen.inputs),
         tuple(tensor.name for tensor in frozen.outputs),
+        specs[0].shape[0],
     )
 
 
 class Opaque(tf_keras.layers.Layer):  # type: ignore[misc]
-    """Computes a frozen graph; ``batch`` where the graph takes no other batch size."""
+    """Computes a frozen graph, for any batch size."""
 
-    def __init__(self, graph: FrozenGraph, batch: int | None = None, **kwargs: Any) -> None:
+    def __init__(self, graph: FrozenGraph, **kwargs: Any) -> None:
         super().__init__(trainable=False, **kwargs)
-        self._batch = batch
+        self._batch = graph.batch
         wrapped = tf.compat.v1.wrap_function(
             lambda: tf.import_graph_def(graph.definition, name=""), []
         )
@@ -75,20 +78,29 @@ class Opaque(tf_keras.layers.Layer):  # type: ignore[misc]
         return outputs if len(outputs) > 1 else outputs[0]
 
     def _in_batches(self, tensors: list[Any]) -> list[Any]:
-        """Fill up the last batch with zeros, draw batch by batch, and leave those zeros out."""
-        rows = tf.shape(tensors[0])[0]
+        """Fill up the last batch with zeros, draw batch by batch, and leave those zeros out.
+
+        Batches of a known number are drawn one after the other, without a loop in the graph:
+        TFLite's calibrator crashes on loops.
+        """
+        rows = tensors[0].shape[0] or tf.shape(tensors[0])[0]
         lacking = -rows % self._batch
-        batches = [
+        batches = tuple(
             tf.reshape(
                 tf.pad(tensor, [[0, lacking], *[[0, 0]] * (len(tensor.shape) - 1)]),
                 [-1, self._batch, *tensor.shape[1:]],
             )
             for tensor in tensors
-        ]
+        )
+        if isinstance(rows, int):
+            drawn = [
+                self._function(*batch) for batch in zip(*map(tf.unstack, batches), strict=True)
+            ]
+            return [tf.concat(values, 0)[:rows] for values in zip(*drawn, strict=True)]
         outputs = self._function.outputs
         drawn_batches = tf.map_fn(
             lambda batch: tuple(self._function(*batch)),
-            tuple(batches),
+            batches,
             fn_output_signature=tuple(tf.TensorSpec(o.shape, o.dtype) for o in outputs),
         )
         return [
@@ -114,9 +126,10 @@ def freeze_generator(
             ],
         )
         port = tf_keras.Input(adapter.shape)
-        pictures = Opaque(inner, loaded.batch)(adapter.split(port))
+        pictures = Opaque(inner)(adapter.split(port))
         whole = tf_keras.Model(port, tf.cast(pictures, tf.float32))
-        graph = freeze(whole, [tf.TensorSpec([None, *adapter.shape], tf.float32, name="given")])
+        shape = [loaded.batch, *adapter.shape]
+        graph = freeze(whole, [tf.TensorSpec(shape, tf.float32, name="given")])
         model = opaque_model(graph, adapter.shape)
     except (ValueError, TypeError, tf.errors.OpError) as error:
         raise PocketganError(

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import tf_keras
 
 from deploy.errors import PocketganError
@@ -23,7 +24,7 @@ OPERATION_RANGES = {name.title(): pixels for name, pixels in ACTIVATION_RANGES.i
 """TensorFlow operation → smallest and largest value that it can give; others give anything."""
 Side = Literal["output", "input"]
 _SIDES: Mapping[Side, tuple[str, str, str]] = {
-    "output": ("--pixels", "draws", "end with tanh or sigmoid"),
+    "output": ("--pixels", "draws", "end with tanh or sigmoid, rescaled alike in all channels"),
     "input": ("--input-pixels", "reads", "start with a Rescaling layer"),
 }
 """The option that names the range, what is done with the pictures, and what would tell it."""
@@ -32,7 +33,7 @@ _SIDES: Mapping[Side, tuple[str, str, str]] = {
 def output_range(model: tf_keras.Model) -> PixelRange | None:
     """Smallest and largest value that the last layers of a functional model can give.
 
-    None where they do not say: a linear output may be anything.
+    None where they do not say: a linear output may be anything, and channels may differ.
     """
     layer = model.output._keras_history.layer
     rescalings: list[tf_keras.layers.Rescaling] = []
@@ -43,10 +44,11 @@ def output_range(model: tf_keras.Model) -> PixelRange | None:
     bounds = _activation_range(layer)
     if bounds is None:
         return None
-    low, high = bounds
+    ends = np.array([bounds]).T  # [2, channels, or 1 where they are alike]
     for rescaling in reversed(rescalings):
-        low, high = (float(end * rescaling.scale + rescaling.offset) for end in (low, high))
-    return min(low, high), max(low, high)
+        ends = ends * np.asarray(rescaling.scale) + np.asarray(rescaling.offset)
+    (low, high), *others = np.unique(np.sort(ends, axis=0), axis=1).T.tolist()
+    return None if others else (low, high)
 
 
 def _activation_range(layer: tf_keras.layers.Layer) -> PixelRange | None:
@@ -65,9 +67,10 @@ def input_range(model: tf_keras.Model) -> PixelRange | None:
     """
     (node,) = model.input._keras_history.layer.outbound_nodes[:1]
     first = node.layer
-    if type(first) is tf_keras.layers.Rescaling and 0 < abs(first.scale) < 1 / 16:
-        return 0.0, 255.0
-    return None
+    if type(first) is not tf_keras.layers.Rescaling:
+        return None
+    scales = np.abs(first.scale)
+    return (0.0, 255.0) if np.all((scales > 0) & (scales < 1 / 16)) else None
 
 
 def chosen_range(

@@ -28,12 +28,19 @@ _MODELING = re.compile(
     r"(\.\w+)*)?"
 )
 _CLASSES_OF_NUMPY = re.compile(r"(numpy|builtins|tensorflow)(\.\w+)*")
-# What a TFOpLambda layer of Keras 2 may compute, as names in TensorFlow's own interface.
+# What a TFOpLambda layer of Keras 2 may compute, as names in TensorFlow's own interface: what takes
+# tensors and gives tensors, reads and writes no files, and calls no function that it is given.
+_HARMLESS_MODULES = "math|nn|linalg|image|signal|random|bitwise|quantization|sparse|__operators__"
 _HARMLESS_FUNCTIONS = re.compile(
-    r"(math|nn|linalg|image|__operators__)\.\w+|identity|cast|reshape|transpose|concat|stack"
-    r"|unstack|split|tile|pad|expand_dims|squeeze|shape|zeros|ones|zeros_like|ones_like|one_hot"
-    r"|clip_by_value|convert_to_tensor|repeat|reverse|gather|where|slice|strided_slice|broadcast_to"
-    r"|compat\.v1\.(shape|transpose|gather|nn\.\w+|image\.\w+)"
+    rf"(compat\.v1\.)?((({_HARMLESS_MODULES})\.\w+)|identity|identity_n|stop_gradient|ensure_shape"
+    r"|cast|saturate_cast|bitcast|complex|convert_to_tensor|reshape|transpose|concat|stack"
+    r"|parallel_stack|unstack|split|tile|pad|roll|expand_dims|squeeze|shape|shape_n|size|rank"
+    r"|zeros|ones|zeros_like|ones_like|fill|eye|range|linspace|meshgrid|one_hot|clip_by_\w+"
+    r"|repeat|reverse|reverse_sequence|gather|gather_nd|boolean_mask|sequence_mask|where|slice"
+    r"|strided_slice|scatter_nd|tensor_scatter_nd_\w+|broadcast_to|dynamic_(partition|stitch)"
+    r"|space_to_batch(_nd)?|batch_to_space(_nd)?|space_to_depth|depth_to_space|norm|einsum"
+    r"|tensordot|matmul|sort|argsort|searchsorted|unique|histogram_fixed_width|truncatediv"
+    r"|truncatemod|realdiv|debugging\.(assert_\w+|check_numerics))"
 )
 # Saving and restoring are part of every SavedModel.
 _OF_EVERY_SAVED_MODEL = re.compile(r"(Save|Restore)V2|MergeV2Checkpoints|ShardedFilename")

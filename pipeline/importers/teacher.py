@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 import tf_keras
 
 from deploy.errors import PocketganError, one_line
+from pipeline import guard
 from pipeline.atomic import write_bytes
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.data.reading import TILES, WHOLE
@@ -33,6 +35,10 @@ from pipeline.networks.pixels import PixelRange
 
 MODEL, GRAPH = "generator.keras", "graph.pb"
 _NO_DATE = "1980-01-01@00:00:00"
+_DAMAGED = "Save the generator again, or copy it again and compare the sizes."
+_DOES_NOT_DRAW = (
+    "Let it draw a batch with the library that wrote it, on this machine: mend what fails there."
+)
 _WITHOUT = "Leave --discriminator out: a fresh one will be trained."
 
 
@@ -113,20 +119,25 @@ def load_teacher(
     """
     if isinstance(source, Path):
         source = GeneratorSource(path=source, file=source)
-    path, loaded = source.path, _open(source, custom, allow_unsafe=allow_unsafe)
+    path = source.path
+    with guard.step("loaded", path, _DAMAGED):
+        loaded = _open(source, custom, allow_unsafe=allow_unsafe)
     refuse_broken(path, loaded)
     if classes is None and source.latent is not None:
         classes = int(loaded.inputs[0].shape[0] or 0) - source.latent
     adapter = adapt_inputs(path, loaded.inputs, classes)
-    try_out(path, loaded, adapter)
+    with guard.step("drawn with", path, _DOES_NOT_DRAW):
+        try_out(path, loaded, adapter)
     frozen: FrozenGraph | None = None
     try:
-        model, layers = _rebuild(loaded, adapter)
+        with guard.step("rebuilt", path, _DOES_NOT_DRAW):
+            model, layers = _rebuild(loaded, adapter)
         notes = [f"{layer.name}: {layer.note}" for layer in layers if layer.note]
         reads = pixel_range.input_range(model) or source.input_pixels
         draws = pixel_range.output_range(model)
     except UnmappedLayerError as error:
-        model, frozen, last_operation = freeze_generator(path, loaded, adapter)
+        with guard.step("frozen", path, _DOES_NOT_DRAW):
+            model, frozen, last_operation = freeze_generator(path, loaded, adapter)
         layers, notes = loaded.layers, [f"opaque, known by what it draws only: {error}"]
         reads, draws = None, pixel_range.OPERATION_RANGES.get(last_operation)
     chosen = partial(pixel_range.chosen_range, path)
@@ -166,11 +177,18 @@ def _rebuild(
     """The generator of layers of tf_keras; UnmappedLayerError where that cannot be."""
     if loaded.functional is None:
         raise UnmappedLayerError("it is no graph of layers but code")
-    rebuilder = GraphRebuilder()
     port = tf_keras.Input(adapter.shape, name="latent" if adapter.latent else "pictures")
-    (output,) = rebuilder.outputs(loaded.functional, adapter.split(port))
-    model = tf_keras.Model(port, output, name="teacher")
-    rebuilder.copy_weights()
+    own_inputs = adapter.split(port)
+    before = tf_keras.Model(port, own_inputs)
+    rebuilder = GraphRebuilder(layer.name for layer in before.layers)
+    try:
+        (output,) = rebuilder.outputs(loaded.functional, own_inputs)
+        model = tf_keras.Model(port, output, name="teacher")
+        rebuilder.copy_weights()
+    except (ValueError, TypeError, AttributeError, tf.errors.OpError) as error:
+        raise UnmappedLayerError(
+            f"it cannot be rebuilt of tf_keras layers ({one_line(error, 200)})"
+        ) from error
     inputs = adapter.random_inputs(TRIAL_INPUTS)
     (wanted,) = map(np.asarray, loaded.compute(*adapter.source_inputs(inputs)))
     pictures = np.asarray(model(inputs, training=False))
@@ -205,6 +223,7 @@ def save_teacher(teacher: Teacher, folder: Path) -> None:
             "inputs": teacher.frozen.inputs,
             "outputs": teacher.frozen.outputs,
             "shape": teacher.model.input_shape[1:],
+            "batch": teacher.frozen.batch,
         }
     write_facts(facts, folder)
 
@@ -216,7 +235,9 @@ def read_saved_teacher(folder: Path) -> Teacher:
         frozen = None
         if "graph" in facts:
             graph, content = facts["graph"], (folder / GRAPH).read_bytes()
-            frozen = FrozenGraph(content, tuple(graph["inputs"]), tuple(graph["outputs"]))
+            frozen = FrozenGraph(
+                content, tuple(graph["inputs"]), tuple(graph["outputs"]), graph.get("batch")
+            )
             model = opaque_model(frozen, tuple(graph["shape"]))
         else:
             model = tf_keras.models.load_model(folder / MODEL, compile=False)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from pipeline.arrays import Images, luma
+from pipeline.arrays import Images, Mask, luma
 
 
 class TrivialBaseline(NamedTuple):
@@ -23,8 +23,8 @@ def trivial_baseline(inputs: Images, shape: tuple[int, int, int]) -> TrivialBase
     """
     height, width, channels = shape
     name, pictures = "the input as it is", inputs
-    if inputs.shape[-1] == channels + 1:
-        name, pictures = "hole in its mean colour", _filled(inputs)
+    if (hole := hidden_by_mask(inputs, channels)) is not None:
+        name, pictures = "hole in its mean colour", _filled(inputs, hole)
     if pictures.shape[1:3] != (height, width):
         name = "bicubic"
         pictures = np.stack([_resized(picture, width, height) for picture in pictures])
@@ -37,9 +37,15 @@ def trivial_baseline(inputs: Images, shape: tuple[int, int, int]) -> TrivialBase
     return TrivialBaseline(name, pictures)
 
 
-def _filled(inputs: Images) -> Images:
+def hidden_by_mask(inputs: Images, channels: int) -> Mask | None:
+    """Where a last channel of inputs uint8 [N, h, w, channels + 1] hides the picture, bool
+    [N, h, w]; None where inputs have no mask."""
+    return inputs[..., -1] > 127 if inputs.shape[-1] == channels + 1 else None
+
+
+def _filled(inputs: Images, hole: Mask) -> Images:
     """The pictures in front of a mask, their hole in the mean colour of what is around it."""
-    pictures, hole = inputs[..., :-1].astype(np.float32), inputs[..., -1:] > 127
+    pictures, hole = inputs[..., :-1].astype(np.float32), hole[..., np.newaxis]
     around = (~hole).sum(axis=(1, 2), keepdims=True)
     total = (pictures * ~hole).sum(axis=(1, 2), keepdims=True)
     mean = np.where(around, total / np.maximum(around, 1), 128.0)

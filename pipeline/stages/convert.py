@@ -3,12 +3,13 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import tf_keras
 
 from deploy.errors import PocketganError
-from pipeline import progress
+from pipeline import guard, progress
 from pipeline.artifacts import (
     GENERATOR,
     STUDENT_FACTS,
@@ -24,6 +25,7 @@ from pipeline.importers.teacher import read_saved_teacher
 from pipeline.networks.pixels import TRANSLATED, PixelRange, pixel_range
 from pipeline.networks.registry import build_translator
 from pipeline.stage import Outcome, StageContext, stage
+from pipeline.stages.first_file import remove_first_file
 from pipeline.stages.inputs import generator_inputs, translator_shape, whole_batches
 from pipeline.stages.parting import first_difference
 from pipeline.stages.provenance import with_provenance
@@ -46,6 +48,7 @@ _MOVING = ("DEPTH_TO_SPACE", "RESHAPE")
 _STRETCHING = {"TANH": 1.0, "LOGISTIC": 0.25}
 """Operation at a generator's end → its steepest slope."""
 ENOUGH_WITHIN = 0.999
+_OF_LAYERS = "Save the teacher as a functional or sequential model of Keras's own layers."
 
 
 @dataclass(frozen=True)
@@ -126,13 +129,15 @@ def _conversions(ctx: StageContext, aware: Mapping[str, tf_keras.Model]) -> list
     check=_check_sizes,
 )
 def convert_student(ctx: StageContext) -> Outcome:
-    """Write the teacher in float32 and, if it can be, int8; the student in both.
+    """Write the teacher in float32 and int8, if it can be; the student in both.
 
     Raises PocketganError as ``_write_all`` does.
     """
     prepare(ctx.recipe.seed)
     aware = {SHIPPED: load_quantized(ctx.inputs["quantize"], SHIPPED)}
-    return _write_all(ctx, _student_conversions(ctx, aware[SHIPPED]), aware)
+    outcome = _write_all(ctx, _student_conversions(ctx, aware[SHIPPED]), aware)
+    remove_first_file(ctx)
+    return outcome
 
 
 def _student_conversions(ctx: StageContext, aware: tf_keras.Model) -> list[Conversion]:
@@ -145,19 +150,31 @@ def _student_conversions(ctx: StageContext, aware: tf_keras.Model) -> list[Conve
     pixels = STUDENT_FACTS.read(ctx.inputs["student"]).pixels
 
     def rounded_teacher() -> bytes:
-        try:
-            content = tflite.to_int8_post_training(folded, calibration, batch)
-            refuse_float(read_model(content), "int8-ptq")
-        except Exception as error:  # whatever the converter says of a foreign layer
-            raise UnconvertedError(" ".join(str(error).split())[:200]) from error
+        content = tflite.to_int8_post_training(folded, calibration, batch)
+        refuse_float(read_model(content), "int8-ptq")
         return content
 
+    def as_it_is(variant: str, convert: Callable[[], bytes]) -> Conversion:
+        return Conversion(variant, teacher.pixels, partial(_foreign, ctx, variant, convert))
+
     return [
-        Conversion("float32", teacher.pixels, lambda: tflite.to_float32(folded, batch)),
-        Conversion("int8-ptq", teacher.pixels, rounded_teacher),
+        as_it_is("float32", lambda: tflite.to_float32(folded, batch)),
+        as_it_is("int8-ptq", rounded_teacher),
         Conversion("student-float32", pixels, lambda: tflite.to_float32(student, batch)),
         Conversion(SHIPPED, pixels, lambda: tflite.to_int8_student(aware, batch)),
     ]
+
+
+def _foreign(ctx: StageContext, variant: str, convert: Callable[[], bytes]) -> bytes:
+    """The teacher's file; UnconvertedError where TFLite has no form of it."""
+    path = ctx.recipe.teacher.file or ctx.inputs["teacher"]
+    try:
+        with guard.step(f"converted to {variant}", path, _OF_LAYERS):
+            return convert()
+    except PocketganError as error:
+        raise UnconvertedError(error.problem) from error
+    except Exception as error:  # whatever the converter says of a foreign layer
+        raise UnconvertedError(tflite.why_unconverted(error)) from error
 
 
 def _write_all(

@@ -123,6 +123,7 @@ def _gather(ctx: StageContext) -> schema.Report:
         },
         search=_report_search(ctx, variants) if _searched(ctx) else None,
         trivial=_trivial(evaluation),
+        teacher=None if evaluation.teacher is None else _quality(evaluation.teacher),
     )
     return check_all(_gates(recipe.report.gates, contents), contents)
 

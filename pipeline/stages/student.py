@@ -34,6 +34,7 @@ from pipeline.search.trials import Scorer, distillation_batch, draw_pictures, pi
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages import training
 from pipeline.stages.evaluate import find_judge
+from pipeline.stages.first_file import write_first_file
 from pipeline.stages.inputs import generator_inputs, image_shape
 from pipeline.training.distillation_set import DistillationSet
 from pipeline.training.distiller import Distiller
@@ -248,11 +249,14 @@ def _distill(
     distances = []
     with progress.bar() as bar:
         task = bar.add_task("student is distilled", total=steps)
-        for until in [steps // 2, steps] if compared else [steps]:
+        milestones = [steps // 2, steps] if compared else [steps]
+        for until in milestones:
             error = distiller.train(until, lambda: bar.advance(task))
             distiller.recalibrate()
             if compared:
                 distances.append(decibels(compared(network, pixels)))
+            if until == milestones[0]:
+                write_first_file(ctx, network, pixels)
     distillation = Distillation(error, *distances)
     with replaced(weights_file) as aside, aside.open("wb") as file:
         np.savez(file, *network.get_weights(), np.array(distillation))

@@ -11,6 +11,7 @@ import tf_keras
 from pipeline.tflite.rewrite import without_ballast
 
 Configure = Callable[[Any], None]
+_LOOPS = {"While", "StatelessWhile"}
 
 INPUT, OUTPUT = "latent", "image"
 
@@ -37,6 +38,14 @@ def convert(model: tf_keras.Model, batch: int, configure: Configure = lambda _: 
     return bytes(converter.convert())
 
 
+def why_unconverted(error: Exception) -> str:
+    """The part of the converter's pages that says what is wrong."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    named = [line for line in lines if line.startswith(("TF Select ops:", "Custom ops:"))]
+    telling = named or [line for line in lines if "error:" in line]
+    return " ".join((telling or lines or [type(error).__name__])[-1].split())[:300]
+
+
 def to_float32(model: tf_keras.Model, batch: int = 1) -> bytes:
     """Weights, activations, input and output in float32."""
     return convert(model, batch)
@@ -53,7 +62,12 @@ def to_dynamic_range(model: tf_keras.Model, batch: int = 1) -> bytes:
 
 
 def to_int8_post_training(model: tf_keras.Model, latents: np.ndarray, batch: int = 1) -> bytes:
-    """All int8, the ranges read off ``latents`` float32 [N, L], N a multiple of ``batch``."""
+    """All int8, the ranges read off ``latents`` float32 [N, L], N a multiple of ``batch``.
+
+    Raises ValueError for a graph with a loop: the library's calibrator crashes on those.
+    """
+    if has_loops(model):
+        raise ValueError("error: a loop in its graph, whose ranges cannot be read off")
     batches, ops = _batches(latents, batch), tf.lite.OpsSet.TFLITE_BUILTINS_INT8
     return convert(model, batch, partial(_optimize, batches=batches, ops=ops, edges=tf.int8))
 
@@ -73,6 +87,15 @@ def to_int8_trained(model: tf_keras.Model, batch: int = 1) -> bytes:
 def to_int8_student(model: tf_keras.Model, batch: int = 1) -> bytes:
     """``to_int8_trained`` without what no runtime reads: of a student's file that is much."""
     return without_ballast(to_int8_trained(model, batch))
+
+
+def has_loops(model: tf_keras.Model) -> bool:
+    """Whether the model's graph for one input holds a loop."""
+    signature = tf.TensorSpec([1, *model.input_shape[1:]], tf.float32)
+    draw = tf.function(lambda x: model(x, training=False), autograph=False)
+    graph = draw.get_concrete_function(signature).graph.as_graph_def()
+    of_functions = (node for function in graph.library.function for node in function.node_def)
+    return any(node.op in _LOOPS for node in (*graph.node, *of_functions))
 
 
 def _batches(latents: np.ndarray, batch: int) -> list[list[np.ndarray]]:

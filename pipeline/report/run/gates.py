@@ -33,6 +33,7 @@ COMPARISONS: dict[str, tuple[VariantColumn, Callable[[float, float], float]]] = 
     "frechet_ratio": (BY_NAME["frechet"], operator.truediv),
     "recall_drop": (BY_NAME["recall"], lambda variant, baseline: baseline - variant),
     "psnr_truth_drop": (BY_NAME["psnr_truth"], lambda variant, baseline: baseline - variant),
+    "psnr_hole_drop": (BY_NAME["psnr_hole"], lambda variant, baseline: baseline - variant),
     "colourfulness_drop": (
         BY_NAME["colourfulness"],
         lambda variant, baseline: (baseline - variant) / baseline,
@@ -109,18 +110,24 @@ def measure(quantity: str, report: Report, variant: str = SHIPPED) -> Figure:
     if quantity in BY_NAME:
         return BY_NAME[quantity].read(subject)
     column, compare = COMPARISONS[quantity]
-    baseline = report.variant(BASELINE)
-    if baseline is None:
-        return Figure(None, f"this report has no variant {BASELINE}")
-    figures = [column.read(each) for each in (subject, baseline)]
-    for each, figure in zip((subject, baseline), figures, strict=True):
+    figures = [column.read(subject), baseline_figure(column, report)]
+    for name, figure in zip((variant, BASELINE), figures, strict=True):
         if figure.value is None:
-            return Figure(None, f"{each.name}: {figure.reason}")
+            return Figure(None, f"{name}: {figure.reason}")
     ours, theirs = (figure.value or 0.0 for figure in figures)
     try:
         return Figure(compare(ours, theirs))
     except ZeroDivisionError:
         return Figure(None, f"{column.name} is 0, so there is no ratio")
+
+
+def baseline_figure(column: VariantColumn, report: Report) -> Figure:
+    """Of float32, or of a teacher that has no file."""
+    baseline = report.variant(BASELINE)
+    if baseline is not None:
+        return column.read(baseline)
+    value = getattr(report.teacher, column.name, None)
+    return Figure(value, "" if value is not None else f"this report has no variant {BASELINE}")
 
 
 def check(gate: Gate, report: Report, variant: str = SHIPPED) -> GateResult:

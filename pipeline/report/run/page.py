@@ -163,6 +163,7 @@ def _strip(samples: Mapping[str, Images]) -> list[tuple[str, str]]:
 def sheets(report: Report, samples: Mapping[str, Images]) -> list[Sheet]:
     """The first samples of real images and of each variant, in the order of the table."""
     captions = {INPUT: "what is read", REAL: f"from the test split of {report.dataset.name}"}
+    captions |= {BASELINE: "drawn by the teacher: TFLite has no form of it"}
     captions |= {variant.name: _caption(variant) for variant in report.variants}
     return [_sheet(name, text, samples) for name, text in captions.items() if name in samples]
 

@@ -74,7 +74,7 @@ class JudgeReport(FrozenModel):
 class ReportedQuality(Figures):
     """What the judge says of ``samples`` images, and how close they are to float32's."""
 
-    LATER = frozenset({"psnr_truth", "ssim_truth", "colourfulness"})
+    LATER = frozenset({"psnr_truth", "ssim_truth", "psnr_hole", "colourfulness"})
 
     frechet: NotNegative | None
     kid: float | None
@@ -95,6 +95,8 @@ class ReportedQuality(Figures):
     psnr_truth: float | None = None
     """dB against what a translation should have become."""
     ssim_truth: Annotated[float, Field(ge=-1, le=1)] | None = None
+    psnr_hole: float | None = None
+    """dB likewise, where a mask hid what was there."""
     colourfulness: NotNegative | None = None
     """Mean of the pictures (Hasler & Süsstrunk 2003); grey is 0."""
     samples: Size
@@ -253,6 +255,8 @@ class Report(FrozenModel):
     """Of a run of `pocketgan compress` only; left out of the file elsewhere."""
     trivial: TrivialReport | None = None
     """Of a generator that reads pictures only; likewise."""
+    teacher: ReportedQuality | None = None
+    """Of a teacher without a file, since TFLite cannot run it; likewise."""
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> "Report":
@@ -271,7 +275,7 @@ class Report(FrozenModel):
 
 def dumps(report: Report) -> str:
     """The text of ``report.json``; the same report gives the same text."""
-    absent = {name for name in ("search", "trivial") if getattr(report, name) is None}
+    absent = {key for key in ("search", "trivial", "teacher") if getattr(report, key) is None}
     return report.model_dump_json(by_alias=True, indent=1, exclude=absent) + "\n"
 
 

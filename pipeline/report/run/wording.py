@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from pipeline.report.quantities import times
 from pipeline.report.run.columns import BY_NAME
-from pipeline.report.run.gates import decibels, measure
+from pipeline.report.run.gates import baseline_figure, decibels, measure
 from pipeline.report.run.schema import Report
 from pipeline.variants import BASELINE, SHIPPED
 
@@ -62,15 +62,17 @@ _WORDS = (
 
 def headline(report: Report) -> str:
     """What became of the baseline, for example: int8 is 14× smaller gzipped, 5× faster, and…"""
-    if report.variant(SHIPPED) is None or report.variant(BASELINE) is None:
+    has_baseline = report.variant(BASELINE) is not None or report.teacher is not None
+    if report.variant(SHIPPED) is None or not has_baseline:
         names = ", ".join(variant.name for variant in report.variants)
         return f"{report.recipe_name}: {names}. There is no {SHIPPED} beside {BASELINE} to compare."
     gains = [
-        _gain("bytes_gzip_ratio", ("smaller", "bigger", "as big"), report) + " gzipped",
+        _gain("bytes_gzip_ratio", ("smaller gzipped", "bigger gzipped", "as big gzipped"), report),
         _gain("speedup", ("faster", "slower", "as fast"), report),
     ]
     subject = SHIPPED if report.search is None else f"Beside its teacher {SHIPPED}"
-    return f"{subject} is {', '.join(g for g in gains if g)}, and {_drawing(report)}."
+    is_so = f" is {', '.join(filter(None, gains))}, and" if any(gains) else ""
+    return f"{subject}{is_so} {_drawing(report)}."
 
 
 def _gain(quantity: str, words: tuple[str, str, str], report: Report) -> str:
@@ -120,7 +122,8 @@ def _generating(report: Report) -> str:
     if ratio is None:
         return f"how well it draws was not measured ({reason})"
     words = next(words for limit, words in _WORDS if ratio <= limit)
-    ours, theirs = (measure("frechet", report, name).value for name in (SHIPPED, BASELINE))
+    ours = measure("frechet", report).value
+    theirs = baseline_figure(BY_NAME["frechet"], report).value
     write = BY_NAME["frechet"].write
     figures = f"Fréchet {write(ours or 0)} against {write(theirs or 0)}"
     if report.floor.frechet is not None:

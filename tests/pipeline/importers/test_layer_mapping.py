@@ -3,6 +3,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 import tf_keras
 
 from pipeline.importers.layer_mapping import (
@@ -11,6 +12,7 @@ from pipeline.importers.layer_mapping import (
     functional,
     map_layer,
 )
+from pipeline.networks.layers import DepthToSpace
 
 L = keras.layers
 K2 = tf_keras.layers
@@ -107,6 +109,44 @@ def test_layer_that_is_called_with_more_than_its_input_has_no_mapping() -> None:
 def test_code_has_no_mapping() -> None:
     with pytest.raises(UnmappedLayerError, match="custom"):
         map_layer(L.Lambda(lambda x: x), "code")
+
+
+@pytest.mark.parametrize("library", [keras, tf_keras])
+def test_constants_of_one_number_a_channel_become_a_rescaling(library: Any) -> None:
+    port = library.Input((2, 2, 3))
+    means = np.array([114.4, 111.5, 103.0], np.float32)
+    mapped = assert_equal(library.Model(port, (port * 127.5 + means) / means[None, None, None]))
+    assert [type(layer) for layer in mapped.layers] == [K2.InputLayer, *[K2.Rescaling] * 3]
+
+
+@pytest.mark.parametrize("library", [keras, tf_keras])
+def test_constant_of_a_number_a_pixel_has_no_mapping(library: Any) -> None:
+    port = library.Input((2, 2, 3))
+    with pytest.raises(UnmappedLayerError, match="no layer in tf_keras"):
+        rebuilt(library.Model(port, port + np.ones((2, 2, 3), np.float32)))
+
+
+def test_depth_to_space_of_tensorflow_becomes_a_layer() -> None:
+    port = tf_keras.Input((2, 2, 8))
+    mapped = assert_equal(tf_keras.Model(port, tf.nn.depth_to_space(port, 2)))
+    assert type(mapped.layers[-1]) is DepthToSpace
+
+
+def test_names_that_only_keras_3_allows_are_made_allowed_and_the_owner_keeps_hers() -> None:
+    names = ["fc 1", "fc_1", "_é (4x4)", "fc_1_relu"]
+    model = keras.Sequential(
+        [keras.Input((4,)), *(L.Dense(4, activation="relu", name=name) for name in names)]
+    )
+    mapped = assert_equal(model)
+    assert len({layer.name for layer in mapped.layers}) == 9
+    assert [layer.name for layer in rebuilt(model)[1].source_layers] == names
+
+
+def test_names_of_layers_that_stand_before_are_not_used_again() -> None:
+    port = tf_keras.Input((4,), name="latent")
+    model = keras.Sequential([keras.Input((4,)), L.Dense(3, name="latent")])
+    (output,) = GraphRebuilder(["latent"]).outputs(functional(model), [port])
+    assert tf_keras.Model(port, output).layers[-1].name == "latent_2"
 
 
 def test_shared_layers_and_equal_names_in_nested_models() -> None:

@@ -13,7 +13,19 @@ HARMLESS = [
     layer("Dense", kernel_initializer=layer("GlorotUniform", "keras.initializers")),
     layer("Dense", activation={"class_name": "function", "config": "relu", "module": "builtins"}),
     layer("Conv2D", "keras.src.layers.convolutional.conv2d"),
-    layer("TFOpLambda", function="math.multiply"),
+    *(
+        layer("TFOpLambda", function=function)
+        for function in (
+            *("math.multiply", "pad", "compat.v1.pad", "roll", "norm", "einsum", "random.normal"),
+            *("image.resize", "compat.v1.image.resize", "signal.fft2d", "tensor_scatter_nd_add"),
+            *(
+                "nn.depth_to_space",
+                "__operators__.getitem",
+                "clip_by_norm",
+                "debugging.assert_less",
+            ),
+        )
+    ),
     {"class_name": "Dense", "config": {"activation": "tanh"}},
     {"compile_config": layer("Lambda")},
 ]
@@ -25,7 +37,25 @@ DANGEROUS = [
     layer("TorchModuleWrapper"),
     layer("StringLookup", vocabulary="/etc/passwd"),
     layer("TFOpLambda", function="io.read_file"),
-    layer("TFOpLambda", function="numpy_function"),
+    *(
+        layer("TFOpLambda", function=function)
+        for function in (
+            *("numpy_function", "py_function", "print", "raw_ops.ReadFile", "map_fn", "while_loop"),
+            *(
+                "compat.v1.read_file",
+                "load_op_library",
+                "saved_model.load",
+                "data.Dataset.list_files",
+            ),
+            *(
+                "io.write_file",
+                "summary.text",
+                "keras.utils.get_file",
+                "pad.read_file",
+                "debugging.x",
+            ),
+        )
+    ),
     layer("TensorFlowOpLayer"),
     layer("Dense", activation={"class_name": "__lambda__", "config": {"value": "4w=="}}),
     layer("Dense", activation={"class_name": "function", "config": "system", "module": "os"}),

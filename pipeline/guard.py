@@ -1,0 +1,188 @@
+"""Commands that read files of others work in a child process, so that nothing ends unsaid.
+
+A native library may crash on a foreign file, never end, or take all memory. The parent imports none
+of them: it starts the command again as its child, is told which step the child is at, and turns
+its death into one message. Who calls the package's functions has no guard, and steps cost nothing.
+"""
+
+import json
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from deploy.errors import PocketganError
+
+GUARDED = frozenset(
+    {"check", "compress", "run", "quantize", "convert", "evaluate", "benchmark", "inspect"}
+)
+"""The commands that load, draw or convert files of others."""
+SECONDS = 900.0
+"""The longest that one step may take."""
+MEMORY = 0.75
+"""Share of the machine's memory that a step may fill."""
+_SOCKET = "POCKETGAN_GUARD"
+_FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SHELLS = 128
+"""What shells add to the number of the signal that ended a program."""
+_GOES_ON = (
+    "What was done is kept, and the same command goes on from there. If it ends there again, give "
+    "it more memory or less to do."
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a child does with a foreign file, and how long it may take."""
+
+    verb: str
+    """As in "it is loaded"."""
+    path: str
+    remedy: str
+    seconds: float
+
+
+class _Child:
+    """The child's side: its end of the socket, and the steps that it is in."""
+
+    parent: socket.socket | None = None
+    steps: list[Step] = []  # noqa: RUF012  one process has one
+
+
+@contextmanager
+def step(verb: str, path: Path | str, remedy: str, seconds: float = SECONDS) -> Iterator[None]:
+    """Tell the parent what is done with the file ``path``; keep memory within its limit meanwhile.
+
+    ``verb`` goes on after "it was being", as "loaded"; ``remedy`` is for a crash in it.
+    """
+    if _Child.parent is None:
+        yield
+        return
+    _Child.steps.append(Step(verb, str(path), remedy, seconds))
+    _tell()
+    try:
+        with _limited_memory():
+            yield
+    finally:
+        _Child.steps.pop()
+        _tell()
+
+
+def _tell() -> None:
+    told = asdict(_Child.steps[-1]) if _Child.steps else None
+    assert _Child.parent is not None
+    with suppress(OSError):  # the parent is gone: the thread below ends this process
+        _Child.parent.sendall(json.dumps(told).encode() + b"\n")
+
+
+@contextmanager
+def _limited_memory() -> Iterator[None]:
+    """Let allocations fail beyond a share of the machine's memory, before the system kills."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    most = int(MEMORY * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    with suppress(ValueError, OSError):  # where the system has no such limit
+        resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+    try:
+        yield
+    finally:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def is_child() -> bool:
+    """Whether this process is one that ``run_in_child`` started; it ends when its parent does."""
+    descriptor = os.environ.pop(_SOCKET, None)
+    if descriptor is not None:
+        parent = _Child.parent = socket.socket(fileno=int(descriptor))
+        parent.set_inheritable(False)
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    return _Child.parent is not None
+
+
+def _end_with(parent: socket.socket) -> None:
+    with suppress(OSError):
+        parent.recv(1)  # the parent says nothing; this returns when it is gone
+    os.killpg(0, signal.SIGKILL)
+
+
+def run_in_child(arguments: Sequence[str]) -> int:
+    """The command's exit code; PocketganError where a step took too long or the child was killed.
+
+    The child has this process's input and output; signals are passed on.
+    """
+    ours, childs = socket.socketpair()
+    with ours:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "pipeline", *arguments],
+            env={**os.environ, _SOCKET: str(childs.fileno())},
+            pass_fds=[childs.fileno()],
+            process_group=0,  # so that a Ctrl-C comes once, from here
+        )
+        childs.close()
+        for number in _FORWARDED:
+            if signal.getsignal(number) != signal.SIG_IGN:  # as in a shell's background
+                signal.signal(number, lambda number, _: _send(child, number))
+        signal.signal(signal.SIGTSTP, lambda *_: _suspend(child))
+        last = _watch(ours, child)
+    code = child.wait()
+    if code >= 0 or -code in _FORWARDED:
+        return code if code >= 0 else _SHELLS - code
+    raise _death(arguments, last, signal.Signals(-code))
+
+
+def _watch(ours: socket.socket, child: "subprocess.Popen[bytes]") -> Step | None:
+    """The step at which the child ended; PocketganError, and the child killed, where it is long."""
+    current, deadline, unread = None, None, b""
+    while True:
+        ours.settimeout(None if deadline is None else max(0.0, deadline - time.monotonic()) or 1e-3)
+        try:
+            received = ours.recv(1 << 16)
+        except TimeoutError:
+            assert current is not None
+            _send(child, signal.SIGKILL)
+            child.wait()
+            raise PocketganError(
+                f"{current.path} was being {current.verb} for more than {current.seconds:.0f} "
+                "seconds.",
+                current.remedy,
+            ) from None
+        except ConnectionResetError:
+            received = b""
+        if not received:
+            return current
+        *lines, unread = (unread + received).split(b"\n")
+        for line in lines:
+            values: dict[str, Any] | None = json.loads(line)
+            current = None if values is None else Step(**values)
+            deadline = None if current is None else time.monotonic() + current.seconds
+
+
+def _send(child: "subprocess.Popen[bytes]", number: int) -> None:
+    """To all processes of the child, unless they are gone."""
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, number)
+
+
+def _suspend(child: "subprocess.Popen[bytes]") -> None:
+    """Ctrl-Z: both stop, and go on together."""
+    _send(child, signal.SIGSTOP)
+    os.kill(os.getpid(), signal.SIGSTOP)
+    _send(child, signal.SIGCONT)
+
+
+def _death(arguments: Sequence[str], at: Step | None, number: signal.Signals) -> PocketganError:
+    how = "the system killed it, as it does where memory runs out"
+    if number != signal.SIGKILL:
+        how = f"a native library crashed ({number.name})"
+    if at is None:
+        return PocketganError(f"pocketgan {arguments[0]} ended early: {how}.", _GOES_ON)
+    return PocketganError(f"{at.path}: {how} while it was being {at.verb}.", at.remedy)

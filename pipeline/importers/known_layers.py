@@ -1,0 +1,132 @@
+"""Layers of packages that are no longer kept, known by the names under which files hold them.
+
+TF-Addons and keras-contrib do not install beside this TensorFlow, and TF-MOT's wrappers are unknown
+outside of a scope of its own. What is here computes the same and reads the same weights.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+from tensorflow_model_optimization.python.core.sparsity.keras.pruning_wrapper import (
+    PruneLowMagnitude,
+)
+
+_AFFINE = ("center", "scale")
+
+
+class AddonsGroupNormalization(tf_keras.layers.GroupNormalization):  # type: ignore[misc]
+    """TF-Addons', which is Keras's own under another name."""
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """Keras's own layer."""
+        # A class of that name without these has no weights.
+        affine = {key: config.get(key, False) for key in _AFFINE}
+        return tf_keras.layers.GroupNormalization(**{**config, **affine})
+
+
+class AddonsInstanceNormalization(AddonsGroupNormalization):
+    """TF-Addons': a group for each channel."""
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """Keras's own layer."""
+        return super().from_config({**config, "groups": -1})
+
+
+class ContribInstanceNormalization(tf_keras.layers.Layer):  # type: ignore[misc]
+    """keras-contrib's: (x − mean) / (deviation + ε), over all but batch and ``axis``."""
+
+    def __init__(
+        self,
+        axis: int | None = None,
+        epsilon: float = 1e-3,
+        *,
+        center: bool = True,
+        scale: bool = True,
+        name: str | None = None,
+        **_training: Any,
+    ) -> None:
+        super().__init__(name=name)
+        self.axis, self.epsilon, self.center, self.scale = axis, epsilon, center, scale
+
+    def build(self, input_shape: Any) -> None:
+        shape = (1,) if self.axis is None else (input_shape[self.axis],)
+        self.gamma = self.add_weight("gamma", shape, initializer="ones") if self.scale else None
+        self.beta = self.add_weight("beta", shape, initializer="zeros") if self.center else None
+        super().build(input_shape)
+
+    def call(self, inputs: Any) -> Any:
+        """Normalize maps [N, H, W, C], or vectors."""
+        rank = len(inputs.shape)
+        kept = None if self.axis is None else self.axis % rank
+        axes = [axis for axis in range(1, rank) if axis != kept]
+        mean, variance = tf.nn.moments(inputs, axes, keepdims=True)
+        shape = [inputs.shape[axis] if axis == kept else 1 for axis in range(rank)]
+        normed = (inputs - mean) / (tf.sqrt(variance) + self.epsilon)
+        if self.gamma is not None:
+            normed *= tf.reshape(self.gamma, shape)
+        return normed if self.beta is None else normed + tf.reshape(self.beta, shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """What the constructor takes."""
+        settings = {name: getattr(self, name) for name in ("axis", "epsilon", *_AFFINE)}
+        return {**super().get_config(), **settings}
+
+
+class AddonsWeightNormalization(tf_keras.layers.Wrapper):  # type: ignore[misc]
+    """TF-Addons': a layer whose kernel has the length ``g`` along its last axis."""
+
+    def __init__(self, layer: Any, data_init: bool = True, **kwargs: Any) -> None:
+        super().__init__(layer, **kwargs)
+        self.data_init = data_init
+
+    def build(self, input_shape: Any) -> None:
+        """The weights in the order in which files hold them."""
+        super().build(input_shape)
+        self.g = self.add_weight("g", (self.layer.kernel.shape[-1],), initializer="ones")
+        self.initialized = self.add_weight(
+            "initialized", (), tf.bool, initializer="zeros", trainable=False
+        )
+        if self.data_init:  # a copy by which it was initialized, of no use any more
+            self.naked = type(self.layer).from_config(
+                {**self.layer.get_config(), "trainable": False}
+            )
+            self.naked.build(input_shape)
+
+    def call(self, inputs: Any) -> Any:
+        """What the inner layer gives with the normalized kernel."""
+        kernel = self.layer.kernel
+        self.layer.kernel = self.normalized(kernel)
+        outputs = self.layer(inputs)
+        self.layer.kernel = kernel
+        return outputs
+
+    def normalized(self, kernel: Any) -> Any:
+        """The kernel that is computed with."""
+        return tf.nn.l2_normalize(kernel, list(range(len(kernel.shape) - 1))) * self.g
+
+    def get_config(self) -> dict[str, Any]:
+        """What the constructor takes."""
+        return {**super().get_config(), "data_init": self.data_init}
+
+
+KNOWN: Mapping[str, Any] = {
+    "Addons>GroupNormalization": AddonsGroupNormalization,
+    "Addons>InstanceNormalization": AddonsInstanceNormalization,
+    "Addons>WeightNormalization": AddonsWeightNormalization,
+    "InstanceNormalization": ContribInstanceNormalization,
+    "PruneLowMagnitude": PruneLowMagnitude,
+}
+"""Name in a file of Keras 2 → class."""
+
+
+def custom_objects(names: Iterable[str], own: Mapping[str, Any]) -> dict[str, Any]:
+    """The user's ``own`` classes and functions, by name, under the ``names`` of a file too.
+
+    A file calls "Package>Class" what is given as Class.
+    """
+    packaged = {name: own[name.split(">")[-1]] for name in names if name.split(">")[-1] in own}
+    return {**own, **packaged}
