@@ -23,7 +23,7 @@ from pipeline.data.sources import TEACHER
 from pipeline.native_log import native_log
 from pipeline.plans import FROM_SCRATCH, RECIPE
 from pipeline.recipe import Recipe, load_recipe, read_values
-from pipeline.run import RECORD, Run, content_sha256, file_sha256
+from pipeline.run import CACHE, RECORD, Run, content_sha256, file_sha256
 from pipeline.search.budget import gates_of
 
 MORE = """: a generator goes in, and a budget; a small int8 .tflite that draws like it comes out,
@@ -125,7 +125,7 @@ def run_of(options: Any, overrides: list[str]) -> Run:
     builder = StudentBuilder(teacher, recipe.seed)
     refuse_budget(recipe.budget, builder, space_of(recipe.search, recipe.budget, builder))
     run = Run(recipe, Path(options.runs))
-    refuse_mismatches(recipe, builder, lambda: run.dataset)
+    refuse_mismatches(recipe, builder, read_dataset=lambda: run.dataset, cache=run.root / CACHE)
     return run
 
 
