@@ -23,6 +23,7 @@ from pipeline.data.sources import TEACHER
 from pipeline.native_log import native_log
 from pipeline.plans import FROM_SCRATCH, RECIPE
 from pipeline.recipe import Recipe, load_recipe, read_values
+from pipeline.report.run.gates import completed
 from pipeline.run import CACHE, RECORD, Run, content_sha256, file_sha256
 from pipeline.search.budget import gates_of
 
@@ -175,9 +176,8 @@ def _recipe_of(
         recipe = replace(
             recipe, budget=replace(recipe.budget, max_macs=_most_macs(teacher, recipe))
         )
-    if recipe.report.gates:
-        return recipe
-    return replace(recipe, report=replace(recipe.report, gates=gates_of(recipe.budget)))
+    gates = completed(recipe.report.gates, gates_of(recipe.budget))
+    return replace(recipe, report=replace(recipe.report, gates=gates))
 
 
 def _base_values(

@@ -98,6 +98,17 @@ def test_student_plays_and_is_rounded_for_half_of_its_teachers_steps_but_long_en
     assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
 
 
+def test_gates_of_ones_own_stand_beside_those_of_the_budget(
+    tiny_runs: Path, tmp_path: Path
+) -> None:
+    command = [str(tiny_runs / "tiny"), "--max-gzip-kb", "5", "--max-quality-drop", "5%"]
+    gates = ("--report.gates", "[recall_drop <= 0.1, bytes_gzip<=4000]", "--runs", str(tmp_path))
+    assert run_of(*parse_compress([*command, *gates])).recipe.report.gates == [
+        *("recall_drop <= 0.1", "bytes_gzip<=4000"),
+        *("float_ops == 0", "frechet_ratio <= 1.050000"),
+    ]
+
+
 def test_student_without_real_pictures_is_rounded_with_a_smaller_penalty(
     tiny_runs: Path, tmp_path: Path
 ) -> None:
