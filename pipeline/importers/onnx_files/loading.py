@@ -23,7 +23,7 @@ from pipeline.importers.onnx_files.layout import Layout, LayoutError, map_order
 from pipeline.importers.onnx_files.maps import MAPS
 from pipeline.importers.onnx_files.moves import MOVES
 from pipeline.importers.onnx_files.pointwise import POINTWISE
-from pipeline.importers.onnx_files.reading import read_model
+from pipeline.importers.onnx_files.reading import not_valid, read_model
 from pipeline.importers.onnx_files.runtime import OnnxRuntime, Port
 from pipeline.importers.onnx_files.signature import channels_first, with_channels_last
 
@@ -39,6 +39,10 @@ def load_onnx(path: Path) -> LoadedGenerator:
     try:
         runtime = OnnxRuntime(content)
     except Exception as error:  # onnxruntime raises several kinds, none of them public
+        try:
+            onnx.checker.check_model(model)
+        except (onnx.checker.ValidationError, RuntimeError, ValueError) as broken:
+            raise not_valid(path, broken) from error
         reason = one_line(error, 300)
         raise PocketganError(f"{path} cannot be run by onnxruntime: {reason}", _BY_ORT) from error
     _refuse_free(path, runtime)
