@@ -94,16 +94,16 @@ def saved(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def drawn() -> Callable[..., np.ndarray]:
-    """A function that lets onnxruntime draw with a file, one by one, channels as in the file."""
+    """A function that lets onnxruntime draw, ``batch`` at a time, channels as in the file."""
 
-    def draw(path: Path, *inputs: np.ndarray) -> np.ndarray:
+    def draw(path: Path, *inputs: np.ndarray, batch: int = 1) -> np.ndarray:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         session = onnxruntime.InferenceSession(str(path), options)
         names = [each.name for each in session.get_inputs()]
         rows = [
-            session.run(None, {n: x[i : i + 1] for n, x in zip(names, inputs, strict=True)})[0]
-            for i in range(len(inputs[0]))
+            session.run(None, {n: x[i : i + batch] for n, x in zip(names, inputs, strict=True)})[0]
+            for i in range(0, len(inputs[0]), batch)
         ]
         return np.concatenate(rows)
 
