@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
-from pipeline.importers.teacher import Teacher, load_teacher
+from pipeline.importers.layer_report import check as check_layers
+from pipeline.importers.teacher import Teacher, load_teacher, read_saved_teacher, save_teacher
 
 
 def dcgan(w: Any) -> Any:
