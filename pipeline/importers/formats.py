@@ -6,10 +6,16 @@ from enum import Enum
 from pathlib import Path
 
 from deploy.errors import PocketganError
+from pipeline.importers.onnx_files.reading import is_onnx
 from pipeline.networks.pixels import PixelRange
 
 SAVED_MODEL = "saved_model.pb"
-ACCEPTED = "Give a run's folder, a .keras or .h5 file with the whole model, or a SavedModel folder."
+ACCEPTED = (
+    "Give a run's folder, a .keras or .h5 file with the whole model, an ONNX file, or a "
+    "SavedModel folder."
+)
+_ONNX = b"\x08"
+"""The first field of a model: the version of its format."""
 _ZIP, _HDF5, _TFLITE, _PICKLE = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"TFL3", b"\x80"
 _TO_KERAS = "Rebuild the generator in Keras, copy the weights, and save it as a .keras file."
 
@@ -20,6 +26,7 @@ class Format(Enum):
     KERAS = "Keras file"
     HDF5 = "HDF5 file"
     SAVED_MODEL = "SavedModel"
+    ONNX = "ONNX file"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +61,11 @@ def format_of(path: Path) -> Format:
         return _format_of_zip(path)
     if head.startswith(_HDF5):
         return Format.HDF5
+    if head.startswith(_ONNX) or path.suffix.lower() == ".onnx":
+        if is_onnx(path):
+            return Format.ONNX
+        if path.suffix.lower() == ".onnx":
+            raise _no_onnx(path)
     raise _foreign(path, head)
 
 
@@ -77,6 +89,14 @@ def cut_short(path: Path) -> PocketganError:
     )
 
 
+def _no_onnx(path: Path) -> PocketganError:
+    if not path.stat().st_size:
+        return PocketganError(f"{path} is empty.", "Export the model again.")
+    return PocketganError(
+        f"{path} is damaged, or no ONNX file.", "Export or copy it again; compare the sizes."
+    )
+
+
 def _foreign(path: Path, head: bytes) -> PocketganError:
     """The error for a file that no Keras has written."""
     if not head:
@@ -88,8 +108,6 @@ def _foreign(path: Path, head: bytes) -> PocketganError:
         )
     if path.name == SAVED_MODEL:
         return PocketganError(f"{path} is a part of a SavedModel.", f"Give {path.parent}.")
-    if path.suffix == ".onnx":
-        return PocketganError(f"{path} is an ONNX file.", _TO_KERAS)
     if head.startswith(_PICKLE) or path.suffix in (".pt", ".pth", ".pkl", ".pickle"):
         return PocketganError(
             f"{path} is a pickle, such as PyTorch writes; loading one runs code.", _TO_KERAS
