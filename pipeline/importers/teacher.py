@@ -29,6 +29,7 @@ from pipeline.importers.loaded import (
     refuse_broken,
     try_out,
 )
+from pipeline.importers.merging import merged
 from pipeline.importers.opaque import FrozenGraph, freeze_generator, opaque_model
 from pipeline.networks.pixels import PixelRange
 
@@ -185,6 +186,7 @@ def _rebuild(
         (output,) = rebuilder.outputs(loaded.functional, own_inputs)
         model = tf_keras.Model(port, output, name="teacher")
         rebuilder.copy_weights()
+        model = merged(model)
     except (ValueError, TypeError, AttributeError, tf.errors.OpError) as error:
         raise UnmappedLayerError(
             f"it cannot be rebuilt of tf_keras layers ({one_line(error, 200)})"
