@@ -18,6 +18,7 @@ from deploy.jobs import Measurement
 from pipeline.arrays import Labels
 from pipeline.atomic import replaced, write_bytes, write_text
 from pipeline.data.dataset import Dataset
+from pipeline.importers.facts import read_inputs
 from pipeline.metrics.quality import Quality
 from pipeline.networks.pixels import PixelRange
 from pipeline.search.candidates import Candidate, Choice
@@ -126,38 +127,31 @@ def _read_history(path: Path) -> dict[str, list[float]]:
 # ---------------------------------------------------------------------- teacher
 
 
-def write_distillation_set(pairs: DistillationSet, path: Path) -> None:
-    """One .npz file, whole or not at all; equal pairs give equal bytes."""
-    arrays = {"inputs": pairs.inputs, "pictures": pairs.pictures}
-    arrays["classes"] = np.array(pairs.classes)
-    if pairs.input_pixels is not None:
-        arrays["input_pixels"] = np.array(pairs.input_pixels)
-    with replaced(path) as aside, aside.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
+def write_distillation_set(pairs: DistillationSet, folder: Path, name: str) -> None:
+    """One .npz file of a teacher's folder, whole or not at all; equal pairs give equal bytes.
+
+    What its numbers mean stands in the teacher's facts.
+    """
+    with replaced(folder / name) as aside, aside.open("wb") as file:
+        np.savez(file, inputs=pairs.inputs, pictures=pairs.pictures)
 
 
-def read_distillation_set(path: Path) -> DistillationSet:
+def read_distillation_set(folder: Path, name: str) -> DistillationSet:
     """What ``write_distillation_set`` wrote; PocketganError where it is missing or damaged."""
     try:
         # Opened here, because np.load leaves a damaged file open.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            pixels = arrays.get("input_pixels")
-            return DistillationSet(
-                arrays["inputs"],
-                arrays["pictures"],
-                int(arrays["classes"]),
-                None if pixels is None else (float(pixels[0]), float(pixels[1])),
-            )
+        with (folder / name).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return DistillationSet(arrays["inputs"], arrays["pictures"], *read_inputs(folder))
     except Exception as error:  # damage can surface as nearly any error of the archive reader
         raise PocketganError(
-            f"{path} holds no distillation set that can be read: {error}.",
+            f"{folder / name} holds no distillation set that can be read: {error}.",
             "Make the stage teacher again: delete its folder and give the same command.",
         ) from error
 
 
 def read_teacher_dataset(folder: Path) -> Dataset:
     """The data of those who have only a generator: its pictures to train on and to judge by."""
-    pairs, reference = (read_distillation_set(folder / name) for name in (PAIRS, REFERENCE))
+    pairs, reference = (read_distillation_set(folder, name) for name in (PAIRS, REFERENCE))
     return Dataset(
         name="the teacher's pictures",
         train=pairs.pictures,

@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pkgutil import resolve_name
 
-from rich.console import Console
 from rich.table import Table
 
 from deploy.errors import PocketganError
 from pipeline.commands.arguments import BAD_INPUT, INTERRUPTED, OK, SUMMARIES
 from pipeline.commands.run import stage
+from pipeline.consoles import console
 from pipeline.plans import FROM_SCRATCH
 from pipeline.tensorflow_setup import configure_tensorflow
 
@@ -42,8 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _print_overview() -> None:
-    console = Console(highlight=False)
-    console.print(
+    output = console(highlight=False)
+    output.print(
         "[bold]pocketgan[/]: a GAN goes in; a small int8 .tflite generator that still draws comes "
         "out, with proof.\n\nStart with  [bold]pocketgan run digits[/]  and open "
         "runs/digits/7-report/report.html.\nA generator that reads pictures: "
@@ -52,12 +52,12 @@ def _print_overview() -> None:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for name, summary in SUMMARIES.items():
         table.add_row(f"[bold]{name}[/]", summary)
-    console.print(table)
-    console.print("\n`pocketgan COMMAND --help` tells more of each.")
+    output.print(table)
+    output.print("\n`pocketgan COMMAND --help` tells more of each.")
 
 
 def complain(message: str) -> int:
-    Console(stderr=True, highlight=False, soft_wrap=True).print(
+    console(stderr=True, highlight=False, soft_wrap=True).print(
         f"pocketgan: {message}", style="red", markup=False
     )
     return BAD_INPUT

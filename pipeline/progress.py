@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Sized
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -19,10 +18,14 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from pipeline import consoles
+
 T = TypeVar("T")
 
-console = Console(stderr=True, highlight=False)
+console = consoles.console(stderr=True, highlight=False)
 SECONDS_BETWEEN_LINES = 30
+SECONDS_OF_SPEED = 3600.0
+"""Over which the speed is averaged: longer than the longest wait between two signs of life."""
 
 
 def silence() -> None:
@@ -41,8 +44,11 @@ def bar() -> Progress:
         TimeRemainingColumn(),
     )
     if console.is_interactive:
-        return Progress(*columns, console=console, transient=True)
-    return LoggedProgress(disable=True)  # a bar would leave empty lines in a log
+        return Progress(
+            *columns, console=console, transient=True, speed_estimate_period=SECONDS_OF_SPEED
+        )
+    # a bar would leave empty lines in a log
+    return LoggedProgress(disable=True, speed_estimate_period=SECONDS_OF_SPEED)
 
 
 class LoggedProgress(Progress):

@@ -134,8 +134,13 @@ class Run:
         partial = self._partial(stage, key)
         write_text(self.folder / RECIPE, to_yaml(self.recipe))
         started = time.monotonic()
-        with native_log(partial / LOG):
-            outcome = stage(self.context(stage, partial))
+        try:
+            with native_log(partial / LOG):
+                outcome = stage(self.context(stage, partial))
+        except PocketganError:
+            if not (partial / SCRATCH).exists():  # nothing there could be resumed
+                shutil.rmtree(partial)
+            raise
         shutil.rmtree(partial / SCRATCH, ignore_errors=True)
         record = Record(
             stage=name,

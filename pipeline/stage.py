@@ -19,7 +19,7 @@ from pipeline.recipe import Recipe, as_dict
 SECTIONS = tuple(section.name for section in fields(Recipe) if section.name not in ("name", "seed"))
 """The sections of a recipe, in its order."""
 SCRATCH = ".scratch"
-
+FIRST_FILE = "first.tflite"
 
 PACKAGES = (
     "pocketgan",
@@ -158,6 +158,11 @@ class StageContext:
         folder = self.folder / SCRATCH
         folder.mkdir(exist_ok=True)
         return folder
+
+    @property
+    def first_file(self) -> Path:
+        """What a user may try before all is done, beside the folders of the stages."""
+        return self.folder.parent / FIRST_FILE
 
     def declared_settings(self) -> dict[str, Any]:
         """Name, seed and the declared sections, as plain values in the recipe's order."""

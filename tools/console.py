@@ -7,10 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from rich.console import Console
-
 from deploy.errors import PocketganError
 from pipeline.atomic import write_text
+from pipeline.consoles import console
 from tools.tables import Table
 
 BAD_INPUT, INTERRUPTED = 2, 130
@@ -28,7 +27,7 @@ def show_table(table: Table, rows: Any, options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(rows, indent=1))
     else:
-        Console().print(table.for_terminal())
+        console().print(table.for_terminal())
     if options.markdown:
         write_text(options.markdown, table.markdown())
 
@@ -38,7 +37,7 @@ def run_as_program(main: Callable[[], int]) -> NoReturn:
     try:
         sys.exit(main())
     except (PocketganError, OSError) as error:
-        Console(stderr=True, soft_wrap=True).print(str(error), style="red", markup=False)
+        console(stderr=True, soft_wrap=True).print(str(error), style="red", markup=False)
         sys.exit(BAD_INPUT)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

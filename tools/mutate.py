@@ -24,11 +24,11 @@ from pathlib import Path
 
 import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
-from rich.console import Console
 
 from deploy.harness import MeasuringPlan, measure
 from deploy.jobs import Measurement
 from deploy.targets.local import Local
+from pipeline.consoles import console
 from pipeline.tflite.read import read_model
 from tools.console import run_as_program
 from tools.tables import Table
@@ -167,7 +167,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     result = tally(arguments.file, arguments.count, arguments.seed)
-    Console().print(result.table().for_terminal())
+    console().print(result.table().for_terminal())
     return 0 if result.passed else 1
 
 

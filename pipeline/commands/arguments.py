@@ -1,17 +1,18 @@
 """What all commands share: reading their arguments, printing their result, and the exit codes."""
 
 import json
-from argparse import ArgumentError
+import re
+from argparse import Action, ArgumentError
 from collections.abc import Callable
 from dataclasses import fields
 from itertools import islice
 from typing import Any
 
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentParser, DefaultHelpFormatter
 from rich.console import Console, RenderableType
 
 from deploy.errors import PocketganError
-from pipeline import progress
+from pipeline import consoles, progress
 from pipeline.plans import FROM_SCRATCH
 from pipeline.recipe import Recipe
 
@@ -42,6 +43,18 @@ _COMMON: dict[str, dict[str, Any]] = {
 }
 
 
+class _HelpFormatter(DefaultHelpFormatter):
+    """The help without defaults that say nothing: null, or False of a switch."""
+
+    def _get_help_string(self, action: Action) -> str:
+        words = super()._get_help_string(action)
+        if action.default is None or action.default is False:
+            words = words.replace(", default: %(default)s", "").replace(
+                " (default: %(default)s)", ""
+            )
+        return words
+
+
 def command_parser(
     command: str, *common: str, more: str = "", usage: str | None = None
 ) -> ArgumentParser:
@@ -56,10 +69,18 @@ def command_parser(
         description=SUMMARIES[command] + more,
         exit_on_error=False,
         allow_abbrev=False,
+        formatter_class=_HelpFormatter,
     )
+    # What argparse takes for a value although it begins with a dash: not only -5, but -5%, too.
+    parser._negative_number_matcher = re.compile("-[^-]")
     for option in common:
         parser.add_argument(f"--{option}", **_COMMON[option])
     return parser
+
+
+def asks_for_help(arguments: list[str]) -> bool:
+    """Whether the help will be shown, and nothing else done."""
+    return "-h" in arguments or "--help" in arguments
 
 
 def parse(parser: ArgumentParser, arguments: list[str]) -> Any:
@@ -108,4 +129,4 @@ def show(
     if options.json:
         print(document.rstrip() if isinstance(document, str) else json.dumps(document, indent=1))
     else:
-        (console or Console()).print(render())
+        (console or consoles.console()).print(render())

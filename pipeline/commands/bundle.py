@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.table import Table
 
 from deploy.bundle import files, schema, signature
@@ -15,6 +15,7 @@ from deploy.errors import PocketganError
 from pipeline.atomic import replace_folder, write_bytes
 from pipeline.bundle_contents import contents_of
 from pipeline.commands.arguments import OK, command_parser, parse, show
+from pipeline.consoles import console
 from pipeline.finished_run import FinishedRun, open_run
 from pipeline.plans import RECIPE
 from pipeline.variants import SHIPPED
@@ -57,7 +58,7 @@ def bundle(arguments: list[str]) -> int:
         "model": json.loads(contents[files.MODEL]),
     }
     size = f"{len(packed):,} bytes"
-    show(options, document, lambda: _summary(contents, folder, size), Console(highlight=False))
+    show(options, document, lambda: _summary(contents, folder, size), console(highlight=False))
     return OK
 
 

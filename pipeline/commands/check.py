@@ -4,10 +4,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
 from deploy.errors import PocketganError
 from pipeline.commands.arguments import BAD_INPUT, OK, command_parser, parse, show
+from pipeline.consoles import console
 from pipeline.finished_run import generator_of
 from pipeline.native_log import native_log
 
@@ -36,7 +35,7 @@ def check(arguments: list[str]) -> int:
         document = {"schema": 1, "path": options.generator, **refusal}
         show(options, document, str)
         return BAD_INPUT
-    show(options, result.as_dict(), lambda: render(result), Console(highlight=False))
+    show(options, result.as_dict(), lambda: render(result), console(highlight=False))
     return OK
 
 

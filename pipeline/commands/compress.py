@@ -10,14 +10,20 @@ from typing import Any
 from deploy.errors import PocketganError
 from pipeline import progress
 from pipeline.artifacts import DISCRIMINATOR
-from pipeline.commands.arguments import command_parser, parse_with_overrides
+from pipeline.commands.arguments import asks_for_help, command_parser, parse_with_overrides
 from pipeline.commands.check import add_generator, teacher_of
 from pipeline.commands.run import run_all
+from pipeline.commands.starting_values import (
+    LATENTS_BASE,
+    PICTURES_BASE,
+    changed_defaults,
+    default_of,
+)
 from pipeline.data.sources import TEACHER
 from pipeline.native_log import native_log
 from pipeline.plans import FROM_SCRATCH, RECIPE
-from pipeline.recipe import RECIPES_FOLDER, Recipe, load_recipe, read_values
-from pipeline.run import RECORD, Run, content_sha256, file_sha256
+from pipeline.recipe import Recipe, load_recipe, read_values
+from pipeline.run import CACHE, RECORD, Run, content_sha256, file_sha256
 from pipeline.search.budget import gates_of
 
 MORE = """: a generator goes in, and a budget; a small int8 .tflite that draws like it comes out,
@@ -36,9 +42,7 @@ ENOUGH_STEPS = {"student": 3000, "quantize": 2000}
 L1_OF_COPIES = 1e-5
 """A student that sees its teacher's pictures only loses more to the penalty, and fewer bytes need
 saving: docs/decisions.md."""
-BASE = RECIPES_FOLDER / "base" / "compress.yaml"
 FEWER_MACS, MOST_PICTURES, FEWEST_PARTS = 4, 64, 4
-PICTURES_BASE = RECIPES_FOLDER / "base" / "compress-pictures.yaml"
 OF_A_RUN = (
     *("seed", "data", "generator", "discriminator", "train", "translation", "convert"),
     "evaluate",
@@ -52,11 +56,13 @@ _OPTIONS = {
     "max_ms": ("budget.max_ms", "median milliseconds of a picture on the target, one thread"),
     "max_quality_drop": (
         "budget.max_quality_drop",
-        "how much the Fréchet distance may grow: 5% or 0.05; the smallest such file is made",
+        "by what share the file's Fréchet distance to the pictures may exceed its teacher's: 5% or "
+        "0.05; the smallest such file is made. Of pictures that are read it holds that distance "
+        "alone: PSNR and SSIM stand in the report, and must be above those of no network at all",
     ),
     "minutes": (
         "budget.minutes",
-        "how long that may take on two cores, for a generator that reads pictures; 15 if not said",
+        "how long all of it may take on two cores, for a generator that reads pictures",
     ),
     "target": ("budget.target", "where --max-ms holds; `pocketgan targets` lists them"),
     "data": ("data.source", "real pictures: a source of `pocketgan list`; without, none are used"),
@@ -85,10 +91,15 @@ def parse_compress(arguments: list[str]) -> tuple[Any, list[str]]:
     Raises PocketganError for an unknown option, one without its value, or no generator.
     """
     parser = command_parser("compress", "runs", "quiet", "json", more=MORE)
-    parser.epilog = EPILOG
+    explains = asks_for_help(arguments)
+    if explains:
+        parser.epilog = f"{EPILOG} What compress "
+        f"sets otherwise, unless the run that GENERATOR is does: {changed_defaults()}."
     add_generator(parser)
-    for name, (_, words) in _OPTIONS.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=str, help=words)
+    for name, (key, words) in _OPTIONS.items():
+        default = default_of(key) if explains else ""
+        option = f"--{name.replace('_', '-')}"
+        parser.add_argument(option, type=str, help=words + default)
     parser.add_argument(
         "--data-free", action="store_true", help="of a run use the generator only, no pictures"
     )
@@ -114,7 +125,7 @@ def run_of(options: Any, overrides: list[str]) -> Run:
     builder = StudentBuilder(teacher, recipe.seed)
     refuse_budget(recipe.budget, builder, space_of(recipe.search, recipe.budget, builder))
     run = Run(recipe, Path(options.runs))
-    refuse_mismatches(recipe, builder, lambda: run.dataset)
+    refuse_mismatches(recipe, builder, read_dataset=lambda: run.dataset, cache=run.root / CACHE)
     return run
 
 
@@ -170,7 +181,7 @@ def _base_values(
     from pipeline.search.trials import picture_batch
 
     path = Path(options.generator)
-    base = read_values(BASE if teacher.latent else PICTURES_BASE)
+    base = read_values(LATENTS_BASE if teacher.latent else PICTURES_BASE)
     values = base | {key: of_run[key] for key in OF_A_RUN if key in of_run}
     steps = of_run.get("train", {}).get("steps")
     if steps and teacher.latent:
@@ -239,11 +250,14 @@ def _option_values(options: Any, *, runs_discriminator: bool) -> dict[str, Any]:
 def _share(value: str) -> float:
     """5% → 0.05."""
     try:
-        return float(value[:-1]) / 100 if value.endswith("%") else float(value)
-    except ValueError as error:
+        share = float(value[:-1]) / 100 if value.endswith("%") else float(value)
+    except ValueError:
+        share = math.nan
+    if not 0 < share < math.inf:
         raise PocketganError(
-            f"--max-quality-drop {value} is no share.", "Give for instance 5% or 0.05."
-        ) from error
+            f"--max-quality-drop {value} is no share above 0.", "Give for instance 5% or 0.05."
+        )
+    return share
 
 
 def _name(path: Path, options: Any) -> str:

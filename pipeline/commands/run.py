@@ -8,7 +8,14 @@ from jsonargparse import set_parsing_settings
 
 from deploy.errors import PocketganError
 from pipeline import progress
-from pipeline.commands.arguments import FAILED, OK, command_parser, parse_with_overrides, show
+from pipeline.commands.arguments import (
+    FAILED,
+    OK,
+    asks_for_help,
+    command_parser,
+    parse_with_overrides,
+    show,
+)
 from pipeline.recipe import Recipe, load_recipe, shipped_recipes
 from pipeline.run import Run
 from pipeline.stage import Record
@@ -53,7 +60,7 @@ def run_of_recipe(command: str, arguments: list[str]) -> tuple[Run, Any]:
     parser.add_argument(
         "recipe", type=str, help="name of a recipe that ships, or path of a YAML file"
     )
-    if "-h" in arguments or "--help" in arguments:
+    if asks_for_help(arguments):
         set_parsing_settings(docstring_parse_attribute_docstrings=True)
         parser.add_class_arguments(Recipe)
     elif not arguments or arguments[0].startswith("-"):

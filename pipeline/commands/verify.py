@@ -5,14 +5,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from deploy.bundle import files, signature
 from deploy.bundle.verify import BundleCheck
 from deploy.bundle.verify import verify as check_bundle
 from deploy.errors import PocketganError
 from pipeline.commands.arguments import BAD_INPUT, OK, command_parser, parse
 from pipeline.commands.bundle import warnings_of
+from pipeline.consoles import console
 
 VERIFY_MORE = """. Looks at checksums, schema and signature, and lets the generator draw its
 golden outputs here."""
@@ -54,7 +53,7 @@ def _as_json(check: BundleCheck) -> dict[str, Any]:
 
 
 def _show_check(check: BundleCheck, path: Path) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+    output = console(highlight=False, soft_wrap=True)
     model, likeness = check.model, check.likeness
     assert model is not None
     assert likeness is not None
@@ -71,5 +70,5 @@ def _show_check(check: BundleCheck, path: Path) -> None:
         lines.append("[yellow]![/] signed, but not checked by whom: give --public-key")
     lines += [f"[yellow]![/] {warning}" for warning in warnings_of(model)]
     for line in lines:
-        console.print(line)
-    console.print(f"[green]✓[/] {path} is sound")
+        output.print(line)
+    output.print(f"[green]✓[/] {path} is sound")

@@ -7,7 +7,7 @@ import numpy as np
 from deploy.errors import PocketganError
 from pipeline.arrays import Labels
 from pipeline.data.dataset import Dataset, divide
-from pipeline.data.reading import TILES, Decoded, Request, find, name, read, single, text
+from pipeline.data.reading import Decoded, Request, find, name, read, single, text
 
 
 def load(request: Request) -> Dataset:
@@ -29,7 +29,7 @@ def load(request: Request) -> Dataset:
     files = find(folder)
     decoded = read([(path,) for path in files], single, request)
     usable = [path for path, count in zip(files, decoded.counts, strict=True) if count]
-    notes = _notes(folder, files, decoded, request)
+    notes = _notes(folder, files, decoded)
     if not usable:
         raise PocketganError(
             f"{folder}: none of its {len(files)} images can be read; {notes[1]}.",
@@ -56,16 +56,11 @@ def load(request: Request) -> Dataset:
     )
 
 
-def _notes(folder: Path, files: list[Path], decoded: Decoded, request: Request) -> tuple[str, ...]:
-    skipped = [
-        f"{name(path, folder)}: {reason}"
-        for path, reason in zip(files, decoded.reasons, strict=True)
-        if reason
-    ]
+def _notes(folder: Path, files: list[Path], decoded: Decoded) -> tuple[str, ...]:
+    skipped = decoded.skipped(name(path, folder) for path in files)
     if not skipped:
         return decoded.treatments
-    fault = "broken or too small" if request.cut == TILES else "broken"
-    summary = f"{len(skipped)} of {len(files)} images are {fault} and were skipped"
+    summary = f"{len(skipped)} of {len(files)} images are broken or too small and were skipped"
     return (summary, *skipped, *decoded.treatments)
 
 

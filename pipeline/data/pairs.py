@@ -9,10 +9,7 @@ from PIL import Image
 
 from deploy.errors import PocketganError
 from pipeline.data.dataset import Dataset, divide
-from pipeline.data.reading import Decoded, Request, find, name, read, text
-
-LISTED = 5
-"""So many names of each kind of problem are listed in the notes."""
+from pipeline.data.reading import Decoded, Request, find, listed, name, read, text
 
 
 def load(request: Request) -> Dataset:
@@ -39,12 +36,8 @@ def load(request: Request) -> Dataset:
     else:
         items, problems = _matched(targets, request.inputs)
     decoded = read(items, partners if request.inputs else halves, request)
-    skipped = [
-        f"{name(item[0], targets)}: {reason}"
-        for item, reason in zip(items, decoded.reasons, strict=True)
-        if reason
-    ]
-    problems += _listed(skipped, f"of {len(items)} pairs cannot be used and were skipped")
+    skipped = decoded.skipped(name(item[0], targets) for item in items)
+    problems += listed(skipped, f"of {len(items)} pairs cannot be used and were skipped")
     return _dataset(targets, decoded, request, (*problems, *decoded.treatments))
 
 
@@ -85,22 +78,14 @@ def _matched(targets: Path, inputs: Path) -> tuple[list[tuple[Path, ...]], list[
         for path in find(folder):
             if files.setdefault(path.relative_to(folder).with_suffix(""), path) != path:
                 repeated.append(name(path, folder))
-        notes += _listed(repeated, f"files of {key} have the name of another one and were skipped")
+        notes += listed(repeated, f"files of {key} have the name of another one and were skipped")
         by_name.append(files)
     first, second = by_name
     alone = [name(path, targets) for stem, path in first.items() if stem not in second]
-    notes += _listed(alone, "pictures of data.folder have no partner in data.inputs")
+    notes += listed(alone, "pictures of data.folder have no partner in data.inputs")
     alone = [name(path, inputs) for stem, path in second.items() if stem not in first]
-    notes += _listed(alone, "pictures of data.inputs have no partner in data.folder")
+    notes += listed(alone, "pictures of data.inputs have no partner in data.folder")
     return [(first[stem], second[stem]) for stem in first if stem in second], notes
-
-
-def _listed(names: list[str], problem: str) -> list[str]:
-    """A note that counts what is wrong and lists the first few; none where nothing is wrong."""
-    if not names:
-        return []
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return [f"{len(names)} {problem}: {'; '.join(names[:LISTED])}{more}"]
 
 
 def _dataset(targets: Path, decoded: Decoded, request: Request, notes: tuple[str, ...]) -> Dataset:

@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageOps
 
-from pipeline.arrays import Images
+from pipeline.arrays import Images, luma
 from pipeline.progress import track
 
 # The filter that "On Aliased Resizing and Surprising Subtleties in GAN Evaluation" (Parmar, Zhang
@@ -65,15 +65,6 @@ def read(content: bytes, channels: int, *, draft: int | None = None) -> Picture:
         if _has_more_frames(image):  # last, because it moves on in the file
             changes.append(FIRST_FRAME)
         return Picture(plain, tuple(changes))
-
-
-def decode(content: bytes, image_size: int, channels: int) -> Images:
-    """A file's content as uint8 [image_size, image_size, channels].
-
-    ``read``, cut to the square in its middle and resized with antialiasing.
-    """
-    # Twice the target loses nothing seen.
-    return square(read(content, channels, draft=2 * image_size).image, image_size)
 
 
 def square(image: Image.Image, image_size: int) -> Images:
@@ -172,10 +163,7 @@ def with_channels(images: Images, channels: int) -> Images:
         return images
     if channels == 3:
         return np.repeat(images, 3, axis=-1)
-    # Luma of ITU-R BT.601, rounded as Pillow rounds it, so that every source is greyed alike.
-    red, green, blue = np.moveaxis(images.astype(np.uint32), -1, 0)
-    grey: Images = ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16).astype(np.uint8)
-    return grey[..., np.newaxis]
+    return luma(images)  # rounded as Pillow rounds it, so that every source is greyed alike
 
 
 def _with_size(images: Images, image_size: int) -> Images:

@@ -19,6 +19,10 @@ from pipeline.data import picture
 from pipeline.progress import track
 
 WHOLE, TILES = CUTS = ("whole", "tiles")
+LEAST_SIDE = 4
+"""Pixels: a picture with a shorter side shows nothing that could be enlarged."""
+LISTED = 5
+"""So many names of each kind of problem are listed in a note."""
 Members = Callable[[list[Image.Image]], list[Image.Image]]
 Texts = npt.NDArray[np.str_]
 
@@ -54,15 +58,26 @@ class Decoded:
     """[items] why an item was skipped; empty where it was not."""
     changes: Texts
     """[items] what was done to its pixels, a line each."""
+    enlarged: npt.NDArray[np.float64]
+    """[items] how many times as high and wide it became; 1 or less where it was not enlarged."""
 
     @property
     def treatments(self) -> tuple[str, ...]:
         """How many of the items were changed, a sentence for each kind of change."""
         numbers = Counter(change for text in self.changes for change in text.splitlines())
+        enlarged = int((self.enlarged > 1).sum())
+        if enlarged:
+            most = self.enlarged.max()
+            numbers[f"smaller than asked for: enlarged, the smallest {most:.1f} times"] = enlarged
         total = len(self.changes)
         return tuple(
             f"{change} ({number} of {total})" for change, number in sorted(numbers.items())
         )
+
+    def skipped(self, names: Iterable[str]) -> list[str]:
+        """Name and reason of the items that were skipped, out of the names of all."""
+        items = zip(names, self.reasons, strict=True)
+        return [f"{name}: {reason}" for name, reason in items if reason]
 
 
 def single(images: list[Image.Image]) -> list[Image.Image]:
@@ -120,6 +135,14 @@ def read(items: Sequence[tuple[Path, ...]], members: Members, request: Request) 
     return decoded
 
 
+def listed(names: Sequence[str], problem: str) -> list[str]:
+    """A note that counts what is wrong and lists the first few; none where nothing is wrong."""
+    if not names:
+        return []
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return [f"{len(names)} {problem}: {'; '.join(names[:LISTED])}{more}"]
+
+
 def name(path: Path, folder: Path) -> str:
     """The path below ``folder``."""
     return text(path.relative_to(folder).as_posix())
@@ -146,13 +169,15 @@ def _decode(items: Sequence[tuple[Path, ...]], members: Members, request: Reques
     size, channels = request.image_size, request.channels
     # Twice the target loses nothing seen; partners are compared, and tiles cut, at full size.
     draft = 2 * size if members is single and request.cut == WHOLE else None
-    pictures, counts, reasons, changes = [], [], [], []
+    pictures, counts, reasons, changes, enlarged = [], [], [], [], []
     for item in track(items, "Reading images"):
         contents = [_content(path) for path in item]
-        cut, reason, treatment = [], "", set()
+        cut, reason, treatment, factor = [], "", set(), 1.0
         try:
             files = [picture.read(content, channels, draft=draft) for content in contents]
-            cut = _cut(members([file.image for file in files]), request)
+            images = members([file.image for file in files])
+            _refuse_tiny(images, request)
+            cut, factor = _cut(images, request), _enlargement(images, request)
             treatment = {change for file in files for change in file.changes}
         except Exception as error:  # Pillow's plugins raise nearly anything for a broken file
             reason = _reason(error)
@@ -160,13 +185,32 @@ def _decode(items: Sequence[tuple[Path, ...]], members: Members, request: Reques
         counts.append(len(cut))
         reasons.append(reason)
         changes.append("\n".join(sorted(treatment)))
+        enlarged.append(factor)
     count = 1 if members is single else 2
     return Decoded(
         pictures=np.array(pictures, np.uint8).reshape(-1, count, size, size, channels),
         counts=np.array(counts, np.int64),
         reasons=np.array(reasons, np.str_),
         changes=np.array(changes, np.str_),
+        enlarged=np.array(enlarged, np.float64),
     )
+
+
+def _refuse_tiny(images: list[Image.Image], request: Request) -> None:
+    """ValueError for a picture of hardly any pixels."""
+    least = min(LEAST_SIDE, request.image_size)
+    for image in images:
+        if min(image.size) < least:
+            raise ValueError(
+                f"{image.width}×{image.height} pixels: fewer than {least} on a side show nothing"
+            )
+
+
+def _enlargement(images: list[Image.Image], request: Request) -> float:
+    """How many times as high and wide the smallest of the pictures becomes."""
+    smallest = min(min(image.size) for image in images)
+    side = request.image_size if request.cut == WHOLE else min(images[0].size)
+    return side / smallest
 
 
 def _cut(images: list[Image.Image], request: Request) -> list[Images]:

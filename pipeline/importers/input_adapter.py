@@ -11,12 +11,7 @@ import tensorflow as tf
 import tf_keras
 
 from deploy.errors import PocketganError
-from pipeline.data.reading import TILES
 
-FEWEST_INPUTS = 48
-"""So that the smallest of the parts has the six pictures that the metrics ask for."""
-FEWEST_PHOTOS = 3
-"""Where they are cut into tiles: all tiles of one are in the same part."""
 _LABEL = re.compile(r"label|class|cond|one_?hot|categor", re.IGNORECASE)
 _ONE_INPUT = (
     "Give a generator that reads latents, latents and a class, or pictures: put what else it reads "
@@ -136,19 +131,6 @@ def adapt_inputs(path: Path, inputs: Sequence[ModelInput], classes: int | None) 
         return _adapt_two(path, inputs, classes)
     names = ", ".join(f"{each.name} {shape_text(each.shape)}" for each in inputs) or "none"
     raise PocketganError(f"{path} has {len(inputs)} inputs ({names}).", _ONE_INPUT)
-
-
-def refuse_few(folder: Path, count: int, cut: str) -> None:
-    """PocketganError where a folder has too few pictures for a generator that reads them.
-
-    ``cut``: "whole", or "tiles" where each gives many.
-    """
-    fewest = FEWEST_PHOTOS if cut == TILES else FEWEST_INPUTS
-    if count < fewest:
-        raise PocketganError(
-            f"{folder} holds {count} pictures that can be read.",
-            f"Give {fewest} or more: some to learn from, some to judge by.",
-        )
 
 
 def _adapt_one(path: Path, only: ModelInput, classes: int | None) -> InputAdapter:

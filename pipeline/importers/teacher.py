@@ -14,10 +14,11 @@ import tf_keras
 
 from deploy.errors import PocketganError, one_line
 from pipeline import guard
-from pipeline.atomic import write_bytes, write_text
+from pipeline.atomic import write_bytes
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.data.reading import TILES, WHOLE
 from pipeline.importers import keras_files, pixel_range
+from pipeline.importers.facts import read_facts, read_inputs, write_facts
 from pipeline.importers.formats import Format, GeneratorSource, format_of
 from pipeline.importers.input_adapter import InputAdapter, adapt_inputs, random_inputs
 from pipeline.importers.layer_mapping import GraphRebuilder, SourceLayer, UnmappedLayerError
@@ -33,8 +34,7 @@ from pipeline.importers.merging import merged
 from pipeline.importers.opaque import FrozenGraph, freeze_generator, opaque_model
 from pipeline.networks.pixels import PixelRange
 
-FACTS, MODEL, GRAPH = "teacher.json", "generator.keras", "graph.pb"
-SCHEMA = 1
+MODEL, GRAPH = "generator.keras", "graph.pb"
 _NO_DATE = "1980-01-01@00:00:00"
 _DAMAGED = "Save the generator again, or copy it again and compare the sizes."
 _DOES_NOT_DRAW = (
@@ -209,7 +209,6 @@ def save_teacher(teacher: Teacher, folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     facts: dict[str, Any] = {
-        "schema": SCHEMA,
         "latent": teacher.latent,
         "classes": teacher.classes,
         "pixels": teacher.pixels,
@@ -228,13 +227,13 @@ def save_teacher(teacher: Teacher, folder: Path) -> None:
             "shape": teacher.model.input_shape[1:],
             "batch": teacher.frozen.batch,
         }
-    write_text(folder / FACTS, json.dumps(facts, indent=1) + "\n")
+    write_facts(facts, folder)
 
 
 def read_saved_teacher(folder: Path) -> Teacher:
     """What ``save_teacher`` wrote; PocketganError where it is missing or damaged."""
     try:
-        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+        facts, (classes, input_pixels) = read_facts(folder), read_inputs(folder)
         frozen = None
         if "graph" in facts:
             graph, content = facts["graph"], (folder / GRAPH).read_bytes()
@@ -244,14 +243,13 @@ def read_saved_teacher(folder: Path) -> Teacher:
             model = opaque_model(frozen, tuple(graph["shape"]))
         else:
             model = tf_keras.models.load_model(folder / MODEL, compile=False)
-        read = facts["input_pixels"]
         low, high = facts["pixels"]
         return Teacher(
             model=model,
             latent=facts["latent"],
-            classes=facts["classes"],
+            classes=classes,
             pixels=(low, high),
-            input_pixels=None if read is None else (read[0], read[1]),
+            input_pixels=input_pixels,
             origin=facts["origin"],
             notes=tuple(facts["notes"]),
             layers=tuple(

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deploy.errors import PocketganError
-from pipeline.arrays import Images
+from pipeline.arrays import Images, Mask
 
 # Wang et al. 2004 look through a Gaussian window of 11 x 11 pixels.
 SSIM_WINDOW = 11
@@ -29,14 +29,17 @@ def within_steps(a: Images, b: Images, steps: int) -> float:
     return float(counts[: steps + 1].sum() / counts.sum())
 
 
-def psnr(a: Images, b: Images) -> float | None:
+def psnr(a: Images, b: Images, where: Mask | None = None) -> float | None:
     """Peak signal-to-noise ratio in decibels over all pixels of uint8 [N, H, W, C] batches.
 
-    The squared error is averaged over the whole batch first, so one equal pair does not make the
-    figure infinite. None where every pixel is equal: the ratio is infinite, which JSON cannot say.
+    ``where``, bool [N, H, W], leaves only these. The squared error is averaged over the whole batch
+    first, so one equal pair does not make the figure infinite. None where every pixel is equal: the
+    ratio is infinite, which JSON cannot say.
 
     Raises PocketganError where the batches differ in shape, are empty or not uint8.
     """
+    if where is not None:
+        a, b = (pictures[where][:, np.newaxis, np.newaxis] for pictures in (a, b))
     counts = steps_histogram(a, b)
     error = float(counts @ np.arange(256) ** 2 / counts.sum())
     return 10 * math.log10(255**2 / error) if error else None

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from pipeline.arrays import Images, Labels, TrainAndTestImages
+from pipeline.arrays import Images, Labels, Mask, TrainAndTestImages
 from pipeline.metrics.distances import Features, frechet_distance, kernel_distance
 from pipeline.metrics.fidelity import SSIM_WINDOW, colourfulness, psnr, ssim
 from pipeline.metrics.manifold import compare_manifolds
@@ -68,6 +68,7 @@ class Quality(BaseModel):
     ssim: float | None = None  # -1 to 1, likewise
     psnr_truth: float | None = None  # decibels, against what a translation should have become
     ssim_truth: float | None = None  # -1 to 1, likewise
+    psnr_hole: float | None = None  # decibels, likewise, where a mask hides what was there
     colourfulness: float | None = None  # mean of the pictures, grey is 0
     absent: dict[str, str] = {}  # name of a figure that is None -> why
 
@@ -97,12 +98,14 @@ def measure(
     seed: int,
     same_latents: Images | None = None,
     truth: Images | None = None,
+    hole: Mask | None = None,
 ) -> Quality:
     """Compare ``generated``, uint8 [N, H, W, C], with real images.
 
     ``same_latents`` holds another variant's images of the same latents, in the same order; PSNR and
-    SSIM are taken against it, and against ``truth``, what a translation should have become.
-    ``seed`` chooses the kernel distance's subsets.
+    SSIM are taken against it, and against ``truth``, what a translation should have become; PSNR
+    once more where ``hole``, bool [N, H, W], says that it was hidden. ``seed`` chooses the kernel
+    distance's subsets.
 
     Raises PocketganError where either side holds fewer than 6 images, or images of another size
     than the judge's.
@@ -121,6 +124,7 @@ def measure(
     to_truth, truth_absent = _fidelity_figures(
         generated, truth, "it is not known what the pictures should be", suffix="_truth"
     )
+    hidden, hidden_absent = _hole_figures(generated, truth, hole)
     colours, colours_absent = _colour_figures(generated)
     return Quality(
         judge=judge.sha256,
@@ -134,8 +138,9 @@ def measure(
         **classes,
         **fidelity,
         **to_truth,
+        **hidden,
         **colours,
-        absent=classes_absent | fidelity_absent | truth_absent | colours_absent,
+        absent=classes_absent | fidelity_absent | truth_absent | hidden_absent | colours_absent,
     )
 
 
@@ -196,6 +201,18 @@ def _fidelity_figures(
     else:
         figures[names[1]] = ssim(generated, wanted)
     return figures, absent
+
+
+def _hole_figures(
+    generated: Images, truth: Images | None, hole: Mask | None
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """How near to the truth the pixels are that a mask hid, and why that could not be measured."""
+    if truth is None or hole is None or not hole.any():
+        return {}, {"psnr_hole": "no mask hides a part of pictures whose truth is known"}
+    decibels = psnr(generated, truth, hole)
+    if decibels is None:
+        return {}, {"psnr_hole": "infinite: every hidden pixel is equal"}
+    return {"psnr_hole": decibels}, {}
 
 
 def _colour_figures(generated: Images) -> tuple[dict[str, Any], dict[str, str]]:

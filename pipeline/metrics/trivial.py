@@ -5,9 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from pipeline.arrays import Images
-
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+from pipeline.arrays import Images, Mask, luma
 
 
 class TrivialBaseline(NamedTuple):
@@ -25,8 +23,8 @@ def trivial_baseline(inputs: Images, shape: tuple[int, int, int]) -> TrivialBase
     """
     height, width, channels = shape
     name, pictures = "the input as it is", inputs
-    if inputs.shape[-1] == channels + 1:
-        name, pictures = "hole in its mean colour", _filled(inputs)
+    if (hole := hidden_by_mask(inputs, channels)) is not None:
+        name, pictures = "hole in its mean colour", _filled(inputs, hole)
     if pictures.shape[1:3] != (height, width):
         name = "bicubic"
         pictures = np.stack([_resized(picture, width, height) for picture in pictures])
@@ -35,13 +33,19 @@ def trivial_baseline(inputs: Images, shape: tuple[int, int, int]) -> TrivialBase
         pictures = pictures[..., :1].repeat(channels, axis=-1)
     elif pictures.shape[-1] > channels:
         name = "its luma" if name == "the input as it is" else f"{name}, luma"
-        pictures = np.rint(pictures.astype(np.float32) @ _LUMA).astype(np.uint8)[..., None]
+        pictures = luma(pictures)
     return TrivialBaseline(name, pictures)
 
 
-def _filled(inputs: Images) -> Images:
+def hidden_by_mask(inputs: Images, channels: int) -> Mask | None:
+    """Where a last channel of inputs uint8 [N, h, w, channels + 1] hides the picture, bool
+    [N, h, w]; None where inputs have no mask."""
+    return inputs[..., -1] > 127 if inputs.shape[-1] == channels + 1 else None
+
+
+def _filled(inputs: Images, hole: Mask) -> Images:
     """The pictures in front of a mask, their hole in the mean colour of what is around it."""
-    pictures, hole = inputs[..., :-1].astype(np.float32), inputs[..., -1:] > 127
+    pictures, hole = inputs[..., :-1].astype(np.float32), hole[..., np.newaxis]
     around = (~hole).sum(axis=(1, 2), keepdims=True)
     total = (pictures * ~hole).sum(axis=(1, 2), keepdims=True)
     mean = np.where(around, total / np.maximum(around, 1), 128.0)

@@ -14,12 +14,10 @@ import numpy as np
 import tf_keras
 
 from deploy.errors import PocketganError
+from pipeline.arrays import LUMA
 from pipeline.networks.layers import DepthToSpace, PixelScale, PixelSum, normalized_relu
 from pipeline.networks.pixels import PixelRange
 from pipeline.networks.settings import GeneratorSettings, PictureShape, StudentSettings
-
-_LUMA = (0.299, 0.587, 0.114)
-"""Of red, green and blue in grey (ITU-R BT.601)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,8 +233,8 @@ def _colours(source: int, image: int) -> np.ndarray:
     """
     if source == image or source == image + 1:
         return np.eye(source, image, dtype=np.float32)
-    if (source, image) == (len(_LUMA), 1):
-        return np.array(_LUMA, np.float32)[:, None]
+    if (source, image) == (len(LUMA), 1):
+        return np.array(LUMA, np.float32)[:, None]
     return np.full((source, image), 1 / source, np.float32)
 
 

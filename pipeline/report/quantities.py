@@ -188,6 +188,14 @@ _OF_PICTURES = (
         form="{:.1f}".format,
         better=max,
     ),
+    _quantity(
+        "psnr_hole",
+        "PSNR, hole",
+        f"Peak signal-to-noise ratio {_TRUTH}, where a mask hid it.",
+        unit="dB",
+        form="{:.1f}".format,
+        better=max,
+    ),
     _quantity("ssim_truth", "SSIM, truth", f"Structural similarity {_TRUTH}.", **_SHARE),
     _quantity(
         "colourfulness",

@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 from deploy.errors import PocketganError
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.data.dataset import Dataset
-from pipeline.data.reading import find
 from pipeline.data.sources import TEACHER
-from pipeline.importers.input_adapter import refuse_few
+from pipeline.importers.input_pictures import read_input_pictures
 from pipeline.importers.teacher import Teacher, load_discriminator
 from pipeline.recipe import BudgetSettings, Recipe
 from pipeline.search.budget import Budget, BudgetLimit, FileCost, budget_of
@@ -63,12 +63,12 @@ def _between(limit: BudgetLimit, smallest: FileCost, largest: FileCost) -> str:
 
 
 def refuse_mismatches(
-    recipe: Recipe, builder: StudentBuilder, read_dataset: Callable[[], Dataset]
+    recipe: Recipe, builder: StudentBuilder, *, read_dataset: Callable[[], Dataset], cache: Path
 ) -> None:
     """PocketganError for what the recipe names and does not go with the teacher.
 
-    A student, a discriminator, pictures (read only if they are not the teacher's own), or a study
-    that cannot be opened.
+    A student, a discriminator, pictures (read only if they are not the teacher's own), a study
+    that cannot be opened, or inputs; ``cache`` is where decoded pictures are kept.
     """
     settings, teacher = recipe.teacher, builder.teacher
     if recipe.search.student is not None:
@@ -81,7 +81,8 @@ def refuse_mismatches(
             allow_unsafe=settings.allow_unsafe,
         )
     if settings.inputs is not None:
-        refuse_few(settings.inputs, len(find(settings.inputs)), teacher.cut(settings.cut))
+        cut = teacher.cut(settings.cut)
+        read_input_pictures(settings.inputs, teacher, cut=cut, cache=cache)
     if recipe.data.source != TEACHER:
         _refuse_classes(teacher, read_dataset())
     if recipe.search.study is not None:

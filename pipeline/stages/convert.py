@@ -25,6 +25,7 @@ from pipeline.importers.teacher import read_saved_teacher
 from pipeline.networks.pixels import TRANSLATED, PixelRange, pixel_range
 from pipeline.networks.registry import build_translator
 from pipeline.stage import Outcome, StageContext, stage
+from pipeline.stages.first_file import remove_first_file
 from pipeline.stages.inputs import generator_inputs, translator_shape, whole_batches
 from pipeline.stages.parting import first_difference
 from pipeline.stages.provenance import with_provenance
@@ -134,7 +135,9 @@ def convert_student(ctx: StageContext) -> Outcome:
     """
     prepare(ctx.recipe.seed)
     aware = {SHIPPED: load_quantized(ctx.inputs["quantize"], SHIPPED)}
-    return _write_all(ctx, _student_conversions(ctx, aware[SHIPPED]), aware)
+    outcome = _write_all(ctx, _student_conversions(ctx, aware[SHIPPED]), aware)
+    remove_first_file(ctx)
+    return outcome
 
 
 def _student_conversions(ctx: StageContext, aware: tf_keras.Model) -> list[Conversion]:

@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from deploy.errors import PocketganError
+from pipeline.arrays import Images, Mask
 from pipeline.artifacts import Evaluation, find_variants, write_evaluation
 from pipeline.data.sources import TEACHER
 from pipeline.determinism import prepare
@@ -21,7 +23,7 @@ from pipeline.metrics.imagenet import (
 )
 from pipeline.metrics.judge import Judge, train_judge
 from pipeline.metrics.quality import NEIGHBOURS, Quality, RealImages, floor, measure
-from pipeline.metrics.trivial import trivial_baseline
+from pipeline.metrics.trivial import hidden_by_mask, trivial_baseline
 from pipeline.networks.pixels import to_uint8
 from pipeline.search.trials import draw_pictures
 from pipeline.stage import Outcome, StageContext, package_versions, stage
@@ -69,20 +71,21 @@ def _evaluate(ctx: StageContext) -> Outcome:
     )
     count = min(recipe.evaluate.samples, len(inputs))
     truth = None if test is None or test.truth is None else test.truth[:count]
+    measured = partial(measure, seed=recipe.seed, truth=truth, hole=_hole(test, truth))
     samples = _beside(ctx, test)
     qualities: dict[str, Quality] = {}
     reference: np.ndarray | None = None
     of_teacher: Quality | None = None
     if BASELINE not in find_variants(ctx.inputs["convert"]):
         reference = _drawn_by_teacher(ctx, inputs)[:count]
-        of_teacher = measure(reference, real, seed=recipe.seed, truth=truth)
+        of_teacher = measured(reference, real)
         samples[BASELINE] = _drawn_by_teacher(ctx, fixed)[:FIXED_PICTURES]
     for name, file in find_variants(ctx.inputs["convert"]).items():
         drawings = pictures(file, inputs, f"evaluate {name}")[:count]
         if name == BASELINE:
             reference = drawings
         other = None if name == BASELINE else reference
-        qualities[name] = measure(drawings, real, seed=recipe.seed, same_latents=other, truth=truth)
+        qualities[name] = measured(drawings, real, same_latents=other)
         samples[name] = pictures(file, fixed)[:FIXED_PICTURES]
     bottom = floor(ctx.dataset, real, samples=count, seed=recipe.seed)
     facts = {
@@ -94,9 +97,7 @@ def _evaluate(ctx: StageContext) -> Outcome:
     evaluation = Evaluation(judge=facts, floor=bottom, variants=qualities, teacher=of_teacher)
     if test is not None and reference is not None:
         baseline = trivial_baseline(test.inputs[:count], reference.shape[1:])
-        quality = measure(
-            baseline.pictures, real, seed=recipe.seed, same_latents=reference, truth=truth
-        )
+        quality = measured(baseline.pictures, real, same_latents=reference)
         changes = {"trivial_name": baseline.name, "trivial": quality}
         evaluation = evaluation.model_copy(update=changes)
     write_evaluation(evaluation, samples, ctx.folder)
@@ -118,6 +119,13 @@ evaluate_student = stage(
     reads_pictures=True,
     check=_check_judge,
 )(_evaluate)
+
+
+def _hole(test: HeldBack | None, truth: Images | None) -> Mask | None:
+    """Where the inputs of the pictures ``truth`` have a mask that hides them."""
+    if test is None or truth is None:
+        return None
+    return hidden_by_mask(test.inputs[: len(truth)], truth.shape[-1])
 
 
 def _drawn_by_teacher(ctx: StageContext, inputs: np.ndarray) -> np.ndarray:

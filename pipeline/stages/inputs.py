@@ -7,6 +7,7 @@ import numpy as np
 from deploy.errors import PocketganError
 from pipeline.arrays import Images
 from pipeline.artifacts import HELD_BACK, PAIRS, REFERENCE, read_distillation_set
+from pipeline.importers.facts import read_inputs
 from pipeline.networks.pixels import TRANSLATED, PixelRange
 from pipeline.networks.settings import ImageShape
 from pipeline.networks.translators import TranslatorShape
@@ -51,7 +52,7 @@ def generator_inputs(ctx: StageContext, purpose: Purpose, count: int) -> np.ndar
         pairs = pairs_of(ctx, test=purpose is not Purpose.CALIBRATION)
     elif teacher_reads_pictures(ctx):
         file = _PARTS.get(purpose, HELD_BACK)
-        pairs = read_distillation_set(ctx.inputs["teacher"] / file)
+        pairs = read_distillation_set(ctx.inputs["teacher"], file)
     else:
         pairs = None
     if pairs is not None:
@@ -86,7 +87,7 @@ def held_back(ctx: StageContext) -> HeldBack | None:
         return HeldBack(pairs.inputs, pairs.pictures if ctx.dataset.aligned else None)
     if not teacher_reads_pictures(ctx):
         return None
-    inputs = read_distillation_set(ctx.inputs["teacher"] / HELD_BACK).inputs
+    inputs = read_distillation_set(ctx.inputs["teacher"], HELD_BACK).inputs
     # Of inputs out of a folder of their own nobody knows the truth, whatever the data is.
     has_truth = ctx.recipe.teacher.inputs is None and ctx.dataset.aligned
     return HeldBack(inputs, ctx.dataset.test if has_truth else None)
@@ -98,7 +99,7 @@ def input_pixels(ctx: StageContext) -> PixelRange | None:
         return None if pairs_of(ctx) is None else TRANSLATED
     if not teacher_reads_pictures(ctx):
         return None
-    return read_distillation_set(ctx.inputs["teacher"] / HELD_BACK).input_pixels
+    return read_inputs(ctx.inputs["teacher"]).input_pixels
 
 
 def prior(ctx: StageContext) -> tuple[int, int]:

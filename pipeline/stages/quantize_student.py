@@ -159,7 +159,7 @@ def _targets(ctx: StageContext, start: tf_keras.Model) -> DistillationSet:
     """What the student keeps to: of latents what it drew before it was rounded, which has come
     nearer to real pictures than its teacher; of pictures what its teacher makes of them.
     """
-    pairs = read_distillation_set(ctx.inputs["teacher"] / PAIRS)
+    pairs = read_distillation_set(ctx.inputs["teacher"], PAIRS)
     if pairs.input_pixels is not None:
         return pairs
     pixels = STUDENT_FACTS.read(ctx.inputs["student"]).pixels

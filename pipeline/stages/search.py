@@ -90,13 +90,13 @@ def search_context(
     ctx: StageContext, builder: StudentBuilder, space: Space, limits: budget.Budget
 ) -> trials.SearchContext:
     """What the trials of a run share."""
-    pairs = read_distillation_set(ctx.inputs["teacher"] / PAIRS)
+    pairs = read_distillation_set(ctx.inputs["teacher"], PAIRS)
     if builder.teacher.latent:
         judge = find_judge(ctx)
         inputs = generator_inputs(ctx, Purpose.SEARCH, judge.enough)
         scorer = frechet_scorer(judge, pairs.pictures[: judge.enough], inputs)
     else:
-        reference = read_distillation_set(ctx.inputs["teacher"] / REFERENCE)
+        reference = read_distillation_set(ctx.inputs["teacher"], REFERENCE)
         scorer = pixel_scorer(reference.first(COMPARED))
     return trials.SearchContext(
         builder=builder,

@@ -34,6 +34,7 @@ from pipeline.search.trials import Scorer, distillation_batch, draw_pictures, pi
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages import training
 from pipeline.stages.evaluate import find_judge
+from pipeline.stages.first_file import write_first_file
 from pipeline.stages.inputs import generator_inputs, image_shape
 from pipeline.training.distillation_set import DistillationSet
 from pipeline.training.distiller import Distiller
@@ -114,7 +115,7 @@ def _train(ctx: StageContext, candidate: Candidate) -> TrainedStudent:
     recipe, settings = ctx.recipe, ctx.recipe.student
     prepare(recipe.seed)
     builder = StudentBuilder(read_saved_teacher(ctx.inputs["teacher"]), recipe.seed)
-    pairs = read_distillation_set(ctx.inputs["teacher"] / PAIRS)
+    pairs = read_distillation_set(ctx.inputs["teacher"], PAIRS)
     network, pixels = builder.build(candidate.student), builder.pixels(candidate.student)
     weights_file = ctx.scratch / f"distilled-{candidate.number}.npz"
     steps = imitation_steps(ctx, pairs, candidate)
@@ -169,7 +170,7 @@ def student_trainer(
         network,
         discriminator,
         pairs=pairs,
-        fixed=read_distillation_set(ctx.inputs["teacher"] / REFERENCE),
+        fixed=read_distillation_set(ctx.inputs["teacher"], REFERENCE),
         pixels=pixels,
         weights=TranslationWeights(l1=0.0, l2=distill, adversarial=adversarial, mirror=False),
         settings=settings,
@@ -248,11 +249,14 @@ def _distill(
     distances = []
     with progress.bar() as bar:
         task = bar.add_task("student is distilled", total=steps)
-        for until in [steps // 2, steps] if compared else [steps]:
+        milestones = [steps // 2, steps] if compared else [steps]
+        for until in milestones:
             error = distiller.train(until, lambda: bar.advance(task))
             distiller.recalibrate()
             if compared:
                 distances.append(decibels(compared(network, pixels)))
+            if until == milestones[0]:
+                write_first_file(ctx, network, pixels)
     distillation = Distillation(error, *distances)
     with replaced(weights_file) as aside, aside.open("wb") as file:
         np.savez(file, *network.get_weights(), np.array(distillation))
@@ -263,7 +267,7 @@ def _compared(ctx: StageContext, pairs: DistillationSet) -> Scorer | None:
     """Of students for pictures: how far they are from their teacher on what none learned from."""
     if pairs.input_pixels is None:
         return None
-    return pixel_scorer(read_distillation_set(ctx.inputs["teacher"] / REFERENCE).first(PROSPECTED))
+    return pixel_scorer(read_distillation_set(ctx.inputs["teacher"], REFERENCE).first(PROSPECTED))
 
 
 def _prospects(ctx: StageContext, distillation: Distillation, steps: int) -> list[str]:

@@ -1,6 +1,5 @@
 """Import a generator that somebody trained; let it draw what its student learns from."""
 
-from collections import Counter
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -20,7 +19,7 @@ from pipeline.artifacts import (
 from pipeline.data import reading
 from pipeline.determinism import prepare
 from pipeline.finished_run import generator_of
-from pipeline.importers.input_adapter import refuse_few
+from pipeline.importers.input_pictures import InputPictures, read_input_pictures
 from pipeline.importers.teacher import Teacher, load_discriminator, load_teacher, save_teacher
 from pipeline.networks.pixels import to_uint8
 from pipeline.recipe import Recipe
@@ -86,7 +85,7 @@ def teacher(ctx: StageContext) -> Outcome:
             f"{len(parts[PAIRS]):,}, and --minutes decides on that"
         )
     for name, inputs in parts.items():
-        write_distillation_set(_drawn_pairs(loaded, inputs, name), ctx.folder / name)
+        write_distillation_set(_drawn_pairs(loaded, inputs, name), ctx.folder, name)
     return Outcome(
         {
             "generator_parameters": loaded.model.count_params(),
@@ -161,26 +160,11 @@ def _folder_pictures(ctx: StageContext, loaded: Teacher) -> tuple[dict[str, np.n
     Tiles of a photo for its student to learn from come in all eight symmetries of the square, whole
     pictures mirrored and moved.
     """
-    settings, (height, width, channels) = ctx.recipe.teacher, loaded.model.input_shape[1:]
+    settings = ctx.recipe.teacher
     assert settings.inputs is not None
-    if height != width:
-        raise PocketganError(
-            f"the generator reads pictures of {height}×{width}.", "Only square ones can be read."
-        )
     cut = loaded.cut(settings.cut)
-    request = reading.Request(
-        image_size=height,
-        channels=channels,
-        folder=settings.inputs,
-        cache=ctx.cache,
-        test_fraction=0.5,
-        seed=ctx.recipe.seed,
-        cut=cut,
-    )
-    files = [(file,) for file in reading.find(settings.inputs)]
-    decoded = reading.read(files, reading.single, request)
-    refuse_few(settings.inputs, int((decoded.counts > 0).sum()), cut)
-    parts = _parted(decoded.pictures[:, 0], decoded.counts, ctx.recipe.seed)
+    pictures = read_input_pictures(settings.inputs, loaded, cut=cut, cache=ctx.cache)
+    parts = _parted(pictures.images, pictures.counts, ctx.recipe.seed)
     if min(map(len, parts)) < FEWEST_OF_A_PART:
         raise PocketganError(
             f"{settings.inputs}: one of its three parts has only {min(map(len, parts))} tiles.",
@@ -191,21 +175,18 @@ def _folder_pictures(ctx: StageContext, loaded: Teacher) -> tuple[dict[str, np.n
         named[PAIRS] = _turned(named[PAIRS], settings.lessons)
     else:
         named[PAIRS] = _moved(named[PAIRS], settings.lessons, ctx.recipe.seed)
-    return named, _notes(settings.inputs, decoded, cut)
+    return named, [*pictures.notes, *_few_photos(settings.inputs, pictures, cut)]
 
 
-def _notes(folder: Path, decoded: reading.Decoded, cut: str) -> list[str]:
-    """What was skipped, what was done to pixels, and where distances will say little."""
-    reasons = Counter(str(reason) for reason in decoded.reasons if reason)
-    notes = [f"{folder}: {number} skipped: {reason}" for reason, number in reasons.items()]
-    notes += [f"{folder}: {treatment}" for treatment in decoded.treatments]
-    used = int((decoded.counts > 0).sum())
-    if cut == reading.TILES and used < ENOUGH_PHOTOS:
-        notes.append(
-            f"{folder}: {len(decoded.pictures):,} tiles of only {used} photos: Fréchet, precision "
-            "and recall compare photos then; PSNR and SSIM compare files"
-        )
-    return notes
+def _few_photos(folder: Path, pictures: InputPictures, cut: str) -> list[str]:
+    """A note where distances will say little."""
+    photos = int((pictures.counts > 0).sum())
+    if cut != reading.TILES or photos >= ENOUGH_PHOTOS:
+        return []
+    return [
+        f"{folder}: {len(pictures.images):,} tiles of only {photos} photos: Fréchet, precision "
+        "and recall compare photos then; PSNR and SSIM compare files"
+    ]
 
 
 def _parted(pictures: Images, counts: np.ndarray, seed: int) -> list[Images]:

@@ -25,7 +25,7 @@ class Distiller:
     """The training of one student on a teacher's pictures, in one call or in several.
 
     Adam, its rate falling to a tenth along half a cosine over ``steps`` (Hinton 2015, with the
-    picture in the place of the soft label; Aguinaldo 2019, section 3.1). With a ``spec`` the
+    picture in the place of the soft label; Aguinaldo 2019, its MSE loss). With a ``spec`` the
     student has compressed kernels while it learns, and is to be evaluated in ``compressed``.
     """
 

@@ -14,6 +14,8 @@ from pipeline.artifacts import (
     read_teacher_dataset,
     write_distillation_set,
 )
+from pipeline.importers.facts import write_facts
+from pipeline.networks.pixels import PixelRange
 from pipeline.search.candidates import choose
 from pipeline.training.distillation_set import DistillationSet
 from tests.pipeline.search.test_candidates import ALL
@@ -24,29 +26,50 @@ INPUTS = np.concatenate([RANDOM.normal(size=(12, 4)).astype(np.float32), ONE_HOT
 PICTURES = RANDOM.integers(0, 256, (12, 8, 8, 1), dtype=np.uint8)
 
 
+def teachers_folder(folder: Path, classes: int, input_pixels: PixelRange | None = None) -> Path:
+    write_facts({"classes": classes, "input_pixels": input_pixels}, folder)
+    return folder
+
+
 def test_lessons_are_read_back_and_equal_ones_give_equal_bytes(tmp_path: Path) -> None:
+    teachers_folder(tmp_path, 3)
     for name in "ab":
-        write_distillation_set(DistillationSet(INPUTS, PICTURES, 3), tmp_path / name)
+        write_distillation_set(DistillationSet(INPUTS, PICTURES, 3), tmp_path, name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-    pairs = read_distillation_set(tmp_path / "a")
+    pairs = read_distillation_set(tmp_path, "a")
     np.testing.assert_array_equal(pairs.inputs, INPUTS)
     np.testing.assert_array_equal(pairs.pictures, PICTURES)
-    assert pairs.classes == 3
+    assert (pairs.classes, pairs.input_pixels) == (3, None)
+
+
+def test_range_of_lessons_is_the_one_of_the_teachers_facts(tmp_path: Path) -> None:
+    teachers_folder(tmp_path, 0, (0.0, 255.0))
+    write_distillation_set(DistillationSet(PICTURES, PICTURES), tmp_path, PAIRS)
+    pairs = read_distillation_set(tmp_path, PAIRS)
+    assert (pairs.classes, pairs.input_pixels) == (0, (0.0, 255.0))
 
 
 @pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 and then nothing"])
 def test_missing_or_damaged_lessons_are_named(content: bytes | None, tmp_path: Path) -> None:
-    path = tmp_path / "lessons.npz"
+    path = teachers_folder(tmp_path, 0) / "lessons.npz"
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(PocketganError, match=r"lessons\.npz holds no distillation set"):
-        read_distillation_set(path)
+        read_distillation_set(tmp_path, path.name)
+
+
+def test_lessons_without_the_teachers_facts_are_named(tmp_path: Path) -> None:
+    write_distillation_set(DistillationSet(PICTURES, PICTURES), tmp_path, PAIRS)
+    with pytest.raises(PocketganError, match=r"lessons\.npz holds no distillation set"):
+        read_distillation_set(tmp_path, PAIRS)
 
 
 @pytest.mark.parametrize("classes", [0, 3])
 def test_teachers_folder_is_a_dataset(classes: int, tmp_path: Path) -> None:
-    write_distillation_set(DistillationSet(INPUTS[:8], PICTURES[:8], classes), tmp_path / PAIRS)
-    write_distillation_set(DistillationSet(INPUTS[8:], PICTURES[8:], classes), tmp_path / REFERENCE)
+    teachers_folder(tmp_path, classes)
+    for name, rows in ((PAIRS, slice(8)), (REFERENCE, slice(8, None))):
+        pairs = DistillationSet(INPUTS[rows], PICTURES[rows], classes)
+        write_distillation_set(pairs, tmp_path, name)
     data = read_teacher_dataset(tmp_path)
     np.testing.assert_array_equal(data.train, PICTURES[:8])
     np.testing.assert_array_equal(data.test, PICTURES[8:])

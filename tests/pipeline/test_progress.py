@@ -42,3 +42,18 @@ def test_brackets_of_an_address_are_shown(monkeypatch: pytest.MonkeyPatch) -> No
         bar.add_task("ssh:pi@[fe80::1]:22 and x[/y]", total=1)
         bar.refresh()
     assert "ssh:pi@[fe80::1]:22 and x[/y]" in text.getvalue()
+
+
+def test_time_left_is_said_of_work_that_is_heard_of_once_in_minutes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+    with progress.bar() as bar:
+        seconds = [0.0]
+        monkeypatch.setattr(bar, "get_time", lambda: seconds[0])
+        task = bar.add_task("training", total=600)
+        for _ in range(3):
+            seconds[0] += 100
+            bar.advance(task, 100)
+    assert "300 of 600" in (last := capsys.readouterr().err.splitlines()[-1])
+    assert "0:05:00 left" in last

@@ -17,13 +17,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from deploy.harness import MeasuringPlan, measure
 from deploy.jobs import Measurement
 from deploy.targets import find_target
 from deploy.targets.arm import cores
 from deploy.targets.target import Target
+from pipeline.consoles import console
 from tools.console import run_as_program
 from tools.tables import Table
 
@@ -44,7 +43,7 @@ def main() -> int:
             rows.append([path.stem, target.name, *row(answers), f"{seconds:.1f}"])
             worst = max(worst, spread(answers))
     table = Table(HEADINGS, rows, [f"largest spread {worst:.5%}, limit {SPREAD_LIMIT:.2%}"])
-    Console(width=120).print(table.for_terminal())
+    console().print(table.for_terminal())
     return 1 if worst > SPREAD_LIMIT else 0
 
 

@@ -24,7 +24,6 @@ from pathlib import Path
 
 import numpy as np
 import tf_keras
-from rich.console import Console
 from scipy.optimize import nnls
 
 from deploy.harness import measure
@@ -33,6 +32,7 @@ from pipeline import progress
 from pipeline.atomic import write_text
 from pipeline.compression.fake_quantization import quantization_aware, round_biases
 from pipeline.compression.fold import fold_batch_norm
+from pipeline.consoles import console
 from pipeline.networks.settings import StudentSettings
 from pipeline.networks.student import DOUBLINGS, build_student
 from pipeline.search.budget import FileCost
@@ -279,7 +279,7 @@ def main() -> int:
         print(fit_structure(FITTED))
         return 0
     comparison = table(*check(options.students, options.target))
-    Console(width=200).print(comparison.for_terminal())
+    console().print(comparison.for_terminal())
     if options.markdown:
         write_text(options.markdown, comparison.markdown())
     return 0

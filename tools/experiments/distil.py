@@ -61,7 +61,7 @@ def _examples(ctx: StageContext, teacher: tf_keras.Model) -> Callable[[Any], tup
     """A function of a seed, int64 [2]: what is read, and the teacher's picture of it."""
     batch, shape = ctx.recipe.train.batch, prior(ctx)
     if "teacher" in ctx.stage.needs and teacher_reads_pictures(ctx):
-        pairs = read_distillation_set(ctx.inputs["teacher"] / PAIRS)
+        pairs = read_distillation_set(ctx.inputs["teacher"], PAIRS)
         tensors = pairs.on_device(read_saved_teacher(ctx.inputs["teacher"]).pixels)
 
         def stored(seed: Any) -> tuple[Any, Any]:

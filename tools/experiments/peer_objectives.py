@@ -23,7 +23,7 @@ from pipeline.training.trainer import GANTrainer
 FEATURES = 1.0
 """λ_distill of GAN Compression."""
 STRUCTURE, PIXELS, VARIATION = 10.0, 10.0, 1e-5
-"""λ_SSIM, λ_feature and λ_TV of OMGD."""
+"""λ_SSIM, λ_feature and λ_TV of OMGD: what its code has as a default."""
 
 _ACTIVATIONS = (tf_keras.layers.ReLU, tf_keras.layers.LeakyReLU)
 
@@ -151,10 +151,10 @@ class OnlineDistillation(PairedTranslation):
     """OMGD's objective for the student (Ren 2021, section 3.1): no discriminator and no truth.
 
     Its target is what ``online`` draws of the same inputs with the weights that it has at that
-    step. Structure (SSIM) and total variation are the paper's. Its perceptual loss compares
-    features of VGG; the one published network that is at hand here is the judge, and a student that
-    learns from its judge is not judged any more. The pixels' mean absolute difference has its
-    place and weight.
+    step. Structure (SSIM) and total variation are the paper's. Its perceptual losses, of features
+    and of style, look at VGG's; the one published network that is at hand here is the judge, and a
+    student that learns from its judge is not judged any more. The pixels' mean absolute difference
+    has their place and the weight of the first.
     """
 
     def __init__(self, generator: tf_keras.Model, *, online: tf_keras.Model, **paired: Any) -> None:

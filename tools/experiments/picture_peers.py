@@ -108,7 +108,7 @@ class PicturePeers:
         self.ctx, self._folder = ctx, folder
         self.seed: int = recipe.seed if seed is None else seed
         self._base = _teachers_training(ctx)
-        self.lessons = read_distillation_set(ctx.inputs["teacher"] / PAIRS)
+        self.lessons = read_distillation_set(ctx.inputs["teacher"], PAIRS)
         tried = STUDENT_FACTS.read(ctx.inputs["student"]).tried
         most = max(1, imitation_steps(ctx, self.lessons, tried) + recipe.student.steps)
         self.steps: int = steps or most
@@ -209,7 +209,7 @@ def from_scratch(peers: PicturePeers) -> bytes:
 
 
 def plain_mse(peers: PicturePeers) -> bytes:
-    """Mean squared difference to the teacher's pictures (Aguinaldo 2019, section 3.1)."""
+    """Mean squared difference to the teacher's pictures (Aguinaldo 2019, its MSE loss)."""
     student = peers.student()
     distiller = Distiller(
         student,

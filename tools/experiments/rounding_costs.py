@@ -97,7 +97,7 @@ def main() -> int:
     options = parser.parse_args()
     ctx = open_run(options.run)
     aware = load_quantized(ctx.inputs["quantize"], SHIPPED)
-    pairs = read_distillation_set(ctx.inputs["teacher"] / HELD_BACK).first(COMPARED)
+    pairs = read_distillation_set(ctx.inputs["teacher"], HELD_BACK).first(COMPARED)
     pixels = read_pixel_range(variant(ctx, SHIPPED).read_bytes())
     rows = costs(aware, pairs, pixels)
     table = Table(

@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from deploy.agreement import FIRST_OPINION, OPINION_LIMIT, SECOND_OPINION, Opinion, opinions
@@ -26,6 +25,7 @@ from deploy.errors import PocketganError
 from deploy.harness import ENOUGH_RUNS, run_rounds
 from deploy.jobs import Job, Measurement, describe_file
 from deploy.targets import find_target
+from pipeline.consoles import console
 from tools.console import run_as_program
 
 OVERHEAD_LIMIT = 0.10
@@ -122,7 +122,7 @@ def main() -> int:
     if options.json:
         print(json.dumps(rows, indent=1))
     else:
-        Console().print(render(rows))
+        console().print(render(rows))
     heavy = any(row["overhead"] > OVERHEAD_LIMIT for row in rows if row["ours_ms"] >= SHORTEST_MS)
     return int(heavy or any(row["agrees"] is False for row in rows))
 

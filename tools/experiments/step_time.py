@@ -31,10 +31,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 import tf_keras
-from rich.console import Console
 from rich.table import Table
 
 from deploy.errors import PocketganError
+from pipeline.consoles import console
 from pipeline.data.dataset import Dataset
 from pipeline.determinism import prepare
 from pipeline.networks.pixels import pixel_range
@@ -305,7 +305,7 @@ def main() -> int:
     if options.json:
         print(json.dumps([asdict(comparison) for comparison in comparisons], indent=1))
     else:
-        Console().print(render(comparisons))
+        console().print(render(comparisons))
     return int(comparisons[0].ratio[options.clock] > ALLOWED)
 
 

@@ -14,9 +14,9 @@ import time
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
+from pipeline.consoles import console
 from pipeline.determinism import prepare
 from pipeline.networks.pixels import TRANSLATED
 from pipeline.networks.settings import StudentSettings
@@ -98,9 +98,9 @@ def main() -> int:
             f"{one.macs_a_step / 1e6:.1f}",
             f"{one.milliseconds:.1f}",
         )
-    console = Console()
-    console.print(table)
-    console.print(
+    output = console()
+    output.print(table)
+    output.print(
         f"{fit['macs_a_second'] / 1e9:.1f} billion multiply-accumulates a second, and "
         f"{besides:.1f} ms a step besides"
     )

@@ -79,7 +79,7 @@ def _of_speed(field: str, threads: int, **changes: str) -> VariantColumn:
 
 _TIMED = "of many runs after a warm-up, in a process of its own, the variants taking turns."
 
-OF_TRANSLATIONS = ("psnr_truth", "ssim_truth", "colourfulness")
+OF_TRANSLATIONS = ("psnr_truth", "ssim_truth", "psnr_hole", "colourfulness")
 """Columns that only reports of translators show."""
 
 COLUMNS: tuple[VariantColumn, ...] = (

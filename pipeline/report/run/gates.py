@@ -33,6 +33,7 @@ COMPARISONS: dict[str, tuple[VariantColumn, Callable[[float, float], float]]] = 
     "frechet_ratio": (BY_NAME["frechet"], operator.truediv),
     "recall_drop": (BY_NAME["recall"], lambda variant, baseline: baseline - variant),
     "psnr_truth_drop": (BY_NAME["psnr_truth"], lambda variant, baseline: baseline - variant),
+    "psnr_hole_drop": (BY_NAME["psnr_hole"], lambda variant, baseline: baseline - variant),
     "colourfulness_drop": (
         BY_NAME["colourfulness"],
         lambda variant, baseline: (baseline - variant) / baseline,
@@ -126,7 +127,7 @@ def baseline_figure(column: VariantColumn, report: Report) -> Figure:
     if baseline is not None:
         return column.read(baseline)
     value = getattr(report.teacher, column.name, None)
-    return Figure(value, "" if value is not None else f"this report has no variant {BASELINE}")
+    return Figure(value, "" if value is not None else "it has no file")
 
 
 def check(gate: Gate, report: Report, variant: str = SHIPPED) -> GateResult:

@@ -74,7 +74,7 @@ class JudgeReport(FrozenModel):
 class ReportedQuality(Figures):
     """What the judge says of ``samples`` images, and how close they are to float32's."""
 
-    LATER = frozenset({"psnr_truth", "ssim_truth", "colourfulness"})
+    LATER = frozenset({"psnr_truth", "ssim_truth", "psnr_hole", "colourfulness"})
 
     frechet: NotNegative | None
     kid: float | None
@@ -95,6 +95,8 @@ class ReportedQuality(Figures):
     psnr_truth: float | None = None
     """dB against what a translation should have become."""
     ssim_truth: Annotated[float, Field(ge=-1, le=1)] | None = None
+    psnr_hole: float | None = None
+    """dB likewise, where a mask hid what was there."""
     colourfulness: NotNegative | None = None
     """Mean of the pictures (Hasler & Süsstrunk 2003); grey is 0."""
     samples: Size

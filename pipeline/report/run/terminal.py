@@ -22,7 +22,11 @@ def _columns(report: Report) -> list[VariantColumn]:
     """What tells most of a generator, or of a translator, whose truth may be known."""
     names: tuple[str, ...] = ("frechet", "recall", "psnr")
     if report.trivial is not None:
-        truth = ("psnr_truth",) if report.trivial.quality.psnr_truth is not None else ()
+        truth = (
+            name
+            for name in ("psnr_truth", "psnr_hole")
+            if getattr(report.trivial.quality, name) is not None
+        )
         names = ("psnr", "ssim", *truth)
     return [BY_NAME[name] for name in (*_FILE, *names, *_SPEED)]
 

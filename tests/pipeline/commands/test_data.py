@@ -32,6 +32,17 @@ def test_data_says_on_a_terminal_what_installs_a_set(
     assert "pocketgan data install emoji-3d" in capsys.readouterr().out
 
 
+def test_data_keeps_a_place_whole_where_it_is_piped(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    cache = tmp_path / ("a-long-name-" * 12)
+    monkeypatch.setenv("POCKETGAN_CACHE", str(cache))
+    (cache / "data" / "relief").mkdir(parents=True)
+    assert main(["data"]) == 0
+    assert str(cache / "data" / "relief") in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("arguments", [["install"], ["install", "moon"], ["remove", "relief"]])
 def test_data_refuses_what_it_does_not_know(
     arguments: list[str], capsys: pytest.CaptureFixture[str]

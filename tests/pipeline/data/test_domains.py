@@ -40,7 +40,7 @@ def test_domains_are_two_folders_that_need_not_be_of_one_size(tmp_path: Path) ->
     assert (data.test_inputs == 9).all()
     assert (data.name, data.classes, data.train_labels) == ("a", (), None)
     assert not data.aligned
-    assert data.notes[0] == "data.inputs: 1 of 21 images are broken and were skipped"
+    assert data.notes[0] == "data.inputs: 1 of 21 images are broken or too small and were skipped"
 
 
 def test_domains_refuse_one_folder_for_both(tmp_path: Path) -> None:

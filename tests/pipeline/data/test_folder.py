@@ -98,7 +98,7 @@ def test_folder_skips_broken_images_and_lists_them(images: Path, load: Load) -> 
     Image.new("F", (12, 12), 0.5).save(images / "sub" / "float.tif")
     data = load()
     assert greys(data) == [0, 10, 20, 30]
-    assert data.notes[0] == "4 of 8 images are broken and were skipped"
+    assert data.notes[0] == "4 of 8 images are broken or too small and were skipped"
     assert data.notes[1] == "empty.png: not an image that Pillow knows"
     assert data.notes[2].startswith("sub/cut.bmp: image file is truncated")
     assert data.notes[3] == "sub/float.tif: floating-point pixels have no fixed range"

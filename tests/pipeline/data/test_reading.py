@@ -43,3 +43,29 @@ def test_read_keeps_tiles_and_whole_pictures_apart_in_the_cache(tmp_path: Path) 
     items = [(path,) for path in find(images)]
     assert len(read(items, single, request(tmp_path, TILES)).pictures) == 6
     assert len(read(items, single, request(tmp_path, WHOLE)).pictures) == 1
+
+
+def test_pictures_that_are_enlarged_are_counted_and_the_smallest_tells_by_how_much(
+    tmp_path: Path,
+) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    for name, size in (("a", (24, 16)), ("b", (5, 40)), ("c", (7, 7)), ("d", (8, 8))):
+        Image.new("L", size, 7).save(images / f"{name}.png")
+    decoded = read([(path,) for path in find(images)], single, request(tmp_path, WHOLE))
+    assert decoded.treatments == (
+        "smaller than asked for: enlarged, the smallest 1.6 times (2 of 4)",
+    )
+
+
+@pytest.mark.parametrize("size", [(1, 500), (500, 3), (2, 2)])
+def test_pictures_of_hardly_any_pixels_are_skipped_by_name(
+    size: tuple[int, int], tmp_path: Path
+) -> None:
+    Image.new("L", size, 7).save(tmp_path / "line.png")
+    decoded = read([(tmp_path / "line.png",)], single, request(tmp_path, WHOLE))
+    assert decoded.counts.tolist() == [0]
+    assert decoded.treatments == ()
+    assert decoded.skipped(["line.png"]) == [
+        f"line.png: {size[0]}×{size[1]} pixels: fewer than 4 on a side show nothing"
+    ]

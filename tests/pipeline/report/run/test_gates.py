@@ -58,7 +58,8 @@ def test_quantity_is_read_off_the_shipped_variant(report, quantity, value):
 
 
 def test_every_known_quantity_of_a_generator_can_be_measured(report):
-    of_translations = {PSNR_OVER_TRIVIAL, "psnr_truth_drop", "colourfulness_drop", *OF_TRANSLATIONS}
+    drops = {"psnr_truth_drop", "psnr_hole_drop", "colourfulness_drop"}
+    of_translations = {PSNR_OVER_TRIVIAL, *drops, *OF_TRANSLATIONS}
     unmeasured = {quantity for quantity in KNOWN if measure(quantity, report).value is None}
     assert unmeasured - {QAT_WITHIN_BOUND} == of_translations
 
@@ -71,6 +72,7 @@ def test_translation_is_held_against_what_needs_no_network(report):
             "ssim": 0.9,
             "psnr_truth": decibels - 10,
             "ssim_truth": 0.8,
+            "psnr_hole": decibels - 20,
             "colourfulness": 30.0,
         }
         for name, decibels in (("int8", 41.0), ("float32", 50.0), ("bicubic", 38.5))
@@ -85,6 +87,7 @@ def test_translation_is_held_against_what_needs_no_network(report):
     translated = report.model_copy(update={"variants": variants, "trivial": trivial})
     assert measure(PSNR_OVER_TRIVIAL, translated).value == pytest.approx(2.5)
     assert measure("psnr_truth_drop", translated).value == pytest.approx(9.0)
+    assert measure("psnr_hole_drop", translated).value == pytest.approx(9.0)
     assert measure("colourfulness_drop", translated).value == 0
     assert check(parse_gate(TRANSLATIONS[0]), translated).passed
     equal = ReportedQuality(
@@ -171,11 +174,14 @@ def test_gate_fails_where_the_measurement_failed(report):
     assert result.reason == "the agent was killed"
 
 
-@pytest.mark.parametrize("missing", ["int8", "float32"])
-def test_ratio_fails_where_a_variant_is_missing(report, missing):
+@pytest.mark.parametrize(
+    ("missing", "reason"),
+    [("int8", "this report has no variant int8"), ("float32", "float32: it has no file")],
+)
+def test_ratio_fails_where_a_variant_is_missing(report, missing, reason):
     result = check(parse_gate("bytes_ratio >= 1"), without(report, missing))
     assert not result.passed
-    assert result.reason == f"this report has no variant {missing}"
+    assert result.reason == reason
 
 
 def test_ratio_to_nothing_is_not_measured(report):

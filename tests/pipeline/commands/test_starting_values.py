@@ -1,0 +1,36 @@
+import re
+
+import pytest
+
+from pipeline.cli import main
+from pipeline.commands.starting_values import changed_defaults, default_of
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("search.trials", " (default: 10 (latents), 8 (pictures))"),
+        ("budget.minutes", " (default: none (latents), 15.0 (pictures))"),
+        ("teacher.cut", " (default: auto)"),
+        ("budget.max_kb", ""),
+        ("data.source", ""),  # of a generator without pictures that of the recipe does not hold
+        ("name", ""),
+    ],
+)
+def test_default_of_an_option_is_that_for_latents_and_for_pictures(key: str, expected: str) -> None:
+    assert default_of(key) == expected
+
+
+def test_values_that_only_one_kind_of_generator_starts_from_are_listed_for_both() -> None:
+    listed = changed_defaults().split("; ")
+    assert "--student.steps: 4000 (latents), 0 (pictures)" in listed
+    assert "--train.final_rate: 0.1" in listed
+
+
+def test_help_of_compress_names_both_and_no_null(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["compress", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "students to try (default: 10 (latents), 8 (pictures)) (type: str)" in text
+    assert "5% or 0.05" in text
+    assert not re.search("null|default: False", text)

@@ -1,0 +1,90 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tf_keras
+from PIL import Image
+
+from deploy.errors import PocketganError
+from pipeline.data.reading import TILES, WHOLE
+from pipeline.importers.input_pictures import FEWEST_INPUTS, read_input_pictures
+from pipeline.importers.teacher import Teacher
+
+SIZE, RED = 8, (255, 0, 0)
+
+
+def reader(*shape: int) -> Teacher:
+    pictures = tf_keras.Input(shape)
+    return Teacher(
+        model=tf_keras.Model(pictures, tf_keras.layers.Conv2D(3, 1)(pictures)),
+        latent=0,
+        classes=0,
+        pixels=(0.0, 1.0),
+        input_pixels=(0.0, 1.0),
+        origin="a test",
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """As many pictures as are needed, every one in another grey."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(FEWEST_INPUTS):
+        Image.new("RGB", (2 * SIZE, SIZE), (number,) * 3).save(folder / f"{number:02}.png")
+    return folder
+
+
+def refusal(folder: Path, *, cut: str = WHOLE, shape: tuple[int, ...] = (SIZE, SIZE, 3)) -> str:
+    with pytest.raises(PocketganError) as caught:
+        read_input_pictures(folder, reader(*shape), cut=cut, cache=folder.parent / "cache")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(("cut", "each"), [(WHOLE, 1), (TILES, 2)])
+def test_pictures_are_read_as_the_generator_reads_them(
+    cut: str, each: int, folder: Path, tmp_path: Path
+) -> None:
+    pictures = read_input_pictures(folder, reader(SIZE, SIZE, 1), cut=cut, cache=tmp_path)
+    assert pictures.images.shape == (each * FEWEST_INPUTS, SIZE, SIZE, 1)
+    assert pictures.counts.tolist() == [each] * FEWEST_INPUTS
+    assert pictures.images[:, 0, 0, 0].tolist() == list(np.repeat(range(FEWEST_INPUTS), each))
+    assert pictures.notes == ()
+
+
+def test_what_was_skipped_is_named_and_what_was_enlarged_is_counted(
+    folder: Path, tmp_path: Path
+) -> None:
+    (folder / "broken.png").touch()
+    Image.new("RGB", (4, 40)).save(folder / "small.png")
+    pictures = read_input_pictures(folder, reader(SIZE, SIZE, 3), cut=WHOLE, cache=tmp_path)
+    assert pictures.notes == (
+        f"1 of {FEWEST_INPUTS + 2} files in {folder} were skipped: broken.png: not an image that "
+        "Pillow knows",
+        f"{folder}: smaller than asked for: enlarged, the smallest 2.0 times "
+        f"(1 of {FEWEST_INPUTS + 2})",
+    )
+
+
+def test_too_few_usable_pictures_are_refused_with_what_is_wrong_with_others(folder: Path) -> None:
+    Image.new("RGB", (300, 1)).save(folder / "00.png")
+    message = refusal(folder)
+    assert f"holds {FEWEST_INPUTS - 1} pictures that can be used" in message
+    assert "00.png: 300×1 pixels: fewer than 4 on a side show nothing" in message
+
+
+def test_photos_smaller_than_a_tile_are_refused_with_the_size_that_is_needed(folder: Path) -> None:
+    message = refusal(folder, cut=TILES, shape=(16, 16, 3))
+    assert "holds 0 pictures that can be used" in message
+    assert "Give 3 or more of at least 16×16 pixels" in message
+
+
+def test_pictures_that_are_all_the_same_are_refused(folder: Path) -> None:
+    for file in folder.iterdir():
+        Image.new("RGBA", (SIZE, SIZE), (*RED, 0)).save(file)
+    assert "are all the same" in refusal(folder)
+
+
+@pytest.mark.parametrize("shape", [(8, 16, 3), (8, 8, 4), (8, 8, 2)])
+def test_pictures_that_no_folder_holds_are_refused(shape: tuple[int, ...], folder: Path) -> None:
+    assert "Only square ones in grey or colour" in refusal(folder, shape=shape)
