@@ -29,7 +29,8 @@ from pipeline.importers.formats import SAVED_MODEL, Format, cut_short
 from pipeline.importers.input_adapter import ModelInput
 from pipeline.importers.known_layers import KNOWN, custom_objects
 from pipeline.importers.layer_mapping import SourceLayer, functional
-from pipeline.importers.loaded import ONE_CALL, LoadedGenerator, from_keras_model
+from pipeline.importers.loaded import LoadedGenerator, from_keras_model
+from pipeline.importers.subclassed import ONE_CALL
 from pipeline.networks import layers as _our_layers  # noqa: F401  so that Keras knows them
 
 REGISTER = "Put its class into a Python file that begins with `{}`; give that with --custom FILE."

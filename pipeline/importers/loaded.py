@@ -1,6 +1,5 @@
 """A generator as its own library runs it, and whether it draws pictures."""
 
-import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from deploy.errors import PocketganError, one_line
 from pipeline.importers import layer_mapping
 from pipeline.importers.input_adapter import InputAdapter, ModelInput, shape_text
 from pipeline.importers.layer_mapping import SourceLayer
+from pipeline.importers.subclassed import inputs_of_code
 
 CHANNELS = (1, 3, 4)
 TRIAL_INPUTS = 4
@@ -27,10 +27,6 @@ _FLAG_OFF = (
     "Save it without that flag: import tf_keras; old = tf_keras.models.load_model(FILE); "
     "new = tf_keras.models.model_from_json(old.to_json().replace('\"training\": true', "
     "'\"training\": false')); new.set_weights(old.get_weights()); new.save('generator.h5')"
-)
-ONE_CALL = (
-    "Save the model of one call: z, label = keras.Input((100,)), keras.Input((1,)); "
-    "keras.Model([z, label], model(z, label)).save('generator.keras'), with the shapes it reads."
 )
 _CHANNELS_LAST = "Build it with data_format 'channels_last'; TFLite has no other."
 
@@ -67,7 +63,7 @@ def from_keras_model(model: Any, origin: str, path: Path) -> LoadedGenerator:
     )
     graph = layer_mapping.functional(model)
     if graph is None:
-        inputs, call = _inputs_of_code(model, path)
+        inputs, call = inputs_of_code(model, path)
     else:
         inputs, call = _inputs_of_graph(graph), partial(_call_graph, graph)
     return LoadedGenerator(
@@ -109,65 +105,6 @@ def _inputs_of_graph(graph: Any) -> tuple[ModelInput, ...]:
         )
         for tensor in graph.inputs
     )
-
-
-def _inputs_of_code(model: Any, path: Path) -> tuple[tuple[ModelInput, ...], Callable[..., Any]]:
-    """The inputs of a subclassed model, as it was called before saving, and how they are given."""
-    by_argument = {
-        name.removesuffix("_shape"): shape
-        for name, shape in (getattr(model, "_build_shapes_dict", None) or {}).items()
-    }
-    (only,) = by_argument.values() if len(by_argument) == 1 else (by_argument or None,)
-    shapes = only or getattr(model, "_build_input_shape", None)
-
-    def arguments(*tensors: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        if len(by_argument) > 1:
-            return (), dict(zip(by_argument, tensors, strict=True))
-        if isinstance(shapes, Mapping):
-            return (dict(zip(shapes, tensors, strict=True)),), {}
-        return (tensors[0] if len(tensors) == 1 else list(tensors),), {}
-
-    def call(*tensors: Any) -> Any:
-        positional, named = arguments(*tensors)
-        return model(*positional, **named, training=False)
-
-    if isinstance(shapes, Mapping):
-        by_name = dict(shapes)
-    else:
-        several = bool(shapes) and isinstance(shapes[0], tuple | list | tf.TensorShape)
-        by_name = {f"input_{n}": s for n, s in enumerate(shapes if several else [shapes], start=1)}
-    needed = _required_arguments(model)
-    if len(needed) > max(1, len(by_argument)):
-        raise PocketganError(
-            f"{path} is code that is called with {' and '.join(needed)}, and the shape of one of "
-            "them is stored.",
-            ONE_CALL,
-        )
-    if not all(map(_is_shape, by_name.values())):
-        raise PocketganError(
-            f"{path} is code without a stored input shape.",
-            "Call it once on a batch of latents before it is saved, or save keras.Model(x, "
-            "model(x)) for an x = keras.Input((LATENT,)).",
-        )
-    inputs = tuple(ModelInput(name, tuple(s)[1:], "float32") for name, s in by_name.items())
-    return inputs, call
-
-
-def _required_arguments(model: Any) -> list[str]:
-    """Of its ``call``: those without a default."""
-    return [
-        parameter.name
-        for parameter in inspect.signature(model.call).parameters.values()
-        if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
-        and parameter.default is parameter.empty
-        and parameter.name not in ("training", "mask")
-    ]
-
-
-def _is_shape(value: Any) -> bool:
-    """Whether a value is a shape with a batch."""
-    sizes = tuple(value) if isinstance(value, tuple | list | tf.TensorShape) else ()
-    return bool(sizes) and all(size is None or isinstance(size, int) for size in sizes)
 
 
 def _layers(model: Any) -> tuple[SourceLayer, ...]:
@@ -237,10 +174,10 @@ def try_out(path: Path, loaded: LoadedGenerator, adapter: InputAdapter) -> None:
         )
 
 
-def _draws_each_alone(loaded: LoadedGenerator, inputs: list[Any], drawn: np.ndarray) -> bool:
+def _draws_each_alone(loaded: LoadedGenerator, inputs: list[Any], pictures: np.ndarray) -> bool:
     """Whether the first of several pictures is the same if it is drawn alone."""
     alone = np.asarray(loaded.compute(*(tensor[:1] for tensor in inputs))[0])
-    return alike(drawn[:1], alone, loaded.precision)
+    return alike(pictures[:1], alone, loaded.precision)
 
 
 def alike(one: np.ndarray, other: np.ndarray, precision: str = "float32") -> bool:

@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -120,9 +121,7 @@ def load_teacher(
     """
     if isinstance(source, Path):
         source = GeneratorSource(path=source, file=source)
-    path = source.path
-    with guard.step("loaded", path, _DAMAGED):
-        loaded = _open(source, custom, allow_unsafe=allow_unsafe)
+    path, loaded = source.path, _open(source, custom, allow_unsafe=allow_unsafe)
     refuse_broken(path, loaded)
     if classes is None and source.latent is not None:
         classes = int(loaded.inputs[0].shape[0] or 0) - source.latent
@@ -131,8 +130,7 @@ def load_teacher(
         try_out(path, loaded, adapter)
     frozen: FrozenGraph | None = None
     try:
-        with guard.step("rebuilt", path, _DOES_NOT_DRAW):
-            model, layers = _rebuild(loaded, adapter)
+        model, layers = _rebuild(path, loaded, adapter)
         notes = [f"{layer.name}: {layer.note}" for layer in layers if layer.note]
         reads = pixel_range.input_range(model) or source.input_pixels
         draws = pixel_range.output_range(model)
@@ -161,9 +159,20 @@ def _open(source: GeneratorSource, custom: Path | None, *, allow_unsafe: bool) -
     Raises PocketganError for whatever is no model, is damaged, needs layers that nobody knows, or
     would run code when loaded (unless ``allow_unsafe``).
     """
-    file = source.file
-    file_format = format_of(file)
+    file_format = format_of(source.file)
     objects = keras_files.load_custom(custom) if custom else {}
+    with guard.step("loaded", source.path, _DAMAGED):
+        return _loaded(source, file_format, objects, allow_unsafe=allow_unsafe)
+
+
+def _loaded(
+    source: GeneratorSource,
+    file_format: Format,
+    objects: Mapping[str, Any],
+    *,
+    allow_unsafe: bool,
+) -> LoadedGenerator:
+    file = source.file
     if file_format is Format.SAVED_MODEL:
         return keras_files.load_saved_model(file, objects, allow_unsafe=allow_unsafe)
     stored = keras_files.open_file(file, file_format)
@@ -173,11 +182,18 @@ def _open(source: GeneratorSource, custom: Path | None, *, allow_unsafe: bool) -
 
 
 def _rebuild(
-    loaded: LoadedGenerator, adapter: InputAdapter
+    path: Path, loaded: LoadedGenerator, adapter: InputAdapter
 ) -> tuple[tf_keras.Model, tuple[SourceLayer, ...]]:
     """The generator of layers of tf_keras; UnmappedLayerError where that cannot be."""
     if loaded.functional is None:
         raise UnmappedLayerError("it is no graph of layers but code")
+    with guard.step("rebuilt", path, _DOES_NOT_DRAW):
+        return _rebuilt(loaded, adapter)
+
+
+def _rebuilt(
+    loaded: LoadedGenerator, adapter: InputAdapter
+) -> tuple[tf_keras.Model, tuple[SourceLayer, ...]]:
     port = tf_keras.Input(adapter.shape, name="latent" if adapter.latent else "pictures")
     own_inputs = adapter.split(port)
     before = tf_keras.Model(port, own_inputs)

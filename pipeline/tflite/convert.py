@@ -11,7 +11,7 @@ import tf_keras
 from pipeline.tflite.rewrite import without_ballast
 
 Configure = Callable[[Any], None]
-_LOOPS = {"While", "StatelessWhile"}
+_LOOPS = {"While", "StatelessWhile", "LoopCond"}
 
 INPUT, OUTPUT = "latent", "image"
 
@@ -64,7 +64,7 @@ def to_dynamic_range(model: tf_keras.Model, batch: int = 1) -> bytes:
 def to_int8_post_training(model: tf_keras.Model, latents: np.ndarray, batch: int = 1) -> bytes:
     """All int8, the ranges read off ``latents`` float32 [N, L], N a multiple of ``batch``.
 
-    Raises ValueError for a graph with a loop: the library's calibrator crashes on those.
+    Raises ValueError for a graph with a loop: it would stay in float, and the calibrator may crash on it.
     """
     if has_loops(model):
         raise ValueError("error: a loop in its graph, whose ranges cannot be read off")
