@@ -64,7 +64,7 @@ def to_dynamic_range(model: tf_keras.Model, batch: int = 1) -> bytes:
 def to_int8_post_training(model: tf_keras.Model, latents: np.ndarray, batch: int = 1) -> bytes:
     """All int8, the ranges read off ``latents`` float32 [N, L], N a multiple of ``batch``.
 
-    Raises ValueError for a graph with a loop: it would stay in float, and the calibrator may crash on it.
+    Raises ValueError for a graph with a loop: that stays in float, and the calibrator may crash.
     """
     if has_loops(model):
         raise ValueError("error: a loop in its graph, whose ranges cannot be read off")
