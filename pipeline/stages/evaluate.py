@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -126,7 +126,7 @@ def _hole(test: HeldBack | None, truth: Images | None) -> Mask | None:
     return hidden_by_mask(test.inputs[: len(truth)], truth.shape[-1])
 
 
-def _drawing(ctx: StageContext) -> dict[str, Callable[..., np.ndarray]]:
+def _drawing(ctx: StageContext) -> Mapping[str, Callable[..., np.ndarray]]:
     """Variant → what draws as its file does, the baseline first: itself where it has no file."""
     files = find_variants(ctx.inputs["convert"])
     of_files = {name: partial(pictures, file) for name, file in files.items()}
