@@ -48,7 +48,8 @@ class _HelpFormatter(DefaultHelpFormatter):
 
     def _get_help_string(self, action: Action) -> str:
         words = super()._get_help_string(action)
-        if action.default is None or action.default is False:
+        is_switch = action.nargs == 0 and action.default is False
+        if action.default is None or is_switch:
             words = words.replace(", default: %(default)s", "").replace(
                 " (default: %(default)s)", ""
             )

@@ -17,6 +17,7 @@ from pipeline.plans import FROM_SCRATCH, plan_of_folder
 from pipeline.recipe import load_recipe, to_yaml
 from pipeline.report.run import schema
 from pipeline.run import RECORD, Run
+from pipeline.stage import StageContext
 from pipeline.tflite.count import float_ops
 from pipeline.tflite.read import read_model
 from pipeline.variants import VARIANTS
@@ -283,6 +284,23 @@ def test_full_disk_is_told_and_keeps_what_there_was(
     assert {path: after[path] for path in earlier} == {path: before[path] for path in earlier}
     assert command("run", "--quiet", "--benchmark.runs", "20") == 0
     assert not [*tiny_copy.rglob("*.partial"), *tiny_copy.rglob("*.old")]
+
+
+@pytest.mark.parametrize("resumable", [False, True])
+def test_refused_stage_leaves_only_what_can_be_resumed(
+    resumable: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(ctx: StageContext) -> None:
+        (ctx.scratch if resumable else ctx.folder).joinpath("half").touch()
+        raise PocketganError("this generator draws nothing")
+
+    monkeypatch.setattr("pipeline.stages.teacher.load", refuse)
+    run = Run(load_recipe("digits", ["--teacher.file", "nowhere.keras"]), tmp_path)
+    with pytest.raises(PocketganError, match="draws nothing"):
+        run.make("teacher")
+    assert [path.name for path in tmp_path.rglob("*.partial")] == (
+        [".1-teacher.partial"] if resumable else []
+    )
 
 
 def test_runs_folder_that_is_a_file_is_told(

@@ -101,7 +101,9 @@ BY_NAME = {column.name: column for column in COLUMNS}
 
 def columns_of(report: Report) -> tuple[VariantColumn, ...]:
     """The columns that a report has figures for."""
-    without = OF_TRANSLATIONS if report.trivial is None else ()
+    without: tuple[str, ...] = () if report.trivial else OF_TRANSLATIONS
+    if report.trivial and report.trivial.quality.psnr_hole is None:
+        without = ("psnr_hole",)
     return tuple(column for column in COLUMNS if column.name not in without)
 
 
