@@ -41,7 +41,7 @@ _GOES_ON = (
 
 
 @dataclass(frozen=True)
-class Step:
+class GuardedStep:
     """What a child does with a foreign file, and how long it may take."""
 
     verb: str
@@ -55,7 +55,7 @@ class _Child:
     """The child's side: its end of the socket, and the steps that it is in."""
 
     parent: socket.socket | None = None
-    steps: list[Step] = []  # noqa: RUF012  one process has one
+    steps: list[GuardedStep] = []  # noqa: RUF012  one process has one
 
 
 @contextmanager
@@ -67,7 +67,7 @@ def step(verb: str, path: Path | str, remedy: str, seconds: float = SECONDS) -> 
     if _Child.parent is None:
         yield
         return
-    _Child.steps.append(Step(verb, str(path), remedy, seconds))
+    _Child.steps.append(GuardedStep(verb, str(path), remedy, seconds))
     _tell()
     try:
         with _limited_memory():
@@ -78,10 +78,10 @@ def step(verb: str, path: Path | str, remedy: str, seconds: float = SECONDS) -> 
 
 
 def _tell() -> None:
-    told = asdict(_Child.steps[-1]) if _Child.steps else None
+    current = asdict(_Child.steps[-1]) if _Child.steps else None
     assert _Child.parent is not None
     with suppress(OSError):  # the parent is gone: the thread below ends this process
-        _Child.parent.sendall(json.dumps(told).encode() + b"\n")
+        _Child.parent.sendall(json.dumps(current).encode() + b"\n")
 
 
 @contextmanager
@@ -103,7 +103,6 @@ def is_child() -> bool:
     descriptor = os.environ.pop(_SOCKET, None)
     if descriptor is not None:
         parent = _Child.parent = socket.socket(fileno=int(descriptor))
-        parent.set_inheritable(False)
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     return _Child.parent is not None
 
@@ -139,7 +138,7 @@ def run_in_child(arguments: Sequence[str]) -> int:
     raise _death(arguments, last, signal.Signals(-code))
 
 
-def _watch(ours: socket.socket, child: "subprocess.Popen[bytes]") -> Step | None:
+def _watch(ours: socket.socket, child: "subprocess.Popen[bytes]") -> GuardedStep | None:
     """The step at which the child ended; PocketganError, and the child killed, where it is long."""
     current, deadline, unread = None, None, b""
     while True:
@@ -162,7 +161,7 @@ def _watch(ours: socket.socket, child: "subprocess.Popen[bytes]") -> Step | None
         *lines, unread = (unread + received).split(b"\n")
         for line in lines:
             values: dict[str, Any] | None = json.loads(line)
-            current = None if values is None else Step(**values)
+            current = None if values is None else GuardedStep(**values)
             deadline = None if current is None else time.monotonic() + current.seconds
 
 
@@ -179,7 +178,9 @@ def _suspend(child: "subprocess.Popen[bytes]") -> None:
     _send(child, signal.SIGCONT)
 
 
-def _death(arguments: Sequence[str], at: Step | None, number: signal.Signals) -> PocketganError:
+def _death(
+    arguments: Sequence[str], at: GuardedStep | None, number: signal.Signals
+) -> PocketganError:
     how = "the system killed it, as it does where memory runs out"
     if number != signal.SIGKILL:
         how = f"a native library crashed ({number.name})"

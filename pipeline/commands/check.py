@@ -65,10 +65,13 @@ def add_generator(parser: Any) -> None:
 
 
 def teacher_of(options: Any) -> "Teacher":
-    """The generator that ``add_generator``'s arguments name; PocketganError where it is none."""
+    """The generator that ``add_generator``'s arguments name.
+
+    PocketganError where it is none, or draws what cannot be compressed.
+    """
     from pipeline.importers.teacher import load_teacher
 
-    return load_teacher(
+    teacher = load_teacher(
         generator_of(Path(options.generator)),
         classes=options.classes,
         pixels=options.pixels and tuple(options.pixels),
@@ -76,3 +79,10 @@ def teacher_of(options: Any) -> "Teacher":
         custom=Path(options.custom) if options.custom else None,
         allow_unsafe=options.allow_unsafe,
     )
+    height, width, channels = teacher.model.output_shape[1:]
+    if height != width or channels not in (1, 3):
+        raise PocketganError(
+            f"{options.generator} draws pictures of {height}×{width}×{channels}.",
+            "Let it draw square pictures in grey or colour: the metrics are made for those.",
+        )
+    return teacher

@@ -132,12 +132,6 @@ def run_of(options: Any, overrides: list[str]) -> Run:
 
 def _refuse_shape(teacher: Any, options: Any, *, paired: bool) -> None:
     """``paired``: what it reads is known, as it was trained here."""
-    height, width, channels = teacher.model.output_shape[1:]
-    if height != width or channels not in (1, 3):
-        raise PocketganError(
-            f"{options.generator} draws pictures of {height}×{width}×{channels}.",
-            "compress needs square pictures in grey or colour: the metrics are made for those.",
-        )
     if not teacher.latent and options.inputs and teacher.model.input_shape[-1] not in (1, 3):
         raise PocketganError(
             f"{options.generator} reads pictures of {teacher.model.input_shape[-1]} channels.",

@@ -322,6 +322,11 @@ def _refuse_settings(model: tf_keras.Model, layer: tf_keras.layers.Layer) -> Non
             f"{described} has a slope, a threshold or a largest value that TFLite does not know.",
             "Use ReLU without settings, ReLU(6) or LeakyReLU.",
         )
+    if isinstance(layer, L.Conv2DTranspose) and set(layer.dilation_rate) != {1}:
+        raise PocketganError(
+            f"{described} is dilated, and TFLite has no such transposed convolution.",
+            "Use a larger kernel, or dilate a Conv2D behind it.",
+        )
     if getattr(layer, "interpolation", "nearest") != "nearest":
         raise PocketganError(
             f"{described} interpolates, and TFLite rounds that otherwise than training does.",

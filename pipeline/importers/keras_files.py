@@ -30,6 +30,7 @@ from pipeline.importers.input_adapter import ModelInput
 from pipeline.importers.known_layers import KNOWN, custom_objects
 from pipeline.importers.layer_mapping import SourceLayer, functional
 from pipeline.importers.loaded import LoadedGenerator, from_keras_model
+from pipeline.importers.subclassed import ONE_CALL
 from pipeline.networks import layers as _our_layers  # noqa: F401  so that Keras knows them
 
 REGISTER = "Put its class into a Python file that begins with `{}`; give that with --custom FILE."
@@ -79,9 +80,10 @@ class KerasFile:
                     self.path, dict(custom), compile=False, safe_mode=not allow_unsafe
                 )
         except Exception as error:  # whatever a foreign file makes the reader raise
+            is_of_arguments = "call()` your model" in str(error)
             raise PocketganError(
                 f"{self.path} cannot be loaded: {_reason(error)}",
-                f"Is a layer of it your own? {self._register}",
+                ONE_CALL if is_of_arguments else f"Is a layer of it your own? {self._register}",
             ) from error
 
     def _refuse_unknown(self, library: Any, custom: Mapping[str, Any]) -> None:
@@ -254,7 +256,14 @@ def _load_signature(path: Path) -> LoadedGenerator:
     function = _signature(path, restored)
     specs = function.structured_input_signature[1]
     names = list(specs)
-    batches = {spec.shape[0] if spec.shape.rank else None for spec in specs.values()}
+    for name, spec in specs.items():
+        if not spec.shape.rank:  # unknown, or a single number
+            raise PocketganError(
+                f"{path}: its input '{name}' has no batch: its shape is {spec.shape}.",
+                "Save it with a signature of shapes such as tf.TensorSpec([None, 100]): latents, "
+                "or pictures [None, H, W, C].",
+            )
+    batches = {spec.shape[0] for spec in specs.values()}
     if len(batches) > 1:
         raise PocketganError(f"{path}: its inputs have different batch sizes.", _SAVE_ANEW)
 

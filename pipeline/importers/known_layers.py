@@ -23,7 +23,7 @@ class AddonsGroupNormalization(tf_keras.layers.GroupNormalization):  # type: ign
     def from_config(cls, config: dict[str, Any]) -> Any:
         """Keras's own layer."""
         # A class of that name without these has no weights.
-        affine = {key: config.get(key, False) for key in _AFFINE}
+        affine = {key: bool(config.get(key)) for key in _AFFINE}
         return tf_keras.layers.GroupNormalization(**{**config, **affine})
 
 
@@ -61,10 +61,10 @@ class ContribInstanceNormalization(tf_keras.layers.Layer):  # type: ignore[misc]
     def call(self, inputs: Any) -> Any:
         """Normalize maps [N, H, W, C], or vectors."""
         rank = len(inputs.shape)
-        kept = None if self.axis is None else self.axis % rank
-        axes = [axis for axis in range(1, rank) if axis != kept]
+        own_axis = None if self.axis is None else self.axis % rank
+        axes = [axis for axis in range(1, rank) if axis != own_axis]
         mean, variance = tf.nn.moments(inputs, axes, keepdims=True)
-        shape = [inputs.shape[axis] if axis == kept else 1 for axis in range(rank)]
+        shape = [inputs.shape[axis] if axis == own_axis else 1 for axis in range(rank)]
         normed = (inputs - mean) / (tf.sqrt(variance) + self.epsilon)
         if self.gamma is not None:
             normed *= tf.reshape(self.gamma, shape)
@@ -79,7 +79,7 @@ class ContribInstanceNormalization(tf_keras.layers.Layer):  # type: ignore[misc]
 class AddonsWeightNormalization(tf_keras.layers.Wrapper):  # type: ignore[misc]
     """TF-Addons': a layer whose kernel has the length ``g`` along its last axis."""
 
-    def __init__(self, layer: Any, data_init: bool = True, **kwargs: Any) -> None:
+    def __init__(self, layer: Any, *, data_init: bool = True, **kwargs: Any) -> None:
         super().__init__(layer, **kwargs)
         self.data_init = data_init
 
@@ -87,6 +87,7 @@ class AddonsWeightNormalization(tf_keras.layers.Wrapper):  # type: ignore[misc]
         """The weights in the order in which files hold them."""
         super().build(input_shape)
         self.g = self.add_weight("g", (self.layer.kernel.shape[-1],), initializer="ones")
+        self.v = self.layer.kernel  # ours from now on: what the layer computes with is no variable
         self.initialized = self.add_weight(
             "initialized", (), tf.bool, initializer="zeros", trainable=False
         )
@@ -98,15 +99,12 @@ class AddonsWeightNormalization(tf_keras.layers.Wrapper):  # type: ignore[misc]
 
     def call(self, inputs: Any) -> Any:
         """What the inner layer gives with the normalized kernel."""
-        kernel = self.layer.kernel
-        self.layer.kernel = self.normalized(kernel)
-        outputs = self.layer(inputs)
-        self.layer.kernel = kernel
-        return outputs
+        self.layer.kernel = self.normalized_kernel()
+        return self.layer(inputs)
 
-    def normalized(self, kernel: Any) -> Any:
-        """The kernel that is computed with."""
-        return tf.nn.l2_normalize(kernel, list(range(len(kernel.shape) - 1))) * self.g
+    def normalized_kernel(self) -> Any:
+        """What the layer inside computes with."""
+        return tf.nn.l2_normalize(self.v, list(range(len(self.v.shape) - 1))) * self.g
 
     def get_config(self) -> dict[str, Any]:
         """What the constructor takes."""

@@ -15,11 +15,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 import tf_keras
-from tf_keras.src.layers.core.tf_op_layer import TFOpLambda
 
 from pipeline.compression.graph import nodes
 from pipeline.importers.input_adapter import Part
 from pipeline.importers.known_layers import AddonsWeightNormalization
+from pipeline.importers.operations import is_computed, is_operation, layer_of, operator_of
 from pipeline.networks.layers import DepthToSpace, PixelScale, PixelSum, ReflectionPadding2D
 
 L = tf_keras.layers
@@ -35,22 +35,6 @@ _WRAPPERS = {
 _CODE = (keras.layers.Lambda, tf_keras.layers.Lambda, keras.layers.TFSMLayer)
 _OURS = (DepthToSpace, Part, PixelScale, PixelSum, ReflectionPadding2D)
 _SETTINGS_OF_TRAINING = ("_initializer", "_regularizer", "_constraint")
-# Operations on tensors, by their names in Keras 3 → layers.
-_OF_ONE: dict[str, Callable[[str], tf_keras.layers.Layer]] = {
-    "Tanh": lambda name: L.Activation("tanh", name=name),
-    "Sigmoid": lambda name: L.Activation("sigmoid", name=name),
-    "Relu": lambda name: L.ReLU(name=name),
-}
-_OF_TWO: dict[str, type] = {"Add": L.Add, "Multiply": L.Multiply, "Subtract": L.Subtract}
-_BY_CONSTANT: dict[str, Callable[[np.ndarray], dict[str, np.ndarray]]] = {
-    "Add": lambda numbers: {"scale": np.ones(()), "offset": numbers},
-    "Subtract": lambda numbers: {"scale": np.ones(()), "offset": -numbers},
-    "Multiply": lambda numbers: {"scale": numbers},
-    "Divide": lambda numbers: {"scale": 1 / numbers},
-}
-_COMMUTES = ("Add", "Multiply")
-_LAST: Sequence[list[str]] = ([], ["NHWC"])  # data formats of TensorFlow, channels last
-_OTHER_NAMES = {"Sub": "Subtract", "Mul": "Multiply", "Truediv": "Divide", "TrueDivide": "Divide"}
 
 
 class UnmappedLayerError(Exception):
@@ -103,7 +87,12 @@ def map_layer(layer: Any, name: str, operands: Sequence[Any] = ()) -> MappedLaye
     """
     class_name = type(layer).__name__
     if is_operation(layer):
-        return MappedLayer((_operation(layer, name, operands),))
+        computing = layer_of(layer, name, operands)
+        if computing is None:
+            raise UnmappedLayerError(
+                f"operation '{name}' ({operator_of(layer)}) has no layer in tf_keras"
+            )
+        return MappedLayer((computing,))
     if class_name in _WRAPPERS:
         return _unwrapped(layer, name)
     if not _is_built_in(layer):
@@ -121,7 +110,7 @@ def _unwrapped(wrapper: Any, name: str) -> MappedLayer:
     inner = map_layer(wrapper.layer, name)
     weights = inner.weights
     if isinstance(wrapper, AddonsWeightNormalization):
-        weights = [np.asarray(wrapper.normalized(weights[0])), *weights[1:]]
+        weights = [np.asarray(wrapper.normalized_kernel()), *weights]  # no weight of the layer's
     return MappedLayer(inner.layers, weights, _WRAPPERS[type(wrapper).__name__])
 
 
@@ -194,54 +183,6 @@ def _same_class(layer: Any, class_name: str, name: str) -> tf_keras.layers.Layer
         ) from error
 
 
-def is_operation(layer: Any) -> bool:
-    """Whether this is no layer but an operation on tensors, such as ``x + y``."""
-    return type(layer).__module__.startswith("keras.src.ops.") or type(layer) is TFOpLambda
-
-
-def _operation(operation: Any, name: str, operands: Sequence[Any]) -> tf_keras.layers.Layer:
-    operator = type(operation).__name__
-    if operator == "TFOpLambda":
-        module, _, function = operation.symbol.rpartition(".")
-        of_numbers = module in ("math", "nn", "__operators__")
-        operator = function.title() if of_numbers else operation.symbol
-    operator = _OTHER_NAMES.get(operator, operator)
-    constants = [operand for operand in operands if not _is_computed(operand)]
-    if operator in _OF_ONE and len(operands) == 1:
-        return _OF_ONE[operator](name)
-    if operator == "Concatenate" and hasattr(operation, "axis"):
-        return L.Concatenate(operation.axis, name=name)
-    if operator in _OF_TWO and len(operands) == 2 and not constants:
-        return _OF_TWO[operator](name=name)
-    if operator == "Depth_To_Space" and isinstance(constants[0], int) and constants[1:] in _LAST:
-        return DepthToSpace(constants[0], name=name)
-    behind = operator in _COMMUTES or not _is_computed(operands[-1])
-    if operator in _BY_CONSTANT and len(operands) == 2 and len(constants) == 1 and behind:
-        (tensor,) = (operand for operand in operands if _is_computed(operand))
-        numbers = _one_a_channel(constants[0], tensor)
-        if numbers is not None:
-            settings = _BY_CONSTANT[operator](numbers)
-            return L.Rescaling(**{key: each.tolist() for key, each in settings.items()}, name=name)
-    raise UnmappedLayerError(f"operation '{name}' ({operator}) has no layer in tf_keras")
-
-
-def _is_computed(operand: Any) -> bool:
-    """Whether an operand is a tensor of the graph, or a list of those, and no constant."""
-    return any(hasattr(value, "_keras_history") for value in tf.nest.flatten(operand))
-
-
-def _one_a_channel(constant: Any, tensor: Any) -> np.ndarray | None:
-    """A constant as float64 [] or [C], where it is a number or one for each channel."""
-    try:
-        numbers = np.asarray(constant, np.float64)
-    except (TypeError, ValueError):
-        return None
-    if numbers.size == 1:
-        return numbers.reshape(())
-    fits = numbers.ndim and numbers.size == numbers.shape[-1] == tensor.shape[-1]
-    return numbers.ravel() if fits and numbers.ndim <= len(tensor.shape) else None
-
-
 def _function_name(function: Any) -> str:
     """Name of a function, or of the class of a layer."""
     return str(getattr(function, "__name__", type(function).__name__)).lower()
@@ -307,7 +248,7 @@ class GraphRebuilder:
             )
             self.source_layers.append(source)
         if is_operation(layer):
-            operands = list(filter(_is_computed, operands))
+            operands = list(filter(is_computed, operands))
             return self._mapped[id(layer)](operands if len(operands) > 1 else operands[0])
         if len(operands) > 1:
             # What compresses models builds them anew from tensors alone.

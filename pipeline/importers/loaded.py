@@ -1,7 +1,7 @@
 """A generator as its own library runs it, and whether it draws pictures."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from pipeline.importers import layer_mapping
 from pipeline.importers.foreign import ForeignProgram
 from pipeline.importers.input_adapter import InputAdapter, ModelInput, shape_text
 from pipeline.importers.layer_mapping import SourceLayer
+from pipeline.importers.subclassed import inputs_of_code
 
 CHANNELS = (1, 3, 4)
 TRIAL_INPUTS = 4
@@ -66,10 +67,14 @@ def from_keras_model(model: Any, origin: str, path: Path) -> LoadedGenerator:
         (str(getattr(weight, "path", weight.name)), weight.numpy()) for weight in model.weights
     )
     graph = layer_mapping.functional(model)
+    if graph is None:
+        inputs, call = inputs_of_code(model, path)
+    else:
+        inputs, call = _inputs_of_graph(graph), partial(_call_graph, graph)
     return LoadedGenerator(
         origin=origin,
-        inputs=_inputs_of_code(model, path) if graph is None else _inputs_of_graph(graph),
-        compute=partial(_call, model),
+        inputs=inputs,
+        compute=lambda *tensors: list(tf.nest.flatten(call(*tensors))),
         weights=weights,
         layers=_layers(model),
         functional=graph,
@@ -78,10 +83,13 @@ def from_keras_model(model: Any, origin: str, path: Path) -> LoadedGenerator:
     )
 
 
-def _call(model: Any, *tensors: Any) -> list[Any]:
+def _call_graph(graph: Any, *tensors: Any) -> Any:
     """As its own ``predict`` calls it."""
-    arguments = tensors[0] if len(tensors) == 1 else list(tensors)
-    return list(tf.nest.flatten(model(arguments, training=False)))
+    names = getattr(graph, "_nested_inputs", getattr(graph, "_inputs_struct", None))
+    if isinstance(names, Mapping):
+        by_id = {id(port): tensor for port, tensor in zip(graph.inputs, tensors, strict=True)}
+        return graph({name: by_id[id(port)] for name, port in names.items()}, training=False)
+    return graph(tensors[0] if len(tensors) == 1 else list(tensors), training=False)
 
 
 def _precision(model: Any) -> str:
@@ -101,23 +109,6 @@ def _inputs_of_graph(graph: Any) -> tuple[ModelInput, ...]:
             rows.get(id(tensor)),
         )
         for tensor in graph.inputs
-    )
-
-
-def _inputs_of_code(model: Any, path: Path) -> tuple[ModelInput, ...]:
-    """The inputs of a subclassed model, from the shape that it was called with before saving."""
-    of_keras_3 = getattr(model, "_build_shapes_dict", None) or {}
-    shapes = next(iter(of_keras_3.values()), None) or getattr(model, "_build_input_shape", None)
-    if not shapes:
-        raise PocketganError(
-            f"{path} is code without a stored input shape.",
-            "Call it once on a batch of latents before it is saved, or save keras.Model(x, "
-            "model(x)) for an x = keras.Input((LATENT,)).",
-        )
-    several = isinstance(shapes[0], tuple | list | tf.TensorShape)
-    return tuple(
-        ModelInput(f"input_{number}", tuple(shape)[1:], "float32")
-        for number, shape in enumerate(shapes if several else [shapes], start=1)
     )
 
 
@@ -188,10 +179,10 @@ def try_out(path: Path, loaded: LoadedGenerator, adapter: InputAdapter) -> None:
         )
 
 
-def _draws_each_alone(loaded: LoadedGenerator, inputs: list[Any], drawn: np.ndarray) -> bool:
+def _draws_each_alone(loaded: LoadedGenerator, inputs: list[Any], pictures: np.ndarray) -> bool:
     """Whether the first of several pictures is the same if it is drawn alone."""
     alone = np.asarray(loaded.compute(*(tensor[:1] for tensor in inputs))[0])
-    return alike(drawn[:1], alone, loaded.precision)
+    return alike(pictures[:1], alone, loaded.precision)
 
 
 def alike(one: np.ndarray, other: np.ndarray, precision: str = "float32") -> bool:

@@ -97,10 +97,10 @@ class Opaque(tf_keras.layers.Layer):  # type: ignore[misc]
             for tensor in tensors
         )
         if isinstance(rows, int):
-            drawn = [
+            one_by_one = [
                 self._function(*batch) for batch in zip(*map(tf.unstack, batches), strict=True)
             ]
-            return [tf.concat(values, 0)[:rows] for values in zip(*drawn, strict=True)]
+            return [tf.concat(values, 0)[:rows] for values in zip(*one_by_one, strict=True)]
         outputs = self._function.outputs
         drawn_batches = tf.map_fn(
             lambda batch: tuple(self._function(*batch)),

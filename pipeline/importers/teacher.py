@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -31,6 +32,7 @@ from pipeline.importers.loaded import (
     refuse_broken,
     try_out,
 )
+from pipeline.importers.merging import merged
 from pipeline.importers.onnx_files.loading import load_onnx
 from pipeline.importers.opaque import FrozenGraph, OpaqueGenerator, freeze_generator
 from pipeline.networks.pixels import PixelRange
@@ -126,9 +128,7 @@ def load_teacher(
     """
     if isinstance(source, Path):
         source = GeneratorSource(path=source, file=source)
-    path = source.path
-    with guard.step("loaded", path, _DAMAGED):
-        loaded = _open(source, custom, allow_unsafe=allow_unsafe)
+    path, loaded = source.path, _open(source, custom, allow_unsafe=allow_unsafe)
     refuse_broken(path, loaded)
     if classes is None and source.latent is not None:
         classes = int(loaded.inputs[0].shape[0] or 0) - source.latent
@@ -137,8 +137,7 @@ def load_teacher(
         try_out(path, loaded, adapter)
     opaque: OpaqueGenerator | None = None
     try:
-        with guard.step("rebuilt", path, _DOES_NOT_DRAW):
-            model, layers = _rebuild(loaded, adapter)
+        model, layers = _rebuild(path, loaded, adapter)
         notes = [f"{layer.name}: {layer.note}" for layer in layers if layer.note]
         reads = pixel_range.input_range(model) or source.input_pixels
         draws = pixel_range.output_range(model)
@@ -167,9 +166,20 @@ def _open(source: GeneratorSource, custom: Path | None, *, allow_unsafe: bool) -
     Raises PocketganError for whatever is no model, is damaged, needs layers that nobody knows, or
     would run code when loaded (unless ``allow_unsafe``).
     """
-    file = source.file
-    file_format = format_of(file)
+    file_format = format_of(source.file)
     objects = keras_files.load_custom(custom) if custom else {}
+    with guard.step("loaded", source.path, _DAMAGED):
+        return _loaded(source, file_format, objects, allow_unsafe=allow_unsafe)
+
+
+def _loaded(
+    source: GeneratorSource,
+    file_format: Format,
+    objects: Mapping[str, Any],
+    *,
+    allow_unsafe: bool,
+) -> LoadedGenerator:
+    file = source.file
     if file_format is Format.SAVED_MODEL:
         return keras_files.load_saved_model(file, objects, allow_unsafe=allow_unsafe)
     if file_format is Format.ONNX:
@@ -181,11 +191,18 @@ def _open(source: GeneratorSource, custom: Path | None, *, allow_unsafe: bool) -
 
 
 def _rebuild(
-    loaded: LoadedGenerator, adapter: InputAdapter
+    path: Path, loaded: LoadedGenerator, adapter: InputAdapter
 ) -> tuple[tf_keras.Model, tuple[SourceLayer, ...]]:
     """The generator of layers of tf_keras; UnmappedLayerError where that cannot be."""
     if loaded.functional is None:
         raise UnmappedLayerError(loaded.why_opaque)
+    with guard.step("rebuilt", path, _DOES_NOT_DRAW):
+        return _rebuilt(loaded, adapter)
+
+
+def _rebuilt(
+    loaded: LoadedGenerator, adapter: InputAdapter
+) -> tuple[tf_keras.Model, tuple[SourceLayer, ...]]:
     port = tf_keras.Input(adapter.shape, name="latent" if adapter.latent else "pictures")
     own_inputs = adapter.split(port)
     before = tf_keras.Model(port, own_inputs)
@@ -194,6 +211,7 @@ def _rebuild(
         (output,) = rebuilder.outputs(loaded.functional, own_inputs)
         model = tf_keras.Model(port, output, name="teacher")
         rebuilder.copy_weights()
+        model = merged(model)
     except (ValueError, TypeError, AttributeError, tf.errors.OpError) as error:
         raise UnmappedLayerError(
             f"it cannot be rebuilt of tf_keras layers ({one_line(error, 200)})"

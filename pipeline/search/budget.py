@@ -32,6 +32,12 @@ class BudgetLimit(NamedTuple):
     most: float
     description: str
 
+    def option(self, most: float) -> str:
+        """The command's option for another limit of the same field, to three digits."""
+        most = float(f"{most:.3g}")
+        number = f"{most:.0f}" if self.field == "macs" else _number(self.field, most)
+        return f"{self.description.split()[0]} {number}"
+
     def share(self, cost: FileCost) -> float:
         """How much of the limit a cost uses; 1 is all of it."""
         return float(getattr(cost, self.field)) / self.most

@@ -1,5 +1,6 @@
 """What makes no sense for a generator is refused before anything is written or trained."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from pipeline.data.sources import TEACHER
 from pipeline.importers.input_pictures import read_input_pictures
 from pipeline.importers.teacher import Teacher, load_discriminator
 from pipeline.recipe import BudgetSettings, Recipe
-from pipeline.search.budget import Budget, FileCost, budget_of
+from pipeline.search.budget import Budget, BudgetLimit, FileCost, budget_of
 from pipeline.search.builder import StudentBuilder
 from pipeline.search.cost import predict_cost
 from pipeline.search.space import Space, latency_of
@@ -35,10 +36,12 @@ def refuse_budget(settings: BudgetSettings, builder: StudentBuilder, space: Spac
             f"smallest reachable has {_described(smallest)}.",
             "Give a larger budget.",
         )
-    _refuse_met(settings, limits, builder)
+    _refuse_met(settings, limits, builder, smallest)
 
 
-def _refuse_met(settings: BudgetSettings, limits: Budget, builder: StudentBuilder) -> None:
+def _refuse_met(
+    settings: BudgetSettings, limits: Budget, builder: StudentBuilder, smallest: FileCost
+) -> None:
     """A teacher that meets the budget as soon as it is rounded needs no student."""
     if builder.why_not_slim or settings.max_quality_drop is not None:
         return  # what its int8 file costs is not known before it is converted
@@ -46,11 +49,17 @@ def _refuse_met(settings: BudgetSettings, limits: Budget, builder: StudentBuilde
         fold_batch_norm(builder.teacher.model), latency=latency_of(settings), trained=True
     )
     if limits.share(rounded) <= 1:
+        smaller = _between(limits.tightest(rounded), smallest, rounded)
         raise PocketganError(
             f"the budget is met at once: rounded to int8, the generator has {_described(rounded)}.",
-            "Do less: `pocketgan run` makes that file without a student (variant int8-ptq). Or "
-            "give a smaller budget.",
+            f"Give a smaller budget, for instance {smaller}.",
         )
+
+
+def _between(limit: BudgetLimit, smallest: FileCost, largest: FileCost) -> str:
+    """The option of a limit with a value half-way, in ratios, between two files."""
+    costs = [getattr(cost, limit.field) for cost in (smallest, largest)]
+    return limit.option(math.sqrt(math.prod(costs)))
 
 
 def refuse_mismatches(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -75,18 +76,15 @@ def _evaluate(ctx: StageContext) -> Outcome:
     samples = _beside(ctx, test)
     qualities: dict[str, Quality] = {}
     reference: np.ndarray | None = None
-    of_teacher: Quality | None = None
-    if BASELINE not in find_variants(ctx.inputs["convert"]):
-        reference = _drawn_by_teacher(ctx, inputs)[:count]
-        of_teacher = measured(reference, real)
-        samples[BASELINE] = _drawn_by_teacher(ctx, fixed)[:FIXED_PICTURES]
-    for name, file in find_variants(ctx.inputs["convert"]).items():
-        drawings = pictures(file, inputs, f"evaluate {name}")[:count]
+    for name, draw_pictures_of in _drawing(ctx).items():
+        drawings = draw_pictures_of(inputs, f"evaluate {name}")[:count]
         if name == BASELINE:
             reference = drawings
         other = None if name == BASELINE else reference
         qualities[name] = measured(drawings, real, same_latents=other)
-        samples[name] = pictures(file, fixed)[:FIXED_PICTURES]
+        samples[name] = draw_pictures_of(fixed)[:FIXED_PICTURES]
+    has_file = BASELINE in find_variants(ctx.inputs["convert"])
+    of_teacher = None if has_file else qualities.pop(BASELINE, None)
     bottom = floor(ctx.dataset, real, samples=count, seed=recipe.seed)
     facts = {
         "sha256": judge.sha256,
@@ -128,10 +126,18 @@ def _hole(test: HeldBack | None, truth: Images | None) -> Mask | None:
     return hidden_by_mask(test.inputs[: len(truth)], truth.shape[-1])
 
 
-def _drawn_by_teacher(ctx: StageContext, inputs: np.ndarray) -> np.ndarray:
-    """uint8 [N, H, W, C] of a teacher that has no file."""
+def _drawing(ctx: StageContext) -> Mapping[str, Callable[..., np.ndarray]]:
+    """Variant → what draws as its file does, the baseline first: itself where it has no file."""
+    files = find_variants(ctx.inputs["convert"])
+    of_files = {name: partial(pictures, file) for name, file in files.items()}
+    if BASELINE in files or "teacher" not in ctx.inputs:
+        return of_files
     teacher = read_saved_teacher(ctx.inputs["teacher"])
-    return to_uint8(draw_pictures(teacher.model, inputs), teacher.pixels)
+
+    def of_teacher(inputs: np.ndarray, _description: str = "") -> np.ndarray:
+        return to_uint8(draw_pictures(teacher.model, inputs), teacher.pixels)
+
+    return {BASELINE: of_teacher, **of_files}
 
 
 def _beside(ctx: StageContext, test: HeldBack | None) -> dict[str, np.ndarray]:

@@ -23,6 +23,7 @@ from pipeline.artifacts import (
     read_samples,
 )
 from pipeline.atomic import write_text
+from pipeline.data.dataset import Dataset
 from pipeline.data.sources import TEACHER
 from pipeline.metrics.quality import Quality
 from pipeline.report.run import schema
@@ -76,7 +77,7 @@ def _searched(ctx: StageContext) -> bool:
 
 
 def _gather(ctx: StageContext) -> schema.Report:
-    recipe, data, records = ctx.recipe, ctx.dataset, ctx.records
+    recipe, records = ctx.recipe, ctx.records
     evaluation = EVALUATION.read(ctx.inputs["evaluate"])
     measurements = MEASUREMENTS.read(ctx.inputs["benchmark"])
     steps = records["convert"].metrics["steps"]
@@ -96,15 +97,7 @@ def _gather(ctx: StageContext) -> schema.Report:
         recipe_name=recipe.name,
         recipe=ctx.declared_settings(),
         seed=recipe.seed,
-        dataset=schema.DatasetReport(
-            name=data.name,
-            sha256=data.sha256,
-            train=len(data.train),
-            test=len(data.test),
-            shape=data.train.shape[1:],
-            classes=data.classes,
-            notes=data.notes,
-        ),
+        dataset=_dataset(ctx.dataset),
         judge=schema.JudgeReport(**evaluation.judge),
         floor=_quality(evaluation.floor),
         variants=variants,
@@ -126,6 +119,18 @@ def _gather(ctx: StageContext) -> schema.Report:
         teacher=None if evaluation.teacher is None else _quality(evaluation.teacher),
     )
     return check_all(_gates(recipe.report.gates, contents), contents)
+
+
+def _dataset(data: Dataset) -> schema.DatasetReport:
+    return schema.DatasetReport(
+        name=data.name,
+        sha256=data.sha256,
+        train=len(data.train),
+        test=len(data.test),
+        shape=data.train.shape[1:],
+        classes=data.classes,
+        notes=data.notes,
+    )
 
 
 def _trivial(evaluation: Evaluation) -> schema.TrivialReport | None:

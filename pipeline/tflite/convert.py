@@ -11,16 +11,22 @@ import tf_keras
 from pipeline.tflite.rewrite import without_ballast
 
 Configure = Callable[[Any], None]
-_LOOPS = {"While", "StatelessWhile"}
+_LOOPS = {"While", "StatelessWhile", "LoopCond"}
 
 INPUT, OUTPUT = "latent", "image"
 
 
-def convert(model: tf_keras.Model, batch: int, configure: Configure = lambda _: None) -> bytes:
+def convert(
+    model: tf_keras.Model,
+    batch: int,
+    configure: Configure = lambda _: None,
+    *,
+    refuse_loops: bool = False,
+) -> bytes:
     """Convert a generator [N, L] or [N, H, W, C] → [N, H', W', C'] with N fixed to ``batch``.
 
     A fixed batch spares the SHAPE, STRIDED_SLICE and PACK operations that a free one brings.
-    ``configure`` sets the converter's options.
+    ``configure`` sets the converter's options. With ``refuse_loops`` a loop raises ValueError.
     """
     signature = tf.TensorSpec([batch, *model.input_shape[1:]], tf.float32, name=INPUT)
 
@@ -33,6 +39,8 @@ def convert(model: tf_keras.Model, batch: int, configure: Configure = lambda _: 
     owner = tf.Module()
     owner.variables_of_model = model.variables
     owner.draw = draw.get_concrete_function()
+    if refuse_loops and _has_loops(owner.draw.graph):
+        raise ValueError("error: a loop in its graph, whose ranges cannot be read off")
     converter = tf.lite.TFLiteConverter.from_concrete_functions([owner.draw], owner)
     configure(converter)
     return bytes(converter.convert())
@@ -64,12 +72,11 @@ def to_dynamic_range(model: tf_keras.Model, batch: int = 1) -> bytes:
 def to_int8_post_training(model: tf_keras.Model, latents: np.ndarray, batch: int = 1) -> bytes:
     """All int8, the ranges read off ``latents`` float32 [N, L], N a multiple of ``batch``.
 
-    Raises ValueError for a graph with a loop: the library's calibrator crashes on those.
+    Raises ValueError for a graph with a loop: that stays in float, and the calibrator may crash.
     """
-    if has_loops(model):
-        raise ValueError("error: a loop in its graph, whose ranges cannot be read off")
     batches, ops = _batches(latents, batch), tf.lite.OpsSet.TFLITE_BUILTINS_INT8
-    return convert(model, batch, partial(_optimize, batches=batches, ops=ops, edges=tf.int8))
+    rounded = partial(_optimize, batches=batches, ops=ops, edges=tf.int8)
+    return convert(model, batch, rounded, refuse_loops=True)
 
 
 def to_int16x8(model: tf_keras.Model, latents: np.ndarray, batch: int = 1) -> bytes:
@@ -89,13 +96,11 @@ def to_int8_student(model: tf_keras.Model, batch: int = 1) -> bytes:
     return without_ballast(to_int8_trained(model, batch))
 
 
-def has_loops(model: tf_keras.Model) -> bool:
-    """Whether the model's graph for one input holds a loop."""
-    signature = tf.TensorSpec([1, *model.input_shape[1:]], tf.float32)
-    draw = tf.function(lambda x: model(x, training=False), autograph=False)
-    graph = draw.get_concrete_function(signature).graph.as_graph_def()
-    of_functions = (node for function in graph.library.function for node in function.node_def)
-    return any(node.op in _LOOPS for node in (*graph.node, *of_functions))
+def _has_loops(graph: Any) -> bool:
+    """Whether a graph holds a loop, in its functions too."""
+    definition = graph.as_graph_def()
+    of_functions = (node for function in definition.library.function for node in function.node_def)
+    return any(node.op in _LOOPS for node in (*definition.node, *of_functions))
 
 
 def _batches(latents: np.ndarray, batch: int) -> list[list[np.ndarray]]:

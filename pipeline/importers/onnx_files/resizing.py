@@ -1,5 +1,6 @@
 """Resize and Upsample, where TensorFlow takes the same pixels with the same weights."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from pipeline.importers.onnx_files.graph import Node
 from pipeline.importers.onnx_files.layout import MAP_RANK
 
 L = tf_keras.layers
-_ROUNDINGS = {
+_ROUNDINGS: dict[bytes, Callable[[np.ndarray], np.ndarray]] = {
     b"floor": np.floor,
     b"ceil": np.ceil,
     b"round_prefer_floor": lambda places: np.ceil(places - 0.5),
@@ -94,7 +95,8 @@ def _nearest(side: int, output: int, coordinates: bytes, rounding: bytes) -> np.
         places = places / scale
     if coordinates not in _COORDINATES or rounding not in _ROUNDINGS:
         return np.full(output, -1)
-    return np.clip(_ROUNDINGS[rounding](places), 0, side - 1)
+    pixels: np.ndarray = np.clip(_ROUNDINGS[rounding](places), 0, side - 1)
+    return pixels
 
 
 _COORDINATES = (

@@ -8,10 +8,13 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from pipeline.cli import main
 from pipeline.report.run import schema
+from pipeline.report.run.gates import measure
+from pipeline.report.run.wording import headline
 from pipeline.tflite.read import read_model
 
 L = keras.layers
@@ -109,6 +112,34 @@ def test_generator_of_others_becomes_an_int8_file_within_the_budget(
     if "--max-macs" in filled:
         assert variants["int8"].macs == chosen["cost"]["macs"] <= 40000
     assert file.size < variants["float32"].bytes
+
+
+@pytest.mark.slow
+def test_generator_that_tflite_cannot_run_has_a_student_and_no_files_of_its_own(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    module = tf.Module()
+    module.kernel = tf.Variable(tf.random.stateless_normal([6, 256], [1, 2]))
+    module.draw = tf.function(
+        lambda z: tf.reshape(tf.tanh(tf.math.bessel_i0e(z @ module.kernel)), [-1, 16, 16, 1]),
+        input_signature=[tf.TensorSpec([None, 6], name="z")],
+    )
+    path, runs = tmp_path / "module", tmp_path / "runs"
+    tf.saved_model.save(module, str(path), signatures=module.draw)
+    command = ["compress", str(path), "--runs", str(runs), "--max-gzip-kb", "4", *TINY]
+    assert main(command) == 0
+    assert capfd.readouterr() == ("", "")
+    report = schema.read(runs / "small" / "8-report" / "report.json")
+    assert [variant.name for variant in report.variants] == ["student-float32", "int8"]
+    assert report.teacher is not None
+    assert all(variant.quality.psnr is not None for variant in report.variants)
+    (convert,) = (stage for stage in report.stages if stage.name == "convert")
+    assert [event.split(":")[0] for event in convert.events] == [
+        "float32 is missing",
+        "int8-ptq is missing",
+    ]
+    assert measure("frechet_ratio", report).value is not None
+    assert headline(report).startswith("Beside its teacher int8 draws")
 
 
 BAD: Mapping[str, tuple[str, tuple[str, ...], str]] = {

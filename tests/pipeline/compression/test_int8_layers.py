@@ -38,6 +38,12 @@ UNSUPPORTED: dict[str, tuple[Callable[[], tf_keras.Model], str]] = {
         ),
         "nearest",
     ),
+    "dilated transpose": (
+        lambda: chain(
+            L.Reshape([2, 2, 2]), L.Conv2DTranspose(2, 3, dilation_rate=2, name="culprit")
+        ),
+        "dilated",
+    ),
     "used twice": (use_twice, "2 times"),
 }
 

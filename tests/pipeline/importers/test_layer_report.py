@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 import pytest
+import tensorflow as tf
 from rich.console import Console
 
 from pipeline.importers.layer_report import Check, LayerOutcome, check
@@ -128,3 +129,40 @@ def test_page_names_every_layer_and_ends_with_the_verdict(
         for layer in result.layers:
             assert layer.name in text
         assert " ".join(text.split()).endswith(f"{result.path} {result.verdict}.")
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_saved_model_of_one_batch_size_has_an_int8_file(
+    batch: int, saved_module: Callable[..., Path]
+) -> None:
+    path = saved_module(lambda z: tf.tanh(tf.reshape(z, [batch, 8, 8, 1])), batch=batch)
+    files = check(load_teacher(path), str(path)).files
+    assert [file.error for file in files] == ["", ""]
+
+
+def test_loop_in_the_graph_has_no_int8_file_and_crashes_nothing(
+    saved_module: Callable[..., Path],
+) -> None:
+    def looped(z: Any) -> Any:
+        _, halved = tf.while_loop(lambda i, _: i < 3, lambda i, v: (i + 1, v / 2), [0, z])
+        return tf.tanh(tf.reshape(halved, [-1, 8, 8, 1]))
+
+    path = saved_module(looped)
+    float32, int8 = check(load_teacher(path), str(path)).files
+    assert float32.error == ""
+    assert "a loop in its graph" in int8.error
+
+
+def test_class_beside_the_latents_leaves_a_generator_that_can_be_slimmed(tmp_path: Path) -> None:
+    layers = keras.layers
+    z, label = keras.Input((6,), name="z"), keras.Input((1,), name="label")
+    one = layers.Reshape((4, 4, 2))(layers.Dense(32, "relu")(z))
+    other = layers.Reshape((4, 4, 1))(layers.Dense(16)(layers.Embedding(3, 5)(label)))
+    picture = layers.Conv2D(1, 3, padding="same", activation="tanh")(
+        layers.Concatenate()([one, other])
+    )
+    keras.Model([z, label], picture).save(tmp_path / "model.keras")
+    checked = check(load_teacher(tmp_path / "model.keras"), "model.keras")
+    assert checked.slimming
+    assert checked.files[1].error == ""
+    assert checked.files[1].float_ops == ()

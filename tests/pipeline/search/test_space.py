@@ -1,4 +1,5 @@
 import dataclasses
+from typing import Any
 
 import optuna
 import pytest
@@ -97,6 +98,22 @@ def test_budgets_are_refused_with_the_reason(builder: StudentBuilder) -> None:
             refuse_budget(settings, builder, space_of(SearchSettings(), settings, builder))
     for settings in (BudgetSettings(max_gzip_kb=8), BudgetSettings(max_quality_drop=0.05)):
         refuse_budget(settings, builder, space_of(SearchSettings(), settings, builder))
+
+
+@pytest.mark.parametrize(
+    "settings", [{"max_gzip_kb": 5000}, {"max_kb": 5000}, {"max_macs": 10**12}], ids=str
+)
+def test_smaller_budget_that_the_refusal_names_can_be_kept(
+    settings: dict[str, Any], builder: StudentBuilder
+) -> None:
+    def refuse(settings: BudgetSettings) -> None:
+        refuse_budget(settings, builder, space_of(SearchSettings(), settings, builder))
+
+    with pytest.raises(PocketganError, match="met at once") as caught:
+        refuse(BudgetSettings(**settings))
+    (option,) = settings
+    named = caught.value.remedy.split(f"--{option.replace('_', '-')} ")[1].rstrip(".")
+    refuse(BudgetSettings(**{option: type(settings[option])(float(named))}))
 
 
 def test_odd_pictures_leave_the_students_that_never_halve_them(teacher: Teacher) -> None:

@@ -1,0 +1,93 @@
+from typing import Any
+
+import numpy as np
+import pytest
+import tf_keras
+
+from pipeline.importers.input_adapter import Label, Part
+from pipeline.importers.merging import merged
+
+L = tf_keras.layers
+
+
+def kinds(model: tf_keras.Model) -> list[str]:
+    return [type(layer).__name__ for layer in model.layers]
+
+
+def assert_draws_the_same(model: tf_keras.Model, inputs: np.ndarray) -> tf_keras.Model:
+    rng = np.random.default_rng(1)
+    model.set_weights([rng.uniform(0.1, 1, w.shape) for w in model.get_weights()])
+    result = merged(model)
+    np.testing.assert_allclose(
+        result(inputs, training=False), model(inputs, training=False), rtol=1e-5, atol=1e-5
+    )
+    return result
+
+
+def upsampler(kernel: int, crop: Any, *between: Any, **settings: Any) -> tf_keras.Model:
+    conv = L.Conv2DTranspose(2, kernel, 2, **settings)
+    return tf_keras.Sequential([L.Input((3, 4, 2)), conv, *between, L.Cropping2D(crop)])
+
+
+PICTURES = np.random.default_rng(2).normal(size=(2, 3, 4, 2)).astype(np.float32)
+
+
+@pytest.mark.parametrize(("kernel", "crop"), [(4, 1), (5, ((1, 2), (1, 2))), (2, 0)])
+def test_cropping_to_what_same_gives_becomes_padding(kernel: int, crop: Any) -> None:
+    between = (L.BatchNormalization(), L.ReLU())
+    result = assert_draws_the_same(upsampler(kernel, crop, *between), PICTURES)
+    assert "Cropping2D" not in kinds(result)
+    assert result.layers[1].padding == "same"
+
+
+@pytest.mark.parametrize(
+    ("kernel", "crop", "settings"),
+    [
+        (5, ((2, 1), (2, 1)), {}),
+        (4, 2, {}),
+        (4, 1, {"output_padding": 1}),
+        (4, 1, {"padding": "same"}),
+    ],
+)
+def test_other_cropping_stays(kernel: int, crop: Any, settings: Any) -> None:
+    result = assert_draws_the_same(upsampler(kernel, crop, **settings), PICTURES)
+    assert "Cropping2D" in kinds(result)
+
+
+def test_cropping_of_a_map_that_others_read_stays() -> None:
+    port = tf_keras.Input((3, 4, 2))
+    wide = L.Conv2DTranspose(2, 4, 2)(port)
+    model = tf_keras.Model(port, L.Concatenate()([L.Cropping2D(1)(wide), L.Cropping2D(1)(wide)]))
+    assert kinds(assert_draws_the_same(model, PICTURES)).count("Cropping2D") == 2
+
+
+@pytest.fixture
+def latents() -> np.ndarray:
+    noise = np.random.default_rng(3).normal(size=(6, 4)).astype(np.float32)
+    return np.concatenate([noise, np.eye(3, dtype=np.float32)[[0, 1, 2, 0, 1, 2]]], axis=1)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_parts_of_the_input_become_rows_of_kernels(order: int, latents: np.ndarray) -> None:
+    port = tf_keras.Input((7,))
+    parts = [Part(0, 4)(port), Part(4, 3)(port)][::order]
+    both = L.Dense(5)(L.Concatenate()(parts))
+    model = tf_keras.Model(port, L.Add()([both, L.Dense(5, "relu")(parts[0])]))
+    result = assert_draws_the_same(model, latents)
+    assert set(kinds(result)) == {"InputLayer", "Dense", "Add"}
+
+
+@pytest.mark.parametrize("rank", [1, 2])
+def test_embedding_of_the_class_becomes_a_dense_layer(rank: int, latents: np.ndarray) -> None:
+    port = tf_keras.Input((7,))
+    embedded = L.Flatten()(L.Embedding(5, 4)(Label(rank, "float32")(Part(4, 3)(port))))
+    model = tf_keras.Model(port, L.Concatenate()([L.Dense(2)(Part(0, 4)(port)), embedded]))
+    result = assert_draws_the_same(model, latents)
+    assert not {"Part", "Label", "Embedding"} & set(kinds(result))
+
+
+def test_part_that_something_else_reads_stays(latents: np.ndarray) -> None:
+    port = tf_keras.Input((7,))
+    part = Part(0, 4)(port)
+    model = tf_keras.Model(port, L.Multiply()([L.Dense(4)(part), part]))
+    assert "Part" in kinds(assert_draws_the_same(model, latents))

@@ -1,0 +1,40 @@
+"""Ranges of pictures where the channels have one each."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import pytest
+
+from pipeline.importers.teacher import load_teacher
+
+L = keras.layers
+Refused = Callable[..., str]
+
+
+def ending(k3: Callable[..., Path], *head: keras.layers.Layer) -> Path:
+    return k3((4,), L.Dense(48, "tanh"), L.Reshape((4, 4, 3)), *head)
+
+
+def test_channels_that_are_rescaled_alike_have_one_range(k3: Callable[..., Path]) -> None:
+    path = ending(k3, L.Rescaling([127.5] * 3, [127.5] * 3), L.Rescaling(0.5))
+    assert load_teacher(path).pixels == (0.0, 127.5)
+
+
+def test_range_of_channels_that_differ_is_asked_for(
+    k3: Callable[..., Path], refused: Refused
+) -> None:
+    path = ending(k3, L.Rescaling([127.5, 120.0, 110.0], [127.5, 120.0, 110.0]))
+    assert "Give them with --pixels" in refused(load_teacher, path)
+    assert load_teacher(path, pixels=(0, 255)).pixels == (0, 255)
+
+
+@pytest.mark.parametrize(("scale", "is_bytes"), [([1 / 255, 1 / 127.5], True), ([1, 0.01], False)])
+def test_pictures_that_are_rescaled_by_channel_are_bytes_where_all_are(
+    scale: list[float], is_bytes: bool, k3: Callable[..., Path], refused: Refused
+) -> None:
+    path = k3((4, 4, 2), L.Rescaling(scale), L.Conv2D(3, 3, padding="same", activation="tanh"))
+    if is_bytes:
+        assert load_teacher(path).input_pixels == (0, 255)
+    else:
+        assert "--input-pixels" in refused(load_teacher, path)
