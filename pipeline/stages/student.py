@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import tf_keras
 
 from pipeline import progress
@@ -20,7 +19,6 @@ from pipeline.artifacts import (
     load_network,
     read_distillation_set,
 )
-from pipeline.atomic import replaced
 from pipeline.compression.prune import Pruning, kernel_sparsity, layer_sparsity
 from pipeline.determinism import prepare
 from pipeline.importers.teacher import read_saved_teacher
@@ -117,10 +115,10 @@ def _train(ctx: StageContext, candidate: Candidate) -> TrainedStudent:
     builder = StudentBuilder(read_saved_teacher(ctx.inputs["teacher"]), recipe.seed)
     pairs = read_distillation_set(ctx.inputs["teacher"], PAIRS)
     network, pixels = builder.build(candidate.student), builder.pixels(candidate.student)
-    weights_file = ctx.scratch / f"distilled-{candidate.number}.npz"
+    checkpoint = ctx.scratch / f"distilled-{candidate.number}.npz"
     steps = imitation_steps(ctx, pairs, candidate)
     distillation = _distill(
-        ctx, network, pairs=pairs, pixels=pixels, weights_file=weights_file, steps=steps
+        ctx, network, pairs=pairs, pixels=pixels, checkpoint=checkpoint, steps=steps
     )
     discriminator = _discriminator(ctx, builder)
     pruning = _pruning(network, candidate, round(RAMP * settings.steps) * recipe.train.critic_steps)
@@ -226,16 +224,12 @@ def _distill(
     *,
     pairs: DistillationSet,
     pixels: PixelRange,
-    weights_file: Path,
+    checkpoint: Path,
     steps: int,
 ) -> Distillation:
-    """Train on the teacher's pictures alone, unless a killed run left ``weights_file``."""
+    """Train on the teacher's pictures alone, on from where a killed run left a ``checkpoint``."""
     if not steps:
         return Distillation(math.nan)
-    arrays = _read_weights(weights_file, network)
-    if arrays is not None:
-        network.set_weights(arrays[:-1])
-        return Distillation(*map(float, arrays[-1]))
     distiller = Distiller(
         network,
         pairs,
@@ -245,22 +239,22 @@ def _distill(
         batch=distillation_batch(pairs),
         seed=ctx.recipe.seed,
     )
+    distiller.resume(checkpoint, ctx.recipe.train.checkpoint_seconds)
     compared = _compared(ctx, pairs)
-    distances = []
+    milestones = [steps // 2, steps] if compared else [steps]
     with progress.bar() as bar:
-        task = bar.add_task("student is distilled", total=steps)
-        milestones = [steps // 2, steps] if compared else [steps]
+        task = bar.add_task("student is distilled", total=steps, completed=distiller.step)
         for until in milestones:
-            error = distiller.train(until, lambda: bar.advance(task))
+            distiller.train(until, lambda: bar.advance(task))
+            if until in distiller.scores:
+                continue
             distiller.recalibrate()
-            if compared:
-                distances.append(decibels(compared(network, pixels)))
             if until == milestones[0]:
                 write_first_file(ctx, network, pixels)
-    distillation = Distillation(error, *distances)
-    with replaced(weights_file) as aside, aside.open("wb") as file:
-        np.savez(file, *network.get_weights(), np.array(distillation))
-    return distillation
+            distiller.scores[until] = decibels(compared(network, pixels)) if compared else math.nan
+            distiller.save()
+    half, whole = distiller.scores[milestones[0]], distiller.scores[steps]
+    return Distillation(error=distiller.error, half=half, whole=whole)
 
 
 def _compared(ctx: StageContext, pairs: DistillationSet) -> Scorer | None:
@@ -281,18 +275,6 @@ def _prospects(ctx: StageContext, distillation: Distillation, steps: int) -> lis
         f"{steps:,} steps, {distillation.whole:.1f} dB at the end; twice the time ({double}) may "
         "bring as much again"
     ]
-
-
-def _read_weights(path: Path, network: tf_keras.Model) -> list[np.ndarray] | None:
-    """The weights, and the error behind them, that a killed run left; None where it left none."""
-    try:
-        # Opened here, because np.load leaves a damaged file open.
-        with path.open("rb") as file, np.load(file) as stored:
-            arrays = [stored[f"arr_{number}"] for number in range(len(stored.files))]
-    except Exception:  # damage can surface as nearly any error of the archive reader
-        return None
-    shapes = [weight.shape for weight in network.get_weights()]
-    return arrays if [array.shape for array in arrays[:-1]] == shapes else None
 
 
 def _discriminator(ctx: StageContext, builder: StudentBuilder) -> tf_keras.Model | None:
