@@ -1,9 +1,8 @@
 """Train the student that was chosen: distillation first, then adversarial training."""
 
-import math
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import tf_keras
 
@@ -25,17 +24,16 @@ from pipeline.importers.teacher import read_saved_teacher
 from pipeline.metrics.distances import frechet_distance
 from pipeline.networks.pixels import PixelRange, to_uint8
 from pipeline.networks.registry import build_discriminator, build_patch_discriminator
-from pipeline.search import work
 from pipeline.search.builder import StudentBuilder
-from pipeline.search.candidates import Candidate, decibels
-from pipeline.search.trials import Scorer, distillation_batch, draw_pictures, pixel_scorer
+from pipeline.search.candidates import Candidate, ScoreKind
+from pipeline.search.trials import draw_pictures, frechet_scorer
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages import training
+from pipeline.stages.distillation import distance_to_teacher, distill
 from pipeline.stages.evaluate import find_judge
-from pipeline.stages.first_file import write_first_file
 from pipeline.stages.inputs import generator_inputs, image_shape
+from pipeline.stages.prospects import Prospects
 from pipeline.training.distillation_set import DistillationSet
-from pipeline.training.distiller import Distiller
 from pipeline.training.objectives.translation import PairedTranslation
 from pipeline.training.randomness import Purpose
 from pipeline.training.settings import TrainSettings, TranslationWeights
@@ -45,8 +43,6 @@ MORE_ATTEMPTS = 2
 """Larger students that are trained where the quality of the first is not enough."""
 COMPARED = 2000
 """Pictures by which that is judged."""
-PROSPECTED = 256
-"""Pairs that say how far a student is from its teacher on the way."""
 UNROUNDED = 0.5
 """Share of the loss that a student may have before it is rounded, which costs some more."""
 RAMP, EVERY = 0.5, 25
@@ -115,11 +111,7 @@ def _train(ctx: StageContext, candidate: Candidate) -> TrainedStudent:
     builder = StudentBuilder(read_saved_teacher(ctx.inputs["teacher"]), recipe.seed)
     pairs = read_distillation_set(ctx.inputs["teacher"], PAIRS)
     network, pixels = builder.build(candidate.student), builder.pixels(candidate.student)
-    checkpoint = ctx.scratch / f"distilled-{candidate.number}.npz"
-    steps = imitation_steps(ctx, pairs, candidate)
-    distillation = _distill(
-        ctx, network, pairs=pairs, pixels=pixels, checkpoint=checkpoint, steps=steps
-    )
+    distillation = distill(ctx, network, pairs=pairs, pixels=pixels, candidate=candidate)
     discriminator = _discriminator(ctx, builder)
     pruning = _pruning(network, candidate, round(RAMP * settings.steps) * recipe.train.critic_steps)
     trainer = student_trainer(
@@ -132,14 +124,18 @@ def _train(ctx: StageContext, candidate: Candidate) -> TrainedStudent:
         settings=training.student_training(ctx, settings.steps, settings.rate, recipe.train.ema),
     )
     history = training.train_and_log(
-        ctx, trainer, description="student trains", name=f"-{candidate.number}"
+        ctx,
+        trainer,
+        description="student trains",
+        name=f"-{candidate.number}",
+        prospects=_game_prospects(ctx, pairs, trainer, pixels) if settings.steps else None,
     )
     return TrainedStudent(
         network=pruning.stripped() if pruning else network,
         discriminator=discriminator,
         pixels=pixels,
-        error=distillation.error if steps else None,
-        events=[*_prospects(ctx, distillation, steps), *history.events],
+        error=distillation.error,
+        events=[*distillation.events, *history.events],
     )
 
 
@@ -196,85 +192,22 @@ def _frechet_ratio(ctx: StageContext, trained: TrainedStudent) -> float:
     return students / teachers
 
 
-def imitation_steps(ctx: StageContext, pairs: DistillationSet, candidate: Candidate) -> int:
-    """Updates of a distillation: those of the recipe, or as many as there is time for."""
-    return work.affordable_steps(
-        ctx.recipe.student.imitate,
-        ctx.recipe.budget,
-        macs=candidate.cost.macs,
-        batch=distillation_batch(pairs),
-        share=work.DISTILL,
+def _game_prospects(
+    ctx: StageContext, pairs: DistillationSet, trainer: GANTrainer, pixels: PixelRange
+) -> Prospects:
+    """How the adversarial training is rated: by the distance to the teacher, as in the search."""
+    scorer, kind = distance_to_teacher(ctx, pairs), ScoreKind.PIXELS
+    if scorer is None:
+        judge, kind = find_judge(ctx), ScoreKind.FRECHET
+        inputs = generator_inputs(ctx, Purpose.SEARCH, judge.enough)
+        scorer = frechet_scorer(judge, pairs.pictures[: judge.enough], inputs)
+    (generator,) = trainer.objective.generators
+    return Prospects(
+        what="game",
+        rate=partial(scorer, generator, pixels),
+        text=kind.text,
+        more=f"--student.steps {2 * ctx.recipe.student.steps}",
     )
-
-
-class Distillation(NamedTuple):
-    """How a distillation went."""
-
-    error: float
-    """Mean squared difference of its last batch, in −1..1."""
-    half: float = math.nan
-    """Of a student for pictures: PSNR to its teacher, in dB, after half of the steps."""
-    whole: float = math.nan
-    """The same after all of them."""
-
-
-def _distill(
-    ctx: StageContext,
-    network: tf_keras.Model,
-    *,
-    pairs: DistillationSet,
-    pixels: PixelRange,
-    checkpoint: Path,
-    steps: int,
-) -> Distillation:
-    """Train on the teacher's pictures alone, on from where a killed run left a ``checkpoint``."""
-    if not steps:
-        return Distillation(math.nan)
-    distiller = Distiller(
-        network,
-        pairs,
-        pixels=pixels,
-        steps=steps,
-        rate=ctx.recipe.student.imitate_rate,
-        batch=distillation_batch(pairs),
-        seed=ctx.recipe.seed,
-    )
-    distiller.resume(checkpoint, ctx.recipe.train.checkpoint_seconds)
-    compared = _compared(ctx, pairs)
-    milestones = [steps // 2, steps] if compared else [steps]
-    with progress.bar() as bar:
-        task = bar.add_task("student is distilled", total=steps, completed=distiller.step)
-        for until in milestones:
-            distiller.train(until, lambda: bar.advance(task))
-            if until in distiller.scores:
-                continue
-            distiller.recalibrate()
-            if until == milestones[0]:
-                write_first_file(ctx, network, pixels)
-            distiller.scores[until] = decibels(compared(network, pixels)) if compared else math.nan
-            distiller.save()
-    half, whole = distiller.scores[milestones[0]], distiller.scores[steps]
-    return Distillation(error=distiller.error, half=half, whole=whole)
-
-
-def _compared(ctx: StageContext, pairs: DistillationSet) -> Scorer | None:
-    """Of students for pictures: how far they are from their teacher on what none learned from."""
-    if pairs.input_pixels is None:
-        return None
-    return pixel_scorer(read_distillation_set(ctx.inputs["teacher"], REFERENCE).first(PROSPECTED))
-
-
-def _prospects(ctx: StageContext, distillation: Distillation, steps: int) -> list[str]:
-    """What the second half of the time brought, which says what more would bring."""
-    if math.isnan(distillation.whole):
-        return []
-    minutes = ctx.recipe.budget.minutes
-    double = f"--student.imitate {2 * steps}" if minutes is None else f"--minutes {2 * minutes:g}"
-    return [
-        f"distillation: {distillation.half:.1f} dB to the teacher's pictures after half of its "
-        f"{steps:,} steps, {distillation.whole:.1f} dB at the end; twice the time ({double}) may "
-        "bring as much again"
-    ]
 
 
 def _discriminator(ctx: StageContext, builder: StudentBuilder) -> tf_keras.Model | None:
