@@ -56,10 +56,11 @@ def doubling(key: str, wanted: int, budget: BudgetSettings, steps_of: StepsOf) -
     """
     if budget.minutes is None:
         return f"--{key} {2 * wanted}"
-    steps, minutes = steps_of(wanted, budget), 2 * budget.minutes
-    while steps_of(2 * wanted, replace(budget, minutes=minutes)) < 2 * steps:
-        minutes *= 2
-    alone = steps_of(wanted, replace(budget, minutes=minutes)) >= 2 * steps
+    minutes = 2 * budget.minutes
+    twice = 2 * steps_of(wanted, budget) - 1  # of rounded numbers
+    while steps_of(2 * wanted, replace(budget, minutes=minutes)) < twice:
+        minutes += budget.minutes
+    alone = steps_of(wanted, replace(budget, minutes=minutes)) >= twice
     return f"--minutes {minutes:g}" if alone else f"--{key} {2 * wanted} --minutes {minutes:g}"
 
 
