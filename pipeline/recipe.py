@@ -40,7 +40,7 @@ Samples = restricted_number_type(
 )
 LATER_KEYS = (
     *("data.inputs", "data.degrade", "data.cut", "evaluate.judge", "teacher.cut", "convert.sizes"),
-    "budget.minutes",
+    *("budget.minutes", "search.halvings"),
     *(f"translation.{weight.name}" for weight in fields(TranslationWeights)),
 )
 """Keys that came after runs had been made without them."""
@@ -157,6 +157,9 @@ class SearchSettings:
     """What students may be made of."""
     bits: list[int] = field(default_factory=lambda: [3, 4, 5, 6, 8])
     """Bits that the kernels may have on average."""
+    halvings: NonNegativeInt | None = None
+    """How often students may halve a picture that they read: as often as its size allows, unless
+    set; `compress` sets it where convert.sizes allow less."""
     student: StudentSettings | None = None
     """A student that is given: then nothing is searched."""
 

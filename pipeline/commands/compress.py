@@ -114,6 +114,7 @@ def run_of(options: Any, overrides: list[str]) -> Run:
     """
     from pipeline.search.builder import StudentBuilder
     from pipeline.search.refuse import refuse_budget, refuse_mismatches
+    from pipeline.search.sizes import with_sizes
     from pipeline.search.space import space_of
 
     path = Path(options.generator)
@@ -124,6 +125,7 @@ def run_of(options: Any, overrides: list[str]) -> Run:
     _refuse_shape(teacher, options, paired=paired)
     recipe = _recipe_of(teacher, options, of_run, overrides)
     builder = StudentBuilder(teacher, recipe.seed)
+    recipe = with_sizes(recipe, builder)
     refuse_budget(recipe.budget, builder, space_of(recipe.search, recipe.budget, builder))
     run = Run(recipe, Path(options.runs))
     refuse_mismatches(recipe, builder, read_dataset=lambda: run.dataset, cache=run.root / CACHE)

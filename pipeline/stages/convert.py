@@ -24,6 +24,7 @@ from pipeline.determinism import prepare
 from pipeline.importers.teacher import read_saved_teacher
 from pipeline.networks.pixels import TRANSLATED, PixelRange, pixel_range
 from pipeline.networks.registry import build_translator
+from pipeline.search.sizes import refusal_of_latents
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages.first_file import remove_first_file
 from pipeline.stages.inputs import generator_inputs, translator_shape, whole_batches
@@ -70,13 +71,11 @@ class UnconvertedError(Exception):
 def _check_sizes(ctx: StageContext) -> None:
     """PocketganError for a size that no network can have, before anything is trained."""
     sizes = ctx.recipe.convert.shapes
-    if not sizes or "teacher" in ctx.stage.needs:
+    if not sizes:
         return
     shape = translator_shape(ctx)
     if shape is None:
-        raise PocketganError(
-            "convert.sizes is for generators that read pictures.", "Leave it out of the recipe."
-        )
+        raise refusal_of_latents()
     generator = build_translator(ctx.recipe.generator, shape)
     for height_and_width in sizes.values():
         resized(generator, height_and_width)
@@ -126,7 +125,6 @@ def _conversions(ctx: StageContext, aware: Mapping[str, tf_keras.Model]) -> list
     needs=("teacher", "search", "student", "quantize"),
     settings=("data", "generator", "teacher", "convert"),
     reads_pictures=True,
-    check=_check_sizes,
 )
 def convert_student(ctx: StageContext) -> Outcome:
     """Write the teacher in float32 and int8, if it can be; the student in both.

@@ -22,7 +22,7 @@ from pipeline.finished_run import generator_of
 from pipeline.importers.input_pictures import InputPictures, read_input_pictures
 from pipeline.importers.teacher import Teacher, load_discriminator, load_teacher, save_teacher
 from pipeline.networks.pixels import to_uint8
-from pipeline.recipe import Recipe
+from pipeline.recipe import Recipe, TeacherSettings
 from pipeline.search import work
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.training.distillation_set import DistillationSet
@@ -58,7 +58,7 @@ def teacher(ctx: StageContext) -> Outcome:
     """Write the generator (and discriminator), and the pictures that it draws."""
     prepare(ctx.recipe.seed)
     settings = ctx.recipe.teacher
-    loaded = load(ctx)
+    loaded = load(settings)
     save_teacher(loaded, ctx.folder)
     if settings.discriminator is not None:
         discriminator = load_discriminator(
@@ -104,9 +104,8 @@ def _affordable(ctx: StageContext, loaded: Teacher, inputs: Images) -> Images:
     return inputs[np.random.default_rng(ctx.recipe.seed).permutation(len(inputs))[:count]]
 
 
-def load(ctx: StageContext) -> Teacher:
-    """The generator that the recipe names."""
-    settings = ctx.recipe.teacher
+def load(settings: TeacherSettings) -> Teacher:
+    """The generator that a recipe names."""
     if settings.file is None:
         raise PocketganError(
             "teacher.file is not set.", "Give a generator: `pocketgan compress GENERATOR`."
