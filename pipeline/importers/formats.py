@@ -6,11 +6,18 @@ from enum import Enum
 from pathlib import Path
 
 from deploy.errors import PocketganError
+from pipeline.importers import pytorch_files
+from pipeline.importers.tfjs_files import model_json
 from pipeline.networks.pixels import PixelRange
 
 SAVED_MODEL = "saved_model.pb"
-ACCEPTED = "Give a run's folder, a .keras or .h5 file with the whole model, or a SavedModel folder."
-_ZIP, _HDF5, _TFLITE, _PICKLE = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"TFL3", b"\x80"
+ACCEPTED = (
+    "Give a run's folder, a .keras or .h5 file with the whole model, a SavedModel folder, or the "
+    "model.json of TensorFlow.js."
+)
+_ZIP, _HDF5, _TFLITE = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"TFL3"
+_BYTE_ORDER = b"\xef\xbb\xbf"
+"""What some editors write before JSON."""
 _TO_KERAS = "Rebuild the generator in Keras, copy the weights, and save it as a .keras file."
 
 
@@ -20,6 +27,7 @@ class Format(Enum):
     KERAS = "Keras file"
     HDF5 = "HDF5 file"
     SAVED_MODEL = "SavedModel"
+    TFJS = "model of TensorFlow.js"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +51,10 @@ def format_of(path: Path) -> Format:
     if path.is_dir():
         if (path / SAVED_MODEL).is_file():
             return Format.SAVED_MODEL
+        if (path / model_json.MODEL_JSON).is_file():
+            return Format.TFJS
         raise PocketganError(
-            f"{path} is a folder with neither a run nor a SavedModel in it.", ACCEPTED
+            f"{path} is a folder with no run, SavedModel or model.json in it.", ACCEPTED
         )
     if not path.exists():
         raise PocketganError(f"{path}: there is no such file or folder.", ACCEPTED)
@@ -54,6 +64,8 @@ def format_of(path: Path) -> Format:
         return _format_of_zip(path)
     if head.startswith(_HDF5):
         return Format.HDF5
+    if head.removeprefix(_BYTE_ORDER).lstrip().startswith(b"{") and b"\0" not in head:
+        return Format.TFJS
     raise _foreign(path, head)
 
 
@@ -61,12 +73,13 @@ def _format_of_zip(path: Path) -> Format:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except zipfile.BadZipFile as error:
+        of_pytorch = pytorch_files.refusal(path, _ZIP)
+    except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError, OSError) as error:
         raise cut_short(path) from error
     if {"config.json", "metadata.json"} <= set(names):
         return Format.KERAS
-    if any(name.endswith("data.pkl") for name in names):
-        raise PocketganError(f"{path} is a PyTorch file.", _TO_KERAS)
+    if of_pytorch:
+        raise of_pytorch
     raise PocketganError(f"{path} is a zip archive, but no .keras file.", ACCEPTED)
 
 
@@ -90,8 +103,5 @@ def _foreign(path: Path, head: bytes) -> PocketganError:
         return PocketganError(f"{path} is a part of a SavedModel.", f"Give {path.parent}.")
     if path.suffix == ".onnx":
         return PocketganError(f"{path} is an ONNX file.", _TO_KERAS)
-    if head.startswith(_PICKLE) or path.suffix in (".pt", ".pth", ".pkl", ".pickle"):
-        return PocketganError(
-            f"{path} is a pickle, such as PyTorch writes; loading one runs code.", _TO_KERAS
-        )
-    return PocketganError(f"{path} is no Keras model.", ACCEPTED)
+    of_pytorch = pytorch_files.refusal(path, head)
+    return of_pytorch or PocketganError(f"{path} is no model that can be read.", ACCEPTED)

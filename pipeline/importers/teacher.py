@@ -3,7 +3,7 @@
 import io
 import json
 import zipfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,15 @@ from pipeline import guard
 from pipeline.atomic import write_bytes
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.data.reading import TILES, WHOLE
-from pipeline.importers import keras_files, pixel_range
+from pipeline.importers import keras_files, pixel_range, saved_models
 from pipeline.importers.facts import read_facts, read_inputs, write_facts
 from pipeline.importers.formats import Format, GeneratorSource, format_of
-from pipeline.importers.input_adapter import InputAdapter, adapt_inputs, random_inputs
+from pipeline.importers.input_adapter import (
+    InputAdapter,
+    adapt_inputs,
+    fix_size,
+    random_inputs,
+)
 from pipeline.importers.layer_mapping import GraphRebuilder, SourceLayer, UnmappedLayerError
 from pipeline.importers.loaded import (
     TRIAL_INPUTS,
@@ -31,6 +36,7 @@ from pipeline.importers.loaded import (
     try_out,
 )
 from pipeline.importers.opaque import FrozenGraph, freeze_generator, opaque_model
+from pipeline.importers.tfjs_files.loading import load as load_tfjs
 from pipeline.networks.pixels import PixelRange
 
 MODEL, GRAPH = "generator.keras", "graph.pb"
@@ -103,15 +109,17 @@ def load_teacher(
     classes: int | None = None,
     pixels: PixelRange | None = None,
     input_pixels: PixelRange | None = None,
+    input_size: tuple[int, int] | None = None,
     allow_unsafe: bool = False,
     custom: Path | None = None,
 ) -> Teacher:
-    """A generator from a .keras or HDF5 file of Keras 2 or 3, a SavedModel, or a run.
+    """A generator from a file of Keras 2 or 3, a SavedModel, a model of TensorFlow.js, or a run.
 
     Layers of Keras 3 become those of tf_keras, and the outputs are compared; where tf_keras lacks
     a layer, the forward function as a whole becomes an opaque layer. ``classes`` is the number of
     classes at the end of the latent vector, ``pixels`` and ``input_pixels`` are black and white
-    where the model does not say. ``custom`` is a Python file of the user's that defines layers;
+    where the model does not say. ``input_size`` is the height and width of the pictures that a
+    generator reads which takes any. ``custom`` is a Python file of the user's that defines layers;
     it is run. With ``allow_unsafe`` so is code within the model.
 
     Raises PocketganError, with a remedy, for whatever is no generator of pictures, and for files
@@ -122,6 +130,7 @@ def load_teacher(
     path = source.path
     with guard.step("loaded", path, _DAMAGED):
         loaded = _open(source, custom, allow_unsafe=allow_unsafe)
+    loaded = replace(loaded, inputs=fix_size(path, loaded.inputs, input_size))
     refuse_broken(path, loaded)
     if classes is None and source.latent is not None:
         classes = int(loaded.inputs[0].shape[0] or 0) - source.latent
@@ -164,7 +173,9 @@ def _open(source: GeneratorSource, custom: Path | None, *, allow_unsafe: bool) -
     file_format = format_of(file)
     objects = keras_files.load_custom(custom) if custom else {}
     if file_format is Format.SAVED_MODEL:
-        return keras_files.load_saved_model(file, objects, allow_unsafe=allow_unsafe)
+        return saved_models.load_saved_model(file, objects, allow_unsafe=allow_unsafe)
+    if file_format is Format.TFJS:
+        return load_tfjs(file, objects, allow_unsafe=allow_unsafe)
     stored = keras_files.open_file(file, file_format)
     origin = source.origin or f"{file_format.value} {file.name}, written by Keras {stored.version}"
     model = stored.load(objects, allow_unsafe=allow_unsafe)
