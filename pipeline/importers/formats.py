@@ -7,18 +7,20 @@ from pathlib import Path
 
 from deploy.errors import PocketganError
 from pipeline.importers import pytorch_files
+from pipeline.importers.onnx_files.reading import is_onnx
 from pipeline.importers.tfjs_files import model_json
 from pipeline.networks.pixels import PixelRange
 
 SAVED_MODEL = "saved_model.pb"
 ACCEPTED = (
-    "Give a run's folder, a .keras or .h5 file with the whole model, a SavedModel folder, or the "
-    "model.json of TensorFlow.js."
+    "Give a run's folder, a .keras or .h5 file with the whole model, an ONNX file, a SavedModel "
+    "folder, or the model.json of TensorFlow.js."
 )
+_ONNX = b"\x08"
+"""The first field of a model: the version of its format."""
 _ZIP, _HDF5, _TFLITE = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"TFL3"
 _BYTE_ORDER = b"\xef\xbb\xbf"
 """What some editors write before JSON."""
-_TO_KERAS = "Rebuild the generator in Keras, copy the weights, and save it as a .keras file."
 
 
 class Format(Enum):
@@ -27,6 +29,7 @@ class Format(Enum):
     KERAS = "Keras file"
     HDF5 = "HDF5 file"
     SAVED_MODEL = "SavedModel"
+    ONNX = "ONNX file"
     TFJS = "model of TensorFlow.js"
 
 
@@ -64,6 +67,11 @@ def format_of(path: Path) -> Format:
         return _format_of_zip(path)
     if head.startswith(_HDF5):
         return Format.HDF5
+    if head.startswith(_ONNX) or path.suffix.lower() == ".onnx":
+        if is_onnx(path):
+            return Format.ONNX
+        if path.suffix.lower() == ".onnx":
+            raise _no_onnx(path)
     if head.removeprefix(_BYTE_ORDER).lstrip().startswith(b"{") and b"\0" not in head:
         return Format.TFJS
     raise _foreign(path, head)
@@ -90,6 +98,14 @@ def cut_short(path: Path) -> PocketganError:
     )
 
 
+def _no_onnx(path: Path) -> PocketganError:
+    if not path.stat().st_size:
+        return PocketganError(f"{path} is empty.", "Export the model again.")
+    return PocketganError(
+        f"{path} is damaged, or no ONNX file.", "Export or copy it again; compare the sizes."
+    )
+
+
 def _foreign(path: Path, head: bytes) -> PocketganError:
     """The error for a file that no Keras has written."""
     if not head:
@@ -101,7 +117,5 @@ def _foreign(path: Path, head: bytes) -> PocketganError:
         )
     if path.name == SAVED_MODEL:
         return PocketganError(f"{path} is a part of a SavedModel.", f"Give {path.parent}.")
-    if path.suffix == ".onnx":
-        return PocketganError(f"{path} is an ONNX file.", _TO_KERAS)
     of_pytorch = pytorch_files.refusal(path, head)
     return of_pytorch or PocketganError(f"{path} is no model that can be read.", ACCEPTED)

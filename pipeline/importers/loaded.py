@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from deploy.errors import PocketganError, one_line
 from pipeline.importers import layer_mapping
+from pipeline.importers.foreign import ForeignProgram
 from pipeline.importers.input_adapter import InputAdapter, ModelInput, shape_text
 from pipeline.importers.layer_mapping import SourceLayer
 
@@ -48,6 +49,10 @@ class LoadedGenerator:
     """The only batch size that ``compute`` takes; None where any will do."""
     precision: str = "float32"
     """The coarsest type in which a layer of it computes; weights are float32."""
+    why_opaque: str = "it is no graph of layers but code"
+    """Why there is no ``functional``."""
+    program: ForeignProgram | None = None
+    """What draws it where TensorFlow cannot."""
     as_in_training: tuple[str, ...] = ()
     """Layers that its author calls with ``training=True`` whatever happens."""
 

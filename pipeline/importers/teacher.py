@@ -4,7 +4,7 @@ import io
 import json
 import zipfile
 from dataclasses import asdict, dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from pipeline.compression.fold import fold_batch_norm
 from pipeline.data.reading import TILES, WHOLE
 from pipeline.importers import keras_files, pixel_range, saved_models
 from pipeline.importers.facts import read_facts, read_inputs, write_facts
+from pipeline.importers.foreign import ForeignProgram
 from pipeline.importers.formats import Format, GeneratorSource, format_of
 from pipeline.importers.input_adapter import (
     InputAdapter,
@@ -35,11 +36,12 @@ from pipeline.importers.loaded import (
     refuse_broken,
     try_out,
 )
-from pipeline.importers.opaque import FrozenGraph, freeze_generator, opaque_model
-from pipeline.importers.tfjs_files.loading import load as load_tfjs
+from pipeline.importers.onnx_files.loading import load_onnx
+from pipeline.importers.opaque import FrozenGraph, OpaqueGenerator, freeze_generator
+from pipeline.importers.tfjs_files.loading import load_tfjs
 from pipeline.networks.pixels import PixelRange
 
-MODEL, GRAPH = "generator.keras", "graph.pb"
+MODEL, GRAPH, PROGRAM = "generator.keras", "graph.pb", "program.bin"
 _NO_DATE = "1980-01-01@00:00:00"
 _DAMAGED = "Save the generator again, or copy it again and compare the sizes."
 _DOES_NOT_DRAW = (
@@ -69,17 +71,22 @@ class Teacher:
     """What was rewritten while loading, in words."""
     layers: tuple[SourceLayer, ...] = ()
     """The layers of the file, in order, and what became of each."""
-    frozen: FrozenGraph | None = None
-    """The graph of an opaque teacher, of which nothing but its drawing is known; else None."""
+    opaque: OpaqueGenerator | None = None
+    """What draws an opaque teacher, of which nothing else is known; else None."""
 
     @property
     def is_opaque(self) -> bool:
         """Whether it is one layer that draws, and no graph of layers that could be slimmed."""
-        return self.frozen is not None
+        return self.opaque is not None
 
-    @property
+    @cached_property
     def folded(self) -> tf_keras.Model:
-        """The model with its batch norm in its kernels, where it has layers."""
+        """The model with its batch norm in its kernels, where it has layers.
+
+        It is what .tflite files are made of. Raises PocketganError where another runtime draws it.
+        """
+        if self.opaque is not None and self.opaque.program is not None:
+            raise self.opaque.program.unconverted()
         return self.model if self.is_opaque else fold_batch_norm(self.model)
 
     def cut(self, wanted: str) -> str:
@@ -137,7 +144,7 @@ def load_teacher(
     adapter = adapt_inputs(path, loaded.inputs, classes)
     with guard.step("drawn with", path, _DOES_NOT_DRAW):
         try_out(path, loaded, adapter)
-    frozen: FrozenGraph | None = None
+    opaque: OpaqueGenerator | None = None
     try:
         with guard.step("rebuilt", path, _DOES_NOT_DRAW):
             model, layers = _rebuild(loaded, adapter)
@@ -146,7 +153,7 @@ def load_teacher(
         draws = pixel_range.output_range(model)
     except UnmappedLayerError as error:
         with guard.step("frozen", path, _DOES_NOT_DRAW):
-            model, frozen, last_operation = freeze_generator(path, loaded, adapter)
+            model, opaque, last_operation = freeze_generator(path, loaded, adapter)
         layers, notes = loaded.layers, [f"opaque, known by what it draws only: {error}"]
         reads, draws = None, pixel_range.OPERATION_RANGES.get(last_operation)
     chosen = partial(pixel_range.chosen_range, path)
@@ -159,7 +166,7 @@ def load_teacher(
         origin=loaded.origin,
         notes=tuple(filter(None, (adapter.note, *notes))),
         layers=layers,
-        frozen=frozen,
+        opaque=opaque,
     )
 
 
@@ -176,6 +183,8 @@ def _open(source: GeneratorSource, custom: Path | None, *, allow_unsafe: bool) -
         return saved_models.load_saved_model(file, objects, allow_unsafe=allow_unsafe)
     if file_format is Format.TFJS:
         return load_tfjs(file, objects, allow_unsafe=allow_unsafe)
+    if file_format is Format.ONNX:
+        return load_onnx(file)
     stored = keras_files.open_file(file, file_format)
     origin = source.origin or f"{file_format.value} {file.name}, written by Keras {stored.version}"
     model = stored.load(objects, allow_unsafe=allow_unsafe)
@@ -187,7 +196,7 @@ def _rebuild(
 ) -> tuple[tf_keras.Model, tuple[SourceLayer, ...]]:
     """The generator of layers of tf_keras; UnmappedLayerError where that cannot be."""
     if loaded.functional is None:
-        raise UnmappedLayerError("it is no graph of layers but code")
+        raise UnmappedLayerError(loaded.why_opaque)
     port = tf_keras.Input(adapter.shape, name="latent" if adapter.latent else "pictures")
     own_inputs = adapter.split(port)
     before = tf_keras.Model(port, own_inputs)
@@ -214,7 +223,8 @@ def _rebuild(
 def save_teacher(teacher: Teacher, folder: Path) -> None:
     """Write ``teacher.json`` and the model into ``folder``: the same teacher, the same bytes.
 
-    The model is ``generator.keras`` (tf_keras), or ``graph.pb`` where it is opaque.
+    The model is ``generator.keras`` (tf_keras), or ``graph.pb`` where it is opaque, with
+    ``program.bin`` behind it where another runtime draws.
     """
     folder.mkdir(parents=True, exist_ok=True)
     facts: dict[str, Any] = {
@@ -226,32 +236,54 @@ def save_teacher(teacher: Teacher, folder: Path) -> None:
         "notes": teacher.notes,
         "layers": [asdict(layer) for layer in teacher.layers],
     }
-    if teacher.frozen is None:
+    if teacher.opaque is None:
         write_bytes(folder / MODEL, _keras_bytes(teacher.model, folder))
     else:
-        write_bytes(folder / GRAPH, teacher.frozen.graph)
-        facts["graph"] = {
-            "inputs": teacher.frozen.inputs,
-            "outputs": teacher.frozen.outputs,
-            "shape": teacher.model.input_shape[1:],
-            "batch": teacher.frozen.batch,
-        }
+        facts["graph"] = _write_opaque(teacher.opaque, folder)
     write_facts(facts, folder)
+
+
+def _write_opaque(opaque: OpaqueGenerator, folder: Path) -> dict[str, Any]:
+    """Write what draws; what there is to know of it besides."""
+    graph, program = opaque.graph, opaque.program
+    write_bytes(folder / GRAPH, graph.graph)
+    facts: dict[str, Any] = {
+        "inputs": graph.inputs,
+        "outputs": graph.outputs,
+        "shape": opaque.shape,
+        "batch": graph.batch,
+    }
+    if program is not None:
+        write_bytes(folder / PROGRAM, program.content)
+        facts |= {"runtime": program.runtime, "pictures": opaque.pictures}
+    return facts
+
+
+def _read_opaque(facts: dict[str, Any], folder: Path) -> OpaqueGenerator:
+    """What ``_write_opaque`` wrote and told."""
+    program = None
+    if "runtime" in facts:
+        content = (folder / PROGRAM).read_bytes()
+        program = ForeignProgram(runtime=facts["runtime"], content=content)
+    ports = tuple(facts["inputs"]), tuple(facts["outputs"])
+    return OpaqueGenerator(
+        graph=FrozenGraph((folder / GRAPH).read_bytes(), *ports, facts.get("batch")),
+        shape=tuple(facts["shape"]),
+        program=program,
+        pictures=tuple(facts.get("pictures", ())),
+    )
 
 
 def read_saved_teacher(folder: Path) -> Teacher:
     """What ``save_teacher`` wrote; PocketganError where it is missing or damaged."""
     try:
         facts, (classes, input_pixels) = read_facts(folder), read_inputs(folder)
-        frozen = None
-        if "graph" in facts:
-            graph, content = facts["graph"], (folder / GRAPH).read_bytes()
-            frozen = FrozenGraph(
-                content, tuple(graph["inputs"]), tuple(graph["outputs"]), graph.get("batch")
-            )
-            model = opaque_model(frozen, tuple(graph["shape"]))
-        else:
-            model = tf_keras.models.load_model(folder / MODEL, compile=False)
+        opaque = _read_opaque(facts["graph"], folder) if "graph" in facts else None
+        model = (
+            tf_keras.models.load_model(folder / MODEL, compile=False)
+            if opaque is None
+            else opaque.model()
+        )
         low, high = facts["pixels"]
         return Teacher(
             model=model,
@@ -267,7 +299,7 @@ def read_saved_teacher(folder: Path) -> Teacher:
                 )
                 for layer in facts["layers"]
             ),
-            frozen=frozen,
+            opaque=opaque,
         )
     except Exception as error:  # a damaged file makes its reader raise anything
         raise PocketganError(

@@ -144,13 +144,12 @@ def _student_conversions(ctx: StageContext, aware: tf_keras.Model) -> list[Conve
     settings = ctx.recipe.convert
     batch = settings.batch
     teacher = read_saved_teacher(ctx.inputs["teacher"])
-    folded = teacher.folded
     student = fold_batch_norm(load_network(ctx.inputs["student"] / GENERATOR))
     calibration = generator_inputs(ctx, Purpose.CALIBRATION, settings.calibration * batch)
     pixels = STUDENT_FACTS.read(ctx.inputs["student"]).pixels
 
     def rounded_teacher() -> bytes:
-        content = tflite.to_int8_post_training(folded, calibration, batch)
+        content = tflite.to_int8_post_training(teacher.folded, calibration, batch)
         refuse_float(read_model(content), "int8-ptq")
         return content
 
@@ -158,7 +157,7 @@ def _student_conversions(ctx: StageContext, aware: tf_keras.Model) -> list[Conve
         return Conversion(variant, teacher.pixels, partial(_foreign, ctx, variant, convert))
 
     return [
-        as_it_is("float32", lambda: tflite.to_float32(folded, batch)),
+        as_it_is("float32", lambda: tflite.to_float32(teacher.folded, batch)),
         as_it_is("int8-ptq", rounded_teacher),
         Conversion("student-float32", pixels, lambda: tflite.to_float32(student, batch)),
         Conversion(SHIPPED, pixels, lambda: tflite.to_int8_student(aware, batch)),

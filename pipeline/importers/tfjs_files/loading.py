@@ -10,7 +10,7 @@ from pipeline.importers.tfjs_files.graph_model import load_graph_model
 from pipeline.importers.tfjs_files.layers_model import open_layers_model, origin_of
 
 
-def load(path: Path, custom: Mapping[str, Any], *, allow_unsafe: bool) -> LoadedGenerator:
+def load_tfjs(path: Path, custom: Mapping[str, Any], *, allow_unsafe: bool) -> LoadedGenerator:
     """The generator in a model.json, or in the folder of one.
 
     ``custom`` maps names to classes and functions of the user's. Raises PocketganError for damage,

@@ -174,11 +174,14 @@ def test_gate_fails_where_the_measurement_failed(report):
     assert result.reason == "the agent was killed"
 
 
-@pytest.mark.parametrize("missing", ["int8", "float32"])
-def test_ratio_fails_where_a_variant_is_missing(report, missing):
+@pytest.mark.parametrize(
+    ("missing", "reason"),
+    [("int8", "this report has no variant int8"), ("float32", "float32: it has no file")],
+)
+def test_ratio_fails_where_a_variant_is_missing(report, missing, reason):
     result = check(parse_gate("bytes_ratio >= 1"), without(report, missing))
     assert not result.passed
-    assert result.reason == f"this report has no variant {missing}"
+    assert result.reason == reason
 
 
 def test_ratio_to_nothing_is_not_measured(report):
