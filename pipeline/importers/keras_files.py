@@ -26,6 +26,7 @@ from pipeline.importers.known_layers import KNOWN, custom_objects
 from pipeline.networks import layers as _our_layers  # noqa: F401  so that Keras knows them
 
 REGISTER = "Put its class into a Python file that begins with `{}`; give that with --custom FILE."
+_MODELS = ("Functional", "Model", "Sequential")
 _IMPORTS = {True: "import keras", False: "import tf_keras as keras"}
 UNSAFE = (
     "Ask its author for the model without them. If you trust the file as you trust a program, "
@@ -82,6 +83,12 @@ class KerasFile:
             return name in custom or library.saving.get_registered_object(name) is not None
 
         unknown = safety.unknown_parts(self.config, is_known)
+        unknown += [
+            name
+            for name in safety.bare_layers(self.config)
+            if not (is_known(name) or ">" in name or hasattr(library.layers, name))
+            and name not in _MODELS
+        ]
         if unknown:
             raise PocketganError(
                 f"{self.path} holds layers that nobody here knows: {', '.join(unknown)}.",

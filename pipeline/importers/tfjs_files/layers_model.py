@@ -23,7 +23,8 @@ _OF_KERAS_2 = "2"
 _SHORTER: tuple[Callable[[Sequence[str]], Sequence[str]], ...] = (
     lambda parts: parts,
     lambda parts: parts[-2:],  # without the names of models around the layer
-    lambda parts: (*parts[:-2], parts[-1]),  # without that of the cell of a recurrent layer
+    # Without that of the cell of a recurrent layer.
+    lambda parts: (*parts[:-2], parts[-1]) if len(parts) > 2 else parts,
 )
 """Ways to shorten a weight's name, split at its slashes, until file and layers agree on it."""
 
