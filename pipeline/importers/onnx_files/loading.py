@@ -23,13 +23,13 @@ from pipeline.importers.onnx_files.layout import Layout, LayoutError, map_order
 from pipeline.importers.onnx_files.maps import MAPS
 from pipeline.importers.onnx_files.moves import MOVES
 from pipeline.importers.onnx_files.pointwise import POINTWISE
-from pipeline.importers.onnx_files.reading import not_valid, read_model
+from pipeline.importers.onnx_files.reading import read_model
 from pipeline.importers.onnx_files.runtime import OnnxRuntime, Port
 from pipeline.importers.onnx_files.signature import channels_first, with_channels_last
 
 _OPERATIONS = {**KERNELS, **POINTWISE, **MAPS}
 _RUNTIME = "onnxruntime"
-_BY_ORT = "Export it again for another opset, for instance 17."
+_OTHER_OPSET = "Export it again for another opset, for instance 17."
 
 
 def load_onnx(path: Path) -> LoadedGenerator:
@@ -39,12 +39,10 @@ def load_onnx(path: Path) -> LoadedGenerator:
     try:
         runtime = OnnxRuntime(content)
     except Exception as error:  # onnxruntime raises several kinds, none of them public
-        try:
-            onnx.checker.check_model(model)
-        except (onnx.checker.ValidationError, RuntimeError, ValueError) as broken:
-            raise not_valid(path, broken) from error
         reason = one_line(error, 300)
-        raise PocketganError(f"{path} cannot be run by onnxruntime: {reason}", _BY_ORT) from error
+        raise PocketganError(
+            f"{path} cannot be run by onnxruntime: {reason}", _OTHER_OPSET
+        ) from error
     _refuse_free(path, runtime)
     weights = tuple((each.name, numpy_helper.to_array(each)) for each in model.graph.initializer)
     half = any(values.dtype == np.float16 for _, values in weights)
