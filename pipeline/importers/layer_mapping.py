@@ -18,8 +18,9 @@ import tf_keras
 from tf_keras.src.layers.core.tf_op_layer import TFOpLambda
 
 from pipeline.compression.graph import nodes
+from pipeline.importers.input_adapter import Part
 from pipeline.importers.known_layers import AddonsWeightNormalization
-from pipeline.networks.layers import DepthToSpace, PixelScale, PixelSum
+from pipeline.networks.layers import DepthToSpace, PixelScale, PixelSum, ReflectionPadding2D
 
 L = tf_keras.layers
 _DEFAULT_SLOPE = 0.2  # of the function leaky_relu; the layer's own default is 0.3
@@ -32,6 +33,7 @@ _WRAPPERS = {
 }
 """Layer around a layer → what becomes of that."""
 _CODE = (keras.layers.Lambda, tf_keras.layers.Lambda, keras.layers.TFSMLayer)
+_OURS = (DepthToSpace, Part, PixelScale, PixelSum, ReflectionPadding2D)
 _SETTINGS_OF_TRAINING = ("_initializer", "_regularizer", "_constraint")
 # Operations on tensors, by their names in Keras 3 → layers.
 _OF_ONE: dict[str, Callable[[str], tf_keras.layers.Layer]] = {
@@ -127,7 +129,7 @@ def _is_built_in(layer: Any) -> bool:
     """Whether Keras or pocketgan has this layer, and it runs no code of the model's author."""
     libraries = ("keras.src.layers.", "tf_keras.src.layers.")
     built_in = type(layer).__module__.startswith(libraries) and not isinstance(layer, _CODE)
-    return built_in or isinstance(layer, (DepthToSpace, PixelScale, PixelSum))
+    return built_in or isinstance(layer, _OURS)
 
 
 def _with_activation_behind(layer: Any, copy: tf_keras.layers.Layer) -> MappedLayer:

@@ -31,7 +31,7 @@ from pipeline.importers.layer_mapping import GraphRebuilder, SourceLayer, Unmapp
 from pipeline.importers.loaded import (
     TRIAL_INPUTS,
     LoadedGenerator,
-    alike,
+    difference,
     from_keras_model,
     refuse_broken,
     try_out,
@@ -210,13 +210,10 @@ def _rebuild(
             f"it cannot be rebuilt of tf_keras layers ({one_line(error, 200)})"
         ) from error
     inputs = adapter.random_inputs(TRIAL_INPUTS)
-    (wanted,) = map(np.asarray, loaded.compute(*adapter.source_inputs(inputs)))
     pictures = np.asarray(model(inputs, training=False))
-    if not alike(wanted, pictures, loaded.precision):
-        difference = float(np.max(np.abs(wanted.astype(np.float32) - pictures)))
-        raise UnmappedLayerError(
-            f"rebuilt of tf_keras layers it draws otherwise (by {difference:.2g})"
-        )
+    apart = difference(loaded, adapter.source_inputs(inputs), pictures)
+    if apart is not None:
+        raise UnmappedLayerError(f"rebuilt of tf_keras layers it draws otherwise (by {apart:.2g})")
     return model, tuple(rebuilder.source_layers)
 
 

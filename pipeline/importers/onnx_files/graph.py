@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import onnx
 
+from pipeline.importers.layer_mapping import UnmappedLayerError
+
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.]+")
 
 
@@ -63,6 +65,14 @@ class Graph:
         if place >= len(node.inputs) or not node.inputs[place]:
             return default
         return self.constants.get(node.inputs[place])
+
+    def demanded(self, node: Node, name: str, place: int) -> Sequence[Any] | np.ndarray:
+        """A ``setting`` that must be constant: UnmappedLayerError where it is computed."""
+        values: Sequence[Any] | np.ndarray | None = self.setting(node, name, place)
+        if values is None:
+            described = f"'{node.name}' ({node.op})"
+            raise UnmappedLayerError(f"the {name} of operation {described} is computed")
+        return values
 
 
 def node_of(proto: onnx.NodeProto, number: int) -> Node:

@@ -84,8 +84,8 @@ def conv_transpose(builder: Builder, node: Node) -> Value:
     channel_axis = new_axis(kernel.shape[1])
     layout = value.layout.with_map(channel_axis, channel_axis, sides)
     weights = _Weights(kernel=kernel.transpose(2, 3, 1, 0), place=2, bias=bias, output=output)
-    weighed = _weighed(builder, Value(tensor=tensor, layout=layout), weights)
-    return weighed if crop is None else replace(weighed, crop=crop, mover=node.name)
+    value = Value(tensor=tensor, layout=layout, crop=crop, mover=node.name if crop else "")
+    return _weighed(builder, value, weights)
 
 
 def gemm(builder: Builder, node: Node) -> Value:

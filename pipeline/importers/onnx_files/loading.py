@@ -29,7 +29,7 @@ from pipeline.importers.onnx_files.signature import channels_first, with_channel
 
 _OPERATIONS = {**KERNELS, **POINTWISE, **MAPS}
 _RUNTIME = "onnxruntime"
-_BY_ORT = "Export it again for another opset, for instance 17."
+_OTHER_OPSET = "Export it again for another opset, for instance 17."
 
 
 def load_onnx(path: Path) -> LoadedGenerator:
@@ -40,7 +40,9 @@ def load_onnx(path: Path) -> LoadedGenerator:
         runtime = OnnxRuntime(content)
     except Exception as error:  # onnxruntime raises several kinds, none of them public
         reason = one_line(error, 300)
-        raise PocketganError(f"{path} cannot be run by onnxruntime: {reason}", _BY_ORT) from error
+        raise PocketganError(
+            f"{path} cannot be run by onnxruntime: {reason}", _OTHER_OPSET
+        ) from error
     _refuse_free(path, runtime)
     weights = tuple((each.name, numpy_helper.to_array(each)) for each in model.graph.initializer)
     half = any(values.dtype == np.float16 for _, values in weights)

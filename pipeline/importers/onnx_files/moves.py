@@ -1,18 +1,14 @@
 """Operations that only regroup numbers: no layer, another layout."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
 
-import numpy as np
-
-from pipeline.importers.layer_mapping import UnmappedLayerError
 from pipeline.importers.onnx_files.graph import Graph, Node
 from pipeline.importers.onnx_files.layout import Layout
 
 
 def _reshape(graph: Graph, node: Node, layout: Layout) -> Layout:
-    target = [int(length) for length in _constant(graph, node, "shape", 1)]
+    target = [int(length) for length in graph.demanded(node, "shape", 1)]
     if not node.attributes.get("allowzero"):
         target = [layout.shape[i] if length == 0 else length for i, length in enumerate(target)]
     if -1 in target:
@@ -35,7 +31,7 @@ def _squeeze(graph: Graph, node: Node, layout: Layout) -> Layout:
 
 
 def _unsqueeze(graph: Graph, node: Node, layout: Layout) -> Layout:
-    axes = _constant(graph, node, "axes", 1)
+    axes = graph.demanded(node, "axes", 1)
     rank = len(layout.axes) + len(axes)
     added, old = {int(axis) % rank for axis in axes}, iter(layout.shape)
     return layout.reshaped([1 if index in added else next(old) for index in range(rank)])
@@ -63,13 +59,6 @@ def _space_to_depth(_graph: Graph, node: Node, layout: Layout) -> Layout:
     split = [batch, channels, height // block, block, width // block, block]
     shuffled = layout.reshaped(split).transposed((0, 3, 5, 1, 2, 4))
     return shuffled.reshaped([batch, channels * block**2, height // block, width // block])
-
-
-def _constant(graph: Graph, node: Node, name: str, place: int) -> Sequence[Any] | np.ndarray:
-    values: Sequence[Any] | None = graph.setting(node, name, place)
-    if values is None:
-        raise UnmappedLayerError(f"the {name} of operation '{node.name}' ({node.op}) is computed")
-    return values
 
 
 MOVES: Mapping[str, Callable[[Graph, Node, Layout], Layout]] = {

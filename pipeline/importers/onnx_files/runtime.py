@@ -55,11 +55,14 @@ class OnnxRuntime:
         count = len(arrays[0])
         if self._batch is None:
             try:
-                return self._drawn(arrays)
+                outputs = self._drawn(arrays)
             except Exception:  # onnxruntime raises several kinds, none of them public
                 if count == 1:
                     raise
-                self._batch = 1  # free at its ends only, as exporters leave it
+                outputs = []
+            if outputs and outputs[0].shape[:1] == (count,):
+                return outputs
+            self._batch = 1  # free at its ends only, as exporters leave it
         lacking = -count % self._batch
         filled = [np.concatenate([each, np.repeat(each[-1:], lacking, 0)]) for each in arrays]
         starts = range(0, count + lacking, self._batch)
