@@ -13,8 +13,8 @@ from pipeline.networks.pixels import PixelRange
 
 SAVED_MODEL = "saved_model.pb"
 ACCEPTED = (
-    "Give a run's folder, a .keras or .h5 file with the whole model, an ONNX file, a SavedModel "
-    "folder, or the model.json of TensorFlow.js."
+    "Give a run's folder, a .keras or .h5 file with the whole model, an ONNX or .tflite file, a "
+    "SavedModel folder, or the model.json of TensorFlow.js."
 )
 _ONNX = b"\x08"
 """The first field of a model: the version of its format."""
@@ -30,6 +30,7 @@ class Format(Enum):
     HDF5 = "HDF5 file"
     SAVED_MODEL = "SavedModel"
     ONNX = "ONNX file"
+    TFLITE = ".tflite file"
     TFJS = "model of TensorFlow.js"
 
 
@@ -67,6 +68,8 @@ def format_of(path: Path) -> Format:
         return _format_of_zip(path)
     if head.startswith(_HDF5):
         return Format.HDF5
+    if head[4:8] == _TFLITE:
+        return Format.TFLITE
     if head.startswith(_ONNX) or path.suffix.lower() == ".onnx":
         if is_onnx(path):
             return Format.ONNX
@@ -110,11 +113,6 @@ def _foreign(path: Path, head: bytes) -> PocketganError:
     """The error for a file that no Keras has written."""
     if not head:
         return PocketganError(f"{path} is empty.", "Save the model again.")
-    if head[4:8] == _TFLITE:
-        return PocketganError(
-            f"{path} is a .tflite file: it is compressed already, and nothing can learn from it.",
-            "Give the Keras model that it was made from.",
-        )
     if path.name == SAVED_MODEL:
         return PocketganError(f"{path} is a part of a SavedModel.", f"Give {path.parent}.")
     of_pytorch = pytorch_files.refusal(path, head)

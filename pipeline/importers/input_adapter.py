@@ -123,7 +123,13 @@ def adapt_inputs(path: Path, inputs: Sequence[ModelInput], classes: int | None) 
     if classes is not None and classes < 0:
         raise PocketganError(f"--classes {classes} is no number of classes.", "Leave it away.")
     for each in inputs:
-        _refuse_free(path, each)
+        refuse_free_picture(path, each)
+        if None in each.shape:
+            raise PocketganError(
+                _not_fixed(path, each),
+                "Build it with a fixed shape, for instance keras.Input((100,)), load its weights, "
+                "and save that.",
+            )
     if len(inputs) == 1:
         return _adapt_one(path, inputs[0], classes)
     if len(inputs) == 2:
@@ -160,21 +166,17 @@ def _of_size(each: ModelInput, size: tuple[int, int]) -> ModelInput:
     return replace(each, shape=(*sides, each.shape[2]))
 
 
-def _refuse_free(path: Path, each: ModelInput) -> None:
-    if None not in each.shape:
-        return
-    problem = (
-        f"{path}: the shape of its input '{each.name}' is not fixed: {shape_text(each.shape)}."
-    )
-    if len(each.shape) == 3 and each.shape[2] is not None:
+def refuse_free_picture(path: Path, each: ModelInput) -> None:
+    """PocketganError where an input is pictures of any size."""
+    if len(each.shape) == 3 and None in each.shape[:2] and each.shape[2] is not None:
         raise PocketganError(
-            problem, "Say at which size, width x height, with --input-size, such as 256x256."
+            _not_fixed(path, each),
+            "Say at which size, width x height, with --input-size, such as --input-size 256x256.",
         )
-    raise PocketganError(
-        problem,
-        "Build it with a fixed shape, for instance keras.Input((100,)), load its weights, and "
-        "save that.",
-    )
+
+
+def _not_fixed(path: Path, each: ModelInput) -> str:
+    return f"{path}: the shape of its input '{each.name}' is not fixed: {shape_text(each.shape)}."
 
 
 def refuse_few(folder: Path, count: int, cut: str, notes: Sequence[str] = ()) -> None:

@@ -39,6 +39,7 @@ from pipeline.importers.loaded import (
 from pipeline.importers.onnx_files.loading import load_onnx
 from pipeline.importers.opaque import FrozenGraph, OpaqueGenerator, freeze_generator
 from pipeline.importers.tfjs_files.loading import load_tfjs
+from pipeline.importers.tflite_files import load_tflite
 from pipeline.networks.pixels import PixelRange
 
 MODEL, GRAPH, PROGRAM = "generator.keras", "graph.pb", "program.bin"
@@ -136,7 +137,7 @@ def load_teacher(
         source = GeneratorSource(path=source, file=source)
     path = source.path
     with guard.step("loaded", path, _DAMAGED):
-        loaded = _open(source, custom, allow_unsafe=allow_unsafe)
+        loaded = _open(source, custom, input_size, allow_unsafe=allow_unsafe)
     loaded = replace(loaded, inputs=fix_size(path, loaded.inputs, input_size))
     refuse_broken(path, loaded)
     if classes is None and source.latent is not None:
@@ -170,7 +171,13 @@ def load_teacher(
     )
 
 
-def _open(source: GeneratorSource, custom: Path | None, *, allow_unsafe: bool) -> LoadedGenerator:
+def _open(
+    source: GeneratorSource,
+    custom: Path | None,
+    input_size: tuple[int, int] | None = None,
+    *,
+    allow_unsafe: bool,
+) -> LoadedGenerator:
     """The model, loaded but not tried out.
 
     Raises PocketganError for whatever is no model, is damaged, needs layers that nobody knows, or
@@ -184,7 +191,9 @@ def _open(source: GeneratorSource, custom: Path | None, *, allow_unsafe: bool) -
     if file_format is Format.TFJS:
         return load_tfjs(file, objects, allow_unsafe=allow_unsafe)
     if file_format is Format.ONNX:
-        return load_onnx(file)
+        return load_onnx(file, input_size)
+    if file_format is Format.TFLITE:
+        return load_tflite(file)
     stored = keras_files.open_file(file, file_format)
     origin = source.origin or f"{file_format.value} {file.name}, written by Keras {stored.version}"
     model = stored.load(objects, allow_unsafe=allow_unsafe)

@@ -60,7 +60,7 @@ def test_several_outputs_and_inputs_are_refused(tmp_path: Path, refused: Refused
 @pytest.mark.parametrize(
     ("shape", "classes", "expected"),
     [
-        ((None, None, 3), None, "--input-size, such as 256x256"),
+        ((None, None, 3), None, "such as --input-size 256x256"),
         ((4,), 4, "cannot be the class"),
         ((8, 8, 3), 2, "Leave --classes away"),
     ],
@@ -246,7 +246,7 @@ def any_zip() -> bytes:
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("model.tflite", b"\x1c\0\0\0TFL3", "a .tflite file"),
+        ("model.tflite", b"\x1c\0\0\0TFL3", "damaged or truncated"),
         ("model.onnx", b"\x08\x07", "no ONNX file"),
         ("model.zip", any_zip(), "no .keras file"),
         ("model.txt", b"hello, generator", "no model that can be read"),
