@@ -1,5 +1,6 @@
 """The command compress: a generator and a budget become a recipe, and the recipe is run."""
 
+import hashlib
 import math
 import os
 from collections.abc import Mapping
@@ -20,6 +21,8 @@ from pipeline.commands.starting_values import (
     default_of,
 )
 from pipeline.data.sources import TEACHER
+from pipeline.importers.formats import Format, format_of
+from pipeline.importers.tfjs_files import model_json
 from pipeline.native_log import native_log
 from pipeline.plans import FROM_SCRATCH, RECIPE
 from pipeline.recipe import Recipe, load_recipe, read_values
@@ -29,9 +32,9 @@ from pipeline.search.budget import gates_of
 
 MORE = """: a generator goes in, and a budget; a small int8 .tflite that draws like it comes out,
 with a report. Students within the budget are tried, the best is trained on its pictures and
-rounded to int8. GENERATOR is a run's folder, a .keras or .h5 file, or a SavedModel (`pocketgan
-check` says whether it can be compressed). The same command again goes on where it was stopped,
-and does nothing that is done."""
+rounded to int8. GENERATOR is a run's folder, a .keras or .h5 file, a SavedModel, or a model.json
+of TensorFlow.js (`pocketgan check` says whether it can be compressed). The same command again goes
+on where it was stopped, and does nothing that is done."""
 EPILOG = """Every value of the recipe can be changed too, for instance --search.trials 40,
 --student.steps 8000 or --search.study sqlite:///study.db; `pocketgan run --help` explains each.
 Examples: pocketgan compress runs/digits --max-gzip-kb 12;
@@ -209,6 +212,7 @@ def _base_values(
         "classes": options.classes or 0,
         "pixels": options.pixels,
         "input_pixels": options.input_pixels,
+        "input_size": options.input_size,
         "custom": options.custom,
         "allow_unsafe": options.allow_unsafe,
     }
@@ -278,6 +282,11 @@ def _name(path: Path, options: Any) -> str:
 
 
 def _sha256(path: Path) -> str:
-    """Of the file; of a folder's files; of a run's record of its training."""
+    """Of the file, and those that it names; of a folder's; of a run's record of its training."""
     record = FROM_SCRATCH.folder(path, "train") / RECORD
-    return file_sha256(record) if record.is_file() else content_sha256(path)
+    if record.is_file():
+        return file_sha256(record)
+    if not path.is_dir() and format_of(path) is Format.TFJS:
+        files = model_json.files_of(model_json.read(path))
+        return hashlib.sha256(" ".join(map(content_sha256, files)).encode()).hexdigest()
+    return content_sha256(path)

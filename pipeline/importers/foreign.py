@@ -20,7 +20,13 @@ def _onnxruntime(content: bytes) -> Draw:
     return OnnxRuntime(content)
 
 
-RUNTIMES: dict[str, Callable[[bytes], Draw]] = {"onnxruntime": _onnxruntime}
+def _tflite(content: bytes) -> Draw:
+    from pipeline.importers.tflite_files import TfliteRuntime
+
+    return TfliteRuntime(content)
+
+
+RUNTIMES: dict[str, Callable[[bytes], Draw]] = {"onnxruntime": _onnxruntime, "tflite": _tflite}
 """Name of a runtime → what makes a file's bytes draw; each is imported when it is needed."""
 
 
@@ -41,7 +47,7 @@ class ForeignProgram:
     def unconverted(self) -> PocketganError:
         """The error for who wants a .tflite file of it."""
         return PocketganError(
-            f"it is drawn by {self.runtime}, and TFLite has no form of it.",
+            f"it is drawn by {self.runtime}, and no TensorFlow could write it anew.",
             "Let a student learn from it: `pocketgan compress` needs its pictures only.",
         )
 

@@ -188,7 +188,7 @@ def _function_name(function: Any) -> str:
     return str(getattr(function, "__name__", type(function).__name__)).lower()
 
 
-OperationCall = Callable[[Any, tuple[Any, ...], dict[str, Any], Any], Any]
+OperationCall = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
 
 
 def functional(model: Any) -> Any | None:
@@ -228,16 +228,19 @@ class GraphRebuilder:
             if mapped.layers:
                 mapped.layers[0].set_weights(mapped.weights)
 
-    def _call(self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> Any:
+    def _call(self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         inner = functional(layer)
         if inner is not None:
             return _walk(inner, tf.nest.flatten(args), self._call)
         operands = [*args, *(value for value in kwargs.values() if value is not None)]
-        if id(layer) not in self._mapped:
+        is_new = id(layer) not in self._mapped
+        if is_new:
             mapped = map_layer(layer, self._unused(layer.name), operands)
             for behind in mapped.layers[1:]:
                 behind._name = self._unused(behind.name)
             self._mapped[id(layer)] = mapped
+        outputs = self._computed(layer, operands)
+        if is_new:
             source = SourceLayer(
                 name=layer.name,
                 type=type(layer).__name__,
@@ -247,6 +250,10 @@ class GraphRebuilder:
                 note=mapped.note,
             )
             self.source_layers.append(source)
+        return outputs
+
+    def _computed(self, layer: Any, operands: list[Any]) -> Any:
+        """What stands in for a layer, computed of tensors of tf_keras."""
         if is_operation(layer):
             operands = list(filter(is_computed, operands))
             return self._mapped[id(layer)](operands if len(operands) > 1 else operands[0])
@@ -268,7 +275,7 @@ class GraphRebuilder:
 def _walk(graph: Any, inputs: Sequence[Any], call: OperationCall) -> list[Any]:
     """OperationCall the layers of a graph in order, and give its outputs.
 
-    ``call`` gets a layer, its arguments, and the tensors that the graph holds as its outputs.
+    ``call`` gets a layer and its arguments.
     """
     tensors = dict(zip(map(id, graph.inputs), inputs, strict=True))
 
@@ -280,7 +287,7 @@ def _walk(graph: Any, inputs: Sequence[Any], call: OperationCall) -> list[Any]:
             continue
         layer, args, kwargs = _call_of(node)
         passed = {key: value for key, value in kwargs.items() if key not in ("training", "mask")}
-        outputs = call(layer, filled(args), filled(passed), node.outputs)
+        outputs = call(layer, filled(args), filled(passed))
         computed = zip(tf.nest.flatten(node.outputs), tf.nest.flatten(outputs), strict=True)
         tensors |= {id(placeholder): tensor for placeholder, tensor in computed}
     return [tensors[id(tensor)] for tensor in graph.outputs]

@@ -58,19 +58,24 @@ def freeze(function: Callable[..., Any], specs: Sequence[tf.TensorSpec]) -> Froz
     )
 
 
+def graph_function(graph: FrozenGraph) -> Any:
+    """A function of TensorFlow that computes ``graph``: its inputs → list of its outputs.
+
+    Raises what TensorFlow raises for a graph that it cannot run.
+    """
+    wrapped = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(graph.definition, name=""), [])
+    element = wrapped.graph.as_graph_element
+    return wrapped.prune(
+        [element(name) for name in graph.inputs], [element(name) for name in graph.outputs]
+    )
+
+
 class Opaque(tf_keras.layers.Layer):  # type: ignore[misc]
     """Computes a frozen graph, for any batch size."""
 
     def __init__(self, graph: FrozenGraph, **kwargs: Any) -> None:
         super().__init__(trainable=False, **kwargs)
-        self._batch = graph.batch
-        wrapped = tf.compat.v1.wrap_function(
-            lambda: tf.import_graph_def(graph.definition, name=""), []
-        )
-        element = wrapped.graph.as_graph_element
-        self._function = wrapped.prune(
-            [element(name) for name in graph.inputs], [element(name) for name in graph.outputs]
-        )
+        self._batch, self._function = graph.batch, graph_function(graph)
 
     def call(self, inputs: Any) -> Any:
         """The graph's outputs: one tensor, or a list."""

@@ -3,8 +3,7 @@
 import io
 import json
 import zipfile
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -18,23 +17,27 @@ from pipeline import guard
 from pipeline.atomic import write_bytes
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.data.reading import TILES, WHOLE
-from pipeline.importers import keras_files, pixel_range
+from pipeline.importers import pixel_range
 from pipeline.importers.facts import read_facts, read_inputs, write_facts
 from pipeline.importers.foreign import ForeignProgram
-from pipeline.importers.formats import Format, GeneratorSource, format_of
-from pipeline.importers.input_adapter import InputAdapter, adapt_inputs, random_inputs
+from pipeline.importers.formats import GeneratorSource
+from pipeline.importers.input_adapter import (
+    InputAdapter,
+    adapt_inputs,
+    fix_size,
+    random_inputs,
+)
 from pipeline.importers.layer_mapping import GraphRebuilder, SourceLayer, UnmappedLayerError
 from pipeline.importers.loaded import (
     TRIAL_INPUTS,
     LoadedGenerator,
-    alike,
-    from_keras_model,
+    difference,
     refuse_broken,
     try_out,
 )
 from pipeline.importers.merging import merged
-from pipeline.importers.onnx_files.loading import load_onnx
 from pipeline.importers.opaque import FrozenGraph, OpaqueGenerator, freeze_generator
+from pipeline.importers.opening import open_generator
 from pipeline.networks.pixels import PixelRange
 
 MODEL, GRAPH, PROGRAM = "generator.keras", "graph.pb", "program.bin"
@@ -112,15 +115,17 @@ def load_teacher(
     classes: int | None = None,
     pixels: PixelRange | None = None,
     input_pixels: PixelRange | None = None,
+    input_size: tuple[int, int] | None = None,
     allow_unsafe: bool = False,
     custom: Path | None = None,
 ) -> Teacher:
-    """A generator from a .keras or HDF5 file of Keras 2 or 3, a SavedModel, or a run.
+    """A generator from a file of Keras 2 or 3, a SavedModel, a model of TensorFlow.js, or a run.
 
     Layers of Keras 3 become those of tf_keras, and the outputs are compared; where tf_keras lacks
     a layer, the forward function as a whole becomes an opaque layer. ``classes`` is the number of
     classes at the end of the latent vector, ``pixels`` and ``input_pixels`` are black and white
-    where the model does not say. ``custom`` is a Python file of the user's that defines layers;
+    where the model does not say. ``input_size`` is the height and width of the pictures that a
+    generator reads which takes any. ``custom`` is a Python file of the user's that defines layers;
     it is run. With ``allow_unsafe`` so is code within the model.
 
     Raises PocketganError, with a remedy, for whatever is no generator of pictures, and for files
@@ -128,7 +133,11 @@ def load_teacher(
     """
     if isinstance(source, Path):
         source = GeneratorSource(path=source, file=source)
-    path, loaded = source.path, _open(source, custom, allow_unsafe=allow_unsafe)
+    path, loaded = (
+        source.path,
+        open_generator(source, custom, input_size=input_size, allow_unsafe=allow_unsafe),
+    )
+    loaded = replace(loaded, inputs=fix_size(path, loaded.inputs, input_size))
     refuse_broken(path, loaded)
     if classes is None and source.latent is not None:
         classes = int(loaded.inputs[0].shape[0] or 0) - source.latent
@@ -160,36 +169,6 @@ def load_teacher(
     )
 
 
-def _open(source: GeneratorSource, custom: Path | None, *, allow_unsafe: bool) -> LoadedGenerator:
-    """The model, loaded but not tried out.
-
-    Raises PocketganError for whatever is no model, is damaged, needs layers that nobody knows, or
-    would run code when loaded (unless ``allow_unsafe``).
-    """
-    file_format = format_of(source.file)
-    objects = keras_files.load_custom(custom) if custom else {}
-    with guard.step("loaded", source.path, _DAMAGED):
-        return _loaded(source, file_format, objects, allow_unsafe=allow_unsafe)
-
-
-def _loaded(
-    source: GeneratorSource,
-    file_format: Format,
-    objects: Mapping[str, Any],
-    *,
-    allow_unsafe: bool,
-) -> LoadedGenerator:
-    file = source.file
-    if file_format is Format.SAVED_MODEL:
-        return keras_files.load_saved_model(file, objects, allow_unsafe=allow_unsafe)
-    if file_format is Format.ONNX:
-        return load_onnx(file)
-    stored = keras_files.open_file(file, file_format)
-    origin = source.origin or f"{file_format.value} {file.name}, written by Keras {stored.version}"
-    model = stored.load(objects, allow_unsafe=allow_unsafe)
-    return from_keras_model(model, origin, source.path)
-
-
 def _rebuild(
     path: Path, loaded: LoadedGenerator, adapter: InputAdapter
 ) -> tuple[tf_keras.Model, tuple[SourceLayer, ...]]:
@@ -217,13 +196,10 @@ def _rebuilt(
             f"it cannot be rebuilt of tf_keras layers ({one_line(error, 200)})"
         ) from error
     inputs = adapter.random_inputs(TRIAL_INPUTS)
-    (wanted,) = map(np.asarray, loaded.compute(*adapter.source_inputs(inputs)))
     pictures = np.asarray(model(inputs, training=False))
-    if not alike(wanted, pictures, loaded.precision):
-        difference = float(np.max(np.abs(wanted.astype(np.float32) - pictures)))
-        raise UnmappedLayerError(
-            f"rebuilt of tf_keras layers it draws otherwise (by {difference:.2g})"
-        )
+    apart = difference(loaded, adapter.source_inputs(inputs), pictures)
+    if apart is not None:
+        raise UnmappedLayerError(f"rebuilt of tf_keras layers it draws otherwise (by {apart:.2g})")
     return model, tuple(rebuilder.source_layers)
 
 
@@ -341,7 +317,9 @@ def load_discriminator(
     A sigmoid at the end is taken off: training wants the logit. Raises PocketganError for whatever
     does not read this teacher's pictures.
     """
-    loaded = _open(GeneratorSource(path=path, file=path), custom, allow_unsafe=allow_unsafe)
+    loaded = open_generator(
+        GeneratorSource(path=path, file=path), custom, allow_unsafe=allow_unsafe
+    )
     picture = tuple(teacher.model.output_shape[1:])
     wanted = [picture, (teacher.classes,)] if teacher.classes else [picture]
     shapes = [tuple(each.shape) for each in loaded.inputs]

@@ -22,7 +22,7 @@ from pipeline.finished_run import generator_of
 from pipeline.importers.input_pictures import InputPictures, read_input_pictures
 from pipeline.importers.teacher import Teacher, load_discriminator, load_teacher, save_teacher
 from pipeline.networks.pixels import to_uint8
-from pipeline.recipe import Recipe, TeacherSettings
+from pipeline.recipe import Recipe, TeacherSettings, height_and_width
 from pipeline.search import work
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.training.distillation_set import DistillationSet
@@ -110,11 +110,13 @@ def load(settings: TeacherSettings) -> Teacher:
         raise PocketganError(
             "teacher.file is not set.", "Give a generator: `pocketgan compress GENERATOR`."
         )
+    size: str | None = settings.input_size
     return load_teacher(
         generator_of(settings.file),
         classes=settings.classes or None,
         pixels=settings.pixels,
         input_pixels=settings.input_pixels,
+        input_size=None if size is None else height_and_width(size),
         allow_unsafe=settings.allow_unsafe,
         custom=settings.custom,
     )

@@ -9,43 +9,47 @@ import numpy as np
 import onnx
 import tf_keras
 from onnx import numpy_helper
+from onnxruntime.tools.onnx_model_utils import fix_output_shapes
 
 from deploy.errors import PocketganError, one_line
 from pipeline.importers.foreign import ForeignProgram
-from pipeline.importers.input_adapter import ModelInput, shape_text
+from pipeline.importers.input_adapter import ModelInput, refuse_free_picture, shape_text
 from pipeline.importers.layer_mapping import SourceLayer, UnmappedLayerError
 from pipeline.importers.loaded import LoadedGenerator
 from pipeline.importers.onnx_files.builder import Builder, Value
 from pipeline.importers.onnx_files.folding import folded
 from pipeline.importers.onnx_files.graph import Graph, layer_name
 from pipeline.importers.onnx_files.kernels import KERNELS
-from pipeline.importers.onnx_files.layout import Layout, LayoutError, map_order
+from pipeline.importers.onnx_files.layout import MAP_RANK, Layout, LayoutError, map_order
 from pipeline.importers.onnx_files.maps import MAPS
 from pipeline.importers.onnx_files.moves import MOVES
 from pipeline.importers.onnx_files.pointwise import POINTWISE
-from pipeline.importers.onnx_files.reading import not_valid, read_model
+from pipeline.importers.onnx_files.reading import read_model
 from pipeline.importers.onnx_files.runtime import OnnxRuntime, Port
 from pipeline.importers.onnx_files.signature import channels_first, with_channels_last
 
 _OPERATIONS = {**KERNELS, **POINTWISE, **MAPS}
 _RUNTIME = "onnxruntime"
-_BY_ORT = "Export it again for another opset, for instance 17."
+_OTHER_OPSET = "Export it again for another opset, for instance 17."
 
 
-def load_onnx(path: Path) -> LoadedGenerator:
-    """The generator in an ONNX file; PocketganError where it cannot be read or run."""
+def load_onnx(path: Path, input_size: tuple[int, int] | None = None) -> LoadedGenerator:
+    """The generator in an ONNX file; PocketganError where it cannot be read or run.
+
+    ``input_size`` is the height and width of pictures whose size the file leaves free.
+    """
     model = read_model(path)
+    if input_size is not None:
+        _fix_size(model, input_size)
     content = model.SerializeToString(deterministic=True)
     try:
         runtime = OnnxRuntime(content)
     except Exception as error:  # onnxruntime raises several kinds, none of them public
-        try:
-            onnx.checker.check_model(model)
-        except (onnx.checker.ValidationError, RuntimeError, ValueError) as broken:
-            raise not_valid(path, broken) from error
         reason = one_line(error, 300)
-        raise PocketganError(f"{path} cannot be run by onnxruntime: {reason}", _BY_ORT) from error
-    _refuse_free(path, runtime)
+        raise PocketganError(
+            f"{path} cannot be run by onnxruntime: {reason}", _OTHER_OPSET
+        ) from error
+    _refuse_free(path, runtime, model)
     weights = tuple((each.name, numpy_helper.to_array(each)) for each in model.graph.initializer)
     half = any(values.dtype == np.float16 for _, values in weights)
     generator = LoadedGenerator(
@@ -101,9 +105,25 @@ def _output(builder: Builder, name: str) -> Any:
     return builder.settle(value, wanted, "the picture").tensor
 
 
-def _refuse_free(path: Path, runtime: OnnxRuntime) -> None:
+def _fix_size(model: onnx.ModelProto, size: tuple[int, int]) -> None:
+    """Set the sides that maps which go in leave free, in place."""
+    of_weights = {each.name for each in model.graph.initializer}
+    for port in model.graph.input:
+        sides = port.type.tensor_type.shape.dim
+        shape = [side.dim_value or None for side in sides]
+        if port.name in of_weights or len(shape) != MAP_RANK:
+            continue
+        wanted = (None, None, *size) if channels_first(shape) else (None, *size, None)
+        for side, fixed in zip(sides, wanted, strict=True):
+            if fixed is not None and not side.dim_value:
+                side.dim_value = fixed
+    fix_output_shapes(model)
+
+
+def _refuse_free(path: Path, runtime: OnnxRuntime, model: onnx.ModelProto) -> None:
     """PocketganError for sizes that the file leaves free, but the batch."""
     for port in runtime.inputs:
+        refuse_free_picture(path, _input(port, model))
         if None in port.shape[1:]:
             sizes = ",".join("1" if i == 0 else str(s or "256") for i, s in enumerate(port.shape))
             raise PocketganError(

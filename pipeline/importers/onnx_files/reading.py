@@ -42,17 +42,12 @@ def read_model(path: Path) -> onnx.ModelProto:
     try:
         model = inline_local_functions(model) if model.functions else model
     except (RuntimeError, ValueError, EncodeError) as error:
-        raise not_valid(path, error) from error
+        raise PocketganError(
+            f"{path} is no valid ONNX: {one_line(error, 300)}",
+            "Export it again, with a newer exporter.",
+        ) from error
     _refuse_custom(path, model)
     return model
-
-
-def not_valid(path: Path, error: Exception) -> PocketganError:
-    """The error for a model that breaks ONNX's rules."""
-    return PocketganError(
-        f"{path} is no valid ONNX: {one_line(error, 300)}",
-        "Export it again, with a newer exporter.",
-    )
 
 
 def _read_external(path: Path, model: onnx.ModelProto) -> None:

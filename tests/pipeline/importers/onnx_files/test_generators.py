@@ -213,7 +213,7 @@ def test_usual_generator_can_be_slimmed_and_is_all_int8(
 
 @pytest.mark.parametrize(
     ("write", "reason"),
-    [(modulated, "kernel"), (attention, "MatMul"), (quantized, "QuantizeLinear")],
+    [(modulated, "(Mul) has a constant"), (attention, "MatMul"), (quantized, "QuantizeLinear")],
     ids=lambda value: getattr(value, "__name__", ""),
 )
 def test_generator_that_cannot_be_rebuilt_teaches_and_has_no_file_of_its_own(
