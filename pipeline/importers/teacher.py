@@ -1,9 +1,6 @@
-"""A teacher: a trained generator of any origin, loaded, saved, and read again."""
+"""A teacher: a trained generator of any origin, loaded."""
 
-import io
-import json
-import zipfile
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -14,12 +11,9 @@ import tf_keras
 
 from deploy.errors import PocketganError, one_line
 from pipeline import guard
-from pipeline.atomic import write_bytes
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.data.reading import TILES, WHOLE
 from pipeline.importers import pixel_range
-from pipeline.importers.facts import read_facts, read_inputs, write_facts
-from pipeline.importers.foreign import ForeignProgram
 from pipeline.importers.formats import GeneratorSource
 from pipeline.importers.input_adapter import (
     InputAdapter,
@@ -36,12 +30,10 @@ from pipeline.importers.loaded import (
     try_out,
 )
 from pipeline.importers.merging import merged
-from pipeline.importers.opaque import FrozenGraph, OpaqueGenerator, freeze_generator
+from pipeline.importers.opaque import OpaqueGenerator, freeze_generator
 from pipeline.importers.opening import open_generator
 from pipeline.networks.pixels import PixelRange
 
-MODEL, GRAPH, PROGRAM = "generator.keras", "graph.pb", "program.bin"
-_NO_DATE = "1980-01-01@00:00:00"
 _DAMAGED = "Save the generator again, or copy it again and compare the sizes."
 _DOES_NOT_DRAW = (
     "Let it draw a batch with the library that wrote it, on this machine: mend what fails there."
@@ -133,10 +125,8 @@ def load_teacher(
     """
     if isinstance(source, Path):
         source = GeneratorSource(path=source, file=source)
-    path, loaded = (
-        source.path,
-        open_generator(source, custom, input_size=input_size, allow_unsafe=allow_unsafe),
-    )
+    path = source.path
+    loaded = open_generator(source, custom, input_size=input_size, allow_unsafe=allow_unsafe)
     loaded = replace(loaded, inputs=fix_size(path, loaded.inputs, input_size))
     refuse_broken(path, loaded)
     if classes is None and source.latent is not None:
@@ -144,28 +134,54 @@ def load_teacher(
     adapter = adapt_inputs(path, loaded.inputs, classes)
     with guard.step("drawn with", path, _DOES_NOT_DRAW):
         try_out(path, loaded, adapter)
-    opaque: OpaqueGenerator | None = None
-    try:
-        model, layers = _rebuild(path, loaded, adapter)
-        notes = [f"{layer.name}: {layer.note}" for layer in layers if layer.note]
-        reads = pixel_range.input_range(model) or source.input_pixels
-        draws = pixel_range.output_range(model)
-    except UnmappedLayerError as error:
-        with guard.step("frozen", path, _DOES_NOT_DRAW):
-            model, opaque, last_operation = freeze_generator(path, loaded, adapter)
-        layers, notes = loaded.layers, [f"opaque, known by what it draws only: {error}"]
-        reads, draws = None, pixel_range.OPERATION_RANGES.get(last_operation)
+    network = _network(path, loaded, adapter)
     chosen = partial(pixel_range.chosen_range, path)
+    reads = network.reads or source.input_pixels
     return Teacher(
-        model=model,
+        model=network.model,
         latent=adapter.latent,
         classes=adapter.classes,
         input_pixels=None if adapter.latent else chosen("input", reads, input_pixels),
-        pixels=chosen("output", draws, pixels),
+        pixels=chosen("output", network.draws, pixels),
         origin=loaded.origin,
-        notes=tuple(filter(None, (adapter.note, *notes))),
+        notes=tuple(filter(None, (adapter.note, *network.notes))),
+        layers=network.layers,
+        opaque=network.opaque,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Network:
+    """A generator of layers of tf_keras, or of one opaque layer, and what could be read off it."""
+
+    model: tf_keras.Model
+    layers: tuple[SourceLayer, ...]
+    notes: tuple[str, ...]
+    reads: PixelRange | None = None
+    draws: PixelRange | None
+    opaque: OpaqueGenerator | None = None
+
+
+def _network(path: Path, loaded: LoadedGenerator, adapter: InputAdapter) -> _Network:
+    """Rebuilt of layers; where that cannot be, the forward function as a whole."""
+    try:
+        model, layers = _rebuild(path, loaded, adapter)
+    except UnmappedLayerError as error:
+        with guard.step("frozen", path, _DOES_NOT_DRAW):
+            model, opaque, last_operation = freeze_generator(path, loaded, adapter)
+        return _Network(
+            model=model,
+            layers=loaded.layers,
+            notes=(f"opaque, known by what it draws only: {error}",),
+            draws=pixel_range.OPERATION_RANGES.get(last_operation),
+            opaque=opaque,
+        )
+    return _Network(
+        model=model,
         layers=layers,
-        opaque=opaque,
+        notes=tuple(f"{layer.name}: {layer.note}" for layer in layers if layer.note),
+        reads=pixel_range.input_range(model),
+        draws=pixel_range.output_range(model),
     )
 
 
@@ -201,112 +217,6 @@ def _rebuilt(
     if apart is not None:
         raise UnmappedLayerError(f"rebuilt of tf_keras layers it draws otherwise (by {apart:.2g})")
     return model, tuple(rebuilder.source_layers)
-
-
-def save_teacher(teacher: Teacher, folder: Path) -> None:
-    """Write ``teacher.json`` and the model into ``folder``: the same teacher, the same bytes.
-
-    The model is ``generator.keras`` (tf_keras), or ``graph.pb`` where it is opaque, with
-    ``program.bin`` behind it where another runtime draws.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    facts: dict[str, Any] = {
-        "latent": teacher.latent,
-        "classes": teacher.classes,
-        "pixels": teacher.pixels,
-        "input_pixels": teacher.input_pixels,
-        "origin": teacher.origin,
-        "notes": teacher.notes,
-        "layers": [asdict(layer) for layer in teacher.layers],
-    }
-    if teacher.opaque is None:
-        write_bytes(folder / MODEL, _keras_bytes(teacher.model, folder))
-    else:
-        facts["graph"] = _write_opaque(teacher.opaque, folder)
-    write_facts(facts, folder)
-
-
-def _write_opaque(opaque: OpaqueGenerator, folder: Path) -> dict[str, Any]:
-    """Write what draws; what there is to know of it besides."""
-    graph, program = opaque.graph, opaque.program
-    write_bytes(folder / GRAPH, graph.graph)
-    facts: dict[str, Any] = {
-        "inputs": graph.inputs,
-        "outputs": graph.outputs,
-        "shape": opaque.shape,
-        "batch": graph.batch,
-    }
-    if program is not None:
-        write_bytes(folder / PROGRAM, program.content)
-        facts |= {"runtime": program.runtime, "pictures": opaque.pictures}
-    return facts
-
-
-def _read_opaque(facts: dict[str, Any], folder: Path) -> OpaqueGenerator:
-    """What ``_write_opaque`` wrote and told."""
-    program = None
-    if "runtime" in facts:
-        content = (folder / PROGRAM).read_bytes()
-        program = ForeignProgram(runtime=facts["runtime"], content=content)
-    ports = tuple(facts["inputs"]), tuple(facts["outputs"])
-    return OpaqueGenerator(
-        graph=FrozenGraph((folder / GRAPH).read_bytes(), *ports, facts.get("batch")),
-        shape=tuple(facts["shape"]),
-        program=program,
-        pictures=tuple(facts.get("pictures", ())),
-    )
-
-
-def read_saved_teacher(folder: Path) -> Teacher:
-    """What ``save_teacher`` wrote; PocketganError where it is missing or damaged."""
-    try:
-        facts, (classes, input_pixels) = read_facts(folder), read_inputs(folder)
-        opaque = _read_opaque(facts["graph"], folder) if "graph" in facts else None
-        model = (
-            tf_keras.models.load_model(folder / MODEL, compile=False)
-            if opaque is None
-            else opaque.model()
-        )
-        low, high = facts["pixels"]
-        return Teacher(
-            model=model,
-            latent=facts["latent"],
-            classes=classes,
-            pixels=(low, high),
-            input_pixels=input_pixels,
-            origin=facts["origin"],
-            notes=tuple(facts["notes"]),
-            layers=tuple(
-                SourceLayer(
-                    **{**layer, "became": tuple(layer["became"]), "shape": tuple(layer["shape"])}
-                )
-                for layer in facts["layers"]
-            ),
-            opaque=opaque,
-        )
-    except Exception as error:  # a damaged file makes its reader raise anything
-        raise PocketganError(
-            f"{folder} holds no teacher that can be read: {one_line(error, 200)}",
-            "Load the generator again from where it came.",
-        ) from error
-
-
-def _keras_bytes(model: tf_keras.Model, folder: Path) -> bytes:
-    """A .keras file without the date of its writing."""
-    aside = folder / f".{MODEL}"
-    try:
-        model.save(aside, save_format="keras")
-        written = zipfile.ZipFile(io.BytesIO(aside.read_bytes()))
-    finally:
-        aside.unlink(missing_ok=True)
-    dateless = io.BytesIO()
-    with zipfile.ZipFile(dateless, "w") as archive:
-        for name in sorted(written.namelist()):
-            content = written.read(name)
-            if name == "metadata.json":
-                content = json.dumps({**json.loads(content), "date_saved": _NO_DATE}).encode()
-            archive.writestr(zipfile.ZipInfo(name), content)
-    return dateless.getvalue()
 
 
 def load_discriminator(

@@ -21,7 +21,7 @@ from pipeline.artifacts import (
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.graph import resized
 from pipeline.determinism import prepare
-from pipeline.importers.teacher import read_saved_teacher
+from pipeline.importers.saved_teacher import read_saved_teacher
 from pipeline.networks.pixels import TRANSLATED, PixelRange, pixel_range
 from pipeline.networks.registry import build_translator
 from pipeline.search.sizes import refusal_of_latents

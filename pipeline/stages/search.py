@@ -9,7 +9,7 @@ from pipeline import progress
 from pipeline.artifacts import CHOICE, PAIRS, REFERENCE, STUDY, read_distillation_set
 from pipeline.compression.spec import CompressionSpec
 from pipeline.determinism import prepare
-from pipeline.importers.teacher import read_saved_teacher
+from pipeline.importers.saved_teacher import read_saved_teacher
 from pipeline.networks.settings import StudentSettings
 from pipeline.recipe import Recipe
 from pipeline.search import budget, candidates, trials, work

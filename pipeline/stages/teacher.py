@@ -20,7 +20,8 @@ from pipeline.data import reading
 from pipeline.determinism import prepare
 from pipeline.finished_run import generator_of
 from pipeline.importers.input_pictures import InputPictures, read_input_pictures
-from pipeline.importers.teacher import Teacher, load_discriminator, load_teacher, save_teacher
+from pipeline.importers.saved_teacher import save_teacher
+from pipeline.importers.teacher import Teacher, load_discriminator, load_teacher
 from pipeline.networks.pixels import to_uint8
 from pipeline.recipe import Recipe, TeacherSettings, height_and_width
 from pipeline.search import work

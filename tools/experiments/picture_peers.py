@@ -53,7 +53,7 @@ from pipeline.artifacts import (
     read_distillation_set,
 )
 from pipeline.compression.fold import fold_batch_norm
-from pipeline.importers.teacher import read_saved_teacher
+from pipeline.importers.saved_teacher import read_saved_teacher
 from pipeline.networks.pixels import TRANSLATED
 from pipeline.plans import FROM_SCRATCH, RECIPE
 from pipeline.recipe import load_recipe

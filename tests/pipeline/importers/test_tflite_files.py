@@ -9,7 +9,8 @@ import tf_keras
 
 from deploy.errors import PocketganError
 from pipeline.importers.layer_report import check
-from pipeline.importers.teacher import Teacher, load_teacher, read_saved_teacher, save_teacher
+from pipeline.importers.saved_teacher import read_saved_teacher, save_teacher
+from pipeline.importers.teacher import Teacher, load_teacher
 from pipeline.tflite.convert import to_float32, to_int8_post_training
 from pipeline.tflite.runtime import draw
 

@@ -9,7 +9,8 @@ import pytest
 from onnx import TensorProto
 
 from pipeline.importers.layer_report import check as check_layers
-from pipeline.importers.teacher import Teacher, load_teacher, read_saved_teacher, save_teacher
+from pipeline.importers.saved_teacher import read_saved_teacher, save_teacher
+from pipeline.importers.teacher import Teacher, load_teacher
 
 
 def dcgan(w: Any) -> Any:
