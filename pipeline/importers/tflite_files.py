@@ -26,7 +26,7 @@ _MOVE_NUMBERS = ("DEQUANTIZE", "QUANTIZE", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", 
 _OF_TENSORFLOW = {"TANH": "Tanh", "LOGISTIC": "Sigmoid"}
 
 
-class TfliteRuntime:
+class TfliteProgram:
     """Draws with the .tflite in ``content``; RuntimeError or ValueError where it cannot."""
 
     def __init__(self, content: bytes) -> None:
@@ -41,10 +41,10 @@ class TfliteRuntime:
         lacking = -count % self._batch
         filled = [np.concatenate([each, np.repeat(each[-1:], lacking, 0)]) for each in arrays]
         starts = range(0, count + lacking, self._batch)
-        drawn = [self._drawn([each[s : s + self._batch] for each in filled]) for s in starts]
-        return [np.concatenate(outputs)[:count] for outputs in zip(*drawn, strict=True)]
+        batches = [self._draw([each[s : s + self._batch] for each in filled]) for s in starts]
+        return [np.concatenate(outputs)[:count] for outputs in zip(*batches, strict=True)]
 
-    def _drawn(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+    def _draw(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
         ordered = [
             array.transpose(_TO_FIRST) if _channels_first(port["shape_signature"]) else array
             for port, array in zip(self.inputs, arrays, strict=True)
@@ -76,7 +76,7 @@ def load_tflite(path: Path) -> LoadedGenerator:
             "Convert it with only the one that draws.",
         )
     try:
-        runtime = TfliteRuntime(model.content)
+        runtime = TfliteProgram(model.content)
     except (RuntimeError, ValueError) as error:
         raise PocketganError(
             f"{path} does not run here: {one_line(error, 300)}",
