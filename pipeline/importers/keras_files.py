@@ -9,7 +9,7 @@ import json
 import sys
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import h5py
 import keras
 import tf_keras
+from tf_keras.src.layers import serialization
 
 from deploy.errors import PocketganError, one_line
 from pipeline.compression.fake_quantization import quantize_scope
@@ -27,7 +28,6 @@ from pipeline.importers.subclassed import ONE_CALL
 from pipeline.networks import layers as _our_layers  # noqa: F401  so that Keras knows them
 
 REGISTER = "Put its class into a Python file that begins with `{}`; give that with --custom FILE."
-_MODELS = ("Functional", "Model", "Sequential")
 _IMPORTS = {True: "import keras", False: "import tf_keras as keras"}
 UNSAFE = (
     "Ask its author for the model without them. If you trust the file as you trust a program, "
@@ -89,7 +89,7 @@ class KerasFile:
             name
             for name in safety.bare_layers(self.config)
             if not (is_known(name) or ">" in name or hasattr(library.layers, name))
-            and name not in _MODELS
+            and name not in _names_of_keras_2()
         ]
         if unknown:
             raise PocketganError(
@@ -184,6 +184,13 @@ def _refuse_other_files(path: Path, file: Any) -> None:
         raise PocketganError(
             f"{path} takes '{external[0]}' from another file.", "Ask its author for a whole file."
         )
+
+
+def _names_of_keras_2() -> Container[str]:
+    """Every class that tf_keras makes of a name alone: layers, operations, models."""
+    serialization.populate_deserializable_objects()
+    names: Container[str] = serialization.LOCAL.ALL_OBJECTS
+    return names
 
 
 def reason(error: Exception) -> str:
