@@ -77,7 +77,9 @@ def run_of_recipe(command: str, arguments: list[str]) -> tuple[Run, Any]:
 
 def _with_sizes(recipe: Recipe) -> Recipe:
     """As ``compress`` does: nothing is searched that ``convert.sizes`` cannot be made of."""
-    if recipe.teacher.file is None or not recipe.convert.sizes:
+    file = recipe.teacher.file
+    # Without the file, runs that are finished can still be read, whose recipe says it all.
+    if file is None or not file.exists() or not recipe.convert.sizes:
         return recipe
     with native_log(Path(os.devnull)):
         from pipeline.search.builder import StudentBuilder
