@@ -135,8 +135,7 @@ def load_teacher(
         reads = pixel_range.input_range(model) or source.input_pixels
         draws = pixel_range.output_range(model)
     except UnmappedLayerError as error:
-        with guard.step("frozen", path, _DOES_NOT_DRAW):
-            model, frozen, last_operation = freeze_generator(path, loaded, adapter)
+        model, frozen, last_operation = _frozen(path, loaded, adapter)
         layers, notes = loaded.layers, [f"opaque, known by what it draws only: {error}"]
         reads, draws = None, pixel_range.OPERATION_RANGES.get(last_operation)
     chosen = partial(pixel_range.chosen_range, path)
@@ -179,6 +178,13 @@ def _loaded(
     origin = source.origin or f"{file_format.value} {file.name}, written by Keras {stored.version}"
     model = stored.load(objects, allow_unsafe=allow_unsafe)
     return from_keras_model(model, origin, source.path)
+
+
+def _frozen(
+    path: Path, loaded: LoadedGenerator, adapter: InputAdapter
+) -> tuple[tf_keras.Model, FrozenGraph, str]:
+    with guard.step("frozen", path, _DOES_NOT_DRAW):
+        return freeze_generator(path, loaded, adapter)
 
 
 def _rebuild(
