@@ -122,15 +122,14 @@ def load_teacher(
     if isinstance(source, Path):
         source = GeneratorSource(path=source, file=source)
     path, loaded = source.path, _open(source, custom, allow_unsafe=allow_unsafe)
-    refuse_broken(path, loaded)
     if classes is None and source.latent is not None:
         classes = int(loaded.inputs[0].shape[0] or 0) - source.latent
     adapter = adapt_inputs(path, loaded.inputs, classes)
-    with guard.step("drawn with", path, _DOES_NOT_DRAW):
-        try_out(path, loaded, adapter)
     frozen: FrozenGraph | None = None
     try:
-        model, layers = _rebuild(path, loaded, adapter)
+        with guard.step("drawn with", path, _DOES_NOT_DRAW):
+            try_out(path, loaded, adapter)
+            model, layers = _rebuild(loaded, adapter)
         notes = [f"{layer.name}: {layer.note}" for layer in layers if layer.note]
         reads = pixel_range.input_range(model) or source.input_pixels
         draws = pixel_range.output_range(model)
@@ -161,7 +160,9 @@ def _open(source: GeneratorSource, custom: Path | None, *, allow_unsafe: bool) -
     file_format = format_of(source.file)
     objects = keras_files.load_custom(custom) if custom else {}
     with guard.step("loaded", source.path, _DAMAGED):
-        return _loaded(source, file_format, objects, allow_unsafe=allow_unsafe)
+        loaded = _loaded(source, file_format, objects, allow_unsafe=allow_unsafe)
+    refuse_broken(source.path, loaded)
+    return loaded
 
 
 def _loaded(
@@ -188,18 +189,11 @@ def _frozen(
 
 
 def _rebuild(
-    path: Path, loaded: LoadedGenerator, adapter: InputAdapter
+    loaded: LoadedGenerator, adapter: InputAdapter
 ) -> tuple[tf_keras.Model, tuple[SourceLayer, ...]]:
     """The generator of layers of tf_keras; UnmappedLayerError where that cannot be."""
     if loaded.functional is None:
         raise UnmappedLayerError("it is no graph of layers but code")
-    with guard.step("rebuilt", path, _DOES_NOT_DRAW):
-        return _rebuilt(loaded, adapter)
-
-
-def _rebuilt(
-    loaded: LoadedGenerator, adapter: InputAdapter
-) -> tuple[tf_keras.Model, tuple[SourceLayer, ...]]:
     port = tf_keras.Input(adapter.shape, name="latent" if adapter.latent else "pictures")
     own_inputs = adapter.split(port)
     before = tf_keras.Model(port, own_inputs)
