@@ -7,7 +7,7 @@ from typing import Any
 from pipeline import guard
 from pipeline.importers import keras_files
 from pipeline.importers.formats import Format, GeneratorSource, format_of
-from pipeline.importers.loaded import LoadedGenerator, from_keras_model
+from pipeline.importers.loaded import LoadedGenerator, from_keras_model, refuse_broken
 from pipeline.importers.onnx_files.loading import load_onnx
 from pipeline.importers.saved_models import load_saved_model
 from pipeline.importers.tfjs_files.loading import load_tfjs
@@ -26,17 +26,20 @@ def open_generator(
     """The model, loaded but not tried out.
 
     ``custom`` is the user's file of layers; ``input_size`` the height and width of pictures that
-    may have any. Raises PocketganError for whatever is no model, is damaged, needs layers that
-    nobody knows, or would run code when loaded (unless ``allow_unsafe``).
+    may have any. Raises PocketganError for whatever is no model, is damaged or broken, needs
+    layers that nobody knows, or would run code when loaded (unless ``allow_unsafe``).
     """
     file_format = format_of(source.file)
     objects = keras_files.load_custom(custom) if custom else {}
     with guard.step("loaded", source.path, _DAMAGED):
         if file_format is Format.ONNX:
-            return load_onnx(source.file, input_size)
-        if file_format is Format.TFLITE:
-            return load_tflite(source.file)
-        return _load_keras(source, file_format, objects, allow_unsafe=allow_unsafe)
+            loaded = load_onnx(source.file, input_size)
+        elif file_format is Format.TFLITE:
+            loaded = load_tflite(source.file)
+        else:
+            loaded = _load_keras(source, file_format, objects, allow_unsafe=allow_unsafe)
+    refuse_broken(source.path, loaded)
+    return loaded
 
 
 def _load_keras(

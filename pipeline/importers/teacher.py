@@ -26,7 +26,6 @@ from pipeline.importers.loaded import (
     TRIAL_INPUTS,
     LoadedGenerator,
     difference,
-    refuse_broken,
     try_out,
 )
 from pipeline.importers.merging import merged
@@ -128,7 +127,6 @@ def load_teacher(
     path = source.path
     loaded = open_generator(source, custom, input_size=input_size, allow_unsafe=allow_unsafe)
     loaded = replace(loaded, inputs=fix_size(path, loaded.inputs, input_size))
-    refuse_broken(path, loaded)
     if classes is None and source.latent is not None:
         classes = int(loaded.inputs[0].shape[0] or 0) - source.latent
     adapter = adapt_inputs(path, loaded.inputs, classes)
