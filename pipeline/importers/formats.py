@@ -6,7 +6,6 @@ from enum import Enum
 from pathlib import Path
 
 from deploy.errors import PocketganError
-from pipeline.importers.onnx_files.reading import is_onnx
 from pipeline.networks.pixels import PixelRange
 
 SAVED_MODEL = "saved_model.pb"
@@ -62,6 +61,8 @@ def format_of(path: Path) -> Format:
     if head.startswith(_HDF5):
         return Format.HDF5
     if head.startswith(_ONNX) or path.suffix.lower() == ".onnx":
+        from pipeline.importers.onnx_files.reading import is_onnx  # the library takes its time
+
         if is_onnx(path):
             return Format.ONNX
         if path.suffix.lower() == ".onnx":

@@ -31,7 +31,6 @@ from pipeline.importers.loaded import (
     refuse_broken,
     try_out,
 )
-from pipeline.importers.onnx_files.loading import load_onnx
 from pipeline.importers.opaque import FrozenGraph, OpaqueGenerator, freeze_generator
 from pipeline.networks.pixels import PixelRange
 
@@ -173,6 +172,8 @@ def _open(source: GeneratorSource, custom: Path | None, *, allow_unsafe: bool) -
     if file_format is Format.SAVED_MODEL:
         return keras_files.load_saved_model(file, objects, allow_unsafe=allow_unsafe)
     if file_format is Format.ONNX:
+        from pipeline.importers.onnx_files.loading import load_onnx  # the library takes its time
+
         return load_onnx(file)
     stored = keras_files.open_file(file, file_format)
     origin = source.origin or f"{file_format.value} {file.name}, written by Keras {stored.version}"
