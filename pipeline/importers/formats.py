@@ -7,7 +7,6 @@ from pathlib import Path
 
 from deploy.errors import PocketganError
 from pipeline.importers import pytorch_files
-from pipeline.importers.onnx_files.reading import is_onnx
 from pipeline.importers.tfjs_files import model_json
 from pipeline.networks.pixels import PixelRange
 
@@ -71,6 +70,8 @@ def format_of(path: Path) -> Format:
     if head[4:8] == _TFLITE:
         return Format.TFLITE
     if head.startswith(_ONNX) or path.suffix.lower() == ".onnx":
+        from pipeline.importers.onnx_files.reading import is_onnx  # the library takes its time
+
         if is_onnx(path):
             return Format.ONNX
         if path.suffix.lower() == ".onnx":

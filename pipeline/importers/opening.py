@@ -8,7 +8,6 @@ from pipeline import guard
 from pipeline.importers import keras_files
 from pipeline.importers.formats import Format, GeneratorSource, format_of
 from pipeline.importers.loaded import LoadedGenerator, from_keras_model, refuse_broken
-from pipeline.importers.onnx_files.loading import load_onnx
 from pipeline.importers.saved_models import load_saved_model
 from pipeline.importers.tfjs_files.loading import load_tfjs
 from pipeline.importers.tflite_files import load_tflite
@@ -33,6 +32,8 @@ def open_generator(
     objects = keras_files.load_custom(custom) if custom else {}
     with guard.step("loaded", source.path, _DAMAGED):
         if file_format is Format.ONNX:
+            from pipeline.importers.onnx_files.loading import load_onnx  # it takes its time
+
             loaded = load_onnx(source.file, input_size)
         elif file_format is Format.TFLITE:
             loaded = load_tflite(source.file)

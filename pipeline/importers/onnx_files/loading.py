@@ -67,6 +67,9 @@ def load_onnx(path: Path, input_size: tuple[int, int] | None = None) -> LoadedGe
         return replace(generator, functional=_of_layers(folded(model), generator.inputs))
     except (UnmappedLayerError, LayoutError) as error:
         return replace(generator, why_opaque=str(error))
+    except Exception as error:  # whatever a foreign graph makes the libraries raise
+        reason = f"it cannot be rebuilt of tf_keras layers ({one_line(error, 200)})"
+        return replace(generator, why_opaque=reason)
 
 
 def _of_layers(graph: Graph, inputs: Sequence[ModelInput]) -> tf_keras.Model:
@@ -135,9 +138,11 @@ def _refuse_free(path: Path, runtime: OnnxRuntime, model: onnx.ModelProto) -> No
 
 
 def _origin(path: Path, model: onnx.ModelProto) -> str:
-    opset = next(each.version for each in model.opset_import if each.domain in ("", "ai.onnx"))
+    opsets = {each.domain or "ai.onnx": each.version for each in model.opset_import}
     writer = f"{model.producer_name} {model.producer_version}".strip()
-    return f"ONNX file {path.name}, opset {opset}" + (f", written by {writer}" if writer else "")
+    return f"ONNX file {path.name}, opset {opsets.get('ai.onnx', '?')}" + (
+        f", written by {writer}" if writer else ""
+    )
 
 
 def _input(port: Port, model: onnx.ModelProto) -> ModelInput:

@@ -1,14 +1,17 @@
 """Whole generators in the style of different exporters, held against onnxruntime."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import tf_keras
 from onnx import TensorProto
 
 from pipeline.importers.layer_report import check as check_layers
+from pipeline.importers.onnx_files import loading, pointwise
 from pipeline.importers.saved_teacher import read_saved_teacher, save_teacher
 from pipeline.importers.teacher import Teacher, load_teacher
 
@@ -147,6 +150,13 @@ def quantized(w: Any) -> Any:
     return w.model(w.op("Tanh", x))
 
 
+def badly_conditioned(w: Any) -> Any:
+    """A hundred times larger sums before the same tanh: the last bits of an input are seen."""
+    x = w.op("MatMul", w.input("z", "batch", 64), w.weight(64, 48, scale=30.0))
+    x = w.op("Reshape", x, w.constant([-1, 3, 4, 4]))
+    return w.model(w.op("Tanh", x))
+
+
 REBUILT = (dcgan, linear, conditional, cyclegan, srgan, of_tensorflow, of_opset_9, of_halves)
 OPAQUE = (modulated, attention, quantized)
 SHAPES: Mapping[str, tuple[int, ...]] = {
@@ -244,3 +254,35 @@ def test_opaque_teacher_draws_many_at_once_as_one_by_one(
     inputs = teacher.random_inputs(5)
     single = np.concatenate([teacher.model(row[None]) for row in inputs])
     np.testing.assert_allclose(teacher.model.predict(inputs, verbose=0), single, atol=1e-6)
+
+
+def test_other_pictures_of_the_rebuilt_layers_make_the_teacher_opaque(
+    load: Callable[..., tuple[Teacher, Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relu = pointwise.POINTWISE["Relu"]
+
+    def a_little_more(builder: Any, node: Any) -> Any:
+        value = relu(builder, node)
+        scaled = builder.apply(tf_keras.layers.Rescaling, value.tensor, "more", scale=1.0002)
+        return replace(value, tensor=scaled)
+
+    monkeypatch.setitem(loading._OPERATIONS, "Relu", a_little_more)
+    teacher, _ = load(dcgan)
+    assert teacher.is_opaque
+    assert "draws otherwise" in teacher.notes[-1]
+
+
+def test_rounding_of_a_generator_that_enlarges_it_is_no_difference(
+    load: Callable[..., tuple[Teacher, Path]],
+) -> None:
+    teacher, _ = load(badly_conditioned)
+    assert not teacher.is_opaque, teacher.notes
+
+
+def test_graph_that_the_libraries_choke_on_is_drawn_by_its_runtime(
+    load: Callable[..., tuple[Teacher, Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(loading._OPERATIONS, "Relu", lambda builder, node: {}["nothing"])
+    teacher, _ = load(dcgan)
+    assert teacher.is_opaque
+    assert "cannot be rebuilt" in teacher.notes[-1]
