@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from pipeline.importers.loaded import LoadedGenerator, difference
 from pipeline.importers.teacher import load_teacher
 
 K2 = tf_keras.layers
@@ -138,3 +139,45 @@ def test_code_that_is_called_with_two_arguments_is_told_how_to_be_saved(
     z, label = library.Input((6,)), library.Input((1,))
     flat = library.layers.Flatten()(label)
     library.Model([z, label], model(z, flat[:, 0])).save(tmp_path / "again.keras")
+
+
+# ---------------------------------------------------------------------- rebuilt
+
+INPUTS = [tf.constant(np.linspace(-1, 1, 48, dtype=np.float32).reshape(1, 4, 4, 3))]
+
+
+def generator(steepness: float, precision: str = "float32") -> LoadedGenerator:
+    return LoadedGenerator(
+        origin="a test",
+        inputs=(),
+        compute=lambda x: [tf.tanh(steepness * (x - INPUTS[0][0, 3, 0, 0]))],
+        weights=(),
+        layers=(),
+        precision=precision,
+    )
+
+
+@pytest.mark.parametrize(
+    ("steepness", "precision", "apart", "is_rounding"),
+    [
+        (1.0, "float32", 1e-5, True),
+        (1.0, "float32", 5e-5, False),
+        (400.0, "float32", 5e-5, True),
+        (400.0, "float32", 1e-3, False),
+        (1.0, "float16", 1e-3, True),
+    ],
+)
+def test_difference_is_what_the_last_bits_of_its_inputs_do_not_explain(
+    steepness: float, precision: str, apart: float, is_rounding: bool
+) -> None:
+    loaded = generator(steepness, precision)
+    pictures = loaded.compute(*INPUTS)[0].numpy()
+    pictures[0, 2, 1, 1] -= apart
+    result = difference(loaded, INPUTS, pictures)
+    assert (result is None) == is_rounding
+    if result is not None:
+        assert result == pytest.approx(apart, rel=0.01)
+
+
+def test_pictures_of_another_size_are_infinitely_far() -> None:
+    assert difference(generator(1.0), INPUTS, np.zeros([1, 4, 4, 1], np.float32)) == np.inf
