@@ -40,7 +40,7 @@ Samples = restricted_number_type(
 )
 LATER_KEYS = (
     *("data.inputs", "data.degrade", "data.cut", "evaluate.judge", "teacher.cut", "convert.sizes"),
-    "budget.minutes",
+    *("budget.minutes", "search.halvings", "teacher.input_size"),
     *(f"translation.{weight.name}" for weight in fields(TranslationWeights)),
 )
 """Keys that came after runs had been made without them."""
@@ -56,6 +56,14 @@ def _check_size(_: type, value: object) -> None:
 
 
 PictureSize = extend_base_type("PictureSize", str, _check_size, docstring="480x320: width x height")
+
+
+def height_and_width(size: str) -> tuple[int, int]:
+    """Of a PictureSize, which says the width first."""
+    width, height = map(int, size.split("x"))
+    return height, width
+
+
 LEAST_BITS, MOST_BITS = 2, 8
 Bits = restricted_number_type(
     "Bits", int, [(">=", LEAST_BITS), ("<=", MOST_BITS)], docstring="2 ≤ bits ≤ 8"
@@ -95,7 +103,7 @@ class TeacherSettings:
     """A generator that is trained already; `pocketgan compress` fills this in."""
 
     file: Path | None = None
-    """A run's folder, a .keras or .h5 file, or a SavedModel's folder."""
+    """A run's folder, a .keras or .h5 file, a SavedModel's folder, or a model.json."""
     sha256: str = ""
     """Of what is there, so that another file of the same name is noticed."""
     discriminator: Path | None = None
@@ -108,6 +116,8 @@ class TeacherSettings:
     """Folder of pictures, for a generator that reads pictures."""
     input_pixels: tuple[float, float] | None = None
     """Black and white in the pictures that it reads."""
+    input_size: PictureSize | None = None  # type: ignore[valid-type]
+    """Size of the pictures that it reads, where it takes any: 256x256."""
     cut: str = "auto"
     """How photos become inputs: whole (shrunk), tiles (of their own pixels), or auto: tiles for a
     generator that enlarges."""
@@ -157,6 +167,9 @@ class SearchSettings:
     """What students may be made of."""
     bits: list[int] = field(default_factory=lambda: [3, 4, 5, 6, 8])
     """Bits that the kernels may have on average."""
+    halvings: NonNegativeInt | None = None
+    """How often students may halve a picture that they read: as often as its size allows, unless
+    set; `compress` sets it where convert.sizes allow less."""
     student: StudentSettings | None = None
     """A student that is given: then nothing is searched."""
 
@@ -242,9 +255,8 @@ class ConvertSettings:
 
     @property
     def shapes(self) -> dict[str, tuple[int, int]]:
-        """Height and width of each of ``sizes``, which say the width first."""
-        sides = {str(size): [int(side) for side in str(size).split("x")] for size in self.sizes}
-        return {size: (height, width) for size, (width, height) in sides.items()}
+        """Height and width of each of ``sizes``."""
+        return {str(size): height_and_width(str(size)) for size in self.sizes}
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pipeline.commands.arguments import BAD_INPUT, OK, command_parser, parse, sh
 from pipeline.consoles import console
 from pipeline.finished_run import generator_of
 from pipeline.native_log import native_log
+from pipeline.recipe import PictureSize, height_and_width
 
 if TYPE_CHECKING:  # a command that only shows its help starts without TensorFlow
     from pipeline.importers.teacher import Teacher
@@ -52,6 +53,12 @@ def add_generator(parser: Any) -> None:
         words = f"black and white in the pictures it {words}"
         parser.add_argument(option, type=float, nargs=2, metavar=("LOW", "HIGH"), help=words)
     parser.add_argument(
+        "--input-size",
+        type=PictureSize,
+        metavar="WIDTHxHEIGHT",
+        help="size of the pictures it reads, if it takes any: 256x256",
+    )
+    parser.add_argument(
         "--custom",
         type=str,
         metavar="FILE",
@@ -76,6 +83,7 @@ def teacher_of(options: Any) -> "Teacher":
         classes=options.classes,
         pixels=options.pixels and tuple(options.pixels),
         input_pixels=options.input_pixels and tuple(options.input_pixels),
+        input_size=options.input_size and height_and_width(options.input_size),
         custom=Path(options.custom) if options.custom else None,
         allow_unsafe=options.allow_unsafe,
     )

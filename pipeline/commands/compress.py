@@ -1,5 +1,6 @@
 """The command compress: a generator and a budget become a recipe, and the recipe is run."""
 
+import hashlib
 import math
 import os
 from collections.abc import Mapping
@@ -20,17 +21,20 @@ from pipeline.commands.starting_values import (
     default_of,
 )
 from pipeline.data.sources import TEACHER
+from pipeline.importers.formats import Format, format_of
+from pipeline.importers.tfjs_files import model_json
 from pipeline.native_log import native_log
 from pipeline.plans import FROM_SCRATCH, RECIPE
 from pipeline.recipe import Recipe, load_recipe, read_values
+from pipeline.report.run.gates import completed
 from pipeline.run import CACHE, RECORD, Run, content_sha256, file_sha256
 from pipeline.search.budget import gates_of
 
 MORE = """: a generator goes in, and a budget; a small int8 .tflite that draws like it comes out,
 with a report. Students within the budget are tried, the best is trained on its pictures and
-rounded to int8. GENERATOR is a run's folder, a .keras or .h5 file, or a SavedModel (`pocketgan
-check` says whether it can be compressed). The same command again goes on where it was stopped,
-and does nothing that is done."""
+rounded to int8. GENERATOR is a run's folder, a .keras or .h5 file, a SavedModel, or a model.json
+of TensorFlow.js (`pocketgan check` says whether it can be compressed). The same command again goes
+on where it was stopped, and does nothing that is done."""
 EPILOG = """Every value of the recipe can be changed too, for instance --search.trials 40,
 --student.steps 8000 or --search.study sqlite:///study.db; `pocketgan run --help` explains each.
 Examples: pocketgan compress runs/digits --max-gzip-kb 12;
@@ -113,6 +117,7 @@ def run_of(options: Any, overrides: list[str]) -> Run:
     """
     from pipeline.search.builder import StudentBuilder
     from pipeline.search.refuse import refuse_budget, refuse_mismatches
+    from pipeline.search.sizes import with_sizes
     from pipeline.search.space import space_of
 
     path = Path(options.generator)
@@ -123,6 +128,7 @@ def run_of(options: Any, overrides: list[str]) -> Run:
     _refuse_shape(teacher, options, paired=paired)
     recipe = _recipe_of(teacher, options, of_run, overrides)
     builder = StudentBuilder(teacher, recipe.seed)
+    recipe = with_sizes(recipe, builder)
     refuse_budget(recipe.budget, builder, space_of(recipe.search, recipe.budget, builder))
     run = Run(recipe, Path(options.runs))
     refuse_mismatches(recipe, builder, read_dataset=lambda: run.dataset, cache=run.root / CACHE)
@@ -169,9 +175,8 @@ def _recipe_of(
         recipe = replace(
             recipe, budget=replace(recipe.budget, max_macs=_most_macs(teacher, recipe))
         )
-    if recipe.report.gates:
-        return recipe
-    return replace(recipe, report=replace(recipe.report, gates=gates_of(recipe.budget)))
+    gates = completed(recipe.report.gates, gates_of(recipe.budget))
+    return replace(recipe, report=replace(recipe.report, gates=gates))
 
 
 def _base_values(
@@ -207,6 +212,7 @@ def _base_values(
         "classes": options.classes or 0,
         "pixels": options.pixels,
         "input_pixels": options.input_pixels,
+        "input_size": options.input_size,
         "custom": options.custom,
         "allow_unsafe": options.allow_unsafe,
     }
@@ -276,6 +282,11 @@ def _name(path: Path, options: Any) -> str:
 
 
 def _sha256(path: Path) -> str:
-    """Of the file; of a folder's files; of a run's record of its training."""
+    """Of the file, and those that it names; of a folder's; of a run's record of its training."""
     record = FROM_SCRATCH.folder(path, "train") / RECORD
-    return file_sha256(record) if record.is_file() else content_sha256(path)
+    if record.is_file():
+        return file_sha256(record)
+    if not path.is_dir() and format_of(path) is Format.TFJS:
+        files = model_json.files_of(model_json.read(path))
+        return hashlib.sha256(" ".join(map(content_sha256, files)).encode()).hexdigest()
+    return content_sha256(path)

@@ -1,6 +1,7 @@
 """The command run, all stages of a recipe, and those of single stages: train, prune, quantize…"""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from pipeline.commands.arguments import (
     parse_with_overrides,
     show,
 )
+from pipeline.native_log import native_log
 from pipeline.recipe import Recipe, load_recipe, shipped_recipes
 from pipeline.run import Run
 from pipeline.stage import Record
@@ -69,7 +71,22 @@ def run_of_recipe(command: str, arguments: list[str]) -> tuple[Run, Any]:
             f"For instance: pocketgan {command} digits. Known: {', '.join(shipped_recipes())}.",
         )
     options, overrides = parse_with_overrides(parser, arguments)
-    return Run(load_recipe(options.recipe, overrides), Path(options.runs)), options
+    recipe = _with_sizes(load_recipe(options.recipe, overrides))
+    return Run(recipe, Path(options.runs)), options
+
+
+def _with_sizes(recipe: Recipe) -> Recipe:
+    """As ``compress`` does: nothing is searched that ``convert.sizes`` cannot be made of."""
+    file = recipe.teacher.file
+    # Without the file, runs that are finished can still be read, whose recipe says it all.
+    if file is None or not file.exists() or not recipe.convert.sizes:
+        return recipe
+    with native_log(Path(os.devnull)):
+        from pipeline.search.builder import StudentBuilder
+        from pipeline.search.sizes import with_sizes
+        from pipeline.stages.teacher import load
+
+        return with_sizes(recipe, StudentBuilder(load(recipe.teacher), recipe.seed))
 
 
 def run_all(run: Run, options: Any) -> int:

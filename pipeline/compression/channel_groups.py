@@ -18,7 +18,7 @@ from scipy.sparse.csgraph import connected_components
 
 from deploy.errors import PocketganError
 from pipeline.compression.graph import nodes
-from pipeline.networks.layers import DepthToSpace
+from pipeline.networks.layers import DepthToSpace, ReflectionPadding2D
 
 Outputs = np.ndarray
 """int64 [C]: number of the output, or the channel, that each entry of a last axis belongs to."""
@@ -40,6 +40,7 @@ _PASSING = (
     L.UpSampling2D,
     L.ZeroPadding2D,
     L.Cropping2D,
+    ReflectionPadding2D,
     L.MaxPooling2D,
     L.AveragePooling2D,
 )

@@ -96,14 +96,18 @@ def resized(model: tf_keras.Model, size: tuple[int, int]) -> tf_keras.Model:
     return other
 
 
+def divisor(model: tf_keras.Model) -> int:
+    """Into how many parts a side of what it reads is parted by its smallest map."""
+    height: int = model.input_shape[1]
+    shapes = (layer.output_shape for layer in model.layers)
+    smallest: int = min(shape[1] for shape in shapes if len(shape) == MAP_RANK)
+    return height // smallest
+
+
 def _unsized(model: tf_keras.Model, size: tuple[int, int], reason: str) -> PocketganError:
-    height = model.input_shape[1]
-    smallest = min(
-        layer.output_shape[1] for layer in model.layers if len(layer.output_shape) == MAP_RANK
-    )
     return PocketganError(
         f"{model.name} cannot read pictures of {size[1]}x{size[0]}: {reason}",
-        f"Give multiples of {height // smallest} as width and height, of a fully convolutional "
+        f"Give multiples of {divisor(model)} as width and height, of a fully convolutional "
         "network.",
     )
 

@@ -16,7 +16,7 @@ import tf_keras
 
 from deploy.errors import PocketganError
 from pipeline.compression.graph import followers, uses
-from pipeline.networks.layers import DepthToSpace, PixelSum
+from pipeline.networks.layers import DepthToSpace, PixelSum, ReflectionPadding2D
 
 L = tf_keras.layers
 _quantizers = tfmot.quantization.keras.quantizers
@@ -225,6 +225,8 @@ INT8_LAYERS: dict[Any, type[_Config]] = {
     L.Flatten: InputRangeConfig,
     L.UpSampling2D: InputRangeConfig,
     L.ZeroPadding2D: InputRangeConfig,
+    L.Cropping2D: InputRangeConfig,
+    ReflectionPadding2D: InputRangeConfig,
     DepthToSpace: InputRangeConfig,
     L.LeakyReLU: InputRangeConfig,
     L.Activation: OutputConfig,  # of relu; of tanh and sigmoid FixedOutputConfig
@@ -237,7 +239,7 @@ KERNEL_LAYERS = tuple(kind for kind, config in INT8_LAYERS.items() if config is 
 _SUPPORTED = (
     "Use Dense, Conv2D, DepthwiseConv2D, Conv2DTranspose, batch norm right behind one of these, "
     "ReLU, LeakyReLU, tanh, sigmoid, Add, Concatenate, Reshape, Flatten, UpSampling2D, "
-    "ZeroPadding2D or DepthToSpace."
+    "ZeroPadding2D, Cropping2D or DepthToSpace."
 )
 
 

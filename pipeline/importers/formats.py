@@ -6,12 +6,21 @@ from enum import Enum
 from pathlib import Path
 
 from deploy.errors import PocketganError
+from pipeline.importers import pytorch_files
+from pipeline.importers.onnx_files.reading import is_onnx
+from pipeline.importers.tfjs_files import model_json
 from pipeline.networks.pixels import PixelRange
 
 SAVED_MODEL = "saved_model.pb"
-ACCEPTED = "Give a run's folder, a .keras or .h5 file with the whole model, or a SavedModel folder."
-_ZIP, _HDF5, _TFLITE, _PICKLE = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"TFL3", b"\x80"
-_TO_KERAS = "Rebuild the generator in Keras, copy the weights, and save it as a .keras file."
+ACCEPTED = (
+    "Give a run's folder, a .keras or .h5 file with the whole model, an ONNX or .tflite file, a "
+    "SavedModel folder, or the model.json of TensorFlow.js."
+)
+_ONNX = b"\x08"
+"""The first field of a model: the version of its format."""
+_ZIP, _HDF5, _TFLITE = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"TFL3"
+_BYTE_ORDER = b"\xef\xbb\xbf"
+"""What some editors write before JSON."""
 
 
 class Format(Enum):
@@ -20,6 +29,9 @@ class Format(Enum):
     KERAS = "Keras file"
     HDF5 = "HDF5 file"
     SAVED_MODEL = "SavedModel"
+    ONNX = "ONNX file"
+    TFLITE = ".tflite file"
+    TFJS = "model of TensorFlow.js"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +55,10 @@ def format_of(path: Path) -> Format:
     if path.is_dir():
         if (path / SAVED_MODEL).is_file():
             return Format.SAVED_MODEL
+        if (path / model_json.MODEL_JSON).is_file():
+            return Format.TFJS
         raise PocketganError(
-            f"{path} is a folder with neither a run nor a SavedModel in it.", ACCEPTED
+            f"{path} is a folder with no run, SavedModel or model.json in it.", ACCEPTED
         )
     if not path.exists():
         raise PocketganError(f"{path}: there is no such file or folder.", ACCEPTED)
@@ -54,6 +68,15 @@ def format_of(path: Path) -> Format:
         return _format_of_zip(path)
     if head.startswith(_HDF5):
         return Format.HDF5
+    if head[4:8] == _TFLITE:
+        return Format.TFLITE
+    if head.startswith(_ONNX) or path.suffix.lower() == ".onnx":
+        if is_onnx(path):
+            return Format.ONNX
+        if path.suffix.lower() == ".onnx":
+            raise _no_onnx(path)
+    if head.removeprefix(_BYTE_ORDER).lstrip().startswith(b"{") and b"\0" not in head:
+        return Format.TFJS
     raise _foreign(path, head)
 
 
@@ -61,12 +84,13 @@ def _format_of_zip(path: Path) -> Format:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except zipfile.BadZipFile as error:
+        of_pytorch = pytorch_files.refusal(path, _ZIP)
+    except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError, OSError) as error:
         raise cut_short(path) from error
     if {"config.json", "metadata.json"} <= set(names):
         return Format.KERAS
-    if any(name.endswith("data.pkl") for name in names):
-        raise PocketganError(f"{path} is a PyTorch file.", _TO_KERAS)
+    if of_pytorch:
+        raise of_pytorch
     raise PocketganError(f"{path} is a zip archive, but no .keras file.", ACCEPTED)
 
 
@@ -77,21 +101,19 @@ def cut_short(path: Path) -> PocketganError:
     )
 
 
+def _no_onnx(path: Path) -> PocketganError:
+    if not path.stat().st_size:
+        return PocketganError(f"{path} is empty.", "Export the model again.")
+    return PocketganError(
+        f"{path} is damaged, or no ONNX file.", "Export or copy it again; compare the sizes."
+    )
+
+
 def _foreign(path: Path, head: bytes) -> PocketganError:
     """The error for a file that no Keras has written."""
     if not head:
         return PocketganError(f"{path} is empty.", "Save the model again.")
-    if head[4:8] == _TFLITE:
-        return PocketganError(
-            f"{path} is a .tflite file: it is compressed already, and nothing can learn from it.",
-            "Give the Keras model that it was made from.",
-        )
     if path.name == SAVED_MODEL:
         return PocketganError(f"{path} is a part of a SavedModel.", f"Give {path.parent}.")
-    if path.suffix == ".onnx":
-        return PocketganError(f"{path} is an ONNX file.", _TO_KERAS)
-    if head.startswith(_PICKLE) or path.suffix in (".pt", ".pth", ".pkl", ".pickle"):
-        return PocketganError(
-            f"{path} is a pickle, such as PyTorch writes; loading one runs code.", _TO_KERAS
-        )
-    return PocketganError(f"{path} is no Keras model.", ACCEPTED)
+    of_pytorch = pytorch_files.refusal(path, head)
+    return of_pytorch or PocketganError(f"{path} is no model that can be read.", ACCEPTED)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +33,14 @@ class ModelInput:
 
 @tf_keras.utils.register_keras_serializable("pocketgan")
 class Part(tf_keras.layers.Layer):  # type: ignore[misc]
-    """Latents [N, L] → the ``size`` entries from ``start`` on, [N, size]."""
+    """[N, …, L] → of the last axis the ``size`` entries from ``start`` on, [N, …, size]."""
 
     def __init__(self, start: int, size: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.start, self.size = start, size
 
     def call(self, inputs: Any) -> Any:
-        return inputs[:, self.start : self.start + self.size]
+        return inputs[..., self.start : self.start + self.size]
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "start": self.start, "size": self.size}
@@ -118,12 +118,12 @@ def adapt_inputs(path: Path, inputs: Sequence[ModelInput], classes: int | None) 
     if classes is not None and classes < 0:
         raise PocketganError(f"--classes {classes} is no number of classes.", "Leave it away.")
     for each in inputs:
+        refuse_free_picture(path, each)
         if None in each.shape:
             raise PocketganError(
-                f"{path}: the shape of its input '{each.name}' is not fixed: "
-                f"{shape_text(each.shape)}.",
-                "Build it with a fixed shape, for instance keras.Input((64, 64, 3)), load its "
-                "weights, and save that.",
+                _not_fixed(path, each),
+                "Build it with a fixed shape, for instance keras.Input((100,)), load its weights, "
+                "and save that.",
             )
     if len(inputs) == 1:
         return _adapt_one(path, inputs[0], classes)
@@ -131,6 +131,47 @@ def adapt_inputs(path: Path, inputs: Sequence[ModelInput], classes: int | None) 
         return _adapt_two(path, inputs, classes)
     names = ", ".join(f"{each.name} {shape_text(each.shape)}" for each in inputs) or "none"
     raise PocketganError(f"{path} has {len(inputs)} inputs ({names}).", _ONE_INPUT)
+
+
+def fix_size(
+    path: Path, inputs: Sequence[ModelInput], size: tuple[int, int] | None
+) -> tuple[ModelInput, ...]:
+    """The inputs with the height and width ``size`` in the pictures of any size.
+
+    Raises PocketganError where none of them takes that size.
+    """
+    if size is None:
+        return tuple(inputs)
+    fixed = [_of_size(each, size) for each in inputs]
+    if not any(each.shape[:2] == size for each in fixed if len(each.shape) == 3):
+        shapes = ", ".join(f"'{each.name}' {shape_text(each.shape)}" for each in inputs)
+        raise PocketganError(
+            f"{path} reads no pictures {size_text(size)}: its input is {shapes}.",
+            "Leave --input-size out.",
+        )
+    return tuple(fixed)
+
+
+def _of_size(each: ModelInput, size: tuple[int, int]) -> ModelInput:
+    if len(each.shape) != 3:
+        return each
+    sides = [
+        own if own is not None else wanted for own, wanted in zip(each.shape, size, strict=False)
+    ]
+    return replace(each, shape=(*sides, each.shape[2]))
+
+
+def refuse_free_picture(path: Path, each: ModelInput) -> None:
+    """PocketganError where an input is pictures of any size."""
+    if len(each.shape) == 3 and None in each.shape[:2] and each.shape[2] is not None:
+        raise PocketganError(
+            _not_fixed(path, each),
+            "Say at which size, width x height, with --input-size, such as --input-size 256x256.",
+        )
+
+
+def _not_fixed(path: Path, each: ModelInput) -> str:
+    return f"{path}: the shape of its input '{each.name}' is not fixed: {shape_text(each.shape)}."
 
 
 def _adapt_one(path: Path, only: ModelInput, classes: int | None) -> InputAdapter:
@@ -234,6 +275,11 @@ def _reshaped(tensor: Any, source: ModelInput) -> Any:
     if len(source.shape) == 1:
         return tensor
     return tf_keras.layers.Reshape(source.shape, name="latent_map")(tensor)
+
+
+def size_text(size: tuple[int, int]) -> str:
+    """A height and a width as options and tables show them: the width first."""
+    return f"{size[1]}x{size[0]}"
 
 
 def shape_text(shape: Sequence[int | None]) -> str:

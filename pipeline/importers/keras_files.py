@@ -1,4 +1,4 @@
-"""Models in files: .keras and HDF5 of Keras 2 and 3, SavedModels of any origin; custom layers.
+"""Models of Keras 2 and 3 in .keras and HDF5 files; custom layers.
 
 What is stored is looked at first; only then is a file loaded.
 """
@@ -9,27 +9,21 @@ import json
 import sys
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import h5py
 import keras
-import tensorflow as tf
 import tf_keras
-from google.protobuf.message import DecodeError
-from tensorflow.core.protobuf import saved_model_pb2
-from tf_keras.protobuf import saved_metadata_pb2
+from tf_keras.src.layers import serialization
 
 from deploy.errors import PocketganError, one_line
 from pipeline.compression.fake_quantization import quantize_scope
 from pipeline.importers import safety
-from pipeline.importers.formats import SAVED_MODEL, Format, cut_short
-from pipeline.importers.input_adapter import ModelInput
+from pipeline.importers.formats import Format, cut_short
 from pipeline.importers.known_layers import KNOWN, custom_objects
-from pipeline.importers.layer_mapping import SourceLayer, functional
-from pipeline.importers.loaded import LoadedGenerator, from_keras_model
 from pipeline.importers.subclassed import ONE_CALL
 from pipeline.networks import layers as _our_layers  # noqa: F401  so that Keras knows them
 
@@ -39,10 +33,7 @@ UNSAFE = (
     "Ask its author for the model without them. If you trust the file as you trust a program, "
     "load it with --allow-unsafe."
 )
-_KERAS_METADATA = "keras_metadata.pb"
-_DEFAULT = "serving_default"
-_COPY_AGAIN = "Save or copy the model again."
-_SAVE_ANEW = "Save it again with `model.save('generator.keras')`, or with a single signature."
+COPY_AGAIN = "Save or copy the model again."
 
 
 @dataclass(frozen=True)
@@ -76,21 +67,30 @@ class KerasFile:
         try:
             with warnings.catch_warnings(), quantize_scope():
                 warnings.simplefilter("ignore")
-                return library.models.load_model(
-                    self.path, dict(custom), compile=False, safe_mode=not allow_unsafe
-                )
+                return self._read(library, dict(custom), safe=not allow_unsafe)
+        except PocketganError:
+            raise
         except Exception as error:  # whatever a foreign file makes the reader raise
             is_of_arguments = "call()` your model" in str(error)
             raise PocketganError(
-                f"{self.path} cannot be loaded: {_reason(error)}",
+                f"{self.path} cannot be loaded: {reason(error)}",
                 ONE_CALL if is_of_arguments else f"Is a layer of it your own? {self._register}",
             ) from error
+
+    def _read(self, library: Any, custom: dict[str, Any], *, safe: bool) -> Any:
+        return library.models.load_model(self.path, custom, compile=False, safe_mode=safe)
 
     def _refuse_unknown(self, library: Any, custom: Mapping[str, Any]) -> None:
         def is_known(name: str) -> bool:
             return name in custom or library.saving.get_registered_object(name) is not None
 
         unknown = safety.unknown_parts(self.config, is_known)
+        unknown += [
+            name
+            for name in safety.bare_layers(self.config)
+            if not (is_known(name) or ">" in name or hasattr(library.layers, name))
+            and name not in _names_of_keras_2()
+        ]
         if unknown:
             raise PocketganError(
                 f"{self.path} holds layers that nobody here knows: {', '.join(unknown)}.",
@@ -136,7 +136,7 @@ def open_file(path: Path, file_format: Format) -> KerasFile:
     try:
         return _open_archive(path) if file_format is Format.KERAS else _open_hdf5(path)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise PocketganError(f"{path} is damaged: {_reason(error)}", _COPY_AGAIN) from error
+        raise PocketganError(f"{path} is damaged: {reason(error)}", COPY_AGAIN) from error
     except (zipfile.BadZipFile, EOFError, RuntimeError, OSError) as error:
         raise cut_short(path) from error
 
@@ -186,122 +186,16 @@ def _refuse_other_files(path: Path, file: Any) -> None:
         )
 
 
-def _reason(error: Exception) -> str:
+def _names_of_keras_2() -> Container[str]:
+    """Every class that tf_keras makes of a name alone: layers, operations, models."""
+    serialization.populate_deserializable_objects()
+    names: Container[str] = serialization.LOCAL.ALL_OBJECTS
+    return names
+
+
+def reason(error: Exception) -> str:
+    """Kind and message of an error, in one line."""
     return f"{type(error).__name__}: {one_line(error, 300)}"
-
-
-def load_saved_model(
-    path: Path, custom: Mapping[str, Any], *, allow_unsafe: bool
-) -> LoadedGenerator:
-    """The tf_keras layers in the folder where they can be read, otherwise its signature.
-
-    ``custom`` maps names to classes and functions of the user's. Raises PocketganError for what
-    would run code (without ``allow_unsafe``), for damage, and where no single signature draws.
-    """
-    if not allow_unsafe:
-        _refuse_unsafe_operations(path)
-    model = _keras_model(path, custom, allow_unsafe=allow_unsafe)
-    if model is not None and functional(model) is not None:
-        return from_keras_model(model, f"SavedModel {path.name} of Keras 2", path)
-    return _load_signature(path)
-
-
-def _keras_model(path: Path, custom: Mapping[str, Any], *, allow_unsafe: bool) -> Any | None:
-    """The tf_keras model in the folder; None where there is none, or none that can be read."""
-    if not (path / _KERAS_METADATA).is_file():
-        return None
-    if not allow_unsafe:
-        refuse_unsafe(path, _configurations(path))
-    try:
-        with tf_keras.saving.custom_object_scope({**KNOWN, **custom}):
-            return tf_keras.models.load_model(path, compile=False)
-    except Exception:  # whatever a foreign file makes the reader raise; its graph is there still
-        return None
-
-
-def _configurations(path: Path) -> list[Any]:
-    try:
-        stored = saved_metadata_pb2.SavedMetadata.FromString((path / _KERAS_METADATA).read_bytes())
-        return [json.loads(node.metadata) for node in stored.nodes if node.metadata]
-    except (DecodeError, ValueError, RecursionError) as error:
-        raise PocketganError(f"{path / _KERAS_METADATA} is damaged.", _COPY_AGAIN) from error
-
-
-def _refuse_unsafe_operations(path: Path) -> None:
-    """PocketganError for operations that run Python or touch files, and for a damaged graph."""
-    try:
-        stored = saved_model_pb2.SavedModel.FromString((path / SAVED_MODEL).read_bytes())
-    except DecodeError as error:
-        raise PocketganError(f"{path / SAVED_MODEL} is damaged.", _COPY_AGAIN) from error
-    unsafe = safety.unsafe_operations(
-        node.op
-        for meta in stored.meta_graphs
-        for node in [
-            *meta.graph_def.node,
-            *(node for each in meta.graph_def.library.function for node in each.node_def),
-        ]
-    )
-    if unsafe:
-        raise PocketganError(
-            f"{path} would run code or touch files when it draws: {', '.join(unsafe)}.", UNSAFE
-        )
-
-
-def _load_signature(path: Path) -> LoadedGenerator:
-    """What the folder's signature computes; PocketganError where there is no single one."""
-    try:
-        restored = tf.saved_model.load(str(path))
-    except Exception as error:  # whatever a foreign file makes the reader raise
-        raise PocketganError(f"{path} cannot be loaded: {_reason(error)}", _SAVE_ANEW) from error
-    function = _signature(path, restored)
-    specs = function.structured_input_signature[1]
-    names = list(specs)
-    for name, spec in specs.items():
-        if not spec.shape.rank:  # unknown, or a single number
-            raise PocketganError(
-                f"{path}: its input '{name}' has no batch: its shape is {spec.shape}.",
-                "Save it with a signature of shapes such as tf.TensorSpec([None, 100]): latents, "
-                "or pictures [None, H, W, C].",
-            )
-    batches = {spec.shape[0] for spec in specs.values()}
-    if len(batches) > 1:
-        raise PocketganError(f"{path}: its inputs have different batch sizes.", _SAVE_ANEW)
-
-    def compute(*tensors: Any) -> list[Any]:
-        _alive = restored  # a signature does not keep its own variables
-        return list(function(**dict(zip(names, tensors, strict=True))).values())
-
-    weights = tuple((variable.name, variable.numpy()) for variable in function.variables)
-    return LoadedGenerator(
-        origin=f"SavedModel {path.name}",
-        inputs=tuple(
-            ModelInput(name, tuple(spec.shape[1:]), spec.dtype.name) for name, spec in specs.items()
-        ),
-        compute=compute,
-        weights=weights,
-        layers=(
-            SourceLayer(
-                name="the whole graph",
-                type="SavedModel",
-                shape=tuple(next(iter(function.structured_outputs.values())).shape),
-                weights=sum(values.size for _, values in weights),
-            ),
-        ),
-        batch=next(iter(batches)),
-    )
-
-
-def _signature(path: Path, restored: Any) -> Any:
-    signatures = restored.signatures
-    if _DEFAULT in signatures:
-        return signatures[_DEFAULT]
-    if len(signatures) == 1:
-        return next(iter(signatures.values()))
-    names = f"it has {len(signatures)}: {', '.join(signatures)}" if signatures else "it has none"
-    raise PocketganError(
-        f"{path}: which signature draws? {names}.",
-        "Save it with tf.saved_model.save(module, folder, signatures=module.draw).",
-    )
 
 
 def load_custom(path: Path) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from tensorflow_model_optimization.python.core.sparsity.keras.pruning_wrapper im
     PruneLowMagnitude,
 )
 
+from pipeline.networks.layers import DepthToSpace
+
 _AFFINE = ("center", "scale")
 
 
@@ -111,11 +113,34 @@ class AddonsWeightNormalization(tf_keras.layers.Wrapper):  # type: ignore[misc]
         return {**super().get_config(), "data_init": self.data_init}
 
 
+class MultiplyBeta(tf_keras.layers.Rescaling):  # type: ignore[misc]
+    """ISR's, also of UpscalerJS: the input times a constant."""
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """Keras's own layer; what TensorFlow.js wrote of it lacks the constant, always 0.2."""
+        config = dict(config)
+        return tf_keras.layers.Rescaling(scale=config.pop("beta", 0.2), **config)
+
+
+class PixelShuffle(DepthToSpace):
+    """ISR's, also of UpscalerJS, where the block is in the name too: channels become pixels."""
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """pocketgan's own layer."""
+        config = dict(config)
+        return DepthToSpace(config.pop("scale"), **config)
+
+
 KNOWN: Mapping[str, Any] = {
     "Addons>GroupNormalization": AddonsGroupNormalization,
     "Addons>InstanceNormalization": AddonsInstanceNormalization,
     "Addons>WeightNormalization": AddonsWeightNormalization,
     "InstanceNormalization": ContribInstanceNormalization,
+    "MultiplyBeta": MultiplyBeta,
+    "PixelShuffle": PixelShuffle,
+    **{f"PixelShuffle{block}x": PixelShuffle for block in (2, 3, 4)},
     "PruneLowMagnitude": PruneLowMagnitude,
 }
 """Name in a file of Keras 2 → class."""

@@ -17,9 +17,10 @@ import tensorflow as tf
 import tf_keras
 
 from pipeline.compression.graph import nodes
+from pipeline.importers.input_adapter import Part
 from pipeline.importers.known_layers import AddonsWeightNormalization
 from pipeline.importers.operations import is_computed, is_operation, layer_of, operator_of
-from pipeline.networks.layers import DepthToSpace, PixelScale, PixelSum
+from pipeline.networks.layers import DepthToSpace, PixelScale, PixelSum, ReflectionPadding2D
 
 L = tf_keras.layers
 _DEFAULT_SLOPE = 0.2  # of the function leaky_relu; the layer's own default is 0.3
@@ -32,6 +33,7 @@ _WRAPPERS = {
 }
 """Layer around a layer → what becomes of that."""
 _CODE = (keras.layers.Lambda, tf_keras.layers.Lambda, keras.layers.TFSMLayer)
+_OURS = (DepthToSpace, Part, PixelScale, PixelSum, ReflectionPadding2D)
 _SETTINGS_OF_TRAINING = ("_initializer", "_regularizer", "_constraint")
 
 
@@ -116,7 +118,7 @@ def _is_built_in(layer: Any) -> bool:
     """Whether Keras or pocketgan has this layer, and it runs no code of the model's author."""
     libraries = ("keras.src.layers.", "tf_keras.src.layers.")
     built_in = type(layer).__module__.startswith(libraries) and not isinstance(layer, _CODE)
-    return built_in or isinstance(layer, (DepthToSpace, PixelScale, PixelSum))
+    return built_in or isinstance(layer, _OURS)
 
 
 def _with_activation_behind(layer: Any, copy: tf_keras.layers.Layer) -> MappedLayer:
@@ -186,7 +188,7 @@ def _function_name(function: Any) -> str:
     return str(getattr(function, "__name__", type(function).__name__)).lower()
 
 
-OperationCall = Callable[[Any, tuple[Any, ...], dict[str, Any], Any], Any]
+OperationCall = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
 
 
 def functional(model: Any) -> Any | None:
@@ -226,16 +228,19 @@ class GraphRebuilder:
             if mapped.layers:
                 mapped.layers[0].set_weights(mapped.weights)
 
-    def _call(self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any) -> Any:
+    def _call(self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         inner = functional(layer)
         if inner is not None:
             return _walk(inner, tf.nest.flatten(args), self._call)
         operands = [*args, *(value for value in kwargs.values() if value is not None)]
-        if id(layer) not in self._mapped:
+        is_new = id(layer) not in self._mapped
+        if is_new:
             mapped = map_layer(layer, self._unused(layer.name), operands)
             for behind in mapped.layers[1:]:
                 behind._name = self._unused(behind.name)
             self._mapped[id(layer)] = mapped
+        outputs = self._computed(layer, operands)
+        if is_new:
             source = SourceLayer(
                 name=layer.name,
                 type=type(layer).__name__,
@@ -245,6 +250,10 @@ class GraphRebuilder:
                 note=mapped.note,
             )
             self.source_layers.append(source)
+        return outputs
+
+    def _computed(self, layer: Any, operands: list[Any]) -> Any:
+        """What stands in for a layer, computed of tensors of tf_keras."""
         if is_operation(layer):
             operands = list(filter(is_computed, operands))
             return self._mapped[id(layer)](operands if len(operands) > 1 else operands[0])
@@ -266,7 +275,7 @@ class GraphRebuilder:
 def _walk(graph: Any, inputs: Sequence[Any], call: OperationCall) -> list[Any]:
     """OperationCall the layers of a graph in order, and give its outputs.
 
-    ``call`` gets a layer, its arguments, and the tensors that the graph holds as its outputs.
+    ``call`` gets a layer and its arguments.
     """
     tensors = dict(zip(map(id, graph.inputs), inputs, strict=True))
 
@@ -278,7 +287,7 @@ def _walk(graph: Any, inputs: Sequence[Any], call: OperationCall) -> list[Any]:
             continue
         layer, args, kwargs = _call_of(node)
         passed = {key: value for key, value in kwargs.items() if key not in ("training", "mask")}
-        outputs = call(layer, filled(args), filled(passed), node.outputs)
+        outputs = call(layer, filled(args), filled(passed))
         computed = zip(tf.nest.flatten(node.outputs), tf.nest.flatten(outputs), strict=True)
         tensors |= {id(placeholder): tensor for placeholder, tensor in computed}
     return [tensors[id(tensor)] for tensor in graph.outputs]

@@ -199,11 +199,10 @@ def check(teacher: Teacher, path: str) -> Check:
     Takes seconds. The ranges of the int8 file are those of a few latents: it shows operations,
     bytes and MACs, and its pictures are not looked at.
     """
-    folded = teacher.folded
     if teacher.is_opaque:
         reasons = [_opacity(teacher)]
     else:
-        reasons = [error.problem.rstrip(".") for error in refusals(folded).values()]
+        reasons = [error.problem.rstrip(".") for error in refusals(teacher.folded).values()]
     inputs = teacher.random_inputs(LOOKED_AT)
     notes_of_layers = {f"{layer.name}: {layer.note}" for layer in teacher.layers}
     return Check(
@@ -218,9 +217,11 @@ def check(teacher: Teacher, path: str) -> Check:
         input_pixels=teacher.input_pixels,
         layers=tuple(layer_reports(teacher)),
         files=(
-            _trial(path, "float32", lambda: lite.to_float32(folded)),
+            _trial(path, "float32", lambda: lite.to_float32(teacher.folded)),
             _trial(
-                path, "int8-ptq", lambda: lite.to_int8_post_training(folded, inputs[:CALIBRATION])
+                path,
+                "int8-ptq",
+                lambda: lite.to_int8_post_training(teacher.folded, inputs[:CALIBRATION]),
             ),
         ),
         notes=(

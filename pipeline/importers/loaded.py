@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from deploy.errors import PocketganError, one_line
 from pipeline.importers import layer_mapping
+from pipeline.importers.foreign import ForeignProgram
 from pipeline.importers.input_adapter import InputAdapter, ModelInput, shape_text
 from pipeline.importers.layer_mapping import SourceLayer
 from pipeline.importers.subclassed import inputs_of_code
@@ -22,6 +23,10 @@ TRIAL_INPUTS = 4
 TOLERANCE = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2}
 """Largest difference, as a share of the largest value, by the type that the source computes in:
 sums in any order, of numbers of that precision."""
+REBUILT = 1e-5
+"""Largest difference of a generator rebuilt in float32, as a share of the range that it draws."""
+_NUDGE = 2.0**-20
+"""Share by which inputs are moved to see how much of a difference is rounding: eight steps."""
 _GENERATOR = "Give the generator: latents (or pictures) go in, pictures [N, H, W, C] come out."
 _FLAG_OFF = (
     "Save it without that flag: import tf_keras; old = tf_keras.models.load_model(FILE); "
@@ -49,6 +54,10 @@ class LoadedGenerator:
     """The only batch size that ``compute`` takes; None where any will do."""
     precision: str = "float32"
     """The coarsest type in which a layer of it computes; weights are float32."""
+    why_opaque: str = "it is no graph of layers but code"
+    """Why there is no ``functional``."""
+    program: ForeignProgram | None = None
+    """What draws it where TensorFlow cannot."""
     as_in_training: tuple[str, ...] = ()
     """Layers that its author calls with ``training=True`` whatever happens."""
 
@@ -185,6 +194,28 @@ def alike(one: np.ndarray, other: np.ndarray, precision: str = "float32") -> boo
     one, other = one.astype(np.float32), other.astype(np.float32)
     limit = TOLERANCE[precision] * max(1.0, float(np.max(np.abs(one), initial=0)))
     return one.shape == other.shape and bool(np.max(np.abs(one - other), initial=0) <= limit)
+
+
+def difference(
+    loaded: LoadedGenerator, inputs: Sequence[Any], pictures: np.ndarray
+) -> float | None:
+    """How far ``pictures`` are from what the generator itself draws; None where that is rounding.
+
+    Rounding is what is within ``REBUILT`` of the range (of half floats, ``TOLERANCE``), and within
+    ``TOLERANCE`` what is no more than the generator's own pictures change when its inputs do by a
+    few of their last bits.
+    """
+    wanted = np.asarray(loaded.compute(*inputs)[0]).astype(np.float32)
+    if wanted.shape != pictures.shape:
+        return math.inf
+    apart = float(np.max(np.abs(wanted - pictures), initial=0))
+    limit, spread = TOLERANCE[loaded.precision], max(1.0, float(np.ptp(wanted)))
+    if loaded.precision == "float32" and apart > REBUILT * spread:
+        moved = [each * (1 + _NUDGE) if each.dtype.is_floating else each for each in inputs]
+        nudged = np.asarray(loaded.compute(*moved)[0]).astype(np.float32)
+        if apart > float(np.max(np.abs(nudged - wanted))):
+            return apart
+    return apart if apart > limit * spread else None
 
 
 def _refuse_other_than_pictures(

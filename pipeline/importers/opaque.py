@@ -1,4 +1,7 @@
-"""A generator of which nothing but its drawing is known: a frozen TensorFlow graph as one layer."""
+"""A generator of which nothing but its drawing is known.
+
+A frozen TensorFlow graph, or what such a graph hands on to another runtime.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +14,7 @@ import tf_keras
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from deploy.errors import PocketganError, one_line
+from pipeline.importers.foreign import Foreign, ForeignProgram
 from pipeline.importers.input_adapter import InputAdapter
 from pipeline.importers.loaded import TRIAL_INPUTS, LoadedGenerator, alike
 
@@ -54,19 +58,24 @@ def freeze(function: Callable[..., Any], specs: Sequence[tf.TensorSpec]) -> Froz
     )
 
 
+def graph_function(graph: FrozenGraph) -> Any:
+    """A function of TensorFlow that computes ``graph``: its inputs → list of its outputs.
+
+    Raises what TensorFlow raises for a graph that it cannot run.
+    """
+    wrapped = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(graph.definition, name=""), [])
+    element = wrapped.graph.as_graph_element
+    return wrapped.prune(
+        [element(name) for name in graph.inputs], [element(name) for name in graph.outputs]
+    )
+
+
 class Opaque(tf_keras.layers.Layer):  # type: ignore[misc]
     """Computes a frozen graph, for any batch size."""
 
     def __init__(self, graph: FrozenGraph, **kwargs: Any) -> None:
         super().__init__(trainable=False, **kwargs)
-        self._batch = graph.batch
-        wrapped = tf.compat.v1.wrap_function(
-            lambda: tf.import_graph_def(graph.definition, name=""), []
-        )
-        element = wrapped.graph.as_graph_element
-        self._function = wrapped.prune(
-            [element(name) for name in graph.inputs], [element(name) for name in graph.outputs]
-        )
+        self._batch, self._function = graph.batch, graph_function(graph)
 
     def call(self, inputs: Any) -> Any:
         """The graph's outputs: one tensor, or a list."""
@@ -109,44 +118,80 @@ class Opaque(tf_keras.layers.Layer):  # type: ignore[misc]
         ]
 
 
+@dataclass(frozen=True, kw_only=True)
+class OpaqueGenerator:
+    """All that is needed to draw: what an opaque teacher is saved as."""
+
+    graph: FrozenGraph
+    """The one input → pictures, or what ``program`` reads."""
+    shape: tuple[int, ...]
+    """Of the one input, without the batch."""
+    program: ForeignProgram | None = None
+    """Draws the pictures; None where the graph does."""
+    pictures: tuple[int, ...] = ()
+    """Shape of a picture that ``program`` draws."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return len(self.graph.graph) + len(self.program.content if self.program else b"")
+
+    def model(self) -> tf_keras.Model:
+        """A model around it, with one input and one output."""
+        port = tf_keras.Input(self.shape, name="given")
+        output = Opaque(self.graph, name="opaque")(port)
+        if self.program is not None:
+            output = Foreign(self.program, self.pictures, name=self.program.runtime)(output)
+        return tf_keras.Model(port, output, name="teacher")
+
+
 def freeze_generator(
     path: Path, loaded: LoadedGenerator, adapter: InputAdapter
-) -> tuple[tf_keras.Model, FrozenGraph, str]:
-    """The forward function as a model of one layer, its graph, and its last operation.
+) -> tuple[tf_keras.Model, OpaqueGenerator, str]:
+    """The generator as an opaque one, its model, and its last operation.
 
     ``path`` names the generator in errors. Raises PocketganError where it cannot be frozen, or
     draws otherwise then.
     """
+    inputs = adapter.random_inputs(loaded.batch or TRIAL_INPUTS)
+    pictures = np.asarray(loaded.compute(*adapter.source_inputs(inputs))[0])
     try:
-        inner = freeze(
-            lambda *tensors: loaded.compute(*tensors)[0],
-            [
-                tf.TensorSpec([loaded.batch, *each.shape], each.dtype, name=each.name)
-                for each in loaded.inputs
-            ],
-        )
-        port = tf_keras.Input(adapter.shape)
-        pictures = Opaque(inner)(adapter.split(port))
-        whole = tf_keras.Model(port, tf.cast(pictures, tf.float32))
-        shape = [loaded.batch, *adapter.shape]
-        graph = freeze(whole, [tf.TensorSpec(shape, tf.float32, name="given")])
-        model = opaque_model(graph, adapter.shape)
+        if loaded.program is None:
+            opaque, last_operation = _frozen(loaded, adapter)
+        else:
+            graph = freeze(adapter.split, [tf.TensorSpec([None, *adapter.shape], tf.float32)])
+            opaque = OpaqueGenerator(
+                graph=graph,
+                shape=adapter.shape,
+                program=loaded.program,
+                pictures=pictures.shape[1:],
+            )
+            last_operation = loaded.program.last_operation
+        model = opaque.model()
     except (ValueError, TypeError, tf.errors.OpError) as error:
         raise PocketganError(
             f"{path} cannot be turned into a fixed graph: {one_line(error, 300)}",
             "Save it as a functional Keras model, or with a signature [None, ...] → pictures.",
         ) from error
-    inputs = adapter.random_inputs(loaded.batch or TRIAL_INPUTS)
-    (wanted,) = loaded.compute(*adapter.source_inputs(inputs))
-    if not alike(np.asarray(wanted), model(inputs, training=False).numpy()):
+    if not alike(pictures, model(inputs, training=False).numpy()):
         raise PocketganError(
             f"{path} draws otherwise as a fixed graph.",
             "It keeps a state, or depends on the batch: save it without.",
         )
-    return model, graph, inner.last_operation()
+    return model, opaque, last_operation
 
 
-def opaque_model(graph: FrozenGraph, shape: tuple[int, ...]) -> tf_keras.Model:
-    """A model around a frozen graph whose one input has ``shape``, the batch left out."""
-    port = tf_keras.Input(shape, name="given")
-    return tf_keras.Model(port, Opaque(graph, name="opaque")(port), name="teacher")
+def _frozen(loaded: LoadedGenerator, adapter: InputAdapter) -> tuple[OpaqueGenerator, str]:
+    """What TensorFlow draws, and its last operation."""
+    inner = freeze(
+        lambda *tensors: loaded.compute(*tensors)[0],
+        [
+            tf.TensorSpec([loaded.batch, *each.shape], each.dtype, name=each.name)
+            for each in loaded.inputs
+        ],
+    )
+    port = tf_keras.Input(adapter.shape)
+    pictures = Opaque(inner)(adapter.split(port))
+    whole = tf_keras.Model(port, tf.cast(pictures, tf.float32))
+    spec = tf.TensorSpec([loaded.batch, *adapter.shape], tf.float32, name="given")
+    return OpaqueGenerator(graph=freeze(whole, [spec]), shape=adapter.shape), inner.last_operation()

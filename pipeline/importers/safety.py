@@ -76,6 +76,23 @@ def unknown_parts(config: Any, is_known: Callable[[str], bool]) -> list[str]:
     return [name for name in names if not is_known(name)]
 
 
+def bare_layers(config: Any) -> list[str]:
+    """Classes of the layers of models for which an old configuration names no module."""
+    layers = [
+        layer
+        for part in parts(config)
+        for layer in _listed(part.get("config"))
+        if isinstance(layer, dict) and isinstance(layer.get("class_name"), str)
+    ]
+    return list(dict.fromkeys(layer["class_name"] for layer in layers if not _module(layer)))
+
+
+def _listed(config: Any) -> list[Any]:
+    """The layers in the configuration of a model: of Keras 1 a list, later under a name."""
+    layers = config.get("layers") if isinstance(config, dict) else config
+    return layers if isinstance(layers, list) else []
+
+
 def unsafe_operations(operations: Iterable[str]) -> list[str]:
     """Those operations of a TensorFlow graph that run Python or touch files."""
     touching = set(filter(_TOUCHES.search, operations))

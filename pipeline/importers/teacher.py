@@ -1,11 +1,7 @@
-"""A teacher: a trained generator of any origin, loaded, saved, and read again."""
+"""A teacher: a trained generator of any origin, loaded."""
 
-import io
-import json
-import zipfile
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,28 +11,28 @@ import tf_keras
 
 from deploy.errors import PocketganError, one_line
 from pipeline import guard
-from pipeline.atomic import write_bytes
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.data.reading import TILES, WHOLE
-from pipeline.importers import keras_files, pixel_range
-from pipeline.importers.facts import read_facts, read_inputs, write_facts
-from pipeline.importers.formats import Format, GeneratorSource, format_of
-from pipeline.importers.input_adapter import InputAdapter, adapt_inputs, random_inputs
+from pipeline.importers import pixel_range
+from pipeline.importers.formats import GeneratorSource
+from pipeline.importers.input_adapter import (
+    InputAdapter,
+    adapt_inputs,
+    fix_size,
+    random_inputs,
+)
 from pipeline.importers.layer_mapping import GraphRebuilder, SourceLayer, UnmappedLayerError
 from pipeline.importers.loaded import (
     TRIAL_INPUTS,
     LoadedGenerator,
-    alike,
-    from_keras_model,
-    refuse_broken,
+    difference,
     try_out,
 )
 from pipeline.importers.merging import merged
-from pipeline.importers.opaque import FrozenGraph, freeze_generator, opaque_model
+from pipeline.importers.opaque import OpaqueGenerator, freeze_generator
+from pipeline.importers.opening import open_generator
 from pipeline.networks.pixels import PixelRange
 
-MODEL, GRAPH = "generator.keras", "graph.pb"
-_NO_DATE = "1980-01-01@00:00:00"
 _DAMAGED = "Save the generator again, or copy it again and compare the sizes."
 _DOES_NOT_DRAW = (
     "Let it draw a batch with the library that wrote it, on this machine: mend what fails there."
@@ -65,17 +61,22 @@ class Teacher:
     """What was rewritten while loading, in words."""
     layers: tuple[SourceLayer, ...] = ()
     """The layers of the file, in order, and what became of each."""
-    frozen: FrozenGraph | None = None
-    """The graph of an opaque teacher, of which nothing but its drawing is known; else None."""
+    opaque: OpaqueGenerator | None = None
+    """What draws an opaque teacher, of which nothing else is known; else None."""
 
     @property
     def is_opaque(self) -> bool:
         """Whether it is one layer that draws, and no graph of layers that could be slimmed."""
-        return self.frozen is not None
+        return self.opaque is not None
 
-    @property
+    @cached_property
     def folded(self) -> tf_keras.Model:
-        """The model with its batch norm in its kernels, where it has layers."""
+        """The model with its batch norm in its kernels, where it has layers.
+
+        It is what .tflite files are made of. Raises PocketganError where another runtime draws it.
+        """
+        if self.opaque is not None and self.opaque.program is not None:
+            raise self.opaque.program.unconverted()
         return self.model if self.is_opaque else fold_batch_norm(self.model)
 
     def cut(self, wanted: str) -> str:
@@ -105,15 +106,17 @@ def load_teacher(
     classes: int | None = None,
     pixels: PixelRange | None = None,
     input_pixels: PixelRange | None = None,
+    input_size: tuple[int, int] | None = None,
     allow_unsafe: bool = False,
     custom: Path | None = None,
 ) -> Teacher:
-    """A generator from a .keras or HDF5 file of Keras 2 or 3, a SavedModel, or a run.
+    """A generator from a file of Keras 2 or 3, a SavedModel, a model of TensorFlow.js, or a run.
 
     Layers of Keras 3 become those of tf_keras, and the outputs are compared; where tf_keras lacks
     a layer, the forward function as a whole becomes an opaque layer. ``classes`` is the number of
     classes at the end of the latent vector, ``pixels`` and ``input_pixels`` are black and white
-    where the model does not say. ``custom`` is a Python file of the user's that defines layers;
+    where the model does not say. ``input_size`` is the height and width of the pictures that a
+    generator reads which takes any. ``custom`` is a Python file of the user's that defines layers;
     it is run. With ``allow_unsafe`` so is code within the model.
 
     Raises PocketganError, with a remedy, for whatever is no generator of pictures, and for files
@@ -121,79 +124,78 @@ def load_teacher(
     """
     if isinstance(source, Path):
         source = GeneratorSource(path=source, file=source)
-    path, loaded = source.path, _open(source, custom, allow_unsafe=allow_unsafe)
+    path = source.path
+    loaded = open_generator(source, custom, input_size=input_size, allow_unsafe=allow_unsafe)
+    loaded = replace(loaded, inputs=fix_size(path, loaded.inputs, input_size))
     if classes is None and source.latent is not None:
         classes = int(loaded.inputs[0].shape[0] or 0) - source.latent
     adapter = adapt_inputs(path, loaded.inputs, classes)
-    frozen: FrozenGraph | None = None
-    try:
-        with guard.step("drawn with", path, _DOES_NOT_DRAW):
-            try_out(path, loaded, adapter)
-            model, layers = _rebuild(loaded, adapter)
-        notes = [f"{layer.name}: {layer.note}" for layer in layers if layer.note]
-        reads = pixel_range.input_range(model) or source.input_pixels
-        draws = pixel_range.output_range(model)
-    except UnmappedLayerError as error:
-        model, frozen, last_operation = _frozen(path, loaded, adapter)
-        layers, notes = loaded.layers, [f"opaque, known by what it draws only: {error}"]
-        reads, draws = None, pixel_range.OPERATION_RANGES.get(last_operation)
+    with guard.step("drawn with", path, _DOES_NOT_DRAW):
+        try_out(path, loaded, adapter)
+    network = _network(path, loaded, adapter)
     chosen = partial(pixel_range.chosen_range, path)
+    reads = network.reads or source.input_pixels
     return Teacher(
-        model=model,
+        model=network.model,
         latent=adapter.latent,
         classes=adapter.classes,
         input_pixels=None if adapter.latent else chosen("input", reads, input_pixels),
-        pixels=chosen("output", draws, pixels),
+        pixels=chosen("output", network.draws, pixels),
         origin=loaded.origin,
-        notes=tuple(filter(None, (adapter.note, *notes))),
-        layers=layers,
-        frozen=frozen,
+        notes=tuple(filter(None, (adapter.note, *network.notes))),
+        layers=network.layers,
+        opaque=network.opaque,
     )
 
 
-def _open(source: GeneratorSource, custom: Path | None, *, allow_unsafe: bool) -> LoadedGenerator:
-    """The model, loaded but not tried out.
+@dataclass(frozen=True, kw_only=True)
+class _Network:
+    """A generator of layers of tf_keras, or of one opaque layer, and what could be read off it."""
 
-    Raises PocketganError for whatever is no model, is damaged, needs layers that nobody knows, or
-    would run code when loaded (unless ``allow_unsafe``).
-    """
-    file_format = format_of(source.file)
-    objects = keras_files.load_custom(custom) if custom else {}
-    with guard.step("loaded", source.path, _DAMAGED):
-        loaded = _loaded(source, file_format, objects, allow_unsafe=allow_unsafe)
-    refuse_broken(source.path, loaded)
-    return loaded
+    model: tf_keras.Model
+    layers: tuple[SourceLayer, ...]
+    notes: tuple[str, ...]
+    reads: PixelRange | None = None
+    draws: PixelRange | None
+    opaque: OpaqueGenerator | None = None
 
 
-def _loaded(
-    source: GeneratorSource,
-    file_format: Format,
-    objects: Mapping[str, Any],
-    *,
-    allow_unsafe: bool,
-) -> LoadedGenerator:
-    file = source.file
-    if file_format is Format.SAVED_MODEL:
-        return keras_files.load_saved_model(file, objects, allow_unsafe=allow_unsafe)
-    stored = keras_files.open_file(file, file_format)
-    origin = source.origin or f"{file_format.value} {file.name}, written by Keras {stored.version}"
-    model = stored.load(objects, allow_unsafe=allow_unsafe)
-    return from_keras_model(model, origin, source.path)
-
-
-def _frozen(
-    path: Path, loaded: LoadedGenerator, adapter: InputAdapter
-) -> tuple[tf_keras.Model, FrozenGraph, str]:
-    with guard.step("frozen", path, _DOES_NOT_DRAW):
-        return freeze_generator(path, loaded, adapter)
+def _network(path: Path, loaded: LoadedGenerator, adapter: InputAdapter) -> _Network:
+    """Rebuilt of layers; where that cannot be, the forward function as a whole."""
+    try:
+        model, layers = _rebuild(path, loaded, adapter)
+    except UnmappedLayerError as error:
+        with guard.step("frozen", path, _DOES_NOT_DRAW):
+            model, opaque, last_operation = freeze_generator(path, loaded, adapter)
+        return _Network(
+            model=model,
+            layers=loaded.layers,
+            notes=(f"opaque, known by what it draws only: {error}",),
+            draws=pixel_range.OPERATION_RANGES.get(last_operation),
+            opaque=opaque,
+        )
+    return _Network(
+        model=model,
+        layers=layers,
+        notes=tuple(f"{layer.name}: {layer.note}" for layer in layers if layer.note),
+        reads=pixel_range.input_range(model),
+        draws=pixel_range.output_range(model),
+    )
 
 
 def _rebuild(
-    loaded: LoadedGenerator, adapter: InputAdapter
+    path: Path, loaded: LoadedGenerator, adapter: InputAdapter
 ) -> tuple[tf_keras.Model, tuple[SourceLayer, ...]]:
     """The generator of layers of tf_keras; UnmappedLayerError where that cannot be."""
     if loaded.functional is None:
-        raise UnmappedLayerError("it is no graph of layers but code")
+        raise UnmappedLayerError(loaded.why_opaque)
+    with guard.step("rebuilt", path, _DOES_NOT_DRAW):
+        return _rebuilt(loaded, adapter)
+
+
+def _rebuilt(
+    loaded: LoadedGenerator, adapter: InputAdapter
+) -> tuple[tf_keras.Model, tuple[SourceLayer, ...]]:
     port = tf_keras.Input(adapter.shape, name="latent" if adapter.latent else "pictures")
     own_inputs = adapter.split(port)
     before = tf_keras.Model(port, own_inputs)
@@ -208,97 +210,11 @@ def _rebuild(
             f"it cannot be rebuilt of tf_keras layers ({one_line(error, 200)})"
         ) from error
     inputs = adapter.random_inputs(TRIAL_INPUTS)
-    (wanted,) = map(np.asarray, loaded.compute(*adapter.source_inputs(inputs)))
     pictures = np.asarray(model(inputs, training=False))
-    if not alike(wanted, pictures, loaded.precision):
-        difference = float(np.max(np.abs(wanted.astype(np.float32) - pictures)))
-        raise UnmappedLayerError(
-            f"rebuilt of tf_keras layers it draws otherwise (by {difference:.2g})"
-        )
+    apart = difference(loaded, adapter.source_inputs(inputs), pictures)
+    if apart is not None:
+        raise UnmappedLayerError(f"rebuilt of tf_keras layers it draws otherwise (by {apart:.2g})")
     return model, tuple(rebuilder.source_layers)
-
-
-def save_teacher(teacher: Teacher, folder: Path) -> None:
-    """Write ``teacher.json`` and the model into ``folder``: the same teacher, the same bytes.
-
-    The model is ``generator.keras`` (tf_keras), or ``graph.pb`` where it is opaque.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    facts: dict[str, Any] = {
-        "latent": teacher.latent,
-        "classes": teacher.classes,
-        "pixels": teacher.pixels,
-        "input_pixels": teacher.input_pixels,
-        "origin": teacher.origin,
-        "notes": teacher.notes,
-        "layers": [asdict(layer) for layer in teacher.layers],
-    }
-    if teacher.frozen is None:
-        write_bytes(folder / MODEL, _keras_bytes(teacher.model, folder))
-    else:
-        write_bytes(folder / GRAPH, teacher.frozen.graph)
-        facts["graph"] = {
-            "inputs": teacher.frozen.inputs,
-            "outputs": teacher.frozen.outputs,
-            "shape": teacher.model.input_shape[1:],
-            "batch": teacher.frozen.batch,
-        }
-    write_facts(facts, folder)
-
-
-def read_saved_teacher(folder: Path) -> Teacher:
-    """What ``save_teacher`` wrote; PocketganError where it is missing or damaged."""
-    try:
-        facts, (classes, input_pixels) = read_facts(folder), read_inputs(folder)
-        frozen = None
-        if "graph" in facts:
-            graph, content = facts["graph"], (folder / GRAPH).read_bytes()
-            frozen = FrozenGraph(
-                content, tuple(graph["inputs"]), tuple(graph["outputs"]), graph.get("batch")
-            )
-            model = opaque_model(frozen, tuple(graph["shape"]))
-        else:
-            model = tf_keras.models.load_model(folder / MODEL, compile=False)
-        low, high = facts["pixels"]
-        return Teacher(
-            model=model,
-            latent=facts["latent"],
-            classes=classes,
-            pixels=(low, high),
-            input_pixels=input_pixels,
-            origin=facts["origin"],
-            notes=tuple(facts["notes"]),
-            layers=tuple(
-                SourceLayer(
-                    **{**layer, "became": tuple(layer["became"]), "shape": tuple(layer["shape"])}
-                )
-                for layer in facts["layers"]
-            ),
-            frozen=frozen,
-        )
-    except Exception as error:  # a damaged file makes its reader raise anything
-        raise PocketganError(
-            f"{folder} holds no teacher that can be read: {one_line(error, 200)}",
-            "Load the generator again from where it came.",
-        ) from error
-
-
-def _keras_bytes(model: tf_keras.Model, folder: Path) -> bytes:
-    """A .keras file without the date of its writing."""
-    aside = folder / f".{MODEL}"
-    try:
-        model.save(aside, save_format="keras")
-        written = zipfile.ZipFile(io.BytesIO(aside.read_bytes()))
-    finally:
-        aside.unlink(missing_ok=True)
-    dateless = io.BytesIO()
-    with zipfile.ZipFile(dateless, "w") as archive:
-        for name in sorted(written.namelist()):
-            content = written.read(name)
-            if name == "metadata.json":
-                content = json.dumps({**json.loads(content), "date_saved": _NO_DATE}).encode()
-            archive.writestr(zipfile.ZipInfo(name), content)
-    return dateless.getvalue()
 
 
 def load_discriminator(
@@ -309,7 +225,9 @@ def load_discriminator(
     A sigmoid at the end is taken off: training wants the logit. Raises PocketganError for whatever
     does not read this teacher's pictures.
     """
-    loaded = _open(GeneratorSource(path=path, file=path), custom, allow_unsafe=allow_unsafe)
+    loaded = open_generator(
+        GeneratorSource(path=path, file=path), custom, allow_unsafe=allow_unsafe
+    )
     picture = tuple(teacher.model.output_shape[1:])
     wanted = [picture, (teacher.classes,)] if teacher.classes else [picture]
     shapes = [tuple(each.shape) for each in loaded.inputs]

@@ -121,10 +121,7 @@ def measure(
     fidelity, fidelity_absent = _fidelity_figures(
         generated, same_latents, "no other variant on the same latents was given"
     )
-    to_truth, truth_absent = _fidelity_figures(
-        generated, truth, "it is not known what the pictures should be", suffix="_truth"
-    )
-    hidden, hidden_absent = _hole_figures(generated, truth, hole)
+    to_truth, truth_absent = _truth_figures(generated, truth, hole)
     colours, colours_absent = _colour_figures(generated)
     return Quality(
         judge=judge.sha256,
@@ -138,9 +135,8 @@ def measure(
         **classes,
         **fidelity,
         **to_truth,
-        **hidden,
         **colours,
-        absent=classes_absent | fidelity_absent | truth_absent | hidden_absent | colours_absent,
+        absent=classes_absent | fidelity_absent | truth_absent | colours_absent,
     )
 
 
@@ -203,16 +199,20 @@ def _fidelity_figures(
     return figures, absent
 
 
-def _hole_figures(
+def _truth_figures(
     generated: Images, truth: Images | None, hole: Mask | None
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """How near to the truth the pixels are that a mask hid, and why that could not be measured."""
+    """How near to the truth the pictures are, and where a mask hid it; why not, where not."""
+    figures, absent = _fidelity_figures(
+        generated, truth, "it is not known what the pictures should be", suffix="_truth"
+    )
     if truth is None or hole is None or not hole.any():
-        return {}, {"psnr_hole": "no mask hides a part of pictures whose truth is known"}
-    decibels = psnr(generated, truth, hole)
-    if decibels is None:
-        return {}, {"psnr_hole": "infinite: every hidden pixel is equal"}
-    return {"psnr_hole": decibels}, {}
+        absent["psnr_hole"] = "no mask hides a part of pictures whose truth is known"
+    elif (decibels := psnr(generated, truth, hole)) is None:
+        absent["psnr_hole"] = "infinite: every hidden pixel is equal"
+    else:
+        figures["psnr_hole"] = decibels
+    return figures, absent
 
 
 def _colour_figures(generated: Images) -> tuple[dict[str, Any], dict[str, str]]:

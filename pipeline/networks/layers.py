@@ -1,6 +1,6 @@
 """Layers of our own, and what discriminators of every family share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -27,6 +27,26 @@ class DepthToSpace(tf_keras.layers.Layer):  # type: ignore[misc]
     def get_config(self) -> dict[str, Any]:
         """What the constructor takes."""
         return {**super().get_config(), "block": self.block}
+
+
+@tf_keras.utils.register_keras_serializable("pocketgan")
+class ReflectionPadding2D(tf_keras.layers.Layer):  # type: ignore[misc]
+    """Maps with borders that mirror what is inside, the outermost pixels not repeated.
+
+    ``padding``: before and behind the rows, before and behind the columns.
+    """
+
+    def __init__(self, padding: Sequence[Sequence[int]], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.padding = [list(side) for side in padding]
+
+    def call(self, inputs: Any) -> Any:
+        """Mirror."""
+        return tf.pad(inputs, [[0, 0], *self.padding, [0, 0]], "REFLECT")
+
+    def get_config(self) -> dict[str, Any]:
+        """What the constructor takes."""
+        return {**super().get_config(), "padding": self.padding}
 
 
 @tf_keras.utils.register_keras_serializable("pocketgan")

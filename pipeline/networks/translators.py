@@ -149,9 +149,9 @@ def build_translator_student(settings: StudentSettings, shape: TranslatorShape) 
     return FAMILIES[settings.block].build(shape, settings.channels)
 
 
-def halvings(shape: TranslatorShape) -> int:
-    """How often what is read can be halved."""
-    height, width, _ = shape.source
+def halvings(size: tuple[int, int]) -> int:
+    """How often a picture of that height and width can be halved."""
+    height, width = size
     count = 0
     while not (height % 2 ** (count + 1) or width % 2 ** (count + 1)):
         count += 1

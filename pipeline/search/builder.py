@@ -53,9 +53,9 @@ class StudentBuilder:
 
     @property
     def weight_count(self) -> int:
-        """How many numbers the teacher holds; of an opaque one what its graph has room for."""
-        frozen = self.teacher.frozen
-        return int(self.teacher.model.count_params() if frozen is None else len(frozen.graph) // 4)
+        """How many numbers the teacher holds; of an opaque one what its bytes have room for."""
+        opaque = self.teacher.opaque
+        return int(self.teacher.model.count_params() if opaque is None else opaque.size // 4)
 
     @cached_property
     def groups(self) -> dict[str, int]:

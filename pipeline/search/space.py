@@ -16,7 +16,7 @@ from pipeline.compression.int8_layers import FULL_BITS
 from pipeline.compression.spec import CompressionSpec
 from pipeline.networks.settings import StudentSettings
 from pipeline.networks.student import DOUBLINGS
-from pipeline.networks.translators import FAMILIES, TranslatorShape, halvings
+from pipeline.networks.translators import FAMILIES, halvings
 from pipeline.recipe import BudgetSettings, SearchSettings
 from pipeline.search.budget import Budget, FileCost
 from pipeline.search.builder import PERCENT, SLIM, StudentBuilder
@@ -80,7 +80,7 @@ class Space:
     cost_of: CostModel
     shares: tuple[float, float] = SHARES
     halvings: int = 0
-    """How often the pictures that are read can be halved; 0 for a generator of latents."""
+    """How often the pictures that are read may be halved; 0 for a generator of latents."""
 
     @property
     def smallest_wanted(self) -> bool:
@@ -142,13 +142,17 @@ class Space:
 
     def smallest(self, budget: Budget) -> Proposal:
         """The student that uses least of the budget's tightest limit."""
-        shapes = [
-            StudentShape(block=block, rank=LEAST_RANK, taper=TAPERS[0], mixers=0, depth=DEPTHS[0])
-            for block in self.blocks
-        ]
         spec = CompressionSpec(min(self.bits), max(self.zeros))
-        proposals = [self._propose(shape, NARROWEST, spec) for shape in shapes]
+        students = [self.narrowest(block) for block in self.blocks]
+        proposals = [Proposal(one, spec, self.cost_of(one, spec)) for one in students]
         return min(proposals, key=lambda one: budget.share(one.cost))
+
+    def narrowest(self, block: str) -> StudentSettings:
+        """The smallest student of a block."""
+        shape = StudentShape(
+            block=block, rank=LEAST_RANK, taper=TAPERS[0], mixers=0, depth=DEPTHS[0]
+        )
+        return self.student(shape, NARROWEST)
 
     def _propose(self, shape: StudentShape, width: int, spec: CompressionSpec) -> Proposal:
         student = self.student(shape, width)
@@ -174,10 +178,18 @@ class Space:
         return tuple(round(width / shape.taper**level) for level in range(levels))
 
 
-def _translators(shape: TranslatorShape) -> list[str]:
-    """The blocks for pictures of this size: only some can do without halving it."""
+def _translators(most: int) -> list[str]:
+    """The blocks for pictures that may be halved so often: only some can do without."""
     needed = {name: family.halved + family.reduce - 1 for name, family in FAMILIES.items()}
-    return [name for name, count in needed.items() if count <= halvings(shape)]
+    return [name for name, count in needed.items() if count <= most]
+
+
+def _halvings(settings: SearchSettings, builder: StudentBuilder) -> int:
+    """How often pictures may be halved; 0 for a generator of latents."""
+    if builder.teacher.latent:
+        return 0
+    most = halvings(builder.translator_shape.source[:2])
+    return most if settings.halvings is None else min(most, settings.halvings)
 
 
 def space_of(settings: SearchSettings, limits: BudgetSettings, builder: StudentBuilder) -> Space:
@@ -185,7 +197,8 @@ def space_of(settings: SearchSettings, limits: BudgetSettings, builder: StudentB
 
     Raises PocketganError for a block that there is not, and where no block is left.
     """
-    suitable = DOUBLINGS if builder.teacher.latent else _translators(builder.translator_shape)
+    most = _halvings(settings, builder)
+    suitable = DOUBLINGS if builder.teacher.latent else _translators(most)
     for block in settings.blocks:
         if block not in (*DOUBLINGS, *FAMILIES, SLIM):
             raise PocketganError(
@@ -214,7 +227,7 @@ def space_of(settings: SearchSettings, limits: BudgetSettings, builder: StudentB
         maps=builder.map_count,
         groups=len(builder.groups),
         latent=builder.teacher.latent,
-        halvings=0 if builder.teacher.latent else halvings(builder.translator_shape),
+        halvings=most,
         cost_of=_cost_model(builder, latency_of(limits)),
         shares=SHARES if limits.max_quality_drop is None else WIDE_SHARES,
     )

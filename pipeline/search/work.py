@@ -3,6 +3,9 @@
 Reckoned from its multiply-accumulates, never measured: a recipe means the same on every machine.
 """
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from deploy.errors import PocketganError
 from pipeline.importers.teacher import Teacher
 from pipeline.recipe import BudgetSettings
@@ -22,6 +25,9 @@ FEWEST_STEPS = 300
 SEARCH, DISTILL, QUANTIZE, DRAW = 0.25, 0.4, 0.2, 0.1
 """Shares of the minutes; what is left is measuring."""
 
+StepsOf = Callable[[int, BudgetSettings], int]
+"""Steps that are wanted, and the budget → those for which there is time."""
+
 
 def affordable_steps(
     wanted: int, budget: BudgetSettings, *, macs: int, batch: int, share: float
@@ -33,9 +39,29 @@ def affordable_steps(
     """
     if budget.minutes is None:
         return wanted
-    wanted = round(wanted * max(1.0, budget.minutes / USUAL_MINUTES))
+    wanted = wanted_steps(wanted, budget)
     allowed = int(60 * budget.minutes * share / (macs * batch / SPEED + OVERHEAD))
     return min(wanted, max(FEWEST_STEPS, allowed))
+
+
+def wanted_steps(steps: int, budget: BudgetSettings) -> int:
+    """The recipe's ``steps``, or with more minutes than usual so many times as many."""
+    return round(steps * max(1.0, (budget.minutes or 0) / USUAL_MINUTES))
+
+
+def doubling(key: str, wanted: int, budget: BudgetSettings, steps_of: StepsOf) -> str:
+    """Options with which a training takes twice its steps; the recipe's ``key`` is ``wanted``.
+
+    ``steps_of``: its ``affordable_steps``. Twice the minutes do where these decide on the steps.
+    """
+    if budget.minutes is None:
+        return f"--{key} {2 * wanted}"
+    minutes = 2 * budget.minutes
+    twice = 2 * steps_of(wanted, budget) - 1  # of rounded numbers
+    while steps_of(2 * wanted, replace(budget, minutes=minutes)) < twice:
+        minutes += budget.minutes
+    alone = steps_of(wanted, replace(budget, minutes=minutes)) >= twice
+    return f"--minutes {minutes:g}" if alone else f"--{key} {2 * wanted} --minutes {minutes:g}"
 
 
 def affordable_macs(steps: int, minutes: float, *, batch: int, share: float) -> int:

@@ -21,9 +21,10 @@ from pipeline.artifacts import (
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.graph import resized
 from pipeline.determinism import prepare
-from pipeline.importers.teacher import read_saved_teacher
+from pipeline.importers.saved_teacher import read_saved_teacher
 from pipeline.networks.pixels import TRANSLATED, PixelRange, pixel_range
 from pipeline.networks.registry import build_translator
+from pipeline.search.sizes import refusal_of_latents
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages.first_file import remove_first_file
 from pipeline.stages.inputs import generator_inputs, translator_shape, whole_batches
@@ -70,13 +71,11 @@ class UnconvertedError(Exception):
 def _check_sizes(ctx: StageContext) -> None:
     """PocketganError for a size that no network can have, before anything is trained."""
     sizes = ctx.recipe.convert.shapes
-    if not sizes or "teacher" in ctx.stage.needs:
+    if not sizes:
         return
     shape = translator_shape(ctx)
     if shape is None:
-        raise PocketganError(
-            "convert.sizes is for generators that read pictures.", "Leave it out of the recipe."
-        )
+        raise refusal_of_latents()
     generator = build_translator(ctx.recipe.generator, shape)
     for height_and_width in sizes.values():
         resized(generator, height_and_width)
@@ -126,7 +125,6 @@ def _conversions(ctx: StageContext, aware: Mapping[str, tf_keras.Model]) -> list
     needs=("teacher", "search", "student", "quantize"),
     settings=("data", "generator", "teacher", "convert"),
     reads_pictures=True,
-    check=_check_sizes,
 )
 def convert_student(ctx: StageContext) -> Outcome:
     """Write the teacher in float32 and int8, if it can be; the student in both.
@@ -144,13 +142,12 @@ def _student_conversions(ctx: StageContext, aware: tf_keras.Model) -> list[Conve
     settings = ctx.recipe.convert
     batch = settings.batch
     teacher = read_saved_teacher(ctx.inputs["teacher"])
-    folded = teacher.folded
     student = fold_batch_norm(load_network(ctx.inputs["student"] / GENERATOR))
     calibration = generator_inputs(ctx, Purpose.CALIBRATION, settings.calibration * batch)
     pixels = STUDENT_FACTS.read(ctx.inputs["student"]).pixels
 
     def rounded_teacher() -> bytes:
-        content = tflite.to_int8_post_training(folded, calibration, batch)
+        content = tflite.to_int8_post_training(teacher.folded, calibration, batch)
         refuse_float(read_model(content), "int8-ptq")
         return content
 
@@ -158,7 +155,7 @@ def _student_conversions(ctx: StageContext, aware: tf_keras.Model) -> list[Conve
         return Conversion(variant, teacher.pixels, partial(_foreign, ctx, variant, convert))
 
     return [
-        as_it_is("float32", lambda: tflite.to_float32(folded, batch)),
+        as_it_is("float32", lambda: tflite.to_float32(teacher.folded, batch)),
         as_it_is("int8-ptq", rounded_teacher),
         Conversion("student-float32", pixels, lambda: tflite.to_float32(student, batch)),
         Conversion(SHIPPED, pixels, lambda: tflite.to_int8_student(aware, batch)),

@@ -13,7 +13,7 @@ from pipeline.arrays import Images, Mask
 from pipeline.artifacts import Evaluation, find_variants, write_evaluation
 from pipeline.data.sources import TEACHER
 from pipeline.determinism import prepare
-from pipeline.importers.teacher import read_saved_teacher
+from pipeline.importers.saved_teacher import read_saved_teacher
 from pipeline.metrics.imagenet import (
     NOT_INSTALLED,
     ImageNetJudge,

@@ -4,6 +4,7 @@ import gzip
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from pipeline.artifacts import (
     DISCRIMINATOR,
     GENERATOR,
     PAIRS,
+    REFERENCE,
     STUDENT_FACTS,
     folded_generator,
     load_network,
@@ -37,10 +39,12 @@ from pipeline.determinism import prepare
 from pipeline.networks.pixels import to_uint8
 from pipeline.search import work
 from pipeline.search.budget import KILO
-from pipeline.search.trials import draw_pictures
+from pipeline.search.candidates import decibels
+from pipeline.search.trials import draw_pictures, pixel_scorer
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages import training
 from pipeline.stages.inputs import generator_inputs
+from pipeline.stages.prospects import COMPARED_ON_THE_WAY, Prospects, train_and_look_ahead
 from pipeline.stages.provenance import with_provenance
 from pipeline.stages.student import student_trainer
 from pipeline.tflite.convert import to_int8_student
@@ -82,18 +86,23 @@ def quantize_student(ctx: StageContext) -> Outcome:
     start.save(folded_generator(ctx.folder, SHIPPED))
     path = ctx.inputs["student"] / DISCRIMINATOR
     discriminator = load_network(path) if path.exists() else None
-    pairs = _targets(ctx, start)
+    pairs = _targets(ctx, start, PAIRS)
     objective = Generation if pairs.input_pixels is None else PairedTranslation
     log = training_log(ctx.folder, SHIPPED, variant=SHIPPED, caption=objective.caption)
-    history = TrainingHistory()
+    held = _targets(ctx, start, REFERENCE, COMPARED_ON_THE_WAY)
+    history, sentence = TrainingHistory(), ""
 
     def learn(aware: tf_keras.Model, steps: int, number: int) -> None:
-        nonlocal history
+        nonlocal history, sentence
         trainer = _trainer(ctx, aware, discriminator=discriminator, steps=steps, pairs=pairs)
-        checkpoint = ctx.scratch / f"{SHIPPED}-{number}.npz"
-        later = trainer.train(checkpoint, f"quantize {SHIPPED}", log.after(history))
+        later, sentence = train_and_look_ahead(
+            trainer,
+            ctx.scratch / f"{SHIPPED}-{number}.npz",
+            description=f"quantize {SHIPPED}",
+            on_row=log.after(history),
+            prospects=_prospects(ctx, aware, held),
+        )
         history = history.followed_by(later)
-        trainer.recalibrate()
 
     rounded = learn_rounded(ctx, start, steps=rounding_steps(ctx), learn=learn)
     write_quantized(rounded.aware, rounded.bits, ctx.folder, SHIPPED)
@@ -101,7 +110,8 @@ def quantize_student(ctx: StageContext) -> Outcome:
     sizes = {"gzip_bytes": rounded.gzip_bytes} if rounded.gzip_bytes else {}
     zeros = round(kernel_sparsity(rounded.start), 6)
     metrics = {"zeros": zeros, "distill": settings.distill, **sizes}
-    return Outcome({SHIPPED: metrics}, [f"{SHIPPED}: {event}" for event in history.events])
+    events = [f"{SHIPPED}: {event}" for event in (*history.events, sentence)]
+    return Outcome({SHIPPED: metrics}, events)
 
 
 class RoundedStudent(NamedTuple):
@@ -146,20 +156,36 @@ def learn_rounded(
 
 def rounding_steps(ctx: StageContext) -> int:
     """Updates while weights are rounded: those of the recipe, or as many as there is time for."""
-    return work.affordable_steps(
-        ctx.recipe.quantize.steps,
-        ctx.recipe.budget,
-        macs=STUDENT_FACTS.read(ctx.inputs["student"]).tried.cost.macs,
-        batch=ctx.recipe.train.batch,
-        share=work.QUANTIZE,
+    return _steps_of(ctx)(ctx.recipe.quantize.steps, ctx.recipe.budget)
+
+
+def _steps_of(ctx: StageContext) -> work.StepsOf:
+    macs = STUDENT_FACTS.read(ctx.inputs["student"]).tried.cost.macs
+    batch = ctx.recipe.train.batch
+    return partial(work.affordable_steps, macs=macs, batch=batch, share=work.QUANTIZE)
+
+
+def _prospects(ctx: StageContext, aware: tf_keras.Model, held: DistillationSet) -> Prospects:
+    """How a round is rated: by the distance to what the student keeps to, on ``held`` inputs."""
+    recipe, latent = ctx.recipe, held.input_pixels is None
+    target = "what it drew before it was rounded" if latent else "the teacher's pictures"
+    pixels = STUDENT_FACTS.read(ctx.inputs["student"]).pixels
+    wanted = recipe.quantize.steps
+    return Prospects(
+        what="rounding" if recipe.budget.max_gzip_kb is None else "rounding, last round",
+        rate=partial(pixel_scorer(held), aware, pixels),
+        text=lambda score: f"{decibels(score):.1f} dB to {target}",
+        more=work.doubling("quantize.steps", wanted, recipe.budget, _steps_of(ctx)),
     )
 
 
-def _targets(ctx: StageContext, start: tf_keras.Model) -> DistillationSet:
+def _targets(
+    ctx: StageContext, start: tf_keras.Model, part: str, count: int | None = None
+) -> DistillationSet:
     """What the student keeps to: of latents what it drew before it was rounded, which has come
     nearer to real pictures than its teacher; of pictures what its teacher makes of them.
     """
-    pairs = read_distillation_set(ctx.inputs["teacher"], PAIRS)
+    pairs = read_distillation_set(ctx.inputs["teacher"], part).first(count)
     if pairs.input_pixels is not None:
         return pairs
     pixels = STUDENT_FACTS.read(ctx.inputs["student"]).pixels

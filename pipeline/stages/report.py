@@ -27,7 +27,7 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.sources import TEACHER
 from pipeline.metrics.quality import Quality
 from pipeline.report.run import schema
-from pipeline.report.run.gates import TRANSLATIONS, Gate, check_all, parse_gate
+from pipeline.report.run.gates import TRANSLATIONS, Gate, check_all, completed, parse_gate
 from pipeline.report.run.page import Exhibits, render
 from pipeline.search.budget import FileCost, budget_of
 from pipeline.search.candidates import Candidate
@@ -142,10 +142,8 @@ def _trivial(evaluation: Evaluation) -> schema.TrivialReport | None:
 
 def _gates(texts: Sequence[str], contents: schema.Report) -> tuple[Gate, ...]:
     """Those of the recipe, and those that every translator has unless the recipe asks for more."""
-    gates = [parse_gate(text) for text in texts]
-    quantities = {gate.quantity for gate in gates}
-    others = [parse_gate(text) for text in TRANSLATIONS] if contents.trivial else []
-    return (*gates, *(gate for gate in others if gate.quantity not in quantities))
+    others = TRANSLATIONS if contents.trivial else ()
+    return tuple(map(parse_gate, completed(texts, others)))
 
 
 def _histories(ctx: StageContext) -> dict[str, dict[str, list[float]]]:

@@ -2,17 +2,18 @@
 
 import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from pipeline import progress
 from pipeline.artifacts import CHOICE, PAIRS, REFERENCE, STUDY, read_distillation_set
 from pipeline.compression.spec import CompressionSpec
 from pipeline.determinism import prepare
-from pipeline.importers.teacher import read_saved_teacher
+from pipeline.importers.saved_teacher import read_saved_teacher
 from pipeline.networks.settings import StudentSettings
 from pipeline.recipe import Recipe
 from pipeline.search import budget, candidates, trials, work
+from pipeline.search.budget import FileCost
 from pipeline.search.builder import SLIM, StudentBuilder
 from pipeline.search.candidates import Candidate, Choice, ScoreKind
 from pipeline.search.space import Space, space_of
@@ -20,6 +21,7 @@ from pipeline.search.trials import frechet_scorer, pixel_scorer
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages.evaluate import find_judge
 from pipeline.stages.inputs import generator_inputs
+from pipeline.stages.prospects import prospect
 from pipeline.training.randomness import Purpose
 
 COMPARED = 1000
@@ -42,13 +44,14 @@ def search(ctx: StageContext) -> Outcome:
     if not limits.limits:
         limits = budget.budget_for_quality(builder.weight_count)
     space = space_of(recipe.search, recipe.budget, builder)
-    choice = (
-        _named_student(space, settings.student)
+    choice, events = (
+        (_named_student(space, settings.student), [])
         if settings.student
         else _searched(ctx, builder, space, limits)
     )
     CHOICE.write(choice, ctx.folder)
-    slim_left_out = SLIM in settings.blocks and not builder.groups
+    if SLIM in settings.blocks and not builder.groups:
+        events = [*events, f"slim left out: {builder.why_not_slim}"]
     return Outcome(
         {
             "chosen": choice.chosen.description,
@@ -56,7 +59,7 @@ def search(ctx: StageContext) -> Outcome:
             "tried": len(choice.candidates),
             "expected": asdict(choice.chosen.cost),
         },
-        [f"slim left out: {builder.why_not_slim}"] if slim_left_out else [],
+        events,
     )
 
 
@@ -119,7 +122,8 @@ def _steps(recipe: Recipe, macs: int, batch: int) -> int:
 
 def _searched(
     ctx: StageContext, builder: StudentBuilder, space: Space, limits: budget.Budget
-) -> Choice:
+) -> tuple[Choice, list[str]]:
+    """The choice, and what more time would bring."""
     settings = ctx.recipe.search
     context = search_context(ctx, builder, space, limits)
     kind = ScoreKind.FRECHET if space.latent else ScoreKind.PIXELS
@@ -141,7 +145,42 @@ def _searched(
         )
     if journal.exists():
         shutil.copyfile(journal, ctx.folder / STUDY)
-    smallest = ctx.recipe.budget.max_quality_drop is not None
-    return candidates.choose(
-        [one for one in trained if math.isfinite(one.score)], smallest=smallest, kind=kind
-    )
+    finite = [one for one in trained if math.isfinite(one.score)]
+    choice = candidates.choose(finite, smallest=_smallest(ctx.recipe), kind=kind)
+    return choice, prospects(ctx.recipe, choice, context.steps_of)
+
+
+def _smallest(recipe: Recipe) -> bool:
+    """Whether the smallest student that is nearly as good as the best one is wanted."""
+    return recipe.budget.max_quality_drop is not None
+
+
+def prospects(recipe: Recipe, choice: Choice, steps_of: Callable[[FileCost], int]) -> list[str]:
+    """What the second half of the trials brought, which says what more would bring.
+
+    ``steps_of``: the updates that a student of that cost has time for.
+    """
+    tried = choice.candidates
+    if len(tried) < 2:
+        return []
+    limits, trials_asked = recipe.budget, recipe.search.trials
+    wanted = work.wanted_steps(recipe.search.steps, limits)
+    whole = sum(steps_of(one.cost) >= wanted for one in tried)
+    minutes = "" if limits.minutes is None else f", {whole} with time for all {wanted:,} steps"
+    double = "" if limits.minutes is None else f" --minutes {2 * limits.minutes:g}"
+
+    def rating(some: Sequence[Candidate]) -> str:
+        one = candidates.choose(some, smallest=_smallest(recipe), kind=choice.score_kind).chosen
+        size = f" at {one.cost.bytes_gzip / 1000:.1f} kB" if _smallest(recipe) else ""
+        return f"{choice.score_kind.text(one.score)}{size}"
+
+    return [
+        prospect(
+            f"search ({max(trials_asked, len(tried))} students tried, {len(tried)} within the "
+            f"budget{minutes})",
+            half=rating(tried[: len(tried) // 2]),
+            work="them",
+            end=rating(tried),
+            more=f"--search.trials {2 * trials_asked}{double}",
+        )
+    ]

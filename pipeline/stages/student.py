@@ -1,11 +1,9 @@
 """Train the student that was chosen: distillation first, then adversarial training."""
 
-import math
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
-import numpy as np
 import tf_keras
 
 from pipeline import progress
@@ -20,24 +18,22 @@ from pipeline.artifacts import (
     load_network,
     read_distillation_set,
 )
-from pipeline.atomic import replaced
 from pipeline.compression.prune import Pruning, kernel_sparsity, layer_sparsity
 from pipeline.determinism import prepare
-from pipeline.importers.teacher import read_saved_teacher
+from pipeline.importers.saved_teacher import read_saved_teacher
 from pipeline.metrics.distances import frechet_distance
 from pipeline.networks.pixels import PixelRange, to_uint8
 from pipeline.networks.registry import build_discriminator, build_patch_discriminator
-from pipeline.search import work
 from pipeline.search.builder import StudentBuilder
-from pipeline.search.candidates import Candidate, decibels
-from pipeline.search.trials import Scorer, distillation_batch, draw_pictures, pixel_scorer
+from pipeline.search.candidates import Candidate, ScoreKind
+from pipeline.search.trials import draw_pictures, frechet_scorer
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages import training
+from pipeline.stages.distillation import distance_to_teacher, distill
 from pipeline.stages.evaluate import find_judge
-from pipeline.stages.first_file import write_first_file
 from pipeline.stages.inputs import generator_inputs, image_shape
+from pipeline.stages.prospects import Prospects
 from pipeline.training.distillation_set import DistillationSet
-from pipeline.training.distiller import Distiller
 from pipeline.training.objectives.translation import PairedTranslation
 from pipeline.training.randomness import Purpose
 from pipeline.training.settings import TrainSettings, TranslationWeights
@@ -47,8 +43,6 @@ MORE_ATTEMPTS = 2
 """Larger students that are trained where the quality of the first is not enough."""
 COMPARED = 2000
 """Pictures by which that is judged."""
-PROSPECTED = 256
-"""Pairs that say how far a student is from its teacher on the way."""
 UNROUNDED = 0.5
 """Share of the loss that a student may have before it is rounded, which costs some more."""
 RAMP, EVERY = 0.5, 25
@@ -117,11 +111,7 @@ def _train(ctx: StageContext, candidate: Candidate) -> TrainedStudent:
     builder = StudentBuilder(read_saved_teacher(ctx.inputs["teacher"]), recipe.seed)
     pairs = read_distillation_set(ctx.inputs["teacher"], PAIRS)
     network, pixels = builder.build(candidate.student), builder.pixels(candidate.student)
-    weights_file = ctx.scratch / f"distilled-{candidate.number}.npz"
-    steps = imitation_steps(ctx, pairs, candidate)
-    distillation = _distill(
-        ctx, network, pairs=pairs, pixels=pixels, weights_file=weights_file, steps=steps
-    )
+    distillation = distill(ctx, network, pairs=pairs, pixels=pixels, candidate=candidate)
     discriminator = _discriminator(ctx, builder)
     pruning = _pruning(network, candidate, round(RAMP * settings.steps) * recipe.train.critic_steps)
     trainer = student_trainer(
@@ -134,14 +124,18 @@ def _train(ctx: StageContext, candidate: Candidate) -> TrainedStudent:
         settings=training.student_training(ctx, settings.steps, settings.rate, recipe.train.ema),
     )
     history = training.train_and_log(
-        ctx, trainer, description="student trains", name=f"-{candidate.number}"
+        ctx,
+        trainer,
+        description="student trains",
+        name=f"-{candidate.number}",
+        prospects=_game_prospects(ctx, pairs, trainer, pixels) if settings.steps else None,
     )
     return TrainedStudent(
         network=pruning.stripped() if pruning else network,
         discriminator=discriminator,
         pixels=pixels,
-        error=distillation.error if steps else None,
-        events=[*_prospects(ctx, distillation, steps), *history.events],
+        error=distillation.error,
+        events=[*distillation.events, *history.events],
     )
 
 
@@ -198,101 +192,22 @@ def _frechet_ratio(ctx: StageContext, trained: TrainedStudent) -> float:
     return students / teachers
 
 
-def imitation_steps(ctx: StageContext, pairs: DistillationSet, candidate: Candidate) -> int:
-    """Updates of a distillation: those of the recipe, or as many as there is time for."""
-    return work.affordable_steps(
-        ctx.recipe.student.imitate,
-        ctx.recipe.budget,
-        macs=candidate.cost.macs,
-        batch=distillation_batch(pairs),
-        share=work.DISTILL,
+def _game_prospects(
+    ctx: StageContext, pairs: DistillationSet, trainer: GANTrainer, pixels: PixelRange
+) -> Prospects:
+    """How the adversarial training is rated: by the distance to the teacher, as in the search."""
+    scorer, kind = distance_to_teacher(ctx, pairs), ScoreKind.PIXELS
+    if scorer is None:
+        judge, kind = find_judge(ctx), ScoreKind.FRECHET
+        inputs = generator_inputs(ctx, Purpose.SEARCH, judge.enough)
+        scorer = frechet_scorer(judge, pairs.pictures[: judge.enough], inputs)
+    (generator,) = trainer.objective.generators
+    return Prospects(
+        what="game",
+        rate=partial(scorer, generator, pixels),
+        text=kind.text,
+        more=f"--student.steps {2 * ctx.recipe.student.steps}",
     )
-
-
-class Distillation(NamedTuple):
-    """How a distillation went."""
-
-    error: float
-    """Mean squared difference of its last batch, in −1..1."""
-    half: float = math.nan
-    """Of a student for pictures: PSNR to its teacher, in dB, after half of the steps."""
-    whole: float = math.nan
-    """The same after all of them."""
-
-
-def _distill(
-    ctx: StageContext,
-    network: tf_keras.Model,
-    *,
-    pairs: DistillationSet,
-    pixels: PixelRange,
-    weights_file: Path,
-    steps: int,
-) -> Distillation:
-    """Train on the teacher's pictures alone, unless a killed run left ``weights_file``."""
-    if not steps:
-        return Distillation(math.nan)
-    arrays = _read_weights(weights_file, network)
-    if arrays is not None:
-        network.set_weights(arrays[:-1])
-        return Distillation(*map(float, arrays[-1]))
-    distiller = Distiller(
-        network,
-        pairs,
-        pixels=pixels,
-        steps=steps,
-        rate=ctx.recipe.student.imitate_rate,
-        batch=distillation_batch(pairs),
-        seed=ctx.recipe.seed,
-    )
-    compared = _compared(ctx, pairs)
-    distances = []
-    with progress.bar() as bar:
-        task = bar.add_task("student is distilled", total=steps)
-        milestones = [steps // 2, steps] if compared else [steps]
-        for until in milestones:
-            error = distiller.train(until, lambda: bar.advance(task))
-            distiller.recalibrate()
-            if compared:
-                distances.append(decibels(compared(network, pixels)))
-            if until == milestones[0]:
-                write_first_file(ctx, network, pixels)
-    distillation = Distillation(error, *distances)
-    with replaced(weights_file) as aside, aside.open("wb") as file:
-        np.savez(file, *network.get_weights(), np.array(distillation))
-    return distillation
-
-
-def _compared(ctx: StageContext, pairs: DistillationSet) -> Scorer | None:
-    """Of students for pictures: how far they are from their teacher on what none learned from."""
-    if pairs.input_pixels is None:
-        return None
-    return pixel_scorer(read_distillation_set(ctx.inputs["teacher"], REFERENCE).first(PROSPECTED))
-
-
-def _prospects(ctx: StageContext, distillation: Distillation, steps: int) -> list[str]:
-    """What the second half of the time brought, which says what more would bring."""
-    if math.isnan(distillation.whole):
-        return []
-    minutes = ctx.recipe.budget.minutes
-    double = f"--student.imitate {2 * steps}" if minutes is None else f"--minutes {2 * minutes:g}"
-    return [
-        f"distillation: {distillation.half:.1f} dB to the teacher's pictures after half of its "
-        f"{steps:,} steps, {distillation.whole:.1f} dB at the end; twice the time ({double}) may "
-        "bring as much again"
-    ]
-
-
-def _read_weights(path: Path, network: tf_keras.Model) -> list[np.ndarray] | None:
-    """The weights, and the error behind them, that a killed run left; None where it left none."""
-    try:
-        # Opened here, because np.load leaves a damaged file open.
-        with path.open("rb") as file, np.load(file) as stored:
-            arrays = [stored[f"arr_{number}"] for number in range(len(stored.files))]
-    except Exception:  # damage can surface as nearly any error of the archive reader
-        return None
-    shapes = [weight.shape for weight in network.get_weights()]
-    return arrays if [array.shape for array in arrays[:-1]] == shapes else None
 
 
 def _discriminator(ctx: StageContext, builder: StudentBuilder) -> tf_keras.Model | None:

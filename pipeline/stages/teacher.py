@@ -20,9 +20,10 @@ from pipeline.data import reading
 from pipeline.determinism import prepare
 from pipeline.finished_run import generator_of
 from pipeline.importers.input_pictures import InputPictures, read_input_pictures
-from pipeline.importers.teacher import Teacher, load_discriminator, load_teacher, save_teacher
+from pipeline.importers.saved_teacher import save_teacher
+from pipeline.importers.teacher import Teacher, load_discriminator, load_teacher
 from pipeline.networks.pixels import to_uint8
-from pipeline.recipe import Recipe
+from pipeline.recipe import Recipe, TeacherSettings, height_and_width
 from pipeline.search import work
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.training.distillation_set import DistillationSet
@@ -58,7 +59,7 @@ def teacher(ctx: StageContext) -> Outcome:
     """Write the generator (and discriminator), and the pictures that it draws."""
     prepare(ctx.recipe.seed)
     settings = ctx.recipe.teacher
-    loaded = load(ctx)
+    loaded = load(settings)
     save_teacher(loaded, ctx.folder)
     if settings.discriminator is not None:
         discriminator = load_discriminator(
@@ -104,18 +105,19 @@ def _affordable(ctx: StageContext, loaded: Teacher, inputs: Images) -> Images:
     return inputs[np.random.default_rng(ctx.recipe.seed).permutation(len(inputs))[:count]]
 
 
-def load(ctx: StageContext) -> Teacher:
-    """The generator that the recipe names."""
-    settings = ctx.recipe.teacher
+def load(settings: TeacherSettings) -> Teacher:
+    """The generator that a recipe names."""
     if settings.file is None:
         raise PocketganError(
             "teacher.file is not set.", "Give a generator: `pocketgan compress GENERATOR`."
         )
+    size: str | None = settings.input_size
     return load_teacher(
         generator_of(settings.file),
         classes=settings.classes or None,
         pixels=settings.pixels,
         input_pixels=settings.input_pixels,
+        input_size=None if size is None else height_and_width(size),
         allow_unsafe=settings.allow_unsafe,
         custom=settings.custom,
     )

@@ -1,8 +1,15 @@
 """Train the dense GAN: the teacher of everything that follows."""
 
+from functools import partial
+
 from pipeline.determinism import prepare
+from pipeline.networks.pixels import TRANSLATED
+from pipeline.search.candidates import decibels
+from pipeline.search.trials import pixel_scorer
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages import training
+from pipeline.stages.inputs import pairs_of
+from pipeline.stages.prospects import COMPARED_ON_THE_WAY, Prospects
 
 
 @stage("train", settings=training.ADVERSARIAL, reads_pictures=True)
@@ -12,7 +19,9 @@ def train(ctx: StageContext) -> Outcome:
     prepare(recipe.seed)
     networks = training.build_networks(ctx)
     trainer = training.trainer(ctx, networks, settings=recipe.train)
-    history = training.train_and_log(ctx, trainer, description="train")
+    history = training.train_and_log(
+        ctx, trainer, description="train", prospects=_prospects(ctx, networks)
+    )
     networks.save(ctx.folder)
     return Outcome(
         {
@@ -22,4 +31,19 @@ def train(ctx: StageContext) -> Outcome:
             "diversity": round(history.rows[-1].diversity, 4),
         },
         history.events,
+    )
+
+
+def _prospects(ctx: StageContext, networks: training.TrainedNetworks) -> Prospects | None:
+    """How the training is rated where the truth is known: by its distance, on test pictures."""
+    pairs = pairs_of(ctx, test=True)
+    if pairs is None or networks.inverse is not None:
+        return None
+    return Prospects(
+        what="game",
+        rate=partial(
+            pixel_scorer(pairs.first(COMPARED_ON_THE_WAY)), networks.generator, TRANSLATED
+        ),
+        text=lambda score: f"{decibels(score):.1f} dB to the truth",
+        more=f"--train.steps {2 * ctx.recipe.train.steps}",
     )

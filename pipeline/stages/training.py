@@ -20,6 +20,7 @@ from pipeline.stages.inputs import (
     prior,
     translator_shape,
 )
+from pipeline.stages.prospects import Prospects, train_and_look_ahead
 from pipeline.training.distillation_set import DistillationSet
 from pipeline.training.history import TrainingHistory
 from pipeline.training.objective import Objective
@@ -196,14 +197,23 @@ def train_and_log(
     description: str,
     name: str = "",
     variant: str = "",
+    prospects: Prospects | None = None,
 ) -> TrainingHistory:
     """Train to the end, or on from a killed run's checkpoint; write history and film.
 
-    ``name`` tells trainings of one stage apart, ``variant`` those that are kept side by side.
+    ``name`` tells trainings of one stage apart, ``variant`` those that are kept side by side. What
+    ``prospects`` says is the last of the history's events.
     """
     label = variant or ctx.stage.name
     log = training_log(ctx.folder, label, variant=variant, caption=trainer.objective.caption)
-    history = trainer.train(ctx.scratch / f"{label}{name}.npz", description, log.write)
-    trainer.recalibrate()
+    checkpoint = ctx.scratch / f"{label}{name}.npz"
+    if prospects is None:
+        history = trainer.train(checkpoint, description, log.write)
+        trainer.recalibrate()
+    else:
+        history, sentence = train_and_look_ahead(
+            trainer, checkpoint, description=description, on_row=log.write, prospects=prospects
+        )
+        history = replace(history, events=[*history.events, sentence])
     log.close(history)
     return history

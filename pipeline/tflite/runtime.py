@@ -31,11 +31,11 @@ def draw(file: Path | bytes, latents: np.ndarray, description: str = "") -> np.n
                 f"{name} reads latents of shape {wanted}, and was given {list(latents.shape[1:])}.",
                 "Convert it with this recipe.",
             )
-        encoded = _encode(latents, source)
+        rows = encoded(latents, source)
         starts = range(0, len(latents) - batch + 1, batch)
         pictures = np.empty([len(starts) * batch, *target["shape"][1:]], target["dtype"])
         for start in progress.track(starts, description) if description else starts:
-            interpreter.set_tensor(source["index"], encoded[start : start + batch])
+            interpreter.set_tensor(source["index"], rows[start : start + batch])
             interpreter.invoke()
             pictures[start : start + batch] = interpreter.get_tensor(target["index"])
     except (OSError, RuntimeError, ValueError, IndexError) as error:
@@ -43,7 +43,7 @@ def draw(file: Path | bytes, latents: np.ndarray, description: str = "") -> np.n
             f"{name} does not run: {' '.join(str(error).split())}",
             "Look at it with `pocketgan inspect`.",
         ) from error
-    return _decode(pictures, target)
+    return decoded(pictures, target)
 
 
 def draw_all(content: bytes, inputs: np.ndarray) -> list[np.ndarray]:
@@ -51,11 +51,11 @@ def draw_all(content: bytes, inputs: np.ndarray) -> list[np.ndarray]:
     interpreter = _open(content)
     source, targets = interpreter.get_input_details()[0], interpreter.get_output_details()
     outputs: list[list[np.ndarray]] = [[] for _ in targets]
-    for values in _encode(inputs, source):
+    for values in encoded(inputs, source):
         interpreter.set_tensor(source["index"], values[None])
         interpreter.invoke()
         for rows, target in zip(outputs, targets, strict=True):
-            rows.append(_decode(interpreter.get_tensor(target["index"]), target))
+            rows.append(decoded(interpreter.get_tensor(target["index"]), target))
     return [np.concatenate(rows) for rows in outputs]
 
 
@@ -88,16 +88,18 @@ def _open(file: Path | bytes) -> Any:
     return interpreter
 
 
-def _encode(values: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
+def encoded(values: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
+    """Values as the tensor that the interpreter's ``detail`` describes holds them."""
     scale, zero_point = detail["quantization"]
-    if not scale:
+    if np.dtype(detail["dtype"]).kind not in "iu":
         return values.astype(detail["dtype"])
     limits = np.iinfo(detail["dtype"])
-    steps = np.rint(values / scale) + zero_point
+    steps = np.rint(values / (scale or 1.0)) + zero_point
     return np.asarray(np.clip(steps, limits.min, limits.max), detail["dtype"])
 
 
-def _decode(values: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
+def decoded(values: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
+    """What a tensor holds as float32."""
     scale, zero_point = detail["quantization"]
     if not scale:
         return values.astype(np.float32)

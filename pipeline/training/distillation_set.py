@@ -32,8 +32,8 @@ class DistillationSet:
     def __len__(self) -> int:
         return len(self.inputs)
 
-    def first(self, count: int) -> "DistillationSet":
-        """The first ``count`` pairs, or as many as there are."""
+    def first(self, count: int | None) -> "DistillationSet":
+        """The first ``count`` pairs, or as many as there are; None for all."""
         return replace(self, inputs=self.inputs[:count], pictures=self.pictures[:count])
 
     def readable(self, rows: slice = slice(None)) -> np.ndarray:

@@ -6,12 +6,16 @@ squared error only: with L1, or with other terms from the first step, students o
 all-black picture, which is the median of every pixel (docs/decisions.md).
 """
 
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from pipeline.atomic import replaced
 from pipeline.compression.spec import CompressedKernels, CompressionSpec
 from pipeline.networks.pixels import PixelRange
 from pipeline.training.distillation_set import DistillationSet
@@ -26,7 +30,8 @@ class Distiller:
 
     Adam, its rate falling to a tenth along half a cosine over ``steps`` (Hinton 2015, with the
     picture in the place of the soft label; Aguinaldo 2019, its MSE loss). With a ``spec`` the
-    student has compressed kernels while it learns, and is to be evaluated in ``compressed``.
+    student has compressed kernels while it learns, and is to be evaluated in ``compressed``. With
+    ``resume`` a training that was killed goes on, and ends in the same bytes.
     """
 
     def __init__(
@@ -43,7 +48,10 @@ class Distiller:
     ) -> None:
         self.student = student
         self.steps = steps
-        self.step = 0
+        self.scores: dict[int, float] = {}
+        """Step → what the student was worth then, as its caller judged; checkpoints keep them."""
+        self._checkpoint: Path | None = None
+        self._seconds = self._saved = 0.0
         self._pairs = pairs.on_device(pixels)
         self._unit = (2 / (pixels[1] - pixels[0])) ** 2
         self._batch, self._seed = batch, seed
@@ -51,15 +59,57 @@ class Distiller:
         self._schedule = tf_keras.optimizers.schedules.CosineDecay(rate, steps, alpha=FINAL_SHARE)
         self._optimizer = tf_keras.optimizers.legacy.Adam(rate)
         self._optimizer._create_all_weights(student.trainable_variables)
+        self._error = tf.Variable(float("nan"), trainable=False)
 
-    def train(self, until: int, on_step: Callable[[], None] = lambda: None) -> float:
-        """Train up to step ``until``; gives the last batch's squared error, in −1..1, or NaN."""
-        error = float("nan")
-        for step in range(self.step, min(until, self.steps)):
-            error = self._update(tf.constant(step))
-            on_step()
-        self.step = max(self.step, min(until, self.steps))
-        return float(error)
+    @property
+    def step(self) -> int:
+        """How many updates the student has had."""
+        # The optimizer's own count: it cannot part from the weights where a step is interrupted.
+        return int(self._optimizer.iterations)
+
+    @property
+    def error(self) -> float:
+        """Mean squared error of the last batch, in −1..1; NaN before the first."""
+        return float(self._error)
+
+    def resume(self, checkpoint: Path, seconds: float) -> None:
+        """Go on from the checkpoint in this file, where there is one that fits.
+
+        From now on one is written there at least every ``seconds`` of ``train``, after a step.
+        """
+        self._checkpoint, self._seconds, self._saved = checkpoint, seconds, time.monotonic()
+        stored = _read(checkpoint)
+        variables = self._variables()
+        if [value.shape for value in stored[:-1]] != [tuple(one.shape) for one in variables]:
+            return
+        for variable, value in zip(variables, stored, strict=False):
+            variable.assign(value)
+        self.scores = {int(step): float(score) for step, score in stored[-1]}
+
+    def save(self) -> None:
+        """Write the checkpoint now; it appears whole or not at all."""
+        assert self._checkpoint is not None
+        scores = np.array([*self.scores.items()], np.float64).reshape(-1, 2)
+        values = [variable.numpy() for variable in self._variables()]
+        with replaced(self._checkpoint) as aside, aside.open("wb") as file:
+            np.savez(file, *values, scores)
+        self._saved = time.monotonic()
+
+    def train(self, until: int, on_step: Callable[[], None] = lambda: None) -> None:
+        """Train up to step ``until``; on KeyboardInterrupt the checkpoint is written first."""
+        try:
+            for step in range(self.step, min(until, self.steps)):
+                self._update(tf.constant(step))
+                on_step()
+                if self._checkpoint and time.monotonic() - self._saved >= self._seconds:
+                    self.save()
+        except KeyboardInterrupt:
+            if self._checkpoint:
+                self.save()
+            raise
+
+    def _variables(self) -> list[Any]:
+        return [*self.student.variables, *self._optimizer.variables(), self._error]
 
     def recalibrate(self) -> None:
         """Let batch norm's statistics settle on the weights; call before the student is judged."""
@@ -71,7 +121,7 @@ class Distiller:
         return CompressedKernels(self.student.trainable_variables, self._spec)
 
     @tf.function
-    def _update(self, step: Any) -> Any:
+    def _update(self, step: Any) -> None:
         self._optimizer.learning_rate.assign(self._schedule(step))
         inputs, _, pictures = self._sample(Purpose.LATENT, step)
         variables = self.student.trainable_variables
@@ -81,7 +131,7 @@ class Distiller:
         self._optimizer.apply_gradients(
             zip(tape.gradient(error, variables), variables, strict=True)
         )
-        return error
+        self._error.assign(error)
 
     @tf.function
     def _infer(self, number: Any) -> Any:
@@ -90,3 +140,13 @@ class Distiller:
 
     def _sample(self, purpose: Purpose, step: Any) -> tuple[Any, Any, Any]:
         return self._pairs.sample(seed_pair(self._seed, purpose, step), self._batch)
+
+
+def _read(checkpoint: Path) -> list[np.ndarray]:
+    """What ``save`` wrote, in order; empty where there is no file or a damaged one."""
+    try:
+        # Opened here, because np.load leaves a damaged file open.
+        with checkpoint.open("rb") as file, np.load(file) as stored:
+            return [stored[f"arr_{number}"] for number in range(len(stored.files))]
+    except Exception:  # damage can surface as nearly any error of the archive reader
+        return []

@@ -487,6 +487,24 @@ def test_teachers_pictures_are_refused_where_there_is_no_teacher(
     assert "data.source: a run without a teacher" in capsys.readouterr().err
 
 
+def test_size_that_the_generator_cannot_have_is_refused_before_it_is_trained(
+    tiny_recipe: Path, colour_folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changes = {
+        "data": f"{{source: folder, folder: '{colour_folder}', image_size: 32, channels: 3, "
+        "degrade: grey}",
+        "generator": "{name: unet, width: 2}",
+        "convert.sizes": "[48x64, 40x32]",
+    }
+    more = [word for key, value in changes.items() for word in (f"--{key}", value)]
+    runs = tmp_path / "runs"
+    assert main(["run", str(tiny_recipe), "--runs", str(runs), "--quiet", *more]) == 2
+    message = " ".join(capsys.readouterr().err.split())
+    assert "cannot read pictures of 40x32" in message
+    assert "Give multiples of 16 as width and height" in message
+    assert not [*runs.glob("tiny/*")]
+
+
 def test_a_folder_of_pictures_may_begin_with_the_home(
     tiny_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

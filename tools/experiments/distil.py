@@ -12,7 +12,7 @@ import tf_keras
 
 from pipeline import progress
 from pipeline.artifacts import PAIRS, read_distillation_set
-from pipeline.importers.teacher import read_saved_teacher
+from pipeline.importers.saved_teacher import read_saved_teacher
 from pipeline.stage import StageContext
 from pipeline.stages.inputs import prior, teacher_reads_pictures
 from pipeline.training.randomness import Purpose, draw_latents, seed_pair

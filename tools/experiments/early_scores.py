@@ -17,7 +17,7 @@ from scipy.stats import spearmanr
 from pipeline.artifacts import REPORT, STUDENT_FACTS
 from pipeline.compression.spec import CompressionSpec
 from pipeline.determinism import prepare
-from pipeline.importers.teacher import read_saved_teacher
+from pipeline.importers.saved_teacher import read_saved_teacher
 from pipeline.plans import FROM_TEACHER
 from pipeline.report.run import schema
 from pipeline.report.run.gates import measure

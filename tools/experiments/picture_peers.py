@@ -53,7 +53,7 @@ from pipeline.artifacts import (
     read_distillation_set,
 )
 from pipeline.compression.fold import fold_batch_norm
-from pipeline.importers.teacher import read_saved_teacher
+from pipeline.importers.saved_teacher import read_saved_teacher
 from pipeline.networks.pixels import TRANSLATED
 from pipeline.plans import FROM_SCRATCH, RECIPE
 from pipeline.recipe import load_recipe
@@ -61,9 +61,9 @@ from pipeline.search.builder import SLIM, StudentBuilder
 from pipeline.search.trials import distillation_batch
 from pipeline.stage import StageContext
 from pipeline.stages import training
+from pipeline.stages.distillation import imitation_steps
 from pipeline.stages.inputs import generator_inputs, pairs_of
 from pipeline.stages.quantize_student import learn_rounded, rounding_rules, rounding_steps
-from pipeline.stages.student import imitation_steps
 from pipeline.tflite import convert as lite
 from pipeline.training.distiller import Distiller
 from pipeline.training.objective import Objective

@@ -2,7 +2,7 @@
 
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from deploy.errors import PocketganError
@@ -75,6 +75,12 @@ def parse_gate(text: str) -> Gate:
             "Example: zeros >= 0.75",
         )
     return Gate(text.strip(), match["quantity"], match["sign"], float(match["limit"]))
+
+
+def completed(gates: Sequence[str], defaults: Sequence[str]) -> list[str]:
+    """The gates, and those of the ``defaults`` whose quantity none of the gates names."""
+    named = {match["quantity"] for text in gates if (match := _GATE.fullmatch(text))}
+    return [*gates, *(text for text in defaults if parse_gate(text).quantity not in named)]
 
 
 def _over_trivial(subject: VariantReport, report: Report) -> Figure:

@@ -1,6 +1,7 @@
 """A generator and a budget, through the command, to a finished run."""
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -98,6 +99,17 @@ def test_student_plays_and_is_rounded_for_half_of_its_teachers_steps_but_long_en
     assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
 
 
+def test_gates_of_ones_own_stand_beside_those_of_the_budget(
+    tiny_runs: Path, tmp_path: Path
+) -> None:
+    command = [str(tiny_runs / "tiny"), "--max-gzip-kb", "5", "--max-quality-drop", "5%"]
+    gates = ("--report.gates", "[recall_drop <= 0.1, bytes_gzip<=4000]", "--runs", str(tmp_path))
+    assert run_of(*parse_compress([*command, *gates])).recipe.report.gates == [
+        *("recall_drop <= 0.1", "bytes_gzip<=4000"),
+        *("float_ops == 0", "frechet_ratio <= 1.050000"),
+    ]
+
+
 def test_student_without_real_pictures_is_rounded_with_a_smaller_penalty(
     tiny_runs: Path, tmp_path: Path
 ) -> None:
@@ -130,6 +142,17 @@ def test_expected_cost_is_near_that_of_the_file(small_runs: Path) -> None:
     file = read_model(find_variants(run.path("convert"))["int8"])
     assert 0.8 < file.size / expected["bytes"] < 1.25
     assert file.size_gzip <= 5000
+
+
+def test_search_game_and_rounding_say_what_more_time_would_bring(small_runs: Path) -> None:
+    run = run_in(small_runs)
+    said = {
+        "search": r"search \(3 students tried, 3 within the budget\): Fréchet \S+ after half of",
+        "student": r"game: Fréchet \S+ after half of its 8 steps, Fréchet .*--student.steps 16\)",
+        "quantize": r"int8: rounding, last round: \S+ dB to what it drew .*--quantize.steps 16\)",
+    }
+    for stage, words in said.items():
+        assert re.match(words, record_of(run, stage).events[-1])
 
 
 def test_page_stands_alone(small_runs: Path) -> None:
@@ -325,6 +348,7 @@ BAD_OPTIONS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("--data-folder", "nowhere"), "nowhere does not exist"),
     (("--discriminator", "nowhere.keras"), "nowhere.keras"),
     (("--inputs", "nowhere"), "reads latents, not pictures"),
+    (("--convert.sizes", "[64x64]"), "convert.sizes is for generators that read pictures"),
     (("--minutes", "30"), "minutes are reckoned for pictures only"),
     (("--pixels", "1"), "expected 2 arguments"),
     (("--name", "a/b"), "cannot be the name of a folder"),

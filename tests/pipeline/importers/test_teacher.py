@@ -10,13 +10,8 @@ import tensorflow as tf
 import tf_keras
 
 from pipeline.finished_run import generator_of
-from pipeline.importers.teacher import (
-    Teacher,
-    load_discriminator,
-    load_teacher,
-    read_saved_teacher,
-    save_teacher,
-)
+from pipeline.importers.saved_teacher import read_saved_teacher, save_teacher
+from pipeline.importers.teacher import Teacher, load_discriminator, load_teacher
 from pipeline.networks.registry import build_generator
 from pipeline.networks.settings import ImageShape
 from pipeline.recipe import load_recipe, to_yaml

@@ -5,11 +5,12 @@ import pytest
 import tf_keras
 
 from deploy.errors import PocketganError
-from pipeline.importers.opaque import FrozenGraph
+from pipeline.importers.opaque import FrozenGraph, OpaqueGenerator
 from pipeline.importers.teacher import Teacher
 from pipeline.networks.settings import StudentSettings
 from pipeline.search.builder import StudentBuilder
 
+OPAQUE = OpaqueGenerator(graph=FrozenGraph(b"", (), ()), shape=(8,))
 SUB_PIXEL = StudentSettings("sub_pixel", 4, (4, 2), 0)
 
 
@@ -49,7 +50,7 @@ def test_slim_student_needs_a_number_for_each_group(builder: StudentBuilder) -> 
 
 
 def test_opaque_teacher_is_not_slimmed(teacher: Teacher) -> None:
-    other = StudentBuilder(dataclasses.replace(teacher, frozen=FrozenGraph(b"", (), ())), 1)
+    other = StudentBuilder(dataclasses.replace(teacher, opaque=OPAQUE), 1)
     assert other.groups == {}
     with pytest.raises(PocketganError, match="it is no graph of layers"):
         other.build(StudentSettings("slim", 0, (50,), 0))

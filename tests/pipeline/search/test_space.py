@@ -7,7 +7,7 @@ import tf_keras
 
 from deploy.errors import PocketganError
 from pipeline.compression.spec import CompressionSpec
-from pipeline.importers.opaque import FrozenGraph
+from pipeline.importers.opaque import FrozenGraph, OpaqueGenerator
 from pipeline.importers.teacher import Teacher
 from pipeline.networks.settings import StudentSettings
 from pipeline.recipe import BudgetSettings, SearchSettings
@@ -16,6 +16,7 @@ from pipeline.search.builder import StudentBuilder
 from pipeline.search.refuse import refuse_budget
 from pipeline.search.space import StudentShape, space_of
 
+OPAQUE = OpaqueGenerator(graph=FrozenGraph(b"", (), ()), shape=(8,))
 SUB_PIXEL = StudentSettings("sub_pixel", 4, (4, 2), 0)
 
 
@@ -74,7 +75,7 @@ def test_coarser_student_is_expected_smaller(builder: StudentBuilder) -> None:
 def test_unknown_block_and_no_block_are_refused(builder: StudentBuilder, teacher: Teacher) -> None:
     with pytest.raises(PocketganError, match="no block 'round'"):
         space_of(SearchSettings(blocks=["round"]), BudgetSettings(max_kb=20), builder)
-    opaque = StudentBuilder(dataclasses.replace(teacher, frozen=FrozenGraph(b"", (), ())), 1)
+    opaque = StudentBuilder(dataclasses.replace(teacher, opaque=OPAQUE), 1)
     with pytest.raises(PocketganError, match="no student can be cut out of this teacher"):
         space_of(SearchSettings(blocks=["slim"]), BudgetSettings(max_kb=20), opaque)
 

@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 
 from pipeline.recipe import BudgetSettings
@@ -23,6 +25,18 @@ def test_steps_follow_from_the_time_and_the_work(
 ) -> None:
     budget = BudgetSettings(minutes=minutes)
     assert affordable_steps(1000, budget, macs=macs, batch=8, share=0.5) == steps
+
+
+@pytest.mark.parametrize("minutes", [None, 1.0, 5.0, work.USUAL_MINUTES, 40.0])
+@pytest.mark.parametrize("macs", [1, 10**9])
+def test_options_that_double_a_training_double_it(minutes: float | None, macs: int) -> None:
+    steps_of = partial(affordable_steps, macs=macs, batch=8, share=0.5)
+    budget = BudgetSettings(minutes=minutes)
+    steps = steps_of(10_000, budget)
+    words = work.doubling("a.b", 10_000, budget, steps_of).split()
+    options = dict(zip(words[::2], words[1::2], strict=True))
+    longer = BudgetSettings(minutes=float(options.get("--minutes", 0)) or None)
+    assert steps_of(int(options.get("--a.b", 10_000)), longer) in range(2 * steps - 1, 3 * steps)
 
 
 def test_twice_the_work_leaves_about_half_of_the_steps() -> None:

@@ -1,7 +1,9 @@
 """A whole run of a translator, from pairs made of pictures to the report, and its student."""
 
 import json
+import re
 import shutil
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -111,10 +113,21 @@ def test_student_learns_from_mirrored_and_moved_pictures_too_and_says_what_more_
     count = round(48 * 0.85)
     np.testing.assert_array_equal(pairs.inputs[count : 2 * count], pairs.inputs[:count, :, ::-1])
     assert len(np.unique(pairs.inputs, axis=0)) == 200
-    student = json.loads((runs / "small" / "3-student" / "stage.json").read_text())
-    (event,) = student["events"]
-    assert "after half of its 4 steps" in event
-    assert "--minutes 30" in event
+    (trained,) = events_of(runs / "pairs" / "1-train")
+    assert re.match(r"game: \S+ dB to the truth after half of its 4 steps, \S+ dB to the", trained)
+    (distilled,) = events_of(runs / "small" / "3-student")
+    assert distilled.startswith("distillation: ")
+    (rounded,) = events_of(runs / "small" / "4-quantize")
+    assert re.match(r"int8: rounding, last round: \S+ dB to the teacher's pictures after", rounded)
+    page = unescape((runs / "small" / "8-report" / "report.html").read_text(encoding="utf-8"))
+    for event in (distilled, rounded):
+        assert "--minutes 30" in event
+        assert event in page
+
+
+def events_of(stage: Path) -> list[str]:
+    events: list[str] = json.loads((stage / "stage.json").read_text())["events"]
+    return events
 
 
 def test_first_file_is_there_before_the_student_is_rounded_and_goes_when_all_is_done(

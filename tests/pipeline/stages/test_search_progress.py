@@ -1,7 +1,10 @@
+from pathlib import Path
+
 from pipeline.networks.settings import StudentSettings
+from pipeline.recipe import load_recipe
 from pipeline.search.budget import FileCost
-from pipeline.search.candidates import Candidate, ScoreKind
-from pipeline.stages.search import _progress
+from pipeline.search.candidates import Candidate, ScoreKind, choose
+from pipeline.stages.search import _progress, prospects
 
 
 def tried(number: int, score: float, gzip: int, finished: bool = True) -> Candidate:
@@ -28,3 +31,31 @@ def test_progress_prefers_a_student_that_was_taught_to_the_end() -> None:
     assert _progress(students, ScoreKind.FRECHET, "slim") == (
         "search, best Fréchet 3.00 at 5.0 kB: slim"
     )
+
+
+TRIED = [tried(0, 9.0, 4000), tried(1, 6.5, 9000), tried(2, 2.5, 8000), tried(3, 2.6, 4500)]
+
+
+def test_search_says_what_the_second_half_of_its_trials_brought(tiny_recipe: Path) -> None:
+    recipe = load_recipe(str(tiny_recipe), ["--search.trials", "5"])
+    choice = choose(TRIED, smallest=False)
+    assert prospects(recipe, choice, lambda cost: 9) == [
+        "search (5 students tried, 4 within the budget): Fréchet 6.50 after half of them, Fréchet "
+        "2.50 at the end; twice the time (--search.trials 10) may bring as much again"
+    ]
+    assert not prospects(recipe, choose(TRIED[:1], smallest=False), lambda cost: 9)
+
+
+def test_search_within_minutes_says_how_many_had_the_time(tiny_recipe: Path) -> None:
+    values = ("--budget.minutes", "15", "--search.steps", "9", "--search.trials", "4")
+    choice = choose(TRIED, smallest=False, kind=ScoreKind.PIXELS)
+    steps = iter([9, 5, 9, 9])
+    (sentence,) = prospects(load_recipe(str(tiny_recipe), values), choice, lambda _: next(steps))
+    assert "4 within the budget, 3 with time for all 9 steps): 40.0 dB to its pictures" in sentence
+    assert "(--search.trials 8 --minutes 30)" in sentence
+
+
+def test_search_for_the_smallest_says_how_small_it_became(tiny_recipe: Path) -> None:
+    recipe = load_recipe(str(tiny_recipe), ["--budget.max_quality_drop", "0.05"])
+    (sentence,) = prospects(recipe, choose(TRIED, smallest=True), lambda cost: 9)
+    assert "Fréchet 9.00 at 4.0 kB after half of them, Fréchet 9.00 at 4.0 kB at the" in sentence

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -35,8 +36,11 @@ def make_distiller() -> Callable[..., Distiller]:
 
 def test_student_comes_near_its_teacher(make_distiller: Callable[..., Distiller]) -> None:
     distiller = make_distiller()
-    first = distiller.train(1)
-    assert distiller.train(60) < first / 3
+    assert np.isnan(distiller.error)
+    distiller.train(1)
+    first = distiller.error
+    distiller.train(60)
+    assert distiller.error < first / 3
     assert distiller.step == 60
 
 
@@ -49,6 +53,74 @@ def test_training_in_parts_is_the_training_in_one_go(
     parts.train(12)
     for one, other in zip(whole.student.get_weights(), parts.student.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+class KilledError(Exception):
+    """As a kill: no time to clean up."""
+
+
+@pytest.mark.parametrize(
+    ("end", "seconds"), [(KilledError, 0), (KeyboardInterrupt, 999)], ids=["killed", "interrupted"]
+)
+@pytest.mark.parametrize("at", [4, 6, 9])
+def test_training_that_was_ended_midway_goes_on_and_ends_in_the_same_bytes(
+    end: type[BaseException],
+    seconds: float,
+    at: int,
+    make_distiller: Callable[..., Distiller],
+    tmp_path: Path,
+) -> None:
+    """It is judged after step 6, which changes its statistics, and once only."""
+    judged = []
+
+    def train(distiller: Distiller, on_step: Callable[[], None] = lambda: None) -> Distiller:
+        for until in (6, 12):
+            distiller.train(until, on_step)
+            if until not in distiller.scores:
+                distiller.recalibrate()
+                distiller.scores[until] = float(until)
+                judged.append(until)
+        return distiller
+
+    def dying() -> None:
+        if broken.step == at:
+            raise end
+
+    whole = train(make_distiller(steps=12))
+    broken = make_distiller(steps=12)
+    broken.resume(tmp_path / "c.npz", seconds)
+    with pytest.raises(end):
+        train(broken, dying)
+    resumed = make_distiller(steps=12)
+    resumed.resume(tmp_path / "c.npz", seconds)
+    assert resumed.step == at - (end is KilledError)
+    train(resumed)
+    assert resumed.error == whole.error
+    assert resumed.scores == whole.scores
+    assert judged == [6, 12] * 2
+    for one, other in zip(whole.student.get_weights(), resumed.student.get_weights(), strict=True):
+        assert one.tobytes() == other.tobytes()
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", None])
+def test_checkpoint_that_does_not_fit_is_no_beginning(
+    content: bytes | None, make_distiller: Callable[..., Distiller], tmp_path: Path
+) -> None:
+    checkpoint = tmp_path / "c.npz"
+    if content is None:
+        np.savez(checkpoint, np.ones(3), np.ones([1, 2]))
+    else:
+        checkpoint.write_bytes(content)
+    distiller = make_distiller(steps=3)
+    before = distiller.student.get_weights()
+    distiller.resume(checkpoint, 0)
+    assert (distiller.step, distiller.scores) == (0, {})
+    for one, other in zip(before, distiller.student.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    distiller.train(2)
+    again = make_distiller(steps=3)
+    again.resume(checkpoint, 0)
+    assert again.step == 2
 
 
 def test_training_ends_at_its_steps_and_reports_each(

@@ -9,6 +9,7 @@ from pipeline.report.run.gates import (
     TRANSLATIONS,
     check,
     check_all,
+    completed,
     measure,
     parse_gate,
 )
@@ -208,3 +209,10 @@ def test_gate_can_be_held_against_another_variant(report):
 def test_check_all_puts_the_results_into_the_report(report):
     checked = check_all((parse_gate("zeros >= 0.75"), parse_gate("zeros >= 0.95")), report)
     assert [gate.passed for gate in checked.gates] == [True, False]
+
+
+def test_defaults_hold_unless_a_gate_names_their_quantity() -> None:
+    defaults = ["float_ops == 0", "bytes_gzip <= 5000"]
+    assert completed([], defaults) == defaults
+    assert completed(["bytes_gzip<=4000"], defaults) == ["bytes_gzip<=4000", "float_ops == 0"]
+    assert completed(["beauty >= 3"], defaults) == ["beauty >= 3", *defaults]  # refused elsewhere

@@ -1,0 +1,69 @@
+"""Generators that another runtime draws: nothing of them is converted, they only have to draw."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from deploy.errors import PocketganError
+
+Draw = Callable[..., list[np.ndarray]]
+"""Arrays in the order of the inputs, channels last → all outputs, channels last."""
+
+
+def _onnxruntime(content: bytes) -> Draw:
+    from pipeline.importers.onnx_files.runtime import OnnxRuntime
+
+    return OnnxRuntime(content)
+
+
+def _tflite(content: bytes) -> Draw:
+    from pipeline.importers.tflite_files import TfliteProgram
+
+    return TfliteProgram(content)
+
+
+RUNTIMES: dict[str, Callable[[bytes], Draw]] = {"onnxruntime": _onnxruntime, "tflite": _tflite}
+"""Name of a runtime → what makes a file's bytes draw; each is imported when it is needed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForeignProgram:
+    """A file's bytes, and the runtime that draws with them."""
+
+    runtime: str
+    """One of ``RUNTIMES``."""
+    content: bytes
+    last_operation: str = ""
+    """What computes its pictures at the end, by TensorFlow's name for it."""
+
+    def load(self) -> Draw:
+        """Make it ready to draw; whatever its runtime raises where it cannot."""
+        return RUNTIMES[self.runtime](self.content)
+
+    def unconverted(self) -> PocketganError:
+        """The error for who wants a .tflite file of it."""
+        return PocketganError(
+            f"it is drawn by {self.runtime}, and no TensorFlow could write it anew.",
+            "Let a student learn from it: `pocketgan compress` needs its pictures only.",
+        )
+
+
+class Foreign(tf_keras.layers.Layer):  # type: ignore[misc]
+    """What a program reads → its pictures float32 [N, *shape]. Without gradients."""
+
+    def __init__(self, program: ForeignProgram, shape: tuple[int, ...], **kwargs: Any) -> None:
+        super().__init__(trainable=False, **kwargs)
+        self._draw, self._shape = program.load(), shape
+
+    def call(self, inputs: Any) -> Any:
+        """Let the runtime draw."""
+
+        def draw(*arrays: np.ndarray) -> np.ndarray:
+            return np.asarray(self._draw(*arrays)[0], np.float32)
+
+        pictures = tf.numpy_function(draw, tf.nest.flatten(inputs), tf.float32, stateful=False)
+        return tf.ensure_shape(pictures, [None, *self._shape])

@@ -1,0 +1,1 @@
+"""ONNX files: read, rebuilt of tf_keras layers where those exist, and drawn by onnxruntime."""

@@ -1,0 +1,107 @@
+"""What an ONNX graph computes without its inputs, computed once: constants, and shapes."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import onnx
+from onnx import numpy_helper, shape_inference
+from onnx.reference import ReferenceEvaluator
+
+from pipeline.importers.onnx_files.graph import Graph, node_of
+
+_MOST_ELEMENTS = 2**24
+"""Of a constant that a few numbers in the file could make as large as they like."""
+_GROWING = ("ConstantOfShape", "Expand", "Tile", "Range", "Pad", "Resize", "OneHot")
+_MOST_ROUNDS = 8
+"""Shapes that follow from constants make more constants."""
+
+
+def folded(model: onnx.ModelProto) -> Graph:
+    """The graph for a batch of one, or the file's own; its inputs must be of fixed size otherwise.
+
+    The model is left as it is.
+    """
+    fixed = onnx.ModelProto()
+    fixed.CopyFrom(model)
+    constants = {each.name: numpy_helper.to_array(each) for each in fixed.graph.initializer}
+    inputs = [each for each in fixed.graph.input if each.name not in constants]
+    for each in inputs:
+        first = each.type.tensor_type.shape.dim[:1]
+        for dimension in first:
+            if not dimension.HasField("dim_value"):
+                dimension.dim_value = 1
+    for _ in range(_MOST_ROUNDS):
+        shapes = _shapes(fixed)
+        before = len(constants)
+        rest = [node for node in fixed.graph.node if not _fold(node, fixed, constants, shapes)]
+        del fixed.graph.node[:]
+        fixed.graph.node.extend(rest)
+        if len(constants) == before:
+            break
+    return Graph(
+        inputs={each.name: shapes[each.name] for each in inputs},
+        outputs=tuple(each.name for each in fixed.graph.output),
+        nodes=tuple(node_of(node, number) for number, node in enumerate(fixed.graph.node)),
+        constants=constants,
+    )
+
+
+def _shapes(model: onnx.ModelProto) -> Mapping[str, tuple[int, ...]]:
+    """Name → shape, of every value whose shape is known."""
+    graph = shape_inference.infer_shapes(model, data_prop=True).graph
+    shapes = {}
+    for each in (*graph.input, *graph.value_info, *graph.output):
+        dimensions = each.type.tensor_type.shape.dim
+        if each.type.tensor_type.HasField("shape") and all(
+            dimension.HasField("dim_value") for dimension in dimensions
+        ):
+            shapes[each.name] = tuple(dimension.dim_value for dimension in dimensions)
+    return shapes
+
+
+def _fold(
+    node: onnx.NodeProto,
+    model: onnx.ModelProto,
+    constants: dict[str, np.ndarray],
+    shapes: Mapping[str, tuple[int, ...]],
+) -> bool:
+    """Whether all that an operation gives is constant now; adds it to ``constants``."""
+    if node.domain not in ("", "ai.onnx"):
+        return False
+    if node.op_type in ("Shape", "Size") and node.input[0] in shapes:
+        operands = {node.input[0]: np.broadcast_to(np.float32(0), shapes[node.input[0]])}
+    else:
+        operands = {name: constants[name] for name in node.input if name in constants}
+    if any(name and name not in operands for name in node.input) or node.op_type.startswith(
+        "Random"
+    ):
+        return False
+    if node.op_type in _GROWING and (
+        node.output[0] not in shapes or np.prod(shapes[node.output[0]]) > _MOST_ELEMENTS
+    ):
+        return False
+    outputs = _computed(node, model, operands)
+    if outputs is None:
+        return False
+    for name, array in zip(node.output, outputs, strict=False):
+        constants[name] = array
+        model.graph.initializer.append(numpy_helper.from_array(array, name))
+    return True
+
+
+def _computed(
+    node: onnx.NodeProto, model: onnx.ModelProto, operands: Mapping[str, np.ndarray]
+) -> list[np.ndarray] | None:
+    """What one operation gives; None where the reference cannot tell."""
+    alone = onnx.helper.make_graph(
+        [node],
+        "alone",
+        [onnx.ValueInfoProto(name=name) for name in operands],
+        [onnx.ValueInfoProto(name=name) for name in node.output if name],
+    )
+    try:
+        program = onnx.helper.make_model(alone, opset_imports=model.opset_import)
+        outputs = ReferenceEvaluator(program).run(None, dict(operands))
+    except Exception:  # whatever the reference raises of what it does not know
+        return None
+    return [np.asarray(each) for each in outputs]

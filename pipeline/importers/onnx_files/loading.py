@@ -1,0 +1,175 @@
+"""An ONNX file as a generator: drawn by onnxruntime, rebuilt of layers where each has one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import tf_keras
+from onnx import numpy_helper
+from onnxruntime.tools.onnx_model_utils import fix_output_shapes
+
+from deploy.errors import PocketganError, one_line
+from pipeline.importers.foreign import ForeignProgram
+from pipeline.importers.input_adapter import ModelInput, refuse_free_picture, shape_text
+from pipeline.importers.layer_mapping import SourceLayer, UnmappedLayerError
+from pipeline.importers.loaded import LoadedGenerator
+from pipeline.importers.onnx_files.builder import Builder, Value
+from pipeline.importers.onnx_files.folding import folded
+from pipeline.importers.onnx_files.graph import Graph, layer_name
+from pipeline.importers.onnx_files.kernels import KERNELS
+from pipeline.importers.onnx_files.layout import MAP_RANK, Layout, LayoutError, map_order
+from pipeline.importers.onnx_files.maps import MAPS
+from pipeline.importers.onnx_files.moves import MOVES
+from pipeline.importers.onnx_files.pointwise import POINTWISE
+from pipeline.importers.onnx_files.reading import read_model
+from pipeline.importers.onnx_files.runtime import OnnxRuntime, Port
+from pipeline.importers.onnx_files.signature import channels_first, with_channels_last
+
+_OPERATIONS = {**KERNELS, **POINTWISE, **MAPS}
+_RUNTIME = "onnxruntime"
+_OTHER_OPSET = "Export it again for another opset, for instance 17."
+
+
+def load_onnx(path: Path, input_size: tuple[int, int] | None = None) -> LoadedGenerator:
+    """The generator in an ONNX file; PocketganError where it cannot be read or run.
+
+    ``input_size`` is the height and width of pictures whose size the file leaves free.
+    """
+    model = read_model(path)
+    if input_size is not None:
+        _fix_size(model, input_size)
+    content = model.SerializeToString(deterministic=True)
+    try:
+        runtime = OnnxRuntime(content)
+    except Exception as error:  # onnxruntime raises several kinds, none of them public
+        reason = one_line(error, 300)
+        raise PocketganError(
+            f"{path} cannot be run by onnxruntime: {reason}", _OTHER_OPSET
+        ) from error
+    _refuse_free(path, runtime, model)
+    weights = tuple((each.name, numpy_helper.to_array(each)) for each in model.graph.initializer)
+    half = any(values.dtype == np.float16 for _, values in weights)
+    generator = LoadedGenerator(
+        origin=_origin(path, model),
+        inputs=tuple(_input(port, model) for port in runtime.inputs),
+        compute=lambda *tensors: list(runtime(*map(np.asarray, tensors))),
+        weights=weights,
+        layers=_layers(model, {name: values.size for name, values in weights}),
+        precision="float16" if half else "float32",
+        program=ForeignProgram(
+            runtime=_RUNTIME, content=content, last_operation=_last_operation(model)
+        ),
+    )
+    try:
+        return replace(generator, functional=_of_layers(folded(model), generator.inputs))
+    except (UnmappedLayerError, LayoutError) as error:
+        return replace(generator, why_opaque=str(error))
+
+
+def _of_layers(graph: Graph, inputs: Sequence[ModelInput]) -> tf_keras.Model:
+    """The graph as layers of tf_keras, with the weights of the file.
+
+    Raises UnmappedLayerError or LayoutError for the first operation that has no layer.
+    """
+    builder = Builder(graph, MOVES, frozenset(POINTWISE))
+    ports = []
+    for each, shape in zip(inputs, graph.inputs.values(), strict=True):
+        port = tf_keras.Input(each.shape, dtype=each.dtype, name=layer_name(each.name))
+        layout = Layout.plain(shape, channels_last=channels_first(shape))
+        builder.values[each.name] = Value(tensor=port, layout=layout)
+        ports.append(port)
+    for node in graph.nodes:
+        if node.outputs[0] in builder.values:
+            continue  # a bias, taken in already
+        if node.op in MOVES:
+            builder.values[node.outputs[0]] = builder.move(node)
+        elif node.op in _OPERATIONS:
+            value = _OPERATIONS[node.op](builder, node)
+            builder.values.setdefault(node.outputs[0], value)
+        else:
+            raise UnmappedLayerError(f"operation '{node.name}' ({node.op}) has no layer here")
+    outputs = [_output(builder, name) for name in graph.outputs]
+    model = tf_keras.Model(ports, outputs, name="generator")
+    builder.set_weights()
+    return model
+
+
+def _output(builder: Builder, name: str) -> Any:
+    """An output as tf_keras has it, channels last."""
+    value = builder.value(name)
+    axes = value.layout.axes
+    wanted = map_order(axes) if channels_first(value.layout.shape) else axes
+    return builder.settle(value, wanted, "the picture").tensor
+
+
+def _fix_size(model: onnx.ModelProto, size: tuple[int, int]) -> None:
+    """Set the sides that maps which go in leave free, in place."""
+    of_weights = {each.name for each in model.graph.initializer}
+    for port in model.graph.input:
+        sides = port.type.tensor_type.shape.dim
+        shape = [side.dim_value or None for side in sides]
+        if port.name in of_weights or len(shape) != MAP_RANK:
+            continue
+        wanted = (None, None, *size) if channels_first(shape) else (None, *size, None)
+        for side, fixed in zip(sides, wanted, strict=True):
+            if fixed is not None and not side.dim_value:
+                side.dim_value = fixed
+    fix_output_shapes(model)
+
+
+def _refuse_free(path: Path, runtime: OnnxRuntime, model: onnx.ModelProto) -> None:
+    """PocketganError for sizes that the file leaves free, but the batch."""
+    for port in runtime.inputs:
+        refuse_free_picture(path, _input(port, model))
+        if None in port.shape[1:]:
+            sizes = ",".join("1" if i == 0 else str(s or "256") for i, s in enumerate(port.shape))
+            raise PocketganError(
+                f"{path}: the size of its input '{port.name}' is free: "
+                f"{shape_text(with_channels_last(port.shape)[1:])}.",
+                "Fix it, for instance: python -m onnxruntime.tools.make_dynamic_shape_fixed "
+                f"--input_name {port.name} --input_shape {sizes} {path} fixed.onnx",
+            )
+
+
+def _origin(path: Path, model: onnx.ModelProto) -> str:
+    opset = next(each.version for each in model.opset_import if each.domain in ("", "ai.onnx"))
+    writer = f"{model.producer_name} {model.producer_version}".strip()
+    return f"ONNX file {path.name}, opset {opset}" + (f", written by {writer}" if writer else "")
+
+
+def _input(port: Port, model: onnx.ModelProto) -> ModelInput:
+    """An input as we see it: a float is a float32, and a number that looks rows up a class."""
+    rows = None
+    sizes = {each.name: each.dims[0] for each in model.graph.initializer if each.dims}
+    for node in model.graph.node:
+        if node.op_type == "Gather" and node.input[1] == port.name:
+            rows = sizes.get(node.input[0])
+    dtype = "float32" if port.dtype.kind == "f" else port.dtype.name
+    shape = with_channels_last(port.shape)
+    return ModelInput(port.name, shape[1:], dtype, rows)
+
+
+def _layers(model: onnx.ModelProto, sizes: Mapping[str, int]) -> tuple[SourceLayer, ...]:
+    """The operations of the file, each with the weights that it reads."""
+    return tuple(
+        SourceLayer(
+            name=node.name or f"{node.op_type}_{number}",
+            type=node.op_type,
+            shape=(),
+            weights=sum(sizes.get(name, 0) for name in node.input),
+        )
+        for number, node in enumerate(model.graph.node)
+        if node.op_type != "Constant"
+    )
+
+
+def _last_operation(model: onnx.ModelProto) -> str:
+    """What computes the first output, before those operations that only move numbers."""
+    writers = {name: node for node in model.graph.node for name in node.output}
+    node = writers.get(model.graph.output[0].name)
+    while node is not None and (node.op_type in MOVES or node.op_type in ("Identity", "Cast")):
+        node = writers.get(node.input[0])
+    return node.op_type if node is not None else ""

@@ -1,0 +1,143 @@
+"""ONNX files read: whole, harmless, and of operations that are known.
+
+Numbers may lie in files beside the model. They are taken from its own folder only.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import onnx
+from google.protobuf.message import DecodeError, EncodeError
+from onnx.external_data_helper import load_external_data_for_tensor, uses_external_data
+from onnx.inliner import inline_local_functions
+
+from deploy.errors import PocketganError, one_line
+
+_KNOWN_DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")
+"""Of the operations that onnxruntime has."""
+_COPY_AGAIN = "Export or copy it again; compare the sizes."
+_ASK_FOR_WHOLE = "Export it as one file, or give the model together with the files beside it."
+
+
+def is_onnx(path: Path) -> bool:
+    """Whether a file holds an ONNX model, by what is in it."""
+    try:
+        model = onnx.ModelProto.FromString(path.read_bytes())
+    except DecodeError:
+        return False
+    return bool(model.ir_version and model.graph.node and model.opset_import)
+
+
+def read_model(path: Path) -> onnx.ModelProto:
+    """The model with all its numbers, the functions that it defines inlined.
+
+    Raises PocketganError where it is damaged, takes numbers from elsewhere or from files that are
+    missing, or uses operations that only its author has.
+    """
+    try:
+        model = onnx.ModelProto.FromString(path.read_bytes())
+    except DecodeError as error:
+        raise PocketganError(f"{path} is damaged: its end is missing.", _COPY_AGAIN) from error
+    _read_external(path, model)
+    try:
+        model = inline_local_functions(model) if model.functions else model
+    except (RuntimeError, ValueError, EncodeError) as error:
+        raise PocketganError(
+            f"{path} is no valid ONNX: {one_line(error, 300)}",
+            "Export it again, with a newer exporter.",
+        ) from error
+    _refuse_custom(path, model)
+    return model
+
+
+def _read_external(path: Path, model: onnx.ModelProto) -> None:
+    """Take in the numbers that lie in other files of the same folder."""
+    folder = path.parent.resolve()
+    external = [tensor for tensor in _tensors(model.graph) if uses_external_data(tensor)]
+    external += [
+        tensor
+        for function in model.functions
+        for tensor in _tensors_of_nodes(function.node)
+        if uses_external_data(tensor)
+    ]
+    places = {tensor.name: _place(tensor) for tensor in external}
+    outside = sorted({place for place in places.values() if not _is_inside(folder, place)})
+    if outside:
+        raise PocketganError(
+            f"{path} takes numbers from outside of its folder: {', '.join(outside)}.",
+            "Ask its author for a whole file.",
+        )
+    missing = sorted({place for place in places.values() if not (folder / place).is_file()})
+    if missing:
+        raise PocketganError(
+            f"{path} needs files that are not beside it: {', '.join(missing)}.", _ASK_FOR_WHOLE
+        )
+    for tensor in external:
+        _refuse_short(path, folder, tensor)
+        load_external_data_for_tensor(tensor, str(folder))
+        tensor.data_location = onnx.TensorProto.DEFAULT
+        del tensor.external_data[:]
+
+
+def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+    yield from graph.initializer
+    yield from (part for each in graph.sparse_initializer for part in (each.values, each.indices))
+    yield from _tensors_of_nodes(graph.node)
+
+
+def _tensors_of_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.TensorProto]:
+    for node in nodes:
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                yield attribute.t
+            yield from attribute.tensors
+            for graph in (attribute.g, *attribute.graphs):
+                yield from _tensors(graph)
+
+
+def _place(tensor: onnx.TensorProto) -> str:
+    return next((each.value for each in tensor.external_data if each.key == "location"), "")
+
+
+def _is_inside(folder: Path, place: str) -> bool:
+    """Whether a path, links followed, is one of a file in the folder or below it."""
+    if not place or "\0" in place or Path(place).is_absolute() or ".." in Path(place).parts:
+        return False
+    return (folder / place).resolve().is_relative_to(folder)
+
+
+def _refuse_short(path: Path, folder: Path, tensor: onnx.TensorProto) -> None:
+    """PocketganError where a file beside the model is shorter than the model says."""
+    entries = {each.key: each.value for each in tensor.external_data}
+    try:
+        end = int(entries.get("offset") or 0) + int(entries.get("length") or 0)
+    except ValueError:
+        end = -1
+    if not 0 <= end <= (folder / entries["location"]).stat().st_size:
+        raise PocketganError(
+            f"{path}: {entries['location']} beside it is damaged: its end is missing.", _COPY_AGAIN
+        )
+
+
+def _refuse_custom(path: Path, model: onnx.ModelProto) -> None:
+    """PocketganError for operations of domains that only the model's author has."""
+    unknown = sorted(
+        {
+            f"{node.op_type} of {node.domain}"
+            for node in _nodes(model.graph)
+            if node.domain not in _KNOWN_DOMAINS
+        }
+    )
+    if unknown:
+        raise PocketganError(
+            f"{path} needs operations that only their author has: {', '.join(unknown)}.",
+            "Export it with operations of ONNX alone.",
+        )
+
+
+def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                yield from _nodes(inner)

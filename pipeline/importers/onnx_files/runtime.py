@@ -1,0 +1,85 @@
+"""ONNX models drawn by onnxruntime, with channels last and any number of inputs at once."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnxruntime
+
+from pipeline.importers.onnx_files.signature import FileShape, from_onnx, to_onnx
+
+_THREADS = 2
+"""Of each operation: as many as TensorFlow has, since a sum is cut into a piece a thread."""
+_FATAL = 4
+_TYPES: dict[str, np.dtype] = {
+    "tensor(float)": np.dtype("float32"),
+    "tensor(float16)": np.dtype("float16"),
+    "tensor(double)": np.dtype("float64"),
+    "tensor(int64)": np.dtype("int64"),
+    "tensor(int32)": np.dtype("int32"),
+    "tensor(uint8)": np.dtype("uint8"),
+    "tensor(int8)": np.dtype("int8"),
+    "tensor(bool)": np.dtype("bool"),
+}
+
+
+@dataclass(frozen=True)
+class Port:
+    """A tensor that goes in, or comes out."""
+
+    name: str
+    shape: FileShape
+    """As in the file, the batch first."""
+    dtype: np.dtype
+
+
+class OnnxRuntime:
+    """Draws the ONNX model in ``content``; onnxruntime's own errors where it cannot."""
+
+    def __init__(self, content: bytes) -> None:
+        onnxruntime.set_default_logger_severity(_FATAL)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = _THREADS, 1
+        options.log_severity_level = _FATAL
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session = onnxruntime.InferenceSession(
+            content, options, providers=["CPUExecutionProvider"]
+        )
+        self.inputs = tuple(map(_port, self._session.get_inputs()))
+        self.outputs = tuple(map(_port, self._session.get_outputs()))
+        batches = {port.shape[0] for port in self.inputs if port.shape}
+        self._batch = next((batch for batch in batches if batch is not None), None)
+        """The only number of inputs that it takes at once; None where any will do."""
+
+    def __call__(self, *arrays: np.ndarray) -> list[np.ndarray]:
+        """All outputs for arrays [N, …] in the order of the inputs; floats are float32."""
+        count = len(arrays[0])
+        if self._batch is None:
+            try:
+                outputs = self._run(arrays)
+            except Exception:  # onnxruntime raises several kinds, none of them public
+                if count == 1:
+                    raise
+                outputs = []
+            if outputs and outputs[0].shape[:1] == (count,):
+                return outputs
+            self._batch = 1  # free at its ends only, as exporters leave it
+        lacking = -count % self._batch
+        filled = [np.concatenate([each, np.repeat(each[-1:], lacking, 0)]) for each in arrays]
+        starts = range(0, count + lacking, self._batch)
+        batches = [self._run([each[s : s + self._batch] for each in filled]) for s in starts]
+        return [np.concatenate(outputs)[:count] for outputs in zip(*batches, strict=True)]
+
+    def _run(self, arrays: list[np.ndarray] | tuple[np.ndarray, ...]) -> list[np.ndarray]:
+        feed = {
+            port.name: np.ascontiguousarray(to_onnx(array, port.shape), port.dtype)
+            for port, array in zip(self.inputs, arrays, strict=True)
+        }
+        return [
+            from_onnx(each.astype(np.float32) if each.dtype.kind == "f" else each)
+            for each in self._session.run(None, feed)
+        ]
+
+
+def _port(stored: onnxruntime.NodeArg) -> Port:
+    shape = tuple(side if isinstance(side, int) else None for side in stored.shape)
+    return Port(stored.name, shape, _TYPES.get(stored.type, np.dtype("float32")))

@@ -1,0 +1,61 @@
+"""Which reader opens a generator: by what lies there."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline import guard
+from pipeline.importers import keras_files
+from pipeline.importers.formats import Format, GeneratorSource, format_of
+from pipeline.importers.loaded import LoadedGenerator, from_keras_model, refuse_broken
+from pipeline.importers.onnx_files.loading import load_onnx
+from pipeline.importers.saved_models import load_saved_model
+from pipeline.importers.tfjs_files.loading import load_tfjs
+from pipeline.importers.tflite_files import load_tflite
+
+_DAMAGED = "Save the generator again, or copy it again and compare the sizes."
+
+
+def open_generator(
+    source: GeneratorSource,
+    custom: Path | None,
+    *,
+    input_size: tuple[int, int] | None = None,
+    allow_unsafe: bool,
+) -> LoadedGenerator:
+    """The model, loaded but not tried out.
+
+    ``custom`` is the user's file of layers; ``input_size`` the height and width of pictures that
+    may have any. Raises PocketganError for whatever is no model, is damaged or broken, needs
+    layers that nobody knows, or would run code when loaded (unless ``allow_unsafe``).
+    """
+    file_format = format_of(source.file)
+    objects = keras_files.load_custom(custom) if custom else {}
+    with guard.step("loaded", source.path, _DAMAGED):
+        if file_format is Format.ONNX:
+            loaded = load_onnx(source.file, input_size)
+        elif file_format is Format.TFLITE:
+            loaded = load_tflite(source.file)
+        else:
+            loaded = _load_keras(source, file_format, objects, allow_unsafe=allow_unsafe)
+    refuse_broken(source.path, loaded)
+    return loaded
+
+
+def _load_keras(
+    source: GeneratorSource,
+    file_format: Format,
+    objects: Mapping[str, Any],
+    *,
+    allow_unsafe: bool,
+) -> LoadedGenerator:
+    """Of the formats that may name layers of the user's."""
+    file = source.file
+    if file_format is Format.SAVED_MODEL:
+        return load_saved_model(file, objects, allow_unsafe=allow_unsafe)
+    if file_format is Format.TFJS:
+        return load_tfjs(file, objects, allow_unsafe=allow_unsafe)
+    stored = keras_files.open_file(file, file_format)
+    origin = source.origin or f"{file_format.value} {file.name}, written by Keras {stored.version}"
+    model = stored.load(objects, allow_unsafe=allow_unsafe)
+    return from_keras_model(model, origin, source.path)

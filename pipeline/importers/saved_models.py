@@ -1,0 +1,139 @@
+"""SavedModels of any origin: their layers of tf_keras, or else what their signature draws."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+from google.protobuf.message import DecodeError
+from tensorflow.core.protobuf import saved_model_pb2
+from tf_keras.protobuf import saved_metadata_pb2
+
+from deploy.errors import PocketganError
+from pipeline.importers import safety
+from pipeline.importers.formats import SAVED_MODEL
+from pipeline.importers.input_adapter import ModelInput
+from pipeline.importers.keras_files import COPY_AGAIN, UNSAFE, reason, refuse_unsafe
+from pipeline.importers.known_layers import KNOWN
+from pipeline.importers.layer_mapping import SourceLayer, functional
+from pipeline.importers.loaded import LoadedGenerator, from_keras_model
+
+_KERAS_METADATA = "keras_metadata.pb"
+_DEFAULT = "serving_default"
+_SAVE_ANEW = "Save it again with `model.save('generator.keras')`, or with a single signature."
+
+
+def load_saved_model(
+    path: Path, custom: Mapping[str, Any], *, allow_unsafe: bool
+) -> LoadedGenerator:
+    """The tf_keras layers in the folder where they can be read, otherwise its signature.
+
+    ``custom`` maps names to classes and functions of the user's. Raises PocketganError for what
+    would run code (without ``allow_unsafe``), for damage, and where no single signature draws.
+    """
+    if not allow_unsafe:
+        _refuse_unsafe_operations(path)
+    model = _keras_model(path, custom, allow_unsafe=allow_unsafe)
+    if model is not None and functional(model) is not None:
+        return from_keras_model(model, f"SavedModel {path.name} of Keras 2", path)
+    return _load_signature(path)
+
+
+def _keras_model(path: Path, custom: Mapping[str, Any], *, allow_unsafe: bool) -> Any | None:
+    """The tf_keras model in the folder; None where there is none, or none that can be read."""
+    if not (path / _KERAS_METADATA).is_file():
+        return None
+    if not allow_unsafe:
+        refuse_unsafe(path, _configurations(path))
+    try:
+        with tf_keras.saving.custom_object_scope({**KNOWN, **custom}):
+            return tf_keras.models.load_model(path, compile=False)
+    except Exception:  # whatever a foreign file makes the reader raise; its graph is there still
+        return None
+
+
+def _configurations(path: Path) -> list[Any]:
+    try:
+        stored = saved_metadata_pb2.SavedMetadata.FromString((path / _KERAS_METADATA).read_bytes())
+        return [json.loads(node.metadata) for node in stored.nodes if node.metadata]
+    except (DecodeError, ValueError, RecursionError) as error:
+        raise PocketganError(f"{path / _KERAS_METADATA} is damaged.", COPY_AGAIN) from error
+
+
+def _refuse_unsafe_operations(path: Path) -> None:
+    """PocketganError for operations that run Python or touch files, and for a damaged graph."""
+    try:
+        stored = saved_model_pb2.SavedModel.FromString((path / SAVED_MODEL).read_bytes())
+    except DecodeError as error:
+        raise PocketganError(f"{path / SAVED_MODEL} is damaged.", COPY_AGAIN) from error
+    unsafe = safety.unsafe_operations(
+        node.op
+        for meta in stored.meta_graphs
+        for node in [
+            *meta.graph_def.node,
+            *(node for each in meta.graph_def.library.function for node in each.node_def),
+        ]
+    )
+    if unsafe:
+        raise PocketganError(
+            f"{path} would run code or touch files when it draws: {', '.join(unsafe)}.", UNSAFE
+        )
+
+
+def _load_signature(path: Path) -> LoadedGenerator:
+    """What the folder's signature computes; PocketganError where there is no single one."""
+    try:
+        restored = tf.saved_model.load(str(path))
+    except Exception as error:  # whatever a foreign file makes the reader raise
+        raise PocketganError(f"{path} cannot be loaded: {reason(error)}", _SAVE_ANEW) from error
+    function = _signature(path, restored)
+    specs = function.structured_input_signature[1]
+    names = list(specs)
+    for name, spec in specs.items():
+        if not spec.shape.rank:  # unknown, or a single number
+            raise PocketganError(
+                f"{path}: its input '{name}' has no batch: its shape is {spec.shape}.",
+                "Save it with a signature of shapes such as tf.TensorSpec([None, 100]): latents, "
+                "or pictures [None, H, W, C].",
+            )
+    batches = {spec.shape[0] for spec in specs.values()}
+    if len(batches) > 1:
+        raise PocketganError(f"{path}: its inputs have different batch sizes.", _SAVE_ANEW)
+
+    def compute(*tensors: Any) -> list[Any]:
+        _alive = restored  # a signature does not keep its own variables
+        return list(function(**dict(zip(names, tensors, strict=True))).values())
+
+    weights = tuple((variable.name, variable.numpy()) for variable in function.variables)
+    return LoadedGenerator(
+        origin=f"SavedModel {path.name}",
+        inputs=tuple(
+            ModelInput(name, tuple(spec.shape[1:]), spec.dtype.name) for name, spec in specs.items()
+        ),
+        compute=compute,
+        weights=weights,
+        layers=(
+            SourceLayer(
+                name="the whole graph",
+                type="SavedModel",
+                shape=tuple(next(iter(function.structured_outputs.values())).shape),
+                weights=sum(values.size for _, values in weights),
+            ),
+        ),
+        batch=next(iter(batches)),
+    )
+
+
+def _signature(path: Path, restored: Any) -> Any:
+    signatures = restored.signatures
+    if _DEFAULT in signatures:
+        return signatures[_DEFAULT]
+    if len(signatures) == 1:
+        return next(iter(signatures.values()))
+    names = f"it has {len(signatures)}: {', '.join(signatures)}" if signatures else "it has none"
+    raise PocketganError(
+        f"{path}: which signature draws? {names}.",
+        "Save it with tf.saved_model.save(module, folder, signatures=module.draw).",
+    )

@@ -1,0 +1,123 @@
+"""Graph models of TensorFlow.js: a graph of TensorFlow as JSON, whose constants lie in files."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from google.protobuf import json_format
+
+from deploy.errors import PocketganError, printable
+from pipeline.importers import safety
+from pipeline.importers.input_adapter import ModelInput
+from pipeline.importers.keras_files import COPY_AGAIN, UNSAFE, reason
+from pipeline.importers.layer_mapping import SourceLayer
+from pipeline.importers.loaded import LoadedGenerator
+from pipeline.importers.opaque import FrozenGraph, graph_function
+from pipeline.importers.tfjs_files.model_json import ModelJson
+from pipeline.importers.tfjs_files.unfused import unfuse
+
+_NO_RESOURCES = "Convert it with all its variables frozen, without tables of words."
+
+
+def load_graph_model(
+    model: ModelJson, weights: Mapping[str, np.ndarray], *, allow_unsafe: bool
+) -> LoadedGenerator:
+    """What a graph model computes, run by TensorFlow.
+
+    Raises PocketganError for damage, and for operations that touch files (without
+    ``allow_unsafe``).
+    """
+    path = model.path
+    try:
+        graph = json_format.ParseDict(
+            model.topology, tf.compat.v1.GraphDef(), ignore_unknown_fields=True
+        )
+        _fill(graph, weights)
+        unfuse(graph)
+        inputs, outputs = _ends(model, graph)
+    except (json_format.ParseError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PocketganError(f"{path} is damaged: {reason(error)}", COPY_AGAIN) from error
+    unsafe = safety.unsafe_operations(node.op for node in _nodes(graph))
+    if unsafe and not allow_unsafe:
+        raise PocketganError(
+            f"{path} would run code or touch files when it draws: {', '.join(unsafe)}.", UNSAFE
+        )
+    frozen = FrozenGraph(graph.SerializeToString(deterministic=True), tuple(inputs), outputs)
+    try:
+        function = graph_function(frozen)
+    except (ValueError, TypeError, KeyError, tf.errors.OpError) as error:
+        raise PocketganError(f"{path} cannot be loaded: {reason(error)}", _NO_RESOURCES) from error
+    specs = [
+        _port(path, name, tensor)
+        for name, tensor in zip(inputs.values(), function.inputs, strict=True)
+    ]
+    batches = {batch for _, batch in specs}
+    return LoadedGenerator(
+        origin=f"TensorFlow.js graph model {model.title}",
+        inputs=tuple(port for port, _ in specs),
+        compute=lambda *tensors: list(function(*tensors)),
+        weights=tuple(weights.items()),
+        layers=(
+            SourceLayer(
+                name="the whole graph",
+                type="graph model",
+                shape=tuple(function.outputs[0].shape) if function.outputs[0].shape.rank else (),
+                weights=sum(values.size for values in weights.values()),
+            ),
+        ),
+        batch=next(iter(batches)) if len(batches) == 1 else None,
+    )
+
+
+def _nodes(graph: Any) -> Iterator[Any]:
+    """All nodes of a graph, those of its functions too."""
+    yield from graph.node
+    for function in graph.library.function:
+        yield from function.node_def
+
+
+def _fill(graph: Any, weights: Mapping[str, np.ndarray]) -> None:
+    """Put the constants' numbers into their nodes."""
+    for node in _nodes(graph):
+        if node.op == "Const":
+            if node.name not in weights:
+                raise ValueError(f"'{printable(node.name)}' has no weights")
+            node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(weights[node.name]))
+            node.attr["dtype"].type = node.attr["value"].tensor.dtype
+
+
+def _ends(model: ModelJson, graph: Any) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Tensor → name of each input, and the tensors that are the outputs.
+
+    Old files do not say them: they are the placeholders, and what no other node reads.
+    """
+    if model.signature:
+        said = model.signature
+        inputs = {_tensor(each.get("name", name)): name for name, each in said["inputs"].items()}
+        outputs = [_tensor(each.get("name", name)) for name, each in said["outputs"].items()]
+    else:
+        read = {name.split(":")[0].lstrip("^") for node in graph.node for name in node.input}
+        inputs = {_tensor(node.name): node.name for node in graph.node if node.op == "Placeholder"}
+        outputs = [
+            _tensor(node.name)
+            for node in graph.node
+            if node.name not in read and node.op not in ("Placeholder", "NoOp")
+        ]
+    if not inputs or not outputs:
+        raise ValueError("the graph has no inputs or no outputs")
+    return inputs, tuple(outputs)
+
+
+def _tensor(name: str) -> str:
+    return name if ":" in name else f"{name}:0"
+
+
+def _port(path: Any, name: str, tensor: Any) -> tuple[ModelInput, int | None]:
+    """An input without its batch, and the batch."""
+    if tensor.dtype == tf.resource or not tensor.shape.rank:
+        raise PocketganError(
+            f"{path}: the input '{printable(name)}' is no array of a known rank.", _NO_RESOURCES
+        )
+    batch, *shape = tensor.shape
+    return ModelInput(name, tuple(shape), tensor.dtype.name), batch

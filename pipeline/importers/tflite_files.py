@@ -1,0 +1,138 @@
+"""A .tflite of any origin as a generator: nothing is known of it but what it draws.
+
+Rounded inputs and outputs are float32 here: pictures in the numbers that their scales say.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+from deploy.errors import PocketganError, one_line, printable
+from pipeline.importers.foreign import ForeignProgram
+from pipeline.importers.input_adapter import ModelInput
+from pipeline.importers.layer_mapping import SourceLayer
+from pipeline.importers.loaded import CHANNELS, LoadedGenerator
+from pipeline.tflite.model import LiteModel, Op, Tensor
+from pipeline.tflite.read import read_model
+from pipeline.tflite.runtime import decoded, encoded
+
+RUNTIME = "tflite"
+_THREADS = 2
+_MAP_RANK = 4
+_TO_LAST, _TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
+_MOVE_NUMBERS = ("DEQUANTIZE", "QUANTIZE", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "CAST")
+_OF_TENSORFLOW = {"TANH": "Tanh", "LOGISTIC": "Sigmoid"}
+
+
+class TfliteProgram:
+    """Draws with the .tflite in ``content``; RuntimeError or ValueError where it cannot."""
+
+    def __init__(self, content: bytes) -> None:
+        self._interpreter = Interpreter(model_content=content, num_threads=_THREADS)
+        self._interpreter.allocate_tensors()
+        self.inputs: list[dict[str, Any]] = self._interpreter.get_input_details()
+        self._batch = next((int(port["shape"][0]) for port in self.inputs if len(port["shape"])), 1)
+
+    def __call__(self, *arrays: np.ndarray) -> list[np.ndarray]:
+        """All outputs float32 for arrays [N, …] in the order of the inputs, channels last."""
+        count = len(arrays[0])
+        lacking = -count % self._batch
+        filled = [np.concatenate([each, np.repeat(each[-1:], lacking, 0)]) for each in arrays]
+        starts = range(0, count + lacking, self._batch)
+        batches = [self._draw([each[s : s + self._batch] for each in filled]) for s in starts]
+        return [np.concatenate(outputs)[:count] for outputs in zip(*batches, strict=True)]
+
+    def _draw(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        ordered = [
+            array.transpose(_TO_FIRST) if _channels_first(port["shape_signature"]) else array
+            for port, array in zip(self.inputs, arrays, strict=True)
+        ]
+        shapes = [list(port["shape"]) for port in self._interpreter.get_input_details()]
+        if shapes != [list(array.shape) for array in ordered]:
+            for port, array in zip(self.inputs, ordered, strict=True):
+                self._interpreter.resize_tensor_input(port["index"], array.shape)
+            self._interpreter.allocate_tensors()
+        for port, array in zip(self.inputs, ordered, strict=True):
+            self._interpreter.set_tensor(port["index"], np.ascontiguousarray(encoded(array, port)))
+        self._interpreter.invoke()
+        outputs = [
+            decoded(self._interpreter.get_tensor(port["index"]), port)
+            for port in self._interpreter.get_output_details()
+        ]
+        return [
+            each.transpose(_TO_LAST) if _channels_first(each.shape) else each for each in outputs
+        ]
+
+
+def load_tflite(path: Path) -> LoadedGenerator:
+    """The generator in a .tflite; PocketganError where it is damaged or does not run here."""
+    model = read_model(path)
+    if len(model.signatures) > 1:
+        names = ", ".join(printable(signature.key) for signature in model.signatures)
+        raise PocketganError(
+            f"{path}: which signature draws? It has {len(model.signatures)}: {names}.",
+            "Convert it with only the one that draws.",
+        )
+    try:
+        runtime = TfliteProgram(model.content)
+    except (RuntimeError, ValueError) as error:
+        raise PocketganError(
+            f"{path} does not run here: {one_line(error, 300)}",
+            "Convert it without operations of its own, and without those of TensorFlow (Flex).",
+        ) from error
+    program = ForeignProgram(
+        runtime=RUNTIME, content=model.content, last_operation=_last_operation(model)
+    )
+    return LoadedGenerator(
+        origin=f".tflite file {path.name}",
+        inputs=tuple(map(_input, runtime.inputs)),
+        compute=lambda *tensors: list(runtime(*map(np.asarray, tensors))),
+        weights=(),
+        layers=tuple(map(_layer, model.subgraphs[0].ops)),
+        why_opaque="it is a .tflite file, whose layers cannot be trained",
+        program=program,
+    )
+
+
+def _channels_first(shape: Any) -> bool:
+    """Of maps as PyTorch's converters leave them."""
+    return len(shape) == _MAP_RANK and shape[-1] not in CHANNELS and shape[1] in CHANNELS
+
+
+def _input(port: dict[str, Any]) -> ModelInput:
+    """An input with free sizes as None; a picture or latents of any type are float32."""
+    shape = [None if side < 0 else int(side) for side in port["shape_signature"]]
+    if _channels_first(shape):
+        shape = [shape[axis] for axis in _TO_LAST]
+    is_number = port["dtype"] in (np.int32, np.int64) and not port["quantization"][0]
+    return ModelInput(
+        printable(port["name"]),
+        tuple(shape[1:]),
+        np.dtype(port["dtype"]).name if is_number else "float32",
+    )
+
+
+def _layer(op: Op) -> SourceLayer:
+    constants = [tensor for tensor in op.inputs if tensor is not None and tensor.is_constant]
+    return SourceLayer(
+        name=op.layer,
+        type=op.label,
+        shape=op.outputs[0].shape if op.outputs else (),
+        weights=sum(int(np.prod(tensor.shape)) for tensor in constants),
+    )
+
+
+def _last_operation(model: LiteModel) -> str:
+    """What computes the first output, before what only moves or rounds numbers."""
+    producers: dict[Tensor, Op] = {
+        output: op for op in model.subgraphs[0].ops for output in op.outputs
+    }
+    tensor: Tensor | None = model.outputs[0] if model.outputs else None
+    for _ in producers:
+        op = producers.get(tensor) if tensor is not None else None
+        if op is None or op.name not in _MOVE_NUMBERS:
+            return _OF_TENSORFLOW.get(op.name, "") if op is not None else ""
+        tensor = op.inputs[0]
+    return ""

@@ -1,0 +1,96 @@
+"""The distillation of the chosen student: it copies its teacher's pictures before all else."""
+
+import math
+from functools import partial
+from typing import NamedTuple
+
+import tf_keras
+
+from pipeline import progress
+from pipeline.artifacts import REFERENCE, read_distillation_set
+from pipeline.networks.pixels import PixelRange
+from pipeline.search import work
+from pipeline.search.candidates import Candidate, decibels
+from pipeline.search.trials import Scorer, distillation_batch, pixel_scorer
+from pipeline.stage import StageContext
+from pipeline.stages.first_file import write_first_file
+from pipeline.stages.prospects import COMPARED_ON_THE_WAY, prospect
+from pipeline.training.distillation_set import DistillationSet
+from pipeline.training.distiller import Distiller
+
+
+def imitation_steps(ctx: StageContext, pairs: DistillationSet, candidate: Candidate) -> int:
+    """Updates of a distillation: those of the recipe, or as many as there is time for."""
+    return _steps_of(pairs, candidate)(ctx.recipe.student.imitate, ctx.recipe.budget)
+
+
+def _steps_of(pairs: DistillationSet, candidate: Candidate) -> work.StepsOf:
+    macs, batch = candidate.cost.macs, distillation_batch(pairs)
+    return partial(work.affordable_steps, macs=macs, batch=batch, share=work.DISTILL)
+
+
+class Distillation(NamedTuple):
+    """How a distillation went."""
+
+    error: float | None
+    """Mean squared difference of its last batch, in −1..1; None where there was none."""
+    events: list[str]
+
+
+def distill(
+    ctx: StageContext,
+    network: tf_keras.Model,
+    *,
+    pairs: DistillationSet,
+    pixels: PixelRange,
+    candidate: Candidate,
+) -> Distillation:
+    """Train on the teacher's pictures alone, or on from where a killed run was."""
+    steps = imitation_steps(ctx, pairs, candidate)
+    if not steps:
+        return Distillation(None, [])
+    distiller = Distiller(
+        network,
+        pairs,
+        pixels=pixels,
+        steps=steps,
+        rate=ctx.recipe.student.imitate_rate,
+        batch=distillation_batch(pairs),
+        seed=ctx.recipe.seed,
+    )
+    checkpoint = ctx.scratch / f"distilled-{candidate.number}.npz"
+    distiller.resume(checkpoint, ctx.recipe.train.checkpoint_seconds)
+    compared = distance_to_teacher(ctx, pairs)
+    milestones = [steps // 2, steps] if compared else [steps]
+    with progress.bar() as bar:
+        task = bar.add_task("student is distilled", total=steps, completed=distiller.step)
+        for until in milestones:
+            distiller.train(until, lambda: bar.advance(task))
+            if until in distiller.scores:
+                continue
+            distiller.recalibrate()
+            if until == milestones[0]:
+                write_first_file(ctx, network, pixels)
+            distiller.scores[until] = decibels(compared(network, pixels)) if compared else math.nan
+            distiller.save()
+    if not compared:
+        return Distillation(distiller.error, [])
+    half, end = (f"{distiller.scores[step]:.1f} dB" for step in milestones)
+    wanted, budget = ctx.recipe.student.imitate, ctx.recipe.budget
+    sentence = prospect(
+        "distillation",
+        half=f"{half} to the teacher's pictures",
+        work=f"its {steps:,} steps",
+        end=end,
+        more=work.doubling("student.imitate", wanted, budget, _steps_of(pairs, candidate)),
+    )
+    return Distillation(distiller.error, [sentence])
+
+
+def distance_to_teacher(ctx: StageContext, pairs: DistillationSet) -> Scorer | None:
+    """Of students for pictures: how far they are from their teacher on what none learned from."""
+    if pairs.input_pixels is None:
+        return None
+    return pixel_scorer(
+        read_distillation_set(ctx.inputs["teacher"], REFERENCE).first(COMPARED_ON_THE_WAY)
+    )

@@ -1,0 +1,161 @@
+"""Files that are damaged, reach for others, or need what nobody has: one message each."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx.external_data_helper import convert_model_to_external_data
+
+from pipeline.importers.formats import Format, format_of
+from pipeline.importers.teacher import load_teacher
+
+Refused = Callable[..., str]
+
+
+def generator(w: Any) -> onnx.ModelProto:
+    x = w.op("MatMul", w.input("z", "batch", 6), w.weight(6, 48))
+    x = w.op("Reshape", x, w.constant([-1, 3, 4, 4]))
+    return w.model(w.op("Tanh", x))
+
+
+@pytest.fixture
+def divided(writer: Any, tmp_path: Path) -> Callable[[str], Path]:
+    """A function that saves a generator whose numbers lie in a file beside it, at ``location``."""
+
+    def save(location: str = "weights.bin") -> Path:
+        folder = tmp_path / "model"
+        folder.mkdir()
+        model = generator(writer)
+        convert_model_to_external_data(model, location="weights.bin", size_threshold=0)
+        onnx.save(model, str(folder / "generator.onnx"))
+        stored = onnx.load(str(folder / "generator.onnx"), load_external_data=False)
+        for tensor in stored.graph.initializer:
+            for entry in tensor.external_data:
+                if entry.key == "location":
+                    entry.value = location
+        (folder / "generator.onnx").write_bytes(stored.SerializeToString())
+        return folder / "generator.onnx"
+
+    return save
+
+
+@pytest.mark.parametrize("name", ["generator.onnx", "generator.bin", "generator"])
+def test_onnx_is_known_by_its_content(name: str, writer: Any, saved: Callable[..., Path]) -> None:
+    assert format_of(saved(generator(writer), name)) is Format.ONNX
+
+
+@pytest.mark.parametrize("share", [0, 0.3, 0.9])
+def test_file_that_was_cut_short_is_damaged(
+    share: float, writer: Any, saved: Callable[..., Path], refused: Refused
+) -> None:
+    path = saved(generator(writer))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(share * len(whole))])
+    message = refused(load_teacher, path)
+    assert "damaged" in message or "is empty" in message
+
+
+def test_other_protobuf_is_no_onnx(tmp_path: Path, refused: Refused) -> None:
+    path = tmp_path / "other.onnx"
+    path.write_bytes(b"\x08\x01")
+    assert "no ONNX file" in refused(load_teacher, path)
+
+
+def test_numbers_beside_the_model_are_read(
+    divided: Callable[..., Path], writer: Any, saved: Callable[..., Path]
+) -> None:
+    teacher = load_teacher(divided())
+    assert not teacher.is_opaque
+    whole = load_teacher(saved(generator(type(writer)())))
+    inputs = whole.random_inputs(3)
+    np.testing.assert_array_equal(teacher.model(inputs), whole.model(inputs))
+
+
+@pytest.mark.parametrize("place", ["/etc/hostname", "../weights.bin", "a/../../weights.bin", ""])
+def test_numbers_outside_of_the_folder_are_not_touched(
+    place: str, divided: Callable[..., Path], refused: Refused
+) -> None:
+    path = divided(place)
+    (path.parent.parent / "weights.bin").write_bytes(bytes(4096))
+    assert "outside of its folder" in refused(load_teacher, path)
+
+
+def test_link_that_leads_outside_is_refused(divided: Callable[..., Path], refused: Refused) -> None:
+    path = divided("link.bin")
+    (path.parent / "weights.bin").rename(path.parent.parent / "weights.bin")
+    (path.parent / "link.bin").symlink_to(path.parent.parent / "weights.bin")
+    assert "outside of its folder" in refused(load_teacher, path)
+
+
+def test_all_missing_files_are_named_at_once(
+    divided: Callable[..., Path], refused: Refused
+) -> None:
+    path = divided()
+    stored = onnx.load(str(path), load_external_data=False)
+    for number, tensor in enumerate(stored.graph.initializer):
+        next(e for e in tensor.external_data if e.key == "location").value = f"{number}.bin"
+    path.write_bytes(stored.SerializeToString())
+    message = refused(load_teacher, path)
+    assert "0.bin, 1.bin" in message
+
+
+def test_numbers_that_were_cut_short_are_damaged(
+    divided: Callable[..., Path], refused: Refused
+) -> None:
+    path = divided()
+    (path.parent / "weights.bin").write_bytes(bytes(7))
+    assert "weights.bin beside it is damaged" in refused(load_teacher, path)
+
+
+def test_operations_of_others_are_refused_by_name(
+    writer: Any, saved: Callable[..., Path], refused: Refused
+) -> None:
+    x = writer.op("Reshape", writer.input("z", "batch", 48), writer.constant([-1, 3, 4, 4]))
+    path = saved(writer.model(writer.op("Deform", x, domain="mmcv")))
+    assert "Deform of mmcv" in refused(load_teacher, path)
+
+
+def test_operation_that_onnx_has_not_is_one_message(
+    writer: Any, saved: Callable[..., Path], refused: Refused
+) -> None:
+    x = writer.op("Reshape", writer.input("z", "batch", 48), writer.constant([-1, 3, 4, 4]))
+    message = refused(load_teacher, saved(writer.model(writer.op("Tanhh", x))))
+    assert "cannot be run by onnxruntime" in message
+    assert "Tanhh" in message
+
+
+def test_free_size_is_asked_for_with_a_command_that_fixes_it(
+    writer: Any, saved: Callable[..., Path], refused: Refused, tmp_path: Path
+) -> None:
+    x = writer.conv(writer.input("pictures", "batch", 3, "height", "width"), 3, 3)
+    message = refused(load_teacher, saved(writer.model(writer.op("Tanh", x))), input_pixels=(0, 1))
+    assert "[N, ?, ?, 3]" in message
+    assert "--input_name pictures --input_shape 1,3,256,256" in message
+    command = message.split("python ")[1].replace("fixed.onnx", str(tmp_path / "fixed.onnx"))
+    subprocess.run([sys.executable, *command.split()], check=True, capture_output=True)
+    teacher = load_teacher(tmp_path / "fixed.onnx", input_pixels=(0, 1))
+    assert teacher.model.output_shape == (None, 256, 256, 3)
+
+
+def test_weights_that_are_not_finite_are_named(
+    writer: Any, saved: Callable[..., Path], refused: Refused
+) -> None:
+    x = writer.op(
+        "MatMul", writer.input("z", "batch", 6), writer.constant(np.full((6, 48), np.nan))
+    )
+    x = writer.op("Reshape", x, writer.constant([-1, 3, 4, 4]))
+    assert "not finite" in refused(load_teacher, saved(writer.model(writer.op("Tanh", x))))
+
+
+def test_noise_drawn_within_the_graph_is_found(
+    writer: Any, saved: Callable[..., Path], refused: Refused
+) -> None:
+    x = writer.op("Reshape", writer.input("z", "batch", 48), writer.constant([-1, 3, 4, 4]))
+    x = writer.op("Add", x, writer.op("RandomNormalLike", x))
+    message = refused(load_teacher, saved(writer.model(writer.op("Tanh", x))))
+    assert "another picture from the same input" in message
