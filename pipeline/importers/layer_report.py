@@ -21,8 +21,9 @@ from pipeline.tflite.read import read_model
 from pipeline.tflite.runtime import left_behind
 
 SCHEMA = 1
-CALIBRATION = 8
-"""Latents, or pictures of noise, that set the ranges of the trial int8 file."""
+CALIBRATION, LOOKED_AT = 2, 8
+"""Latents, or pictures of noise, that set the ranges of the trial int8 file, a slow work; and those
+whose pictures are looked at."""
 _OF_LAYERS = "Save it as a functional or sequential model of Keras's own layers."
 BOTH, EDGE = "slimming and edge students", "edge students only"
 
@@ -202,7 +203,7 @@ def check(teacher: Teacher, path: str) -> Check:
         reasons = [_opacity(teacher)]
     else:
         reasons = [error.problem.rstrip(".") for error in refusals(teacher.folded).values()]
-    inputs = teacher.random_inputs(CALIBRATION)
+    inputs = teacher.random_inputs(LOOKED_AT)
     notes_of_layers = {f"{layer.name}: {layer.note}" for layer in teacher.layers}
     return Check(
         schema=SCHEMA,
@@ -217,7 +218,11 @@ def check(teacher: Teacher, path: str) -> Check:
         layers=tuple(layer_reports(teacher)),
         files=(
             _trial(path, "float32", lambda: lite.to_float32(teacher.folded)),
-            _trial(path, "int8-ptq", lambda: lite.to_int8_post_training(teacher.folded, inputs)),
+            _trial(
+                path,
+                "int8-ptq",
+                lambda: lite.to_int8_post_training(teacher.folded, inputs[:CALIBRATION]),
+            ),
         ),
         notes=(
             *(note for note in teacher.notes if note not in notes_of_layers),
