@@ -26,7 +26,10 @@ SCALE = np.dtype(np.float32).itemsize + np.dtype(np.int64).itemsize
 # Root mean square of a trained bias, in steps of its scale.
 _BIAS_STEPS = 3000.0
 # Operations that read a shape out of a constant.
-_WITH_SHAPE = ("RESHAPE", "TRANSPOSE_CONV", "RESIZE_NEAREST_NEIGHBOR", "PAD")
+_WITH_SHAPE = (
+    *("RESHAPE", "TRANSPOSE_CONV", "RESIZE_NEAREST_NEIGHBOR"),
+    *("PAD", "MIRROR_PAD", "STRIDED_SLICE"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)

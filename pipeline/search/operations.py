@@ -12,7 +12,7 @@ import tf_keras
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.graph import nodes, sources
 from pipeline.compression.int8_layers import FULL_BITS, KERNEL_LAYERS, KernelConfig, config_for
-from pipeline.networks.layers import DepthToSpace, PixelSum
+from pipeline.networks.layers import DepthToSpace, PixelSum, ReflectionPadding2D
 from pipeline.tflite.count import Shape, macs
 
 L = tf_keras.layers
@@ -26,6 +26,8 @@ _NAMES: dict[type, str] = {
     L.Flatten: "RESHAPE",
     L.UpSampling2D: "RESIZE_NEAREST_NEIGHBOR",
     L.ZeroPadding2D: "PAD",
+    L.Cropping2D: "STRIDED_SLICE",
+    ReflectionPadding2D: "MIRROR_PAD",
     DepthToSpace: "DEPTH_TO_SPACE",
     L.LeakyReLU: "LEAKY_RELU",
     L.ReLU: "RELU",

@@ -11,8 +11,8 @@ from pipeline.importers.layer_mapping import UnmappedLayerError
 from pipeline.importers.onnx_files.graph import Graph, Node
 from pipeline.importers.onnx_files.layout import (
     MAP_RANK,
-    Axis,
     Factor,
+    Factors,
     Layout,
     LayoutError,
     map_order,
@@ -128,7 +128,7 @@ class Builder:
         axes = value.layout.axes
         return self.settle(value, map_order(axes) if len(axes) == MAP_RANK else axes, node.name)
 
-    def settle(self, value: Value, wanted: tuple[Axis, ...], reader: str) -> Value:
+    def settle(self, value: Value, wanted: tuple[Factors, ...], reader: str) -> Value:
         """The value stored with those axes, as the operation ``reader`` wants it.
 
         Raises UnmappedLayerError where the batch would move.
@@ -147,7 +147,7 @@ class Builder:
         return Value(tensor=tensor, layout=Layout(value.layout.axes, wanted))
 
     def _moved(
-        self, tensor: Any, name: str, stored: tuple[Axis, ...], wanted: tuple[Axis, ...]
+        self, tensor: Any, name: str, stored: tuple[Factors, ...], wanted: tuple[Factors, ...]
     ) -> Any:
         now = [factor for axis in stored[1:] for factor in axis]
         then = [factor for axis in wanted[1:] for factor in axis]
@@ -162,7 +162,7 @@ class Builder:
             return tensor
         return self.apply(L.Reshape, tensor, name, target_shape=tuple(shape))
 
-    def output_order(self, name: str, layout: Layout) -> tuple[Axis, Axis]:
+    def output_order(self, name: str, layout: Layout) -> tuple[Factors, Factors]:
         """The last stored axis of what a layer with a kernel gives: in ONNX's order, and in the
         order in which those who read it will want it, so that nothing need be moved then."""
         while (reader := self.graph.only_reader(name)) is not None:
@@ -180,12 +180,12 @@ class Builder:
         return own, order
 
 
-def new_axis(length: int) -> Axis:
+def new_axis(length: int) -> Factors:
     """An axis of that length whose numbers have never been elsewhere."""
     return (Factor(length),) if length > 1 else ()
 
 
-def _sub_pixel_block(stored: tuple[Axis, ...], wanted: tuple[Axis, ...]) -> int:
+def _sub_pixel_block(stored: tuple[Factors, ...], wanted: tuple[Factors, ...]) -> int:
     """Side of the blocks where sub-pixel shuffling leads from one to the other, else 0."""
     if not len(stored) == len(wanted) == MAP_RANK or not (wanted[1] and wanted[2]):
         return 0

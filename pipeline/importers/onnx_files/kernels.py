@@ -39,7 +39,7 @@ def conv(builder: Builder, node: Node) -> Value:
     elif stored[-1] != axes[1]:
         raise UnmappedLayerError(f"the groups of operation '{node.name}' ({node.op}) are shuffled")
     window = Window.of(node, kernel.shape[2:])
-    padding, tensor = padded(builder, value.tensor, node, window)
+    padding, tensor = padded(builder, value.tensor, node=node, window=window)
     settings: dict[str, Any] = {
         "kernel_size": window.kernel,
         "strides": window.strides,

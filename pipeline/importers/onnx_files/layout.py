@@ -23,7 +23,7 @@ class Factor:
     size: int
 
 
-Axis = tuple[Factor, ...]
+Factors = tuple[Factor, ...]
 
 
 class LayoutError(Exception):
@@ -39,8 +39,8 @@ def size(axis: Sequence[Factor]) -> int:
 class Layout:
     """The axes of an ONNX tensor, and those of the tf_keras tensor that holds its numbers."""
 
-    axes: tuple[Axis, ...]
-    stored: tuple[Axis, ...]
+    axes: tuple[Factors, ...]
+    stored: tuple[Factors, ...]
     """The first is that of the batch, which the tensor of tf_keras leaves free."""
 
     @classmethod
@@ -74,10 +74,10 @@ class Layout:
         if not shape or shape[0] != size(self.axes[0]) or self.axes[0] != self.stored[0]:
             raise LayoutError("its batch becomes a part of another axis")
         waiting = [factor for axis in self.axes[1:] for factor in axis]
-        parts: dict[Factor, Axis] = {}
-        axes: list[Axis] = []
+        parts: dict[Factor, Factors] = {}
+        axes: list[Factors] = []
         for length in shape[1:]:
-            axis: Axis = ()
+            axis: Factors = ()
             while size(axis) < length:
                 factor = waiting.pop(0) if waiting else Factor(0)
                 lacking = length // size(axis)
@@ -97,27 +97,27 @@ class Layout:
         stored = tuple(_divided(axis, parts) for axis in self.stored)
         return type(self)((self.axes[0], *axes), stored)
 
-    def with_map(self, channels: Axis, stored: Axis, sides: Sequence[int]) -> Self:
+    def with_map(self, channels: Factors, stored: Factors, sides: Sequence[int]) -> Self:
         """That of other maps of the same batch: channels in ONNX's order and as stored."""
         height, width = ((Factor(side),) if side > 1 else () for side in sides)
         batch = self.axes[0]
         return type(self)((batch, channels, height, width), (batch, height, width, stored))
 
 
-def map_order(axes: Sequence[Axis]) -> tuple[Axis, ...]:
+def map_order(axes: Sequence[Factors]) -> tuple[Factors, ...]:
     """Axes of maps with channels first, in the order of tf_keras: channels last."""
     batch, channels, *sides = axes
     return (batch, *sides, channels)
 
 
-def _divided(axis: Axis, parts: Mapping[Factor, Axis]) -> Axis:
+def _divided(axis: Factors, parts: Mapping[Factor, Factors]) -> Factors:
     """An axis with its divided factors replaced by their parts."""
     if not any(factor in parts for factor in axis):
         return axis
     return _divided(tuple(part for f in axis for part in parts.get(f, (f,))), parts)
 
 
-def reordered(values: np.ndarray, place: int, old: Axis, new: Axis) -> np.ndarray:
+def reordered(values: np.ndarray, place: int, old: Factors, new: Factors) -> np.ndarray:
     """Values whose axis ``place`` runs through the factors ``old``, in the order ``new``."""
     if old == new:
         return values
@@ -128,6 +128,6 @@ def reordered(values: np.ndarray, place: int, old: Axis, new: Axis) -> np.ndarra
     return split.transpose(*range(len(before)), *order, *behind).reshape(values.shape)
 
 
-def same_factors(one: Axis, other: Axis) -> bool:
+def same_factors(one: Factors, other: Factors) -> bool:
     """Whether two axes hold the same numbers, in whatever order."""
     return len(one) == len(other) and set(one) == set(other)

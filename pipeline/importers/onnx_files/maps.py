@@ -49,7 +49,7 @@ def _slice(builder: Builder, node: Node) -> Value:
     value = builder.plain(node.inputs[0], node)
     for axis, start, end in zip(axes, starts, ends, strict=True):
         place = int(axis) % len(value.layout.axes)
-        value = _cut(builder, node, value, place, slice(int(start), int(end)))
+        value = _cut(builder, node, value=value, axis=place, part=slice(int(start), int(end)))
     return value
 
 
@@ -62,11 +62,11 @@ def _split(builder: Builder, node: Node) -> Value:
     starts = np.cumsum([0, *sizes])
     for name, start, end in zip(node.outputs, starts[:-1], starts[1:], strict=True):
         part = slice(int(start), min(int(end), length))
-        builder.values[name] = _cut(builder, node, value, axis, part)
+        builder.values[name] = _cut(builder, node, value=value, axis=axis, part=part)
     return builder.values[node.outputs[0]]
 
 
-def _cut(builder: Builder, node: Node, value: Value, axis: int, part: slice) -> Value:
+def _cut(builder: Builder, node: Node, *, value: Value, axis: int, part: slice) -> Value:
     """A part of one axis of a value that is stored plainly."""
     shape = list(value.layout.shape)
     start, stop, _ = part.indices(shape[axis])
@@ -106,7 +106,7 @@ def _pool(layer_class: type) -> Callable[[Builder, Node], Value]:
     def build(builder: Builder, node: Node) -> Value:
         value = builder.map(node.inputs[0], node)
         window, sides = Window.of(node, node.attributes["kernel_shape"]), value.tensor.shape[1:3]
-        padding, tensor = padded(builder, value.tensor, node, window, zeros=False)
+        padding, tensor = padded(builder, value.tensor, node=node, window=window, zeros=False)
         uneven = node.attributes.get("ceil_mode") and any(
             (side - kernel) % stride
             for side, kernel, stride in zip(sides, window.kernel, window.strides, strict=True)

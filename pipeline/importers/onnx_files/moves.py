@@ -12,8 +12,8 @@ def _reshape(graph: Graph, node: Node, layout: Layout) -> Layout:
     if not node.attributes.get("allowzero"):
         target = [layout.shape[i] if length == 0 else length for i, length in enumerate(target)]
     if -1 in target:
-        known = math.prod(length for length in target if length != -1)
-        target[target.index(-1)] = math.prod(layout.shape) // max(known, 1)
+        others = math.prod(length for length in target if length != -1)
+        target[target.index(-1)] = math.prod(layout.shape) // max(others, 1)
     return layout.reshaped(target)
 
 

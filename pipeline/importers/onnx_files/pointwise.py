@@ -100,7 +100,7 @@ def _clip(builder: Builder, node: Node) -> Value:
     if top is not None and top > 1e30:
         top = None
     value = _ramp(builder, node, slope=1.0, offset=-low, top=top)  # type: ignore[arg-type]
-    return value if not low else _affine(builder, node, value, scale=1.0, offset=low)
+    return value if not low else _affine(builder, node, value=value, scale=1.0, offset=low)
 
 
 def _prelu(builder: Builder, node: Node) -> Value:
@@ -186,7 +186,7 @@ def by_channel(
     return value, reordered(vector, 0, axes[place], value.layout.stored[-1])
 
 
-def _affine(builder: Builder, node: Node, value: Value, *, scale: Any, offset: Any) -> Value:
+def _affine(builder: Builder, node: Node, *, value: Value, scale: Any, offset: Any) -> Value:
     """scale·x + offset: of single numbers a Rescaling, of one a channel a batch norm, to fold."""
     scale, offset = np.asarray(scale, np.float64), np.asarray(offset, np.float64)
     if scale.size == offset.size == 1:
@@ -218,11 +218,11 @@ def _arithmetic(builder: Builder, node: Node) -> Value:
     value = builder.uncropped(node.inputs[0 if first is None else 1])
     constant = np.asarray(constant, np.float64)
     if first is not None and node.op == "Sub":
-        return _affine(builder, node, value, scale=-1.0, offset=constant)
+        return _affine(builder, node, value=value, scale=-1.0, offset=constant)
     if first is not None and node.op == "Div":
         raise UnmappedLayerError(f"operation '{node.name}' divides by what is computed")
     scale, offset = _BY_CONSTANT[node.op](constant)
-    return _affine(builder, node, value, scale=scale, offset=offset)
+    return _affine(builder, node, value=value, scale=scale, offset=offset)
 
 
 def _of_two(builder: Builder, node: Node) -> Value:
@@ -242,7 +242,7 @@ def _of_two(builder: Builder, node: Node) -> Value:
 
 def _negated(builder: Builder, node: Node) -> Value:
     value = builder.uncropped(node.inputs[0])
-    return _affine(builder, node, value, scale=-1.0, offset=0.0)
+    return _affine(builder, node, value=value, scale=-1.0, offset=0.0)
 
 
 POINTWISE: Mapping[str, Callable[[Builder, Node], Value]] = {

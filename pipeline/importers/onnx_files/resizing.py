@@ -1,5 +1,6 @@
 """Resize and Upsample, where TensorFlow takes the same pixels with the same weights."""
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from pipeline.importers.onnx_files.graph import Node
 from pipeline.importers.onnx_files.layout import MAP_RANK
 
 L = tf_keras.layers
-_ROUNDINGS = {
+_ROUNDINGS: Mapping[bytes, Callable[[np.ndarray], np.ndarray]] = {
     b"floor": np.floor,
     b"ceil": np.ceil,
     b"round_prefer_floor": lambda places: np.ceil(places - 0.5),
@@ -27,43 +28,58 @@ def resize(builder: Builder, node: Node, value: Value) -> Any:
     """
     sides = tuple(value.tensor.shape[1:3])
     outputs = _output_sides(builder, node, value.layout.shape)
-    mode = node.attributes.get("mode", b"nearest")
-    is_old = len(node.inputs) <= 2  # opset 10 and before
-    coordinates = node.attributes.get(
-        "coordinate_transformation_mode", b"asymmetric" if is_old else b"half_pixel"
-    )
-    if mode == b"nearest":
-        rounding = node.attributes.get(
-            "nearest_mode", b"floor" if is_old else b"round_prefer_floor"
-        )
-        wanted = [
-            _nearest(*pair, coordinates, rounding) for pair in zip(sides, outputs, strict=True)
-        ]
-        is_same = all(
-            np.array_equal(sources, _nearest(side, output, b"tf_half_pixel_for_nn", b"floor"))
-            for sources, side, output in zip(wanted, sides, outputs, strict=True)
-        )
-    else:
-        half_pixel = coordinates == b"half_pixel" or (
-            coordinates == b"pytorch_half_pixel" and min(outputs) > 1
-        )
-        is_same = mode == b"linear" and half_pixel and not node.attributes.get("antialias")
-    if not is_same:
+    pairs = list(zip(sides, outputs, strict=True))
+    nearest = node.attributes.get("mode", b"nearest") == b"nearest"
+    if not (_is_nearest if nearest else _is_bilinear)(node, pairs):
         raise UnmappedLayerError(
             f"operation '{node.name}' ({node.op}) takes other pixels than TensorFlow would"
         )
-    interpolation = "nearest" if mode == b"nearest" else "bilinear"
-    if any(output % side for side, output in zip(sides, outputs, strict=True)):
-        settings = {"height": outputs[0], "width": outputs[1], "interpolation": interpolation}
+    settings: dict[str, Any] = {"interpolation": "nearest" if nearest else "bilinear"}
+    if any(output % side for side, output in pairs):
+        settings |= {"height": outputs[0], "width": outputs[1]}
         return builder.apply(L.Resizing, value.tensor, node.name, **settings)
-    factors = tuple(output // side for side, output in zip(sides, outputs, strict=True))
-    settings = {"size": factors, "interpolation": interpolation}
+    settings["size"] = tuple(output // side for side, output in pairs)
     return builder.apply(L.UpSampling2D, value.tensor, node.name, **settings)
+
+
+def _is_nearest(node: Node, pairs: Sequence[tuple[int, int]]) -> bool:
+    """Whether TensorFlow's nearest pixels are those of the operation."""
+    old = _is_old(node)
+    rounding = node.attributes.get("nearest_mode", b"floor" if old else b"round_prefer_floor")
+    return all(
+        np.array_equal(
+            _sources(*pair, _coordinates(node), rounding),
+            _sources(*pair, b"tf_half_pixel_for_nn", b"floor"),
+        )
+        for pair in pairs
+    )
+
+
+def _is_bilinear(node: Node, pairs: Sequence[tuple[int, int]]) -> bool:
+    """Whether it interpolates linearly between the centers of pixels, as TensorFlow does."""
+    coordinates = _coordinates(node)
+    half_pixel = coordinates == b"half_pixel" or (
+        coordinates == b"pytorch_half_pixel" and all(output > 1 for _, output in pairs)
+    )
+    return (
+        node.attributes["mode"] == b"linear" and half_pixel and not node.attributes.get("antialias")
+    )
+
+
+def _is_old(node: Node) -> bool:
+    """Whether it is of opset 10 or before: Upsample, or Resize without a region."""
+    return len(node.inputs) <= 2
+
+
+def _coordinates(node: Node) -> bytes:
+    default = b"asymmetric" if _is_old(node) else b"half_pixel"
+    coordinates: bytes = node.attributes.get("coordinate_transformation_mode", default)
+    return coordinates
 
 
 def _output_sides(builder: Builder, node: Node, shape: tuple[int, ...]) -> tuple[int, int]:
     """Height and width; UnmappedLayerError where they are computed, or others are resized too."""
-    scales = builder.graph.setting(node, "scales", 1 if len(node.inputs) <= 2 else 2)
+    scales = builder.graph.setting(node, "scales", 1 if _is_old(node) else 2)
     sizes = builder.graph.setting(node, "sizes", 3)
     axes = [int(axis) % MAP_RANK for axis in node.attributes.get("axes", range(MAP_RANK))]
     outputs = list(shape)
@@ -81,7 +97,7 @@ def _output_sides(builder: Builder, node: Node, shape: tuple[int, ...]) -> tuple
     return outputs[2], outputs[3]
 
 
-def _nearest(side: int, output: int, coordinates: bytes, rounding: bytes) -> np.ndarray:
+def _sources(side: int, output: int, coordinates: bytes, rounding: bytes) -> np.ndarray:
     """The source pixel of each pixel, as ONNX defines it."""
     places, scale = np.arange(output, dtype=np.float64), output / side
     if coordinates in (b"half_pixel", b"pytorch_half_pixel"):
@@ -94,7 +110,8 @@ def _nearest(side: int, output: int, coordinates: bytes, rounding: bytes) -> np.
         places = places / scale
     if coordinates not in _COORDINATES or rounding not in _ROUNDINGS:
         return np.full(output, -1)
-    return np.clip(_ROUNDINGS[rounding](places), 0, side - 1)
+    sources: np.ndarray = np.clip(_ROUNDINGS[rounding](places), 0, side - 1)
+    return sources
 
 
 _COORDINATES = (

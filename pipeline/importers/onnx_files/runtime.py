@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnxruntime
 
-from pipeline.importers.onnx_files.signature import Shape, from_onnx, to_onnx
+from pipeline.importers.onnx_files.signature import FileShape, from_onnx, to_onnx
 
 _THREADS = 2
 """Of each operation: as many as TensorFlow has, since a sum is cut into a piece a thread."""
@@ -27,7 +27,7 @@ class Port:
     """A tensor that goes in, or comes out."""
 
     name: str
-    shape: Shape
+    shape: FileShape
     """As in the file, the batch first."""
     dtype: np.dtype
 
@@ -55,7 +55,7 @@ class OnnxRuntime:
         count = len(arrays[0])
         if self._batch is None:
             try:
-                outputs = self._drawn(arrays)
+                outputs = self._run(arrays)
             except Exception:  # onnxruntime raises several kinds, none of them public
                 if count == 1:
                     raise
@@ -66,10 +66,10 @@ class OnnxRuntime:
         lacking = -count % self._batch
         filled = [np.concatenate([each, np.repeat(each[-1:], lacking, 0)]) for each in arrays]
         starts = range(0, count + lacking, self._batch)
-        batches = [self._drawn([each[s : s + self._batch] for each in filled]) for s in starts]
+        batches = [self._run([each[s : s + self._batch] for each in filled]) for s in starts]
         return [np.concatenate(outputs)[:count] for outputs in zip(*batches, strict=True)]
 
-    def _drawn(self, arrays: list[np.ndarray] | tuple[np.ndarray, ...]) -> list[np.ndarray]:
+    def _run(self, arrays: list[np.ndarray] | tuple[np.ndarray, ...]) -> list[np.ndarray]:
         feed = {
             port.name: np.ascontiguousarray(to_onnx(array, port.shape), port.dtype)
             for port, array in zip(self.inputs, arrays, strict=True)

@@ -7,7 +7,7 @@ import numpy as np
 from pipeline.importers.loaded import CHANNELS
 from pipeline.importers.onnx_files.layout import MAP_RANK
 
-Shape = tuple[int | None, ...]
+FileShape = tuple[int | None, ...]
 """None where a size is free."""
 TO_LAST, TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 
@@ -27,12 +27,12 @@ def channels_first(shape: Sequence[int | None]) -> bool:
     return last not in CHANNELS or first in CHANNELS
 
 
-def with_channels_last(shape: Shape) -> Shape:
+def with_channels_last(shape: FileShape) -> FileShape:
     """The same shape as tf_keras has it."""
     return tuple(shape[axis] for axis in TO_LAST) if channels_first(shape) else shape
 
 
-def to_onnx(array: np.ndarray, shape: Shape) -> np.ndarray:
+def to_onnx(array: np.ndarray, shape: FileShape) -> np.ndarray:
     """An array with its channels last, as the tensor of that shape in the file wants it."""
     return array.transpose(TO_FIRST) if channels_first(shape) else array
 

@@ -39,7 +39,7 @@ class Window:
 
 
 def padded(
-    builder: Builder, tensor: Any, node: Node, window: Window, zeros: bool = True
+    builder: Builder, tensor: Any, *, node: Node, window: Window, zeros: bool = True
 ) -> tuple[str, Any]:
     """The padding of a layer, "same" or "valid", and the tensor, padded before where neither is it.
 
@@ -72,21 +72,24 @@ def padded(
 def cropped(node: Node, sides: Sequence[int], window: Window) -> tuple[str, Crop | None, list[int]]:
     """The padding of a Conv2DTranspose, what to cut off then, and the sides that remain."""
     added = node.attributes.get("output_padding", (0, 0))
-    asked, mode = node.attributes.get("output_shape"), node.attributes.get("auto_pad", b"").decode()
+    demanded, mode = (
+        node.attributes.get("output_shape"),
+        node.attributes.get("auto_pad", b"").decode(),
+    )
     pads, outputs, crop, is_same = node.attributes.get("pads", (0, 0, 0, 0)), [], [], True
     for axis, (side, span, stride) in enumerate(
         zip(sides, window.kernel, window.strides, strict=True)
     ):
         full = (side - 1) * stride + span + added[axis]
-        if asked is not None or mode.startswith("SAME"):
-            output = asked[-2 + axis] if asked is not None else side * stride
+        if demanded is not None or mode.startswith("SAME"):
+            output = demanded[-2 + axis] if demanded is not None else side * stride
             total = full - output
             before = total // 2 if mode == "SAME_UPPER" else total - total // 2
         else:
             before = pads[axis]
             output = full - before - pads[axis + 2]
-        drawn = side * stride + max(span - stride, 0)
-        crop.append((before, drawn - before - output))
+        valid = side * stride + max(span - stride, 0)
+        crop.append((before, valid - before - output))
         outputs.append(output)
         is_same &= output == side * stride and before == max(span - stride, 0) // 2
     if is_same:

@@ -9,7 +9,7 @@ import tensorflow as tf
 import tf_keras
 
 from pipeline.compression.fake_quantization import quantization_aware, round_biases, unrounded
-from pipeline.networks.layers import DepthToSpace
+from pipeline.networks.layers import DepthToSpace, ReflectionPadding2D
 from pipeline.tflite import count
 from pipeline.tflite.convert import to_int8_trained
 from pipeline.tflite.count import float_ops
@@ -199,6 +199,13 @@ CHAINS: dict[str, Callable[[], tf_keras.Model]] = {
     "padding and flatten": lambda: chain(
         *head(L.ZeroPadding2D(1), L.Flatten(), L.Dense(16, name="flat"), L.Reshape([4, 4, 1])),
         *tail(),
+    ),
+    "cropped behind a fused relu": lambda: chain(
+        *head(L.Conv2DTranspose(4, 3, 2, name="up"), L.ReLU(), L.Cropping2D(((1, 0), (1, 0)))),
+        *tail(),
+    ),
+    "borders that mirror": lambda: chain(
+        *head(conv(), L.LeakyReLU(0.2), ReflectionPadding2D(((1, 2), (0, 1)))), *tail()
     ),
     "one followed range": lambda: chain(
         L.Dense(16), L.ReLU(), L.Dense(16), L.Activation("sigmoid"), L.Reshape([4, 4, 1])

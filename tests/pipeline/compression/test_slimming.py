@@ -14,7 +14,7 @@ from pipeline.compression.slimming import (
     low_rank,
     slim,
 )
-from pipeline.networks.layers import DepthToSpace
+from pipeline.networks.layers import DepthToSpace, ReflectionPadding2D
 from pipeline.networks.registry import build_generator
 from pipeline.networks.settings import GeneratorSettings, ImageShape
 
@@ -69,6 +69,7 @@ def depthwise() -> tf_keras.Model:
     latent, x = seed_map(5)
     x = L.UpSampling2D(2, name="larger")(x)
     x = L.ZeroPadding2D(1, name="padded")(x)
+    x = ReflectionPadding2D(((1, 0), (0, 1)), name="mirrored")(x)
     x = block(x, L.DepthwiseConv2D(3, depth_multiplier=2, name="deep"))
     return with_picture(latent, x)
 
