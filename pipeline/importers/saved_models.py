@@ -15,11 +15,11 @@ from tf_keras.protobuf import saved_metadata_pb2
 from deploy.errors import PocketganError, printable
 from pipeline.importers import safety
 from pipeline.importers.formats import SAVED_MODEL
-from pipeline.importers.input_adapter import ModelInput
 from pipeline.importers.keras_files import COPY_AGAIN, UNSAFE, reason, refuse_unsafe
 from pipeline.importers.known_layers import KNOWN
 from pipeline.importers.layer_mapping import SourceLayer, functional
 from pipeline.importers.loaded import LoadedGenerator, from_keras_model
+from pipeline.importers.model_input import ModelInput
 
 _KERAS_METADATA = "keras_metadata.pb"
 _DEFAULT, _SERVED = "serving_default", ["serve"]
@@ -107,7 +107,7 @@ def _load_signature(path: Path, tags: list[str] | None) -> LoadedGenerator:
     function = _signature(path, restored)
     specs = dict(function.structured_input_signature[1])
     switches = {
-        name: tf.constant(False)
+        name: tf.zeros((), tf.bool)
         for name, spec in specs.items()
         if spec.dtype == tf.bool and spec.shape.rank == 0 and _TRAINING.search(name)
     }
@@ -158,7 +158,11 @@ def _signature(path: Path, restored: Any) -> Any:
         return signatures[_DEFAULT]
     if len(signatures) == 1:
         return next(iter(signatures.values()))
-    names = f"it has {len(signatures)}: {', '.join(signatures)}" if signatures else "it has none"
+    names = (
+        f"it has {len(signatures)}: {', '.join(sorted(signatures))}"
+        if signatures
+        else "it has none"
+    )
     raise PocketganError(
         f"{path}: which signature draws? {names}.",
         "Save it with tf.saved_model.save(module, folder, signatures=module.draw), in TensorFlow 1 "

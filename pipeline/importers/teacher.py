@@ -3,7 +3,7 @@
 import io
 import json
 import zipfile
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -17,29 +17,21 @@ from pipeline import guard
 from pipeline.atomic import write_bytes
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.data.reading import TILES, WHOLE
-from pipeline.importers import keras_files, pixel_range, saved_models
+from pipeline.importers import pixel_range
 from pipeline.importers.facts import read_facts, read_inputs, write_facts
 from pipeline.importers.foreign import ForeignProgram
-from pipeline.importers.formats import Format, GeneratorSource, format_of
-from pipeline.importers.input_adapter import (
-    InputAdapter,
-    adapt_inputs,
-    fix_size,
-    random_inputs,
-)
+from pipeline.importers.formats import GeneratorSource
+from pipeline.importers.input_adapter import InputAdapter, adapt_inputs, random_inputs
 from pipeline.importers.layer_mapping import GraphRebuilder, SourceLayer, UnmappedLayerError
 from pipeline.importers.loaded import (
     TRIAL_INPUTS,
     LoadedGenerator,
     difference,
-    from_keras_model,
     refuse_broken,
     try_out,
 )
-from pipeline.importers.onnx_files.loading import load_onnx
 from pipeline.importers.opaque import FrozenGraph, OpaqueGenerator, freeze_generator
-from pipeline.importers.tfjs_files.loading import load_tfjs
-from pipeline.importers.tflite_files import load_tflite
+from pipeline.importers.opening import open_generator
 from pipeline.networks.pixels import PixelRange
 
 MODEL, GRAPH, PROGRAM = "generator.keras", "graph.pb", "program.bin"
@@ -137,8 +129,7 @@ def load_teacher(
         source = GeneratorSource(path=source, file=source)
     path = source.path
     with guard.step("loaded", path, _DAMAGED):
-        loaded = _open(source, custom, input_size, allow_unsafe=allow_unsafe)
-    loaded = replace(loaded, inputs=fix_size(path, loaded.inputs, input_size))
+        loaded = open_generator(source, custom, input_size, allow_unsafe=allow_unsafe)
     refuse_broken(path, loaded)
     if classes is None and source.latent is not None:
         classes = int(loaded.inputs[0].shape[0] or 0) - source.latent
@@ -169,35 +160,6 @@ def load_teacher(
         layers=layers,
         opaque=opaque,
     )
-
-
-def _open(
-    source: GeneratorSource,
-    custom: Path | None,
-    input_size: tuple[int, int] | None = None,
-    *,
-    allow_unsafe: bool,
-) -> LoadedGenerator:
-    """The model, loaded but not tried out.
-
-    Raises PocketganError for whatever is no model, is damaged, needs layers that nobody knows, or
-    would run code when loaded (unless ``allow_unsafe``).
-    """
-    file = source.file
-    file_format = format_of(file)
-    objects = keras_files.load_custom(custom) if custom else {}
-    if file_format is Format.SAVED_MODEL:
-        return saved_models.load_saved_model(file, objects, allow_unsafe=allow_unsafe)
-    if file_format is Format.TFJS:
-        return load_tfjs(file, objects, allow_unsafe=allow_unsafe)
-    if file_format is Format.ONNX:
-        return load_onnx(file, input_size)
-    if file_format is Format.TFLITE:
-        return load_tflite(file)
-    stored = keras_files.open_file(file, file_format)
-    origin = source.origin or f"{file_format.value} {file.name}, written by Keras {stored.version}"
-    model = stored.load(objects, allow_unsafe=allow_unsafe)
-    return from_keras_model(model, origin, source.path)
 
 
 def _rebuild(
@@ -340,7 +302,9 @@ def load_discriminator(
     A sigmoid at the end is taken off: training wants the logit. Raises PocketganError for whatever
     does not read this teacher's pictures.
     """
-    loaded = _open(GeneratorSource(path=path, file=path), custom, allow_unsafe=allow_unsafe)
+    loaded = open_generator(
+        GeneratorSource(path=path, file=path), custom, allow_unsafe=allow_unsafe
+    )
     picture = tuple(teacher.model.output_shape[1:])
     wanted = [picture, (teacher.classes,)] if teacher.classes else [picture]
     shapes = [tuple(each.shape) for each in loaded.inputs]
