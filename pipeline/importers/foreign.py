@@ -21,9 +21,9 @@ def _onnxruntime(content: bytes) -> Draw:
 
 
 def _tflite(content: bytes) -> Draw:
-    from pipeline.importers.tflite_files import TfliteProgram
+    from pipeline.importers.tflite_files import LiteProgram
 
-    return TfliteProgram(content)
+    return LiteProgram(content)
 
 
 RUNTIMES: dict[str, Callable[[bytes], Draw]] = {"onnxruntime": _onnxruntime, "tflite": _tflite}

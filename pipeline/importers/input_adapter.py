@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +11,18 @@ import tensorflow as tf
 import tf_keras
 
 from deploy.errors import PocketganError
+from pipeline.importers.model_input import (
+    ModelInput,
+    not_fixed,
+    refuse_free_picture,
+    shape_text,
+)
 
 _LABEL = re.compile(r"label|class|cond|one_?hot|categor", re.IGNORECASE)
 _ONE_INPUT = (
     "Give a generator that reads latents, latents and a class, or pictures: put what else it reads "
     "inside, or into the latent vector."
 )
-
-
-@dataclass(frozen=True)
-class ModelInput:
-    """One of the inputs that a generator has in its file."""
-
-    name: str
-    shape: tuple[int | None, ...]
-    """Without the batch."""
-    dtype: str
-    embedding_rows: int | None = None
-    """Of the embedding that looks its numbers up; None where there is none."""
 
 
 @tf_keras.utils.register_keras_serializable("pocketgan")
@@ -121,7 +115,7 @@ def adapt_inputs(path: Path, inputs: Sequence[ModelInput], classes: int | None) 
         refuse_free_picture(path, each)
         if None in each.shape:
             raise PocketganError(
-                _not_fixed(path, each),
+                not_fixed(path, each),
                 "Build it with a fixed shape, for instance keras.Input((100,)), load its weights, "
                 "and save that.",
             )
@@ -131,47 +125,6 @@ def adapt_inputs(path: Path, inputs: Sequence[ModelInput], classes: int | None) 
         return _adapt_two(path, inputs, classes)
     names = ", ".join(f"{each.name} {shape_text(each.shape)}" for each in inputs) or "none"
     raise PocketganError(f"{path} has {len(inputs)} inputs ({names}).", _ONE_INPUT)
-
-
-def fix_size(
-    path: Path, inputs: Sequence[ModelInput], size: tuple[int, int] | None
-) -> tuple[ModelInput, ...]:
-    """The inputs with the height and width ``size`` in the pictures of any size.
-
-    Raises PocketganError where none of them takes that size.
-    """
-    if size is None:
-        return tuple(inputs)
-    fixed = [_of_size(each, size) for each in inputs]
-    if not any(each.shape[:2] == size for each in fixed if len(each.shape) == 3):
-        shapes = ", ".join(f"'{each.name}' {shape_text(each.shape)}" for each in inputs)
-        raise PocketganError(
-            f"{path} reads no pictures {size_text(size)}: its input is {shapes}.",
-            "Leave --input-size out.",
-        )
-    return tuple(fixed)
-
-
-def _of_size(each: ModelInput, size: tuple[int, int]) -> ModelInput:
-    if len(each.shape) != 3:
-        return each
-    sides = [
-        own if own is not None else wanted for own, wanted in zip(each.shape, size, strict=False)
-    ]
-    return replace(each, shape=(*sides, each.shape[2]))
-
-
-def refuse_free_picture(path: Path, each: ModelInput) -> None:
-    """PocketganError where an input is pictures of any size."""
-    if len(each.shape) == 3 and None in each.shape[:2] and each.shape[2] is not None:
-        raise PocketganError(
-            _not_fixed(path, each),
-            "Say at which size, width x height, with --input-size, such as --input-size 256x256.",
-        )
-
-
-def _not_fixed(path: Path, each: ModelInput) -> str:
-    return f"{path}: the shape of its input '{each.name}' is not fixed: {shape_text(each.shape)}."
 
 
 def _adapt_one(path: Path, only: ModelInput, classes: int | None) -> InputAdapter:
@@ -275,13 +228,3 @@ def _reshaped(tensor: Any, source: ModelInput) -> Any:
     if len(source.shape) == 1:
         return tensor
     return tf_keras.layers.Reshape(source.shape, name="latent_map")(tensor)
-
-
-def size_text(size: tuple[int, int]) -> str:
-    """A height and a width as options and tables show them: the width first."""
-    return f"{size[1]}x{size[0]}"
-
-
-def shape_text(shape: Sequence[int | None]) -> str:
-    """A shape without its batch, as errors show it: [N, 28, 28, 1]; ? where a size is free."""
-    return f"[{', '.join('?' if size is None else str(size) for size in ('N', *shape))}]"

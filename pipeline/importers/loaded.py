@@ -13,8 +13,9 @@ import tensorflow as tf
 from deploy.errors import PocketganError, one_line
 from pipeline.importers import layer_mapping
 from pipeline.importers.foreign import ForeignProgram
-from pipeline.importers.input_adapter import InputAdapter, ModelInput, shape_text
+from pipeline.importers.input_adapter import InputAdapter
 from pipeline.importers.layer_mapping import SourceLayer
+from pipeline.importers.model_input import ModelInput, shape_text
 from pipeline.importers.subclassed import inputs_of_code
 
 CHANNELS = (1, 3, 4)

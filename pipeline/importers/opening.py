@@ -1,6 +1,7 @@
 """Which reader opens a generator: by what lies there."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from pipeline import guard
 from pipeline.importers import keras_files
 from pipeline.importers.formats import Format, GeneratorSource, format_of
 from pipeline.importers.loaded import LoadedGenerator, from_keras_model, refuse_broken
+from pipeline.importers.model_input import fix_size
 from pipeline.importers.saved_models import load_saved_model
 from pipeline.importers.tfjs_files.loading import load_tfjs
 from pipeline.importers.tflite_files import load_tflite
@@ -40,7 +42,7 @@ def open_generator(
         else:
             loaded = _load_keras(source, file_format, objects, allow_unsafe=allow_unsafe)
     refuse_broken(source.path, loaded)
-    return loaded
+    return replace(loaded, inputs=fix_size(source.path, loaded.inputs, input_size))
 
 
 def _load_keras(

@@ -1,6 +1,7 @@
 """SavedModels of any origin: their layers of tf_keras, or else what their signature draws."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,19 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 from tf_keras.protobuf import saved_metadata_pb2
 
-from deploy.errors import PocketganError
+from deploy.errors import PocketganError, printable
 from pipeline.importers import safety
 from pipeline.importers.formats import SAVED_MODEL
-from pipeline.importers.input_adapter import ModelInput
 from pipeline.importers.keras_files import COPY_AGAIN, UNSAFE, reason, refuse_unsafe
 from pipeline.importers.known_layers import KNOWN
 from pipeline.importers.layer_mapping import SourceLayer, functional
 from pipeline.importers.loaded import LoadedGenerator, from_keras_model
+from pipeline.importers.model_input import ModelInput
 
 _KERAS_METADATA = "keras_metadata.pb"
-_DEFAULT = "serving_default"
+_DEFAULT, _SERVED = "serving_default", ["serve"]
+_TRAINING = re.compile(r"training|is_train", re.IGNORECASE)
+"""Names of the switch between training and drawing that graphs of TensorFlow 1 have."""
 _SAVE_ANEW = "Save it again with `model.save('generator.keras')`, or with a single signature."
 
 
@@ -33,12 +36,13 @@ def load_saved_model(
     ``custom`` maps names to classes and functions of the user's. Raises PocketganError for what
     would run code (without ``allow_unsafe``), for damage, and where no single signature draws.
     """
+    stored = _stored(path)
     if not allow_unsafe:
-        _refuse_unsafe_operations(path)
+        _refuse_unsafe_operations(path, stored)
     model = _keras_model(path, custom, allow_unsafe=allow_unsafe)
     if model is not None and functional(model) is not None:
         return from_keras_model(model, f"SavedModel {path.name} of Keras 2", path)
-    return _load_signature(path)
+    return _load_signature(path, _tags(stored))
 
 
 def _keras_model(path: Path, custom: Mapping[str, Any], *, allow_unsafe: bool) -> Any | None:
@@ -62,12 +66,24 @@ def _configurations(path: Path) -> list[Any]:
         raise PocketganError(f"{path / _KERAS_METADATA} is damaged.", COPY_AGAIN) from error
 
 
-def _refuse_unsafe_operations(path: Path) -> None:
-    """PocketganError for operations that run Python or touch files, and for a damaged graph."""
+def _stored(path: Path) -> Any:
+    """The folder's graphs, not loaded; PocketganError where they are damaged."""
     try:
-        stored = saved_model_pb2.SavedModel.FromString((path / SAVED_MODEL).read_bytes())
+        return saved_model_pb2.SavedModel.FromString((path / SAVED_MODEL).read_bytes())
     except DecodeError as error:
         raise PocketganError(f"{path / SAVED_MODEL} is damaged.", COPY_AGAIN) from error
+
+
+def _tags(stored: Any) -> list[str] | None:
+    """Which of several graphs draws, as TensorFlow 1 may save; None where there is one."""
+    sets = [list(meta.meta_info_def.tags) for meta in stored.meta_graphs]
+    if len(sets) < 2:
+        return None
+    return _SERVED if _SERVED in sets else min(sets, key=len)
+
+
+def _refuse_unsafe_operations(path: Path, stored: Any) -> None:
+    """PocketganError for operations that run Python or touch files."""
     unsafe = safety.unsafe_operations(
         node.op
         for meta in stored.meta_graphs
@@ -82,14 +98,21 @@ def _refuse_unsafe_operations(path: Path) -> None:
         )
 
 
-def _load_signature(path: Path) -> LoadedGenerator:
+def _load_signature(path: Path, tags: list[str] | None) -> LoadedGenerator:
     """What the folder's signature computes; PocketganError where there is no single one."""
     try:
-        restored = tf.saved_model.load(str(path))
+        restored = tf.saved_model.load(str(path), tags)
     except Exception as error:  # whatever a foreign file makes the reader raise
         raise PocketganError(f"{path} cannot be loaded: {reason(error)}", _SAVE_ANEW) from error
     function = _signature(path, restored)
-    specs = function.structured_input_signature[1]
+    specs = dict(function.structured_input_signature[1])
+    switches = {
+        name: tf.zeros((), tf.bool)
+        for name, spec in specs.items()
+        if spec.dtype == tf.bool and spec.shape.rank == 0 and _TRAINING.search(name)
+    }
+    specs = {name: spec for name, spec in specs.items() if name not in switches}
+    _refuse_unknown_ranks(path, specs)
     names = list(specs)
     for name, spec in specs.items():
         if not spec.shape.rank:  # unknown, or a single number
@@ -104,7 +127,7 @@ def _load_signature(path: Path) -> LoadedGenerator:
 
     def compute(*tensors: Any) -> list[Any]:
         _alive = restored  # a signature does not keep its own variables
-        return list(function(**dict(zip(names, tensors, strict=True))).values())
+        return list(function(**dict(zip(names, tensors, strict=True)), **switches).values())
 
     weights = tuple((variable.name, variable.numpy()) for variable in function.variables)
     return LoadedGenerator(
@@ -126,14 +149,29 @@ def _load_signature(path: Path) -> LoadedGenerator:
     )
 
 
+def _refuse_unknown_ranks(path: Path, specs: Mapping[str, tf.TensorSpec]) -> None:
+    for name, spec in specs.items():
+        if spec.shape.rank is None:
+            raise PocketganError(
+                f"{path}: nothing says what shape its input '{printable(name)}' has.",
+                "Save it with a signature of known shapes: tf.TensorSpec([None, 100]) for latents, "
+                "in TensorFlow 1 tf.placeholder(tf.float32, [None, 100]).",
+            )
+
+
 def _signature(path: Path, restored: Any) -> Any:
     signatures = restored.signatures
     if _DEFAULT in signatures:
         return signatures[_DEFAULT]
     if len(signatures) == 1:
         return next(iter(signatures.values()))
-    names = f"it has {len(signatures)}: {', '.join(signatures)}" if signatures else "it has none"
+    names = (
+        f"it has {len(signatures)}: {', '.join(sorted(signatures))}"
+        if signatures
+        else "it has none"
+    )
     raise PocketganError(
         f"{path}: which signature draws? {names}.",
-        "Save it with tf.saved_model.save(module, folder, signatures=module.draw).",
+        "Save it with tf.saved_model.save(module, folder, signatures=module.draw), in TensorFlow 1 "
+        "with tf.saved_model.simple_save(session, folder, {'z': z}, {'picture': picture}).",
     )

@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from deploy.errors import PocketganError
-from pipeline.importers.input_adapter import ModelInput
+from pipeline.importers.model_input import ModelInput
 
 ONE_CALL = (
     "Save the model of one call: z, label = keras.Input((100,)), keras.Input((1,)); "

@@ -1,6 +1,6 @@
 """A teacher: a trained generator of any origin, loaded."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,6 @@ from pipeline.importers.formats import GeneratorSource
 from pipeline.importers.input_adapter import (
     InputAdapter,
     adapt_inputs,
-    fix_size,
     random_inputs,
 )
 from pipeline.importers.layer_mapping import GraphRebuilder, SourceLayer, UnmappedLayerError
@@ -126,7 +125,6 @@ def load_teacher(
         source = GeneratorSource(path=source, file=source)
     path = source.path
     loaded = open_generator(source, custom, input_size=input_size, allow_unsafe=allow_unsafe)
-    loaded = replace(loaded, inputs=fix_size(path, loaded.inputs, input_size))
     if classes is None and source.latent is not None:
         classes = int(loaded.inputs[0].shape[0] or 0) - source.latent
     adapter = adapt_inputs(path, loaded.inputs, classes)

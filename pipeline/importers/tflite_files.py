@@ -11,9 +11,9 @@ from ai_edge_litert.interpreter import Interpreter
 
 from deploy.errors import PocketganError, one_line, printable
 from pipeline.importers.foreign import ForeignProgram
-from pipeline.importers.input_adapter import ModelInput
 from pipeline.importers.layer_mapping import SourceLayer
 from pipeline.importers.loaded import CHANNELS, LoadedGenerator
+from pipeline.importers.model_input import ModelInput
 from pipeline.tflite.model import LiteModel, Op, Tensor
 from pipeline.tflite.read import read_model
 from pipeline.tflite.runtime import decoded, encoded
@@ -26,7 +26,7 @@ _MOVE_NUMBERS = ("DEQUANTIZE", "QUANTIZE", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", 
 _OF_TENSORFLOW = {"TANH": "Tanh", "LOGISTIC": "Sigmoid"}
 
 
-class TfliteProgram:
+class LiteProgram:
     """Draws with the .tflite in ``content``; RuntimeError or ValueError where it cannot."""
 
     def __init__(self, content: bytes) -> None:
@@ -41,10 +41,10 @@ class TfliteProgram:
         lacking = -count % self._batch
         filled = [np.concatenate([each, np.repeat(each[-1:], lacking, 0)]) for each in arrays]
         starts = range(0, count + lacking, self._batch)
-        batches = [self._draw([each[s : s + self._batch] for each in filled]) for s in starts]
+        batches = [self._one_batch([each[s : s + self._batch] for each in filled]) for s in starts]
         return [np.concatenate(outputs)[:count] for outputs in zip(*batches, strict=True)]
 
-    def _draw(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+    def _one_batch(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
         ordered = [
             array.transpose(_TO_FIRST) if _channels_first(port["shape_signature"]) else array
             for port, array in zip(self.inputs, arrays, strict=True)
@@ -76,7 +76,7 @@ def load_tflite(path: Path) -> LoadedGenerator:
             "Convert it with only the one that draws.",
         )
     try:
-        runtime = TfliteProgram(model.content)
+        runtime = LiteProgram(model.content)
     except (RuntimeError, ValueError) as error:
         raise PocketganError(
             f"{path} does not run here: {one_line(error, 300)}",

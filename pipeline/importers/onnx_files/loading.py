@@ -13,9 +13,9 @@ from onnxruntime.tools.onnx_model_utils import fix_output_shapes
 
 from deploy.errors import PocketganError, one_line
 from pipeline.importers.foreign import ForeignProgram
-from pipeline.importers.input_adapter import ModelInput, refuse_free_picture, shape_text
 from pipeline.importers.layer_mapping import SourceLayer, UnmappedLayerError
 from pipeline.importers.loaded import LoadedGenerator
+from pipeline.importers.model_input import ModelInput, refuse_free_picture, shape_text
 from pipeline.importers.onnx_files.builder import Builder, Value
 from pipeline.importers.onnx_files.folding import folded
 from pipeline.importers.onnx_files.graph import Graph, layer_name

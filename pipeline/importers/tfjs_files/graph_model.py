@@ -9,10 +9,10 @@ from google.protobuf import json_format
 
 from deploy.errors import PocketganError, printable
 from pipeline.importers import safety
-from pipeline.importers.input_adapter import ModelInput
 from pipeline.importers.keras_files import COPY_AGAIN, UNSAFE, reason
 from pipeline.importers.layer_mapping import SourceLayer
 from pipeline.importers.loaded import LoadedGenerator
+from pipeline.importers.model_input import ModelInput
 from pipeline.importers.opaque import FrozenGraph, graph_function
 from pipeline.importers.tfjs_files.model_json import ModelJson
 from pipeline.importers.tfjs_files.unfused import unfuse

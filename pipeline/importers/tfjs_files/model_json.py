@@ -156,17 +156,17 @@ def _shards(path: Path, group: Any) -> list[Path]:
 
 def _shard(path: Path, name: str) -> Path:
     """A file beside model.json, or below; PocketganError for one that is elsewhere or missing."""
-    printed, inner = printable(name), PurePosixPath(name)
+    title, inner = printable(name), PurePosixPath(name)
     file = path.parent / inner
     inside = not inner.is_absolute() and ".." not in inner.parts and ":" not in name
     if not inside or not file.resolve().is_relative_to(path.parent.resolve()):
         raise PocketganError(
-            f"{path} takes its weights from outside its folder: {printed}.",
+            f"{path} takes its weights from outside its folder: {title}.",
             "Copy that file beside model.json, not as a link, and write its bare name there.",
         )
     if not file.is_file():
         raise PocketganError(
-            f"{path}: {printed}, which holds weights, is missing.",
+            f"{path}: {title}, which holds weights, is missing.",
             "Copy all of its files into one folder.",
         )
     return file

@@ -47,6 +47,30 @@ def test_custom_file_is_an_option(files: Mapping[str, Path], custom: Path, ask: 
     assert "edge students only" in " ".join(out.split())
 
 
+def test_size_of_pictures_is_an_option(tmp_path: Path, ask: Ask) -> None:
+    path = tmp_path / "free.keras"
+    layers = [keras.Input((None, None, 3)), keras.layers.Conv2D(3, 3, padding="same")]
+    keras.Sequential([*layers, keras.layers.Activation("tanh")]).save(path)
+    code, _, err = ask(path, "--input-pixels", -1, 1)
+    assert code == 2
+    assert "--input-size 256x256" in err
+    code, out, _ = ask(path, "--input-pixels", -1, 1, "--input-size", "12x8", "--json")
+    assert code == 0
+    answer = json.loads(out)
+    assert answer["input_shape"] == [8, 12, 3]
+    assert answer["layers"][0]["shape"] == [None, 8, 12, 3]
+
+
+def test_size_that_cannot_be_is_one_message(files: Mapping[str, Path], ask: Ask) -> None:
+    reads_pictures = (files["unet.keras"], "--input-pixels", -1, 1)
+    assert ask(*reads_pictures, "--input-size", "16x16")[0] == 0
+    for size, expected in (("8x8", "reads no pictures 8x8"), ("8", "width x height")):
+        code, out, err = ask(*reads_pictures, "--input-size", size)
+        assert (code, out) == (2, "")
+        assert expected in err
+    assert "Leave --input-size out" in ask(files["dcgan.keras"], "--input-size", "8x8")[2]
+
+
 def test_what_is_no_generator_is_one_message_and_exit_code_2(tmp_path: Path, ask: Ask) -> None:
     code, out, err = ask(tmp_path / "nowhere.keras")
     assert (code, out) == (2, "")

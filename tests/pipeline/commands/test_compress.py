@@ -10,11 +10,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from pipeline.artifacts import find_variants
 from pipeline.cli import main
-from pipeline.commands.compress import L1_OF_COPIES, _name, _share, parse_compress, run_of
+from pipeline.commands.compress import (
+    L1_OF_COPIES,
+    _name,
+    _sha256,
+    _share,
+    parse_compress,
+    run_of,
+)
+from pipeline.importers.input_adapter import FEWEST_INPUTS
+from pipeline.importers.teacher import read_saved_teacher
 from pipeline.plans import FROM_TEACHER
 from pipeline.recipe import load_recipe
 from pipeline.report.run import schema
@@ -108,6 +119,61 @@ def test_gates_of_ones_own_stand_beside_those_of_the_budget(
         *("recall_drop <= 0.1", "bytes_gzip<=4000"),
         *("float_ops == 0", "frechet_ratio <= 1.050000"),
     ]
+
+
+@pytest.fixture
+def tfjs(tmp_path: Path) -> Path:
+    """The model.json of a generator of pictures of any size, its weights beside it."""
+    values = np.random.default_rng(1).normal(size=(3, 3, 3, 3)).astype("f")
+    conv = {"name": "conv", "filters": 3, "kernel_size": [3, 3], "padding": "same"}
+    port = {"name": "in", "batch_input_shape": [None, None, None, 3]}
+    layers = [
+        {"class_name": "InputLayer", "config": port},
+        {"class_name": "Conv2D", "config": conv | {"use_bias": False, "activation": "tanh"}},
+    ]
+    topology = {"class_name": "Sequential", "config": {"name": "s", "layers": layers}}
+    weights = [{"name": "conv/kernel", "shape": values.shape, "dtype": "float32"}]
+    manifest = [{"paths": ["w.bin"], "weights": weights}]
+    (tmp_path / "tfjs").mkdir()
+    (tmp_path / "tfjs" / "w.bin").write_bytes(values.tobytes())
+    path = tmp_path / "tfjs" / "model.json"
+    path.write_text(json.dumps({"modelTopology": topology, "weightsManifest": manifest}))
+    return path
+
+
+def test_generator_in_several_files_is_known_by_all_of_them(tfjs: Path) -> None:
+    before = _sha256(tfjs)
+    assert _sha256(tfjs) == before
+    weights = tfjs.parent / "w.bin"
+    weights.write_bytes(bytes(4) + weights.read_bytes()[4:])
+    assert _sha256(tfjs) != before
+
+
+def test_size_of_pictures_is_in_the_recipe_and_reaches_the_stage(
+    tfjs: Path, tmp_path: Path
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(FEWEST_INPUTS):
+        Image.fromarray(np.full((16, 16, 3), number, np.uint8)).save(photos / f"{number}.png")
+    command = [
+        str(tfjs),
+        "--inputs",
+        str(photos),
+        "--input-pixels",
+        "-1",
+        "1",
+        "--max-kb",
+        "9",
+        "--max-macs",
+        "99999",
+    ]
+    command += ["--input-size", "16x16", "--teacher.cut", "whole", "--runs", str(tmp_path / "runs")]
+    run = run_of(*parse_compress(command))
+    assert run.recipe.teacher.input_size == "16x16"
+    run.make("teacher")
+    model = read_saved_teacher(run.path("teacher")).model
+    assert model.input_shape == (None, 16, 16, 3)
 
 
 def test_student_without_real_pictures_is_rounded_with_a_smaller_penalty(

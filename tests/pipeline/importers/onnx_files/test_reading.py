@@ -129,17 +129,41 @@ def test_operation_that_onnx_has_not_is_one_message(
     assert "Tanhh" in message
 
 
-def test_free_size_is_asked_for_with_a_command_that_fixes_it(
+def test_free_length_is_asked_for_with_a_command_that_fixes_it(
     writer: Any, saved: Callable[..., Path], refused: Refused, tmp_path: Path
 ) -> None:
-    x = writer.conv(writer.input("pictures", "batch", 3, "height", "width"), 3, 3)
-    message = refused(load_teacher, saved(writer.model(writer.op("Tanh", x))), input_pixels=(0, 1))
-    assert "[N, ?, ?, 3]" in message
-    assert "--input_name pictures --input_shape 1,3,256,256" in message
+    x = writer.op("Reshape", writer.input("z", "batch", "length"), writer.constant([-1, 1, 16, 16]))
+    message = refused(load_teacher, saved(writer.model(writer.op("Tanh", x))))
+    assert "[N, ?]" in message
+    assert "--input_name z --input_shape 1,256" in message
     command = message.split("python ")[1].replace("fixed.onnx", str(tmp_path / "fixed.onnx"))
     subprocess.run([sys.executable, *command.split()], check=True, capture_output=True)
-    teacher = load_teacher(tmp_path / "fixed.onnx", input_pixels=(0, 1))
-    assert teacher.model.output_shape == (None, 256, 256, 3)
+    assert load_teacher(tmp_path / "fixed.onnx").latent == 256
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_free_size_of_pictures_is_an_option(
+    last: bool,
+    writer: Any,
+    saved: Callable[..., Path],
+    drawn: Callable[..., np.ndarray],
+    refused: Refused,
+) -> None:
+    sizes = ("height", "width", 3) if last else (3, "height", "width")
+    x = writer.input("pictures", "batch", *sizes)
+    x = writer.op("Transpose", x, perm=[0, 3, 1, 2]) if last else x
+    x = writer.op("Tanh", writer.conv(x, 3, 3))
+    path = saved(writer.model(writer.op("Transpose", x, perm=[0, 2, 3, 1]) if last else x))
+    message = refused(load_teacher, path, input_pixels=(0, 1))
+    assert "[N, ?, ?, 3]" in message
+    assert "--input-size 256x256" in message
+    teacher = load_teacher(path, input_size=(8, 12), input_pixels=(0, 1))
+    assert not teacher.is_opaque
+    assert teacher.model.output_shape == (None, 8, 12, 3)
+    pictures = np.random.default_rng(1).uniform(size=(3, 8, 12, 3)).astype("f")
+    wanted = drawn(path, pictures if last else pictures.transpose(0, 3, 1, 2))
+    wanted = wanted if last else wanted.transpose(0, 2, 3, 1)
+    np.testing.assert_allclose(teacher.model(pictures), wanted, rtol=0, atol=1e-5)
 
 
 def test_weights_that_are_not_finite_are_named(

@@ -1,0 +1,91 @@
+"""SavedModels as TensorFlow 1 writes them."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipeline.importers.saved_models import load_saved_model
+
+v1 = tf.compat.v1
+Refused = Callable[..., str]
+LATENTS = np.random.default_rng(1).normal(size=(4, 6)).astype("f")
+SERVE = v1.saved_model.tag_constants.SERVING
+Save = Callable[..., np.ndarray]
+
+
+@pytest.fixture
+def save(tmp_path: Path) -> Save:
+    """A function that saves a generator of TensorFlow 1, and gives what it draws of LATENTS."""
+
+    def write(
+        shape: Sequence[int | None] | None = (None, 6),
+        *,
+        tags: tuple[tuple[str, ...], ...] = ((SERVE,),),
+        signatures: tuple[str, ...] = ("serving_default",),
+        switch: str = "",
+    ) -> Any:
+        with v1.Graph().as_default(), v1.Session() as session:
+            z = v1.placeholder(tf.float32, shape, name="z")
+            kernel = v1.get_variable("kernel", [6, 64])
+            drawn = tf.tanh(tf.reshape(tf.matmul(tf.reshape(z, [-1, 6]), kernel), [-1, 8, 8, 1]))
+            inputs = {"z": z}
+            if switch:
+                is_on = v1.placeholder(tf.bool, [], name=switch)
+                inputs[switch], drawn = is_on, tf.where(is_on, -drawn, drawn)
+            session.run(v1.global_variables_initializer())
+            builder = v1.saved_model.Builder(str(tmp_path / "old"))
+            signature = v1.saved_model.predict_signature_def(inputs, {"picture": drawn})
+            named = dict.fromkeys(signatures, signature)
+            builder.add_meta_graph_and_variables(session, tags[0], signature_def_map=named)
+            for others in tags[1:]:
+                builder.add_meta_graph(others, signature_def_map=named)
+            builder.save()
+            switches = {inputs[switch]: False} if switch else {}
+            return session.run(drawn, {z: LATENTS, **switches})
+
+    return write
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"shape": [4, 6]},
+        {"signatures": ("draw",)},
+        {"tags": ((),)},
+        {"tags": (("train", "gpu"), (SERVE,))},
+        {"tags": (("train", "gpu"), ("train",))},
+        {"switch": "is_training"},
+    ],
+    ids=str,
+)
+def test_saved_model_of_tensorflow_1_draws_as_its_session(
+    settings: dict[str, Any], save: Save, tmp_path: Path
+) -> None:
+    wanted = save(**settings)
+    loaded = load_saved_model(tmp_path / "old", {}, allow_unsafe=False)
+    assert [(each.name, each.shape) for each in loaded.inputs] == [("z", (6,))]
+    (drawn,) = loaded.compute(tf.constant(LATENTS))
+    np.testing.assert_allclose(drawn, wanted, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"shape": None}, "what shape its input 'z' has"),
+        ({"signatures": ()}, "it has none"),
+        ({"signatures": ("one", "other")}, "it has 2: one, other"),
+    ],
+    ids=str,
+)
+def test_what_does_not_say_how_it_draws_is_one_message(
+    settings: dict[str, Any], expected: str, save: Save, tmp_path: Path, refused: Refused
+) -> None:
+    save(**settings)
+    message = refused(load_saved_model, tmp_path / "old", {}, allow_unsafe=False)
+    assert expected in message
+    assert "TensorFlow 1" in message
