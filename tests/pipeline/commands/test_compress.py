@@ -24,7 +24,7 @@ from pipeline.commands.compress import (
     parse_compress,
     run_of,
 )
-from pipeline.importers.input_adapter import FEWEST_INPUTS
+from pipeline.importers.input_pictures import FEWEST_INPUTS
 from pipeline.importers.teacher import read_saved_teacher
 from pipeline.plans import FROM_TEACHER
 from pipeline.recipe import load_recipe
