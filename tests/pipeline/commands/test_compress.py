@@ -25,7 +25,7 @@ from pipeline.commands.compress import (
     run_of,
 )
 from pipeline.importers.input_pictures import FEWEST_INPUTS
-from pipeline.importers.teacher import read_saved_teacher
+from pipeline.importers.saved_teacher import read_saved_teacher
 from pipeline.plans import FROM_TEACHER
 from pipeline.recipe import load_recipe
 from pipeline.report.run import schema
