@@ -112,15 +112,8 @@ def _load_signature(path: Path, tags: list[str] | None) -> LoadedGenerator:
         if spec.dtype == tf.bool and spec.shape.rank == 0 and _TRAINING.search(name)
     }
     specs = {name: spec for name, spec in specs.items() if name not in switches}
-    _refuse_unknown_ranks(path, specs)
+    _refuse_without_batch(path, specs)
     names = list(specs)
-    for name, spec in specs.items():
-        if not spec.shape.rank:  # unknown, or a single number
-            raise PocketganError(
-                f"{path}: its input '{name}' has no batch: its shape is {spec.shape}.",
-                "Save it with a signature of shapes such as tf.TensorSpec([None, 100]): latents, "
-                "or pictures [None, H, W, C].",
-            )
     batches = {spec.shape[0] for spec in specs.values()}
     if len(batches) > 1:
         raise PocketganError(f"{path}: its inputs have different batch sizes.", _SAVE_ANEW)
@@ -149,13 +142,14 @@ def _load_signature(path: Path, tags: list[str] | None) -> LoadedGenerator:
     )
 
 
-def _refuse_unknown_ranks(path: Path, specs: Mapping[str, tf.TensorSpec]) -> None:
+def _refuse_without_batch(path: Path, specs: Mapping[str, tf.TensorSpec]) -> None:
     for name, spec in specs.items():
-        if spec.shape.rank is None:
+        if not spec.shape.rank:  # unknown, or a single number
             raise PocketganError(
-                f"{path}: nothing says what shape its input '{printable(name)}' has.",
-                "Save it with a signature of known shapes: tf.TensorSpec([None, 100]) for latents, "
-                "in TensorFlow 1 tf.placeholder(tf.float32, [None, 100]).",
+                f"{path}: its input '{printable(name)}' has no batch: its shape is {spec.shape}.",
+                "Save it with a signature of shapes such as tf.TensorSpec([None, 100]): latents, "
+                "or pictures [None, H, W, C]; in TensorFlow 1 tf.placeholder(tf.float32, "
+                "[None, 100]).",
             )
 
 
