@@ -17,7 +17,7 @@ from pipeline.plans import FROM_SCRATCH, plan_of_folder
 from pipeline.recipe import load_recipe, to_yaml
 from pipeline.report.run import schema
 from pipeline.run import RECORD, Run
-from pipeline.stage import StageContext
+from pipeline.stage import SCRATCH
 from pipeline.tflite.count import float_ops
 from pipeline.tflite.read import read_model
 from pipeline.variants import VARIANTS
@@ -290,11 +290,14 @@ def test_full_disk_is_told_and_keeps_what_there_was(
 def test_refused_stage_leaves_only_what_can_be_resumed(
     resumable: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(ctx: StageContext) -> None:
-        (ctx.scratch if resumable else ctx.folder).joinpath("half").touch()
+    def refuse(_: object, folder: Path) -> None:
+        place = folder / SCRATCH if resumable else folder
+        place.mkdir(exist_ok=True)
+        (place / "half").touch()
         raise PocketganError("this generator draws nothing")
 
-    monkeypatch.setattr("pipeline.stages.teacher.load", refuse)
+    monkeypatch.setattr("pipeline.stages.teacher.load", lambda _: None)
+    monkeypatch.setattr("pipeline.stages.teacher.save_teacher", refuse)
     run = Run(load_recipe("digits", ["--teacher.file", "nowhere.keras"]), tmp_path)
     with pytest.raises(PocketganError, match="draws nothing"):
         run.make("teacher")
