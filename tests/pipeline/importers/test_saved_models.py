@@ -76,7 +76,7 @@ def test_saved_model_of_tensorflow_1_draws_as_its_session(
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        ({"shape": None}, "what shape its input 'z' has"),
+        ({"shape": None}, "its input 'z' has no batch"),
         ({"signatures": ()}, "it has none"),
         ({"signatures": ("one", "other")}, "it has 2: one, other"),
     ],
