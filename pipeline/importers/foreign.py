@@ -1,6 +1,6 @@
 """Generators that another runtime draws: nothing of them is converted, they only have to draw."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,19 @@ from deploy.errors import PocketganError
 
 Draw = Callable[..., list[np.ndarray]]
 """Arrays in the order of the inputs, channels last → all outputs, channels last."""
+
+
+def in_batches(draw: Draw, arrays: Sequence[np.ndarray], batch: int) -> list[np.ndarray]:
+    """All outputs of ``draw``, which takes ``batch`` inputs at once, for arrays [N, …].
+
+    The last batch is filled up with its last input, whose further pictures are left out.
+    """
+    count = len(arrays[0])
+    lacking = -count % batch
+    filled = [np.concatenate([each, np.repeat(each[-1:], lacking, 0)]) for each in arrays]
+    starts = range(0, count + lacking, batch)
+    batches = [draw(*(each[start : start + batch] for each in filled)) for start in starts]
+    return [np.concatenate(outputs)[:count] for outputs in zip(*batches, strict=True)]
 
 
 def _onnxruntime(content: bytes) -> Draw:

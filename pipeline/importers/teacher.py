@@ -15,11 +15,7 @@ from pipeline.compression.fold import fold_batch_norm
 from pipeline.data.reading import TILES, WHOLE
 from pipeline.importers import pixel_range
 from pipeline.importers.formats import GeneratorSource
-from pipeline.importers.input_adapter import (
-    InputAdapter,
-    adapt_inputs,
-    random_inputs,
-)
+from pipeline.importers.input_adapter import InputAdapter, adapt_inputs, random_inputs
 from pipeline.importers.layer_mapping import GraphRebuilder, SourceLayer, UnmappedLayerError
 from pipeline.importers.loaded import (
     TRIAL_INPUTS,
@@ -32,7 +28,6 @@ from pipeline.importers.opaque import OpaqueGenerator, freeze_generator
 from pipeline.importers.opening import open_generator
 from pipeline.networks.pixels import PixelRange
 
-_DAMAGED = "Save the generator again, or copy it again and compare the sizes."
 _DOES_NOT_DRAW = (
     "Let it draw a batch with the library that wrote it, on this machine: mend what fails there."
 )

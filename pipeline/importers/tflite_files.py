@@ -10,7 +10,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from deploy.errors import PocketganError, one_line, printable
-from pipeline.importers.foreign import ForeignProgram
+from pipeline.importers.foreign import ForeignProgram, in_batches
 from pipeline.importers.layer_mapping import SourceLayer
 from pipeline.importers.loaded import CHANNELS, LoadedGenerator
 from pipeline.importers.model_input import ModelInput
@@ -37,14 +37,9 @@ class LiteProgram:
 
     def __call__(self, *arrays: np.ndarray) -> list[np.ndarray]:
         """All outputs float32 for arrays [N, …] in the order of the inputs, channels last."""
-        count = len(arrays[0])
-        lacking = -count % self._batch
-        filled = [np.concatenate([each, np.repeat(each[-1:], lacking, 0)]) for each in arrays]
-        starts = range(0, count + lacking, self._batch)
-        batches = [self._one_batch([each[s : s + self._batch] for each in filled]) for s in starts]
-        return [np.concatenate(outputs)[:count] for outputs in zip(*batches, strict=True)]
+        return in_batches(self._one_batch, arrays, self._batch)
 
-    def _one_batch(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+    def _one_batch(self, *arrays: np.ndarray) -> list[np.ndarray]:
         ordered = [
             array.transpose(_TO_FIRST) if _channels_first(port["shape_signature"]) else array
             for port, array in zip(self.inputs, arrays, strict=True)

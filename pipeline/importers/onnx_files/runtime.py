@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnxruntime
 
+from pipeline.importers.foreign import in_batches
 from pipeline.importers.onnx_files.signature import FileShape, from_onnx, to_onnx
 
 _THREADS = 2
@@ -55,7 +56,7 @@ class OnnxRuntime:
         count = len(arrays[0])
         if self._batch is None:
             try:
-                outputs = self._run(arrays)
+                outputs = self._run(*arrays)
             except Exception:  # onnxruntime raises several kinds, none of them public
                 if count == 1:
                     raise
@@ -63,13 +64,9 @@ class OnnxRuntime:
             if outputs and outputs[0].shape[:1] == (count,):
                 return outputs
             self._batch = 1  # free at its ends only, as exporters leave it
-        lacking = -count % self._batch
-        filled = [np.concatenate([each, np.repeat(each[-1:], lacking, 0)]) for each in arrays]
-        starts = range(0, count + lacking, self._batch)
-        batches = [self._run([each[s : s + self._batch] for each in filled]) for s in starts]
-        return [np.concatenate(outputs)[:count] for outputs in zip(*batches, strict=True)]
+        return in_batches(self._run, arrays, self._batch)
 
-    def _run(self, arrays: list[np.ndarray] | tuple[np.ndarray, ...]) -> list[np.ndarray]:
+    def _run(self, *arrays: np.ndarray) -> list[np.ndarray]:
         feed = {
             port.name: np.ascontiguousarray(to_onnx(array, port.shape), port.dtype)
             for port, array in zip(self.inputs, arrays, strict=True)
