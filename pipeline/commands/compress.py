@@ -97,8 +97,10 @@ def parse_compress(arguments: list[str]) -> tuple[Any, list[str]]:
     parser = command_parser("compress", "runs", "quiet", "json", more=MORE)
     explains = asks_for_help(arguments)
     if explains:
-        parser.epilog = f"{EPILOG} What compress "
-        f"sets otherwise, unless the run that GENERATOR is does: {changed_defaults()}."
+        parser.epilog = (
+            f"{EPILOG} What compress sets otherwise, unless the run that GENERATOR is does: "
+            f"{changed_defaults()}."
+        )
     add_generator(parser)
     for name, (key, words) in _OPTIONS.items():
         default = default_of(key) if explains else ""
