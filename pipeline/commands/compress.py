@@ -32,9 +32,9 @@ from pipeline.search.budget import gates_of
 
 MORE = """: a generator goes in, and a budget; a small int8 .tflite that draws like it comes out,
 with a report. Students within the budget are tried, the best is trained on its pictures and
-rounded to int8. GENERATOR is a run's folder, a .keras or .h5 file, a SavedModel, or a model.json
-of TensorFlow.js (`pocketgan check` says whether it can be compressed). The same command again goes
-on where it was stopped, and does nothing that is done."""
+rounded to int8. GENERATOR is a run's folder, a .keras or .h5 file, an ONNX file, a SavedModel, a
+model.json of TensorFlow.js, or any .tflite (`pocketgan check` says whether it can be compressed).
+The same command again goes on where it was stopped, and does nothing that is done."""
 EPILOG = """Every value of the recipe can be changed too, for instance --search.trials 40,
 --student.steps 8000 or --search.study sqlite:///study.db; `pocketgan run --help` explains each.
 Examples: pocketgan compress runs/digits --max-gzip-kb 12;
