@@ -1,4 +1,4 @@
-"""For every test: TensorFlow is set up before anything loads it."""
+"""For every test: TensorFlow is set up as a stage sets it up, whatever test ran before."""
 
 import importlib.util
 from collections.abc import Callable
@@ -11,6 +11,10 @@ from deploy.jobs import FIGURES, Measurement
 from pipeline.tensorflow_setup import configure_tensorflow
 
 configure_tensorflow()
+
+from pipeline.determinism import prepare  # noqa: E402  it loads TensorFlow
+
+prepare(seed=0)
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,7 @@ def save(tmp_path: Path) -> Save:
         switch: str = "",
     ) -> Any:
         with v1.Graph().as_default(), v1.Session() as session:
+            v1.set_random_seed(1)
             z = v1.placeholder(tf.float32, shape, name="z")
             kernel = v1.get_variable("kernel", [6, 64])
             drawn = tf.tanh(tf.reshape(tf.matmul(tf.reshape(z, [-1, 6]), kernel), [-1, 8, 8, 1]))
