@@ -62,7 +62,9 @@ def residual(
         convolve = _separable if separable and number > 1 else _convolved
         x = convolve(x, width, name=f"conv_{number}", strides=strides)
         x = tf_keras.layers.ReLU(name=f"conv_{number}_act")(x)
-    return tf_keras.Model(inputs, _drawn_over(x, scaled, shape, reduce), name="residual")
+    return tf_keras.Model(
+        inputs, _drawn_over(x, inputs, scaled=scaled, shape=shape, reduce=reduce), name="residual"
+    )
 
 
 def unet(
@@ -90,7 +92,9 @@ def unet(
         x = convolve(x, 4 * channels[number], name=f"up_{number}", bias=False)
         x = DepthToSpace(2, name=f"up_{number}_pixels")(normalized_relu(x, f"up_{number}"))
         x = tf_keras.layers.Add(name=f"up_{number}_skip")([x, skips[number]])
-    return tf_keras.Model(inputs, _drawn_over(x, scaled, shape, reduce), name="unet")
+    return tf_keras.Model(
+        inputs, _drawn_over(x, inputs, scaled=scaled, shape=shape, reduce=reduce), name="unet"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,22 +188,41 @@ def _separable(x: Any, channels: int, *, name: str, strides: int = 1, bias: bool
     return tf_keras.layers.Conv2D(channels, 1, use_bias=bias, name=name)(deep(x))
 
 
-def _drawn_over(x: Any, scaled: Any, shape: TranslatorShape, reduce: int) -> Any:
-    """The input, enlarged, plus what the last convolution makes of ``x``; at first the input."""
+def _drawn_over(x: Any, inputs: Any, *, scaled: Any, shape: TranslatorShape, reduce: int) -> Any:
+    """The input, enlarged, plus what the last convolution makes of ``x``; at first the input.
+
+    A convolution of the input is part of what is added. Where the input can be added as it is, by
+    repeating its pixels, that convolution starts at zero: copies are exact in int8, while all that
+    is computed is rounded to the steps of its own range, the finer the smaller the difference is.
+    """
     layers, block = tf_keras.layers, reduce * shape.scale
     channels = block**2 * shape.image[2]
     last = layers.Conv2D(channels, 3, padding="same", kernel_initializer="zeros", name="pixels")
     enlarge = layers.Conv2D(channels, _reach(reduce), reduce, padding="same", name="enlarged")
     parts = [last(x), enlarge(scaled)]
-    enlarge.set_weights(_enlarging(shape, reduce))
     largest = max(map(abs, shape.pixels))
     if largest != 1:
         parts = [
             PixelScale(largest, name=f"{name}_scaled")(part)
             for name, part in zip(("pixels", "enlarged"), parts, strict=True)
         ]
-    picture = PixelSum(*shape.pixels, name="sum")(parts)
-    return picture if block == 1 else DepthToSpace(block, name="image")(picture)
+    if not _can_be_copied(shape):
+        enlarge.set_weights(_enlarging(shape, reduce))
+        return _spread(PixelSum(*shape.pixels, name="sum")(parts), block)
+    enlarge.set_weights([np.zeros_like(weight) for weight in enlarge.get_weights()])
+    difference = _spread(layers.Add(name="difference")(parts), block)
+    copies = inputs if shape.scale == 1 else layers.UpSampling2D(shape.scale, name="copies")(inputs)
+    return PixelSum(*shape.pixels, name="sum")([copies, difference])
+
+
+def _can_be_copied(shape: TranslatorShape) -> bool:
+    """Whether a pixel of the input is a pixel of the picture, with nothing computed."""
+    return shape.source[2] == shape.image[2] and shape.source_pixels == shape.pixels
+
+
+def _spread(x: Any, block: int) -> Any:
+    """Channels become blocks of pixels."""
+    return x if block == 1 else DepthToSpace(block, name="image")(x)
 
 
 def _enlarging(shape: TranslatorShape, reduce: int) -> list[np.ndarray]:

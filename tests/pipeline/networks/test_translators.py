@@ -18,6 +18,9 @@ SHAPES = {
     "doubled, 0..255": TranslatorShape(
         source=(8, 16, 3), image=(16, 32, 3), source_pixels=(0.0, 255.0), pixels=(0.0, 255.0)
     ),
+    "kept, -1..1": TranslatorShape(
+        source=(8, 16, 3), image=(8, 16, 3), source_pixels=(-1.0, 1.0), pixels=(-1.0, 1.0)
+    ),
     "grey to colour": TranslatorShape(
         source=(8, 8, 1), image=(8, 8, 3), source_pixels=(-1.0, 1.0), pixels=(0.0, 1.0)
     ),
@@ -75,7 +78,7 @@ def shaken(model: tf_keras.Model) -> tf_keras.Model:
 
 
 @pytest.mark.parametrize("block", FAMILIES)
-@pytest.mark.parametrize("name", ["doubled, 0..255", "masked"])
+@pytest.mark.parametrize("name", ["doubled, 0..255", "kept, -1..1", "masked"])
 def test_int8_file_has_the_steps_of_8_bit_pictures_and_no_float(block: str, name: str) -> None:
     shape = SHAPES[name]
     model = shaken(build_translator_student(StudentSettings(block, 0, (4, 4, 4), 0), shape))
