@@ -206,18 +206,21 @@ def _drawn_over(x: Any, inputs: Any, *, scaled: Any, shape: TranslatorShape, red
             PixelScale(largest, name=f"{name}_scaled")(part)
             for name, part in zip(("pixels", "enlarged"), parts, strict=True)
         ]
-    if not _can_be_copied(shape):
+    if _can_be_copied(shape, reduce):
+        enlarge.set_weights([np.zeros_like(weight) for weight in enlarge.get_weights()])
+        difference = layers.Add(name="difference")(parts)
+        if shape.scale == 1:
+            return PixelSum(*shape.pixels, name="sum")([inputs, _spread(difference, block)])
+        parts = [layers.Concatenate(name="copies")([inputs] * block**2), difference]
+    else:
         enlarge.set_weights(_enlarging(shape, reduce))
-        return _spread(PixelSum(*shape.pixels, name="sum")(parts), block)
-    enlarge.set_weights([np.zeros_like(weight) for weight in enlarge.get_weights()])
-    difference = _spread(layers.Add(name="difference")(parts), block)
-    copies = inputs if shape.scale == 1 else layers.UpSampling2D(shape.scale, name="copies")(inputs)
-    return PixelSum(*shape.pixels, name="sum")([copies, difference])
+    return _spread(PixelSum(*shape.pixels, name="sum")(parts), block)
 
 
-def _can_be_copied(shape: TranslatorShape) -> bool:
-    """Whether a pixel of the input is a pixel of the picture, with nothing computed."""
-    return shape.source[2] == shape.image[2] and shape.source_pixels == shape.pixels
+def _can_be_copied(shape: TranslatorShape, reduce: int) -> bool:
+    """Whether a pixel of the input is one of the picture, and nothing has to be computed for it."""
+    same = shape.source[2] == shape.image[2] and shape.source_pixels == shape.pixels
+    return same and 1 in (reduce, shape.scale)
 
 
 def _spread(x: Any, block: int) -> Any:
