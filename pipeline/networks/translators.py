@@ -89,9 +89,11 @@ def unet(
         )
     x = normalized_relu(convolve(x, channels[-1], name="bottom", bias=False), "bottom")
     for number in range(len(channels) - 2, -1, -1):
-        x = convolve(x, 4 * channels[number], name=f"up_{number}", bias=False)
+        x = tf_keras.layers.Conv2D(4 * channels[number], 1, use_bias=False, name=f"up_{number}")(x)
         x = DepthToSpace(2, name=f"up_{number}_pixels")(normalized_relu(x, f"up_{number}"))
         x = tf_keras.layers.Add(name=f"up_{number}_skip")([x, skips[number]])
+        joined = convolve(x, channels[number], name=f"joined_{number}", bias=False)
+        x = normalized_relu(joined, f"joined_{number}")
     return tf_keras.Model(
         inputs, _drawn_over(x, inputs, scaled=scaled, shape=shape, reduce=reduce), name="unet"
     )
