@@ -41,6 +41,7 @@ Samples = restricted_number_type(
 LATER_KEYS = (
     *("data.inputs", "data.degrade", "data.cut", "evaluate.judge", "teacher.cut", "convert.sizes"),
     *("budget.minutes", "search.halvings", "teacher.input_size"),
+    *("teacher.input", "teacher.output"),
     *(f"translation.{weight.name}" for weight in fields(TranslationWeights)),
 )
 """Keys that came after runs had been made without them."""
@@ -118,6 +119,11 @@ class TeacherSettings:
     """Black and white in the pictures that it reads."""
     input_size: PictureSize | None = None  # type: ignore[valid-type]
     """Size of the pictures that it reads, where it takes any: 256x256."""
+    input: list[str] = field(default_factory=list)
+    """What goes into its inputs, where their signs mislead: name=latent, picture, mask, class:10,
+    or a number that is the same for all pictures."""
+    output: str | None = None
+    """Which of several outputs is the picture."""
     cut: str = "auto"
     """How photos become inputs: whole (shrunk), tiles (of their own pixels), or auto: tiles for a
     generator that enlarges."""

@@ -20,8 +20,19 @@ prepare(seed=0)
 @pytest.fixture(scope="session")
 def foreign() -> Any:
     """The module tests/foreign/generators.py: builders of generators as others write them."""
-    path = Path(__file__).parent / "foreign" / "generators.py"
-    spec = importlib.util.spec_from_file_location("foreign_generators", path)
+    return _module("generators")
+
+
+@pytest.fixture(scope="session")
+def foreign_inputs() -> Any:
+    """Name → builder of a generator that reads more than one thing: tests/foreign/inputs.py."""
+    return _module("inputs").MODELS
+
+
+def _module(name: str) -> Any:
+    """Of the folder that is no package: what is in there is other people's."""
+    path = Path(__file__).parent / "foreign" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"foreign_{name}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from argparse import Action, ArgumentError
 from collections.abc import Callable
 from dataclasses import fields
@@ -95,9 +96,16 @@ def parse(parser: ArgumentParser, arguments: list[str]) -> Any:
         raise PocketganError(
             f"{parser.prog}: {' '.join(str(error).split())}", f"`{parser.prog} --help` tells more."
         ) from error
+    options.command_line = f"{parser.prog} {shlex.join(arguments)}"
     if "quiet" in options and (options.quiet or options.get("json")):
         progress.silence()
     return options
+
+
+def in_command(options: Any, added: str) -> str:
+    """A remedy: the command as it was given, with further options, ready to be pasted."""
+    command = f"{options.command_line} {added}"
+    return f"With what is likely filled in, to be mended where it is wrong:\n  {command}"
 
 
 def parse_with_overrides(parser: ArgumentParser, arguments: list[str]) -> tuple[Any, list[str]]:
@@ -113,7 +121,9 @@ def parse_with_overrides(parser: ArgumentParser, arguments: list[str]) -> tuple[
             own.append(argument)
         else:
             overrides += [argument] if "=" in argument else [argument, *islice(remaining, 1)]
-    return parse(parser, own), overrides
+    parsed = parse(parser, own)
+    parsed.command_line = f"{parser.prog} {shlex.join(arguments)}"
+    return parsed, overrides
 
 
 def show(

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deploy.errors import PocketganError
-from pipeline.commands.arguments import BAD_INPUT, OK, command_parser, parse, show
+from pipeline.commands.arguments import BAD_INPUT, OK, command_parser, in_command, parse, show
 from pipeline.consoles import console
 from pipeline.finished_run import generator_of
 from pipeline.native_log import native_log
@@ -59,6 +59,15 @@ def add_generator(parser: Any) -> None:
         help="size of the pictures it reads, if it takes any: 256x256",
     )
     parser.add_argument(
+        "--input",
+        action="append",
+        metavar="NAME=WHAT",
+        help="what goes into the input of that name: latent, picture, mask, class:10, or a number",
+    )
+    parser.add_argument(
+        "--output", type=str, metavar="NAME", help="which output is the picture, of several"
+    )
+    parser.add_argument(
         "--custom",
         type=str,
         metavar="FILE",
@@ -76,17 +85,24 @@ def teacher_of(options: Any) -> "Teacher":
 
     PocketganError where it is none, or draws what cannot be compressed.
     """
+    from pipeline.importers.input_roles import read_roles
+    from pipeline.importers.missing import MissingFactsError
     from pipeline.importers.teacher import load_teacher
 
-    teacher = load_teacher(
-        generator_of(Path(options.generator)),
-        classes=options.classes,
-        pixels=options.pixels and tuple(options.pixels),
-        input_pixels=options.input_pixels and tuple(options.input_pixels),
-        input_size=options.input_size and height_and_width(options.input_size),
-        custom=Path(options.custom) if options.custom else None,
-        allow_unsafe=options.allow_unsafe,
-    )
+    try:
+        teacher = load_teacher(
+            generator_of(Path(options.generator)),
+            classes=options.classes,
+            pixels=options.pixels and tuple(options.pixels),
+            input_pixels=options.input_pixels and tuple(options.input_pixels),
+            input_size=options.input_size and height_and_width(options.input_size),
+            inputs=read_roles(options.input or ()),
+            output=options.output,
+            custom=Path(options.custom) if options.custom else None,
+            allow_unsafe=options.allow_unsafe,
+        )
+    except MissingFactsError as error:
+        raise PocketganError(error.problem, in_command(options, error.options)) from error
     height, width, channels = teacher.model.output_shape[1:]
     if height != width or channels not in (1, 3):
         raise PocketganError(

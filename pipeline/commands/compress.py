@@ -139,11 +139,10 @@ def run_of(options: Any, overrides: list[str]) -> Run:
 
 def _refuse_shape(teacher: Any, options: Any, *, paired: bool) -> None:
     """``paired``: what it reads is known, as it was trained here."""
-    if not teacher.latent and options.inputs and teacher.model.input_shape[-1] not in (1, 3):
-        raise PocketganError(
-            f"{options.generator} reads pictures of {teacher.model.input_shape[-1]} channels.",
-            "Only grey and colour can be read from a folder; train it here to bring its pairs.",
-        )
+    from pipeline.importers.input_pictures import picture_channels
+
+    if not teacher.latent and options.inputs:
+        picture_channels(teacher)
     if teacher.latent and options.minutes:
         raise PocketganError(
             f"{options.generator} reads latents: minutes are reckoned for pictures only.",
@@ -215,6 +214,8 @@ def _base_values(
         "pixels": options.pixels,
         "input_pixels": options.input_pixels,
         "input_size": options.input_size,
+        "input": options.input or [],
+        "output": options.output,
         "custom": options.custom,
         "allow_unsafe": options.allow_unsafe,
     }

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.atomic import write_text
+from pipeline.importers.input_roles import InputKind, InputPart
 from pipeline.networks.pixels import PixelRange
 
 FACTS = "teacher.json"
@@ -37,3 +38,11 @@ def read_inputs(folder: Path) -> TeacherInputs:
     facts = read_facts(folder)
     pixels = facts["input_pixels"]
     return TeacherInputs(int(facts["classes"]), None if pixels is None else (pixels[0], pixels[1]))
+
+
+def read_parts(facts: dict[str, Any]) -> tuple[InputPart, ...]:
+    """What the entries or channels of its one input are; empty where all are of one kind."""
+    return tuple(
+        InputPart(name=part["name"], kind=InputKind(part["kind"]), size=part["size"])
+        for part in facts.get("parts", ())
+    )

@@ -17,14 +17,32 @@ Draw = Callable[..., list[np.ndarray]]
 def in_batches(draw: Draw, arrays: Sequence[np.ndarray], batch: int) -> list[np.ndarray]:
     """All outputs of ``draw``, which takes ``batch`` inputs at once, for arrays [N, …].
 
-    The last batch is filled up with its last input, whose further pictures are left out.
+    The last batch is filled up with its last input, whose further pictures are left out. An array
+    of one number goes into every batch.
     """
-    count = len(arrays[0])
+    count = row_count(arrays)
     lacking = -count % batch
-    filled = [np.concatenate([each, np.repeat(each[-1:], lacking, 0)]) for each in arrays]
+    shared = [array.ndim < 2 and array.size == 1 and array.shape != (count,) for array in arrays]
+    filled = [
+        each if is_shared else np.concatenate([each, np.repeat(each[-1:], lacking, 0)])
+        for each, is_shared in zip(arrays, shared, strict=True)
+    ]
     starts = range(0, count + lacking, batch)
-    batches = [draw(*(each[start : start + batch] for each in filled)) for start in starts]
+    batches = [
+        draw(
+            *(
+                each if is_shared else each[start : start + batch]
+                for each, is_shared in zip(filled, shared, strict=True)
+            )
+        )
+        for start in starts
+    ]
     return [np.concatenate(outputs)[:count] for outputs in zip(*batches, strict=True)]
+
+
+def row_count(arrays: Sequence[np.ndarray]) -> int:
+    """How many inputs there are: N of the first array [N, …] that is more than one number."""
+    return next((len(each) for each in arrays if each.ndim > 1), len(np.atleast_1d(arrays[0])))
 
 
 def _onnxruntime(content: bytes) -> Draw:
@@ -52,6 +70,8 @@ class ForeignProgram:
     content: bytes
     last_operation: str = ""
     """What computes its pictures at the end, by TensorFlow's name for it."""
+    output: int = 0
+    """Which of its outputs is the picture."""
 
     def load(self) -> Draw:
         """Make it ready to draw; whatever its runtime raises where it cannot."""
@@ -70,13 +90,13 @@ class Foreign(tf_keras.layers.Layer):  # type: ignore[misc]
 
     def __init__(self, program: ForeignProgram, shape: tuple[int, ...], **kwargs: Any) -> None:
         super().__init__(trainable=False, **kwargs)
-        self._draw, self._shape = program.load(), shape
+        self._draw, self._shape, self._output = program.load(), shape, program.output
 
     def call(self, inputs: Any) -> Any:
         """Let the runtime draw."""
 
         def draw(*arrays: np.ndarray) -> np.ndarray:
-            return np.asarray(self._draw(*arrays)[0], np.float32)
+            return np.asarray(self._draw(*arrays)[self._output], np.float32)
 
         pictures = tf.numpy_function(draw, tf.nest.flatten(inputs), tf.float32, stateful=False)
         return tf.ensure_shape(pictures, [None, *self._shape])

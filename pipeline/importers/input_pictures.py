@@ -1,5 +1,6 @@
 """Pictures out of a user's folder, for a generator that reads pictures."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import numpy.typing as npt
 from deploy.errors import PocketganError
 from pipeline.arrays import Images
 from pipeline.data import reading
+from pipeline.data.degrade import degrade
+from pipeline.data.picture import with_channels
+from pipeline.importers.input_roles import InputKind, InputPart
 from pipeline.importers.teacher import Teacher
 
 FEWEST_INPUTS = 48
@@ -29,17 +33,61 @@ class InputPictures:
     """What was skipped, and what was done to pixels."""
 
 
+def picture_channels(teacher: Teacher) -> int:
+    """Channels of a picture out of a folder, 1 or 3; PocketganError where its channels are others.
+
+    Masks, second pictures and classes behind it are made: ``with_further_parts``.
+    """
+    channels: int = teacher.parts[0].size if teacher.parts else teacher.model.input_shape[-1]
+    if channels in (1, 3):
+        return channels
+    name = teacher.parts[0].name if teacher.parts else "NAME"
+    raise PocketganError(
+        f"the generator reads pictures of {channels} channels.",
+        f"Only grey and colour can be read from a folder. If the last channel is a mask, say so: "
+        f"--input {name}=picture+mask; of two pictures --input {name}=picture+picture.",
+    )
+
+
+def with_further_parts(pictures: Images, parts: Sequence[InputPart], seed: int) -> Images:
+    """Pictures uint8 [N, H, W, 1 or 3] with what ``parts`` names behind them: [N, H, W, C].
+
+    A mask of strokes and boxes, 255 where the picture is painted grey; as a second picture another
+    one of these; a class as a plane of 255 among planes of 0.
+    """
+    random = np.random.default_rng(seed)
+    channels = [pictures]
+    for number, part in enumerate(parts[1:], start=1):
+        if part.kind is InputKind.MASK:
+            masked = degrade(pictures, "mask", (seed, number))
+            channels[0] = masked[..., :-1]
+            channels.append(masked[..., -1:])
+        elif part.kind is InputKind.CLASS:
+            one_hot = np.eye(part.size, dtype=np.uint8)[
+                random.integers(part.size, size=len(pictures))
+            ]
+            planes = np.broadcast_to(255 * one_hot[:, None, None], (*pictures.shape[:3], part.size))
+            channels.append(planes)
+        else:
+            order = random.permutation(len(pictures))
+            others = np.empty_like(pictures)
+            others[order] = pictures[np.roll(order, 1)]
+            channels.append(with_channels(others, part.size))
+    return np.concatenate(channels, axis=-1) if len(channels) > 1 else pictures
+
+
 def read_input_pictures(folder: Path, teacher: Teacher, *, cut: str, cache: Path) -> InputPictures:
     """The pictures of ``folder`` as ``teacher`` reads them; decoded ones are kept in ``cache``.
 
     ``cut``: "whole", or "tiles" where each file gives many. Raises PocketganError where there are
     too few, where all are the same, and where the teacher reads none that a folder could hold.
     """
-    height, width, channels = teacher.model.input_shape[1:]
-    if height != width or channels not in (1, 3):
+    height, width, _ = teacher.model.input_shape[1:]
+    channels = picture_channels(teacher)
+    if height != width:
         raise PocketganError(
-            f"the generator reads pictures of {height}×{width} in {channels} channels.",
-            "Only square ones in grey or colour can be read from a folder.",
+            f"the generator reads pictures of {height}×{width}.",
+            "Only square ones can be read from a folder.",
         )
     request = reading.Request(
         image_size=height,

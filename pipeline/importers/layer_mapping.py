@@ -17,7 +17,7 @@ import tensorflow as tf
 import tf_keras
 
 from pipeline.compression.graph import nodes
-from pipeline.importers.input_adapter import Part
+from pipeline.importers.input_layers import Part
 from pipeline.importers.known_layers import AddonsWeightNormalization
 from pipeline.importers.operations import is_computed, is_operation, layer_of, operator_of
 from pipeline.networks.layers import DepthToSpace, PixelScale, PixelSum, ReflectionPadding2D

@@ -11,6 +11,7 @@ import tf_keras
 from deploy.errors import PocketganError
 from pipeline import guard
 from pipeline.compression.int8_layers import refusals
+from pipeline.importers.input_roles import InputPart
 from pipeline.importers.layer_mapping import SourceLayer
 from pipeline.importers.teacher import Teacher
 from pipeline.networks.pixels import PixelRange
@@ -175,6 +176,8 @@ class Check:
     output_shape: tuple[int, ...]
     latent: int
     classes: int
+    inputs: tuple[InputPart, ...]
+    """What the entries or channels of the one input are, in order."""
     pixels: PixelRange
     input_pixels: PixelRange | None
     layers: tuple[LayerReport, ...]
@@ -213,6 +216,7 @@ def check(teacher: Teacher, path: str) -> Check:
         output_shape=tuple(teacher.model.output_shape[1:]),
         latent=teacher.latent,
         classes=teacher.classes,
+        inputs=teacher.parts,
         pixels=teacher.pixels,
         input_pixels=teacher.input_pixels,
         layers=tuple(layer_reports(teacher)),

@@ -1,8 +1,9 @@
-"""A generator as its own library runs it, and whether it draws pictures."""
+"""A generator as its own library runs it."""
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from deploy.errors import PocketganError, one_line
+from deploy.errors import PocketganError, printable
 from pipeline.importers import layer_mapping
 from pipeline.importers.foreign import ForeignProgram
-from pipeline.importers.input_adapter import InputAdapter
 from pipeline.importers.layer_mapping import SourceLayer
-from pipeline.importers.model_input import ModelInput, shape_text
+from pipeline.importers.model_input import ModelInput
 from pipeline.importers.subclassed import inputs_of_code
 
 CHANNELS = (1, 3, 4)
@@ -28,13 +28,6 @@ REBUILT = 1e-5
 """Largest difference of a generator rebuilt in float32, as a share of the range that it draws."""
 _NUDGE = 2.0**-20
 """Share by which inputs are moved to see how much of a difference is rounding: eight steps."""
-_GENERATOR = "Give the generator: latents (or pictures) go in, pictures [N, H, W, C] come out."
-_FLAG_OFF = (
-    "Save it without that flag: import tf_keras; old = tf_keras.models.load_model(FILE); "
-    "new = tf_keras.models.model_from_json(old.to_json().replace('\"training\": true', "
-    "'\"training\": false')); new.set_weights(old.get_weights()); new.save('generator.h5')"
-)
-_CHANNELS_LAST = "Build it with data_format 'channels_last'; TFLite has no other."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +54,21 @@ class LoadedGenerator:
     """What draws it where TensorFlow cannot."""
     as_in_training: tuple[str, ...] = ()
     """Layers that its author calls with ``training=True`` whatever happens."""
+    outputs: tuple[str, ...] = ()
+    """Names of what ``compute`` gives; empty where they have none."""
+    output: int = 0
+    """Which of them is the picture."""
+    fixed: Mapping[str, float] = field(default_factory=dict)
+    """Further inputs, with the numbers that they were given while it was loaded."""
+
+    def picture(self, *tensors: Any) -> Any:
+        """Of what ``compute`` gives, the picture."""
+        return self.compute(*tensors)[self.output]
+
+    def named_outputs(self, count: int) -> tuple[str, ...]:
+        """The names of ``count`` outputs, numbered where the file gives none."""
+        numbered = tuple(f"output_{number}" for number in range(1, count + 1))
+        return self.outputs if len(self.outputs) == count else numbered
 
 
 def from_keras_model(model: Any, origin: str, path: Path) -> LoadedGenerator:
@@ -85,6 +93,7 @@ def from_keras_model(model: Any, origin: str, path: Path) -> LoadedGenerator:
         functional=graph,
         precision="float32" if graph is None else _precision(model),
         as_in_training=() if graph is None else tuple(layer_mapping.trained_at_inference(graph)),
+        outputs=() if graph is None else tuple(map(str, graph.output_names)),
     )
 
 
@@ -153,41 +162,23 @@ def refuse_broken(path: Path, loaded: LoadedGenerator) -> None:
         )
 
 
-def try_out(path: Path, loaded: LoadedGenerator, adapter: InputAdapter) -> None:
-    """Let it draw twice; PocketganError if it fails, differs, or gives no pictures."""
-    inputs = adapter.source_inputs(adapter.random_inputs(loaded.batch or TRIAL_INPUTS))
-    try:
-        first, second = ([np.asarray(v) for v in loaded.compute(*inputs)] for _ in range(2))
-    except Exception as error:  # whatever a foreign model raises
+def with_output(path: Path, loaded: LoadedGenerator, name: str | None) -> LoadedGenerator:
+    """The generator that draws the output of that name; PocketganError where it has none."""
+    if name is None:
+        return loaded
+    names = loaded.outputs
+    numbered = re.fullmatch(r"output_([1-9]\d?)", name)
+    if name in names:
+        output = names.index(name)
+    elif numbered and not names:
+        output = int(numbered[1]) - 1  # code that was not called yet: trying it out counts them
+    else:
         raise PocketganError(
-            f"{path} does not draw: {type(error).__name__}: {one_line(error, 300)}",
-            "Call it once on a batch, as it is saved, and mend what fails there.",
-        ) from error
-    _refuse_other_than_pictures(path, first, reads_pictures=not adapter.latent)
-    if not np.isfinite(first[0].astype(np.float32)).all():
-        raise PocketganError(
-            f"{path} draws numbers that are not finite.", "Give an earlier checkpoint."
+            f"{path} has no output '{printable(name)}'.",
+            f"Its outputs are {', '.join(map(printable, names)) or 'output_1 and so on'}.",
         )
-    named = ", ".join(f"'{name}'" for name in loaded.as_in_training)
-    named = f" (layer {named} is called with training=True)" if named else ""
-    if not alike(first[0], second[0]):
-        raise PocketganError(
-            f"{path} draws another picture from the same input each time: a layer of it is random "
-            f"at inference too, such as noise injection{named}.",
-            _FLAG_OFF if named else "Give the noise a fixed value, or make it part of the latents.",
-        )
-    if loaded.batch is None and not _draws_each_alone(loaded, inputs, first[0]):
-        raise PocketganError(
-            f"{path} draws a picture otherwise when other inputs are in its batch{named}: a batch "
-            "norm, perhaps, that takes the statistics of the batch.",
-            _FLAG_OFF if named else "Save it with training=False, as it is meant to draw.",
-        )
-
-
-def _draws_each_alone(loaded: LoadedGenerator, inputs: list[Any], pictures: np.ndarray) -> bool:
-    """Whether the first of several pictures is the same if it is drawn alone."""
-    alone = np.asarray(loaded.compute(*(tensor[:1] for tensor in inputs))[0])
-    return alike(pictures[:1], alone, loaded.precision)
+    program = loaded.program and replace(loaded.program, output=output)
+    return replace(loaded, output=output, program=program)
 
 
 def alike(one: np.ndarray, other: np.ndarray, precision: str = "float32") -> bool:
@@ -206,69 +197,14 @@ def difference(
     ``TOLERANCE`` what is no more than the generator's own pictures change when its inputs do by a
     few of their last bits.
     """
-    wanted = np.asarray(loaded.compute(*inputs)[0]).astype(np.float32)
+    wanted = np.asarray(loaded.picture(*inputs)).astype(np.float32)
     if wanted.shape != pictures.shape:
         return math.inf
     apart = float(np.max(np.abs(wanted - pictures), initial=0))
     limit, spread = TOLERANCE[loaded.precision], max(1.0, float(np.ptp(wanted)))
     if loaded.precision == "float32" and apart > REBUILT * spread:
         moved = [each * (1 + _NUDGE) if each.dtype.is_floating else each for each in inputs]
-        nudged = np.asarray(loaded.compute(*moved)[0]).astype(np.float32)
+        nudged = np.asarray(loaded.picture(*moved)).astype(np.float32)
         if apart > float(np.max(np.abs(nudged - wanted))):
             return apart
     return apart if apart > limit * spread else None
-
-
-def _refuse_other_than_pictures(
-    path: Path, outputs: Sequence[np.ndarray], *, reads_pictures: bool
-) -> None:
-    """PocketganError unless there is one output, and it is pictures."""
-    shapes = [values.shape[1:] for values in outputs]
-    if len(shapes) != 1:
-        raise PocketganError(
-            f"{path} has {len(shapes)} outputs ({', '.join(map(shape_text, shapes))}).",
-            "Build a model that gives the picture only: keras.Model(model.inputs, picture).",
-        )
-    (shape,), dtype = shapes, outputs[0].dtype.name
-    gives, is_vector = f"gives {shape_text(shape)}", len(shape) == 1
-    first, length = (shape[0], shape[-1]) if shape else (0, 0)
-    for is_wrong, problem, remedy in (
-        (shape == (1,), "gives one number for each input: this is a discriminator.", _GENERATOR),
-        (
-            is_vector and reads_pictures,
-            f"reads pictures and {gives}: this is a classifier or an encoder.",
-            _GENERATOR,
-        ),
-        (
-            is_vector,
-            f"{gives}: vectors, no pictures.",
-            f"If they are pictures laid flat, end the model with {_reshape(length)}.",
-        ),
-        (
-            len(shape) == 2,
-            f"{gives}: a sequence, or pictures without channels.",
-            "End a generator of grey pictures with Reshape((H, W, 1)); sequences are not drawn.",
-        ),
-        (len(shape) != 3, f"{gives}, which is no picture.", _GENERATOR),
-        (
-            length not in CHANNELS,
-            f"{gives}: pictures have 1, 3 or 4 channels, at the end.",
-            _CHANNELS_LAST if first in CHANNELS else _GENERATOR,
-        ),
-        (
-            not dtype.startswith(("float", "bfloat")),
-            f"gives numbers of type {dtype}, through which nothing can be learnt.",
-            "Leave the rounding to 8 bits out of the model.",
-        ),
-    ):
-        if is_wrong:
-            raise PocketganError(f"{path} {problem}", remedy)
-
-
-def _reshape(length: int) -> str:
-    """For instance Reshape((28, 28, 1)), where the length is that of a square picture."""
-    for channels in CHANNELS:
-        side = math.isqrt(length // channels)
-        if side > 1 and side * side * channels == length:
-            return f"Reshape(({side}, {side}, {channels}))"
-    return "Reshape((H, W, C))"

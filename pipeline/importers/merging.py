@@ -12,7 +12,7 @@ import numpy as np
 import tf_keras
 
 from pipeline.compression.graph import clone_layer, followers, rebuild, sources, uses
-from pipeline.importers.input_adapter import Label, Part
+from pipeline.importers.input_layers import Label, Part
 
 L = tf_keras.layers
 _OF_ONE_VALUE = (L.Activation, L.ReLU, L.LeakyReLU, L.BatchNormalization)

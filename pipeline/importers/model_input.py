@@ -1,10 +1,13 @@
 """The inputs that a generator has in its file, and the sizes that it leaves free."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deploy.errors import PocketganError
+
+_MAP_RANKS = (2, 3)
+"""Without the batch; of two are masks."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,28 @@ class ModelInput:
     dtype: str
     embedding_rows: int | None = None
     """Of the embedding that looks its numbers up; None where there is none."""
+    has_batch: bool = True
+    """Whether it takes a value for each picture; of a number that all share there is one."""
+
+
+def takes_batch(shape: Sequence[int | None], shapes: Iterable[Sequence[int | None]]) -> bool:
+    """Whether the first axis of an input is the batch, out of the shapes of all in the file.
+
+    It is not where there is none, and where one number stands beside batches of another size.
+    """
+    return bool(shape) and (tuple(shape) != (1,) or {each[0] for each in shapes if each} == {1})
+
+
+def is_number_like(each: ModelInput) -> bool:
+    """Whether an input takes one number for each picture, or for all."""
+    return each.shape in ((), (1,))
+
+
+def is_vector(each: ModelInput) -> bool:
+    """Whether an input takes a row of numbers, also in the shape of a map of one pixel."""
+    if is_number_like(each):
+        return False
+    return len(each.shape) == 1 or (len(each.shape) == 3 and each.shape[:2] == (1, 1))
 
 
 def fix_size(
@@ -29,7 +54,7 @@ def fix_size(
     if size is None:
         return tuple(inputs)
     fixed = [_of_size(each, size) for each in inputs]
-    if not any(each.shape[:2] == size for each in fixed if len(each.shape) == 3):
+    if not any(each.shape[:2] == size for each in fixed if len(each.shape) in _MAP_RANKS):
         shapes = ", ".join(f"'{each.name}' {shape_text(each.shape)}" for each in inputs)
         raise PocketganError(
             f"{path} reads no pictures {size[1]}x{size[0]}: its input is {shapes}.",
@@ -39,21 +64,12 @@ def fix_size(
 
 
 def _of_size(each: ModelInput, size: tuple[int, int]) -> ModelInput:
-    if len(each.shape) != 3:
+    if len(each.shape) not in _MAP_RANKS:
         return each
     sides = [
         own if own is not None else wanted for own, wanted in zip(each.shape, size, strict=False)
     ]
-    return replace(each, shape=(*sides, each.shape[2]))
-
-
-def refuse_free_picture(path: Path, each: ModelInput) -> None:
-    """PocketganError where an input is pictures of any size."""
-    if len(each.shape) == 3 and None in each.shape[:2] and each.shape[2] is not None:
-        raise PocketganError(
-            not_fixed(path, each),
-            "Say at which size, width x height, with --input-size, such as --input-size 256x256.",
-        )
+    return replace(each, shape=(*sides, *each.shape[2:]))
 
 
 def not_fixed(path: Path, each: ModelInput) -> str:

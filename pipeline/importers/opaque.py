@@ -17,6 +17,7 @@ from deploy.errors import PocketganError, one_line
 from pipeline.importers.foreign import Foreign, ForeignProgram
 from pipeline.importers.input_adapter import InputAdapter
 from pipeline.importers.loaded import TRIAL_INPUTS, LoadedGenerator, alike
+from pipeline.importers.model_input import ModelInput
 
 _KEEP_NUMBERS = ("Identity", "StopGradient", "Reshape", "Cast", "Squeeze", "ExpandDims")
 
@@ -54,7 +55,7 @@ def freeze(function: Callable[..., Any], specs: Sequence[tf.TensorSpec]) -> Froz
         frozen.graph.as_graph_def().SerializeToString(deterministic=True),
         tuple(tensor.name for tensor in frozen.inputs),
         tuple(tensor.name for tensor in frozen.outputs),
-        specs[0].shape[0],
+        next((spec.shape[0] for spec in specs if spec.shape.rank > 1), None),
     )
 
 
@@ -80,7 +81,8 @@ class Opaque(tf_keras.layers.Layer):  # type: ignore[misc]
     def call(self, inputs: Any) -> Any:
         """The graph's outputs: one tensor, or a list."""
         tensors = tf.nest.flatten(inputs)
-        if self._batch in (None, tensors[0].shape[0]):
+        rows = {each.shape[0] for each in tensors if each.shape.rank}
+        if self._batch is None or self._batch in rows:
             outputs = self._function(*tensors)
         else:
             outputs = self._in_batches(tensors)
@@ -92,23 +94,30 @@ class Opaque(tf_keras.layers.Layer):  # type: ignore[misc]
         Batches of a known number are drawn one after the other, without a loop in the graph:
         TFLite's calibrator crashes on loops.
         """
-        rows = tensors[0].shape[0] or tf.shape(tensors[0])[0]
+        shared = [_is_shared(port.shape, self._batch) for port in self._function.inputs]
+        first = tensors[shared.index(False)]
+        rows = first.shape[0] or tf.shape(first)[0]
         lacking = -rows % self._batch
         batches = tuple(
             tf.reshape(
                 tf.pad(tensor, [[0, lacking], *[[0, 0]] * (len(tensor.shape) - 1)]),
                 [-1, self._batch, *tensor.shape[1:]],
             )
-            for tensor in tensors
+            for tensor, is_shared in zip(tensors, shared, strict=True)
+            if not is_shared
         )
+
+        def draw(*batch: Any) -> Any:
+            own = iter(batch)
+            pairs = zip(tensors, shared, strict=True)
+            return self._function(*(each if is_shared else next(own) for each, is_shared in pairs))
+
         if isinstance(rows, int):
-            one_by_one = [
-                self._function(*batch) for batch in zip(*map(tf.unstack, batches), strict=True)
-            ]
+            one_by_one = [draw(*batch) for batch in zip(*map(tf.unstack, batches), strict=True)]
             return [tf.concat(values, 0)[:rows] for values in zip(*one_by_one, strict=True)]
         outputs = self._function.outputs
         drawn_batches = tf.map_fn(
-            lambda batch: tuple(self._function(*batch)),
+            lambda batch: tuple(draw(*batch)),
             batches,
             fn_output_signature=tuple(tf.TensorSpec(o.shape, o.dtype) for o in outputs),
         )
@@ -116,6 +125,16 @@ class Opaque(tf_keras.layers.Layer):  # type: ignore[misc]
             tf.reshape(values, [-1, *output.shape[1:]])[:rows]
             for values, output in zip(drawn_batches, outputs, strict=True)
         ]
+
+
+def _is_shared(shape: tf.TensorShape, batch: int | None) -> bool:
+    """Whether an input of that shape takes one number for all pictures, and no batch of them."""
+    return shape.rank == 0 or shape[0] not in (None, batch)
+
+
+def _whole_shape(each: ModelInput, batch: int | None) -> list[int | None]:
+    """With the batch, where there is one."""
+    return [batch, *each.shape] if each.has_batch else list(each.shape)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +173,7 @@ def freeze_generator(
     draws otherwise then.
     """
     inputs = adapter.random_inputs(loaded.batch or TRIAL_INPUTS)
-    pictures = np.asarray(loaded.compute(*adapter.source_inputs(inputs))[0])
+    pictures = np.asarray(loaded.picture(*adapter.source_inputs(inputs)))
     try:
         if loaded.program is None:
             opaque, last_operation = _frozen(loaded, adapter)
@@ -184,9 +203,9 @@ def freeze_generator(
 def _frozen(loaded: LoadedGenerator, adapter: InputAdapter) -> tuple[OpaqueGenerator, str]:
     """What TensorFlow draws, and its last operation."""
     inner = freeze(
-        lambda *tensors: loaded.compute(*tensors)[0],
+        loaded.picture,
         [
-            tf.TensorSpec([loaded.batch, *each.shape], each.dtype, name=each.name)
+            tf.TensorSpec(_whole_shape(each, loaded.batch), each.dtype, name=each.name)
             for each in loaded.inputs
         ],
     )

@@ -8,7 +8,14 @@ from typing import Any
 from pipeline import guard
 from pipeline.importers import keras_files
 from pipeline.importers.formats import Format, GeneratorSource, format_of
-from pipeline.importers.loaded import LoadedGenerator, from_keras_model, refuse_broken
+from pipeline.importers.input_signs import refuse_unknown
+from pipeline.importers.loaded import (
+    LoadedGenerator,
+    from_keras_model,
+    refuse_broken,
+    with_output,
+)
+from pipeline.importers.missing import StatedFacts
 from pipeline.importers.model_input import fix_size
 from pipeline.importers.saved_models import load_saved_model
 from pipeline.importers.tfjs_files.loading import load_tfjs
@@ -21,28 +28,32 @@ def open_generator(
     source: GeneratorSource,
     custom: Path | None,
     *,
-    input_size: tuple[int, int] | None = None,
+    facts: StatedFacts | None = None,
     allow_unsafe: bool,
 ) -> LoadedGenerator:
     """The model, loaded but not tried out.
 
-    ``custom`` is the user's file of layers; ``input_size`` the height and width of pictures that
-    may have any. Raises PocketganError for whatever is no model, is damaged or broken, needs
-    layers that nobody knows, or would run code when loaded (unless ``allow_unsafe``).
+    ``custom`` is the user's file of layers; ``facts`` what a person says beside the file. Raises
+    PocketganError for whatever is no model, is damaged or broken, needs layers that nobody knows,
+    has no input or output of a name in ``facts``, or would run code when loaded (unless
+    ``allow_unsafe``).
     """
+    facts = facts or StatedFacts()
     file_format = format_of(source.file)
     objects = keras_files.load_custom(custom) if custom else {}
     with guard.step("loaded", source.path, _DAMAGED):
         if file_format is Format.ONNX:
             from pipeline.importers.onnx_files.loading import load_onnx  # it takes its time
 
-            loaded = load_onnx(source.file, input_size)
+            loaded = load_onnx(source.file, facts)
         elif file_format is Format.TFLITE:
             loaded = load_tflite(source.file)
         else:
             loaded = _load_keras(source, file_format, objects, allow_unsafe=allow_unsafe)
     refuse_broken(source.path, loaded)
-    return replace(loaded, inputs=fix_size(source.path, loaded.inputs, input_size))
+    refuse_unknown(source.path, [*(each.name for each in loaded.inputs), *loaded.fixed], facts)
+    inputs = fix_size(source.path, loaded.inputs, facts.input_size)
+    return with_output(source.path, replace(loaded, inputs=inputs), facts.output)
 
 
 def _load_keras(

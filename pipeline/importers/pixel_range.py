@@ -3,14 +3,15 @@
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import tf_keras
 
 from deploy.errors import PocketganError
+from pipeline.importers.missing import MissingFact, MissingFactsError, StatedFacts
 from pipeline.networks.layers import DepthToSpace, PixelSum
-from pipeline.networks.pixels import ACTIVATION_RANGES, PixelRange
+from pipeline.networks.pixels import ACTIVATION_RANGES, TRANSLATED, PixelRange
 
 _KEEP_VALUES = (
     tf_keras.layers.Reshape,
@@ -65,41 +66,99 @@ def input_range(model: tf_keras.Model) -> PixelRange | None:
 
     None where it does not say.
     """
-    (node,) = model.input._keras_history.layer.outbound_nodes[:1]
-    first = node.layer
-    if type(first) is not tf_keras.layers.Rescaling:
+    ranges = [_range_behind(port._keras_history.layer.outbound_nodes) for port in model.inputs]
+    return ranges[0] if len(ranges) == 1 else None
+
+
+def range_in_file(graph: Any) -> PixelRange | None:
+    """The same of a graph of any Keras, or None: of the input that is rescaled first."""
+    if graph is None:
+        return None
+    ranges = []
+    for port in graph.inputs:
+        layer = port._keras_history[0]
+        nodes = getattr(layer, "_outbound_nodes", None) or getattr(layer, "outbound_nodes", ())
+        ranges.append(_range_behind(nodes))
+    return next(filter(None, ranges), None)
+
+
+def _range_behind(nodes: Any) -> PixelRange | None:
+    """Of an input that these nodes read."""
+    if not nodes:
+        return None
+    first = getattr(nodes[0], "operation", None) or nodes[0].layer
+    if type(first).__name__ != "Rescaling":
         return None
     scales = np.abs(first.scale)
     return (0.0, 255.0) if np.all((scales > 0) & (scales < 1 / 16)) else None
 
 
-def chosen_range(
+class PixelRanges(NamedTuple):
+    """Black and white in what a generator draws, and in what it reads, where that is pictures."""
+
+    draws: PixelRange
+    reads: PixelRange | None
+
+
+def chosen_ranges(
+    path: Path,
+    facts: StatedFacts,
+    *,
+    draws: PixelRange | None,
+    reads: PixelRange | None,
+    latent: int,
+) -> PixelRanges:
+    """The ranges that the user names, or else those that the model says.
+
+    Raises PocketganError where the user's are none, and MissingFactsError for those that neither
+    says. ``path`` names the generator in errors; ``latent`` is 0 where it reads pictures.
+    """
+    chosen: dict[Side, PixelRange | None] = {
+        "output": _chosen(path, "output", draws, facts.pixels),
+        "input": None if latent else _chosen(path, "input", reads, facts.input_pixels),
+    }
+    missing = [
+        _missing(side, chosen["output"])
+        for side in ("input", "output")
+        if chosen[side] is None and not (side == "input" and latent)
+    ]
+    if chosen["output"] is None or missing:
+        raise MissingFactsError(path, missing)
+    return PixelRanges(chosen["output"], chosen["input"])
+
+
+def _missing(side: Side, draws: PixelRange | None) -> MissingFact:
+    """What is proposed is what it draws, where that is known."""
+    option, verb, sign = _SIDES[side]
+    low, high = draws or TRANSLATED
+    return MissingFact(
+        problem=f"which numbers are black and white in the pictures that it {verb} is not known: "
+        f"it does not {sign}",
+        option=f"{option} {low:g} {high:g}",
+        guess={"pixels" if side == "output" else "input_pixels": (low, high)},
+    )
+
+
+def _chosen(
     path: Path, side: Side, from_model: PixelRange | None, from_user: PixelRange | None
-) -> PixelRange:
+) -> PixelRange | None:
     """The range that the user names, or else the one that the model says.
 
-    Raises PocketganError where neither says one, or the user's is none. ``path`` names the
-    generator in errors.
+    Raises PocketganError where the user's is none. ``path`` names the generator in errors.
     """
-    option, verb, sign = _SIDES[side]
-    if from_user is not None:
-        low, high = from_user
-        if not (math.isfinite(low) and math.isfinite(high) and low < high):
-            raise PocketganError(
-                f"{option} {low:g} {high:g} is no range.", f"For instance {option} -1 1."
-            )
-        if side == "output" and from_model and high - low > 2 * (from_model[1] - from_model[0]):
-            least, most = from_model
-            raise PocketganError(
-                f"{option} {low:g} {high:g}: {path} ends with what gives {least:g} to {most:g} "
-                "only, so that it would draw next to nothing.",
-                f"Leave {option} out, or give {option} {least:g} {most:g}.",
-            )
-        return float(low), float(high)
-    if from_model is None:
+    if from_user is None:
+        return from_model
+    option = _SIDES[side][0]
+    low, high = from_user
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise PocketganError(
-            f"{path}: which numbers are black and white in the pictures that it "
-            f"{verb} is not known: it does not {sign}.",
-            f"Give them with {option} LOW HIGH, for instance {option} -1 1.",
+            f"{option} {low:g} {high:g} is no range.", f"For instance {option} -1 1."
         )
-    return from_model
+    if side == "output" and from_model and high - low > 2 * (from_model[1] - from_model[0]):
+        least, most = from_model
+        raise PocketganError(
+            f"{option} {low:g} {high:g}: {path} ends with what gives {least:g} to {most:g} "
+            "only, so that it would draw next to nothing.",
+            f"Leave {option} out, or give {option} {least:g} {most:g}.",
+        )
+    return float(low), float(high)

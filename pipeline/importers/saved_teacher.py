@@ -11,7 +11,7 @@ import tf_keras
 
 from deploy.errors import PocketganError, one_line
 from pipeline.atomic import write_bytes
-from pipeline.importers.facts import read_facts, read_inputs, write_facts
+from pipeline.importers.facts import read_facts, read_inputs, read_parts, write_facts
 from pipeline.importers.foreign import ForeignProgram
 from pipeline.importers.layer_mapping import SourceLayer
 from pipeline.importers.opaque import FrozenGraph, OpaqueGenerator
@@ -35,6 +35,7 @@ def save_teacher(teacher: Teacher, folder: Path) -> None:
         "input_pixels": teacher.input_pixels,
         "origin": teacher.origin,
         "notes": teacher.notes,
+        **({"parts": [asdict(part) for part in teacher.parts]} if len(teacher.parts) > 1 else {}),
         "layers": [asdict(layer) for layer in teacher.layers],
     }
     if teacher.opaque is None:
@@ -57,6 +58,7 @@ def _write_opaque(opaque: OpaqueGenerator, folder: Path) -> dict[str, Any]:
     if program is not None:
         write_bytes(folder / PROGRAM, program.content)
         facts |= {"runtime": program.runtime, "pictures": opaque.pictures}
+        facts |= {"output": program.output} if program.output else {}
     return facts
 
 
@@ -65,7 +67,8 @@ def _read_opaque(facts: dict[str, Any], folder: Path) -> OpaqueGenerator:
     program = None
     if "runtime" in facts:
         content = (folder / PROGRAM).read_bytes()
-        program = ForeignProgram(runtime=facts["runtime"], content=content)
+        output = facts.get("output", 0)
+        program = ForeignProgram(runtime=facts["runtime"], content=content, output=output)
     ports = tuple(facts["inputs"]), tuple(facts["outputs"])
     return OpaqueGenerator(
         graph=FrozenGraph((folder / GRAPH).read_bytes(), *ports, facts.get("batch")),
@@ -94,6 +97,7 @@ def read_saved_teacher(folder: Path) -> Teacher:
             input_pixels=input_pixels,
             origin=facts["origin"],
             notes=tuple(facts["notes"]),
+            parts=read_parts(facts),
             layers=tuple(
                 SourceLayer(
                     **{**layer, "became": tuple(layer["became"]), "shape": tuple(layer["shape"])}

@@ -1,9 +1,9 @@
 """A teacher: a trained generator of any origin, loaded."""
 
-from dataclasses import dataclass
-from functools import cached_property, partial
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -15,23 +15,21 @@ from pipeline.compression.fold import fold_batch_norm
 from pipeline.data.reading import TILES, WHOLE
 from pipeline.importers import pixel_range
 from pipeline.importers.formats import GeneratorSource
-from pipeline.importers.input_adapter import InputAdapter, adapt_inputs, random_inputs
+from pipeline.importers.input_adapter import InputAdapter, random_inputs
+from pipeline.importers.input_joining import adapt_inputs
+from pipeline.importers.input_roles import InputPart, InputRole
 from pipeline.importers.layer_mapping import GraphRebuilder, SourceLayer, UnmappedLayerError
-from pipeline.importers.loaded import (
-    TRIAL_INPUTS,
-    LoadedGenerator,
-    difference,
-    try_out,
-)
+from pipeline.importers.loaded import TRIAL_INPUTS, LoadedGenerator, difference
 from pipeline.importers.merging import merged
+from pipeline.importers.missing import MissingFact, MissingFactsError, StatedFacts
 from pipeline.importers.opaque import OpaqueGenerator, freeze_generator
 from pipeline.importers.opening import open_generator
+from pipeline.importers.trial import try_out
 from pipeline.networks.pixels import PixelRange
 
 _DOES_NOT_DRAW = (
     "Let it draw a batch with the library that wrote it, on this machine: mend what fails there."
 )
-_WITHOUT = "Leave --discriminator out: a fresh one will be trained."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +55,8 @@ class Teacher:
     """The layers of the file, in order, and what became of each."""
     opaque: OpaqueGenerator | None = None
     """What draws an opaque teacher, of which nothing else is known; else None."""
+    parts: tuple[InputPart, ...] = ()
+    """What the entries or channels of its one input are, in order; empty where it is not known."""
 
     @property
     def is_opaque(self) -> bool:
@@ -101,6 +101,8 @@ def load_teacher(
     pixels: PixelRange | None = None,
     input_pixels: PixelRange | None = None,
     input_size: tuple[int, int] | None = None,
+    inputs: Mapping[str, InputRole] | None = None,
+    output: str | None = None,
     allow_unsafe: bool = False,
     custom: Path | None = None,
 ) -> Teacher:
@@ -110,34 +112,74 @@ def load_teacher(
     a layer, the forward function as a whole becomes an opaque layer. ``classes`` is the number of
     classes at the end of the latent vector, ``pixels`` and ``input_pixels`` are black and white
     where the model does not say. ``input_size`` is the height and width of the pictures that a
-    generator reads which takes any. ``custom`` is a Python file of the user's that defines layers;
-    it is run. With ``allow_unsafe`` so is code within the model.
+    generator reads which takes any; ``inputs`` says what goes into inputs by name, ``output`` which
+    output is the picture. ``custom`` is a Python file of the user's that defines layers; it is run.
+    With ``allow_unsafe`` so is code within the model.
 
     Raises PocketganError, with a remedy, for whatever is no generator of pictures, and for files
-    that would run code.
+    that would run code; MissingFactsError, once, for all that the file does not say.
     """
     if isinstance(source, Path):
         source = GeneratorSource(path=source, file=source)
+    facts = StatedFacts(
+        classes=classes,
+        pixels=pixels,
+        input_pixels=input_pixels,
+        input_size=input_size,
+        inputs=dict(inputs or {}),
+        output=output,
+    )
+    missing: list[MissingFact] = []
+    while True:
+        try:
+            teacher = _load(source, facts, custom, allow_unsafe=allow_unsafe)
+        except MissingFactsError as error:
+            # Goes on with guesses, to find out what else is missing.
+            missing += error.missing
+            for fact in error.missing:
+                facts = fact.guessed(facts)
+        except PocketganError:
+            if not missing:
+                raise
+            break
+        else:
+            if not missing:
+                return teacher
+            break
+    raise MissingFactsError(source.path, missing)
+
+
+def _load(
+    source: GeneratorSource, facts: StatedFacts, custom: Path | None, *, allow_unsafe: bool
+) -> Teacher:
+    """The generator, with nothing but these facts beside its file."""
     path = source.path
-    loaded = open_generator(source, custom, input_size=input_size, allow_unsafe=allow_unsafe)
-    if classes is None and source.latent is not None:
-        classes = int(loaded.inputs[0].shape[0] or 0) - source.latent
-    adapter = adapt_inputs(path, loaded.inputs, classes)
+    loaded = open_generator(source, custom, facts=facts, allow_unsafe=allow_unsafe)
+    if facts.classes is None and source.latent is not None:
+        length = int(loaded.inputs[0].shape[0] or 0)
+        facts = replace(facts, classes=length - source.latent)
+    reads = source.input_pixels or pixel_range.range_in_file(loaded.functional)
+    adapter = adapt_inputs(path, loaded.inputs, facts, reads)
     with guard.step("drawn with", path, _DOES_NOT_DRAW):
-        try_out(path, loaded, adapter)
+        try_out(path, loaded, adapter, is_chosen=facts.output is not None)
     network = _network(path, loaded, adapter)
-    chosen = partial(pixel_range.chosen_range, path)
-    reads = network.reads or source.input_pixels
+    ranges = pixel_range.chosen_ranges(
+        path, facts, draws=network.draws, reads=network.reads or reads, latent=adapter.latent
+    )
+    fixed = (
+        f"its input '{name}' is {value:g} for all pictures" for name, value in loaded.fixed.items()
+    )
     return Teacher(
         model=network.model,
         latent=adapter.latent,
         classes=adapter.classes,
-        input_pixels=None if adapter.latent else chosen("input", reads, input_pixels),
-        pixels=chosen("output", network.draws, pixels),
+        pixels=ranges.draws,
+        input_pixels=ranges.reads,
         origin=loaded.origin,
-        notes=tuple(filter(None, (adapter.note, *network.notes))),
+        notes=(*adapter.notes, *fixed, *network.notes),
         layers=network.layers,
         opaque=network.opaque,
+        parts=adapter.parts,
     )
 
 
@@ -194,9 +236,13 @@ def _rebuilt(
     before = tf_keras.Model(port, own_inputs)
     rebuilder = GraphRebuilder(layer.name for layer in before.layers)
     try:
-        (output,) = rebuilder.outputs(loaded.functional, own_inputs)
+        output = rebuilder.outputs(loaded.functional, own_inputs)[loaded.output]
         model = tf_keras.Model(port, output, name="teacher")
         rebuilder.copy_weights()
+        names = {layer.name for layer in model.layers}  # not those of other outputs
+        sources = [
+            each for each in rebuilder.source_layers if not each.became or names & set(each.became)
+        ]
         model = merged(model)
     except (ValueError, TypeError, AttributeError, tf.errors.OpError) as error:
         raise UnmappedLayerError(
@@ -207,48 +253,4 @@ def _rebuilt(
     apart = difference(loaded, adapter.source_inputs(inputs), pictures)
     if apart is not None:
         raise UnmappedLayerError(f"rebuilt of tf_keras layers it draws otherwise (by {apart:.2g})")
-    return model, tuple(rebuilder.source_layers)
-
-
-def load_discriminator(
-    path: Path, teacher: Teacher, *, custom: Path | None = None, allow_unsafe: bool = False
-) -> tf_keras.Model:
-    """A discriminator: pictures (and one-hot classes) → logits [N, 1], of tf_keras layers.
-
-    A sigmoid at the end is taken off: training wants the logit. Raises PocketganError for whatever
-    does not read this teacher's pictures.
-    """
-    loaded = open_generator(
-        GeneratorSource(path=path, file=path), custom, allow_unsafe=allow_unsafe
-    )
-    picture = tuple(teacher.model.output_shape[1:])
-    wanted = [picture, (teacher.classes,)] if teacher.classes else [picture]
-    shapes = [tuple(each.shape) for each in loaded.inputs]
-    if shapes != wanted:
-        raise PocketganError(
-            f"{path} reads {shapes}; a discriminator of this generator reads {wanted}.", _WITHOUT
-        )
-    if loaded.functional is None:
-        raise PocketganError(f"{path} is code, and no graph of layers.", _WITHOUT)
-    rebuilder = GraphRebuilder()
-    inputs = [tf_keras.Input(shape) for shape in wanted]
-    try:
-        outputs = rebuilder.outputs(loaded.functional, inputs)
-    except UnmappedLayerError as error:
-        raise PocketganError(f"{path}: {error}.", _WITHOUT) from error
-    if len(outputs) != 1 or tuple(outputs[0].shape[1:]) != (1,):
-        raise PocketganError(
-            f"{path} gives {[tuple(o.shape[1:]) for o in outputs]}, and not one number a picture.",
-            _WITHOUT,
-        )
-    logit = _without_sigmoid(outputs[0])
-    rebuilder.copy_weights()
-    return tf_keras.Model(inputs if len(inputs) > 1 else inputs[0], logit, name="discriminator")
-
-
-def _without_sigmoid(output: Any) -> Any:
-    """What goes into a sigmoid that stands at the end; the output itself where none does."""
-    layer = output._keras_history.layer
-    function = getattr(getattr(layer, "activation", None), "__name__", "")
-    is_layer = isinstance(layer, tf_keras.layers.Activation)
-    return layer.input if is_layer and function == "sigmoid" else output
+    return model, tuple(sources)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from pipeline.arrays import Images, Mask, luma
+from pipeline.arrays import LUMA, Images, Mask, luma
 
 
 class TrivialBaseline(NamedTuple):
@@ -15,37 +15,53 @@ class TrivialBaseline(NamedTuple):
     pictures: Images
 
 
-def trivial_baseline(inputs: Images, shape: tuple[int, int, int]) -> TrivialBaseline:
+def trivial_baseline(
+    inputs: Images, shape: tuple[int, int, int], mask: int | None = None
+) -> TrivialBaseline:
     """Inputs uint8 [N, h, w, c] as pictures of ``shape`` (height, width, channels), untrained.
 
-    Bicubic where they are larger, the mean colour in a hole that a last channel masks (255 inside),
-    grey for colours that are not known; else the input as it is.
+    Bicubic where they are larger, the mean colour in a hole that channel ``mask`` hides (255
+    inside), grey for colours that are not known; else the input as it is. What lies behind its
+    first picture is left out.
     """
     height, width, channels = shape
-    name, pictures = "the input as it is", inputs
-    if (hole := hidden_by_mask(inputs, channels)) is not None:
-        name, pictures = "hole in its mean colour", _filled(inputs, hole)
+    colours = _colours_of(inputs.shape[-1], channels)
+    name, pictures = "the input as it is", inputs[..., :colours]
+    if (hole := hidden_by_mask(inputs, mask)) is not None:
+        name, pictures = "hole in its mean colour", _filled(pictures, hole)
     if pictures.shape[1:3] != (height, width):
         name = "bicubic"
         pictures = np.stack([_resized(picture, width, height) for picture in pictures])
-    if pictures.shape[-1] < channels:
+    if colours < channels:
         name = "grey" if name == "the input as it is" else f"{name}, grey"
-        pictures = pictures[..., :1].repeat(channels, axis=-1)
-    elif pictures.shape[-1] > channels:
+        pictures = pictures.repeat(channels, axis=-1)
+    elif colours > channels:
         name = "its luma" if name == "the input as it is" else f"{name}, luma"
         pictures = luma(pictures)
     return TrivialBaseline(name, pictures)
 
 
-def hidden_by_mask(inputs: Images, channels: int) -> Mask | None:
-    """Where a last channel of inputs uint8 [N, h, w, channels + 1] hides the picture, bool
-    [N, h, w]; None where inputs have no mask."""
-    return inputs[..., -1] > 127 if inputs.shape[-1] == channels + 1 else None
+def mask_behind(inputs: Images, channels: int) -> int | None:
+    """The last channel of inputs that have one more than the pictures drawn of them; else None."""
+    return channels if inputs.shape[-1] == channels + 1 else None
+
+
+def hidden_by_mask(inputs: Images, mask: int | None) -> Mask | None:
+    """Where channel ``mask`` of inputs uint8 [N, h, w, c] hides the picture, bool [N, h, w]; None
+    where inputs have no mask."""
+    return None if mask is None else inputs[..., mask] > 127
+
+
+def _colours_of(source: int, channels: int) -> int:
+    """Channels of the first picture of ``source`` channels, where ``channels`` are drawn."""
+    if source >= channels > 1:
+        return channels
+    return source if channels == 1 and source == len(LUMA) else 1
 
 
 def _filled(inputs: Images, hole: Mask) -> Images:
-    """The pictures in front of a mask, their hole in the mean colour of what is around it."""
-    pictures, hole = inputs[..., :-1].astype(np.float32), hole[..., np.newaxis]
+    """The pictures, their hole in the mean colour of what is around it."""
+    pictures, hole = inputs.astype(np.float32), hole[..., np.newaxis]
     around = (~hole).sum(axis=(1, 2), keepdims=True)
     total = (pictures * ~hole).sum(axis=(1, 2), keepdims=True)
     mean = np.where(around, total / np.maximum(around, 1), 128.0)

@@ -257,13 +257,16 @@ def _reach(reduce: int) -> int:
 def _colours(source: int, image: int) -> np.ndarray:
     """Which channels go where, float32 [source, image], each column adding up to 1.
 
-    Grey becomes colour by repeating, colour grey by its luma; a mask behind the colours is dropped.
+    Grey becomes colour by repeating, colour grey by its luma; what lies behind the first picture's
+    channels, such as a mask or a second picture, is dropped.
     """
-    if source == image or source == image + 1:
+    if source >= len(LUMA) and image == 1:
+        return np.pad(np.array(LUMA, np.float32)[:, None], [(0, source - len(LUMA)), (0, 0)])
+    if source >= image:
         return np.eye(source, image, dtype=np.float32)
-    if (source, image) == (len(LUMA), 1):
-        return np.array(LUMA, np.float32)[:, None]
-    return np.full((source, image), 1 / source, np.float32)
+    colours = np.zeros((source, image), np.float32)
+    colours[0] = 1
+    return colours
 
 
 def generator_residual(settings: GeneratorSettings, shape: TranslatorShape) -> tf_keras.Model:

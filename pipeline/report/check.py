@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from deploy.errors import printable
 from pipeline.importers.layer_report import Check, LayerOutcome, LayerReport, TrialFile
 from pipeline.networks.pixels import PixelRange
 
@@ -42,7 +43,13 @@ def _facts(check: Check) -> Table:
 
 def _reads(check: Check) -> str:
     if not check.latent:
-        return _pictures(check.input_shape, check.input_pixels or (0, 0))
+        whole = _pictures(check.input_shape, check.input_pixels or (0, 0))
+        if len(check.inputs) < 2:
+            return whole
+        names = ", ".join(
+            f"{part.kind} '{printable(part.name)}' {part.size}" for part in check.inputs
+        )
+        return f"{whole}: {names}"
     latents = f"{check.latent} latents"
     return f"{latents} and a class of {check.classes}, one-hot" if check.classes else latents
 

@@ -8,8 +8,9 @@ from deploy.errors import PocketganError
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.data.dataset import Dataset
 from pipeline.data.sources import TEACHER
+from pipeline.importers.discriminator import load_discriminator
 from pipeline.importers.input_pictures import read_input_pictures
-from pipeline.importers.teacher import Teacher, load_discriminator
+from pipeline.importers.teacher import Teacher
 from pipeline.recipe import BudgetSettings, Recipe
 from pipeline.search.budget import Budget, BudgetLimit, FileCost, budget_of
 from pipeline.search.builder import StudentBuilder

@@ -94,7 +94,7 @@ def _evaluate(ctx: StageContext) -> Outcome:
     }
     evaluation = Evaluation(judge=facts, floor=bottom, variants=qualities, teacher=of_teacher)
     if test is not None and reference is not None:
-        baseline = trivial_baseline(test.inputs[:count], reference.shape[1:])
+        baseline = trivial_baseline(test.inputs[:count], reference.shape[1:], test.mask)
         quality = measured(baseline.pictures, real, same_latents=reference)
         changes = {"trivial_name": baseline.name, "trivial": quality}
         evaluation = evaluation.model_copy(update=changes)
@@ -123,7 +123,7 @@ def _hole(test: HeldBack | None, truth: Images | None) -> Mask | None:
     """Where the inputs of the pictures ``truth`` have a mask that hides them."""
     if test is None or truth is None:
         return None
-    return hidden_by_mask(test.inputs[: len(truth)], truth.shape[-1])
+    return hidden_by_mask(test.inputs[: len(truth)], test.mask)
 
 
 def _drawing(ctx: StageContext) -> Mapping[str, Callable[..., np.ndarray]]:
@@ -146,8 +146,7 @@ def _beside(ctx: StageContext, test: HeldBack | None) -> dict[str, np.ndarray]:
         return {REAL: ctx.dataset.test[:FIXED_PICTURES]}
     truth = {} if test.truth is None else {REAL: test.truth[:FIXED_PICTURES]}
     inputs = test.inputs[:FIXED_PICTURES]
-    visible = inputs.shape[-1] - (inputs.shape[-1] in (2, 4))  # a mask is seen as its grey hole
-    return {INPUT: inputs[..., :visible], **truth}
+    return {INPUT: inputs[..., : test.visible], **truth}
 
 
 def find_judge(ctx: StageContext) -> Judge | ImageNetJudge:

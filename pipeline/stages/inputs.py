@@ -7,7 +7,9 @@ import numpy as np
 from deploy.errors import PocketganError
 from pipeline.arrays import Images
 from pipeline.artifacts import HELD_BACK, PAIRS, REFERENCE, read_distillation_set
-from pipeline.importers.facts import read_inputs
+from pipeline.importers.facts import read_facts, read_inputs, read_parts
+from pipeline.importers.input_roles import InputPart, mask_of
+from pipeline.metrics.trivial import mask_behind
 from pipeline.networks.pixels import TRANSLATED, PixelRange
 from pipeline.networks.settings import ImageShape
 from pipeline.networks.translators import TranslatorShape
@@ -76,6 +78,16 @@ class HeldBack(NamedTuple):
     """uint8 [N, h, w, c]."""
     truth: Images | None
     """uint8 [N, H, W, C]; None where nobody knows."""
+    mask: int | None = None
+    """Which channel of ``inputs`` hides the picture; None where none does."""
+    parts: tuple[InputPart, ...] = ()
+    """What their channels are; empty where only a mask may be behind the picture."""
+
+    @property
+    def visible(self) -> int:
+        """Channels of the first picture: a mask is seen as its grey hole."""
+        channels: int = self.inputs.shape[-1]
+        return self.parts[0].size if self.parts else channels - (channels in (2, 4))
 
 
 def held_back(ctx: StageContext) -> HeldBack | None:
@@ -84,13 +96,19 @@ def held_back(ctx: StageContext) -> HeldBack | None:
         pairs = pairs_of(ctx, test=True)
         if pairs is None:
             return None
-        return HeldBack(pairs.inputs, pairs.pictures if ctx.dataset.aligned else None)
+        truth = pairs.pictures if ctx.dataset.aligned else None
+        mask = mask_behind(pairs.inputs, ctx.recipe.data.channels)
+        return HeldBack(pairs.inputs, truth, mask)
     if not teacher_reads_pictures(ctx):
         return None
     inputs = read_distillation_set(ctx.inputs["teacher"], HELD_BACK).inputs
     # Of inputs out of a folder of their own nobody knows the truth, whatever the data is.
     has_truth = ctx.recipe.teacher.inputs is None and ctx.dataset.aligned
-    return HeldBack(inputs, ctx.dataset.test if has_truth else None)
+    truth = ctx.dataset.test if has_truth else None
+    if ctx.recipe.teacher.inputs is None:
+        return HeldBack(inputs, truth, mask_behind(inputs, ctx.recipe.data.channels))
+    parts = read_parts(read_facts(ctx.inputs["teacher"]))
+    return HeldBack(inputs, truth, mask_of(parts), parts)
 
 
 def input_pixels(ctx: StageContext) -> PixelRange | None:

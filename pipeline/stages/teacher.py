@@ -19,9 +19,15 @@ from pipeline.artifacts import (
 from pipeline.data import reading
 from pipeline.determinism import prepare
 from pipeline.finished_run import generator_of
-from pipeline.importers.input_pictures import InputPictures, read_input_pictures
+from pipeline.importers.discriminator import load_discriminator
+from pipeline.importers.input_pictures import (
+    InputPictures,
+    read_input_pictures,
+    with_further_parts,
+)
+from pipeline.importers.input_roles import read_roles
 from pipeline.importers.saved_teacher import save_teacher
-from pipeline.importers.teacher import Teacher, load_discriminator, load_teacher
+from pipeline.importers.teacher import Teacher, load_teacher
 from pipeline.networks.pixels import to_uint8
 from pipeline.recipe import Recipe, TeacherSettings, height_and_width
 from pipeline.search import work
@@ -118,6 +124,8 @@ def load(settings: TeacherSettings) -> Teacher:
         pixels=settings.pixels,
         input_pixels=settings.input_pixels,
         input_size=None if size is None else height_and_width(size),
+        inputs=read_roles(settings.input),
+        output=settings.output,
         allow_unsafe=settings.allow_unsafe,
         custom=settings.custom,
     )
@@ -177,6 +185,9 @@ def _folder_pictures(ctx: StageContext, loaded: Teacher) -> tuple[dict[str, np.n
         named[PAIRS] = _turned(named[PAIRS], settings.lessons)
     else:
         named[PAIRS] = _moved(named[PAIRS], settings.lessons, ctx.recipe.seed)
+    for number, name in enumerate(named):
+        seed = ctx.recipe.seed + number
+        named[name] = with_further_parts(named[name], loaded.parts, seed)
     return named, [*pictures.notes, *_few_photos(settings.inputs, pictures, cut)]
 
 

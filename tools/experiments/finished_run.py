@@ -130,7 +130,7 @@ class Examiner:
         if self._test is None:
             raise ValueError("of latents no picture is made without a network")
         inputs = self._test.inputs[: len(self._inputs)]
-        name, images = trivial_baseline(inputs, self._reference.shape[1:])
+        name, images = trivial_baseline(inputs, self._reference.shape[1:], self._test.mask)
         return name, self._quality(images)
 
     def _quality(self, images: Images) -> PictureQuality:

@@ -1,6 +1,6 @@
 """An ONNX file as a generator: drawn by onnxruntime, rebuilt of layers where each has one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,12 @@ from onnxruntime.tools.onnx_model_utils import fix_output_shapes
 
 from deploy.errors import PocketganError, one_line
 from pipeline.importers.foreign import ForeignProgram
+from pipeline.importers.input_signs import free_numbers
 from pipeline.importers.layer_mapping import SourceLayer, UnmappedLayerError
 from pipeline.importers.loaded import LoadedGenerator
-from pipeline.importers.model_input import ModelInput, refuse_free_picture, shape_text
+from pipeline.importers.missing import MissingFactsError, StatedFacts
+from pipeline.importers.missing_inputs import size_fact
+from pipeline.importers.model_input import ModelInput, shape_text, takes_batch
 from pipeline.importers.onnx_files.builder import Builder, Value
 from pipeline.importers.onnx_files.folding import folded
 from pipeline.importers.onnx_files.graph import Graph, layer_name
@@ -26,21 +29,26 @@ from pipeline.importers.onnx_files.moves import MOVES
 from pipeline.importers.onnx_files.pointwise import POINTWISE
 from pipeline.importers.onnx_files.reading import read_model
 from pipeline.importers.onnx_files.runtime import OnnxRuntime, Port
-from pipeline.importers.onnx_files.signature import channels_first, with_channels_last
+from pipeline.importers.onnx_files.signature import FileShape, channels_first, with_channels_last
 
 _OPERATIONS = {**KERNELS, **POINTWISE, **MAPS}
 _RUNTIME = "onnxruntime"
 _OTHER_OPSET = "Export it again for another opset, for instance 17."
 
 
-def load_onnx(path: Path, input_size: tuple[int, int] | None = None) -> LoadedGenerator:
+def load_onnx(path: Path, facts: StatedFacts | None = None) -> LoadedGenerator:
     """The generator in an ONNX file; PocketganError where it cannot be read or run.
 
-    ``input_size`` is the height and width of pictures whose size the file leaves free.
+    ``facts`` say the size of pictures where the file leaves it free, and which inputs are numbers:
+    those become constants of it.
     """
+    facts = facts or StatedFacts()
     model = read_model(path)
-    if input_size is not None:
-        _fix_size(model, input_size)
+    if facts.input_size is not None:
+        _fix_size(model, facts.input_size)
+    if facts.output in [port.name for port in model.graph.output]:
+        _keep_output(model, facts.output)
+    numbers = _fix_numbers(model, facts)
     content = model.SerializeToString(deterministic=True)
     try:
         runtime = OnnxRuntime(content)
@@ -49,12 +57,13 @@ def load_onnx(path: Path, input_size: tuple[int, int] | None = None) -> LoadedGe
         raise PocketganError(
             f"{path} cannot be run by onnxruntime: {reason}", _OTHER_OPSET
         ) from error
-    _refuse_free(path, runtime, model)
+    inputs = tuple(_input(port, runtime, model) for port in runtime.inputs)
+    _refuse_free(path, runtime, inputs)
     weights = tuple((each.name, numpy_helper.to_array(each)) for each in model.graph.initializer)
     half = any(values.dtype == np.float16 for _, values in weights)
     generator = LoadedGenerator(
         origin=_origin(path, model),
-        inputs=tuple(_input(port, model) for port in runtime.inputs),
+        inputs=inputs,
         compute=lambda *tensors: list(runtime(*map(np.asarray, tensors))),
         weights=weights,
         layers=_layers(model, {name: values.size for name, values in weights}),
@@ -62,6 +71,8 @@ def load_onnx(path: Path, input_size: tuple[int, int] | None = None) -> LoadedGe
         program=ForeignProgram(
             runtime=_RUNTIME, content=content, last_operation=_last_operation(model)
         ),
+        outputs=tuple(port.name for port in runtime.outputs),
+        fixed=numbers,
     )
     try:
         return replace(generator, functional=_of_layers(folded(model), generator.inputs))
@@ -123,18 +134,79 @@ def _fix_size(model: onnx.ModelProto, size: tuple[int, int]) -> None:
     fix_output_shapes(model)
 
 
-def _refuse_free(path: Path, runtime: OnnxRuntime, model: onnx.ModelProto) -> None:
+def _fix_numbers(model: onnx.ModelProto, facts: StatedFacts) -> dict[str, float]:
+    """Make inputs constants that are numbers, the same for all pictures, in place; their values."""
+    weights = {each.name for each in model.graph.initializer}
+    ports = {port.name: port for port in model.graph.input if port.name not in weights}
+    inputs = [_declared(port, ports.values()) for port in ports.values()]
+    numbers = free_numbers(inputs, facts)
+    for name, value in numbers.items():
+        tensor = ports[name].type.tensor_type
+        shape = [side.dim_value or 1 for side in tensor.shape.dim]
+        constant = numpy_helper.from_array(np.full(shape, value, _dtype(ports[name])), name)
+        model.graph.initializer.append(constant)
+        model.graph.input.remove(ports[name])
+    return numbers
+
+
+def _keep_output(model: onnx.ModelProto, name: str | None) -> None:
+    """Leave out, in place, all that only other outputs need."""
+    needed = {name}
+    nodes = []
+    for node in reversed(model.graph.node):
+        if needed.intersection(node.output):
+            nodes.append(node)
+            needed.update(_read_by(node))
+    others = [port for port in model.graph.output if port.name != name]
+    for port in others:
+        model.graph.output.remove(port)
+    del model.graph.node[:]
+    model.graph.node.extend(reversed(nodes))
+
+
+def _read_by(node: onnx.NodeProto) -> Iterator[str]:
+    """The values that an operation reads, those that its own graphs do too."""
+    yield from node.input
+    for attribute in node.attribute:
+        for graph in (attribute.g, *attribute.graphs):
+            yield from (port.name for port in graph.output)
+            for inner in graph.node:
+                yield from _read_by(inner)
+
+
+def _declared(port: onnx.ValueInfoProto, ports: Iterable[onnx.ValueInfoProto]) -> ModelInput:
+    """An input as the file declares it, before anything runs."""
+    shape = with_channels_last(_shape(port))
+    has_batch = takes_batch(shape, map(_shape, ports))
+    return ModelInput(port.name, shape[has_batch:], _dtype(port).name, has_batch=has_batch)
+
+
+def _dtype(port: onnx.ValueInfoProto) -> np.dtype:
+    """Of numbers; what is none the runtime refuses."""
+    try:
+        return onnx.helper.tensor_dtype_to_np_dtype(port.type.tensor_type.elem_type)
+    except KeyError:
+        return np.dtype(np.float32)
+
+
+def _shape(port: onnx.ValueInfoProto) -> FileShape:
+    return tuple(side.dim_value or None for side in port.type.tensor_type.shape.dim)
+
+
+def _refuse_free(path: Path, runtime: OnnxRuntime, inputs: Sequence[ModelInput]) -> None:
     """PocketganError for sizes that the file leaves free, but the batch."""
-    for port in runtime.inputs:
-        refuse_free_picture(path, _input(port, model))
-        if None in port.shape[1:]:
-            sizes = ",".join("1" if i == 0 else str(s or "256") for i, s in enumerate(port.shape))
-            raise PocketganError(
-                f"{path}: the size of its input '{port.name}' is free: "
-                f"{shape_text(with_channels_last(port.shape)[1:])}.",
-                "Fix it, for instance: python -m onnxruntime.tools.make_dynamic_shape_fixed "
-                f"--input_name {port.name} --input_shape {sizes} {path} fixed.onnx",
-            )
+    for port, each in zip(runtime.inputs, inputs, strict=True):
+        if None not in port.shape[1:]:
+            continue
+        if len(port.shape) == MAP_RANK and each.shape[-1] is not None:
+            raise MissingFactsError(path, [size_fact(each)])
+        sizes = ",".join("1" if i == 0 else str(s or "256") for i, s in enumerate(port.shape))
+        raise PocketganError(
+            f"{path}: the size of its input '{port.name}' is free: "
+            f"{shape_text(with_channels_last(port.shape)[1:])}.",
+            "Fix it, for instance: python -m onnxruntime.tools.make_dynamic_shape_fixed "
+            f"--input_name {port.name} --input_shape {sizes} {path} fixed.onnx",
+        )
 
 
 def _origin(path: Path, model: onnx.ModelProto) -> str:
@@ -145,7 +217,7 @@ def _origin(path: Path, model: onnx.ModelProto) -> str:
     )
 
 
-def _input(port: Port, model: onnx.ModelProto) -> ModelInput:
+def _input(port: Port, runtime: OnnxRuntime, model: onnx.ModelProto) -> ModelInput:
     """An input as we see it: a float is a float32, and a number that looks rows up a class."""
     rows = None
     sizes = {each.name: each.dims[0] for each in model.graph.initializer if each.dims}
@@ -154,7 +226,8 @@ def _input(port: Port, model: onnx.ModelProto) -> ModelInput:
             rows = sizes.get(node.input[0])
     dtype = "float32" if port.dtype.kind == "f" else port.dtype.name
     shape = with_channels_last(port.shape)
-    return ModelInput(port.name, shape[1:], dtype, rows)
+    has_batch = takes_batch(shape, [other.shape for other in runtime.inputs])
+    return ModelInput(port.name, shape[has_batch:], dtype, rows, has_batch)
 
 
 def _layers(model: onnx.ModelProto, sizes: Mapping[str, int]) -> tuple[SourceLayer, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tf_keras
 
-from pipeline.importers.input_adapter import Part
+from pipeline.importers.input_layers import Part
 from pipeline.importers.layer_mapping import UnmappedLayerError
 from pipeline.importers.onnx_files.builder import Builder, Value, new_axis
 from pipeline.importers.onnx_files.graph import Node

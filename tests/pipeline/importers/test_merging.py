@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tf_keras
 
-from pipeline.importers.input_adapter import Label, Part
+from pipeline.importers.input_layers import Label, Part
 from pipeline.importers.merging import merged
 
 L = tf_keras.layers

@@ -10,8 +10,9 @@ import tensorflow as tf
 import tf_keras
 
 from pipeline.finished_run import generator_of
+from pipeline.importers.discriminator import load_discriminator
 from pipeline.importers.saved_teacher import read_saved_teacher, save_teacher
-from pipeline.importers.teacher import Teacher, load_discriminator, load_teacher
+from pipeline.importers.teacher import Teacher, load_teacher
 from pipeline.networks.registry import build_generator
 from pipeline.networks.settings import ImageShape
 from pipeline.recipe import load_recipe, to_yaml
@@ -172,7 +173,7 @@ def test_range_is_asked_for_where_no_layer_says_it(
     k3: Callable[..., Path], refused: Refused
 ) -> None:
     path = k3((4,), L.Dense(16), L.Reshape((4, 4, 1)))
-    assert "--pixels LOW HIGH" in refused(load_teacher, path)
+    assert "--pixels -1 1" in refused(load_teacher, path)
     assert load_teacher(path, pixels=(-1, 1)).pixels == (-1, 1)
     assert "is no range" in refused(load_teacher, path, pixels=(1, 1))
 
@@ -191,7 +192,7 @@ def test_rescaling_says_the_range_of_what_is_read_and_drawn(k3: Callable[..., Pa
 def test_range_of_pictures_that_are_read_is_asked_for(
     files: Mapping[str, Path], refused: Refused
 ) -> None:
-    assert "--input-pixels LOW HIGH" in refused(load_teacher, files["unet.keras"])
+    assert "--input-pixels -1 1" in refused(load_teacher, files["unet.keras"])
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

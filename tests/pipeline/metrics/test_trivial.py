@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.metrics.trivial import trivial_baseline
+from pipeline.metrics.trivial import mask_behind, trivial_baseline
 
 RANDOM = np.random.default_rng(1)
 
@@ -19,12 +19,15 @@ def pictures(side: int, channels: int) -> np.ndarray:
         (8, 1, (16, 16, 3), "bicubic, grey"),
         (8, 3, (8, 8, 1), "its luma"),
         (8, 4, (8, 8, 3), "hole in its mean colour"),
+        (8, 6, (8, 8, 3), "the input as it is"),
+        (8, 6, (16, 16, 3), "bicubic"),
     ],
 )
 def test_baseline_has_the_shape_asked_for_and_says_what_it_is(
     side: int, channels: int, shape: tuple[int, int, int], name: str
 ) -> None:
-    baseline = trivial_baseline(pictures(side, channels), shape)
+    inputs = pictures(side, channels)
+    baseline = trivial_baseline(inputs, shape, mask_behind(inputs, shape[2]))
     assert baseline.name == name
     assert baseline.pictures.shape == (3, *shape)
     assert baseline.pictures.dtype == np.uint8
@@ -35,6 +38,6 @@ def test_hole_is_filled_with_the_mean_of_what_is_around_it() -> None:
     inputs[..., 3] = 0
     inputs[0, 1:3, 1:3] = (200, 200, 200, 255)
     inputs[1, ..., 3] = 255
-    filled = trivial_baseline(inputs, (4, 4, 3)).pictures
+    filled = trivial_baseline(inputs, (4, 4, 3), 3).pictures
     assert (filled[0] == 40).all()
     assert (filled[1] == 128).all()

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.artifacts import find_variants
 from pipeline.cli import main
+from pipeline.importers.input_roles import InputKind, InputPart
 from pipeline.metrics.quality import Quality
 from pipeline.recipe import load_recipe
 from pipeline.run import Run
@@ -125,3 +126,13 @@ def test_mask_of_an_input_is_not_shown_as_its_transparency(channels: int, visibl
     assert {name: pictures.shape for name, pictures in beside.items()} == {
         "input": (5, 8, 8, visible)
     }
+
+
+def test_of_an_input_of_several_parts_its_first_picture_is_shown() -> None:
+    parts = tuple(
+        InputPart(name=kind, kind=kind, size=size)
+        for kind, size in ((InputKind.PICTURE, 3), (InputKind.CLASS, 5))
+    )
+    held_back = HeldBack(np.zeros((5, 8, 8, 8), np.uint8), None, None, parts)
+    beside = evaluate._beside(cast(StageContext, None), held_back)
+    assert beside["input"].shape == (5, 8, 8, 3)

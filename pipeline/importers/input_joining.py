@@ -1,0 +1,291 @@
+"""One input for every generator: latents with a one-hot class at their end, or a picture.
+
+A mask, a second picture and a class beside a picture are channels behind it.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import tf_keras
+
+from deploy.errors import PocketganError, printable
+from pipeline.importers.input_adapter import InputAdapter
+from pipeline.importers.input_layers import Constant, Label, Part, Rounded
+from pipeline.importers.input_roles import InputKind, InputPart, InputRole
+from pipeline.importers.input_signs import roles_of
+from pipeline.importers.missing import MissingFactsError, StatedFacts
+from pipeline.importers.missing_inputs import INPUT_PIXELS, refuse_free
+from pipeline.importers.model_input import ModelInput, is_number_like, shape_text
+from pipeline.networks.pixels import PixelRange
+
+_ONE_INPUT = (
+    "Give a generator that reads latents, latents and a class, or pictures, and say with "
+    "--input NAME=0 which of its inputs is a number, the same for all: docs/check.md."
+)
+_OF_PICTURES = (InputKind.PICTURE, InputKind.MASK, InputKind.CLASS)
+"""The order of channels in the one input."""
+_OF_VECTORS = (InputKind.LATENT, InputKind.CLASS)
+_PART_NAMES = {InputKind.LATENT: "latent", InputKind.CLASS: "class", InputKind.MASK: "mask"}
+_MAP = 3
+"""Dimensions of a map without the batch."""
+
+
+def adapt_inputs(
+    path: Path,
+    inputs: Sequence[ModelInput],
+    facts: StatedFacts,
+    pixels: PixelRange | None = None,
+) -> InputAdapter:
+    """How the inputs of a generator are made one. ``path`` names it in errors.
+
+    ``pixels`` are black and white in the pictures that it reads, where the file says them. Raises
+    PocketganError for inputs that cannot be made one, for an unknown size, and for a number of
+    classes that cannot be; MissingFactsError for what only a person can say.
+    """
+    if facts.classes is not None and facts.classes < 0:
+        raise PocketganError(
+            f"--classes {facts.classes} is no number of classes.", "Leave it away."
+        )
+    roles = roles_of(path, inputs, facts)
+    refuse_free(path, inputs)
+    sources = [_Source(each, role) for each, role in zip(inputs, roles, strict=True)]
+    kinds = [source.kind for source in sources]
+    if InputKind.PICTURE in kinds:
+        adapter = _of_pictures(path, sources, facts, pixels)
+    elif InputKind.LATENT in kinds and kinds.count(InputKind.CLASS) < 2 and _fits(inputs, kinds):
+        adapter = _of_vectors(path, sources, facts)
+    else:
+        raise _unreadable(path, sources)
+    return replace(adapter, notes=(*adapter.notes, *_fixed(sources)))
+
+
+@dataclass(frozen=True)
+class _Source:
+    """One of the generator's own inputs, and what goes in."""
+
+    input: ModelInput
+    role: InputRole
+
+    @property
+    def kind(self) -> InputKind:
+        return self.role.kind
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Without the batch; all of it is known by now."""
+        return tuple(int(size or 0) for size in self.input.shape)
+
+    @property
+    def size(self) -> int:
+        """Entries of the vector, or channels of the picture, that it takes."""
+        if self.kind is InputKind.CLASS:
+            return int(self.role.classes or 0)
+        if self.kind is InputKind.LATENT:
+            return math.prod(self.shape)
+        return self.shape[-1] if len(self.shape) == _MAP else 1
+
+    def constant(self, port: Any) -> Any:
+        """The number that goes in for all pictures."""
+        number, has_batch = self.input.dtype, self.input.has_batch
+        return Constant(self.role.value, self.shape, number=number, has_batch=has_batch)(port)
+
+    def typed(self, tensor: Any) -> Any:
+        """In the type of the generator's own input."""
+        is_float = self.input.dtype.startswith(("float", "bfloat"))
+        return tensor if is_float else Rounded(self.input.dtype)(tensor)
+
+
+def _fits(inputs: Sequence[ModelInput], kinds: Sequence[InputKind]) -> bool:
+    """Whether a generator reads latents alone, or with a class: a single map is a picture."""
+    return InputKind.MASK not in kinds and all(len(each.shape) in (0, 1, _MAP) for each in inputs)
+
+
+def _unreadable(path: Path, sources: Sequence[_Source]) -> PocketganError:
+    if len(sources) == 1:
+        shape = shape_text(sources[0].input.shape)
+        return PocketganError(
+            f"{path} reads {shape}: neither a latent vector nor a picture.", _ONE_INPUT
+        )
+    named = ", ".join(
+        f"'{printable(each.input.name)}' {shape_text(each.input.shape)} as {each.kind}"
+        for each in sources
+    )
+    return PocketganError(
+        f"{path} has {len(sources)} inputs ({named or 'none'}): neither latents, with one class or "
+        "none, nor a picture.",
+        _ONE_INPUT,
+    )
+
+
+def _fixed(sources: Sequence[_Source]) -> list[str]:
+    return [
+        f"its input '{printable(each.input.name)}' is {each.role.value:g} for all pictures"
+        for each in sources
+        if each.kind is InputKind.NUMBER
+    ]
+
+
+def _ordered(sources: Sequence[_Source], kinds: Sequence[InputKind]) -> list[_Source]:
+    return [each for kind in kinds for each in sources if each.kind is kind]
+
+
+def _joined(parts: Sequence[InputPart]) -> tuple[str, ...]:
+    """What several inputs became, in words."""
+    if len(parts) < 2:
+        return ()
+    sizes = ", ".join(f"{part.size} of {part.kind} '{printable(part.name)}'" for part in parts)
+    return (f"its {len(parts)} inputs became one: {sizes}",)
+
+
+# ---------------------------------------------------------------------- a vector
+
+
+def _of_vectors(path: Path, sources: Sequence[_Source], facts: StatedFacts) -> InputAdapter:
+    ordered = _ordered(sources, _OF_VECTORS)
+    parts = [InputPart(name=s.input.name, kind=s.kind, size=s.size) for s in ordered]
+    notes = _joined(parts)
+    only = parts[0]
+    if len(parts) == 1 and facts.classes:
+        if facts.classes >= only.size:
+            raise PocketganError(
+                f"{path} reads {only.size} numbers; {facts.classes} of them cannot be the class.",
+                "--classes is how many classes there are; they are the end of the latent vector.",
+            )
+        latents = replace(only, size=only.size - facts.classes)
+        parts = [latents, replace(only, kind=InputKind.CLASS, size=facts.classes)]
+    length = sum(part.size for part in parts)
+    classes = sum(part.size for part in parts if part.kind is InputKind.CLASS)
+
+    def split(tensor: Any) -> list[Any]:
+        tensors: dict[str, Any] = {}
+        start = 0
+        for source in ordered:
+            taken = tensor
+            if len(ordered) > 1:
+                name = _layer_name(f"{_PART_NAMES[source.kind]}_part", start)
+                taken = Part(start, source.size, name=name)(tensor)
+            tensors[source.input.name] = _vector(source, taken, start)
+            start += source.size
+        return _in_order(sources, tensors, tensor)
+
+    return InputAdapter(
+        shape=(length,),
+        latent=length - classes,
+        classes=classes,
+        parts=tuple(parts),
+        pixels=None,
+        split=split,
+        notes=notes,
+    )
+
+
+def _vector(source: _Source, tensor: Any, start: int) -> Any:
+    """Entries of the vector as the generator's own input takes them."""
+    if source.kind is InputKind.CLASS and is_number_like(source.input):
+        rank = len(source.shape) + 1
+        return Label(rank, source.input.dtype, name="class_number")(tensor)
+    if len(source.shape) != 1:
+        name = _layer_name(f"{_PART_NAMES[source.kind]}_map", start)
+        tensor = tf_keras.layers.Reshape(source.shape, name=name)(tensor)
+    return source.typed(tensor)
+
+
+def _layer_name(name: str, start: int) -> str:
+    """The first of its kind has the name alone."""
+    return name if not start or name.startswith("class") else f"{name}_{start}"
+
+
+def _in_order(sources: Sequence[_Source], tensors: dict[str, Any], port: Any) -> list[Any]:
+    """The tensors in the order of the generator's own inputs, its numbers among them."""
+    return [
+        each.constant(port) if each.kind is InputKind.NUMBER else tensors[each.input.name]
+        for each in sources
+    ]
+
+
+# ---------------------------------------------------------------------- a picture
+
+
+def _of_pictures(
+    path: Path, sources: Sequence[_Source], facts: StatedFacts, pixels: PixelRange | None
+) -> InputAdapter:
+    ordered = _ordered(sources, _OF_PICTURES)
+    _refuse_pictures(path, ordered, facts)
+    parts = tuple(part for source in ordered for part in _channels_of(source))
+    stated = facts.input_pixels or pixels
+    if stated is None and any(each.kind is not InputKind.PICTURE for each in ordered):
+        raise MissingFactsError(path, [INPUT_PIXELS])
+    height, width = ordered[0].shape[:2]
+
+    def split(tensor: Any) -> list[Any]:
+        tensors: dict[str, Any] = {}
+        start = 0
+        for source in ordered:
+            taken = tensor
+            if len(ordered) > 1:
+                name = f"{source.kind}_part" + (f"_{start}" if start else "")
+                taken = Part(start, source.size, name=name)(tensor)
+            tensors[source.input.name] = _channels(source, taken, stated or (0.0, 1.0))
+            start += source.size
+        return _in_order(sources, tensors, tensor)
+
+    return InputAdapter(
+        shape=(height, width, sum(part.size for part in parts)),
+        latent=0,
+        classes=0,
+        parts=parts,
+        pixels=stated,
+        split=split,
+        notes=_joined(parts) if len(ordered) > 1 else (),
+    )
+
+
+def _refuse_pictures(path: Path, ordered: Sequence[_Source], facts: StatedFacts) -> None:
+    """PocketganError where they cannot be channels of one picture."""
+    if facts.classes and not any(each.kind is InputKind.CLASS for each in ordered):
+        raise PocketganError(
+            f"{path} reads pictures, and no latents that could end with a class.",
+            "Leave --classes away.",
+        )
+    sizes = {each.shape[:2] for each in ordered if each.kind is not InputKind.CLASS}
+    if len(sizes) > 1:
+        named = ", ".join(
+            f"'{printable(each.input.name)}' {shape_text(each.input.shape)}" for each in ordered
+        )
+        raise PocketganError(
+            f"{path} reads pictures of several sizes: {named}.",
+            "Build it with pictures of one size, enlarged or shrunk inside.",
+        )
+
+
+def _channels_of(source: _Source) -> list[InputPart]:
+    """The parts that are in one of the generator's own inputs."""
+    name, kinds = source.input.name, source.role.kinds
+    masks = kinds.count(InputKind.MASK)
+    if len(kinds) == 1:
+        return [InputPart(name=name, kind=source.kind, size=source.size)]
+    size = (source.size - masks) // (len(kinds) - masks)
+    return [
+        InputPart(name=name, kind=kind, size=1 if kind is InputKind.MASK else size)
+        for kind in kinds
+    ]
+
+
+def _channels(source: _Source, tensor: Any, pixels: PixelRange) -> Any:
+    """Channels of the one picture as the generator's own input takes them.
+
+    A mask and a class are 0 and 1 there, black and white here.
+    """
+    layers, (low, high) = tf_keras.layers, pixels
+    if source.kind is InputKind.PICTURE:
+        return source.typed(tensor)
+    if source.kind is InputKind.CLASS:
+        tensor = layers.GlobalAveragePooling2D(name="class_mean")(tensor)
+    if pixels != (0.0, 1.0):
+        scale = 1 / (high - low)
+        name = f"{source.kind}_scaled"
+        tensor = layers.Rescaling(scale, -low * scale, name=name)(tensor)
+    return _vector(source, tensor, 0)

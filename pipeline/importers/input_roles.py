@@ -1,0 +1,104 @@
+"""What can go into an input of a generator, and how a person says it."""
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from deploy.errors import PocketganError
+
+
+class InputKind(StrEnum):
+    """What goes into an input."""
+
+    LATENT = "latent"
+    """Numbers of the normal prior: a vector, or a map."""
+    CLASS = "class"
+    """Its number, or one-hot."""
+    PICTURE = "picture"
+    MASK = "mask"
+    """One channel: 1 where the picture beside it is hidden, 0 elsewhere."""
+    NUMBER = "number"
+    """The same for all pictures, such as a strength: a constant from then on."""
+
+
+@dataclass(frozen=True)
+class InputRole:
+    """What goes into one input."""
+
+    kinds: tuple[InputKind, ...]
+    """One; or a picture and what lies behind it in the channels of the same input."""
+    classes: int | None = None
+    """How many there are, where it is a class."""
+    value: float = 0.0
+    """Where it is a number."""
+
+    @property
+    def kind(self) -> InputKind:
+        return self.kinds[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputPart:
+    """What a part of the teacher's one input is: entries of a vector, or channels of a picture."""
+
+    name: str
+    """Of the generator's own input."""
+    kind: InputKind
+    size: int
+    """Entries or channels."""
+
+
+def mask_of(parts: Sequence[InputPart]) -> int | None:
+    """Which channel of a picture of these parts is its mask; None where none is."""
+    start = 0
+    for part in parts:
+        if part.kind is InputKind.MASK:
+            return start
+        start += part.size
+    return None
+
+
+_WORDS = "latent, picture, mask, class, class:10, picture+mask, picture+picture, or a number"
+_SWITCHES = {"true": 1.0, "false": 0.0}
+
+
+def read_role(text: str) -> tuple[str, InputRole]:
+    """NAME=latent, picture, mask, class:10 or 0.7 as name and role; PocketganError for others."""
+    name, equals, word = text.rpartition("=")
+    role = _role(word.strip().lower())
+    if not (equals and name) or role is None:
+        raise PocketganError(
+            f"--input {text} does not say what goes into which input.",
+            f"Give --input NAME=WHAT; WHAT is {_WORDS}.",
+        )
+    return name, role
+
+
+def read_roles(texts: Iterable[str]) -> dict[str, InputRole]:
+    """Name → role of several; PocketganError as ``read_role`` raises it."""
+    return dict(map(read_role, texts))
+
+
+def role_text(role: InputRole) -> str:
+    """A role as ``read_role`` reads it."""
+    if role.kind is InputKind.NUMBER:
+        return f"{role.value:g}"
+    words = "+".join(role.kinds)
+    return f"{words}:{role.classes}" if role.classes else words
+
+
+def _role(word: str) -> InputRole | None:
+    if re.fullmatch(r"class:[1-9]\d*", word):
+        return InputRole((InputKind.CLASS,), classes=int(word.partition(":")[2]))
+    if word in (InputKind.LATENT, InputKind.CLASS):
+        return InputRole((InputKind(word),))
+    kinds = word.split("+")
+    if set(kinds) <= {"picture", "mask"} and (kinds[0] == "picture" or kinds == ["mask"]):
+        return InputRole(tuple(map(InputKind, kinds)))
+    try:
+        value = _SWITCHES[word] if word in _SWITCHES else float(word)
+    except ValueError:
+        return None
+    return InputRole((InputKind.NUMBER,), value=value) if math.isfinite(value) else None

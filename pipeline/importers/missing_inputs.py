@@ -1,0 +1,111 @@
+"""What a generator's inputs do not say of themselves, with a guess for each."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from deploy.errors import PocketganError, printable
+from pipeline.importers.input_roles import InputKind, InputRole, role_text
+from pipeline.importers.missing import MissingFact, StatedFacts
+from pipeline.importers.model_input import ModelInput, is_number_like, not_fixed, shape_text
+from pipeline.networks.pixels import TRANSLATED
+
+SIZE = (256, 256)
+"""Height and width that are proposed where any will do."""
+CLASSES = 10
+"""Number of classes that is proposed where it is not known."""
+INPUT_PIXELS = MissingFact(
+    problem="which numbers are black and white in the pictures that it reads is not known: it does "
+    "not start with a Rescaling layer",
+    option="--input-pixels -1 1",
+    guess={"input_pixels": TRANSLATED},
+)
+
+
+def number_fact(each: ModelInput) -> MissingFact:
+    role = InputRole((InputKind.NUMBER,), value=1.0)
+    return MissingFact(
+        problem=f"what number goes into its input '{printable(each.name)}' "
+        f"{shape_text(each.shape)} is not known",
+        option=f"--input {each.name}={role_text(role)}",
+        guess={"inputs": {each.name: role}},
+    )
+
+
+def class_facts(
+    path: Path,
+    inputs: Sequence[ModelInput],
+    roles: list[InputRole | None],
+    facts: StatedFacts,
+) -> list[MissingFact]:
+    """Set how many classes there are, in place; what is missing of that."""
+    for index, (each, role) in enumerate(zip(inputs, roles, strict=True)):
+        if role is None or role.kind is not InputKind.CLASS:
+            continue
+        count = each.embedding_rows if is_number_like(each) else each.shape[-1]
+        stated = role.classes or facts.classes
+        if count is None and stated is None:
+            return [
+                MissingFact(
+                    problem="it reads a class as a number, and does not say how many there are",
+                    option=f"--classes {CLASSES}",
+                    guess={"classes": CLASSES},
+                )
+            ]
+        if stated and count and (stated > count or (stated != count and not is_number_like(each))):
+            raise PocketganError(f"{path} knows {count} classes, not {stated}.", "Mend --classes.")
+        roles[index] = replace(role, classes=int(stated or count or 0))
+    return []
+
+
+def size_facts(
+    inputs: Sequence[ModelInput], roles: Sequence[InputRole | None]
+) -> list[MissingFact]:
+    """What is missing where pictures may have any size."""
+    for each, role in zip(inputs, roles, strict=True):
+        is_map = role is not None and role.kind in (InputKind.PICTURE, InputKind.MASK)
+        if is_map and None in each.shape[:2] and None not in each.shape[2:]:
+            return [size_fact(each)]
+    return []
+
+
+def size_fact(each: ModelInput) -> MissingFact:
+    """At which size pictures are read that may have any."""
+    height, width = SIZE
+    return MissingFact(
+        problem=f"the shape of its input '{printable(each.name)}' is not fixed: "
+        f"{shape_text(each.shape)}, and at which size, width x height, is not known",
+        option=f"--input-size {width}x{height}",
+        guess={"input_size": SIZE},
+    )
+
+
+def mixture_facts(
+    inputs: Sequence[ModelInput], roles: Sequence[InputRole | None]
+) -> list[MissingFact]:
+    """Latents beside a picture: a student of pictures reads none."""
+    kinds = {role.kind for role in roles if role is not None}
+    if InputKind.PICTURE not in kinds:
+        return []
+    role = InputRole((InputKind.NUMBER,), value=0.0)
+    return [
+        MissingFact(
+            problem=f"it reads latents '{printable(each.name)}' {shape_text(each.shape)} beside a "
+            "picture, where a student reads the picture only: they have to be fixed",
+            option=f"--input {each.name}={role_text(role)}",
+            guess={"inputs": {each.name: role}},
+        )
+        for each, one in zip(inputs, roles, strict=True)
+        if one is not None and one.kind is InputKind.LATENT
+    ]
+
+
+def refuse_free(path: Path, inputs: Sequence[ModelInput]) -> None:
+    """PocketganError for a length that is not fixed and that no option fixes."""
+    for each in inputs:
+        if None in each.shape:
+            raise PocketganError(
+                not_fixed(path, each),
+                "Build it with a fixed shape, for instance keras.Input((100,)), load its weights, "
+                "and save that.",
+            )

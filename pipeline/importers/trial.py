@@ -1,0 +1,148 @@
+"""Whether a generator draws pictures, each time the same."""
+
+import math
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deploy.errors import PocketganError, one_line, printable
+from pipeline.importers.input_adapter import InputAdapter
+from pipeline.importers.loaded import CHANNELS, TRIAL_INPUTS, LoadedGenerator, alike
+from pipeline.importers.missing import MissingFact, MissingFactsError
+from pipeline.importers.model_input import shape_text
+
+_GENERATOR = "Give the generator: latents (or pictures) go in, pictures [N, H, W, C] come out."
+_FLAG_OFF = (
+    "Save it without that flag: import tf_keras; old = tf_keras.models.load_model(FILE); "
+    "new = tf_keras.models.model_from_json(old.to_json().replace('\"training\": true', "
+    "'\"training\": false')); new.set_weights(old.get_weights()); new.save('generator.h5')"
+)
+_CHANNELS_LAST = "Build it with data_format 'channels_last'; TFLite has no other."
+
+
+def try_out(
+    path: Path, loaded: LoadedGenerator, adapter: InputAdapter, *, is_chosen: bool = False
+) -> None:
+    """Let it draw twice; PocketganError if it fails, differs, or gives no pictures.
+
+    ``is_chosen``: a person has said which output is the picture. Raises MissingFactsError where
+    there are several otherwise.
+    """
+    inputs = adapter.source_inputs(adapter.random_inputs(loaded.batch or TRIAL_INPUTS))
+    try:
+        drawn, again = ([np.asarray(v) for v in loaded.compute(*inputs)] for _ in range(2))
+    except Exception as error:  # whatever a foreign model raises
+        raise PocketganError(
+            f"{path} does not draw: {type(error).__name__}: {one_line(error, 300)}",
+            "Call it once on a batch, as it is saved, and mend what fails there.",
+        ) from error
+    if len(drawn) != 1 and not is_chosen:
+        raise _several_outputs(path, loaded, drawn)
+    if loaded.output >= len(drawn):
+        raise PocketganError(
+            f"{path} has {len(drawn)} outputs, and no output_{loaded.output + 1}.",
+            "Mend --output.",
+        )
+    first, second = drawn[loaded.output], again[loaded.output]
+    _refuse_other_than_pictures(path, first, reads_pictures=not adapter.latent)
+    if not np.isfinite(first.astype(np.float32)).all():
+        raise PocketganError(
+            f"{path} draws numbers that are not finite.", "Give an earlier checkpoint."
+        )
+    named = ", ".join(f"'{name}'" for name in loaded.as_in_training)
+    named = f" (layer {named} is called with training=True)" if named else ""
+    if not alike(first, second):
+        raise PocketganError(
+            f"{path} draws another picture from the same input each time: a layer of it is random "
+            f"at inference too, such as noise injection{named}.",
+            _FLAG_OFF if named else "Give the noise a fixed value, or make it part of the latents.",
+        )
+    if loaded.batch is None and not _draws_each_alone(loaded, inputs, first):
+        raise PocketganError(
+            f"{path} draws a picture otherwise when other inputs are in its batch{named}: a batch "
+            "norm, perhaps, that takes the statistics of the batch.",
+            _FLAG_OFF if named else "Save it with training=False, as it is meant to draw.",
+        )
+
+
+def _draws_each_alone(loaded: LoadedGenerator, inputs: list[Any], pictures: np.ndarray) -> bool:
+    """Whether the first of several pictures is the same if it is drawn alone."""
+    first = [
+        tensor[:1] if each.has_batch else tensor
+        for tensor, each in zip(inputs, loaded.inputs, strict=True)
+    ]
+    alone = np.asarray(loaded.picture(*first))
+    return alike(pictures[:1], alone, loaded.precision)
+
+
+def _several_outputs(
+    path: Path, loaded: LoadedGenerator, outputs: Sequence[np.ndarray]
+) -> PocketganError:
+    """Which one is the picture: the largest that could be one is proposed."""
+    names = loaded.named_outputs(len(outputs))
+    shapes = [values.shape[1:] for values in outputs]
+    pictures = [i for i, shape in enumerate(shapes) if len(shape) == 3 and shape[-1] in CHANNELS]
+    listed = ", ".join(
+        f"'{printable(name)}' {shape_text(shape)}"
+        for name, shape in zip(names, shapes, strict=True)
+    )
+    if not pictures:
+        return PocketganError(f"{path} has {len(outputs)} outputs ({listed}).", _GENERATOR)
+    likely = names[max(pictures, key=lambda index: (shapes[index][-1] != 4, *shapes[index][:2]))]
+    fact = MissingFact(
+        problem=f"it has {len(outputs)} outputs ({listed}), and which one is the picture is not "
+        "known",
+        option=f"--output {shlex.quote(likely)}",
+        guess={"output": likely},
+    )
+    return MissingFactsError(path, [fact])
+
+
+def _refuse_other_than_pictures(path: Path, output: np.ndarray, *, reads_pictures: bool) -> None:
+    """PocketganError unless what it gives is pictures."""
+    shape, dtype = output.shape[1:], output.dtype.name
+    gives, is_vector = f"gives {shape_text(shape)}", len(shape) == 1
+    first, length = (shape[0], shape[-1]) if shape else (0, 0)
+    for is_wrong, problem, remedy in (
+        (shape == (1,), "gives one number for each input: this is a discriminator.", _GENERATOR),
+        (
+            is_vector and reads_pictures,
+            f"reads pictures and {gives}: this is a classifier or an encoder.",
+            _GENERATOR,
+        ),
+        (
+            is_vector,
+            f"{gives}: vectors, no pictures.",
+            f"If they are pictures laid flat, end the model with {_reshape(length)}.",
+        ),
+        (
+            len(shape) == 2,
+            f"{gives}: a sequence, or pictures without channels.",
+            "End a generator of grey pictures with Reshape((H, W, 1)); sequences are not drawn.",
+        ),
+        (len(shape) != 3, f"{gives}, which is no picture.", _GENERATOR),
+        (
+            length not in CHANNELS,
+            f"{gives}: pictures have 1, 3 or 4 channels, at the end.",
+            _CHANNELS_LAST if first in CHANNELS else _GENERATOR,
+        ),
+        (
+            not dtype.startswith(("float", "bfloat")),
+            f"gives numbers of type {dtype}, through which nothing can be learnt.",
+            "Leave the rounding to 8 bits out of the model.",
+        ),
+    ):
+        if is_wrong:
+            raise PocketganError(f"{path} {problem}", remedy)
+
+
+def _reshape(length: int) -> str:
+    """For instance Reshape((28, 28, 1)), where the length is that of a square picture."""
+    for channels in CHANNELS:
+        side = math.isqrt(length // channels)
+        if side > 1 and side * side * channels == length:
+            return f"Reshape(({side}, {side}, {channels}))"
+    return "Reshape((H, W, C))"

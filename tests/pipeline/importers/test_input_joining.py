@@ -1,0 +1,231 @@
+"""Inputs of any number and kind become one; each is told by its signs, or by a person."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from deploy.errors import PocketganError
+from pipeline.importers.input_joining import adapt_inputs
+from pipeline.importers.input_roles import InputKind, read_role, read_roles, role_text
+from pipeline.importers.missing import MissingFactsError, StatedFacts
+from pipeline.importers.model_input import ModelInput
+from pipeline.importers.teacher import Teacher, load_teacher
+
+FILE = Path("generator")
+Shape = tuple[int | None, ...]
+
+
+def port(name: str, *shape: int | None, dtype: str = "float32", **facts: Any) -> ModelInput:
+    return ModelInput(name, shape, dtype, **facts)
+
+
+Z, IMAGE = port("z", 8), port("image", 16, 12, 3)
+TOLD: Mapping[str, tuple[list[ModelInput], list[tuple[str, str, int]]]] = {
+    "a vector": ([Z], [("z", "latent", 8)]),
+    "a map of features": ([port("x", 4, 4, 16)], [("x", "latent", 256)]),
+    "a map by its name": ([port("noise", 4, 4, 3)], [("noise", "latent", 48)]),
+    "latents and a number of a class": (
+        [port("label", 1, dtype="int32", embedding_rows=5), Z],
+        [("z", "latent", 8), ("label", "class", 5)],
+    ),
+    "latents and a one-hot class": (
+        [Z, port("class_one_hot", 4)],
+        [("z", "latent", 8), ("class_one_hot", "class", 4)],
+    ),
+    "latents and noise maps": (
+        [Z, port("noise_0", 4, 4, 1)],
+        [("z", "latent", 8), ("noise_0", "latent", 16)],
+    ),
+    "a picture": ([IMAGE], [("image", "picture", 3)]),
+    "a picture of one channel called mask": ([port("mask", 8, 8, 1)], [("mask", "picture", 1)]),
+    "a picture and its mask, the mask first": (
+        [port("hole", 16, 12, 1), IMAGE],
+        [("image", "picture", 3), ("hole", "mask", 1)],
+    ),
+    "a picture and a map of one channel": (
+        [IMAGE, port("x", 16, 12, 1)],
+        [("image", "picture", 3), ("x", "mask", 1)],
+    ),
+    "a picture and a mask without channels": (
+        [IMAGE, port("x", 16, 12)],
+        [("image", "picture", 3), ("x", "mask", 1)],
+    ),
+    "two pictures": (
+        [IMAGE, port("style", 16, 12, 3)],
+        [("image", "picture", 3), ("style", "picture", 3)],
+    ),
+    "a picture and a class": (
+        [IMAGE, port("label", 6)],
+        [("image", "picture", 3), ("label", "class", 6)],
+    ),
+    "a switch": ([Z, port("flag", dtype="bool", has_batch=False)], [("z", "latent", 8)]),
+    "a switch by its name": ([Z, port("is_training", 1)], [("z", "latent", 8)]),
+}
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_inputs_are_told_by_their_signs(name: str) -> None:
+    inputs, expected = TOLD[name]
+    adapter = adapt_inputs(FILE, inputs, StatedFacts(input_pixels=(-1, 1)))
+    assert [(part.name, part.kind, part.size) for part in adapter.parts] == expected
+    sources = adapter.source_inputs(adapter.random_inputs(2))
+    for each, values in zip(inputs, sources, strict=True):
+        batch = (2,) if each.has_batch else ()
+        assert tuple(values.shape) == (*batch, *each.shape)
+        assert values.dtype.name == each.dtype
+
+
+MISSING: Mapping[str, tuple[list[ModelInput], list[str]]] = {
+    "strength": ([IMAGE, port("strength", 1)], ["--input strength=1"]),
+    "a number without a batch": ([Z, port("psi", has_batch=False)], ["--input psi=1"]),
+    "how many classes": ([Z, port("label", 1, dtype="int32")], ["--classes 10"]),
+    "which is the class": ([Z, port("c", 4), port("w", 16)], ["--input c=class"]),
+    "the size": ([port("x", None, None, 3)], ["--input-size 256x256"]),
+    "the mask's range": ([IMAGE, port("mask", 16, 12, 1)], ["--input-pixels -1 1"]),
+    "latents beside a picture": ([IMAGE, port("code", 8)], ["--input code=0"]),
+    "several": (
+        [port("x", None, None, 3), port("alpha", 1), port("z", 8)],
+        ["--input alpha=1", "--input-size 256x256", "--input z=0"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISSING)
+def test_what_no_sign_tells_is_asked_for_with_a_guess_that_works(name: str) -> None:
+    inputs, options = MISSING[name]
+    with pytest.raises(MissingFactsError) as caught:
+        adapt_inputs(FILE, inputs, StatedFacts())
+    assert [fact.option for fact in caught.value.missing] == options
+    facts = StatedFacts()
+    for fact in caught.value.missing:
+        facts = fact.guessed(facts)
+    fixed = [
+        ModelInput(each.name, tuple(side or 8 for side in each.shape), each.dtype)
+        for each in inputs
+    ]
+    assert adapt_inputs(FILE, fixed, facts).parts
+
+
+REFUSED: Mapping[str, tuple[list[ModelInput], list[str], str]] = {
+    "a role that the shape cannot have": ([Z], ["z=picture"], "cannot be 'picture'"),
+    "two classes": (
+        [Z, port("label", 4), port("class_b", 4)],
+        ["label=class", "class_b=class"],
+        "as class",
+    ),
+    "a class only": ([port("label", 4)], ["label=class"], "neither a latent vector"),
+    "a mask only": ([IMAGE], ["image=mask"], "cannot be 'mask'"),
+    "pictures of several sizes": ([IMAGE, port("b", 8, 8, 3)], [], "several sizes"),
+    "channels that do not add up": ([IMAGE], ["image=picture+mask"], "cannot be the 3 channels"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_inputs_that_cannot_be_one_are_refused(name: str) -> None:
+    inputs, roles, expected = REFUSED[name]
+    facts = StatedFacts(inputs=read_roles(roles))
+    with pytest.raises(PocketganError, match=expected):
+        adapt_inputs(FILE, inputs, facts)
+
+
+@pytest.mark.parametrize("word", ["latent", "picture", "mask", "class", "class:10", "0.7", "-2"])
+def test_role_is_read_as_it_is_written(word: str) -> None:
+    name, role = read_role(f"serving_default_x:0={word}")
+    assert name == "serving_default_x:0"
+    assert role_text(role) == word
+
+
+@pytest.mark.parametrize("text", ["x", "x=", "=mask", "x=masks", "x=class:0", "x=nan", "x=mask+x"])
+def test_text_that_is_no_role_is_refused(text: str) -> None:
+    with pytest.raises(PocketganError, match="does not say what goes into which input"):
+        read_role(text)
+
+
+def test_mask_and_class_behind_a_picture_are_0_and_1_in_the_generators_own_inputs() -> None:
+    inputs = [port("mask", 2, 2, dtype="bool"), port("image", 2, 2, 1), port("label", 3)]
+    roles = read_roles(["image=picture", "mask=mask", "label=class"])
+    adapter = adapt_inputs(FILE, inputs, StatedFacts(inputs=roles, input_pixels=(-1, 1)))
+    whole = -np.ones((1, 2, 2, 5), np.float32)
+    whole[0, 0, 1, 1] = 1  # hidden
+    whole[..., 3] = 1  # the second class
+    mask, image, label = (np.asarray(each) for each in adapter.source_inputs(whole))
+    assert mask.tolist() == [[[False, True], [False, False]]]
+    assert image.shape == (1, 2, 2, 1)
+    assert label.tolist() == [[0, 1, 0]]
+
+
+# ---------------------------------------------------------------------- whole generators
+
+
+def loaded(path: Path) -> Teacher:
+    """The generator in a file, with guesses for what that does not say."""
+    facts: dict[str, Any] = {}
+    try:
+        return load_teacher(path)
+    except MissingFactsError as error:
+        for fact in error.missing:
+            inputs = {**facts.get("inputs", {}), **fact.guess.get("inputs", {})}
+            facts |= {**fact.guess, "inputs": inputs}
+    return load_teacher(path, **facts)
+
+
+SHAPES: Mapping[str, Shape] = {
+    "inpainting": (16, 16, 4),
+    "style": (16, 16, 6),
+    "strength": (16, 16, 3),
+    "truncated": (10,),
+    "latent_map": (128,),
+    "two_latents": (10,),
+    "by_class": (16, 16, 8),
+    "two_outputs": (10,),
+    "any_size": (256, 256, 4),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_generator_of_keras_is_loaded_once_all_that_is_missing_is_said(
+    name: str, foreign_inputs: Mapping[str, Callable[[Any], Any]], tmp_path: Path
+) -> None:
+    foreign_inputs[name](keras).save(tmp_path / "model.keras")
+    teacher = loaded(tmp_path / "model.keras")
+    assert teacher.model.input_shape[1:] == SHAPES[name]
+    assert not teacher.is_opaque
+
+
+def test_number_is_what_the_person_says(
+    foreign_inputs: Mapping[str, Callable[[Any], Any]], tmp_path: Path
+) -> None:
+    model = foreign_inputs["truncated"](keras)
+    model.save(tmp_path / "model.keras")
+    teacher = load_teacher(tmp_path / "model.keras", inputs=read_roles(["truncation_psi=0.25"]))
+    latents = teacher.random_inputs(3)
+    expected = model.predict([latents, np.full((3, 1), 0.25, np.float32)], verbose=0)
+    np.testing.assert_allclose(teacher.model(latents), expected, atol=1e-5)
+    assert "its input 'truncation_psi' is 0.25 for all pictures" in teacher.notes
+
+
+def test_output_is_the_one_that_the_person_names(
+    foreign_inputs: Mapping[str, Callable[[Any], Any]], tmp_path: Path
+) -> None:
+    foreign_inputs["two_outputs"](keras).save(tmp_path / "model.keras")
+    teacher = load_teacher(tmp_path / "model.keras", output="coarse")
+    assert teacher.model.output_shape[1:] == (8, 8, 1)
+    assert {layer.name for layer in teacher.layers} == {"fc", "map", "coarse"}
+    with pytest.raises(PocketganError, match="has no output 'finer'"):
+        load_teacher(tmp_path / "model.keras", output="finer")
+
+
+def test_input_that_the_generator_does_not_have_is_refused(
+    foreign_inputs: Mapping[str, Callable[[Any], Any]], tmp_path: Path
+) -> None:
+    foreign_inputs["style"](keras).save(tmp_path / "model.keras")
+    with pytest.raises(PocketganError, match="no input 'styl'"):
+        load_teacher(tmp_path / "model.keras", inputs=read_roles(["styl=picture"]))
+
+
+def test_kinds_are_words_that_a_person_may_write() -> None:
+    assert {*InputKind} == {"latent", "class", "picture", "mask", "number"}
