@@ -1,6 +1,7 @@
 """The command check."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from pipeline.native_log import native_log
 from pipeline.recipe import PictureSize, height_and_width
 
 if TYPE_CHECKING:  # a command that only shows its help starts without TensorFlow
+    from pipeline.importers.missing import MissingFact
     from pipeline.importers.teacher import Teacher
 
 MORE = """: what happens to every layer, the bytes, MACs and slow operations of the generator as
@@ -80,10 +82,13 @@ def add_generator(parser: Any) -> None:
     )
 
 
-def teacher_of(options: Any) -> "Teacher":
+def teacher_of(
+    options: Any, further: Callable[["Teacher"], list["MissingFact"]] = lambda _: []
+) -> "Teacher":
     """The generator that ``add_generator``'s arguments name.
 
-    PocketganError where it is none, or draws what cannot be compressed.
+    ``further`` says what else the command needs for it. PocketganError where it is none, or draws
+    what cannot be compressed; and where something is missing, with the command that has it all.
     """
     from pipeline.importers.input_roles import read_roles
     from pipeline.importers.missing import MissingFactsError
@@ -101,8 +106,12 @@ def teacher_of(options: Any) -> "Teacher":
             custom=Path(options.custom) if options.custom else None,
             allow_unsafe=options.allow_unsafe,
         )
+        missing = MissingFactsError(Path(options.generator), further(teacher))
     except MissingFactsError as error:
-        raise PocketganError(error.problem, in_command(options, error.options)) from error
+        more = [] if error.teacher is None else further(error.teacher)
+        missing = MissingFactsError(Path(options.generator), [*error.missing, *more])
+    if missing.missing:
+        raise PocketganError(missing.problem, in_command(options, missing.options))
     height, width, channels = teacher.model.output_shape[1:]
     if height != width or channels not in (1, 3):
         raise PocketganError(

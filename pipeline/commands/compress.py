@@ -13,6 +13,7 @@ from pipeline import progress
 from pipeline.artifacts import DISCRIMINATOR
 from pipeline.commands.arguments import asks_for_help, command_parser, parse_with_overrides
 from pipeline.commands.check import add_generator, teacher_of
+from pipeline.commands.missing_options import missing_options
 from pipeline.commands.run import run_all
 from pipeline.commands.starting_values import (
     LATENTS_BASE,
@@ -123,11 +124,13 @@ def run_of(options: Any, overrides: list[str]) -> Run:
     from pipeline.search.space import space_of
 
     path = Path(options.generator)
-    with progress.console.status(f"load {path}"):
-        teacher = teacher_of(options)
     of_run = read_values(path / RECIPE) if (path / RECIPE).is_file() else {}
     paired = bool(of_run) and load_recipe(of_run).data.translated
-    _refuse_shape(teacher, options, paired=paired)
+    with progress.console.status(f"load {path}"):
+        teacher = teacher_of(
+            options, lambda teacher: missing_options(teacher, options, overrides, paired=paired)
+        )
+    _refuse_shape(teacher, options)
     recipe = _recipe_of(teacher, options, of_run, overrides)
     builder = StudentBuilder(teacher, recipe.seed)
     recipe = with_sizes(recipe, builder)
@@ -137,8 +140,8 @@ def run_of(options: Any, overrides: list[str]) -> Run:
     return run
 
 
-def _refuse_shape(teacher: Any, options: Any, *, paired: bool) -> None:
-    """``paired``: what it reads is known, as it was trained here."""
+def _refuse_shape(teacher: Any, options: Any) -> None:
+    """PocketganError for options that do not go with what it reads."""
     from pipeline.importers.input_pictures import picture_channels
 
     if not teacher.latent and options.inputs:
@@ -151,11 +154,6 @@ def _refuse_shape(teacher: Any, options: Any, *, paired: bool) -> None:
     if teacher.latent and options.inputs:
         raise PocketganError(
             f"{options.generator} reads latents, not pictures.", "Leave --inputs out."
-        )
-    if not teacher.latent and not options.inputs and not paired:
-        raise PocketganError(
-            f"{options.generator} reads pictures.",
-            "Give a folder of such pictures with --inputs: its student learns from them.",
         )
 
 

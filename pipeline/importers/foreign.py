@@ -68,10 +68,15 @@ class ForeignProgram:
     runtime: str
     """One of ``RUNTIMES``."""
     content: bytes
-    last_operation: str = ""
-    """What computes its pictures at the end, by TensorFlow's name for it."""
+    last_operations: tuple[str, ...] = ()
+    """What computes each of its outputs at the end, by TensorFlow's name for it."""
     output: int = 0
     """Which of its outputs is the picture."""
+
+    @property
+    def last_operation(self) -> str:
+        """What computes its pictures; empty where that is not known."""
+        return self.last_operations[self.output] if self.last_operations else ""
 
     def load(self) -> Draw:
         """Make it ready to draw; whatever its runtime raises where it cannot."""

@@ -15,7 +15,7 @@ from pipeline.importers.missing_inputs import (
 )
 from pipeline.importers.model_input import ModelInput, is_number_like, is_vector, shape_text
 
-_LABEL = re.compile(r"label|class|cond|one_?hot|categor", re.IGNORECASE)
+_LABEL = re.compile(r"label|class|(^|[^a-z])cond|one_?hot|categor", re.IGNORECASE)
 _NUMBER = re.compile(
     r"training|is_?train|phase|strength|trunc|psi|alpha|intensity|temperature|guidance|scale|sigma"
     r"|weight|ratio|factor|level|dropout|keep_prob",
@@ -23,7 +23,7 @@ _NUMBER = re.compile(
 )
 _TRAINING = re.compile(r"training|is_?train|phase|dropout", re.IGNORECASE)
 """Names of the switch between training and drawing."""
-_MASK = re.compile(r"mask|hole|matte", re.IGNORECASE)
+_MASK = re.compile(r"mask|(^|[^a-z])hole|matte", re.IGNORECASE)
 _LATENT = re.compile(r"latent|noise|seed|(^|[^a-z])(z|code)([^a-z]|$)", re.IGNORECASE)
 _PICTURE_CHANNELS = (1, 2, 3, 4, 6)
 _LATENT_ROLE, _CLASS_ROLE, _PICTURE_ROLE, _MASK_ROLE = (

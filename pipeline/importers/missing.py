@@ -48,8 +48,10 @@ class MissingFact:
 class MissingFactsError(PocketganError):
     """Facts that the file does not say; ``options`` name them with a guess for each."""
 
-    def __init__(self, path: Path, missing: Sequence[MissingFact]) -> None:
+    def __init__(self, path: Path, missing: Sequence[MissingFact], teacher: Any = None) -> None:
         self.missing = tuple(missing)
+        self.teacher = teacher
+        """The generator as it is with these guesses, where it could be loaded so."""
         self.options = " ".join(fact.option for fact in missing)
         super().__init__(
             f"{path}: {'; '.join(fact.problem for fact in missing)}.",

@@ -1,8 +1,7 @@
 """SavedModels of any origin: their layers of tf_keras, or else what their signature draws."""
 
 import json
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,10 @@ from pipeline.importers.keras_files import COPY_AGAIN, UNSAFE, reason, refuse_un
 from pipeline.importers.known_layers import KNOWN
 from pipeline.importers.layer_mapping import SourceLayer, functional
 from pipeline.importers.loaded import LoadedGenerator, from_keras_model
-from pipeline.importers.model_input import ModelInput
+from pipeline.importers.model_input import ModelInput, takes_batch
 
 _KERAS_METADATA = "keras_metadata.pb"
 _DEFAULT, _SERVED = "serving_default", ["serve"]
-_TRAINING = re.compile(r"training|is_train", re.IGNORECASE)
-"""Names of the switch between training and drawing that graphs of TensorFlow 1 have."""
 _SAVE_ANEW = "Save it again with `model.save('generator.keras')`, or with a single signature."
 
 
@@ -106,28 +103,23 @@ def _load_signature(path: Path, tags: list[str] | None) -> LoadedGenerator:
         raise PocketganError(f"{path} cannot be loaded: {reason(error)}", _SAVE_ANEW) from error
     function = _signature(path, restored)
     specs = dict(function.structured_input_signature[1])
-    switches = {
-        name: tf.zeros((), tf.bool)
-        for name, spec in specs.items()
-        if spec.dtype == tf.bool and spec.shape.rank == 0 and _TRAINING.search(name)
-    }
-    specs = {name: spec for name, spec in specs.items() if name not in switches}
     _refuse_without_batch(path, specs)
-    names = list(specs)
-    batches = {spec.shape[0] for spec in specs.values()}
+    shapes = [tuple(spec.shape) for spec in specs.values()]
+    inputs = tuple(_input(name, spec, shapes) for name, spec in specs.items())
+    batches = {
+        spec.shape[0] for each, spec in zip(inputs, specs.values(), strict=True) if each.has_batch
+    }
     if len(batches) > 1:
         raise PocketganError(f"{path}: its inputs have different batch sizes.", _SAVE_ANEW)
 
     def compute(*tensors: Any) -> list[Any]:
         _alive = restored  # a signature does not keep its own variables
-        return list(function(**dict(zip(names, tensors, strict=True)), **switches).values())
+        return list(function(**dict(zip(specs, tensors, strict=True))).values())
 
     weights = tuple((variable.name, variable.numpy()) for variable in function.variables)
     return LoadedGenerator(
         origin=f"SavedModel {path.name}",
-        inputs=tuple(
-            ModelInput(name, tuple(spec.shape[1:]), spec.dtype.name) for name, spec in specs.items()
-        ),
+        inputs=inputs,
         compute=compute,
         weights=weights,
         layers=(
@@ -139,12 +131,20 @@ def _load_signature(path: Path, tags: list[str] | None) -> LoadedGenerator:
             ),
         ),
         batch=next(iter(batches)),
+        outputs=tuple(function.structured_outputs),
     )
 
 
+def _input(name: str, spec: tf.TensorSpec, shapes: Sequence[tuple[int | None, ...]]) -> ModelInput:
+    has_batch = takes_batch(tuple(spec.shape), shapes)
+    shape = tuple(spec.shape[1:] if has_batch else spec.shape)
+    return ModelInput(name, shape, spec.dtype.name, has_batch=has_batch)
+
+
 def _refuse_without_batch(path: Path, specs: Mapping[str, tf.TensorSpec]) -> None:
+    without = all(spec.shape.rank == 0 for spec in specs.values())
     for name, spec in specs.items():
-        if not spec.shape.rank:  # unknown, or a single number
+        if spec.shape.rank is None or without:
             raise PocketganError(
                 f"{path}: its input '{printable(name)}' has no batch: its shape is {spec.shape}.",
                 "Save it with a signature of shapes such as tf.TensorSpec([None, 100]): latents, "

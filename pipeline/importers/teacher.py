@@ -130,7 +130,8 @@ def load_teacher(
         output=output,
     )
     missing: list[MissingFact] = []
-    while True:
+    teacher: Teacher | None = None
+    while teacher is None:
         try:
             teacher = _load(source, facts, custom, allow_unsafe=allow_unsafe)
         except MissingFactsError as error:
@@ -142,11 +143,9 @@ def load_teacher(
             if not missing:
                 raise
             break
-        else:
-            if not missing:
-                return teacher
-            break
-    raise MissingFactsError(source.path, missing)
+    if teacher is None or missing:
+        raise MissingFactsError(source.path, missing, teacher)
+    return teacher
 
 
 def _load(

@@ -3,6 +3,7 @@
 Rounded inputs and outputs are float32 here: pictures in the numbers that their scales say.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from deploy.errors import PocketganError, one_line, printable
 from pipeline.importers.foreign import ForeignProgram, in_batches
 from pipeline.importers.layer_mapping import SourceLayer
 from pipeline.importers.loaded import CHANNELS, LoadedGenerator
-from pipeline.importers.model_input import ModelInput
+from pipeline.importers.model_input import ModelInput, takes_batch
 from pipeline.tflite.model import LiteModel, Op, Tensor
 from pipeline.tflite.read import read_model
 from pipeline.tflite.runtime import decoded, encoded
@@ -33,7 +34,9 @@ class LiteProgram:
         self._interpreter = Interpreter(model_content=content, num_threads=_THREADS)
         self._interpreter.allocate_tensors()
         self.inputs: list[dict[str, Any]] = self._interpreter.get_input_details()
-        self._batch = next((int(port["shape"][0]) for port in self.inputs if len(port["shape"])), 1)
+        self.outputs: list[dict[str, Any]] = self._interpreter.get_output_details()
+        sizes = (int(port["shape"][0]) for port in self.inputs if len(port["shape"]) > 1)
+        self._batch = next(sizes, 1)
 
     def __call__(self, *arrays: np.ndarray) -> list[np.ndarray]:
         """All outputs float32 for arrays [N, …] in the order of the inputs, channels last."""
@@ -53,8 +56,7 @@ class LiteProgram:
             self._interpreter.set_tensor(port["index"], np.ascontiguousarray(encoded(array, port)))
         self._interpreter.invoke()
         outputs = [
-            decoded(self._interpreter.get_tensor(port["index"]), port)
-            for port in self._interpreter.get_output_details()
+            decoded(self._interpreter.get_tensor(port["index"]), port) for port in self.outputs
         ]
         return [
             each.transpose(_TO_LAST) if _channels_first(each.shape) else each for each in outputs
@@ -77,17 +79,21 @@ def load_tflite(path: Path) -> LoadedGenerator:
             f"{path} does not run here: {one_line(error, 300)}",
             "Convert it without operations of its own, and without those of TensorFlow (Flex).",
         ) from error
+    by_tensor = _names(model, runtime)
     program = ForeignProgram(
-        runtime=RUNTIME, content=model.content, last_operation=_last_operation(model)
+        runtime=RUNTIME,
+        content=model.content,
+        last_operations=tuple(_last_operation(model, output) for output in model.outputs),
     )
     return LoadedGenerator(
         origin=f".tflite file {path.name}",
-        inputs=tuple(map(_input, runtime.inputs)),
+        inputs=_inputs(runtime, by_tensor),
         compute=lambda *tensors: list(runtime(*map(np.asarray, tensors))),
         weights=(),
         layers=tuple(map(_layer, model.subgraphs[0].ops)),
         why_opaque="it is a .tflite file, whose layers cannot be trained",
         program=program,
+        outputs=tuple(by_tensor[port["index"]] for port in runtime.outputs),
     )
 
 
@@ -96,17 +102,37 @@ def _channels_first(shape: Any) -> bool:
     return len(shape) == _MAP_RANK and shape[-1] not in CHANNELS and shape[1] in CHANNELS
 
 
-def _input(port: dict[str, Any]) -> ModelInput:
-    """An input with free sizes as None; a picture or latents of any type are float32."""
-    shape = [None if side < 0 else int(side) for side in port["shape_signature"]]
-    if _channels_first(shape):
-        shape = [shape[axis] for axis in _TO_LAST]
-    is_number = port["dtype"] in (np.int32, np.int64) and not port["quantization"][0]
-    return ModelInput(
-        printable(port["name"]),
-        tuple(shape[1:]),
-        np.dtype(port["dtype"]).name if is_number else "float32",
-    )
+def _names(model: LiteModel, runtime: LiteProgram) -> dict[int, str]:
+    """Number of a tensor that goes in or comes out → its name, that in the signature if it has one.
+
+    Converters call the tensors themselves serving_default_z:0 and StatefulPartitionedCall:0.
+    """
+    ports = [*runtime.inputs, *runtime.outputs]
+    names = {port["index"]: printable(port["name"]) for port in ports}
+    for signature in model.signatures:
+        by_name = {**signature.inputs, **signature.outputs}
+        of_tensor = {tensor.name: printable(name) for name, tensor in by_name.items()}
+        names |= {p["index"]: of_tensor[p["name"]] for p in ports if p["name"] in of_tensor}
+    return names
+
+
+def _inputs(runtime: LiteProgram, names: Mapping[int, str]) -> tuple[ModelInput, ...]:
+    """The inputs, with free sizes as None; a picture or latents of any type are float32."""
+    shapes = [_shape(port) for port in runtime.inputs]
+    inputs = []
+    for port, shape in zip(runtime.inputs, shapes, strict=True):
+        is_number = port["dtype"] in (np.int32, np.int64, np.bool_) and not port["quantization"][0]
+        dtype = np.dtype(port["dtype"]).name if is_number else "float32"
+        has_batch = takes_batch(shape, shapes)
+        name = names[port["index"]]
+        inputs.append(ModelInput(name, shape[has_batch:], dtype, has_batch=has_batch))
+    return tuple(inputs)
+
+
+def _shape(port: dict[str, Any]) -> tuple[int | None, ...]:
+    """With the batch, channels last."""
+    shape = tuple(None if side < 0 else int(side) for side in port["shape_signature"])
+    return tuple(shape[axis] for axis in _TO_LAST) if _channels_first(shape) else shape
 
 
 def _layer(op: Op) -> SourceLayer:
@@ -119,12 +145,12 @@ def _layer(op: Op) -> SourceLayer:
     )
 
 
-def _last_operation(model: LiteModel) -> str:
-    """What computes the first output, before what only moves or rounds numbers."""
+def _last_operation(model: LiteModel, output: Tensor) -> str:
+    """What computes an output, before what only moves or rounds numbers."""
     producers: dict[Tensor, Op] = {
         output: op for op in model.subgraphs[0].ops for output in op.outputs
     }
-    tensor: Tensor | None = model.outputs[0] if model.outputs else None
+    tensor: Tensor | None = output
     for _ in producers:
         op = producers.get(tensor) if tensor is not None else None
         if op is None or op.name not in _MOVE_NUMBERS:

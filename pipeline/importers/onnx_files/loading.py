@@ -69,7 +69,9 @@ def load_onnx(path: Path, facts: StatedFacts | None = None) -> LoadedGenerator:
         layers=_layers(model, {name: values.size for name, values in weights}),
         precision="float16" if half else "float32",
         program=ForeignProgram(
-            runtime=_RUNTIME, content=content, last_operation=_last_operation(model)
+            runtime=_RUNTIME,
+            content=content,
+            last_operations=tuple(_last_operation(model, each.name) for each in runtime.outputs),
         ),
         outputs=tuple(port.name for port in runtime.outputs),
         fixed=numbers,
@@ -244,10 +246,10 @@ def _layers(model: onnx.ModelProto, sizes: Mapping[str, int]) -> tuple[SourceLay
     )
 
 
-def _last_operation(model: onnx.ModelProto) -> str:
-    """What computes the first output, before those operations that only move numbers."""
+def _last_operation(model: onnx.ModelProto, output: str) -> str:
+    """What computes an output, before those operations that only move numbers."""
     writers = {name: node for node in model.graph.node for name in node.output}
-    node = writers.get(model.graph.output[0].name)
+    node = writers.get(output)
     while node is not None and (node.op_type in MOVES or node.op_type in ("Identity", "Cast")):
         node = writers.get(node.input[0])
     return node.op_type if node is not None else ""

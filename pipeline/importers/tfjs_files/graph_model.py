@@ -1,6 +1,6 @@
 """Graph models of TensorFlow.js: a graph of TensorFlow as JSON, whose constants lie in files."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from pipeline.importers import safety
 from pipeline.importers.keras_files import COPY_AGAIN, UNSAFE, reason
 from pipeline.importers.layer_mapping import SourceLayer
 from pipeline.importers.loaded import LoadedGenerator
-from pipeline.importers.model_input import ModelInput
+from pipeline.importers.model_input import ModelInput, takes_batch
 from pipeline.importers.opaque import FrozenGraph, graph_function
 from pipeline.importers.tfjs_files.model_json import ModelJson
 from pipeline.importers.tfjs_files.unfused import unfuse
@@ -43,19 +43,22 @@ def load_graph_model(
         raise PocketganError(
             f"{path} would run code or touch files when it draws: {', '.join(unsafe)}.", UNSAFE
         )
-    frozen = FrozenGraph(graph.SerializeToString(deterministic=True), tuple(inputs), outputs)
+    tensors = tuple(outputs)
+    frozen = FrozenGraph(graph.SerializeToString(deterministic=True), tuple(inputs), tensors)
     try:
         function = graph_function(frozen)
     except (ValueError, TypeError, KeyError, tf.errors.OpError) as error:
         raise PocketganError(f"{path} cannot be loaded: {reason(error)}", _NO_RESOURCES) from error
-    specs = [
-        _port(path, name, tensor)
+    _refuse_unranked(path, inputs.values(), function.inputs)
+    shapes = [tuple(tensor.shape) for tensor in function.inputs]
+    ports = tuple(
+        _port(name, tensor, shapes)
         for name, tensor in zip(inputs.values(), function.inputs, strict=True)
-    ]
-    batches = {batch for _, batch in specs}
+    )
+    batches = {shape[0] for port, shape in zip(ports, shapes, strict=True) if port.has_batch}
     return LoadedGenerator(
         origin=f"TensorFlow.js graph model {model.title}",
-        inputs=tuple(port for port, _ in specs),
+        inputs=ports,
         compute=lambda *tensors: list(function(*tensors)),
         weights=tuple(weights.items()),
         layers=(
@@ -67,6 +70,7 @@ def load_graph_model(
             ),
         ),
         batch=next(iter(batches)) if len(batches) == 1 else None,
+        outputs=tuple(outputs.values()),
     )
 
 
@@ -87,37 +91,45 @@ def _fill(graph: Any, weights: Mapping[str, np.ndarray]) -> None:
             node.attr["dtype"].type = node.attr["value"].tensor.dtype
 
 
-def _ends(model: ModelJson, graph: Any) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Tensor → name of each input, and the tensors that are the outputs.
+def _ends(model: ModelJson, graph: Any) -> tuple[dict[str, str], dict[str, str]]:
+    """Tensor → name of each input, and of each output.
 
     Old files do not say them: they are the placeholders, and what no other node reads.
     """
     if model.signature:
         said = model.signature
         inputs = {_tensor(each.get("name", name)): name for name, each in said["inputs"].items()}
-        outputs = [_tensor(each.get("name", name)) for name, each in said["outputs"].items()]
+        outputs = {_tensor(each.get("name", name)): name for name, each in said["outputs"].items()}
     else:
         read = {name.split(":")[0].lstrip("^") for node in graph.node for name in node.input}
         inputs = {_tensor(node.name): node.name for node in graph.node if node.op == "Placeholder"}
-        outputs = [
-            _tensor(node.name)
+        outputs = {
+            _tensor(node.name): node.name
             for node in graph.node
             if node.name not in read and node.op not in ("Placeholder", "NoOp")
-        ]
+        }
     if not inputs or not outputs:
         raise ValueError("the graph has no inputs or no outputs")
-    return inputs, tuple(outputs)
+    return inputs, outputs
 
 
 def _tensor(name: str) -> str:
     return name if ":" in name else f"{name}:0"
 
 
-def _port(path: Any, name: str, tensor: Any) -> tuple[ModelInput, int | None]:
-    """An input without its batch, and the batch."""
-    if tensor.dtype == tf.resource or not tensor.shape.rank:
-        raise PocketganError(
-            f"{path}: the input '{printable(name)}' is no array of a known rank.", _NO_RESOURCES
-        )
-    batch, *shape = tensor.shape
-    return ModelInput(name, tuple(shape), tensor.dtype.name), batch
+def _refuse_unranked(path: Any, names: Iterable[str], tensors: Sequence[Any]) -> None:
+    """PocketganError for an input that is no array, or whose dimensions nobody knows."""
+    without = all(tensor.shape.rank == 0 for tensor in tensors)
+    for name, tensor in zip(names, tensors, strict=True):
+        if tensor.dtype == tf.resource or tensor.shape.rank is None or without:
+            raise PocketganError(
+                f"{path}: the input '{printable(name)}' is no array of a known rank.",
+                _NO_RESOURCES,
+            )
+
+
+def _port(name: str, tensor: Any, shapes: Sequence[tuple[int | None, ...]]) -> ModelInput:
+    """An input without its batch."""
+    has_batch = takes_batch(tuple(tensor.shape), shapes)
+    shape = tuple(tensor.shape[1:] if has_batch else tensor.shape)
+    return ModelInput(name, shape, tensor.dtype.name, has_batch=has_batch)

@@ -1,7 +1,9 @@
 import json
 import math
+import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 import pytest
@@ -108,3 +110,38 @@ def test_bad_option_is_one_message(
     code, out, err = ask(files["dcgan.keras"], *bad)
     assert (code, out) == (2, "")
     assert err.startswith("pocketgan: ")
+
+
+def test_command_in_the_message_has_all_that_is_missing_and_works_word_for_word(
+    foreign_inputs: Mapping[str, Callable[[Any], Any]], tmp_path: Path, ask: Ask
+) -> None:
+    path = tmp_path / "a model.keras"
+    foreign_inputs["any_size"](keras).save(path)
+    code, out, err = ask(path)
+    assert (code, out) == (2, "")
+    command = shlex.split(err[err.index("pocketgan check") :])
+    assert command[:3] == ["pocketgan", "check", str(path)]
+    assert command[3:] == shlex.split("--input-size 256x256 --input-pixels -1 1 --pixels -1 1")
+    code, out, err = ask(*command[2:], "--json")
+    assert (code, err) == (0, "")
+    assert [(part["kind"], part["size"]) for part in json.loads(out)["inputs"]] == [
+        ("picture", 3),
+        ("mask", 1),
+    ]
+
+
+def test_what_each_input_takes_is_shown_and_corrected(
+    foreign_inputs: Mapping[str, Callable[[Any], Any]], tmp_path: Path, ask: Ask
+) -> None:
+    path = tmp_path / "style.keras"
+    foreign_inputs["style"](keras).save(path)
+    of_pictures = ("--input-pixels", -1, 1)
+    code, out, _ = ask(path, *of_pictures)
+    assert code == 0
+    assert "picture 'content' 3, picture 'style' 3" in " ".join(out.split())
+    code, out, _ = ask(path, *of_pictures, "--input", "style=0.5")
+    assert code == 0
+    assert "its input 'style' is 0.5 for all pictures" in " ".join(out.split())
+    code, _, err = ask(path, *of_pictures, "--input", "style=mask")
+    assert code == 2
+    assert "'style' [N, 16, 16, 3] cannot be 'mask'" in err

@@ -380,7 +380,7 @@ def refusal(
 
 BUDGET = ("--max-gzip-kb", "5")
 BAD_BUDGETS: tuple[tuple[tuple[str, ...], str], ...] = (
-    ((), "compress was given no budget"),
+    ((), "how large or slow its student may be was not said"),
     (("--max-kb", "0"), "max_kb"),
     (("--max-kb", "-3"), "max_kb"),
     (("--max-kb", "nan"), "max_kb"),

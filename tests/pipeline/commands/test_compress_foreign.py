@@ -1,6 +1,7 @@
 """Five generators of other people, through `compress` with the least that still runs."""
 
 import json
+import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,9 @@ TINY = (
 
 
 @pytest.fixture(scope="module")
-def generators(foreign: Any, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+def generators(
+    foreign: Any, foreign_inputs: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[str, Path]:
     """Name → file, and the discriminator of one of them."""
     folder = tmp_path_factory.mktemp("generators")
     keras.utils.set_random_seed(1)
@@ -39,6 +42,7 @@ def generators(foreign: Any, tmp_path_factory: pytest.TempPathFactory) -> Mappin
         "unet": foreign.unet(8, 32),
         "custom": foreign.custom_layer(16, 8),
         "subclassed": foreign.subclassed(8, 8),
+        "inpainting": foreign_inputs["inpainting"](keras),
         "discriminator": keras.Sequential(
             [
                 *(keras.Input((64, 64, 3)), L.Conv2D(4, 4, 4), L.LeakyReLU(negative_slope=0.2)),
@@ -77,6 +81,9 @@ CASES: Mapping[str, tuple[str, tuple[str, ...]]] = {
         *("resize_conv", ("--max-gzip-kb", "8", "--search.blocks", "[slim]")),
     ),
     "U-Net": ("unet", ("--inputs", "{photos}", "--input-pixels", "-1", "1", "--max-kb", "24")),
+    "a picture and its mask": (
+        *("inpainting", ("--inputs", "{photos}", "--input-pixels", "-1", "1", "--max-kb", "24")),
+    ),
     "custom layer": ("custom", ("--custom", "{custom}", "--max-macs", "40000")),
     "subclassed": ("subclassed", ("--custom", "{custom}", "--max-kb", "14")),
 }
@@ -143,7 +150,7 @@ def test_generator_that_tflite_cannot_run_has_a_student_and_no_files_of_its_own(
 
 
 BAD: Mapping[str, tuple[str, tuple[str, ...], str]] = {
-    "pictures but no folder": ("unet", ("--input-pixels", "-1", "1"), "with --inputs"),
+    "pictures but no folder": ("unet", ("--input-pixels", "-1", "1"), "--inputs FOLDER"),
     "a folder that is not there": (
         *("unet", ("--input-pixels", "-1", "1", "--inputs", "nowhere"), "nowhere does not exist"),
     ),
@@ -219,3 +226,16 @@ def test_generator_that_check_refuses_is_refused(
     message = {"nan": "not finite", "lambda": "--allow-unsafe", "outputs": "2 outputs"}[bad]
     assert message in " ".join(capfd.readouterr().err.split())
     assert not runs()
+
+
+def test_command_in_the_message_has_what_the_file_and_the_person_leave_out(
+    foreign_inputs: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "model.keras"
+    foreign_inputs["any_size"](keras).save(path)
+    assert main(["compress", str(path), "--max-kb", "9", "--search.trials", "2"]) == 2
+    err = capfd.readouterr().err
+    command = shlex.split(err[err.index("pocketgan compress") :])
+    assert command[2:6] == [str(path), "--max-kb", "9", "--search.trials"]
+    added = "--input-size 256x256 --input-pixels -1 1 --pixels -1 1 --inputs FOLDER"
+    assert command[7:] == added.split()
