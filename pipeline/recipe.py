@@ -28,7 +28,12 @@ from jsonargparse.typing import (
 from deploy.errors import PocketganError
 from pipeline.data.reading import CUTS
 from pipeline.data.sources import SOURCES, mistakes
-from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, StudentSettings
+from pipeline.networks.settings import (
+    DiscriminatorSettings,
+    GeneratorSettings,
+    PictureShape,
+    StudentSettings,
+)
 from pipeline.training.settings import Fraction, TrainSettings, TranslationWeights
 
 RECIPES_FOLDER = Path(__file__).parent / "recipes"
@@ -41,7 +46,7 @@ Samples = restricted_number_type(
 LATER_KEYS = (
     *("data.inputs", "data.degrade", "data.cut", "evaluate.judge", "teacher.cut", "convert.sizes"),
     *("budget.minutes", "search.halvings", "teacher.input_size"),
-    *("teacher.input", "teacher.output"),
+    *("teacher.input", "teacher.output", "data.image_width"),
     *(f"translation.{weight.name}" for weight in fields(TranslationWeights)),
 )
 """Keys that came after runs had been made without them."""
@@ -81,6 +86,8 @@ class DataSettings:
     """The user's own images (folder, pairs, domains), or idx files (mnist, fashion)."""
     image_size: PictureSide = 28  # type: ignore[valid-type]
     """Side of the square picture, in pixels; an input has it too, unless ``degrade`` shrinks it."""
+    image_width: PictureSide | None = None  # type: ignore[valid-type]
+    """Where it is not square: its width, and ``image_size`` is its height."""
     channels: PositiveInt = 1
     """1 grey, 3 colour."""
     test_fraction: OpenUnitInterval = 0.2
@@ -90,7 +97,12 @@ class DataSettings:
     degrade: str = ""
     """What makes the input out of the picture: grey, mask, half, quarter, blur, noise or jpeg."""
     cut: str = "whole"
-    """whole: the square in the middle, resized. tiles: all of image_size that fit, not resized."""
+    """whole: the largest part in the middle, resized. tiles: all of the size that fit, as is."""
+
+    @property
+    def shape(self) -> PictureShape:
+        """Height, width and channels."""
+        return self.image_size, self.image_width or self.image_size, self.channels
 
     @property
     def translated(self) -> bool:

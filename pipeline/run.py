@@ -58,6 +58,7 @@ class Run:
             return read_teacher_dataset(self.path("teacher"))
         request = Request(
             image_size=data.image_size,
+            image_width=data.image_width,
             channels=data.channels,
             folder=data.folder and data.folder.expanduser(),
             cache=self.root / CACHE,

@@ -113,9 +113,9 @@ def teacher_of(
     if missing.missing:
         raise PocketganError(missing.problem, in_command(options, missing.options))
     height, width, channels = teacher.model.output_shape[1:]
-    if height != width or channels not in (1, 3):
+    if channels not in (1, 3):
         raise PocketganError(
             f"{options.generator} draws pictures of {height}×{width}×{channels}.",
-            "Let it draw square pictures in grey or colour: the metrics are made for those.",
+            "Let it draw pictures in grey or colour: the metrics are made for those.",
         )
     return teacher

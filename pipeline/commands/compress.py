@@ -198,8 +198,9 @@ def _base_values(
     if not teacher.latent:
         side, across = teacher.model.input_shape[1:3]
         values["train"]["batch"] = picture_batch(side * across, most=MOST_PICTURES)
-    height, _, channels = teacher.model.output_shape[1:]
-    values["data"] = {**values.get("data", {}), "image_size": height, "channels": channels}
+    height, width, channels = teacher.model.output_shape[1:]
+    size = {"image_size": height, "image_width": None if width == height else width}
+    values["data"] = {**values.get("data", {}), **size, "channels": channels}
     values["generator"] = {
         **values.get("generator", {}),
         "latent": max(1, teacher.latent),

@@ -67,25 +67,26 @@ def read(content: bytes, channels: int, *, draft: int | None = None) -> Picture:
         return Picture(plain, tuple(changes))
 
 
-def square(image: Image.Image, image_size: int) -> Images:
-    """The square in the middle, resized to [image_size, image_size, channels]."""
-    return as_array(ImageOps.fit(image, (image_size, image_size), FILTER))
+def cropped(image: Image.Image, size: tuple[int, int]) -> Images:
+    """The largest part in the middle of those proportions, resized to [height, width, channels]."""
+    return as_array(ImageOps.fit(image, size[::-1], FILTER))
 
 
-def tiles(image: Image.Image, image_size: int) -> Images:
-    """All squares [N, image_size, image_size, channels] of a grid in the middle, not resized.
+def tiles(image: Image.Image, size: tuple[int, int]) -> Images:
+    """All parts [N, height, width, channels] of a grid in the middle, not resized.
 
     Raises ValueError for a picture that is smaller than one.
     """
-    rows, columns = image.height // image_size, image.width // image_size
+    height, width = size
+    rows, columns = image.height // height, image.width // width
     if not rows or not columns:
         raise ValueError(
-            f"{image.width}×{image.height} pixels are less than a tile of {image_size}×{image_size}"
+            f"{image.width}×{image.height} pixels are less than a tile of {width}×{height}"
         )
-    top, left = (image.height - rows * image_size) // 2, (image.width - columns * image_size) // 2
-    pixels = as_array(image)[top : top + rows * image_size, left : left + columns * image_size]
-    grid = pixels.reshape(rows, image_size, columns, image_size, -1).swapaxes(1, 2)
-    return grid.reshape(rows * columns, image_size, image_size, -1)
+    top, left = (image.height - rows * height) // 2, (image.width - columns * width) // 2
+    pixels = as_array(image)[top : top + rows * height, left : left + columns * width]
+    grid = pixels.reshape(rows, height, columns, width, -1).swapaxes(1, 2)
+    return grid.reshape(rows * columns, height, width, -1)
 
 
 def as_array(image: Image.Image) -> Images:
@@ -98,13 +99,13 @@ def as_image(pixels: Images) -> Image.Image:
     return Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels)
 
 
-def fit(images: Images, image_size: int, channels: int) -> Images:
-    """Square images [N, H, H, 1 or 3] as [N, image_size, image_size, channels]; uint8.
+def fit(images: Images, size: tuple[int, int], channels: int) -> Images:
+    """Images [N, H, W, 1 or 3] as [N, height, width, channels] of that ``size``; uint8.
 
     28×28 asked for 32 gets two rows and columns of background (0) on each side, as is usual for
     MNIST: its strokes keep their exact pixels. Any other size is resized with antialiasing.
     """
-    return _with_size(with_channels(images, channels), image_size)
+    return _with_size(with_channels(images, channels), size)
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -166,12 +167,12 @@ def with_channels(images: Images, channels: int) -> Images:
     return luma(images)  # rounded as Pillow rounds it, so that every source is greyed alike
 
 
-def _with_size(images: Images, image_size: int) -> Images:
-    if images.shape[1] == image_size:
+def _with_size(images: Images, size: tuple[int, int]) -> Images:
+    if images.shape[1:3] == size:
         return images
-    if (images.shape[1], image_size) == (28, 32):
+    if (images.shape[1:3], size) == ((28, 28), (32, 32)):
         return np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)))
-    resized = np.empty((len(images), image_size, image_size, images.shape[-1]), np.uint8)
+    resized = np.empty((len(images), *size, images.shape[-1]), np.uint8)
     for index, image in enumerate(track(images, "Resizing", total=len(images))):
-        resized[index] = as_array(as_image(image).resize((image_size, image_size), FILTER))
+        resized[index] = cropped(as_image(image), size)
     return resized

@@ -35,6 +35,8 @@ class Request:
     """
 
     image_size: int
+    """Height, and width unless that is another."""
+    image_width: int | None = None
     channels: int
     folder: Path | None
     cache: Path
@@ -45,13 +47,18 @@ class Request:
     degrade: str = ""
     cut: str = WHOLE
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.image_size, self.image_width or self.image_size
+
 
 @dataclass(frozen=True, kw_only=True)
 class Decoded:
     """What came out of a list of items, each of one file or of two that belong together."""
 
     pictures: Images
-    """uint8 [N, members, image_size, image_size, channels], in the order of the items."""
+    """uint8 [N, members, height, width, channels], in the order of the items."""
     counts: npt.NDArray[np.int64]
     """[items] how many of ``pictures`` an item gave."""
     reasons: Texts
@@ -160,15 +167,16 @@ def _key(items: Iterable[tuple[Path, ...]], members: Members, request: Request) 
         for item in items
         for path in item
     ]
-    form = [request.image_size, request.channels, request.cut, members.__name__]
+    width = [] if request.image_width is None else [request.image_width]
+    form = [request.image_size, *width, request.channels, request.cut, members.__name__]
     decides = json.dumps([listing, form, PIL.__version__])
     return hashlib.sha256(decides.encode()).hexdigest()[:32]
 
 
 def _decode(items: Sequence[tuple[Path, ...]], members: Members, request: Request) -> Decoded:
-    size, channels = request.image_size, request.channels
+    size, channels = request.size, request.channels
     # Twice the target loses nothing seen; partners are compared, and tiles cut, at full size.
-    draft = 2 * size if members is single and request.cut == WHOLE else None
+    draft = 2 * max(size) if members is single and request.cut == WHOLE else None
     pictures, counts, reasons, changes, enlarged = [], [], [], [], []
     for item in track(items, "Reading images"):
         contents = [_content(path) for path in item]
@@ -188,7 +196,7 @@ def _decode(items: Sequence[tuple[Path, ...]], members: Members, request: Reques
         enlarged.append(factor)
     count = 1 if members is single else 2
     return Decoded(
-        pictures=np.array(pictures, np.uint8).reshape(-1, count, size, size, channels),
+        pictures=np.array(pictures, np.uint8).reshape(-1, count, *size, channels),
         counts=np.array(counts, np.int64),
         reasons=np.array(reasons, np.str_),
         changes=np.array(changes, np.str_),
@@ -198,7 +206,7 @@ def _decode(items: Sequence[tuple[Path, ...]], members: Members, request: Reques
 
 def _refuse_tiny(images: list[Image.Image], request: Request) -> None:
     """ValueError for a picture of hardly any pixels."""
-    least = min(LEAST_SIDE, request.image_size)
+    least = min(LEAST_SIDE, *request.size)
     for image in images:
         if min(image.size) < least:
             raise ValueError(
@@ -208,18 +216,17 @@ def _refuse_tiny(images: list[Image.Image], request: Request) -> None:
 
 def _enlargement(images: list[Image.Image], request: Request) -> float:
     """How many times as high and wide the smallest of the pictures becomes."""
-    smallest = min(min(image.size) for image in images)
-    side = request.image_size if request.cut == WHOLE else min(images[0].size)
-    return side / smallest
+    height, width = request.size if request.cut == WHOLE else images[0].size[::-1]
+    return max(max(height / image.height, width / image.width) for image in images)
 
 
 def _cut(images: list[Image.Image], request: Request) -> list[Images]:
-    """Pictures [members, image_size, image_size, channels]: one, or as many as there are tiles."""
+    """Pictures [members, height, width, channels]: one, or as many as there are tiles."""
     if request.cut == WHOLE:
-        return [np.stack([picture.square(image, request.image_size) for image in images])]
+        return [np.stack([picture.cropped(image, request.size) for image in images])]
     first, *others = images
     alike = [first, *(image.resize(first.size, picture.FILTER) for image in others)]
-    return list(np.stack([picture.tiles(image, request.image_size) for image in alike], axis=1))
+    return list(np.stack([picture.tiles(image, request.size) for image in alike], axis=1))
 
 
 def _content(path: Path) -> bytes:

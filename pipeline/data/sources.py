@@ -21,6 +21,8 @@ class PictureSettings(Protocol):
     @property
     def image_size(self) -> int: ...
     @property
+    def image_width(self) -> int | None: ...
+    @property
     def channels(self) -> int: ...
     @property
     def inputs(self) -> Path | None: ...
@@ -69,10 +71,13 @@ def mistakes(name: str, settings: PictureSettings) -> Iterator[tuple[str, str]]:
         )
     if settings.degrade == "mask" and settings.image_size < 2:
         yield "data.degrade: a mask hides a part, and one pixel has none.", "Give larger pictures."
-    if degradation is not None and settings.image_size % degradation.divisor:
-        size, divisor = settings.image_size, degradation.divisor
+    for key, side in (("size", settings.image_size), ("width", settings.image_width)):
+        divisor = 1 if degradation is None else degradation.divisor
+        size = side or divisor
+        if not size % divisor:
+            continue
         yield (
-            f"data.image_size: {size} pixels cannot be divided by {divisor} for data.degrade"
+            f"data.image_{key}: {size} pixels cannot be divided by {divisor} for data.degrade"
             f" {settings.degrade}.",
             f"Give a multiple of {divisor}, such as {-(-size // divisor) * divisor}.",
         )
@@ -95,7 +100,7 @@ def _names(wanted: Callable[[Source], bool]) -> str:
 
 
 def load(source: str, request: Request, *, minimum: int) -> Dataset:
-    """The data of a source in SOURCES, as images [N, image_size, image_size, channels], uint8.
+    """The data of a source in SOURCES, as images [N, height, width, channels], uint8.
 
     With ``request.degrade``, the inputs are made out of them.
     Raises PocketganError for an unknown source, for what it cannot give, for fewer than
@@ -105,10 +110,10 @@ def load(source: str, request: Request, *, minimum: int) -> Dataset:
         raise PocketganError(
             f"There is no data source called '{source}'.", f"Known: {', '.join(SOURCES)}."
         )
-    size, channels = request.image_size, request.channels
-    if channels not in (1, 3) or size < 1:
+    size, channels = request.size, request.channels
+    if channels not in (1, 3) or min(size) < 1:
         raise PocketganError(
-            f"Images of {size}×{size} with {channels} channels cannot be made.",
+            f"Images of {size[0]}×{size[1]} with {channels} channels cannot be made.",
             "Give a size of at least 1, and 1 channel (grey) or 3 (colour).",
         )
     for problem, remedy in mistakes(source, request):

@@ -4,6 +4,7 @@ A mask, a second picture and a class beside a picture are channels behind it.
 """
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +30,7 @@ _OF_PICTURES = (InputKind.PICTURE, InputKind.MASK, InputKind.CLASS)
 """The order of channels in the one input."""
 _OF_VECTORS = (InputKind.LATENT, InputKind.CLASS)
 _PART_NAMES = {InputKind.LATENT: "latent", InputKind.CLASS: "class", InputKind.MASK: "mask"}
+_SECOND = re.compile(r"style|reference|exemplar|second|target", re.IGNORECASE)
 _MAP = 3
 """Dimensions of a map without the batch."""
 
@@ -212,7 +214,7 @@ def _in_order(sources: Sequence[_Source], tensors: dict[str, Any], port: Any) ->
 def _of_pictures(
     path: Path, sources: Sequence[_Source], facts: StatedFacts, pixels: PixelRange | None
 ) -> InputAdapter:
-    ordered = _ordered(sources, _OF_PICTURES)
+    ordered = _ordered(sorted(sources, key=_is_second), _OF_PICTURES)
     _refuse_pictures(path, ordered, facts)
     parts = tuple(part for source in ordered for part in _channels_of(source))
     stated = facts.input_pixels or pixels
@@ -241,6 +243,11 @@ def _of_pictures(
         split=split,
         notes=_joined(parts) if len(ordered) > 1 else (),
     )
+
+
+def _is_second(source: _Source) -> bool:
+    """Whether a picture is there for its looks by its name: files do not tell the order."""
+    return bool(_SECOND.search(source.input.name))
 
 
 def _refuse_pictures(path: Path, ordered: Sequence[_Source], facts: StatedFacts) -> None:

@@ -26,7 +26,7 @@ class InputPictures:
     """What a folder holds for a generator to read."""
 
     images: Images
-    """uint8 [N, H, H, C], in the order of the files."""
+    """uint8 [N, H, W, C], in the order of the files."""
     counts: npt.NDArray[np.int64]
     """[files] how many of them came out of each file; 0 of one that was skipped."""
     notes: tuple[str, ...]
@@ -84,13 +84,9 @@ def read_input_pictures(folder: Path, teacher: Teacher, *, cut: str, cache: Path
     """
     height, width, _ = teacher.model.input_shape[1:]
     channels = picture_channels(teacher)
-    if height != width:
-        raise PocketganError(
-            f"the generator reads pictures of {height}×{width}.",
-            "Only square ones can be read from a folder.",
-        )
     request = reading.Request(
         image_size=height,
+        image_width=None if width == height else width,
         channels=channels,
         folder=folder,
         cache=cache,

@@ -53,7 +53,7 @@ class LiteProgram:
                 self._interpreter.resize_tensor_input(port["index"], array.shape)
             self._interpreter.allocate_tensors()
         for port, array in zip(self.inputs, ordered, strict=True):
-            self._interpreter.set_tensor(port["index"], np.ascontiguousarray(encoded(array, port)))
+            self._interpreter.set_tensor(port["index"], np.asarray(encoded(array, port), order="C"))
         self._interpreter.invoke()
         outputs = [
             decoded(self._interpreter.get_tensor(port["index"]), port) for port in self.outputs
@@ -98,8 +98,10 @@ def load_tflite(path: Path) -> LoadedGenerator:
 
 
 def _channels_first(shape: Any) -> bool:
-    """Of maps as PyTorch's converters leave them."""
-    return len(shape) == _MAP_RANK and shape[-1] not in CHANNELS and shape[1] in CHANNELS
+    """Of maps as PyTorch's converters leave them; latents 4x4x8 are of sides 4 rather."""
+    if len(shape) != _MAP_RANK or shape[1] == shape[2] != shape[3]:
+        return False
+    return shape[-1] not in CHANNELS and shape[1] in CHANNELS
 
 
 def _names(model: LiteModel, runtime: LiteProgram) -> dict[int, str]:

@@ -2,7 +2,8 @@
 
 Where the images have classes it learns those; where they have none it learns to tell by how many
 quarter turns an image was rotated (Gidaris et al. 2018, "Unsupervised Representation Learning by
-Predicting Image Rotations"), which needs no labels.
+Predicting Image Rotations"), which needs no labels. Images that are not square keep their shape if
+they are mirrored: it learns to tell in which of four ways.
 """
 
 import hashlib
@@ -52,7 +53,10 @@ class Judge:
     @property
     def task(self) -> str:
         """What it learned."""
-        return "tell the classes" if self.classes else "tell the four rotations"
+        if self.classes:
+            return "tell the classes"
+        height, width = self._network.input_shape[1:3]
+        return f"tell the four {'rotations' if height == width else 'mirrorings'}"
 
     @property
     def sha256(self) -> str:
@@ -143,7 +147,7 @@ def train_judge(
     seed give equal weights.
 
     Raises PocketganError where ``steps`` or ``batch`` is not positive, a part of the data is empty,
-    labels do not fit the classes, or unlabelled images are not square and so cannot be turned.
+    or labels do not fit the classes.
     """
     _check(dataset, steps, batch)
     network = _network(dataset.train.shape[1:], len(dataset.classes) or TURNS, seed)
@@ -173,12 +177,6 @@ def _check(dataset: TrainAndTestImages, steps: int, batch: int) -> None:
                 f"its {len(dataset.classes)} classes.",
                 "Number the classes from 0, name each, and label every image or none.",
             )
-    if not dataset.classes and dataset.train.shape[1] != dataset.train.shape[2]:
-        raise PocketganError(
-            f"data set {dataset.name}: images {list(dataset.train.shape[1:])} have no classes "
-            "and are not square, so the judge cannot learn their rotations.",
-            "Crop the images to squares.",
-        )
 
 
 def _labels_fit(labels: Labels | None, classes: int) -> bool:
@@ -266,7 +264,15 @@ def _batches(
 
 
 def _turned(images: Images, turns: Labels) -> Images:
-    return np.stack([np.rot90(image, turn) for image, turn in zip(images, turns, strict=True)])
+    """Each turned by that many quarters; mirrored in one of four ways where it is not square."""
+    height, width = images.shape[1:3]
+    turn = np.rot90 if height == width else _mirrored
+    return np.stack([turn(image, number) for image, number in zip(images, turns, strict=True)])
+
+
+def _mirrored(image: Images, way: int) -> Images:
+    """As it is, upside down, left to right, or both."""
+    return image[:: -1 if way % 2 else 1, :: -1 if way // 2 else 1]
 
 
 def _accuracy(network: Any, dataset: TrainAndTestImages) -> float:

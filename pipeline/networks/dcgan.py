@@ -15,9 +15,9 @@ from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings,
 
 
 def generator(settings: GeneratorSettings, image: ImageShape) -> tf_keras.Model:
-    """Latents [N, latent + classes] → pictures [N, size, size, channels] in -1..1."""
+    """Latents [N, latent + classes] → pictures [N, height, width, channels] in -1..1."""
     layers = tf_keras.layers
-    side, wide = _quarter(image.size), 2 * settings.width
+    (height, width), wide = map(_quarter, image.shape[:2]), 2 * settings.width
 
     def batch_norm(name: str) -> tf_keras.layers.Layer:
         return layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=name)
@@ -25,10 +25,10 @@ def generator(settings: GeneratorSettings, image: ImageShape) -> tf_keras.Model:
     return tf_keras.Sequential(
         [
             layers.Input([settings.latent + image.classes], name="latent"),
-            layers.Dense(side * side * wide, use_bias=False, name="project"),
+            layers.Dense(height * width * wide, use_bias=False, name="project"),
             batch_norm("project_norm"),
             layers.ReLU(name="project_act"),
-            layers.Reshape([side, side, wide], name="seed_map"),
+            layers.Reshape([height, width, wide], name="seed_map"),
             layers.Conv2DTranspose(
                 settings.width, 4, 2, padding="same", use_bias=False, name="upsample"
             ),
@@ -42,13 +42,12 @@ def generator(settings: GeneratorSettings, image: ImageShape) -> tf_keras.Model:
 
 
 def discriminator(settings: DiscriminatorSettings, image: ImageShape) -> tf_keras.Model:
-    """Pictures [N, size, size, channels] (and one-hot classes) → logits [N, 1], real is positive.
+    """Pictures [N, height, width, channels], one-hot classes if any → logits [N, 1], real is high.
 
     No batch norm: it ties the logits of a batch together, which R1 and WGAN-GP forbid
     (Gulrajani 2017, section 4).
     """
     layers = tf_keras.layers
-    _quarter(image.size)
 
     def features(pictures: Any) -> Any:
         x = pictures

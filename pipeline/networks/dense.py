@@ -1,5 +1,6 @@
 """The article's dense GAN: 100 → 128 → 128 → 28×28, leaky ReLU, sigmoid."""
 
+import math
 from typing import Any
 
 import tf_keras
@@ -9,7 +10,7 @@ from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings,
 
 
 def generator(settings: GeneratorSettings, image: ImageShape) -> tf_keras.Model:
-    """Latents [N, latent + classes] → pictures [N, size, size, channels] in 0..1."""
+    """Latents [N, latent + classes] → pictures [N, height, width, channels] in 0..1."""
     layers = tf_keras.layers
     return tf_keras.Sequential(
         [
@@ -18,16 +19,16 @@ def generator(settings: GeneratorSettings, image: ImageShape) -> tf_keras.Model:
             layers.LeakyReLU(LEAKY_SLOPE, name="hidden_1_act"),
             layers.Dense(settings.width, name="hidden_2"),
             layers.LeakyReLU(LEAKY_SLOPE, name="hidden_2_act"),
-            layers.Dense(image.size**2 * image.channels, name="pixels"),
+            layers.Dense(math.prod(image.shape), name="pixels"),
             layers.Activation("sigmoid", name="pixels_act"),
-            layers.Reshape([image.size, image.size, image.channels], name="image"),
+            layers.Reshape(image.shape, name="image"),
         ],
         name="dense_generator",
     )
 
 
 def discriminator(settings: DiscriminatorSettings, image: ImageShape) -> tf_keras.Model:
-    """Pictures [N, size, size, channels] (and one-hot classes) → logits [N, 1]; real is high."""
+    """Pictures [N, height, width, channels] (and one-hot classes) → logits [N, 1]; real is high."""
     layers = tf_keras.layers
 
     def features(pictures: Any) -> Any:

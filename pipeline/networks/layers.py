@@ -84,13 +84,13 @@ def discriminator_model(
     settings: DiscriminatorSettings,
     image: ImageShape,
 ) -> tf_keras.Model:
-    """Put a logit on top of ``features``: [N, size, size, channels] → [N, 1].
+    """Put a logit on top of ``features``: [N, height, width, channels] → [N, 1].
 
     With classes the model takes [pictures, one-hot classes], and the inner product of the features
     with a learned vector for the class is added to the logit (Miyato & Koyama 2018, equation 3).
     """
     layers = tf_keras.layers
-    pictures = layers.Input([image.size, image.size, image.channels], name="pictures")
+    pictures = layers.Input(image.shape, name="pictures")
     described = features(pictures)
     logit = normalized(layers.Dense(1, name="logit"), spectral_norm=settings.spectral_norm)(
         described

@@ -59,3 +59,10 @@ class ImageShape:
     size: PositiveInt = 28
     channels: PositiveInt = 1
     classes: NonNegativeInt = 0
+    width: PositiveInt | None = None
+    """Where it is not square: ``size`` is the height then."""
+
+    @property
+    def shape(self) -> PictureShape:
+        """Height, width and channels."""
+        return self.size, self.width or self.size, self.channels

@@ -47,7 +47,7 @@ def _check_judge(ctx: StageContext) -> None:
     if ctx.recipe.evaluate.judge == "imagenet":
         published_weights()
         if data.source != TEACHER:  # what a teacher draws is seen when it is there
-            check_pictures((data.image_size, data.image_size, data.channels))
+            check_pictures(data.shape)
     if data.source != TEACHER and len(ctx.dataset.test) < FEWEST:
         raise PocketganError(
             f"{ctx.dataset.name} has {len(ctx.dataset.test)} pictures for the test: too few to "

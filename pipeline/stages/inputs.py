@@ -140,7 +140,7 @@ def class_count(ctx: StageContext) -> int:
 def image_shape(ctx: StageContext) -> ImageShape:
     """What generator and discriminator agree on."""
     data = ctx.recipe.data
-    return ImageShape(data.image_size, data.channels, class_count(ctx))
+    return ImageShape(data.image_size, data.channels, class_count(ctx), data.image_width)
 
 
 def whole_batches(ctx: StageContext, count: int) -> int:

@@ -167,7 +167,7 @@ def _size(shape: tuple[int, ...]) -> str:
 def _folder_pictures(ctx: StageContext, loaded: Teacher) -> tuple[dict[str, np.ndarray], list[str]]:
     """Inputs by the file that they go to: the user's pictures, uint8, parted by picture; and notes.
 
-    Tiles of a photo for its student to learn from come in all eight symmetries of the square, whole
+    Tiles of a photo for its student to learn from come in all symmetries of their shape, whole
     pictures mirrored and moved.
     """
     settings = ctx.recipe.teacher
@@ -214,8 +214,10 @@ def _parted(pictures: Images, counts: np.ndarray, seed: int) -> list[Images]:
 
 
 def _turned(tiles: Images, count: int) -> Images:
-    """Tiles [N, H, H, C] and then the same turned and mirrored, but no more than ``count``."""
-    turned = [np.rot90(tiles, turns, (1, 2)) for turns in range(4)]
+    """Tiles [N, H, W, C] and then the same turned and mirrored, but no more than ``count``."""
+    height, width = tiles.shape[1:3]
+    quarters = range(4) if height == width else (0, 2)
+    turned = [np.rot90(tiles, turns, (1, 2)) for turns in quarters]
     mirrored = [pictures[:, :, ::-1] for pictures in turned]
     return np.concatenate([*turned, *mirrored])[:count]
 

@@ -92,7 +92,9 @@ class Networks:
 def build(recipe: Recipe, classes: int) -> Networks:
     """The recipe's networks, from its seed."""
     prepare(recipe.seed)
-    image = ImageShape(recipe.data.image_size, recipe.data.channels, classes)
+    image = ImageShape(
+        recipe.data.image_size, recipe.data.channels, classes, recipe.data.image_width
+    )
     generator = build_generator(recipe.generator, image)
     discriminator = build_discriminator(recipe.discriminator, image)
     return Networks(generator, discriminator, recipe.generator.latent, classes)

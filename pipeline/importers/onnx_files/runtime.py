@@ -68,7 +68,7 @@ class OnnxRuntime:
 
     def _run(self, *arrays: np.ndarray) -> list[np.ndarray]:
         feed = {
-            port.name: np.ascontiguousarray(to_onnx(array, port.shape), port.dtype)
+            port.name: np.asarray(to_onnx(array, port.shape), port.dtype, order="C")
             for port, array in zip(self.inputs, arrays, strict=True)
         }
         return [

@@ -17,7 +17,7 @@ Colour = int | tuple[int, ...]
 
 def read(path: Path, image_size: int, channels: int) -> Images:
     whole = picture.read(path.read_bytes(), channels, draft=2 * image_size)
-    return picture.square(whole.image, image_size)
+    return picture.cropped(whole.image, (image_size, image_size))
 
 
 def halves(
@@ -322,7 +322,7 @@ def test_read_takes_the_first_frame_though_a_later_one_is_broken(tmp_path: Path)
 
 def test_tiles_are_cut_out_of_the_middle_row_by_row(tmp_path: Path) -> None:
     pixels = noise(11, 14, 3)
-    tiles = picture.tiles(Image.fromarray(pixels), 4)
+    tiles = picture.tiles(Image.fromarray(pixels), (4, 4))
     assert tiles.shape == (6, 4, 4, 3)
     assert (tiles[0] == pixels[1:5, 1:5]).all()
     assert (tiles[1] == pixels[1:5, 5:9]).all()
@@ -331,4 +331,4 @@ def test_tiles_are_cut_out_of_the_middle_row_by_row(tmp_path: Path) -> None:
 
 def test_tiles_refuse_a_picture_that_is_smaller() -> None:
     with pytest.raises(ValueError, match="10×3 pixels are less than a tile of 4×4"):
-        picture.tiles(Image.new("L", (10, 3)), 4)
+        picture.tiles(Image.new("L", (10, 3)), (4, 4))

@@ -7,7 +7,12 @@ from PIL import Image
 
 from deploy.errors import PocketganError
 from pipeline.data.reading import TILES, WHOLE
-from pipeline.importers.input_pictures import FEWEST_INPUTS, read_input_pictures
+from pipeline.importers.input_pictures import (
+    FEWEST_INPUTS,
+    read_input_pictures,
+    with_further_parts,
+)
+from pipeline.importers.input_roles import InputKind, InputPart
 from pipeline.importers.teacher import Teacher
 
 SIZE, RED = 8, (255, 0, 0)
@@ -85,6 +90,44 @@ def test_pictures_that_are_all_the_same_are_refused(folder: Path) -> None:
     assert "are all the same" in refusal(folder)
 
 
-@pytest.mark.parametrize("shape", [(8, 16, 3), (8, 8, 4), (8, 8, 2)])
-def test_pictures_that_no_folder_holds_are_refused(shape: tuple[int, ...], folder: Path) -> None:
-    assert "Only square ones in grey or colour" in refusal(folder, shape=shape)
+@pytest.mark.parametrize("shape", [(8, 8, 4), (8, 8, 2)])
+def test_channels_that_no_folder_holds_are_refused_with_the_options_that_name_them(
+    shape: tuple[int, ...], folder: Path
+) -> None:
+    message = refusal(folder, shape=shape)
+    assert "Only grey and colour can be read from a folder" in message
+    assert "--input NAME=picture+mask" in message
+
+
+@pytest.mark.parametrize("cut", [WHOLE, TILES])
+def test_oblong_pictures_are_read_as_oblong_ones(cut: str, folder: Path, tmp_path: Path) -> None:
+    pictures = read_input_pictures(folder, reader(4, SIZE, 3), cut=cut, cache=tmp_path)
+    assert pictures.images.shape[1:] == (4, SIZE, 3)
+    assert set(pictures.counts) == {1 if cut == WHOLE else 4}
+
+
+def part(kind: InputKind, size: int) -> InputPart:
+    return InputPart(name=kind, kind=kind, size=size)
+
+
+def test_mask_hides_what_is_grey_and_every_second_picture_is_another_one() -> None:
+    pictures = np.repeat(np.arange(1, 9, dtype=np.uint8), SIZE * SIZE * 3).reshape(8, SIZE, SIZE, 3)
+    kinds = (
+        (InputKind.PICTURE, 3),
+        (InputKind.PICTURE, 1),
+        (InputKind.MASK, 1),
+        (InputKind.CLASS, 5),
+    )
+    whole = with_further_parts(pictures, [part(*each) for each in kinds], seed=1)
+    assert whole.shape == (8, SIZE, SIZE, 10)
+    first, second, mask, planes = np.split(whole, [3, 4, 5], axis=-1)
+    hidden = mask[..., 0] == 255
+    assert set(np.unique(mask)) == {0, 255}
+    assert (first[hidden] == 128).all()
+    assert (first[~hidden] == pictures[~hidden]).all()
+    assert (second[:, 0, 0, 0] != pictures[:, 0, 0, 0]).all()
+    assert sorted(second[:, 0, 0, 0]) == sorted(pictures[:, 0, 0, 0])
+    assert (planes.sum(-1) == 255).all()
+    assert (planes == planes[:, :1, :1]).all()
+    again = with_further_parts(pictures, [part(*each) for each in kinds], seed=1)
+    assert (again == whole).all()

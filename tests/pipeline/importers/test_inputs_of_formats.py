@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from deploy.errors import PocketganError
 from pipeline.importers.input_roles import read_roles
 from pipeline.importers.missing import MissingFactsError
 from pipeline.importers.saved_teacher import read_saved_teacher, save_teacher
@@ -122,17 +123,18 @@ FORMATS: Mapping[str, Callable[[Any, Path], Path]] = {
 
 def drawn_by(model: Any, teacher: Teacher, inputs: np.ndarray, name: str) -> np.ndarray:
     """What the model of Keras draws of the parts of the teacher's inputs."""
-    number = np.full((len(inputs), 1), 0.5, np.float32)
-    sizes = np.cumsum([part.size for part in teacher.parts])[:-1]
-    parts = np.split(inputs, sizes, axis=-1)
+    starts = np.cumsum([part.size for part in teacher.parts])[:-1]
+    values = dict(
+        zip((part.name for part in teacher.parts), np.split(inputs, starts, -1), strict=True)
+    )
     if name == "inpainting":
-        parts[1] = (parts[1] + 1) / 2
+        values["mask"] = (values["mask"] + 1) / 2
     elif name == "by_class":
-        parts[1] = (parts[1].mean((1, 2)) + 1) / 2
-    elif name in ("strength", "truncated"):
-        parts.append(number)
+        values["target_class"] = (values["target_class"].mean((1, 2)) + 1) / 2
     elif name == "latent_map":
-        parts = [inputs.reshape(-1, 4, 4, 8)]
+        values["z"] = inputs.reshape(-1, 4, 4, 8)
+    number = np.full((len(inputs), 1), 0.5, np.float32)
+    parts = [values.get(port.name, number) for port in model.inputs]
     outputs = model(parts if len(parts) > 1 else parts[0], training=False)
     return np.asarray(outputs[1] if name == "two_outputs" else outputs)
 
@@ -197,7 +199,7 @@ def test_code_in_a_saved_model_is_drawn_with_all_that_it_reads(
     path = as_code(model, tmp_path)
     try:
         teacher = load_teacher(path, **facts)
-    except MissingFactsError:  # the names of its inputs are numbers
+    except PocketganError:  # the names of its inputs are numbers
         stated = {"inputs": read_roles(["input_2=0.5"])} if name == "truncated" else {}
         teacher = load_teacher(path, **(facts | stated))
     assert teacher.model.input_shape[1:] == shape

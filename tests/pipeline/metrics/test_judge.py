@@ -8,7 +8,7 @@ import tensorflow as tf
 from deploy.errors import PocketganError
 from pipeline.data import digits
 from pipeline.data.dataset import Dataset
-from pipeline.metrics.judge import Judge, train_judge
+from pipeline.metrics.judge import Judge, _turned, train_judge
 
 
 def quick(dataset: Dataset, seed: int = 1) -> Judge:
@@ -175,10 +175,18 @@ def test_labels_without_classes_are_refused(dataset: Dataset) -> None:
         quick(replace(dataset, classes=()))
 
 
-def test_unlabelled_images_that_are_not_square_are_refused(unlabelled: Dataset) -> None:
+def test_of_unlabelled_images_that_are_not_square_mirrorings_are_told(unlabelled: Dataset) -> None:
     narrow = replace(unlabelled, train=unlabelled.train[:, :10], test=unlabelled.test[:, :10])
-    with pytest.raises(PocketganError, match="not square"):
-        quick(narrow)
+    judge = quick(narrow)
+    assert judge.task == "tell the four mirrorings"
+    assert judge.features(narrow.test).shape == (len(narrow.test), 64)
+
+
+def test_four_mirrorings_are_four_different_pictures() -> None:
+    image = np.arange(6, dtype=np.uint8).reshape(1, 2, 3, 1)
+    turned = _turned(np.repeat(image, 4, axis=0), np.arange(4))
+    rows = [picture.ravel().tolist() for picture in turned]
+    assert rows == [[0, 1, 2, 3, 4, 5], [3, 4, 5, 0, 1, 2], [2, 1, 0, 5, 4, 3], [5, 4, 3, 2, 1, 0]]
 
 
 def test_an_empty_part_is_refused(dataset: Dataset) -> None:

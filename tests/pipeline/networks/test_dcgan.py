@@ -3,6 +3,7 @@ import pytest
 
 from deploy.errors import PocketganError
 from pipeline.networks import dcgan
+from pipeline.networks.registry import build_discriminator, build_generator
 from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, ImageShape
 
 
@@ -45,10 +46,16 @@ def test_logit_of_a_picture_does_not_depend_on_the_batch_it_is_in() -> None:
 
 @pytest.mark.parametrize("size", [30, 27])
 def test_a_size_that_cannot_be_halved_twice_is_refused(size: int) -> None:
-    for build in (
-        lambda: dcgan.generator(GeneratorSettings(), ImageShape(size)),
-        lambda: dcgan.discriminator(DiscriminatorSettings(), ImageShape(size)),
-    ):
-        with pytest.raises(PocketganError, match=f"{size} pixels") as refused:
-            build()
-        assert "data.image_size" in refused.value.remedy
+    with pytest.raises(PocketganError, match=f"{size} pixels") as refused:
+        dcgan.generator(GeneratorSettings(), ImageShape(size))
+    assert "data.image_size" in refused.value.remedy
+
+
+@pytest.mark.parametrize("name", ["dcgan", "dense"])
+def test_pictures_may_be_oblong_and_those_judged_of_any_size(name: str) -> None:
+    image = ImageShape(8, 3, width=12)
+    generator = build_generator(GeneratorSettings(name, 4, 8), image)
+    assert generator.output_shape == (None, 8, 12, 3)
+    for shape in (image, ImageShape(15, 1, width=21)):
+        discriminator = build_discriminator(DiscriminatorSettings(name, 4), shape)
+        assert discriminator.input_shape == (None, *shape.shape)
