@@ -14,7 +14,7 @@ import tf_keras
 
 from deploy.errors import PocketganError, printable
 from pipeline.importers.input_adapter import InputAdapter
-from pipeline.importers.input_layers import Constant, Label, Part, Rounded
+from pipeline.importers.input_layers import Label, Part, Rounded, SameForAll
 from pipeline.importers.input_roles import InputKind, InputPart, InputRole
 from pipeline.importers.input_signs import roles_of
 from pipeline.importers.missing import MissingFactsError, StatedFacts
@@ -92,7 +92,7 @@ class _Source:
     def constant(self, port: Any) -> Any:
         """The number that goes in for all pictures."""
         number, has_batch = self.input.dtype, self.input.has_batch
-        return Constant(self.role.value, self.shape, number=number, has_batch=has_batch)(port)
+        return SameForAll(self.role.value, self.shape, number=number, has_batch=has_batch)(port)
 
     def typed(self, tensor: Any) -> Any:
         """In the type of the generator's own input."""

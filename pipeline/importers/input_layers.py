@@ -41,7 +41,7 @@ class Label(tf_keras.layers.Layer):  # type: ignore[misc]
 
 
 @tf_keras.utils.register_keras_serializable("pocketgan")
-class Constant(tf_keras.layers.Layer):  # type: ignore[misc]
+class SameForAll(tf_keras.layers.Layer):  # type: ignore[misc]
     """Any [N, …] → ``value`` everywhere in [N, *shape], or in [*shape] without ``has_batch``."""
 
     def __init__(

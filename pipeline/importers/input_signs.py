@@ -194,12 +194,12 @@ def _tell_picture(
 ) -> None:
     """A map of one channel beside a picture in colour is its mask; in place.
 
-    A single input of one channel is a picture, whatever it is called.
+    A single input of one channel or three is a picture, whatever it is called.
     """
     maps = [i for i, each in enumerate(inputs) if len(each.shape) == 3 and not is_vector(each)]
     unsaid = [index for index in maps if inputs[index].name not in facts.inputs]
-    if len(maps) == 1 and unsaid and roles[maps[0]] == _MASK_ROLE:
-        roles[maps[0]] = _PICTURE_ROLE
+    if len(inputs) == 1 and unsaid and inputs[0].shape[-1] in (1, 3):
+        roles[0] = _PICTURE_ROLE
     in_colour = [index for index in maps if inputs[index].shape[-1] == 3]
     for index in unsaid:
         if in_colour and inputs[index].shape[-1] == 1 and roles[index] == _PICTURE_ROLE:

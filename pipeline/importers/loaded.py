@@ -117,10 +117,10 @@ def _inputs_of_graph(graph: Any) -> tuple[ModelInput, ...]:
     rows = {id(layer.input): layer.input_dim for layer in embeddings}
     return tuple(
         ModelInput(
-            tensor._keras_history[0].name,
-            tuple(tensor.shape[1:]),
-            str(getattr(tensor.dtype, "name", tensor.dtype)),
-            rows.get(id(tensor)),
+            name=tensor._keras_history[0].name,
+            shape=tuple(tensor.shape[1:]),
+            dtype=str(getattr(tensor.dtype, "name", tensor.dtype)),
+            embedding_rows=rows.get(id(tensor)),
         )
         for tensor in graph.inputs
     )

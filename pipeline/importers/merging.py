@@ -1,27 +1,94 @@
 """A rebuilt generator with fewer kinds of layers: what the layers beside can compute goes.
 
-Nothing that is drawn changes. Cropping behind a transposed convolution is its padding 'same'; the
+Nothing that is drawn changes. A number that is the same for all pictures rescales what it is
+multiplied with or added to; cropping behind a transposed convolution is its padding 'same'; the
 parts of the one input that our adapter takes apart for a generator of two are rows of the kernels
 that read them; an embedding of a one-hot class is a Dense layer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import tf_keras
 
-from pipeline.compression.graph import clone_layer, followers, rebuild, sources, uses
-from pipeline.importers.input_layers import Label, Part
+from pipeline.compression.graph import clone_layer, followers, nodes, rebuild, sources, uses
+from pipeline.importers.input_layers import Label, Part, SameForAll
 
 L = tf_keras.layers
+_AS_IT_IS = {"scale": 1.0, "offset": 0.0}
+_BY_NUMBER: Mapping[type, Callable[[float], dict[str, float]]] = {
+    L.Multiply: lambda number: {"scale": number, "offset": 0.0},
+    L.Add: lambda number: {"scale": 1.0, "offset": number},
+    L.Subtract: lambda number: {"scale": 1.0, "offset": -number},
+}
+"""What a number beside a tensor comes to."""
 _OF_ONE_VALUE = (L.Activation, L.ReLU, L.LeakyReLU, L.BatchNormalization)
 """Layers behind which may be cropped as well as before them."""
 
 
 def merged(model: tf_keras.Model) -> tf_keras.Model:
     """The same generator, with the same weights in other places."""
-    return _without_parts(_without_cropping(model))
+    return _without_parts(_without_cropping(_without_numbers(model)))
+
+
+def _without_numbers(model: tf_keras.Model) -> tf_keras.Model:
+    """What is added to or multiplied by a number that is the same for all is rescaled by it."""
+    numbers = _numbers(model)
+    rescaled = {
+        layer.name: scaling
+        for layer in model.layers
+        if (scaling := _rescaling(model, layer, numbers)) is not None
+    }
+    if not rescaled:
+        return model
+
+    def replace(layer: Any) -> Any:
+        if layer.name not in rescaled:
+            return clone_layer(layer)
+        index, settings = rescaled[layer.name]
+        if settings == _AS_IT_IS:
+            return lambda tensors: tensors[index]
+        behind = L.Rescaling(**settings, name=layer.name)
+        return lambda tensors: behind(tensors[index])
+
+    without = rebuild(model, replace)
+    for layer in without.layers:
+        layer.set_weights(model.get_layer(layer.name).get_weights())
+    return without
+
+
+def _numbers(model: tf_keras.Model) -> dict[str, float]:
+    """Layer that gives one number everywhere → that number."""
+    numbers: dict[str, float] = {}
+    for node in nodes(model):
+        layer = node.layer
+        if isinstance(layer, SameForAll):
+            numbers[layer.name] = layer.value
+        elif isinstance(layer, (L.Reshape, L.Flatten)):
+            before = node.keras_inputs[0]._keras_history.layer.name
+            if before in numbers:
+                numbers[layer.name] = numbers[before]
+    return numbers
+
+
+def _rescaling(
+    model: tf_keras.Model, layer: Any, numbers: Mapping[str, float]
+) -> tuple[int, dict[str, float]] | None:
+    """Which input of a sum or product is no number, and how that is rescaled; else None."""
+    if type(layer) not in _BY_NUMBER or uses(model, layer) > 1:
+        return None
+    (node,) = layer.inbound_nodes
+    names = [tensor._keras_history.layer.name for tensor in node.keras_inputs]
+    computed = [index for index, name in enumerate(names) if name not in numbers]
+    if len(names) != 2 or len(computed) != 1:
+        return None
+    (index,) = computed
+    tensor, number = node.keras_inputs[index], numbers[names[1 - index]]
+    is_difference_from = type(layer) is L.Subtract and index == 1
+    if is_difference_from or tuple(tensor.shape) != tuple(layer.output_shape):
+        return None
+    return index, _BY_NUMBER[type(layer)](number)
 
 
 def _without_cropping(model: tf_keras.Model) -> tf_keras.Model:

@@ -10,7 +10,7 @@ _MAP_RANKS = (2, 3)
 """Without the batch; of two are masks."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ModelInput:
     """One of the inputs that a generator has in its file."""
 
@@ -23,13 +23,29 @@ class ModelInput:
     has_batch: bool = True
     """Whether it takes a value for each picture; of a number that all share there is one."""
 
+    @classmethod
+    def declared(
+        cls,
+        name: str,
+        shape: Sequence[int | None],
+        *,
+        among: Iterable[Sequence[int | None]],
+        dtype: str,
+        embedding_rows: int | None = None,
+    ) -> "ModelInput":
+        """An input of that ``shape`` in the file, ``among`` those of all its inputs.
 
-def takes_batch(shape: Sequence[int | None], shapes: Iterable[Sequence[int | None]]) -> bool:
-    """Whether the first axis of an input is the batch, out of the shapes of all in the file.
-
-    It is not where there is none, and where one number stands beside batches of another size.
-    """
-    return bool(shape) and (tuple(shape) != (1,) or {each[0] for each in shapes if each} == {1})
+        Its first axis is the batch, unless one number stands beside batches of another size.
+        """
+        batches = {each[0] for each in among if each}
+        has_batch = bool(shape) and (tuple(shape) != (1,) or batches == {1})
+        return cls(
+            name=name,
+            shape=tuple(shape[has_batch:]),
+            dtype=dtype,
+            embedding_rows=embedding_rows,
+            has_batch=has_batch,
+        )
 
 
 def is_number_like(each: ModelInput) -> bool:

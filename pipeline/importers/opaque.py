@@ -95,7 +95,7 @@ class Opaque(tf_keras.layers.Layer):  # type: ignore[misc]
         TFLite's calibrator crashes on loops.
         """
         shared = [_is_shared(port.shape, self._batch) for port in self._function.inputs]
-        first = tensors[shared.index(False)]
+        first = next(each for each, same in zip(tensors, shared, strict=True) if not same)
         rows = first.shape[0] or tf.shape(first)[0]
         lacking = -rows % self._batch
         batches = tuple(

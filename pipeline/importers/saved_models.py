@@ -1,7 +1,7 @@
 """SavedModels of any origin: their layers of tf_keras, or else what their signature draws."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from pipeline.importers.keras_files import COPY_AGAIN, UNSAFE, reason, refuse_un
 from pipeline.importers.known_layers import KNOWN
 from pipeline.importers.layer_mapping import SourceLayer, functional
 from pipeline.importers.loaded import LoadedGenerator, from_keras_model
-from pipeline.importers.model_input import ModelInput, takes_batch
+from pipeline.importers.model_input import ModelInput
 
 _KERAS_METADATA = "keras_metadata.pb"
 _DEFAULT, _SERVED = "serving_default", ["serve"]
@@ -105,7 +105,10 @@ def _load_signature(path: Path, tags: list[str] | None) -> LoadedGenerator:
     specs = dict(function.structured_input_signature[1])
     _refuse_without_batch(path, specs)
     shapes = [tuple(spec.shape) for spec in specs.values()]
-    inputs = tuple(_input(name, spec, shapes) for name, spec in specs.items())
+    inputs = tuple(
+        ModelInput.declared(name, tuple(spec.shape), among=shapes, dtype=spec.dtype.name)
+        for name, spec in specs.items()
+    )
     batches = {
         spec.shape[0] for each, spec in zip(inputs, specs.values(), strict=True) if each.has_batch
     }
@@ -133,12 +136,6 @@ def _load_signature(path: Path, tags: list[str] | None) -> LoadedGenerator:
         batch=next(iter(batches)),
         outputs=tuple(function.structured_outputs),
     )
-
-
-def _input(name: str, spec: tf.TensorSpec, shapes: Sequence[tuple[int | None, ...]]) -> ModelInput:
-    has_batch = takes_batch(tuple(spec.shape), shapes)
-    shape = tuple(spec.shape[1:] if has_batch else spec.shape)
-    return ModelInput(name, shape, spec.dtype.name, has_batch=has_batch)
 
 
 def _refuse_without_batch(path: Path, specs: Mapping[str, tf.TensorSpec]) -> None:

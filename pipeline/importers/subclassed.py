@@ -55,7 +55,10 @@ def inputs_of_code(model: Any, path: Path) -> tuple[tuple[ModelInput, ...], Call
             "Call it once on a batch of latents before it is saved, or save keras.Model(x, "
             "model(x)) for an x = keras.Input((LATENT,)).",
         )
-    inputs = tuple(ModelInput(name, tuple(s)[1:], "float32") for name, s in by_name.items())
+    inputs = tuple(
+        ModelInput(name=name, shape=tuple(shape)[1:], dtype="float32")
+        for name, shape in by_name.items()
+    )
     return inputs, call
 
 

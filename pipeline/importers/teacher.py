@@ -129,6 +129,13 @@ def load_teacher(
         inputs=dict(inputs or {}),
         output=output,
     )
+    return _with_guesses(source, facts, custom, allow_unsafe=allow_unsafe)
+
+
+def _with_guesses(
+    source: GeneratorSource, facts: StatedFacts, custom: Path | None, *, allow_unsafe: bool
+) -> Teacher:
+    """The generator; MissingFactsError for all at once that is missing to load it."""
     missing: list[MissingFact] = []
     teacher: Teacher | None = None
     while teacher is None:

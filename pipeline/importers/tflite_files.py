@@ -14,7 +14,7 @@ from deploy.errors import PocketganError, one_line, printable
 from pipeline.importers.foreign import ForeignProgram, in_batches
 from pipeline.importers.layer_mapping import SourceLayer
 from pipeline.importers.loaded import CHANNELS, LoadedGenerator
-from pipeline.importers.model_input import ModelInput, takes_batch
+from pipeline.importers.model_input import ModelInput
 from pipeline.tflite.model import LiteModel, Op, Tensor
 from pipeline.tflite.read import read_model
 from pipeline.tflite.runtime import decoded, encoded
@@ -125,9 +125,8 @@ def _inputs(runtime: LiteProgram, names: Mapping[int, str]) -> tuple[ModelInput,
     for port, shape in zip(runtime.inputs, shapes, strict=True):
         is_number = port["dtype"] in (np.int32, np.int64, np.bool_) and not port["quantization"][0]
         dtype = np.dtype(port["dtype"]).name if is_number else "float32"
-        has_batch = takes_batch(shape, shapes)
         name = names[port["index"]]
-        inputs.append(ModelInput(name, shape[has_batch:], dtype, has_batch=has_batch))
+        inputs.append(ModelInput.declared(name, shape, among=shapes, dtype=dtype))
     return tuple(inputs)
 
 

@@ -33,20 +33,20 @@ def try_out(
     """
     inputs = adapter.source_inputs(adapter.random_inputs(loaded.batch or TRIAL_INPUTS))
     try:
-        drawn, again = ([np.asarray(v) for v in loaded.compute(*inputs)] for _ in range(2))
+        outputs, again = ([np.asarray(v) for v in loaded.compute(*inputs)] for _ in range(2))
     except Exception as error:  # whatever a foreign model raises
         raise PocketganError(
             f"{path} does not draw: {type(error).__name__}: {one_line(error, 300)}",
             "Call it once on a batch, as it is saved, and mend what fails there.",
         ) from error
-    if len(drawn) != 1 and not is_chosen:
-        raise _several_outputs(path, loaded, drawn)
-    if loaded.output >= len(drawn):
+    if len(outputs) != 1 and not is_chosen:
+        raise _several_outputs(path, loaded, outputs)
+    if loaded.output >= len(outputs):
         raise PocketganError(
-            f"{path} has {len(drawn)} outputs, and no output_{loaded.output + 1}.",
+            f"{path} has {len(outputs)} outputs, and no output_{loaded.output + 1}.",
             "Mend --output.",
         )
-    first, second = drawn[loaded.output], again[loaded.output]
+    first, second = outputs[loaded.output], again[loaded.output]
     _refuse_other_than_pictures(path, first, reads_pictures=not adapter.latent)
     if not np.isfinite(first.astype(np.float32)).all():
         raise PocketganError(

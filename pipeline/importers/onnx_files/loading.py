@@ -18,7 +18,7 @@ from pipeline.importers.layer_mapping import SourceLayer, UnmappedLayerError
 from pipeline.importers.loaded import LoadedGenerator
 from pipeline.importers.missing import MissingFactsError, StatedFacts
 from pipeline.importers.missing_inputs import size_fact
-from pipeline.importers.model_input import ModelInput, shape_text, takes_batch
+from pipeline.importers.model_input import ModelInput, shape_text
 from pipeline.importers.onnx_files.builder import Builder, Value
 from pipeline.importers.onnx_files.folding import folded
 from pipeline.importers.onnx_files.graph import Graph, layer_name
@@ -178,9 +178,8 @@ def _read_by(node: onnx.NodeProto) -> Iterator[str]:
 
 def _declared(port: onnx.ValueInfoProto, ports: Iterable[onnx.ValueInfoProto]) -> ModelInput:
     """An input as the file declares it, before anything runs."""
-    shape = with_channels_last(_shape(port))
-    has_batch = takes_batch(shape, map(_shape, ports))
-    return ModelInput(port.name, shape[has_batch:], _dtype(port).name, has_batch=has_batch)
+    shape, among = with_channels_last(_shape(port)), map(_shape, ports)
+    return ModelInput.declared(port.name, shape, among=among, dtype=_dtype(port).name)
 
 
 def _dtype(port: onnx.ValueInfoProto) -> np.dtype:
@@ -228,8 +227,8 @@ def _input(port: Port, runtime: OnnxRuntime, model: onnx.ModelProto) -> ModelInp
             rows = sizes.get(node.input[0])
     dtype = "float32" if port.dtype.kind == "f" else port.dtype.name
     shape = with_channels_last(port.shape)
-    has_batch = takes_batch(shape, [other.shape for other in runtime.inputs])
-    return ModelInput(port.name, shape[has_batch:], dtype, rows, has_batch)
+    among = [other.shape for other in runtime.inputs]
+    return ModelInput.declared(port.name, shape, among=among, dtype=dtype, embedding_rows=rows)
 
 
 def _layers(model: onnx.ModelProto, sizes: Mapping[str, int]) -> tuple[SourceLayer, ...]:

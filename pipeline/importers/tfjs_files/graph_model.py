@@ -12,7 +12,7 @@ from pipeline.importers import safety
 from pipeline.importers.keras_files import COPY_AGAIN, UNSAFE, reason
 from pipeline.importers.layer_mapping import SourceLayer
 from pipeline.importers.loaded import LoadedGenerator
-from pipeline.importers.model_input import ModelInput, takes_batch
+from pipeline.importers.model_input import ModelInput
 from pipeline.importers.opaque import FrozenGraph, graph_function
 from pipeline.importers.tfjs_files.model_json import ModelJson
 from pipeline.importers.tfjs_files.unfused import unfuse
@@ -29,20 +29,7 @@ def load_graph_model(
     ``allow_unsafe``).
     """
     path = model.path
-    try:
-        graph = json_format.ParseDict(
-            model.topology, tf.compat.v1.GraphDef(), ignore_unknown_fields=True
-        )
-        _fill(graph, weights)
-        unfuse(graph)
-        inputs, outputs = _ends(model, graph)
-    except (json_format.ParseError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise PocketganError(f"{path} is damaged: {reason(error)}", COPY_AGAIN) from error
-    unsafe = safety.unsafe_operations(node.op for node in _nodes(graph))
-    if unsafe and not allow_unsafe:
-        raise PocketganError(
-            f"{path} would run code or touch files when it draws: {', '.join(unsafe)}.", UNSAFE
-        )
+    graph, inputs, outputs = _graph(model, weights, allow_unsafe=allow_unsafe)
     tensors = tuple(outputs)
     frozen = FrozenGraph(graph.SerializeToString(deterministic=True), tuple(inputs), tensors)
     try:
@@ -52,7 +39,7 @@ def load_graph_model(
     _refuse_unranked(path, inputs.values(), function.inputs)
     shapes = [tuple(tensor.shape) for tensor in function.inputs]
     ports = tuple(
-        _port(name, tensor, shapes)
+        ModelInput.declared(name, tuple(tensor.shape), among=shapes, dtype=tensor.dtype.name)
         for name, tensor in zip(inputs.values(), function.inputs, strict=True)
     )
     batches = {shape[0] for port, shape in zip(ports, shapes, strict=True) if port.has_batch}
@@ -72,6 +59,28 @@ def load_graph_model(
         batch=next(iter(batches)) if len(batches) == 1 else None,
         outputs=tuple(outputs.values()),
     )
+
+
+def _graph(
+    model: ModelJson, weights: Mapping[str, np.ndarray], *, allow_unsafe: bool
+) -> tuple[Any, dict[str, str], dict[str, str]]:
+    """The graph with its constants, and tensor → name of its inputs and of its outputs."""
+    path = model.path
+    try:
+        graph = json_format.ParseDict(
+            model.topology, tf.compat.v1.GraphDef(), ignore_unknown_fields=True
+        )
+        _fill(graph, weights)
+        unfuse(graph)
+        inputs, outputs = _ends(model, graph)
+    except (json_format.ParseError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PocketganError(f"{path} is damaged: {reason(error)}", COPY_AGAIN) from error
+    unsafe = safety.unsafe_operations(node.op for node in _nodes(graph))
+    if unsafe and not allow_unsafe:
+        raise PocketganError(
+            f"{path} would run code or touch files when it draws: {', '.join(unsafe)}.", UNSAFE
+        )
+    return graph, inputs, outputs
 
 
 def _nodes(graph: Any) -> Iterator[Any]:
@@ -126,10 +135,3 @@ def _refuse_unranked(path: Any, names: Iterable[str], tensors: Sequence[Any]) ->
                 f"{path}: the input '{printable(name)}' is no array of a known rank.",
                 _NO_RESOURCES,
             )
-
-
-def _port(name: str, tensor: Any, shapes: Sequence[tuple[int | None, ...]]) -> ModelInput:
-    """An input without its batch."""
-    has_batch = takes_batch(tuple(tensor.shape), shapes)
-    shape = tuple(tensor.shape[1:] if has_batch else tensor.shape)
-    return ModelInput(name, shape, tensor.dtype.name, has_batch=has_batch)

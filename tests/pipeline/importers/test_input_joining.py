@@ -1,6 +1,7 @@
 """Inputs of any number and kind become one; each is told by its signs, or by a person."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from deploy.errors import PocketganError
+from pipeline.compression.int8_layers import refusals
 from pipeline.importers.input_joining import adapt_inputs
 from pipeline.importers.input_roles import InputKind, read_role, read_roles, role_text
 from pipeline.importers.missing import MissingFactsError, StatedFacts
@@ -20,14 +22,15 @@ Shape = tuple[int | None, ...]
 
 
 def port(name: str, *shape: int | None, dtype: str = "float32", **facts: Any) -> ModelInput:
-    return ModelInput(name, shape, dtype, **facts)
+    return ModelInput(name=name, shape=shape, dtype=dtype, **facts)
 
 
 Z, IMAGE = port("z", 8), port("image", 16, 12, 3)
 TOLD: Mapping[str, tuple[list[ModelInput], list[tuple[str, str, int]]]] = {
     "a vector": ([Z], [("z", "latent", 8)]),
     "a map of features": ([port("x", 4, 4, 16)], [("x", "latent", 256)]),
-    "a map by its name": ([port("noise", 4, 4, 3)], [("noise", "latent", 48)]),
+    "a picture called as latents": ([port("latent", 4, 4, 3)], [("latent", "picture", 3)]),
+    "a map of four channels by its name": ([port("z", 4, 4, 4)], [("z", "latent", 64)]),
     "latents and a number of a class": (
         [port("label", 1, dtype="int32", embedding_rows=5), Z],
         [("z", "latent", 8), ("label", "class", 5)],
@@ -103,10 +106,7 @@ def test_what_no_sign_tells_is_asked_for_with_a_guess_that_works(name: str) -> N
     facts = StatedFacts()
     for fact in caught.value.missing:
         facts = fact.guessed(facts)
-    fixed = [
-        ModelInput(each.name, tuple(side or 8 for side in each.shape), each.dtype)
-        for each in inputs
-    ]
+    fixed = [replace(each, shape=tuple(side or 8 for side in each.shape)) for each in inputs]
     assert adapt_inputs(FILE, fixed, facts).parts
 
 
@@ -206,6 +206,14 @@ def test_number_is_what_the_person_says(
     expected = model.predict([latents, np.full((3, 1), 0.25, np.float32)], verbose=0)
     np.testing.assert_allclose(teacher.model(latents), expected, atol=1e-5)
     assert "its input 'truncation_psi' is 0.25 for all pictures" in teacher.notes
+
+
+def test_number_of_one_leaves_a_generator_that_can_be_slimmed(
+    foreign_inputs: Mapping[str, Callable[[Any], Any]], tmp_path: Path
+) -> None:
+    foreign_inputs["truncated"](keras).save(tmp_path / "model.keras")
+    teacher = load_teacher(tmp_path / "model.keras", inputs=read_roles(["truncation_psi=1"]))
+    assert not refusals(teacher.folded)
 
 
 def test_output_is_the_one_that_the_person_names(

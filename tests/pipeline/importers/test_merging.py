@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tf_keras
 
-from pipeline.importers.input_layers import Label, Part
+from pipeline.importers.input_layers import Label, Part, SameForAll
 from pipeline.importers.merging import merged
 
 L = tf_keras.layers
@@ -91,3 +91,25 @@ def test_part_that_something_else_reads_stays(latents: np.ndarray) -> None:
     part = Part(0, 4)(port)
     model = tf_keras.Model(port, L.Multiply()([L.Dense(4)(part), part]))
     assert "Part" in kinds(assert_draws_the_same(model, latents))
+
+
+def number(value: float) -> SameForAll:
+    return SameForAll(value, [1], number="float32", has_batch=True)
+
+
+@pytest.mark.parametrize("value", [1.0, 0.5])
+@pytest.mark.parametrize("combine", [L.Multiply, L.Add, L.Subtract])
+def test_number_that_is_the_same_for_all_rescales(combine: type, value: float) -> None:
+    port = tf_keras.Input((3, 4, 2))
+    factor = L.Reshape((1, 1, 1))(number(value)(port))
+    model = tf_keras.Model(port, L.Conv2D(2, 1)(combine()([port, factor])))
+    result = kinds(assert_draws_the_same(model, PICTURES))
+    without = value == 1.0 and combine is L.Multiply
+    assert result == ["InputLayer", *([] if without else ["Rescaling"]), "Conv2D"]
+
+
+def test_number_that_is_read_otherwise_stays() -> None:
+    port = tf_keras.Input((3, 4, 2))
+    factor = L.Reshape((1, 1, 1))(number(0.5)(port))
+    model = tf_keras.Model(port, L.Subtract()([factor, port]))
+    assert "SameForAll" in kinds(assert_draws_the_same(model, PICTURES))

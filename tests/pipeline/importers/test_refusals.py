@@ -14,6 +14,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from pipeline.importers.input_roles import read_roles
 from pipeline.importers.teacher import load_teacher
 
 L = keras.layers
@@ -49,9 +50,11 @@ def test_several_outputs_and_inputs_are_refused(tmp_path: Path, refused: Refused
     keras.Model(latent, [picture, L.Dense(2)(latent)]).save(tmp_path / "two.keras")
     assert "2 outputs" in refused(load_teacher, tmp_path / "two.keras")
     others = [keras.Input((4,), name=name) for name in "ab"]
-    summed = L.Add()([latent, *others])
-    keras.Model([latent, *others], L.Reshape((2, 2, 1))(summed)).save(tmp_path / "three.keras")
-    assert "3 inputs" in refused(load_teacher, tmp_path / "three.keras")
+    labels = [keras.Input((4,), name=f"label_{name}") for name in "ab"]
+    summed = L.Add()([latent, *labels])
+    keras.Model([latent, *labels], L.Reshape((2, 2, 1))(summed)).save(tmp_path / "three.keras")
+    roles = read_roles(["label_a=class", "label_b=class"])
+    assert "3 inputs" in refused(load_teacher, tmp_path / "three.keras", inputs=roles)
     either = L.Reshape((2, 2, 1))(L.Add()(others))
     keras.Model(others, either).save(tmp_path / "either.keras")
     assert "which one is the class" in refused(load_teacher, tmp_path / "either.keras")
@@ -60,7 +63,7 @@ def test_several_outputs_and_inputs_are_refused(tmp_path: Path, refused: Refused
 @pytest.mark.parametrize(
     ("shape", "classes", "expected"),
     [
-        ((None, None, 3), None, "such as --input-size 256x256"),
+        ((None, None, 3), None, "Give --input-size 256x256"),
         ((4,), 4, "cannot be the class"),
         ((8, 8, 3), 2, "Leave --classes away"),
     ],
