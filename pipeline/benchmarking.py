@@ -13,14 +13,15 @@ from deploy.agent import AgentError, load_latents
 from deploy.agreement import remarks
 from deploy.errors import PocketganError
 from deploy.harness import MeasuringPlan, Progress, measure
-from deploy.jobs import Measurement, OperationCost, describe_file
+from deploy.jobs import Measurement, OperationCost
 from deploy.machine import describe_machine, memory_bandwidth
 from deploy.targets.target import Target
 from pipeline.atomic import write_text
+from pipeline.measured_files import MeasuredFiles
 from pipeline.report.benchmark import schema
 from pipeline.report.benchmark.page import render
-from pipeline.tflite import count
-from pipeline.tflite.read import IDENTIFIER, read_model
+from pipeline.tflite.entry import NO_CHOICE, EntryChoice
+from pipeline.tflite.read import IDENTIFIER
 from pipeline.tflite.rewrite import prefixes
 from pipeline.variants import BASELINE, VARIANTS
 
@@ -89,27 +90,6 @@ def _names(paths: Sequence[Path]) -> list[str]:
     return [str(path) for path in paths]
 
 
-def describe(name: str, path: Path) -> schema.MeasuredFile:
-    """Sizes of the file, and what it holds where it can be read."""
-    facts: dict[str, Any] = {"name": name, **describe_file(path)}
-    try:
-        model = read_model(path)
-    except PocketganError as error:
-        facts["problem"] = error.problem
-    else:
-        facts |= {
-            "parameters": count.parameters(model),
-            "macs": count.total_macs(model),
-            "macs_int8": count.int8_macs(model),
-            "float_ops": len(count.float_ops(model)),
-            "ops": count.op_counts(model),
-            "traffic": count.traffic(model),
-            "input_shapes": tuple(tensor.shape for tensor in model.inputs),
-            "output_shapes": tuple(tensor.shape for tensor in model.outputs),
-        }
-    return schema.MeasuredFile.model_validate(facts)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Question:
     """What a person asks: these files (name → path) on these targets, measured by this plan."""
@@ -121,6 +101,8 @@ class Question:
     """Name of the file that the others are compared with."""
     profile: bool = False
     """Whether to find out what each operation costs."""
+    choice: EntryChoice = NO_CHOICE
+    """Which signature of the files is meant, and how large their inputs are."""
 
 
 def choose_baseline(named: str | None, names: Sequence[str]) -> str:
@@ -148,37 +130,38 @@ def benchmark(
     Raises:
         PocketganError: a file cannot be read, or a target is not available; nothing was run then.
     """
-    empty = _empty(question)
+    files = MeasuredFiles(question.files, question.choice)
+    empty = _empty(question, files)
     earlier = schema.read_if_sound(folder / RESULT)
-    valid = _still_true(earlier, empty) if earlier else ()
-    wanted = {target.name for target in question.targets}
-    others = tuple(m for m in valid if m.target not in wanted)
-    finished = tuple(m for m in valid if m.target in wanted and earlier and not earlier.complete)
+    others, finished = _carried_over(earlier, empty, question.targets) if earlier else ((), ())
     folder.mkdir(parents=True, exist_ok=True)
     answer = empty
 
     def keep(measurements: Sequence[Measurement]) -> None:
         nonlocal answer
-        every = (*others, *measurements)
-        answer = empty.model_copy(update={"measurements": every, "remarks": tuple(remarks(every))})
+        every = (*others, *files.as_files(measurements))
+        update = {"measurements": every, "remarks": (*files.remarks, *remarks(every))}
+        answer = empty.model_copy(update=update)
         write_text(folder / RESULT, schema.dumps(answer))
 
     try:
-        measurements = measure(
-            question.files,
-            question.targets,
-            plan=question.plan,
-            earlier=finished,
-            on_progress=on_progress,
-            on_round=keep,
-        )
-        keep(measurements)
-        if question.profile:
-            profiles = earlier.profiles if earlier and finished else {}
-            answer = answer.model_copy(update={"profiles": profiles})
-            answer = _with_profiles(answer, question, folder, on_progress)
-        complete = all(m.error is None for m in measurements)
-        answer = answer.model_copy(update={"complete": complete})
+        with files.copied() as copies:
+            measurements = measure(
+                copies,
+                question.targets,
+                plan=question.plan,
+                earlier=files.as_copies(finished),
+                on_progress=on_progress,
+                on_round=keep,
+            )
+            keep(measurements)
+            if question.profile:
+                profiles = earlier.profiles if earlier and finished else {}
+                answer = answer.model_copy(update={"profiles": profiles})
+                measured = replace(question, files=copies)
+                answer = _with_profiles(answer, measured, folder, on_progress)
+            complete = all(m.error is None for m in measurements)
+            answer = answer.model_copy(update={"complete": complete})
     finally:
         if answer.measurements:
             write_text(folder / RESULT, schema.dumps(answer))
@@ -186,7 +169,7 @@ def benchmark(
     return answer
 
 
-def _empty(question: Question) -> schema.Benchmark:
+def _empty(question: Question, files: MeasuredFiles) -> schema.Benchmark:
     """The answer before anything was measured."""
     return schema.Benchmark(
         schema=schema.SCHEMA,
@@ -196,9 +179,18 @@ def _empty(question: Question) -> schema.Benchmark:
         baseline=question.baseline,
         machine=asdict(describe_machine()),
         bandwidth=memory_bandwidth(),
-        files=tuple(describe(name, path) for name, path in question.files.items()),
+        files=files.facts,
         measurements=(),
     )
+
+
+def _carried_over(
+    earlier: schema.Benchmark, now: schema.Benchmark, targets: Sequence[Target]
+) -> tuple[tuple[Measurement, ...], tuple[Measurement, ...]]:
+    """What still holds of an earlier answer: of other targets; of these unless it was complete."""
+    valid, wanted = _still_true(earlier, now), {target.name for target in targets}
+    others = tuple(m for m in valid if m.target not in wanted)
+    return others, tuple(m for m in valid if m.target in wanted and not earlier.complete)
 
 
 def _still_true(earlier: schema.Benchmark, now: schema.Benchmark) -> tuple[Measurement, ...]:
@@ -208,8 +200,12 @@ def _still_true(earlier: schema.Benchmark, now: schema.Benchmark) -> tuple[Measu
             return ()
     if any(earlier.machine.get(name) != now.machine.get(name) for name in ("cpu", "versions")):
         return ()
-    files = {(file.name, file.sha256) for file in now.files}
-    return tuple(m for m in earlier.measurements if (m.variant, m.sha256) in files)
+    before, today = (
+        {(f.name, f.sha256, f.signature, f.input_shapes) for f in answer.files}
+        for answer in (earlier, now)
+    )
+    same = {name for name, *_ in before & today}
+    return tuple(m for m in earlier.measurements if m.variant in same)
 
 
 def _with_profiles(

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from deploy.errors import PocketganError, one_line
+from pipeline.channel_order import COLOURS
 from pipeline.importers import layer_mapping
 from pipeline.importers.foreign import ForeignProgram
 from pipeline.importers.input_adapter import InputAdapter
@@ -18,7 +19,6 @@ from pipeline.importers.layer_mapping import SourceLayer
 from pipeline.importers.model_input import ModelInput, shape_text
 from pipeline.importers.subclassed import inputs_of_code
 
-CHANNELS = (1, 3, 4)
 TRIAL_INPUTS = 4
 """On which a model is compared with itself and with what it was made from."""
 TOLERANCE = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2}
@@ -251,9 +251,9 @@ def _refuse_other_than_pictures(
         ),
         (len(shape) != 3, f"{gives}, which is no picture.", _GENERATOR),
         (
-            length not in CHANNELS,
+            length not in COLOURS,
             f"{gives}: pictures have 1, 3 or 4 channels, at the end.",
-            _CHANNELS_LAST if first in CHANNELS else _GENERATOR,
+            _CHANNELS_LAST if first in COLOURS else _GENERATOR,
         ),
         (
             not dtype.startswith(("float", "bfloat")),
@@ -267,7 +267,7 @@ def _refuse_other_than_pictures(
 
 def _reshape(length: int) -> str:
     """For instance Reshape((28, 28, 1)), where the length is that of a square picture."""
-    for channels in CHANNELS:
+    for channels in COLOURS:
         side = math.isqrt(length // channels)
         if side > 1 and side * side * channels == length:
             return f"Reshape(({side}, {side}, {channels}))"

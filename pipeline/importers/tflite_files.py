@@ -3,6 +3,7 @@
 Rounded inputs and outputs are float32 here: pictures in the numbers that their scales say.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from deploy.errors import PocketganError, one_line, printable
+from pipeline.channel_order import TO_FIRST, TO_LAST, channels_first
 from pipeline.importers.foreign import ForeignProgram, in_batches
 from pipeline.importers.layer_mapping import SourceLayer
-from pipeline.importers.loaded import CHANNELS, LoadedGenerator
+from pipeline.importers.loaded import LoadedGenerator
 from pipeline.importers.model_input import ModelInput
 from pipeline.tflite.model import LiteModel, Op, Tensor
 from pipeline.tflite.read import read_model
@@ -20,8 +22,6 @@ from pipeline.tflite.runtime import decoded, encoded
 
 RUNTIME = "tflite"
 _THREADS = 2
-_MAP_RANK = 4
-_TO_LAST, _TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 _MOVE_NUMBERS = ("DEQUANTIZE", "QUANTIZE", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "CAST")
 _OF_TENSORFLOW = {"TANH": "Tanh", "LOGISTIC": "Sigmoid"}
 
@@ -41,7 +41,7 @@ class LiteProgram:
 
     def _one_batch(self, *arrays: np.ndarray) -> list[np.ndarray]:
         ordered = [
-            array.transpose(_TO_FIRST) if _channels_first(port["shape_signature"]) else array
+            array.transpose(TO_FIRST) if _channels_first(_free_as_none(port)) else array
             for port, array in zip(self.inputs, arrays, strict=True)
         ]
         shapes = [list(port["shape"]) for port in self._interpreter.get_input_details()]
@@ -57,7 +57,7 @@ class LiteProgram:
             for port in self._interpreter.get_output_details()
         ]
         return [
-            each.transpose(_TO_LAST) if _channels_first(each.shape) else each for each in outputs
+            each.transpose(TO_LAST) if _channels_first(each.shape) else each for each in outputs
         ]
 
 
@@ -91,22 +91,26 @@ def load_tflite(path: Path) -> LoadedGenerator:
     )
 
 
-def _channels_first(shape: Any) -> bool:
-    """Of maps as PyTorch's converters leave them."""
-    return len(shape) == _MAP_RANK and shape[-1] not in CHANNELS and shape[1] in CHANNELS
+def _channels_first(shape: Sequence[int | None]) -> bool:
+    """Of maps as PyTorch's converters leave them; operations of TFLite have their channels last."""
+    return channels_first(shape, unless_clear=False)
 
 
 def _input(port: dict[str, Any]) -> ModelInput:
     """An input with free sizes as None; a picture or latents of any type are float32."""
-    shape = [None if side < 0 else int(side) for side in port["shape_signature"]]
+    shape = _free_as_none(port)
     if _channels_first(shape):
-        shape = [shape[axis] for axis in _TO_LAST]
+        shape = [shape[axis] for axis in TO_LAST]
     is_number = port["dtype"] in (np.int32, np.int64) and not port["quantization"][0]
     return ModelInput(
         printable(port["name"]),
         tuple(shape[1:]),
         np.dtype(port["dtype"]).name if is_number else "float32",
     )
+
+
+def _free_as_none(port: dict[str, Any]) -> list[int | None]:
+    return [None if side < 0 else int(side) for side in port["shape_signature"]]
 
 
 def _layer(op: Op) -> SourceLayer:

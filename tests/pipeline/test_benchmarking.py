@@ -8,7 +8,7 @@ from deploy.errors import PocketganError
 from deploy.harness import MeasuringPlan
 from deploy.jobs import Measurement
 from deploy.targets.local import Local
-from pipeline.benchmarking import costs, describe, find, is_model, latents, operation_costs
+from pipeline.benchmarking import costs, find, is_model, latents, operation_costs
 from pipeline.tflite import convert
 from pipeline.tflite.read import read_model
 
@@ -52,14 +52,6 @@ def test_nothing_to_measure_is_an_error(name: str, word: str, tmp_path: Path) ->
         find([str(tmp_path / name)])
 
 
-def test_unreadable_file_keeps_its_sizes_and_the_reason(tmp_path: Path) -> None:
-    (names,) = touch(tmp_path, "gen.tflite")
-    file = describe("gen", Path(names))
-    assert file.bytes == len("gen.tflite")
-    assert file.macs is None
-    assert "not a TensorFlow Lite file" in (file.problem or "")
-
-
 @pytest.fixture(scope="module")
 def generator() -> Any:
     """Latents [1, 32] → images [1, 8, 8, 4], by a dense layer, a view and a convolution."""
@@ -74,27 +66,6 @@ def generator() -> Any:
             layers.Conv2D(4, 5, padding="same"),
         ]
     )
-
-
-@pytest.mark.parametrize(
-    ("kind", "int8"), [("float32", False), ("float16", False), ("dynamic-range", True)]
-)
-def test_work_on_kernels_of_int8_is_told_apart_and_views_move_nothing(
-    kind: str, int8: bool, generator: Any, tmp_path: Path
-) -> None:
-    makers = {
-        "float32": convert.to_float32,
-        "float16": convert.to_float16,
-        "dynamic-range": convert.to_dynamic_range,
-    }
-    path = tmp_path / f"{kind}.tflite"
-    path.write_bytes(makers[kind](generator))
-    file = describe(kind, path)
-    assert file.macs == 32 * 1024 + 64 * 4 * 5 * 5 * 16
-    assert file.macs_int8 == (file.macs if int8 else 0)
-    assert (file.input_shapes, file.output_shapes) == (((1, 32),), ((1, 8, 8, 4),))
-    constants = [t.stored_bytes for t in read_model(path).tensors if t.is_constant]
-    assert file.traffic == sum(constants) + 4 * (32 + 1024 + 256)
 
 
 def test_folder_that_is_called_like_a_file_is_passed_over(tmp_path: Path) -> None:
