@@ -99,7 +99,7 @@ def enter(model: LiteModel, choice: EntryChoice, where: str) -> Entered:
         return Entered(model=chosen, signature=key, file_shapes=file_shapes, unsized=words)
     if not shapes and not any(tensor.free_axes for tensor in chosen.tensors):
         return Entered(model=chosen, signature=key, file_shapes=file_shapes)
-    sized, problem = _sized(chosen, {tensor.index: shape for tensor, shape in shapes.items()})
+    sized, problem = _sized(chosen, {t.index: shape for t, shape in shapes.items()}, where)
     return Entered(model=sized, signature=key, file_shapes=file_shapes, problem=problem)
 
 
@@ -180,7 +180,7 @@ def _with_size(name: str, tensor: Tensor, axes: Sequence[int], size: Sides) -> S
     return tuple(shape)
 
 
-def _sized(model: LiteModel, shapes: Mapping[int, Sides]) -> tuple[LiteModel, str]:
+def _sized(model: LiteModel, shapes: Mapping[int, Sides], where: str) -> tuple[LiteModel, str]:
     """``model`` with inputs of these shapes and all that follows from them, or why not all."""
 
     def fix_inputs(table: Any) -> None:
@@ -191,7 +191,7 @@ def _sized(model: LiteModel, shapes: Mapping[int, Sides]) -> tuple[LiteModel, st
     if any(op.custom_name for op in model.ops):  # the runtime here has no kernel for it
         return model, work(model).uncounted_words
     try:
-        with guard.step("run once", "the file", "Give it a smaller --size."):
+        with guard.step("run once", where, "Give it a smaller --size."):
             computed = shapes_when_run(model)
     except PocketganError as error:
         return model, error.problem
