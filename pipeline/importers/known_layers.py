@@ -7,8 +7,10 @@ outside of a scope of its own. What is here computes the same and reads the same
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tf_keras
+from tensorflow_model_optimization.python.core.clustering.keras import cluster_wrapper
 from tensorflow_model_optimization.python.core.sparsity.keras.pruning_wrapper import (
     PruneLowMagnitude,
 )
@@ -113,6 +115,38 @@ class AddonsWeightNormalization(tf_keras.layers.Wrapper):  # type: ignore[misc]
         return {**super().get_config(), "data_init": self.data_init}
 
 
+class ClusterWeights(cluster_wrapper.ClusterWeights):  # type: ignore[misc]
+    """TF-MOT's: a layer each of whose weights is one of a few, the nearest.
+
+    A file does not hold which weights were to stay zero. Where that was asked for, each weight
+    keeps the one that training chose last; TF-MOT itself chooses anew and draws otherwise than
+    before. A .keras file finds its weights by the name of the class.
+    """
+
+    def update_clustered_weights_associations(self) -> None:
+        """Give the layer inside its weights; called before each use of it."""
+        for name in self.original_clusterable_weights:
+            self.set_weight_to_layer(name, self._clustered(name))
+
+    def all_weights(self) -> list[np.ndarray]:
+        """Of the layer inside, as it computes with them."""
+        self.update_clustered_weights_associations()
+        weights: list[np.ndarray] = self.layer.get_weights()  # without the clustered ones
+        for place, name in sorted(self.position_original_weights.items()):
+            weights.insert(place, np.asarray(self._clustered(name)))
+        return weights
+
+    def _clustered(self, name: str) -> Any:
+        algorithm, original = (
+            self.clustering_algorithms[name],
+            self.original_clusterable_weights[name],
+        )
+        nearest = self.pulling_indices[name]
+        if not self.preserve_sparsity:
+            nearest = algorithm.get_pulling_indices(original)
+        return algorithm.get_clustered_weight(nearest, original)
+
+
 class MultiplyBeta(tf_keras.layers.Rescaling):  # type: ignore[misc]
     """ISR's, also of UpscalerJS: the input times a constant."""
 
@@ -137,6 +171,7 @@ KNOWN: Mapping[str, Any] = {
     "Addons>GroupNormalization": AddonsGroupNormalization,
     "Addons>InstanceNormalization": AddonsInstanceNormalization,
     "Addons>WeightNormalization": AddonsWeightNormalization,
+    "ClusterWeights": ClusterWeights,
     "InstanceNormalization": ContribInstanceNormalization,
     "MultiplyBeta": MultiplyBeta,
     "PixelShuffle": PixelShuffle,

@@ -18,7 +18,7 @@ import tf_keras
 
 from pipeline.compression.graph import nodes
 from pipeline.importers.input_adapter import Part
-from pipeline.importers.known_layers import AddonsWeightNormalization
+from pipeline.importers.known_layers import AddonsWeightNormalization, ClusterWeights
 from pipeline.importers.operations import is_computed, is_operation, layer_of, operator_of
 from pipeline.networks.layers import DepthToSpace, PixelScale, PixelSum, ReflectionPadding2D
 
@@ -29,6 +29,7 @@ _WITHOUT_EFFECT = ("GaussianNoise", "ActivityRegularization", "Identity")
 _WRAPPERS = {
     "SpectralNormalization": "its kernel stays as it was normalized last",
     "AddonsWeightNormalization": "its kernel stays as it was normalized last",
+    "ClusterWeights": "its weights stay clustered, and its clustering ends",
     "PruneLowMagnitude": "its zeros stay, and its pruning ends",
 }
 """Layer around a layer → what becomes of that."""
@@ -111,6 +112,8 @@ def _unwrapped(wrapper: Any, name: str) -> MappedLayer:
     weights = inner.weights
     if isinstance(wrapper, AddonsWeightNormalization):
         weights = [np.asarray(wrapper.normalized_kernel()), *weights]  # no weight of the layer's
+    elif isinstance(wrapper, ClusterWeights):
+        weights = wrapper.all_weights()
     return MappedLayer(inner.layers, weights, _WRAPPERS[type(wrapper).__name__])
 
 

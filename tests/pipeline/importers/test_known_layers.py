@@ -126,6 +126,38 @@ def test_pruning_of_tfmot_leaves_the_layer_inside(tmp_path: Path) -> None:
     np.testing.assert_allclose(teacher.model(pictures), model(pictures, training=False), atol=1e-5)
 
 
+@pytest.mark.parametrize("suffix", ["h5", "keras"])
+@pytest.mark.parametrize("option", ["", "cluster_per_channel", "preserve_sparsity"])
+def test_clustering_of_tfmot_leaves_the_layers_inside_with_their_clustered_weights(
+    option: str, suffix: str, tmp_path: Path
+) -> None:
+    model = tf_keras.Sequential(
+        [
+            L.Input((4, 4, 3)),
+            L.Conv2D(8, 3, padding="same", activation="relu"),
+            L.Conv2D(3, 3, padding="same", activation="tanh"),
+        ]
+    )
+    clustered = tfmot.clustering.keras.cluster_weights(
+        model,
+        number_of_clusters=4,
+        cluster_centroids_init=tfmot.clustering.keras.CentroidInitialization.LINEAR,
+        **({option: True} if option else {}),
+    )
+    pictures = np.random.default_rng(1).uniform(-1, 1, (3, 4, 4, 3)).astype("f")
+    expected = clustered(pictures, training=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tf_keras on .h5
+        clustered.save(tmp_path / f"model.{suffix}")
+    teacher = load_teacher(tmp_path / f"model.{suffix}", input_pixels=(-1, 1))
+    assert not teacher.is_opaque
+    kernel = next(each for each in teacher.model.layers if each.weights).get_weights()[0]
+    clusters = [len(np.unique(kernel[..., n])) for n in range(8)]
+    assert max(clusters) <= 4
+    assert any("its clustering ends" in note for note in teacher.notes)
+    np.testing.assert_allclose(teacher.model(pictures), expected, atol=1e-5)
+
+
 def test_class_of_any_package_loads_as_the_message_says(tmp_path: Path, refused: Refused) -> None:
     def halved(_layer: Any, x: Any) -> Any:
         return x / 2
