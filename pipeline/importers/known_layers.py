@@ -4,7 +4,7 @@ TF-Addons and keras-contrib do not install beside this TensorFlow, and TF-MOT's 
 outside of a scope of its own. What is here computes the same and reads the same weights.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,26 +20,43 @@ from pipeline.networks.layers import DepthToSpace
 _AFFINE = ("center", "scale")
 
 
+def _called(name: str) -> Callable[[type], type]:
+    """Give a class the name under which .keras files look for its weights."""
+
+    def rename(layer_class: type) -> type:
+        layer_class.__name__ = name
+        return layer_class
+
+    return rename
+
+
+@_called("GroupNormalization")
 class AddonsGroupNormalization(tf_keras.layers.GroupNormalization):  # type: ignore[misc]
     """TF-Addons', which is Keras's own under another name."""
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        """Keras's own layer."""
+        """One that Keras's own can be made of."""
         # A class of that name without these has no weights.
         affine = {key: bool(config.get(key)) for key in _AFFINE}
-        return tf_keras.layers.GroupNormalization(**{**config, **affine})
+        return cls(**{**config, **affine})
+
+    def become_kerass_own(self) -> None:
+        """Be called so from now on: only the name differs."""
+        self.__class__ = tf_keras.layers.GroupNormalization
 
 
+@_called("InstanceNormalization")
 class AddonsInstanceNormalization(AddonsGroupNormalization):
     """TF-Addons': a group for each channel."""
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        """Keras's own layer."""
+        """One that Keras's own can be made of."""
         return super().from_config({**config, "groups": -1})
 
 
+@_called("InstanceNormalization")
 class ContribInstanceNormalization(tf_keras.layers.Layer):  # type: ignore[misc]
     """keras-contrib's: (x − mean) / (deviation + ε), over all but batch and ``axis``."""
 
@@ -80,6 +97,7 @@ class ContribInstanceNormalization(tf_keras.layers.Layer):  # type: ignore[misc]
         return {**super().get_config(), **settings}
 
 
+@_called("WeightNormalization")
 class AddonsWeightNormalization(tf_keras.layers.Wrapper):  # type: ignore[misc]
     """TF-Addons': a layer whose kernel has the length ``g`` along its last axis."""
 
@@ -120,7 +138,7 @@ class ClusterWeights(cluster_wrapper.ClusterWeights):  # type: ignore[misc]
 
     A file does not hold which weights were to stay zero. Where that was asked for, each weight
     keeps the one that training chose last; TF-MOT itself chooses anew and draws otherwise than
-    before. A .keras file finds its weights by the name of the class.
+    before.
     """
 
     def update_clustered_weights_associations(self) -> None:
