@@ -97,6 +97,8 @@ PR_SET_PDEATHSIG = 1  # man 2 prctl
 
 NEWER_RUNTIME = "use a newer runtime, or convert the file without it (to int8, say, or float32)"
 
+NO_CUSTOM = "convert the file with operations of TFLite only"
+
 NS_PER_MS = 1e6
 ERROR_LENGTH = 1000
 
@@ -320,10 +322,14 @@ def open_interpreter(runtime: Runtime, job: dict[str, Any]) -> Any:
         interpreter = runtime.module.Interpreter(job["path"], **options)
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
-        lacking = missing_operation(str(error))
+        refusal, version = str(error), f"{runtime.name} {runtime.version}"
+        custom = re.search(r"unresolved custom op: (\S+?)\.?(?:\s|\\n|$)", refusal)
+        if custom:
+            problem = f"has no kernel for the custom operation {custom.group(1)}"
+            raise AgentError(f"{version} {problem}: {NO_CUSTOM}") from None
+        lacking = missing_operation(refusal)
         if lacking is None:
             raise
-        version = f"{runtime.name} {runtime.version}"
         raise AgentError(f"{version} is too old for {lacking}: {NEWER_RUNTIME}") from None
     return interpreter
 

@@ -6,22 +6,22 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Any
 
 from deploy.agent import AgentError, load_latents
 from deploy.agreement import remarks
 from deploy.errors import PocketganError
 from deploy.harness import MeasuringPlan, Progress, measure
-from deploy.jobs import Measurement, OperationCost, describe_file
+from deploy.jobs import Measurement
 from deploy.machine import describe_machine, memory_bandwidth
 from deploy.targets.target import Target
 from pipeline.atomic import write_text
+from pipeline.measured_files import MeasuredFiles
+from pipeline.profiling import operation_costs
 from pipeline.report.benchmark import schema
 from pipeline.report.benchmark.page import render
-from pipeline.tflite import count
-from pipeline.tflite.read import IDENTIFIER, read_model
-from pipeline.tflite.rewrite import prefixes
+from pipeline.tflite.entry import NO_CHOICE, EntryChoice
+from pipeline.tflite.read import IDENTIFIER
 from pipeline.variants import BASELINE, VARIANTS
 
 SUFFIX = ".tflite"
@@ -89,27 +89,6 @@ def _names(paths: Sequence[Path]) -> list[str]:
     return [str(path) for path in paths]
 
 
-def describe(name: str, path: Path) -> schema.MeasuredFile:
-    """Sizes of the file, and what it holds where it can be read."""
-    facts: dict[str, Any] = {"name": name, **describe_file(path)}
-    try:
-        model = read_model(path)
-    except PocketganError as error:
-        facts["problem"] = error.problem
-    else:
-        facts |= {
-            "parameters": count.parameters(model),
-            "macs": count.total_macs(model),
-            "macs_int8": count.int8_macs(model),
-            "float_ops": len(count.float_ops(model)),
-            "ops": count.op_counts(model),
-            "traffic": count.traffic(model),
-            "input_shapes": tuple(tensor.shape for tensor in model.inputs),
-            "output_shapes": tuple(tensor.shape for tensor in model.outputs),
-        }
-    return schema.MeasuredFile.model_validate(facts)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Question:
     """What a person asks: these files (name → path) on these targets, measured by this plan."""
@@ -121,6 +100,8 @@ class Question:
     """Name of the file that the others are compared with."""
     profile: bool = False
     """Whether to find out what each operation costs."""
+    choice: EntryChoice = NO_CHOICE
+    """Which signature of the files is meant, and how large their inputs are."""
 
 
 def choose_baseline(named: str | None, names: Sequence[str]) -> str:
@@ -148,37 +129,38 @@ def benchmark(
     Raises:
         PocketganError: a file cannot be read, or a target is not available; nothing was run then.
     """
-    empty = _empty(question)
+    files = MeasuredFiles(question.files, question.choice)
+    empty = _empty(question, files)
     earlier = schema.read_if_sound(folder / RESULT)
-    valid = _still_true(earlier, empty) if earlier else ()
-    wanted = {target.name for target in question.targets}
-    others = tuple(m for m in valid if m.target not in wanted)
-    finished = tuple(m for m in valid if m.target in wanted and earlier and not earlier.complete)
+    others, finished = _carried_over(earlier, empty, question.targets) if earlier else ((), ())
     folder.mkdir(parents=True, exist_ok=True)
     answer = empty
 
     def keep(measurements: Sequence[Measurement]) -> None:
         nonlocal answer
-        every = (*others, *measurements)
-        answer = empty.model_copy(update={"measurements": every, "remarks": tuple(remarks(every))})
+        every = (*others, *files.as_files(measurements))
+        update = {"measurements": every, "remarks": (*files.remarks, *remarks(every))}
+        answer = empty.model_copy(update=update)
         write_text(folder / RESULT, schema.dumps(answer))
 
     try:
-        measurements = measure(
-            question.files,
-            question.targets,
-            plan=question.plan,
-            earlier=finished,
-            on_progress=on_progress,
-            on_round=keep,
-        )
-        keep(measurements)
-        if question.profile:
-            profiles = earlier.profiles if earlier and finished else {}
-            answer = answer.model_copy(update={"profiles": profiles})
-            answer = _with_profiles(answer, question, folder, on_progress)
-        complete = all(m.error is None for m in measurements)
-        answer = answer.model_copy(update={"complete": complete})
+        with files.copied() as copies:
+            measurements = measure(
+                copies,
+                question.targets,
+                plan=question.plan,
+                earlier=files.as_copies(finished),
+                on_progress=on_progress,
+                on_round=keep,
+            )
+            keep(measurements)
+            if question.profile:
+                profiles = earlier.profiles if earlier and finished else {}
+                answer = answer.model_copy(update={"profiles": profiles})
+                measured = replace(question, files=copies)
+                answer = _with_profiles(answer, measured, folder, on_progress)
+            complete = all(m.error is None for m in measurements)
+            answer = answer.model_copy(update={"complete": complete})
     finally:
         if answer.measurements:
             write_text(folder / RESULT, schema.dumps(answer))
@@ -186,7 +168,7 @@ def benchmark(
     return answer
 
 
-def _empty(question: Question) -> schema.Benchmark:
+def _empty(question: Question, files: MeasuredFiles) -> schema.Benchmark:
     """The answer before anything was measured."""
     return schema.Benchmark(
         schema=schema.SCHEMA,
@@ -196,9 +178,18 @@ def _empty(question: Question) -> schema.Benchmark:
         baseline=question.baseline,
         machine=asdict(describe_machine()),
         bandwidth=memory_bandwidth(),
-        files=tuple(describe(name, path) for name, path in question.files.items()),
+        files=files.facts,
         measurements=(),
     )
+
+
+def _carried_over(
+    earlier: schema.Benchmark, now: schema.Benchmark, targets: Sequence[Target]
+) -> tuple[tuple[Measurement, ...], tuple[Measurement, ...]]:
+    """What still holds of an earlier answer: of other targets; of these unless it was complete."""
+    valid, wanted = _still_true(earlier, now), {target.name for target in targets}
+    others = tuple(m for m in valid if m.target not in wanted)
+    return others, tuple(m for m in valid if m.target in wanted and not earlier.complete)
 
 
 def _still_true(earlier: schema.Benchmark, now: schema.Benchmark) -> tuple[Measurement, ...]:
@@ -208,8 +199,12 @@ def _still_true(earlier: schema.Benchmark, now: schema.Benchmark) -> tuple[Measu
             return ()
     if any(earlier.machine.get(name) != now.machine.get(name) for name in ("cpu", "versions")):
         return ()
-    files = {(file.name, file.sha256) for file in now.files}
-    return tuple(m for m in earlier.measurements if (m.variant, m.sha256) in files)
+    before, today = (
+        {(f.name, f.sha256, f.signature, f.input_shapes) for f in answer.files}
+        for answer in (earlier, now)
+    )
+    same = {name for name, *_ in before & today}
+    return tuple(m for m in earlier.measurements if m.variant in same)
 
 
 def _with_profiles(
@@ -235,65 +230,6 @@ def _with_profiles(
                 missing.append(f"no profile of {name} on {target.name}: {error.problem}")
             write_text(folder / RESULT, schema.dumps(extended()))
     return extended()
-
-
-def operation_costs(
-    path: Path, target: Target, plan: MeasuringPlan, on_progress: Progress | None = None
-) -> tuple[OperationCost, ...]:
-    """The cost of each operation of the file, on a target that cannot tell: prefixes, subtracted.
-
-    The file is cut after each operation; all cuts are measured as variants of one comparison, so
-    that drift hits them alike, with the first number of threads of ``plan``. This works wherever a
-    whole file can be measured, and exactly where instructions are counted. Operations that only
-    unpack a constant are part of those that read it.
-
-    Read it with care: a delegate may fuse an operation with the next one when it sees both, keeps
-    its data in another layout, and hands over the tensors at the cut. What entering and leaving the
-    runtime costs is the first operation's.
-
-    Raises:
-        PocketganError: the file is no sound .tflite, the target is not available, or a prefix
-            could not be measured.
-    """
-    once = replace(plan, threads=plan.threads[:1], keep_samples=False, sustain_s=None)
-    operations, files = [], {}
-    with TemporaryDirectory(prefix="pocketgan-") as folder:
-        for index, prefix in enumerate(prefixes(path.read_bytes())):
-            operations.append((prefix.operation, prefix.layer))
-            name = f"{path.stem}-{index}"
-            files[name] = Path(folder) / f"{name}{SUFFIX}"
-            files[name].write_bytes(prefix.content)
-        return costs(operations, measure(files, [target], plan=once, on_progress=on_progress))
-
-
-def costs(
-    operations: Sequence[tuple[str, str]], measurements: Sequence[Measurement]
-) -> tuple[OperationCost, ...]:
-    """What each prefix costs more than all shorter ones: instructions where counted, else ms.
-
-    ``operations`` are the type and the layer that each prefix ends with. A time is that of the
-    fastest run: neighbours on the machine only add to it, and under load the differences of medians
-    drown in what they add. A prefix that costs less than a shorter one, by noise or by what the cut
-    undid, adds nothing, so that the costs still sum up to the whole.
-
-    Raises:
-        PocketganError: a measurement has an error, or neither instructions nor a time.
-    """
-    before, rows = 0.0, []
-    for (operation, layer), measurement in zip(operations, measurements, strict=True):
-        counted = measurement.instructions is not None
-        now = measurement.instructions if counted else measurement.min_ms
-        if measurement.error is not None or now is None:
-            reason = measurement.error or measurement.absent["min_ms"]
-            raise PocketganError(
-                f"{measurement.target} cannot run the file up to {operation} ({layer}): {reason}",
-                "Measure the file without a profile.",
-            )
-        unit: Literal["ms", "instructions"] = "instructions" if counted else "ms"
-        cost = max(0.0, now - before)
-        rows.append(OperationCost(operation=operation, layer=layer, cost=cost, unit=unit))
-        before = max(before, now)
-    return tuple(rows)
 
 
 def _plan(plan: MeasuringPlan) -> dict[str, Any]:

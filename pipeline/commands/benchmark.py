@@ -14,6 +14,7 @@ from deploy.harness import Progress as ProgressCall
 from deploy.targets import find_target
 from pipeline import benchmarking, progress
 from pipeline.commands.arguments import BAD_INPUT, FAILED, OK, command_parser, parse, show
+from pipeline.commands.entry_options import add_entry_options, entry_choice
 from pipeline.commands.run import stage
 from pipeline.recipe import shipped_recipes
 from pipeline.report.benchmark import schema, terminal
@@ -53,6 +54,7 @@ def benchmark(arguments: list[str]) -> int:
         plan=_plan(options),
         baseline=benchmarking.choose_baseline(options.baseline, list(files)),
         profile=options.profile,
+        choice=entry_choice(options),
     )
     folder = Path(options.out)
     with progress.bar() as bar:
@@ -120,6 +122,7 @@ def _parser() -> ArgumentParser:
     parser.add_argument(
         "--profile", action="store_true", help="also measure what each operation of a file costs"
     )
+    add_entry_options(parser)
     return parser
 
 

@@ -4,11 +4,13 @@ TF-Addons and keras-contrib do not install beside this TensorFlow, and TF-MOT's 
 outside of a scope of its own. What is here computes the same and reads the same weights.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tf_keras
+from tensorflow_model_optimization.python.core.clustering.keras import cluster_wrapper
 from tensorflow_model_optimization.python.core.sparsity.keras.pruning_wrapper import (
     PruneLowMagnitude,
 )
@@ -18,26 +20,43 @@ from pipeline.networks.layers import DepthToSpace
 _AFFINE = ("center", "scale")
 
 
+def _called(name: str) -> Callable[[type], type]:
+    """Give a class the name under which .keras files look for its weights."""
+
+    def rename(layer_class: type) -> type:
+        layer_class.__name__ = name
+        return layer_class
+
+    return rename
+
+
+@_called("GroupNormalization")
 class AddonsGroupNormalization(tf_keras.layers.GroupNormalization):  # type: ignore[misc]
     """TF-Addons', which is Keras's own under another name."""
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        """Keras's own layer."""
+        """One that Keras's own can be made of."""
         # A class of that name without these has no weights.
         affine = {key: bool(config.get(key)) for key in _AFFINE}
-        return tf_keras.layers.GroupNormalization(**{**config, **affine})
+        return cls(**{**config, **affine})
+
+    def become_kerass_own(self) -> None:
+        """Be called so from now on: only the name differs."""
+        self.__class__ = tf_keras.layers.GroupNormalization
 
 
+@_called("InstanceNormalization")
 class AddonsInstanceNormalization(AddonsGroupNormalization):
     """TF-Addons': a group for each channel."""
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        """Keras's own layer."""
+        """One that Keras's own can be made of."""
         return super().from_config({**config, "groups": -1})
 
 
+@_called("InstanceNormalization")
 class ContribInstanceNormalization(tf_keras.layers.Layer):  # type: ignore[misc]
     """keras-contrib's: (x − mean) / (deviation + ε), over all but batch and ``axis``."""
 
@@ -78,6 +97,7 @@ class ContribInstanceNormalization(tf_keras.layers.Layer):  # type: ignore[misc]
         return {**super().get_config(), **settings}
 
 
+@_called("WeightNormalization")
 class AddonsWeightNormalization(tf_keras.layers.Wrapper):  # type: ignore[misc]
     """TF-Addons': a layer whose kernel has the length ``g`` along its last axis."""
 
@@ -113,6 +133,38 @@ class AddonsWeightNormalization(tf_keras.layers.Wrapper):  # type: ignore[misc]
         return {**super().get_config(), "data_init": self.data_init}
 
 
+class ClusterWeights(cluster_wrapper.ClusterWeights):  # type: ignore[misc]
+    """TF-MOT's: a layer each of whose weights is one of a few, the nearest.
+
+    A file does not hold which weights were to stay zero. Where that was asked for, each weight
+    keeps the one that training chose last; TF-MOT itself chooses anew and draws otherwise than
+    before.
+    """
+
+    def update_clustered_weights_associations(self) -> None:
+        """Give the layer inside its weights; called before each use of it."""
+        for name in self.original_clusterable_weights:
+            self.set_weight_to_layer(name, self._clustered(name))
+
+    def all_weights(self) -> list[np.ndarray]:
+        """Of the layer inside, as it computes with them."""
+        self.update_clustered_weights_associations()
+        weights: list[np.ndarray] = self.layer.get_weights()  # without the clustered ones
+        for place, name in sorted(self.position_original_weights.items()):
+            weights.insert(place, np.asarray(self._clustered(name)))
+        return weights
+
+    def _clustered(self, name: str) -> Any:
+        algorithm, original = (
+            self.clustering_algorithms[name],
+            self.original_clusterable_weights[name],
+        )
+        nearest = self.pulling_indices[name]
+        if not self.preserve_sparsity:
+            nearest = algorithm.get_pulling_indices(original)
+        return algorithm.get_clustered_weight(nearest, original)
+
+
 class MultiplyBeta(tf_keras.layers.Rescaling):  # type: ignore[misc]
     """ISR's, also of UpscalerJS: the input times a constant."""
 
@@ -137,6 +189,7 @@ KNOWN: Mapping[str, Any] = {
     "Addons>GroupNormalization": AddonsGroupNormalization,
     "Addons>InstanceNormalization": AddonsInstanceNormalization,
     "Addons>WeightNormalization": AddonsWeightNormalization,
+    "ClusterWeights": ClusterWeights,
     "InstanceNormalization": ContribInstanceNormalization,
     "MultiplyBeta": MultiplyBeta,
     "PixelShuffle": PixelShuffle,

@@ -18,7 +18,11 @@ import tf_keras
 
 from pipeline.compression.graph import nodes
 from pipeline.importers.input_layers import Part
-from pipeline.importers.known_layers import AddonsWeightNormalization
+from pipeline.importers.known_layers import (
+    AddonsGroupNormalization,
+    AddonsWeightNormalization,
+    ClusterWeights,
+)
 from pipeline.importers.operations import is_computed, is_operation, layer_of, operator_of
 from pipeline.networks.layers import DepthToSpace, PixelScale, PixelSum, ReflectionPadding2D
 
@@ -28,7 +32,8 @@ _DROPOUTS = ("Dropout", "Dropout1D", "Dropout2D", "Dropout3D")
 _WITHOUT_EFFECT = ("GaussianNoise", "ActivityRegularization", "Identity")
 _WRAPPERS = {
     "SpectralNormalization": "its kernel stays as it was normalized last",
-    "AddonsWeightNormalization": "its kernel stays as it was normalized last",
+    "WeightNormalization": "its kernel stays as it was normalized last",
+    "ClusterWeights": "its weights stay clustered, and its clustering ends",
     "PruneLowMagnitude": "its zeros stay, and its pruning ends",
 }
 """Layer around a layer → what becomes of that."""
@@ -85,6 +90,8 @@ def map_layer(layer: Any, name: str, operands: Sequence[Any] = ()) -> MappedLaye
 
     Raises UnmappedLayerError.
     """
+    if isinstance(layer, AddonsGroupNormalization):
+        layer.become_kerass_own()
     class_name = type(layer).__name__
     if is_operation(layer):
         computing = layer_of(layer, name, operands)
@@ -111,6 +118,8 @@ def _unwrapped(wrapper: Any, name: str) -> MappedLayer:
     weights = inner.weights
     if isinstance(wrapper, AddonsWeightNormalization):
         weights = [np.asarray(wrapper.normalized_kernel()), *weights]  # no weight of the layer's
+    elif isinstance(wrapper, ClusterWeights):
+        weights = wrapper.all_weights()
     return MappedLayer(inner.layers, weights, _WRAPPERS[type(wrapper).__name__])
 
 

@@ -18,7 +18,6 @@ from pipeline.importers.layer_mapping import SourceLayer
 from pipeline.importers.model_input import ModelInput
 from pipeline.importers.subclassed import inputs_of_code
 
-CHANNELS = (1, 3, 4)
 TRIAL_INPUTS = 4
 """On which a model is compared with itself and with what it was made from."""
 TOLERANCE = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2}

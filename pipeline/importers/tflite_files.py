@@ -3,7 +3,7 @@
 Rounded inputs and outputs are float32 here: pictures in the numbers that their scales say.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,10 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from deploy.errors import PocketganError, one_line, printable
+from pipeline.channel_order import TO_FIRST, TO_LAST, channels_first
 from pipeline.importers.foreign import ForeignProgram, in_batches
 from pipeline.importers.layer_mapping import SourceLayer
-from pipeline.importers.loaded import CHANNELS, LoadedGenerator
+from pipeline.importers.loaded import LoadedGenerator
 from pipeline.importers.model_input import ModelInput
 from pipeline.tflite.model import LiteModel, Op, Tensor
 from pipeline.tflite.read import read_model
@@ -21,8 +22,6 @@ from pipeline.tflite.runtime import decoded, encoded
 
 RUNTIME = "tflite"
 _THREADS = 2
-_MAP_RANK = 4
-_TO_LAST, _TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 _MOVE_NUMBERS = ("DEQUANTIZE", "QUANTIZE", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "CAST")
 _OF_TENSORFLOW = {"TANH": "Tanh", "LOGISTIC": "Sigmoid"}
 
@@ -44,7 +43,7 @@ class LiteProgram:
 
     def _one_batch(self, *arrays: np.ndarray) -> list[np.ndarray]:
         ordered = [
-            array.transpose(_TO_FIRST) if _channels_first(port["shape_signature"]) else array
+            array.transpose(TO_FIRST) if _channels_first(_free_as_none(port)) else array
             for port, array in zip(self.inputs, arrays, strict=True)
         ]
         shapes = [list(port["shape"]) for port in self._interpreter.get_input_details()]
@@ -59,7 +58,7 @@ class LiteProgram:
             decoded(self._interpreter.get_tensor(port["index"]), port) for port in self.outputs
         ]
         return [
-            each.transpose(_TO_LAST) if _channels_first(each.shape) else each for each in outputs
+            each.transpose(TO_LAST) if _channels_first(each.shape) else each for each in outputs
         ]
 
 
@@ -97,11 +96,9 @@ def load_tflite(path: Path) -> LoadedGenerator:
     )
 
 
-def _channels_first(shape: Any) -> bool:
-    """Of maps as PyTorch's converters leave them; latents 4x4x8 are of sides 4 rather."""
-    if len(shape) != _MAP_RANK or shape[1] == shape[2] != shape[3]:
-        return False
-    return shape[-1] not in CHANNELS and shape[1] in CHANNELS
+def _channels_first(shape: Sequence[int | None]) -> bool:
+    """Of maps as PyTorch's converters leave them; operations of TFLite have their channels last."""
+    return channels_first(shape, unless_clear=False)
 
 
 def _names(model: LiteModel, runtime: LiteProgram) -> dict[int, str]:
@@ -132,8 +129,12 @@ def _inputs(runtime: LiteProgram, names: Mapping[int, str]) -> tuple[ModelInput,
 
 def _shape(port: dict[str, Any]) -> tuple[int | None, ...]:
     """With the batch, channels last."""
-    shape = tuple(None if side < 0 else int(side) for side in port["shape_signature"])
-    return tuple(shape[axis] for axis in _TO_LAST) if _channels_first(shape) else shape
+    shape = tuple(_free_as_none(port))
+    return tuple(shape[axis] for axis in TO_LAST) if _channels_first(shape) else shape
+
+
+def _free_as_none(port: dict[str, Any]) -> list[int | None]:
+    return [None if side < 0 else int(side) for side in port["shape_signature"]]
 
 
 def _layer(op: Op) -> SourceLayer:

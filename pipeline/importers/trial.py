@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from deploy.errors import PocketganError, one_line, printable
+from pipeline.channel_order import COLOURS
 from pipeline.importers.input_adapter import InputAdapter
-from pipeline.importers.loaded import CHANNELS, TRIAL_INPUTS, LoadedGenerator, alike
+from pipeline.importers.loaded import TRIAL_INPUTS, LoadedGenerator, alike
 from pipeline.importers.missing import MissingFact, MissingFactsError
 from pipeline.importers.model_input import shape_text
 
@@ -84,7 +85,7 @@ def _several_outputs(
     """Which one is the picture: the largest that could be one is proposed."""
     names = loaded.named_outputs(len(outputs))
     shapes = [values.shape[1:] for values in outputs]
-    pictures = [i for i, shape in enumerate(shapes) if len(shape) == 3 and shape[-1] in CHANNELS]
+    pictures = [i for i, shape in enumerate(shapes) if len(shape) == 3 and shape[-1] in COLOURS]
     listed = ", ".join(
         f"'{printable(name)}' {shape_text(shape)}"
         for name, shape in zip(names, shapes, strict=True)
@@ -125,9 +126,9 @@ def _refuse_other_than_pictures(path: Path, output: np.ndarray, *, reads_picture
         ),
         (len(shape) != 3, f"{gives}, which is no picture.", _GENERATOR),
         (
-            length not in CHANNELS,
+            length not in COLOURS,
             f"{gives}: pictures have 1, 3 or 4 channels, at the end.",
-            _CHANNELS_LAST if first in CHANNELS else _GENERATOR,
+            _CHANNELS_LAST if first in COLOURS else _GENERATOR,
         ),
         (
             not dtype.startswith(("float", "bfloat")),
@@ -141,7 +142,7 @@ def _refuse_other_than_pictures(path: Path, output: np.ndarray, *, reads_picture
 
 def _reshape(length: int) -> str:
     """For instance Reshape((28, 28, 1)), where the length is that of a square picture."""
-    for channels in CHANNELS:
+    for channels in COLOURS:
         side = math.isqrt(length // channels)
         if side > 1 and side * side * channels == length:
             return f"Reshape(({side}, {side}, {channels}))"

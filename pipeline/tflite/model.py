@@ -36,6 +36,8 @@ class Tensor:
     ``quantized_dimension``; both are empty where the tensor is not quantized. ``buffer`` holds the
     stored bytes of a constant (little-endian; only the kept values where ``sparsity`` is set) and
     is empty for anything computed. ``buffer_index`` says which tensors share one buffer.
+    ``free_axes`` are those of ``shape`` whose size is known only when the network runs; ``shape``
+    has 1 there, or a size that need not hold.
     """
 
     index: int
@@ -49,6 +51,7 @@ class Tensor:
     buffer_index: int = 0
     sparsity: Sparsity | None = None
     is_variable: bool = False
+    free_axes: tuple[int, ...] = ()
 
     @property
     def is_constant(self) -> bool:
@@ -110,7 +113,8 @@ class Op:
     """One operation. ``layer`` is the name a person knows the layer by; ``macs`` as in count.py.
 
     ``inputs`` has None where an optional input is left out. ``custom_name`` is empty for builtin
-    operations. ``fused_activation`` is "none", "relu", "relu6", ...
+    operations. ``fused_activation`` is "none", "relu", "relu6", ... ``subgraphs`` are the numbers
+    of those that it runs: a loop's condition and body, the branches of an IF.
     """
 
     name: str
@@ -121,6 +125,7 @@ class Op:
     macs: int = 0
     version: int = 1
     custom_name: str = ""
+    subgraphs: tuple[int, ...] = ()
 
     @property
     def label(self) -> str:
@@ -157,9 +162,10 @@ class Subgraph:
 
 @dataclass(frozen=True)
 class Signature:
-    """A named entry point: what its inputs and outputs are called, and which tensors they are."""
+    """A named entry point: its sub-graph, and what the inputs and outputs of that are called."""
 
     key: str
+    subgraph: int
     inputs: Mapping[str, Tensor]
     outputs: Mapping[str, Tensor]
 
@@ -189,6 +195,11 @@ class LiteModel:
     @property
     def outputs(self) -> tuple[Tensor, ...]:
         return self.subgraphs[0].outputs
+
+    def port_name(self, tensor: Tensor) -> str:
+        """What a person calls an input or output: as a signature does, or by the tensor's name."""
+        ports = (p for s in self.signatures for p in (*s.inputs.items(), *s.outputs.items()))
+        return next((name for name, port in ports if port is tensor), tensor.name)
 
     @property
     def size(self) -> int:

@@ -5,9 +5,7 @@ inside the file, not that the file makes sense, so everything that is counted, f
 charged against what a file of its size can hold.
 """
 
-import re
 import struct
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,23 +17,22 @@ from ai_edge_litert import schema_py_generated as schema
 
 from deploy.errors import PocketganError
 from pipeline.tflite.count import macs
+from pipeline.tflite.layers import with_layers
 from pipeline.tflite.model import BITS, LiteModel, Op, Signature, Subgraph, Tensor, packed_bytes
 from pipeline.tflite.sparsity import Level, Sparsity
 
 IDENTIFIER = b"TFL3"
 # A flatbuffer's offsets reach no further.
 _MOST_BYTES = 2**31
-# Far above any network for a pocket (MobileNetV3 has about 500), and quick to walk.
-_MOST_TABLES = 2**14
+# Tensors, operations and buffers: ten times what the largest networks have (MobileNetV3: 500).
+_MOST_TABLES = 2**20
+# The least that a table takes in the file: the offset that leads to it, and that of its layout.
+_TABLE_BYTES = 8
 # Keeps sums of sizes within 64 bits.
 _MOST_TENSOR_BYTES = 2**40
 # All sparse tensors together, dense.
 _MOST_DENSE_BYTES = 2**28
 _MOST_DIMENSIONS = 32
-# Nodes below a layer's operation: variable reads and TF-MOT's fake quantization.
-_INNER = re.compile(r"ReadVariableOp|FakeQuant")
-# TF-MOT's wrappers prefix the layer they wrap.
-_WRAPPER = re.compile(r"^(quant|prune_low_magnitude)_")
 
 
 def _names(enumeration: type) -> dict[int, str]:
@@ -45,6 +42,16 @@ def _names(enumeration: type) -> dict[int, str]:
 _DTYPES = {code: name.lower() for code, name in _names(schema.TensorType).items()}
 _OPS = _names(schema.BuiltinOperator)
 _OPTIONS = _names(schema.BuiltinOptions)
+_OPTIONS_2 = _names(schema.BuiltinOptions2)
+_SUBGRAPH_FIELDS = {
+    "WHILE": ("CondSubgraphIndex", "BodySubgraphIndex"),
+    "STABLEHLO_WHILE": ("CondSubgraphIndex", "BodySubgraphIndex"),
+    "IF": ("ThenSubgraphIndex", "ElseSubgraphIndex"),
+    "CALL": ("Subgraph",),
+    "CALL_ONCE": ("InitSubgraphIndex",),
+    "STABLEHLO_COMPOSITE": ("DecompositionSubgraphIndex",),
+}
+"""Where an operation that runs sub-graphs says which."""
 _ACTIVATIONS = {c: name.lower() for c, name in _names(schema.ActivationFunctionType).items()}
 _INDEX_VECTORS: dict[int, tuple[Any, type[np.generic]]] = {
     schema.SparseIndexVector.Int32Vector: (schema.Int32Vector, np.int32),
@@ -125,6 +132,9 @@ class _Reader:
         subgraphs = tuple(self.subgraph(table) for table in self.tables(model, "Subgraphs"))
         if not subgraphs:
             raise DamagedError("it holds no network")
+        for op in (op for subgraph in subgraphs for op in subgraph.ops):
+            if not all(0 <= number < len(subgraphs) for number in op.subgraphs):
+                raise DamagedError(f"{op.label} runs a sub-graph that is not there")
         signatures = [self.signature(t, subgraphs) for t in self.tables(model, "SignatureDefs")]
         metadata = self.tables(model, "Metadata")
         return LiteModel(
@@ -170,10 +180,15 @@ class _Reader:
                 f"tensor {name} keeps its values in another file", "Convert the model to one file."
             )
         quantization = table.Quantization()
+        signature = self.numbers(table, "ShapeSignature", np.int32).tolist()
+        shape = self.shape(table, name)
         tensor = Tensor(
             index=index,
             name=name,
-            shape=self.shape(table, name),
+            shape=shape,
+            free_axes=tuple(
+                axis for axis in range(len(shape)) if signature[axis : axis + 1] == [-1]
+            ),
             dtype=_DTYPES[table.Type()],
             scales=self.quantizer(quantization, "Scale", np.float32),
             zero_points=self.quantizer(quantization, "ZeroPoint", np.int64),
@@ -242,6 +257,7 @@ class _Reader:
         tensors = subgraphs[table.SubgraphIndex()].tensors
         return Signature(
             key=self.text(table.SignatureKey()),
+            subgraph=table.SubgraphIndex(),
             inputs=self.tensor_map(table, "Inputs", tensors),
             outputs=self.tensor_map(table, "Outputs", tensors),
         )
@@ -266,26 +282,29 @@ class _Reader:
             macs=macs(name, [t.shape if t else () for t in inputs], [t.shape for t in outputs]),
             version=version,
             custom_name=custom_name,
+            subgraphs=self.subgraph_numbers(name, table),
         )
 
     def activation(self, table: Any) -> str:
-        make: Any = getattr(schema, _OPTIONS.get(table.BuiltinOptionsType(), ""), None)
-        union = table.BuiltinOptions()
-        if union is None or not hasattr(make, "FusedActivationFunction"):
+        options = _options(table)
+        if not hasattr(options, "FusedActivationFunction"):
             return "none"
-        options = make()
-        options.Init(union.Bytes, union.Pos)
         return _ACTIVATIONS[options.FusedActivationFunction()]
+
+    def subgraph_numbers(self, name: str, table: Any) -> tuple[int, ...]:
+        options = _options(table)
+        return tuple(getattr(options, field)() for field in _SUBGRAPH_FIELDS.get(name, ()))
 
     # How its vectors, texts and indices are taken, each charged for.
 
     def tables(self, table: Any, field: str) -> list[Any]:
         length = getattr(table, f"{field}Length")()
+        self.charge(length * _TABLE_BYTES)
         self.tables_left -= length
         if self.tables_left < 0:
             raise PocketganError(
-                f"the model claims more than {_MOST_TABLES} tensors, operations and buffers",
-                "It is damaged, or no network for a small device.",
+                f"the model has more than {_MOST_TABLES:,} tensors, operations and buffers",
+                "Split it into several models.",
             )
         return [getattr(table, field)(i) for i in range(length)]
 
@@ -313,55 +332,21 @@ class _Reader:
             raise DamagedError("it claims more than it holds")
 
 
+def _options(table: Any) -> Any:
+    """An operation's options, of either union that the schema has for them, or None."""
+    for names, number, union in (
+        (_OPTIONS, table.BuiltinOptionsType(), table.BuiltinOptions()),
+        (_OPTIONS_2, table.BuiltinOptions2Type(), table.BuiltinOptions2()),
+    ):
+        make = getattr(schema, names.get(number, ""), None)
+        if union is not None and make is not None:
+            options = make()
+            options.Init(union.Bytes, union.Pos)
+            return options
+    return None
+
+
 def _at(tensors: Sequence[Tensor], index: int) -> Tensor:
     if not 0 <= index < len(tensors):
         raise DamagedError(f"tensor {index} of {len(tensors)} is asked for")
     return tensors[index]
-
-
-def with_layers(subgraph: Subgraph) -> tuple[Op, ...]:
-    """The sub-graph's operations, each with the name of the layer that it belongs to.
-
-    The converter names a tensor after the graph nodes that were fused into it:
-    ``generator/re_lu/Relu;generator/conv/BiasAdd;generator/conv/Conv2D``. The layer is the one that
-    most of those paths run through, here ``conv``; the names of the operation's output and of its
-    constants vote. Where none names a layer (the network's last tensor has no such name) the
-    operation belongs to the layer that its input comes from; failing that it is called after itself
-    and its place. What unpacks a constant belongs to its reader.
-    """
-    layers: dict[Op, str] = {}
-    made_by: dict[Tensor, str] = {}
-    read_by: dict[Tensor, str] = {}
-    for position, op in enumerate(subgraph.ops):
-        if subgraph.unpacks_constant(op):
-            continue
-        inputs = [tensor for tensor in op.inputs if tensor]
-        above = next((made_by[tensor] for tensor in inputs if tensor in made_by), "")
-        layers[op] = _elected(subgraph, op) or above or f"{op.name.lower()}_{position}"
-        made_by.update(dict.fromkeys(op.outputs, layers[op]))
-        for tensor in inputs:
-            read_by.setdefault(tensor, layers[op])
-    for op in reversed(subgraph.ops):
-        if op not in layers:
-            readers = [read_by[tensor] for tensor in op.outputs if tensor in read_by]
-            layers[op] = readers[0] if readers else op.name.lower()
-            read_by.update(dict.fromkeys((tensor for tensor in op.inputs if tensor), layers[op]))
-    return tuple(replace(op, layer=layers[op]) for op in subgraph.ops)
-
-
-def _elected(subgraph: Subgraph, op: Op) -> str:
-    constants = [subgraph.constant(tensor) for tensor in op.inputs]
-    named = [*op.outputs, *(tensor for tensor in constants if tensor)]
-    paths = [path for tensor in named for path in tensor.name.split(";")]
-    votes = Counter(filter(None, map(_layer_of, paths)))
-    return votes.most_common(1)[0][0] if votes else ""
-
-
-def _layer_of(path: str) -> str:
-    """``model/block/conv/BiasAdd`` -> ``block/conv``; empty where the path names no layer."""
-    parts = [part for part in path.split("/") if not part.startswith("StatefulPartitionedCall")]
-    while parts and _INNER.match(parts[-1]):
-        parts.pop()
-    parts = parts[:-1]
-    # The first part is the model, unless it is all there is.
-    return "/".join(_WRAPPER.sub("", part) for part in parts[1:] or parts)

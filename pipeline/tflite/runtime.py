@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from deploy.agent import delegated_operations
-from deploy.errors import PocketganError
+from deploy.errors import PocketganError, one_line
 from pipeline import progress
-from pipeline.tflite.model import Op
+from pipeline.tflite.model import LiteModel, Op
 from pipeline.tflite.read import read_model
 
 
@@ -57,6 +57,38 @@ def draw_all(content: bytes, inputs: np.ndarray) -> list[np.ndarray]:
         for rows, target in zip(outputs, targets, strict=True):
             rows.append(decoded(interpreter.get_tensor(target["index"]), target))
     return [np.concatenate(rows) for rows in outputs]
+
+
+def shapes_when_run(model: LiteModel) -> list[dict[int, tuple[int, ...]]]:
+    """Of each sub-graph: the shapes of its computed tensors, by their index, in one run.
+
+    Inputs are zeros; indices are ones, so that loops turn. Raises PocketganError where the runtime
+    here does not run it.
+    """
+    try:
+        interpreter = Interpreter(
+            model_content=model.content,
+            num_threads=1,
+            # A delegate hides what it computes.
+            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        )
+        interpreter.allocate_tensors()
+        for port in interpreter.get_input_details():
+            is_index = np.dtype(port["dtype"]).kind in "iu" and not port["quantization"][0]
+            values = np.full(port["shape"], int(is_index), port["dtype"])
+            interpreter.set_tensor(port["index"], values)
+        interpreter.invoke()
+        details = [interpreter.get_tensor_details(n) for n in range(len(model.subgraphs))]
+    except (MemoryError, RuntimeError, ValueError) as error:
+        raise PocketganError(
+            f"it does not run here at these sizes: {one_line(error, 300)}",
+            "Give other sizes with --size.",
+        ) from error
+    shapes = [{row["index"]: tuple(map(int, row["shape"])) for row in rows} for rows in details]
+    return [
+        {t.index: rows[t.index] for t in graph.tensors if not t.is_constant and t.index in rows}
+        for graph, rows in zip(model.subgraphs, shapes, strict=True)
+    ]
 
 
 def left_behind(content: bytes) -> list[Op]:

@@ -1,16 +1,10 @@
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from deploy.errors import PocketganError
-from deploy.harness import MeasuringPlan
-from deploy.jobs import Measurement
-from deploy.targets.local import Local
-from pipeline.benchmarking import costs, describe, find, is_model, latents, operation_costs
-from pipeline.tflite import convert
-from pipeline.tflite.read import read_model
+from pipeline.benchmarking import find, is_model, latents
 
 
 def touch(folder: Path, *names: str) -> list[str]:
@@ -52,51 +46,6 @@ def test_nothing_to_measure_is_an_error(name: str, word: str, tmp_path: Path) ->
         find([str(tmp_path / name)])
 
 
-def test_unreadable_file_keeps_its_sizes_and_the_reason(tmp_path: Path) -> None:
-    (names,) = touch(tmp_path, "gen.tflite")
-    file = describe("gen", Path(names))
-    assert file.bytes == len("gen.tflite")
-    assert file.macs is None
-    assert "not a TensorFlow Lite file" in (file.problem or "")
-
-
-@pytest.fixture(scope="module")
-def generator() -> Any:
-    """Latents [1, 32] → images [1, 8, 8, 4], by a dense layer, a view and a convolution."""
-    import tf_keras
-
-    layers = tf_keras.layers
-    return tf_keras.Sequential(
-        [
-            tf_keras.Input((32,), batch_size=1),
-            layers.Dense(8 * 8 * 16),
-            layers.Reshape((8, 8, 16)),
-            layers.Conv2D(4, 5, padding="same"),
-        ]
-    )
-
-
-@pytest.mark.parametrize(
-    ("kind", "int8"), [("float32", False), ("float16", False), ("dynamic-range", True)]
-)
-def test_work_on_kernels_of_int8_is_told_apart_and_views_move_nothing(
-    kind: str, int8: bool, generator: Any, tmp_path: Path
-) -> None:
-    makers = {
-        "float32": convert.to_float32,
-        "float16": convert.to_float16,
-        "dynamic-range": convert.to_dynamic_range,
-    }
-    path = tmp_path / f"{kind}.tflite"
-    path.write_bytes(makers[kind](generator))
-    file = describe(kind, path)
-    assert file.macs == 32 * 1024 + 64 * 4 * 5 * 5 * 16
-    assert file.macs_int8 == (file.macs if int8 else 0)
-    assert (file.input_shapes, file.output_shapes) == (((1, 32),), ((1, 8, 8, 4),))
-    constants = [t.stored_bytes for t in read_model(path).tensors if t.is_constant]
-    assert file.traffic == sum(constants) + 4 * (32 + 1024 + 256)
-
-
 def test_folder_that_is_called_like_a_file_is_passed_over(tmp_path: Path) -> None:
     touch(tmp_path, "gen.tflite")
     (tmp_path / "folder.tflite").mkdir()
@@ -118,62 +67,3 @@ def test_latents_that_cannot_be_fed_are_refused(values: object, tmp_path: Path) 
     np.save(path, np.array(values))
     with pytest.raises(PocketganError, match="latents must be"):
         latents(path)
-
-
-def test_profile_has_a_row_for_each_operation(generator: Any, tmp_path: Path) -> None:
-    path = tmp_path / "int8.tflite"
-    latents = np.random.default_rng(2).normal(size=(16, 32)).astype(np.float32)
-    path.write_bytes(convert.to_int8_post_training(generator, latents))
-    totals: list[int] = []
-    rows = operation_costs(
-        path,
-        Local(),
-        MeasuringPlan(threads=(1, 2), rounds=1, runs=32, warmup=4),
-        on_progress=lambda _, done, total: totals.append(total),
-    )
-    assert [(row.operation, row.layer) for row in rows] == [
-        (op.label, op.layer) for op in read_model(path).ops
-    ]
-    assert {row.unit for row in rows} == {"ms"}
-    assert rows[0].cost > 0
-    assert totals == [len(rows)] * len(rows)  # one number of threads
-
-
-OPERATIONS = [("CONV_2D", "a"), ("TANH", "b")]
-
-
-def measurement(**figures: Any) -> Measurement:
-    """Figures alone: what profiling does not read is left unchecked."""
-    return Measurement.model_construct(target="standin", **figures)
-
-
-def test_cost_is_what_a_prefix_takes_more_than_the_one_before() -> None:
-    rows = costs(OPERATIONS, [measurement(min_ms=0.25), measurement(min_ms=0.75)])
-    assert [(row.operation, row.layer, row.cost, row.unit) for row in rows] == [
-        ("CONV_2D", "a", 0.25, "ms"),
-        ("TANH", "b", 0.5, "ms"),
-    ]
-
-
-def test_instructions_are_the_cost_where_they_are_counted() -> None:
-    rows = costs(OPERATIONS, [measurement(instructions=100), measurement(instructions=350)])
-    assert [(row.cost, row.unit) for row in rows] == [(100, "instructions"), (250, "instructions")]
-
-
-def test_prefix_cheaper_than_a_shorter_one_adds_nothing_to_the_sum() -> None:
-    three = [*OPERATIONS, ("RELU", "c")]
-    rows = costs(
-        three, [measurement(min_ms=0.5), measurement(min_ms=0.25), measurement(min_ms=0.75)]
-    )
-    assert [row.cost for row in rows] == [0.5, 0, 0.25]
-
-
-def test_prefix_that_cannot_be_measured_is_named() -> None:
-    with pytest.raises(PocketganError, match=r"standin .* TANH \(b\): no such operation"):
-        costs(OPERATIONS, [measurement(min_ms=1.0), measurement(error="no such operation")])
-
-
-def test_target_that_gives_neither_time_nor_instructions_says_why() -> None:
-    memory_only = measurement(absent={"min_ms": "only memory is told"})
-    with pytest.raises(PocketganError, match="only memory is told"):
-        costs(OPERATIONS, [memory_only, memory_only])

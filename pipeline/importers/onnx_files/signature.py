@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.importers.loaded import CHANNELS
-from pipeline.importers.onnx_files.layout import MAP_RANK
+from pipeline import channel_order
+from pipeline.channel_order import TO_FIRST, TO_LAST
 
 FileShape = tuple[int | None, ...]
 """None where a size is free."""
-TO_LAST, TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 
 
 def channels_first(shape: Sequence[int | None]) -> bool:
@@ -17,14 +16,7 @@ def channels_first(shape: Sequence[int | None]) -> bool:
 
     Operations of ONNX do; but TensorFlow's models keep their channels last at both ends.
     """
-    if len(shape) != MAP_RANK:
-        return False
-    _, first, second, last = shape
-    if (second, last) == (1, 1) or (second == last and first != second):
-        return True
-    if (first, second) == (1, 1):
-        return False
-    return last not in CHANNELS or first in CHANNELS
+    return channel_order.channels_first(shape, unless_clear=True)
 
 
 def with_channels_last(shape: FileShape) -> FileShape:

@@ -21,9 +21,13 @@ class MeasuredFile(FrozenModel):
     bytes: Size
     bytes_gzip: Size
     bytes_zstd: Size
+    signature: str | None = None
+    """Which of its signatures is measured; None where it has none. All below is of that one."""
     parameters: Size | None = None
     macs: Size | None = None
     """Multiply-accumulates of one inference, zeros counted as work."""
+    macs_unknown: str | None = None
+    """Why they cannot be said: loops, custom operations."""
     macs_int8: Size | None = None
     """Those of them that int8 instructions may carry out."""
     float_ops: Size | None = None

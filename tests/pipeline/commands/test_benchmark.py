@@ -10,6 +10,7 @@ from pipeline import benchmarking
 from pipeline.cli import main
 from pipeline.commands import benchmark as commands
 from pipeline.report.benchmark import schema
+from tests.pipeline.tflite import others
 
 QUICK = ("--runs", "8", "--rounds", "1", "--warmup", "1")
 
@@ -197,3 +198,45 @@ def test_each_option_of_benchmark_can_be_read_alone(capsys: pytest.CaptureFixtur
     assert "For instance `pocketgan benchmark" in said
     for vague in ("numbers of them", "before those", "seconds a process", "that share them"):
         assert vague not in said
+
+
+def test_free_size_is_never_timed_as_a_picture_of_1_by_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "theirs.tflite"
+    path.write_bytes(others.enlarger_and_judge())
+    question = ("benchmark", path, *QUICK, "--out", tmp_path, "--signature", "draw")
+    assert ask(*question) == 2
+    assert "--size 256x256" in capsys.readouterr().err
+    assert not (tmp_path / benchmarking.RESULT).exists()
+    assert ask(*question, "--size", "6x8", "--quiet") == 0
+    result = schema.read_if_sound(tmp_path / benchmarking.RESULT)
+    assert result is not None
+    assert result.complete
+    (file,), (measurement,) = result.files, result.measurements
+    assert (file.signature, file.input_shapes) == ("draw", ((1, 6, 8, 3),))
+    assert measurement.sha256 == file.sha256
+    assert measurement.p50_ms is not None
+    assert any("measured with photo 1×6×8×3" in remark for remark in result.remarks)
+
+
+def test_figures_of_one_size_are_not_taken_for_those_of_another(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.tflite"
+    path.write_bytes(others.enlarger())
+    answers = []
+    for target, size in (("local", "6x8"), ("local:plain", "6x8"), ("local:plain", "4x4")):
+        options = ("--target", target, "--size", size, "--out", tmp_path, "--quiet")
+        assert ask("benchmark", path, *QUICK, *options) == 0
+        result = schema.read_if_sound(tmp_path / benchmarking.RESULT)
+        assert result is not None
+        answers.append([m.target for m in result.measurements])
+    assert answers == [["local"], ["local", "local:plain"], ["local:plain"]]
+
+
+def test_custom_operation_that_no_runtime_here_has_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.tflite"
+    path.write_bytes(others.with_custom_operation())
+    assert ask("benchmark", path, *QUICK, "--out", tmp_path, "--quiet") == 2
+    result = schema.read_if_sound(tmp_path / benchmarking.RESULT)
+    assert result is not None
+    assert "has no kernel for the custom operation Erfinv:" in (result.measurements[0].error or "")

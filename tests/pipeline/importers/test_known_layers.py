@@ -15,6 +15,7 @@ from pipeline.importers.teacher import load_teacher
 
 L = tf_keras.layers
 Refused = Callable[..., str]
+SUFFIXES = pytest.mark.parametrize("suffix", ["h5", "keras"])
 
 
 def saved(path: Path, *layers: Any) -> tuple[tf_keras.Model, np.ndarray]:
@@ -44,12 +45,13 @@ def registered(package: str, name: str, base: Any, **methods: Any) -> Any:
     return kind
 
 
+@SUFFIXES
 @pytest.mark.parametrize("name", ["GroupNormalization", "InstanceNormalization"])
-def test_normalization_of_addons_is_kerass_own(name: str, tmp_path: Path) -> None:
+def test_normalization_of_addons_is_kerass_own(name: str, suffix: str, tmp_path: Path) -> None:
     groups = {"groups": 3 if name.startswith("Group") else -1}
     layer = registered("Addons", name, L.GroupNormalization)(**groups)
-    model, pictures = saved(tmp_path / "model.h5", layer)
-    teacher = load_teacher(tmp_path / "model.h5", input_pixels=(-1, 1))
+    model, pictures = saved(tmp_path / f"model.{suffix}", layer)
+    teacher = load_teacher(tmp_path / f"model.{suffix}", input_pixels=(-1, 1))
     assert not teacher.is_opaque
     assert type(teacher.model.layers[1]) is L.GroupNormalization
     np.testing.assert_allclose(teacher.model(pictures), model(pictures), atol=1e-5)
@@ -65,7 +67,8 @@ def two_weights(layer: Any, shape: Any) -> None:
     layer.gamma, layer.beta = (layer.add_weight(n, (shape[-1],)) for n in ("gamma", "beta"))
 
 
-def test_instance_norm_of_contrib_divides_by_the_deviation(tmp_path: Path) -> None:
+@SUFFIXES
+def test_instance_norm_of_contrib_divides_by_the_deviation(suffix: str, tmp_path: Path) -> None:
     settings = {"axis": -1, "epsilon": 0.1, "center": True, "scale": True}
     settings |= {"beta_initializer": "zeros", "gamma_constraint": None}
     layer = registered(
@@ -76,8 +79,8 @@ def test_instance_norm_of_contrib_divides_by_the_deviation(tmp_path: Path) -> No
         call=instance_norm_of_contrib,
         get_config=lambda self: {"name": self.name, **settings},
     )()
-    model, pictures = saved(tmp_path / "model.h5", layer)
-    teacher = load_teacher(tmp_path / "model.h5", input_pixels=(-1, 1))
+    model, pictures = saved(tmp_path / f"model.{suffix}", layer)
+    teacher = load_teacher(tmp_path / f"model.{suffix}", input_pixels=(-1, 1))
     np.testing.assert_allclose(teacher.model(pictures), model(pictures), atol=1e-5)
 
 
@@ -99,7 +102,8 @@ def weight_normed(wrapper: Any, x: Any) -> Any:
     return wrapper.layer(x)
 
 
-def test_weight_norm_of_addons_leaves_its_normalized_kernel(tmp_path: Path) -> None:
+@SUFFIXES
+def test_weight_norm_of_addons_leaves_its_normalized_kernel(suffix: str, tmp_path: Path) -> None:
     wrapper = registered(
         "Addons",
         "WeightNormalization",
@@ -109,21 +113,54 @@ def test_weight_norm_of_addons_leaves_its_normalized_kernel(tmp_path: Path) -> N
         get_config=lambda self: {**L.Wrapper.get_config(self), "data_init": True},
     )
     conv = L.Conv2D(3, 3, padding="same")
-    model, pictures = saved(tmp_path / "model.h5", wrapper(conv))
-    teacher = load_teacher(tmp_path / "model.h5", input_pixels=(-1, 1))
+    model, pictures = saved(tmp_path / f"model.{suffix}", wrapper(conv))
+    teacher = load_teacher(tmp_path / f"model.{suffix}", input_pixels=(-1, 1))
     assert [type(layer) for layer in teacher.model.layers[1:2]] == [L.Conv2D]
     np.testing.assert_allclose(teacher.model(pictures), model(pictures), atol=1e-5)
 
 
-def test_pruning_of_tfmot_leaves_the_layer_inside(tmp_path: Path) -> None:
+@SUFFIXES
+def test_pruning_of_tfmot_leaves_the_layer_inside(suffix: str, tmp_path: Path) -> None:
     conv = tfmot.sparsity.keras.prune_low_magnitude(
         L.Conv2D(3, 3, padding="same", input_shape=(4, 4, 3))
     )
-    model, pictures = saved(tmp_path / "model.h5", conv)
-    teacher = load_teacher(tmp_path / "model.h5", input_pixels=(-1, 1))
+    model, pictures = saved(tmp_path / f"model.{suffix}", conv)
+    teacher = load_teacher(tmp_path / f"model.{suffix}", input_pixels=(-1, 1))
     assert [type(layer) for layer in teacher.model.layers[1:2]] == [L.Conv2D]
     assert any("its pruning ends" in note for note in teacher.notes)
     np.testing.assert_allclose(teacher.model(pictures), model(pictures, training=False), atol=1e-5)
+
+
+@SUFFIXES
+@pytest.mark.parametrize("option", ["", "cluster_per_channel", "preserve_sparsity"])
+def test_clustering_of_tfmot_leaves_the_layers_inside_with_their_clustered_weights(
+    option: str, suffix: str, tmp_path: Path
+) -> None:
+    model = tf_keras.Sequential(
+        [
+            L.Input((4, 4, 3)),
+            L.Conv2D(8, 3, padding="same", activation="relu"),
+            L.Conv2D(3, 3, padding="same", activation="tanh"),
+        ]
+    )
+    clustered = tfmot.clustering.keras.cluster_weights(
+        model,
+        number_of_clusters=4,
+        cluster_centroids_init=tfmot.clustering.keras.CentroidInitialization.LINEAR,
+        **({option: True} if option else {}),
+    )
+    pictures = np.random.default_rng(1).uniform(-1, 1, (3, 4, 4, 3)).astype("f")
+    expected = clustered(pictures, training=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tf_keras on .h5
+        clustered.save(tmp_path / f"model.{suffix}")
+    teacher = load_teacher(tmp_path / f"model.{suffix}", input_pixels=(-1, 1))
+    assert not teacher.is_opaque
+    kernel = next(each for each in teacher.model.layers if each.weights).get_weights()[0]
+    clusters = [len(np.unique(kernel[..., n])) for n in range(8)]
+    assert max(clusters) <= 4
+    assert any("its clustering ends" in note for note in teacher.notes)
+    np.testing.assert_allclose(teacher.model(pictures), expected, atol=1e-5)
 
 
 def test_class_of_any_package_loads_as_the_message_says(tmp_path: Path, refused: Refused) -> None:

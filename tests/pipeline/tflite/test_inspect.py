@@ -55,6 +55,7 @@ def test_summary_of_an_int8_file(variant: Variant, tmp_path: Path) -> None:
         {
             "name": "image",
             "shape": [1, 8, 8, 3],
+            "free_axes": [],
             "dtype": "int8",
             "scales": [1 / 128],
             "zero_points": [0],
@@ -70,6 +71,8 @@ def test_summary_has_one_row_an_operation_that_adds_up(variant: Variant, tmp_pat
         "op": "TRANSPOSE_CONV",
         "activation": "relu",
         "shape": [1, 8, 8, 6],
+        "free_axes": [],
+        "loop": None,
         "dtype": "int8",
         "weights_dtype": "int8",
         "weights": 480,

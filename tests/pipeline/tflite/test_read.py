@@ -11,9 +11,10 @@ from ai_edge_litert import schema_py_generated as schema
 
 from deploy.errors import PocketganError
 from pipeline.commands.inspect import render
-from pipeline.tflite import inspect
+from pipeline.tflite import inspect, read, rewrite
+from pipeline.tflite.layers import with_layers
 from pipeline.tflite.model import Op, Subgraph, Tensor
-from pipeline.tflite.read import read_model, with_layers
+from pipeline.tflite.read import read_model
 
 Builder = Callable[..., Any]
 Variant = Callable[[str], bytes]
@@ -166,9 +167,29 @@ def test_weights_in_another_file_are_an_error(pack: Builder, tensor: Builder) ->
         read_model(pack([tensor((2,), name="far", externalBuffer=3)], [], []))
 
 
-def test_too_many_tensors_are_an_error(pack: Builder, tensor: Builder) -> None:
-    with pytest.raises(PocketganError, match="more than 16384 tensors"):
-        read_model(pack([tensor((2,))] * 16384, [], []))
+def test_nine_thousand_operations_are_a_file_as_any(pack: Builder, tensor: Builder) -> None:
+    chain = [("TANH", (n,), (n + 1,)) for n in range(9000)]
+    model = read_model(pack([tensor((2,))] * 9001, [], chain))
+    assert len(model.ops) == 9000
+
+
+def test_more_tensors_than_any_network_has_are_an_error(
+    pack: Builder, tensor: Builder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read, "_MOST_TABLES", 100)
+    with pytest.raises(PocketganError, match="more than 100 tensors"):
+        read_model(pack([tensor((2,))] * 100, [], []))
+
+
+def test_an_operation_that_runs_a_graph_that_is_not_there_is_damage(
+    pack: Builder, tensor: Builder
+) -> None:
+    table = schema.ModelT.InitFromPackedBuf(pack([tensor((2,))] * 2, [], [("WHILE", (0,), (1,))]))
+    (op,) = table.subgraphs[0].operators
+    op.builtinOptionsType = schema.BuiltinOptions.WhileOptions
+    op.builtinOptions = schema.WhileOptionsT(condSubgraphIndex=0, bodySubgraphIndex=7)
+    with pytest.raises(PocketganError, match="WHILE runs a sub-graph that is not there"):
+        read_model(rewrite.pack(table))
 
 
 def test_a_sparse_tensor_that_would_fill_memory_is_an_error(pack: Builder, tensor: Builder) -> None:

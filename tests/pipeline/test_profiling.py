@@ -1,0 +1,96 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deploy.errors import PocketganError
+from deploy.harness import MeasuringPlan
+from deploy.jobs import Measurement
+from deploy.targets.local import Local
+from pipeline.profiling import costs, operation_costs
+from pipeline.tflite import convert
+from pipeline.tflite.read import read_model
+from tests.pipeline.tflite import others
+
+
+@pytest.fixture(scope="module")
+def generator() -> Any:
+    """Latents [1, 32] → images [1, 8, 8, 4], by a dense layer, a view and a convolution."""
+    import tf_keras
+
+    layers = tf_keras.layers
+    return tf_keras.Sequential(
+        [
+            tf_keras.Input((32,), batch_size=1),
+            layers.Dense(8 * 8 * 16),
+            layers.Reshape((8, 8, 16)),
+            layers.Conv2D(4, 5, padding="same"),
+        ]
+    )
+
+
+def test_profile_has_a_row_for_each_operation(generator: Any, tmp_path: Path) -> None:
+    path = tmp_path / "int8.tflite"
+    latents = np.random.default_rng(2).normal(size=(16, 32)).astype(np.float32)
+    path.write_bytes(convert.to_int8_post_training(generator, latents))
+    totals: list[int] = []
+    rows = operation_costs(
+        path,
+        Local(),
+        MeasuringPlan(threads=(1, 2), rounds=1, runs=32, warmup=4),
+        on_progress=lambda _, done, total: totals.append(total),
+    )
+    assert [(row.operation, row.layer) for row in rows] == [
+        (op.label, op.layer) for op in read_model(path).ops
+    ]
+    assert {row.unit for row in rows} == {"ms"}
+    assert rows[0].cost > 0
+    assert totals == [len(rows)] * len(rows)  # one number of threads
+
+
+OPERATIONS = [("CONV_2D", "a"), ("TANH", "b")]
+
+
+def measurement(**figures: Any) -> Measurement:
+    """Figures alone: what profiling does not read is left unchecked."""
+    return Measurement.model_construct(target="standin", **figures)
+
+
+def test_cost_is_what_a_prefix_takes_more_than_the_one_before() -> None:
+    rows = costs(OPERATIONS, [measurement(min_ms=0.25), measurement(min_ms=0.75)])
+    assert [(row.operation, row.layer, row.cost, row.unit) for row in rows] == [
+        ("CONV_2D", "a", 0.25, "ms"),
+        ("TANH", "b", 0.5, "ms"),
+    ]
+
+
+def test_instructions_are_the_cost_where_they_are_counted() -> None:
+    rows = costs(OPERATIONS, [measurement(instructions=100), measurement(instructions=350)])
+    assert [(row.cost, row.unit) for row in rows] == [(100, "instructions"), (250, "instructions")]
+
+
+def test_prefix_cheaper_than_a_shorter_one_adds_nothing_to_the_sum() -> None:
+    three = [*OPERATIONS, ("RELU", "c")]
+    rows = costs(
+        three, [measurement(min_ms=0.5), measurement(min_ms=0.25), measurement(min_ms=0.75)]
+    )
+    assert [row.cost for row in rows] == [0.5, 0, 0.25]
+
+
+def test_prefix_that_cannot_be_measured_is_named() -> None:
+    with pytest.raises(PocketganError, match=r"standin .* TANH \(b\): no such operation"):
+        costs(OPERATIONS, [measurement(min_ms=1.0), measurement(error="no such operation")])
+
+
+def test_target_that_gives_neither_time_nor_instructions_says_why() -> None:
+    memory_only = measurement(absent={"min_ms": "only memory is told"})
+    with pytest.raises(PocketganError, match="only memory is told"):
+        costs(OPERATIONS, [memory_only, memory_only])
+
+
+def test_file_of_thousands_of_operations_is_not_cut_after_each(tmp_path: Path) -> None:
+    path = tmp_path / "long.tflite"
+    path.write_bytes(others.long_chain(9000))
+    with pytest.raises(PocketganError, match="each of its 9,000 operations, more than 1,000"):
+        operation_costs(path, Local(), MeasuringPlan())
