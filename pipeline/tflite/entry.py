@@ -15,7 +15,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from deploy.errors import PocketganError, printable
 from pipeline import guard
-from pipeline.channel_order import channels_first
+from pipeline.channel_order import COLOURS, channels_first
 from pipeline.tflite.model import LiteModel, Signature, Tensor
 from pipeline.tflite.read import damage_reported, read_model
 from pipeline.tflite.rewrite import pack
@@ -95,7 +95,7 @@ def enter(model: LiteModel, choice: EntryChoice, where: str) -> Entered:
     shapes = _input_shapes(chosen, choice.sizes, where)
     unsized = [tensor for tensor in chosen.inputs if _free_axes(tensor) and tensor not in shapes]
     if unsized:
-        words = tuple(port_words(chosen.port_name(tensor), tensor) for tensor in unsized)
+        words = tuple(_unsized_words(chosen.port_name(tensor), tensor) for tensor in unsized)
         return Entered(model=chosen, signature=key, file_shapes=file_shapes, unsized=words)
     if not shapes and not any(tensor.free_axes for tensor in chosen.tensors):
         return Entered(model=chosen, signature=key, file_shapes=file_shapes)
@@ -155,7 +155,15 @@ def shape_words(shape: Sequence[int], free_axes: Sequence[int] = ()) -> str:
     return "×".join(sizes) or "scalar"
 
 
+def _unsized_words(name: str, tensor: Tensor) -> str:
+    words = port_words(name, tensor)
+    return words if tensor.free_axes else f"{words} (as old converters write a picture of any size)"
+
+
 def _free_axes(tensor: Tensor) -> tuple[int, ...]:
+    shape = tensor.shape
+    if not tensor.free_axes and len(shape) == _PICTURE_RANK and shape[1:3] == (1, 1):
+        return (1, 2) if shape[3] in COLOURS else ()
     return tuple(axis for axis in tensor.free_axes if axis != _BATCH)
 
 

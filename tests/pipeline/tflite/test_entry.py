@@ -47,6 +47,14 @@ def test_size_left_free_is_named_and_nothing_is_said_of_1_by_1() -> None:
     assert "sizes are free until --size says them: photo ?×?×?×3" in free.macs_unknown
 
 
+def test_picture_of_1_by_1_is_one_of_any_size_as_old_converters_wrote_it() -> None:
+    content = others.as_old_converters_wrote(others.enlarger())
+    free = entered(content)
+    assert free.unsized == ("photo 1×1×1×3 (as old converters write a picture of any size)",)
+    assert entered(content, size=(6, 8)).work.total == 6 * 8 * others.FREE_MACS
+    assert entered(content, size=(1, 1)).work.total == others.FREE_MACS
+
+
 def test_free_batch_is_one_and_needs_no_size() -> None:
     one = entered(others.judge_of_any_batch())
     assert one.file_shapes == ("?×4×4×3",)
