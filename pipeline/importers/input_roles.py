@@ -2,11 +2,12 @@
 
 import math
 import re
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from deploy.errors import PocketganError
+from deploy.errors import PocketganError, printable
 
 
 class InputKind(StrEnum):
@@ -87,6 +88,11 @@ def role_text(role: InputRole) -> str:
         return f"{role.value:g}"
     words = "+".join(role.kinds)
     return f"{words}:{role.classes}" if role.classes else words
+
+
+def role_option(name: str, role: InputRole) -> str:
+    """The option that says a role, as a shell reads it."""
+    return f"--input {shlex.quote(printable(f'{name}={role_text(role)}'))}"
 
 
 def _role(word: str) -> InputRole | None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from deploy.errors import PocketganError, printable
-from pipeline.importers.input_roles import InputKind, InputRole, role_text
+from pipeline.importers.input_roles import InputKind, InputRole, role_option, role_text
 from pipeline.importers.missing import MissingFact, MissingFactsError, StatedFacts
 from pipeline.importers.missing_inputs import (
     class_facts,
@@ -178,7 +178,7 @@ def _tell_class(
         [
             MissingFact(
                 problem=f"it reads {names}, and which one is the class, if any, cannot be told",
-                option=f"--input {inputs[shortest].name}=class",
+                option=role_option(inputs[shortest].name, _CLASS_ROLE),
                 guess={"inputs": {inputs[shortest].name: _CLASS_ROLE}},
             )
         ],

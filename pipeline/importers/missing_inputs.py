@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from deploy.errors import PocketganError, printable
-from pipeline.importers.input_roles import InputKind, InputRole, role_text
+from pipeline.importers.input_roles import InputKind, InputRole, role_option
 from pipeline.importers.missing import MissingFact, StatedFacts
 from pipeline.importers.model_input import ModelInput, is_number_like, not_fixed, shape_text
 from pipeline.networks.pixels import TRANSLATED
@@ -27,7 +27,7 @@ def number_fact(each: ModelInput) -> MissingFact:
     return MissingFact(
         problem=f"what number goes into its input '{printable(each.name)}' "
         f"{shape_text(each.shape)} is not known",
-        option=f"--input {each.name}={role_text(role)}",
+        option=role_option(each.name, role),
         guess={"inputs": {each.name: role}},
     )
 
@@ -92,7 +92,7 @@ def mixture_facts(
         MissingFact(
             problem=f"it reads latents '{printable(each.name)}' {shape_text(each.shape)} beside a "
             "picture, where a student reads the picture only: they have to be fixed",
-            option=f"--input {each.name}={role_text(role)}",
+            option=role_option(each.name, role),
             guess={"inputs": {each.name: role}},
         )
         for each, one in zip(inputs, roles, strict=True)

@@ -96,7 +96,7 @@ def _several_outputs(
     fact = MissingFact(
         problem=f"it has {len(outputs)} outputs ({listed}), and which one is the picture is not "
         "known",
-        option=f"--output {shlex.quote(likely)}",
+        option=f"--output {shlex.quote(printable(likely))}",
         guess={"output": likely},
     )
     return MissingFactsError(path, [fact])

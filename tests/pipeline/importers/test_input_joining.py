@@ -1,5 +1,6 @@
 """Inputs of any number and kind become one; each is told by its signs, or by a person."""
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -233,6 +234,28 @@ def test_input_that_the_generator_does_not_have_is_refused(
     foreign_inputs["style"](keras).save(tmp_path / "model.keras")
     with pytest.raises(PocketganError, match="no input 'styl'"):
         load_teacher(tmp_path / "model.keras", inputs=read_roles(["styl=picture"]))
+
+
+@pytest.mark.parametrize(
+    ("channels", "word", "sizes"),
+    [
+        (4, "picture+mask", [3, 1]),
+        (2, "picture+mask", [1, 1]),
+        (7, "picture+picture+mask", [3, 3, 1]),
+    ],
+)
+def test_channels_of_a_single_input_are_named(channels: int, word: str, sizes: list[int]) -> None:
+    facts = StatedFacts(inputs=read_roles([f"x={word}"]))
+    adapter = adapt_inputs(FILE, [port("x", 8, 8, channels)], facts)
+    assert [part.size for part in adapter.parts] == sizes
+    assert [part.kind for part in adapter.parts] == word.split("+")
+    assert adapter.shape == (8, 8, channels)
+
+
+def test_option_of_an_odd_name_is_quoted_for_the_shell() -> None:
+    with pytest.raises(MissingFactsError) as caught:
+        adapt_inputs(FILE, [Z, port("the strength; really", 1)], StatedFacts())
+    assert shlex.split(caught.value.options) == ["--input", "the strength; really=1"]
 
 
 def test_kinds_are_words_that_a_person_may_write() -> None:

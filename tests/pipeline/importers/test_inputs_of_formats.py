@@ -29,6 +29,10 @@ STATED: Mapping[str, tuple[dict[str, Any], tuple[int, ...]]] = {
     "two_latents": ({}, (10,)),
     "by_class": ({"input_pixels": (-1, 1)}, (16, 16, 8)),
     "two_outputs": ({"output": "fine"}, (10,)),
+    "any_size": (
+        {"input_size": (8, 12), "input_pixels": (-1, 1), "pixels": (-1, 1)},
+        (8, 12, 4),
+    ),
 }
 
 
@@ -127,7 +131,7 @@ def drawn_by(model: Any, teacher: Teacher, inputs: np.ndarray, name: str) -> np.
     values = dict(
         zip((part.name for part in teacher.parts), np.split(inputs, starts, -1), strict=True)
     )
-    if name == "inpainting":
+    if name in ("inpainting", "any_size"):
         values["mask"] = (values["mask"] + 1) / 2
     elif name == "by_class":
         values["target_class"] = (values["target_class"].mean((1, 2)) + 1) / 2

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from pipeline.importers.input_joining import adapt_inputs
+from pipeline.importers.missing import StatedFacts
 from pipeline.importers.saved_models import load_saved_model
 
 v1 = tf.compat.v1
@@ -69,8 +71,9 @@ def test_saved_model_of_tensorflow_1_draws_as_its_session(
 ) -> None:
     wanted = save(**settings)
     loaded = load_saved_model(tmp_path / "old", {}, allow_unsafe=False)
-    assert [(each.name, each.shape) for each in loaded.inputs] == [("z", (6,))]
-    (drawn,) = loaded.compute(tf.constant(LATENTS))
+    adapter = adapt_inputs(tmp_path / "old", loaded.inputs, StatedFacts())
+    assert [(part.name, part.size) for part in adapter.parts] == [("z", 6)]
+    (drawn,) = loaded.compute(*adapter.source_inputs(LATENTS))
     np.testing.assert_allclose(drawn, wanted, rtol=0, atol=1e-6)
 
 
