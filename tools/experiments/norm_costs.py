@@ -70,8 +70,8 @@ def psnr_to_truth(dataset: Dataset, *, width: int, steps: int, seed: int, instan
     distiller.train(steps)
     distiller.recalibrate()
     held = DistillationSet(dataset.test_inputs, dataset.test, 0, TRANSLATED)
-    drawn = to_uint8(network.predict(held.readable(), batch_size=BATCH, verbose=0), TRANSLATED)
-    error = np.square(drawn.astype(np.float64) - held.pictures)
+    pictures = to_uint8(network.predict(held.readable(), batch_size=BATCH, verbose=0), TRANSLATED)
+    error = np.square(pictures.astype(np.float64) - held.pictures)
     return decibels(float(error.mean()))
 
 
