@@ -238,12 +238,12 @@ def noise(*shape: int) -> Images:
 
 def test_fit_leaves_what_fits_already() -> None:
     images = noise(3, 28, 28, 1)
-    assert picture.fit(images, 28, 1) is images
+    assert picture.fit(images, (28, 28), 1) is images
 
 
 def test_fit_puts_28_pixels_amid_background_for_32() -> None:
     images = noise(3, 28, 28, 1)
-    fitted = picture.fit(images, 32, 1)
+    fitted = picture.fit(images, (32, 32), 1)
     assert fitted.shape == (3, 32, 32, 1)
     assert (fitted[:, 2:-2, 2:-2] == images).all()
     assert fitted.astype(int).sum() == images.astype(int).sum()
@@ -252,22 +252,22 @@ def test_fit_puts_28_pixels_amid_background_for_32() -> None:
 def test_fit_resizes_to_any_other_size_with_antialiasing() -> None:
     lines = np.zeros((2, 28, 28, 1), np.uint8)
     lines[:, :, ::2] = 254
-    fitted = picture.fit(lines, 7, 1)
+    fitted = picture.fit(lines, (7, 7), 1)
     assert fitted.shape == (2, 7, 7, 1)
     assert np.abs(fitted[:, :, 1:-1].astype(int) - 127).max() < 4
-    assert picture.fit(lines, 64, 3).shape == (2, 64, 64, 3)
+    assert picture.fit(lines, (64, 64), 3).shape == (2, 64, 64, 3)
 
 
 def test_fit_keeps_images_in_order_and_colours_apart() -> None:
     images = np.zeros((4, 28, 28, 3), np.uint8)
     images[np.arange(3), ..., np.arange(3)] = 200
-    fitted = picture.fit(images, 8, 3)
+    fitted = picture.fit(images, (8, 8), 3)
     assert fitted[:, 4, 4].tolist() == [[200, 0, 0], [0, 200, 0], [0, 0, 200], [0, 0, 0]]
 
 
 def test_fit_repeats_grey_for_three_channels() -> None:
     images = noise(3, 28, 28, 1)
-    fitted = picture.fit(images, 28, 3)
+    fitted = picture.fit(images, (28, 28), 3)
     assert fitted.shape == (3, 28, 28, 3)
     assert (fitted == images).all()
 
@@ -275,7 +275,7 @@ def test_fit_repeats_grey_for_three_channels() -> None:
 def test_fit_greys_colour_exactly_as_pillow_does() -> None:
     images = noise(3, 28, 28, 3)
     expected = [np.asarray(Image.fromarray(image).convert("L")) for image in images]
-    fitted = picture.fit(images, 28, 1)
+    fitted = picture.fit(images, (28, 28), 1)
     assert fitted.dtype == np.uint8
     assert (fitted[..., 0] == expected).all()
 
@@ -332,3 +332,18 @@ def test_tiles_are_cut_out_of_the_middle_row_by_row(tmp_path: Path) -> None:
 def test_tiles_refuse_a_picture_that_is_smaller() -> None:
     with pytest.raises(ValueError, match="10×3 pixels are less than a tile of 4×4"):
         picture.tiles(Image.new("L", (10, 3)), (4, 4))
+
+
+def test_oblong_part_in_the_middle_is_cut_out() -> None:
+    image = Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8))
+    pixels = picture.cropped(image, (4, 8))
+    assert pixels.shape == (4, 8, 1)
+    assert pixels[:, :, 0].tolist() == np.arange(64).reshape(8, 8)[2:6].tolist()
+    assert picture.fit(pixels[np.newaxis], (2, 4), 3).shape == (1, 2, 4, 3)
+
+
+def test_oblong_tiles_keep_their_pixels() -> None:
+    pixels = np.arange(24, dtype=np.uint8).reshape(4, 6)
+    tiles = picture.tiles(Image.fromarray(pixels), (2, 3))
+    assert tiles.shape == (4, 2, 3, 1)
+    assert tiles[1, ..., 0].tolist() == pixels[:2, 3:].tolist()
