@@ -107,7 +107,7 @@ def held_back(ctx: StageContext) -> HeldBack | None:
     truth = ctx.dataset.test if has_truth else None
     if ctx.recipe.teacher.inputs is None:
         return HeldBack(inputs, truth, mask_behind(inputs, ctx.recipe.data.channels))
-    parts = read_parts(read_facts(ctx.inputs["teacher"]))
+    parts = input_parts(ctx)
     return HeldBack(inputs, truth, mask_of(parts), parts)
 
 
@@ -118,6 +118,13 @@ def input_pixels(ctx: StageContext) -> PixelRange | None:
     if not teacher_reads_pictures(ctx):
         return None
     return read_inputs(ctx.inputs["teacher"]).input_pixels
+
+
+def input_parts(ctx: StageContext) -> tuple[InputPart, ...]:
+    """What the channels of the pictures that a teacher reads are; empty where all are a picture."""
+    if "teacher" not in ctx.stage.needs or ctx.recipe.teacher.inputs is None:
+        return ()
+    return read_parts(read_facts(ctx.inputs["teacher"]))
 
 
 def prior(ctx: StageContext) -> tuple[int, int]:

@@ -2,11 +2,12 @@
 
 import hashlib
 import json
+from dataclasses import asdict
 from typing import Any
 
 from pipeline.networks.pixels import PixelRange
 from pipeline.stage import StageContext
-from pipeline.stages.inputs import input_pixels, prior
+from pipeline.stages.inputs import input_parts, input_pixels, prior
 from pipeline.tflite.rewrite import PROVENANCE, read_metadata, write_metadata
 
 
@@ -38,9 +39,13 @@ def read_pixel_range(content: bytes) -> PixelRange:
 
 
 def _reads(ctx: StageContext) -> dict[str, Any]:
-    """What the generator reads: latents of a prior, or pictures with their black and white."""
+    """What the generator reads: latents of a prior, or pictures with their black and white.
+
+    Of pictures with more behind them, such as a mask, what the channels are.
+    """
     pixels = input_pixels(ctx)
     if pixels is not None:
-        return {"input_pixels": pixels}
+        parts = input_parts(ctx)
+        return {"input_pixels": pixels} | ({"inputs": list(map(asdict, parts))} if parts else {})
     latent, classes = prior(ctx)
     return {"latent": latent, "classes": classes, "prior": "normal"}

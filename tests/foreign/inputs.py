@@ -15,11 +15,11 @@ def _seeded(k: Any, z: Any) -> Any:
     return k.layers.Reshape((8, 8, 4), name="map")(k.layers.Dense(8 * 8 * 4, name="fc")(z))
 
 
-def inpainting(k: Any) -> Any:
+def inpainting(k: Any, width: int = 4) -> Any:
     """A picture in −1..1 and its mask → the picture."""
     picture, mask = k.Input((16, 16, 3), name="image"), k.Input((16, 16, 1), name="mask")
     x = k.layers.Concatenate()([picture, mask])
-    return k.Model([picture, mask], _drawn(k, k.layers.Conv2D(4, 3, padding="same")(x)))
+    return k.Model([picture, mask], _drawn(k, k.layers.Conv2D(width, 3, padding="same")(x)))
 
 
 def style(k: Any) -> Any:

@@ -17,6 +17,7 @@ from pipeline.report.run import schema
 from pipeline.report.run.gates import measure
 from pipeline.report.run.wording import headline
 from pipeline.tflite.read import read_model
+from pipeline.tflite.rewrite import PROVENANCE
 
 L = keras.layers
 TINY = (
@@ -42,7 +43,7 @@ def generators(
         "unet": foreign.unet(8, 32),
         "custom": foreign.custom_layer(16, 8),
         "subclassed": foreign.subclassed(8, 8),
-        "inpainting": foreign_inputs["inpainting"](keras),
+        "inpainting": foreign_inputs["inpainting"](keras, 96),
         "discriminator": keras.Sequential(
             [
                 *(keras.Input((64, 64, 3)), L.Conv2D(4, 4, 4), L.LeakyReLU(negative_slope=0.2)),
@@ -82,7 +83,7 @@ CASES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     ),
     "U-Net": ("unet", ("--inputs", "{photos}", "--input-pixels", "-1", "1", "--max-kb", "24")),
     "a picture and its mask": (
-        *("inpainting", ("--inputs", "{photos}", "--input-pixels", "-1", "1", "--max-kb", "24")),
+        *("inpainting", ("--inputs", "{photos}", "--input-pixels", "-1", "1", "--max-kb", "16")),
     ),
     "custom layer": ("custom", ("--custom", "{custom}", "--max-macs", "40000")),
     "subclassed": ("subclassed", ("--custom", "{custom}", "--max-kb", "14")),
@@ -119,6 +120,9 @@ def test_generator_of_others_becomes_an_int8_file_within_the_budget(
     if "--max-macs" in filled:
         assert variants["int8"].macs == chosen["cost"]["macs"] <= 40000
     assert file.size < variants["float32"].bytes
+    provenance = json.loads(file.metadata[PROVENANCE])
+    parts = [part["kind"] for part in provenance.get("inputs", [])]
+    assert parts == (["picture", "mask"] if name == "inpainting" else [])
 
 
 @pytest.mark.slow
