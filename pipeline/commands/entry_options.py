@@ -20,8 +20,8 @@ def add_entry_options(parser: ArgumentParser) -> None:
         "--size",
         action="append",
         type=str,
-        help="as in 256x256: the height and width of pictures that a file leaves free, or fixes at "
-        "another size; of one input of several as in photo=256x256",
+        help="as in 480x640: the height, then the width, as shapes have them, of pictures that a "
+        "file leaves free or fixes at another size; of one input of several as in photo=480x640",
     )
 
 
