@@ -57,7 +57,7 @@ class MeasuredFiles:
             raise PocketganError(
                 f"{self._files[name]} leaves sizes free: {', '.join(entered.unsized)}. A time is "
                 "one of a size.",
-                "Say which: --size 256x256 is 256 high and 256 wide.",
+                "Say which: --size 480x320 is 480 wide and 320 high.",
             )
         if entered.model is not model:
             self._copies[name] = entered.model.content

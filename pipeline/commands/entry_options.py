@@ -7,7 +7,7 @@ from typing import Any
 from jsonargparse import ArgumentParser
 
 from deploy.errors import PocketganError
-from pipeline.tflite.entry import EntryChoice, Sides
+from pipeline.tflite.entry import PICTURE_SIDES, EntryChoice, Sides
 
 _SIZE = re.compile(r"\d{1,5}([x×]\d{1,5})*")
 
@@ -20,8 +20,8 @@ def add_entry_options(parser: ArgumentParser) -> None:
         "--size",
         action="append",
         type=str,
-        help="as in 480x640: the height, then the width, as shapes have them, of pictures that a "
-        "file leaves free or fixes at another size; of one input of several as in photo=480x640",
+        help="as in 640x480: the width, then the height of pictures that a file leaves free or "
+        "fixes at another size; of one input of several as in photo=640x480",
     )
 
 
@@ -37,4 +37,4 @@ def _named_size(text: str) -> tuple[str, Sides]:
         raise PocketganError(
             f"--size {text}: that is no size", "Write for instance 256x256, or photo=256x256."
         )
-    return name, tuple(sides)
+    return name, tuple(sides[::-1] if len(sides) == PICTURE_SIDES else sides)

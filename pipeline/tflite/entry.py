@@ -24,6 +24,7 @@ from pipeline.tflite.work import Work, work
 
 Sides = tuple[int, ...]
 _PICTURE_RANK = 4
+PICTURE_SIDES = 2
 _BATCH = 0
 
 
@@ -138,10 +139,15 @@ def _input_shapes(model: LiteModel, sizes: Mapping[str, Sides], where: str) -> d
     for source in sizes.keys() - sized:
         raise PocketganError(
             f"{where}: --size {printable(source) + '=' if source else ''}"
-            f"{'x'.join(map(str, sizes[source]))} fits no input",
-            f"Its inputs are: {listed}. Leave --size out, or write --size INPUT=HxW.",
+            f"{size_words(sizes[source])} fits no input",
+            f"Its inputs are: {listed}. Leave --size out, or write --size INPUT=WIDTHxHEIGHT.",
         )
     return shapes
+
+
+def size_words(sides: Sides) -> str:
+    """Sides as they are chosen: of a picture, which has two, the width first."""
+    return "x".join(map(str, sides[::-1] if len(sides) == PICTURE_SIDES else sides))
 
 
 def port_words(name: str, tensor: Tensor) -> str:
@@ -178,7 +184,7 @@ def _with_size(name: str, tensor: Tensor, axes: Sequence[int], size: Sides) -> S
     if len(axes) != len(size):
         example = "x".join(["64"] * len(axes))
         raise PocketganError(
-            f"--size {'x'.join(map(str, size))}: the input {port_words(name, tensor)} has "
+            f"--size {size_words(size)}: the input {port_words(name, tensor)} has "
             f"{len(axes)} sizes to choose",
             f"Write for instance --size {printable(name)}={example}",
         )

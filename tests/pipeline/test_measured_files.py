@@ -70,7 +70,7 @@ def test_work_on_kernels_of_int8_is_told_apart_and_views_move_nothing(
 def test_file_of_free_size_is_refused_with_its_inputs(tmp_path: Path) -> None:
     with pytest.raises(PocketganError, match=r"leaves sizes free: photo \?×\?×\?×3") as error:
         MeasuredFiles(written(others.enlarger(), tmp_path))
-    assert "--size 256x256" in error.value.remedy
+    assert "--size 480x320" in error.value.remedy
 
 
 def test_copy_of_the_size_is_measured_and_the_file_is_what_is_told_of(

@@ -207,9 +207,9 @@ def test_free_size_is_never_timed_as_a_picture_of_1_by_1(
     path.write_bytes(others.enlarger_and_judge())
     question = ("benchmark", path, *QUICK, "--out", tmp_path, "--signature", "draw")
     assert ask(*question) == 2
-    assert "--size 256x256" in capsys.readouterr().err
+    assert "--size 480x320" in capsys.readouterr().err
     assert not (tmp_path / benchmarking.RESULT).exists()
-    assert ask(*question, "--size", "6x8", "--quiet") == 0
+    assert ask(*question, "--size", "8x6", "--quiet") == 0
     result = schema.read_if_sound(tmp_path / benchmarking.RESULT)
     assert result is not None
     assert result.complete

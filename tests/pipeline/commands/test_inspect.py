@@ -33,8 +33,8 @@ def test_free_size_is_unknown_until_it_is_said(said: Said) -> None:
     assert "?×?×?×3 float32" in text
     assert "MACs unknown (sizes are free until --size says them: photo ?×?×?×3)" in text
     assert "tensor arena unknown" in text
-    assert f"{6 * 8 * others.FREE_MACS:,} a run" in said(content, "--size", "6x8")
-    assert "1×6×8×3 float32, in the file ?×?×?×3" in said(content, "--size", "photo=6x8")
+    assert f"{6 * 8 * others.FREE_MACS:,} a run" in said(content, "--size", "8x6")
+    assert "1×6×8×3 float32, in the file ?×?×?×3" in said(content, "--size", "photo=8x6")
 
 
 def test_signature_is_named_and_the_others_are_listed(said: Said) -> None:
@@ -61,7 +61,7 @@ def test_json_says_what_the_table_says(said: Said) -> None:
     free = document(others.enlarger())
     assert (free["macs"], free["arena"], free["macs_outside_loops"]) == (None, None, None)
     assert "--size" in free["macs_unknown"]
-    assert document(others.enlarger(), "--size=6x8")["macs"] == 6 * 8 * others.FREE_MACS
+    assert document(others.enlarger(), "--size=8x6")["macs"] == 6 * 8 * others.FREE_MACS
     judge = document(others.enlarger_and_judge(), "--signature=judge")
     assert (judge["signature"], judge["signatures"]) == ("judge", ["draw", "judge"])
     assert sum(judge["bytes_by_layer"].values()) == judge["bytes"]
