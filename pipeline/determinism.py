@@ -1,7 +1,11 @@
 """The same seed, the same bytes."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import tensorflow as tf
 import tf_keras
+from tensorflow.python.framework import config
 
 
 def prepare(seed: int) -> None:
@@ -14,3 +18,18 @@ def prepare(seed: int) -> None:
     tf_keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
+
+@contextmanager
+def as_stored() -> Iterator[None]:
+    """Let operations run that were stored without a seed: outside of this TensorFlow refuses them.
+
+    For somebody else's graph, which is only looked at here. No training belongs inside.
+    """
+    determined = config.is_op_determinism_enabled()
+    config.disable_op_determinism()
+    try:
+        yield
+    finally:
+        if determined:
+            tf.config.experimental.enable_op_determinism()

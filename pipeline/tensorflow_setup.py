@@ -2,6 +2,7 @@
 
 import os
 import sys
+from importlib import import_module
 
 from deploy.errors import PocketganError
 
@@ -35,3 +36,20 @@ def configure_tensorflow() -> None:
         )
     os.environ.update(differing)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+def load_tensorflow() -> None:
+    """Import TensorFlow and both Keras, without what they import only because it is installed.
+
+    Keras 3 brings scikit-learn, all of SciPy's statistics, and Matplotlib along, for wrappers and
+    plots that nothing here uses: a second of every command.
+    """
+    left_out = [name for name in ("sklearn", "matplotlib") if name not in sys.modules]
+    for name in left_out:
+        sys.modules[name] = None  # type: ignore[assignment]  # as if it were not installed
+    try:
+        for name in ("tensorflow", "tf_keras", "keras"):
+            import_module(name)
+    finally:
+        for name in left_out:
+            del sys.modules[name]

@@ -7,14 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 from deploy.errors import PocketganError
 from pipeline.commands.arguments import BAD_INPUT, OK, command_parser, in_command, parse, show
+from pipeline.commands.starting_values import starting_recipe
 from pipeline.consoles import console
 from pipeline.finished_run import generator_of
 from pipeline.native_log import native_log
 from pipeline.recipe import PictureSize, height_and_width
+from pipeline.tensorflow_setup import load_tensorflow
 
 if TYPE_CHECKING:  # a command that only shows its help starts without TensorFlow
+    from pipeline.importers.layer_report import Check
     from pipeline.importers.missing import MissingFact
     from pipeline.importers.teacher import Teacher
+
+SEED = 1
+"""Of what is tried with a generator; what is trained has the recipe's."""
 
 MORE = """: what happens to every layer, the bytes, MACs and slow operations of the generator as
 it is, and whether it can be compressed. No training, a few seconds. Exit code 0 if it can be
@@ -27,10 +33,8 @@ def check(arguments: list[str]) -> int:
     options = parse(parser, arguments)
     try:
         with native_log(Path(os.devnull)):
-            from pipeline.importers.layer_report import check as check_teacher
+            result = _check(options)
             from pipeline.report.check import render
-
-            result = check_teacher(teacher_of(options), options.generator)
     except PocketganError as error:
         if not options.json:
             raise
@@ -40,6 +44,21 @@ def check(arguments: list[str]) -> int:
         return BAD_INPUT
     show(options, result.as_dict(), lambda: render(result), console(highlight=False))
     return OK
+
+
+def _check(options: Any) -> "Check":
+    """What a run would do is tried, as ``compress`` tries it; then every layer is looked at."""
+    load_tensorflow()
+    from pipeline.importers import layer_report
+    from pipeline.search.builder import SLIM, StudentBuilder
+    from pipeline.search.dry_run import refused_blocks
+
+    teacher = teacher_of(options)
+    recipe = starting_recipe(latent=bool(teacher.latent))
+    builder = StudentBuilder(teacher, recipe.seed, by_norm=True)
+    refused = refused_blocks(recipe, builder, Path(options.generator))
+    why = builder.why_not_slim or refused.get(SLIM, "")
+    return layer_report.check(teacher, options.generator, why)
 
 
 def add_generator(parser: Any) -> None:
@@ -90,10 +109,12 @@ def teacher_of(
     ``further`` says what else the command needs for it. PocketganError where it is none, or draws
     what cannot be compressed; and where something is missing, with the command that has it all.
     """
+    from pipeline.determinism import prepare
     from pipeline.importers.input_roles import read_roles
     from pipeline.importers.missing import MissingFactsError
     from pipeline.importers.teacher import load_teacher
 
+    prepare(SEED)  # as before every stage: what is let through here is let through there
     try:
         teacher = load_teacher(
             generator_of(Path(options.generator)),

@@ -30,6 +30,7 @@ from pipeline.recipe import Recipe, load_recipe, read_values
 from pipeline.report.run.gates import completed
 from pipeline.run import CACHE, RECORD, Run, content_sha256, file_sha256
 from pipeline.search.budget import gates_of
+from pipeline.tensorflow_setup import load_tensorflow
 
 MORE = """: a generator goes in, and a budget; a small int8 .tflite that draws like it comes out,
 with a report. Students within the budget are tried, the best is trained on its pictures and
@@ -86,6 +87,7 @@ _OPTIONS = {
 def compress(arguments: list[str]) -> int:
     options, overrides = parse_compress(arguments)
     with native_log(Path(os.devnull)):
+        load_tensorflow()
         run = run_of(options, overrides)
     return run_all(run, options)
 
@@ -119,6 +121,7 @@ def run_of(options: Any, overrides: list[str]) -> Run:
     Raises PocketganError for a generator, a budget, or what goes with them, that does not do.
     """
     from pipeline.search.builder import StudentBuilder
+    from pipeline.search.dry_run import without_refused
     from pipeline.search.refuse import refuse_budget, refuse_mismatches
     from pipeline.search.sizes import with_sizes
     from pipeline.search.space import space_of
@@ -136,8 +139,12 @@ def run_of(options: Any, overrides: list[str]) -> Run:
     recipe = with_sizes(recipe, builder)
     refuse_budget(recipe.budget, builder, space_of(recipe.search, recipe.budget, builder))
     run = Run(recipe, Path(options.runs))
-    refuse_mismatches(recipe, builder, read_dataset=lambda: run.dataset, cache=run.root / CACHE)
-    return run
+    pictures = refuse_mismatches(
+        recipe, builder, read_dataset=lambda: run.dataset, cache=run.root / CACHE
+    )
+    with progress.console.status("try the smallest students"):
+        narrowed = without_refused(recipe, builder, path, pictures)
+    return Run(narrowed, Path(options.runs))
 
 
 def _refuse_shape(teacher: Any, options: Any) -> None:

@@ -29,13 +29,15 @@ def changed_defaults() -> str:
     return "; ".join(f"--{key}: {value}" for key, value in values.items())
 
 
+def starting_recipe(*, latent: bool) -> Recipe:
+    """What compress starts from where a generator reads latents, or pictures."""
+    file = LATENTS_BASE if latent else PICTURES_BASE
+    return load_recipe({"name": file.stem, **read_values(file)})
+
+
 def _recipes() -> tuple[Recipe, Recipe]:
     """That for generators of latents, and that for those which read pictures."""
-    latents, pictures = (
-        load_recipe({"name": file.stem, **read_values(file)})
-        for file in (LATENTS_BASE, PICTURES_BASE)
-    )
-    return latents, pictures
+    return starting_recipe(latent=True), starting_recipe(latent=False)
 
 
 def _value(recipe: Recipe, key: str) -> Any:

@@ -22,7 +22,7 @@ from pipeline.tflite.read import read_model
 from pipeline.tflite.runtime import left_behind
 
 SCHEMA = 1
-CALIBRATION, LOOKED_AT = 2, 8
+CALIBRATION, LOOKED_AT = 2, 4
 """Latents, or pictures of noise, that set the ranges of the trial int8 file, a slow work; and those
 whose pictures are looked at."""
 _OF_LAYERS = "Save it as a functional or sequential model of Keras's own layers."
@@ -196,9 +196,10 @@ class Check:
         return {**asdict(self), "layers": layers}
 
 
-def check(teacher: Teacher, path: str) -> Check:
+def check(teacher: Teacher, path: str, why_not_slim: str = "") -> Check:
     """Look at each layer, convert to float32 and int8 once, and say what can be done.
 
+    ``why_not_slim``: why no student can be cut out of it, where that is not for its layers.
     Takes seconds. The ranges of the int8 file are those of a few latents: it shows operations,
     bytes and MACs, and its pictures are not looked at.
     """
@@ -206,6 +207,8 @@ def check(teacher: Teacher, path: str) -> Check:
         reasons = [_opacity(teacher)]
     else:
         reasons = [error.problem.rstrip(".") for error in refusals(teacher.folded).values()]
+    if why_not_slim and not reasons:
+        reasons = [why_not_slim.rstrip(".")]
     inputs = teacher.random_inputs(LOOKED_AT)
     notes_of_layers = {f"{layer.name}: {layer.note}" for layer in teacher.layers}
     return Check(

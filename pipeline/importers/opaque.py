@@ -51,12 +51,24 @@ def freeze(function: Callable[..., Any], specs: Sequence[tf.TensorSpec]) -> Froz
     """The graph that ``function`` computes for tensors of these shapes (all of one batch size)."""
     concrete = tf.function(function, autograph=False).get_concrete_function(*specs)
     frozen = convert_variables_to_constants_v2(concrete)
+    definition = frozen.graph.as_graph_def()
+    _seed(definition)
     return FrozenGraph(
-        frozen.graph.as_graph_def().SerializeToString(deterministic=True),
+        definition.SerializeToString(deterministic=True),
         tuple(tensor.name for tensor in frozen.inputs),
         tuple(tensor.name for tensor in frozen.outputs),
         next((spec.shape[0] for spec in specs if spec.shape.rank > 1), None),
     )
+
+
+def _seed(definition: Any) -> None:
+    """Give every random operation a seed of its own, where it has none: no run is random."""
+    of_functions = (node for function in definition.library.function for node in function.node_def)
+    for number, node in enumerate((*definition.node, *of_functions), start=1):
+        if {"seed", "seed2"} <= node.attr.keys():
+            seeds = node.attr["seed"], node.attr["seed2"]
+            if not any(seed.i for seed in seeds):
+                seeds[1].i = number
 
 
 def graph_function(graph: FrozenGraph) -> Any:

@@ -13,6 +13,7 @@ from deploy.errors import PocketganError, one_line
 from pipeline import guard
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.data.reading import TILES, WHOLE
+from pipeline.determinism import as_stored
 from pipeline.importers import pixel_range
 from pipeline.importers.formats import GeneratorSource
 from pipeline.importers.input_adapter import InputAdapter, random_inputs
@@ -129,7 +130,8 @@ def load_teacher(
         inputs=dict(inputs or {}),
         output=output,
     )
-    return _with_guesses(source, facts, custom, allow_unsafe=allow_unsafe)
+    with as_stored():
+        return _with_guesses(source, facts, custom, allow_unsafe=allow_unsafe)
 
 
 def _with_guesses(

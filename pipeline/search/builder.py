@@ -7,7 +7,13 @@ import tf_keras
 
 from deploy.errors import PocketganError
 from pipeline.compression.int8_layers import refusals
-from pipeline.compression.slimming import channel_groups, importance_by_taylor, low_rank, slim
+from pipeline.compression.slimming import (
+    channel_groups,
+    importance_by_norm,
+    importance_by_taylor,
+    low_rank,
+    slim,
+)
 from pipeline.importers.teacher import Teacher
 from pipeline.networks.pixels import PixelRange
 from pipeline.networks.settings import StudentSettings
@@ -22,11 +28,15 @@ IMPORTANCE_LATENTS, IMPORTANCE_PICTURES = 256, 64
 
 
 class StudentBuilder:
-    """Builds students of one teacher."""
+    """Builds students of one teacher.
 
-    def __init__(self, teacher: Teacher, seed: int) -> None:
+    With ``by_norm`` the channels that are cut are those of the smallest weights, which is known at
+    once: for a look at what can be built.
+    """
+
+    def __init__(self, teacher: Teacher, seed: int, *, by_norm: bool = False) -> None:
         self.teacher = teacher
-        self._seed = seed
+        self._seed, self._by_norm = seed, by_norm
 
     @property
     def picture_shape(self) -> tuple[int, int, int]:
@@ -128,6 +138,8 @@ class StudentBuilder:
     def _importance(self) -> dict[str, np.ndarray]:
         """Of the teacher's channels, by latents of its prior; by noise where it reads pictures."""
         teacher = self.teacher
+        if self._by_norm:
+            return importance_by_norm(teacher.model)
         if not teacher.latent:
             noise = teacher.random_inputs(IMPORTANCE_PICTURES, self._seed)
             return importance_by_taylor(teacher.model, noise, seed=self._seed)

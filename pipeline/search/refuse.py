@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deploy.errors import PocketganError
-from pipeline.compression.fold import fold_batch_norm
+from pipeline.arrays import Images
 from pipeline.data.dataset import Dataset
 from pipeline.data.sources import TEACHER
 from pipeline.importers.discriminator import load_discriminator
@@ -46,9 +46,7 @@ def _refuse_met(
     """A teacher that meets the budget as soon as it is rounded needs no student."""
     if builder.why_not_slim or settings.max_quality_drop is not None:
         return  # what its int8 file costs is not known before it is converted
-    rounded = predict_cost(
-        fold_batch_norm(builder.teacher.model), latency=latency_of(settings), trained=True
-    )
+    rounded = predict_cost(builder.teacher.folded, latency=latency_of(settings), trained=True)
     if limits.share(rounded) <= 1:
         smaller = _between(limits.tightest(rounded), smallest, rounded)
         raise PocketganError(
@@ -65,11 +63,12 @@ def _between(limit: BudgetLimit, smallest: FileCost, largest: FileCost) -> str:
 
 def refuse_mismatches(
     recipe: Recipe, builder: StudentBuilder, *, read_dataset: Callable[[], Dataset], cache: Path
-) -> None:
+) -> Images | None:
     """PocketganError for what the recipe names and does not go with the teacher.
 
     A student, a discriminator, pictures (read only if they are not the teacher's own), a study
-    that cannot be opened, or inputs; ``cache`` is where decoded pictures are kept.
+    that cannot be opened, or inputs; ``cache`` is where decoded pictures are kept. Returns the
+    pictures uint8 [N, H, W, C] that the teacher will read; None where it reads latents.
     """
     settings, teacher = recipe.teacher, builder.teacher
     if recipe.search.student is not None:
@@ -81,13 +80,16 @@ def refuse_mismatches(
             custom=settings.custom,
             allow_unsafe=settings.allow_unsafe,
         )
-    if settings.inputs is not None:
-        cut = teacher.cut(settings.cut)
-        read_input_pictures(settings.inputs, teacher, cut=cut, cache=cache)
-    if recipe.data.source != TEACHER:
-        _refuse_classes(teacher, read_dataset())
     if recipe.search.study is not None:
         open_study(recipe.search.study, recipe.seed)
+    pictures = None
+    if recipe.data.source != TEACHER:
+        _refuse_classes(teacher, dataset := read_dataset())
+        pictures = dataset.train_inputs
+    if settings.inputs is not None:
+        cut = teacher.cut(settings.cut)
+        pictures = read_input_pictures(settings.inputs, teacher, cut=cut, cache=cache).images
+    return pictures
 
 
 def _refuse_classes(teacher: Teacher, dataset: Dataset) -> None:

@@ -1,13 +1,11 @@
 """Import a generator that somebody trained; let it draw what its student learns from."""
 
-from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 
 from deploy.errors import PocketganError
-from pipeline import progress
 from pipeline.arrays import Images
 from pipeline.artifacts import (
     DISCRIMINATOR,
@@ -28,16 +26,14 @@ from pipeline.importers.input_pictures import (
 from pipeline.importers.input_roles import read_roles
 from pipeline.importers.saved_teacher import save_teacher
 from pipeline.importers.teacher import Teacher, load_teacher
-from pipeline.networks.pixels import to_uint8
 from pipeline.recipe import Recipe, TeacherSettings, height_and_width
 from pipeline.search import work
+from pipeline.search.pairs import drawn_pairs, refuse_alike
 from pipeline.stage import Outcome, StageContext, stage
-from pipeline.training.distillation_set import DistillationSet
 from pipeline.training.randomness import Purpose, latents
 
 REFERENCE_SIZE = 5000
 """Pictures to judge by where there are no others."""
-BATCH = 64
 ENOUGH_PHOTOS = 100
 FEWEST_LESSONS = 64
 FEWEST_OF_A_PART = 6
@@ -92,7 +88,9 @@ def teacher(ctx: StageContext) -> Outcome:
             f"{len(parts[PAIRS]):,}, and --minutes decides on that"
         )
     for name, inputs in parts.items():
-        write_distillation_set(_drawn_pairs(loaded, inputs, name), ctx.folder, name)
+        pairs = drawn_pairs(loaded, inputs, f"teacher draws {Path(name).stem}")
+        refuse_alike(loaded, pairs)
+        write_distillation_set(pairs, ctx.folder, name)
     return Outcome(
         {
             "generator_parameters": loaded.model.count_params(),
@@ -244,27 +242,3 @@ def _moved_by(pictures: Images, down: int, right: int) -> Images:
     rows = np.clip(rows - down, 0, rows[-1])
     columns = np.clip(columns - right, 0, columns[-1])
     return pictures[:, rows][:, :, columns]
-
-
-def _drawn_pairs(loaded: Teacher, inputs: np.ndarray, name: str) -> DistillationSet:
-    """The inputs with the teacher's pictures; PocketganError where they are no numbers."""
-    pairs = DistillationSet(inputs, inputs, loaded.classes, loaded.input_pixels)
-    pictures = []
-    for start in progress.track(range(0, len(inputs), BATCH), f"teacher draws {Path(name).stem}"):
-        rows = slice(start, start + BATCH)
-        batch = loaded.model(pairs.readable(rows), training=False).numpy()
-        if not np.isfinite(batch).all():
-            raise PocketganError(
-                f"{loaded.origin}: it draws values that are NaN or infinite.",
-                "Look at its weights with `pocketgan check`.",
-            )
-        pictures.append(to_uint8(batch, loaded.pixels))
-    together = np.concatenate(pictures)
-    if (together == together[0]).all():
-        raise PocketganError(
-            f"{loaded.origin}: its {len(together)} pictures are all the same.",
-            "A generator that has collapsed has nothing to teach: was it saved before it was "
-            "trained? If it reads pictures, are those all the same, or --pixels and --input-pixels "
-            "another range than its own?",
-        )
-    return replace(pairs, pictures=together)

@@ -1,0 +1,43 @@
+"""What a teacher reads, with the pictures that it draws of it."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from deploy.errors import PocketganError
+from pipeline import progress
+from pipeline.importers.teacher import Teacher
+from pipeline.networks.pixels import to_uint8
+from pipeline.training.distillation_set import DistillationSet
+
+BATCH = 64
+
+
+def drawn_pairs(teacher: Teacher, inputs: np.ndarray, description: str = "") -> DistillationSet:
+    """The inputs, latents float32 or pictures uint8 [N, …], with the teacher's pictures.
+
+    Raises PocketganError where these are no numbers. ``description`` is for a bar of progress.
+    """
+    pairs = DistillationSet(inputs, inputs, teacher.classes, teacher.input_pixels)
+    starts = range(0, len(inputs), BATCH)
+    pictures = []
+    for start in progress.track(starts, description) if description else starts:
+        batch = teacher.model(pairs.readable(slice(start, start + BATCH)), training=False).numpy()
+        if not np.isfinite(batch).all():
+            raise PocketganError(
+                f"{teacher.origin}: it draws values that are NaN or infinite.",
+                "Give an earlier checkpoint, from before its training broke down.",
+            )
+        pictures.append(to_uint8(batch, teacher.pixels))
+    return replace(pairs, pictures=np.concatenate(pictures))
+
+
+def refuse_alike(teacher: Teacher, pairs: DistillationSet) -> None:
+    """PocketganError where all pictures are the same."""
+    if (pairs.pictures == pairs.pictures[0]).all():
+        raise PocketganError(
+            f"{teacher.origin}: its {len(pairs)} pictures are all the same.",
+            "A generator that has collapsed has nothing to teach: was it saved before it was "
+            "trained? If it reads pictures, are those all the same, or --pixels and --input-pixels "
+            "another range than its own?",
+        )
