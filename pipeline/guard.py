@@ -62,12 +62,25 @@ class _Child:
 def step(verb: str, path: Path | str, remedy: str, seconds: float = SECONDS) -> Iterator[None]:
     """Tell the parent what is done with the file ``path``; keep memory within its limit meanwhile.
 
-    ``verb`` goes on after "it was being", as "loaded"; ``remedy`` is for a crash in it.
+    ``verb`` goes on after "it was being", as "loaded"; ``remedy`` is for a crash in it. Raises
+    PocketganError where memory runs out.
     """
+    try:
+        with _watched(GuardedStep(verb, str(path), remedy, seconds)):
+            yield
+    except MemoryError as error:
+        raise PocketganError(
+            f"{path}: memory ran out while it was being {verb}.", remedy
+        ) from error
+
+
+@contextmanager
+def _watched(current: GuardedStep) -> Iterator[None]:
+    """The parent is told, and memory limited; without a parent nothing is done."""
     if _Child.parent is None:
         yield
         return
-    _Child.steps.append(GuardedStep(verb, str(path), remedy, seconds))
+    _Child.steps.append(current)
     _tell()
     try:
         with _limited_memory():

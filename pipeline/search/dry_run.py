@@ -66,8 +66,9 @@ def refused_blocks(
     teacher = _stored(builder.teacher, path)
     pairs = _drawn(teacher, pictures)
     if teacher.latent and recipe.teacher.discriminator is None:
-        height, _, channels = builder.picture_shape
-        build_discriminator(recipe.discriminator, ImageShape(height, channels, teacher.classes))
+        height, width, channels = builder.picture_shape
+        image = ImageShape(height, channels, teacher.classes, width)
+        build_discriminator(recipe.discriminator, image)
     space = space_of(recipe.search, recipe.budget, builder)
     trial = _Trial(
         builder=builder, bits=min(space.bits), pairs=pairs, batch=recipe.convert.batch, path=path

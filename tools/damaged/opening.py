@@ -1,5 +1,6 @@
 """Open damaged files in children that may crash, hang or take all memory."""
 
+import faulthandler
 import json
 import os
 import resource
@@ -130,8 +131,10 @@ def _open_all(jobs: Sequence[Job], elsewhere: Path, writing: int) -> None:
         null = os.open(os.devnull, os.O_RDWR)
         for number in (0, 1, 2):
             os.dup2(null, number)
+        faulthandler.disable()
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_DATA, (4 * MEMORY, 4 * MEMORY))
+        most = _data() + 4 * MEMORY  # far beyond what counts as a fault: for this machine's sake
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
         touched: list[str] = []
         forbidden = {str(elsewhere), *ENDLESS}
         sys.addaudithook(lambda event, values: _watch(event, values, forbidden, touched))
@@ -176,3 +179,9 @@ def _state(elsewhere: Path) -> tuple[list[str], int, int]:
 
 def _peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _data() -> int:
+    """Bytes that the limit of data counts."""
+    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[5]
+    return int(pages) * resource.getpagesize()

@@ -1,0 +1,104 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tf_keras
+
+from deploy.errors import PocketganError
+from pipeline.importers.teacher import Teacher
+from pipeline.networks.settings import StudentSettings
+from pipeline.recipe import Recipe, load_recipe
+from pipeline.search.builder import SLIM, StudentBuilder
+from pipeline.search.dry_run import refused_blocks, without_refused
+
+PATH = Path("generator.keras")
+LATENT = 4
+
+
+@pytest.fixture
+def recipe() -> Recipe:
+    return load_recipe({"name": "dry", "search": {"blocks": [SLIM, "sub_pixel", "depthwise"]}})
+
+
+@pytest.fixture
+def teacher_of() -> Callable[..., Teacher]:
+    """Make a teacher of latents, its last kernel as it is initialized by that name."""
+
+    def make(initializer: str = "glorot_uniform") -> Teacher:
+        tf_keras.utils.set_random_seed(1)
+        layers = tf_keras.layers
+        model = tf_keras.Sequential(
+            [
+                tf_keras.Input((LATENT,), name="latent"),
+                layers.Dense(8 * 8 * 4, activation="relu", name="wide"),
+                layers.Reshape((8, 8, 4), name="map"),
+                layers.Conv2D(1, 3, padding="same", kernel_initializer=initializer, name="paint"),
+                layers.Activation("tanh", name="image"),
+            ]
+        )
+        return Teacher(
+            model=tf_keras.Model(model.inputs, model.outputs),
+            latent=LATENT,
+            classes=0,
+            pixels=(-1.0, 1.0),
+            input_pixels=None,
+            origin="a test",
+        )
+
+    return make
+
+
+def test_students_of_a_sound_teacher_are_all_let_through(
+    teacher_of: Callable[..., Teacher], recipe: Recipe
+) -> None:
+    builder = StudentBuilder(teacher_of(), 1, by_norm=True)
+    assert refused_blocks(recipe, builder, PATH) == {}
+    assert without_refused(recipe, builder, PATH, None) == recipe
+
+
+def failing(block: str, build: Callable[..., Any]) -> Callable[..., Any]:
+    """``build``, but for students of that block, which TensorFlow cannot build."""
+
+    def fail(builder: StudentBuilder, settings: StudentSettings) -> Any:
+        if block in ("all", settings.block):
+            raise ValueError("no\nsuch layer")
+        return build(builder, settings)
+
+    return fail
+
+
+def test_block_of_which_no_student_can_be_made_is_left_out_and_why(
+    teacher_of: Callable[..., Teacher], recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(StudentBuilder, "build", failing(SLIM, StudentBuilder.build))
+    builder = StudentBuilder(teacher_of(), 1, by_norm=True)
+    assert refused_blocks(recipe, builder, PATH) == {SLIM: "block slim: ValueError: no such layer"}
+    narrowed = without_refused(recipe, builder, PATH, None)
+    assert narrowed.search.blocks == ["sub_pixel", "depthwise"]
+
+
+def test_generator_of_which_no_student_can_be_made_is_refused(
+    teacher_of: Callable[..., Teacher], recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(StudentBuilder, "build", failing("all", StudentBuilder.build))
+    with pytest.raises(PocketganError, match=r"generator.keras: no student .*block depthwise"):
+        refused_blocks(recipe, StudentBuilder(teacher_of(), 1, by_norm=True), PATH)
+
+
+def test_generator_that_always_draws_the_same_is_refused(
+    teacher_of: Callable[..., Teacher], recipe: Recipe
+) -> None:
+    with pytest.raises(PocketganError, match="all the same"):
+        refused_blocks(recipe, StudentBuilder(teacher_of("zeros"), 1, by_norm=True), PATH)
+
+
+def test_generator_that_draws_no_numbers_is_refused(
+    teacher_of: Callable[..., Teacher], recipe: Recipe
+) -> None:
+    teacher = teacher_of()
+    kernel, bias = teacher.model.get_layer("paint").get_weights()
+    teacher.model.get_layer("paint").set_weights([kernel, np.full_like(bias, np.nan)])
+    with pytest.raises(PocketganError):
+        refused_blocks(recipe, StudentBuilder(teacher, 1, by_norm=True), PATH)
