@@ -75,8 +75,14 @@ def budget_of(settings: BudgetSettings) -> Budget:
     )
 
 
-def budget_for_quality(weights: int) -> Budget:
-    """A limit of size by the teacher's ``weights``, for where only the quality is limited."""
+def search_budget(settings: BudgetSettings, weights: int) -> Budget:
+    """The limits that students are drawn within: where only the quality is limited, one of size.
+
+    That follows from the number of the teacher's ``weights``.
+    """
+    limits = budget_of(settings)
+    if limits.limits:
+        return limits
     most = weights / LEAST_SAVING
     return Budget((BudgetLimit("bytes_gzip", most, f"{_number('bytes_gzip', most)} kB gzipped"),))
 

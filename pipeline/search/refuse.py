@@ -12,7 +12,14 @@ from pipeline.importers.discriminator import load_discriminator
 from pipeline.importers.input_pictures import read_input_pictures
 from pipeline.importers.teacher import Teacher
 from pipeline.recipe import BudgetSettings, Recipe
-from pipeline.search.budget import Budget, BudgetLimit, FileCost, budget_of
+from pipeline.search.budget import (
+    KILO,
+    Budget,
+    BudgetLimit,
+    FileCost,
+    budget_of,
+    search_budget,
+)
 from pipeline.search.builder import StudentBuilder
 from pipeline.search.cost import predict_cost
 from pipeline.search.space import Space, latency_of
@@ -21,23 +28,26 @@ from pipeline.search.trials import open_study
 
 def refuse_budget(settings: BudgetSettings, builder: StudentBuilder, space: Space) -> None:
     """PocketganError for no budget, one that is met at once, and one that no student can meet."""
-    limits = budget_of(settings)
-    if not limits.limits and settings.max_quality_drop is None:
+    named = bool(budget_of(settings).limits)
+    if not named and settings.max_quality_drop is None:
         raise PocketganError(
             "compress was given no budget.",
             "Give one or more of --max-kb, --max-gzip-kb, --max-macs, --max-ms and "
             "--max-quality-drop, for instance --max-gzip-kb 12.",
         )
-    if not limits.limits:
-        return
+    limits = search_budget(settings, builder.weight_count)
     smallest = space.smallest(limits).cost
     if limits.share(smallest) > 1:
         raise PocketganError(
             f"the budget {limits.tightest(smallest).description} is smaller than any student: the "
             f"smallest reachable has {_described(smallest)}.",
-            "Give a larger budget.",
+            "Give a larger budget."
+            if named
+            else "That budget follows from the generator's few weights, as only a loss of quality "
+            f"was limited. Give one, for instance --max-gzip-kb {_rounded_up(smallest)}.",
         )
-    _refuse_met(settings, limits, builder, smallest)
+    if named:
+        _refuse_met(settings, limits, builder, smallest)
 
 
 def _refuse_met(
@@ -53,6 +63,11 @@ def _refuse_met(
             f"the budget is met at once: rounded to int8, the generator has {_described(rounded)}.",
             f"Give a smaller budget, for instance {smaller}.",
         )
+
+
+def _rounded_up(smallest: FileCost) -> str:
+    """Gzipped kB in which the smallest student has some room."""
+    return f"{math.ceil(smallest.bytes_gzip / KILO * 1.25)}"
 
 
 def _between(limit: BudgetLimit, smallest: FileCost, largest: FileCost) -> str:

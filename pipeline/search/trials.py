@@ -141,37 +141,52 @@ def search(
     """
     enqueue_starts(study, context.space)
     while (done := len(finished_trials(study))) < trials:
-        trial = study.ask()
-        # A process that goes on with a study must not draw again what the first one drew.
-        failed = len(study.get_trials(deepcopy=False, states=(TrialState.FAIL,)))
-        study.sampler = _sampler(context.seed + trial.number - failed)
-        try:
-            value = _run_trial(trial, context, partial(on_trial, done))
-        except optuna.TrialPruned:
-            study.tell(trial, state=TrialState.PRUNED)
-        except BaseException as error:
-            study.tell(trial, state=TrialState.FAIL)
-            if isinstance(error, KeyboardInterrupt):
-                study.enqueue_trial(trial.params)
-            raise
-        else:
-            study.tell(trial, value)
-    candidates = candidates_of(study)
-    if not candidates:
-        reasons = [trial.user_attrs.get("unfit") for trial in finished_trials(study)]
-        reason = next(filter(None, reasons), "")
-        raise PocketganError(f"no student fits: {reason}", "Give a larger budget.")
-    return candidates
+        _try_one(study, context, context.space.draw, partial(on_trial, done))
+    if not candidates_of(study):  # chance drew none that fits
+        smallest, budget = context.space.smallest(context.budget), context.budget
+        if budget.share(smallest.cost) > 1:
+            limit = budget.tightest(smallest.cost).description
+            raise PocketganError(
+                f"no student fits: the smallest needs more than {limit}.", "Give a larger budget."
+            )
+        _try_one(study, context, lambda *_: smallest, partial(on_trial, done))
+    return candidates_of(study)
+
+
+def _try_one(
+    study: optuna.Study,
+    context: SearchContext,
+    propose: Callable[[optuna.Trial, Budget], Proposal],
+    on_proposal: Callable[[str], None],
+) -> None:
+    """Ask the study for a trial, run it, and tell what came out."""
+    trial = study.ask()
+    # A process that goes on with a study must not draw again what the first one drew.
+    failed = len(study.get_trials(deepcopy=False, states=(TrialState.FAIL,)))
+    study.sampler = _sampler(context.seed + trial.number - failed)
+    try:
+        value = _run_trial(trial, context, propose, on_proposal)
+    except optuna.TrialPruned:
+        study.tell(trial, state=TrialState.PRUNED)
+    except BaseException as error:
+        study.tell(trial, state=TrialState.FAIL)
+        if isinstance(error, KeyboardInterrupt):
+            study.enqueue_trial(trial.params)
+        raise
+    else:
+        study.tell(trial, value)
 
 
 def _run_trial(
-    trial: optuna.Trial, context: SearchContext, on_proposal: Callable[[str], None]
+    trial: optuna.Trial,
+    context: SearchContext,
+    propose: Callable[[optuna.Trial, Budget], Proposal],
+    on_proposal: Callable[[str], None],
 ) -> float:
     """The score of one student, trained to the last rung or to that where it is pruned."""
     try:
-        proposal = context.space.draw(trial, context.budget)
-    except PocketganError as error:
-        trial.set_user_attr("unfit", error.problem)
+        proposal = propose(trial, context.budget)
+    except PocketganError as error:  # it does not fit
         raise optuna.TrialPruned from error
     attribute = {
         "student": asdict(proposal.student),

@@ -40,9 +40,7 @@ def search(ctx: StageContext) -> Outcome:
     prepare(recipe.seed)
     teacher = read_saved_teacher(ctx.inputs["teacher"])
     builder = StudentBuilder(teacher, recipe.seed)
-    limits = budget.budget_of(recipe.budget)
-    if not limits.limits:
-        limits = budget.budget_for_quality(builder.weight_count)
+    limits = budget.search_budget(recipe.budget, builder.weight_count)
     space = space_of(recipe.search, recipe.budget, builder)
     choice, events = (
         (_named_student(space, settings.student), [])

@@ -2,7 +2,7 @@ import pytest
 
 from pipeline.recipe import BudgetSettings
 from pipeline.report.run.gates import parse_gate
-from pipeline.search.budget import Budget, FileCost, budget_for_quality, budget_of, gates_of
+from pipeline.search.budget import Budget, FileCost, budget_of, gates_of, search_budget
 
 COST = FileCost(bytes=20_000, bytes_gzip=6_000, macs=50_000, p50_ms=0.02)
 
@@ -29,7 +29,7 @@ def test_each_limit_holds_alone(settings: BudgetSettings, share: float) -> None:
 def test_quality_alone_predicts_no_cost_but_students_shall_be_smaller_than_the_teacher() -> None:
     assert budget_of(BudgetSettings(max_quality_drop=0.05)) == Budget(())
     assert Budget(()).share(COST) == 0
-    (limit,) = budget_for_quality(100_000).limits
+    (limit,) = search_budget(BudgetSettings(max_quality_drop=0.05), 100_000).limits
     assert limit.field == "bytes_gzip"
     assert 0 < limit.most < 100_000
 

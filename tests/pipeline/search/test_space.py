@@ -100,6 +100,19 @@ def test_budgets_are_refused_with_the_reason(builder: StudentBuilder) -> None:
         refuse_budget(settings, builder, space_of(SearchSettings(), settings, builder))
 
 
+def test_generator_too_small_for_a_loss_of_quality_alone_is_refused_with_a_budget_that_does(
+    builder: StudentBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(StudentBuilder, "weight_count", 1000)
+    settings = BudgetSettings(max_quality_drop=0.05)
+    space = space_of(SearchSettings(), settings, builder)
+    with pytest.raises(PocketganError, match=r"0\.1 kB gzipped is smaller than any") as caught:
+        refuse_budget(settings, builder, space)
+    kilobytes = float(caught.value.remedy.split("--max-gzip-kb ")[1].rstrip("."))
+    followed = BudgetSettings(max_quality_drop=0.05, max_gzip_kb=kilobytes)
+    refuse_budget(followed, builder, space_of(SearchSettings(), followed, builder))
+
+
 @pytest.mark.parametrize(
     "settings", [{"max_gzip_kb": 5000}, {"max_kb": 5000}, {"max_macs": 10**12}], ids=str
 )

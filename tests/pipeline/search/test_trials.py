@@ -1,6 +1,7 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from pipeline.recipe import BudgetSettings, SearchSettings
 from pipeline.search import trials
 from pipeline.search.budget import budget_of
 from pipeline.search.builder import StudentBuilder
-from pipeline.search.space import LEAST_RANK, WIDE_SHARES, space_of
+from pipeline.search.space import LEAST_RANK, WIDE_SHARES, Space, space_of
 from pipeline.search.trials import frechet_scorer
 from pipeline.training.distillation_set import DistillationSet
 
@@ -113,6 +114,18 @@ def test_search_in_which_nothing_fits_says_so(
     tight = dataclasses.replace(context, budget=budget_of(BudgetSettings(max_macs=10)))
     with pytest.raises(PocketganError, match="no student fits: the smallest"):
         trials.search(trials.open_study(tmp_path / "study", 1), tight, 2, quiet)
+
+
+def test_smallest_student_is_tried_where_chance_drew_none_that_fits(
+    context: trials.SearchContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unfit(*_: Any) -> None:
+        raise PocketganError("too large", "No.")
+
+    monkeypatch.setattr(Space, "draw", unfit)
+    quick = dataclasses.replace(context, steps_of=lambda cost: 1)
+    (one,) = trials.search(trials.open_study(tmp_path / "study", 1), quick, 2, quiet)
+    assert one.student == context.space.smallest(context.budget).student
 
 
 def test_interrupted_trial_is_tried_again(context: trials.SearchContext, tmp_path: Path) -> None:
