@@ -139,9 +139,8 @@ def run_of(options: Any, overrides: list[str]) -> Run:
     recipe = with_sizes(recipe, builder)
     refuse_budget(recipe.budget, builder, space_of(recipe.search, recipe.budget, builder))
     run = Run(recipe, Path(options.runs))
-    pictures = refuse_mismatches(
-        recipe, builder, read_dataset=lambda: run.dataset, cache=run.root / CACHE
-    )
+    cache = run.root / CACHE
+    pictures = refuse_mismatches(recipe, builder, read_dataset=lambda: run.dataset, cache=cache)
     with progress.console.status("try the smallest students"):
         narrowed = without_refused(recipe, builder, path, pictures)
     return Run(narrowed, Path(options.runs))

@@ -7,23 +7,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import optuna
-import tf_keras
 from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from deploy.errors import PocketganError
-from pipeline.arrays import Images
 from pipeline.compression.spec import CompressionSpec
-from pipeline.metrics.distances import frechet_distance
-from pipeline.metrics.quality import FeatureNetwork
-from pipeline.networks.pixels import PixelRange, to_uint8
 from pipeline.networks.settings import StudentSettings
 from pipeline.search.budget import Budget, FileCost
 from pipeline.search.builder import StudentBuilder
 from pipeline.search.candidates import Candidate
+from pipeline.search.scorers import Scorer
 from pipeline.search.space import Proposal, Space
 from pipeline.training.distillation_set import DistillationSet
 from pipeline.training.distiller import Distiller
@@ -36,10 +31,6 @@ WORST = 1e6
 RATE, BATCH = 2e-3, 128
 PICTURE_RATE = 3e-3
 PIXELS_AT_ONCE, FEWEST_AT_ONCE = 2**15, 8
-DRAWN_AT_ONCE = 250
-
-Scorer = Callable[[tf_keras.Model, PixelRange], float]
-"""A student, and black and white in its pictures → its distance to the teacher."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -275,42 +266,3 @@ def describe_proposal(proposal: Proposal) -> str:
     widths = "→".join(map(str, student.channels))
     rank = f" rank {student.rank}" if student.rank else ""
     return f"{student.block} {widths}{rank}, {proposal.spec.bits} bits"
-
-
-def frechet_scorer(judge: FeatureNetwork, reference: Images, inputs: np.ndarray) -> Scorer:
-    """Scores a student by the Fréchet distance of its pictures for ``inputs`` to ``reference``.
-
-    ``reference``: the teacher's pictures, uint8 [M, H, W, C]. Real pictures play no part, so that
-    nothing is chosen by those that the result is judged by. Infinite where a picture is not finite.
-    """
-    features = judge.features(reference)
-
-    def score(student: tf_keras.Model, pixels: PixelRange) -> float:
-        pictures = draw_pictures(student, inputs)
-        if not np.isfinite(pictures).all():
-            return float("inf")
-        return frechet_distance(judge.features(to_uint8(pictures, pixels)), features)
-
-    return score
-
-
-def pixel_scorer(reference: DistillationSet) -> Scorer:
-    """Scores a student by the mean squared difference to the reference's pictures, in 8-bit steps.
-
-    Infinite where a picture is not finite.
-    """
-    inputs = reference.readable()
-
-    def score(student: tf_keras.Model, pixels: PixelRange) -> float:
-        pictures = draw_pictures(student, inputs)
-        if not np.isfinite(pictures).all():
-            return float("inf")
-        difference = to_uint8(pictures, pixels).astype(np.float32) - reference.pictures
-        return float(np.mean(np.square(difference), dtype=np.float64))
-
-    return score
-
-
-def draw_pictures(model: tf_keras.Model, inputs: np.ndarray) -> np.ndarray:
-    """The model's pictures, float32 [N, H, W, C], computed a batch at a time."""
-    return np.asarray(model.predict(inputs, batch_size=DRAWN_AT_ONCE, verbose=0))

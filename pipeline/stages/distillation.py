@@ -11,7 +11,8 @@ from pipeline.artifacts import REFERENCE, read_distillation_set
 from pipeline.networks.pixels import PixelRange
 from pipeline.search import work
 from pipeline.search.candidates import Candidate, decibels
-from pipeline.search.trials import Scorer, distillation_batch, pixel_scorer
+from pipeline.search.scorers import Scorer, pixel_scorer
+from pipeline.search.trials import distillation_batch
 from pipeline.stage import StageContext
 from pipeline.stages.first_file import write_first_file
 from pipeline.stages.prospects import COMPARED_ON_THE_WAY, prospect

@@ -26,7 +26,7 @@ from pipeline.metrics.judge import Judge, train_judge
 from pipeline.metrics.quality import NEIGHBOURS, Quality, RealImages, floor, measure
 from pipeline.metrics.trivial import hidden_by_mask, trivial_baseline
 from pipeline.networks.pixels import to_uint8
-from pipeline.search.trials import draw_pictures
+from pipeline.search.scorers import draw_pictures
 from pipeline.stage import Outcome, StageContext, package_versions, stage
 from pipeline.stages.inputs import HeldBack, generator_inputs, held_back, whole_batches
 from pipeline.stages.provenance import read_pixel_range

@@ -40,7 +40,7 @@ from pipeline.networks.pixels import to_uint8
 from pipeline.search import work
 from pipeline.search.budget import KILO
 from pipeline.search.candidates import decibels
-from pipeline.search.trials import draw_pictures, pixel_scorer
+from pipeline.search.scorers import draw_pictures, pixel_scorer
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages import training
 from pipeline.stages.inputs import generator_inputs

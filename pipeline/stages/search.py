@@ -16,8 +16,8 @@ from pipeline.search import budget, candidates, trials, work
 from pipeline.search.budget import FileCost
 from pipeline.search.builder import SLIM, StudentBuilder
 from pipeline.search.candidates import Candidate, Choice, ScoreKind
+from pipeline.search.scorers import frechet_scorer, pixel_scorer
 from pipeline.search.space import Space, space_of
-from pipeline.search.trials import frechet_scorer, pixel_scorer
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages.evaluate import find_judge
 from pipeline.stages.inputs import generator_inputs

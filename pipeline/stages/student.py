@@ -26,7 +26,7 @@ from pipeline.networks.pixels import PixelRange, to_uint8
 from pipeline.networks.registry import build_discriminator, build_patch_discriminator
 from pipeline.search.builder import StudentBuilder
 from pipeline.search.candidates import Candidate, ScoreKind
-from pipeline.search.trials import draw_pictures, frechet_scorer
+from pipeline.search.scorers import draw_pictures, frechet_scorer
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages import training
 from pipeline.stages.distillation import distance_to_teacher, distill

@@ -5,7 +5,7 @@ from functools import partial
 from pipeline.determinism import prepare
 from pipeline.networks.pixels import TRANSLATED
 from pipeline.search.candidates import decibels
-from pipeline.search.trials import pixel_scorer
+from pipeline.search.scorers import pixel_scorer
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages import training
 from pipeline.stages.inputs import pairs_of

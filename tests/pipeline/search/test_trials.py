@@ -13,8 +13,8 @@ from pipeline.recipe import BudgetSettings, SearchSettings
 from pipeline.search import trials
 from pipeline.search.budget import budget_of
 from pipeline.search.builder import StudentBuilder
+from pipeline.search.scorers import frechet_scorer
 from pipeline.search.space import LEAST_RANK, WIDE_SHARES, Space, space_of
-from pipeline.search.trials import frechet_scorer
 from pipeline.training.distillation_set import DistillationSet
 
 SUB_PIXEL = StudentSettings("sub_pixel", 4, (4, 2), 0)
