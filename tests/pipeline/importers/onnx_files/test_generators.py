@@ -18,21 +18,39 @@ from tests.pipeline.importers.onnx_files.generators import (
     conditional,
     cyclegan,
     dcgan,
+    esrgan,
     linear,
     modulated,
     of_halves,
     of_opset_9,
     of_tensorflow,
+    own_inputs,
     quantized,
     srgan,
 )
 
-REBUILT = (dcgan, linear, conditional, cyclegan, srgan, of_tensorflow, of_opset_9, of_halves)
+REBUILT = (
+    dcgan,
+    linear,
+    conditional,
+    cyclegan,
+    srgan,
+    esrgan,
+    of_tensorflow,
+    of_opset_9,
+    of_halves,
+)
 OPAQUE = (modulated, attention, quantized)
 SHAPES: Mapping[str, tuple[int, ...]] = {
     "conditional": (11,),
     "cyclegan": (16, 16, 3),
     "srgan": (8, 8, 3),
+    "esrgan": (6, 10, 3),
+}
+OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "cyclegan": {"input_pixels": (-1, 1)},
+    "srgan": {"input_pixels": (0, 1)},
+    "esrgan": {"input_pixels": (0, 1), "pixels": (0, 1), "input_size": (6, 10)},
 }
 
 
@@ -42,19 +60,9 @@ def load(writer: Any, saved: Callable[..., Path]) -> Callable[..., tuple[Teacher
 
     def loaded(write: Callable[[Any], Any]) -> tuple[Teacher, Path]:
         path = saved(write(writer))
-        reads_pictures = len(SHAPES.get(write.__name__, ())) == 3
-        return load_teacher(path, input_pixels=(-1, 1) if reads_pictures else None), path
+        return load_teacher(path, **OPTIONS.get(write.__name__, {})), path
 
     return loaded
-
-
-def own_inputs(name: str, inputs: np.ndarray) -> list[np.ndarray]:
-    """Inputs of a teacher as those of its file."""
-    if name == "conditional":
-        return [inputs[:, :6], inputs[:, 6:].argmax(1)]
-    if name == "dcgan":
-        return [inputs[:, :, None, None]]
-    return [inputs.transpose(0, 3, 1, 2) if inputs.ndim == 4 else inputs]
 
 
 @pytest.mark.parametrize("write", [*REBUILT, *OPAQUE], ids=lambda write: write.__name__)
