@@ -50,14 +50,21 @@ class OnnxWriter:
     def conv(self, x: str, into: int, out: int, kernel: int = 3, **settings: Any) -> str:
         settings = {"kernel_shape": [kernel] * 2, "pads": [kernel // 2] * 4, **settings}
         per_group = into // settings.get("group", 1)
-        weights = self.weight(out, per_group, kernel, kernel), self.weight(out)
+        scale = (per_group * kernel**2) ** -0.5
+        weights = self.weight(out, per_group, kernel, kernel, scale=scale), self.weight(out)
         return self.op("Conv", x, *weights, **settings)
+
+    def linear(self, x: str, into: int, out: int, bias: str = "") -> str:
+        weights = self.weight(out, into, scale=into**-0.5), bias or self.weight(out)
+        return self.op("Gemm", x, *weights, transB=1)
 
     def up(self, x: str, into: int, out: int, kernel: int = 4, **settings: Any) -> str:
         """A transposed convolution with PyTorch's usual settings, without bias."""
         settings = {"strides": [2, 2], "pads": [1] * 4, "kernel_shape": [kernel] * 2, **settings}
         per_group = out // settings.get("group", 1)
-        return self.op("ConvTranspose", x, self.weight(into, per_group, kernel, kernel), **settings)
+        scale = 2 / kernel * into**-0.5
+        weight = self.weight(into, per_group, kernel, kernel, scale=scale)
+        return self.op("ConvTranspose", x, weight, **settings)
 
     def norm(self, x: str, channels: int) -> str:
         weights = [self.positive(channels), self.weight(channels), self.weight(channels)]

@@ -11,7 +11,7 @@ import pytest
 from pipeline.importers.teacher import Teacher, load_teacher
 
 Write = Callable[[Any, str], str]
-"""A writer and a map [N, 4, 6, 8] → a map that follows from it."""
+"""A writer and a map [N, 4, 8, 12] → a map that follows from it."""
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def check(
     """A function that writes a generator with an operation in it and compares what it draws."""
 
     def compare(write: Write, opset: int = 17) -> Teacher:
-        pictures = writer.input("pictures", "batch", 3, 6, 8)
+        pictures = writer.input("pictures", "batch", 3, 8, 12)
         inside = write(writer, writer.conv(pictures, 3, 4))
         shape = onnx.shape_inference.infer_shapes(writer.model(inside, opset=opset))
         (info,) = (i for i in (*shape.graph.value_info, *shape.graph.output) if i.name == inside)
@@ -30,7 +30,7 @@ def check(
         output = writer.op("Tanh", writer.op("Conv", inside, weight, bias, kernel_shape=[1, 1]))
         path = saved(writer.model(output, opset=opset))
         teacher = load_teacher(path, input_pixels=(0, 1))
-        inputs = np.random.default_rng(5).uniform(size=(3, 6, 8, 3)).astype(np.float32)
+        inputs = np.random.default_rng(5).uniform(size=(3, 8, 12, 3)).astype(np.float32)
         pictures = teacher.model(inputs, training=False).numpy()
         wanted = drawn(path, inputs.transpose(0, 3, 1, 2)).transpose(0, 2, 3, 1)
         np.testing.assert_allclose(pictures, wanted, rtol=0, atol=1e-5)
@@ -205,10 +205,10 @@ MAPPED: dict[str, tuple[Write, list[str]]] = {
             "Reshape",
             w.op(
                 "Transpose",
-                w.op("Reshape", x, w.constant([0, 2, 2, 6, 8])),
+                w.op("Reshape", x, w.constant([0, 2, 2, 8, 12])),
                 perm=[0, 2, 1, 3, 4],
             ),
-            w.constant([0, 4, 6, 8]),
+            w.constant([0, 4, 8, 12]),
         ),
         [],
     ),
@@ -237,7 +237,7 @@ MAPPED: dict[str, tuple[Write, list[str]]] = {
         ["UpSampling2D"],
     ),
     "Resize nearest by half pixels": (
-        lambda w, x: w.op("Resize", x, "", "", w.constant([1, 4, 12, 16]), mode="nearest"),
+        lambda w, x: w.op("Resize", x, "", "", w.constant([1, 4, 16, 24]), mode="nearest"),
         ["UpSampling2D"],
     ),
     "Resize bilinear": (
@@ -267,9 +267,9 @@ def group_norm(w: Any, x: str) -> str:
 
 
 def pixel_shuffle(w: Any, x: str) -> str:
-    split = w.op("Reshape", x, w.constant([-1, 2, 2, 2, 6, 8]))
+    split = w.op("Reshape", x, w.constant([-1, 2, 2, 2, 8, 12]))
     moved = w.op("Transpose", split, perm=[0, 1, 4, 2, 5, 3])
-    return w.op("Reshape", moved, w.constant([-1, 2, 12, 16]))
+    return w.op("Reshape", moved, w.constant([-1, 2, 16, 24]))
 
 
 @pytest.mark.parametrize("name", MAPPED)
