@@ -94,7 +94,7 @@ def of_onnxruntime(path: Path, own_inputs: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def decibels_over_mean_picture(path: Path, name: str, file: Path) -> float:
-    """PSNR of a file to its teacher's pictures of the same new latents, above that of their mean."""
+    """PSNR of a file to its teacher's pictures of new latents, above that of their mean."""
     random = np.random.default_rng(9)
     latents = random.normal(size=(128, 6)).astype(np.float32)
     if name == "conditional":
