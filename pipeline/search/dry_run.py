@@ -64,7 +64,7 @@ def refused_blocks(
     or always draws the same picture.
     """
     teacher = _stored(builder.teacher, path)
-    pairs = _drawn(teacher, pictures)
+    pairs = _some_pairs(teacher, pictures)
     if teacher.latent and recipe.teacher.discriminator is None:
         height, width, channels = builder.picture_shape
         image = ImageShape(height, channels, teacher.classes, width)
@@ -114,7 +114,7 @@ def _stored(teacher: Teacher, path: Path) -> Teacher:
     return stored
 
 
-def _drawn(teacher: Teacher, pictures: Images | None) -> DistillationSet:
+def _some_pairs(teacher: Teacher, pictures: Images | None) -> DistillationSet:
     """Some inputs, and what is drawn of them. Of noise pictures may well be alike."""
     if teacher.latent:
         inputs = teacher.random_inputs(TRIED)

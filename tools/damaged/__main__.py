@@ -28,7 +28,7 @@ from pipeline.consoles import console
 from pipeline.tensorflow_setup import configure_tensorflow, load_tensorflow
 from tools.console import run_as_program
 from tools.damaged.manners import damage
-from tools.damaged.opening import GOOD, Answer, Job, answers
+from tools.damaged.opening import GOOD, Answer, Opening, answers
 from tools.damaged.specimens import SPECIMENS
 from tools.tables import Table
 
@@ -89,13 +89,15 @@ def _open_format(name: str, folder: Path, *, count: int, seed: int) -> None:
     numbers = [number for number in range(count) if number not in opened]
     for start in range(0, len(numbers), BLOCK):
         with tempfile.TemporaryDirectory() as root:
-            rows = _open_block(name, folder, Path(root), numbers[start : start + BLOCK], seed)
+            rows = _open_block(
+                name, folder, root=Path(root), numbers=numbers[start : start + BLOCK], seed=seed
+            )
             with (folder / ANSWERS).open("a", encoding="utf-8") as file:
                 file.writelines(json.dumps(row) + "\n" for row in rows)
 
 
 def _open_block(
-    name: str, folder: Path, root: Path, numbers: Sequence[int], seed: int
+    name: str, folder: Path, *, root: Path, numbers: Sequence[int], seed: int
 ) -> Iterator[dict[str, Any]]:
     specimen, elsewhere = SPECIMENS[name], root / "elsewhere.bin"
     elsewhere.write_bytes(random.Random(seed).randbytes(4096))
@@ -106,7 +108,7 @@ def _open_block(
         path = root / str(number) / specimen.name
         whole = path if chance.random() < 0.5 else path.parent
         manners.append("sound" if number == 0 else damage(whole, chance, elsewhere))
-        jobs.append(Job(path, specimen.reader))
+        jobs.append(Opening(path, specimen.reader))
     for number, manner, answer in zip(numbers, manners, answers(jobs, elsewhere), strict=True):
         if answer.outcome not in ("passes", "refused"):
             _save(folder / FAULTS / f"{name}-{seed}-{number}", root / str(number), answer)

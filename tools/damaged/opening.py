@@ -39,7 +39,7 @@ GOOD = ("passes", "refused", "crash")
 
 
 @dataclass(frozen=True)
-class Job:
+class Opening:
     """A damaged file or folder to be opened by the reader of that name."""
 
     path: Path
@@ -82,7 +82,7 @@ READERS: Mapping[str, Callable[[Path], None]] = {
 }
 
 
-def answers(jobs: Sequence[Job], elsewhere: Path) -> Iterator[Answer]:
+def answers(jobs: Sequence[Opening], elsewhere: Path) -> Iterator[Answer]:
     """One for each job, in order; ``elsewhere`` is a file that none of them may touch.
 
     Call it in a process that has imported TensorFlow and run nothing: children are forks of it.
@@ -94,7 +94,7 @@ def answers(jobs: Sequence[Job], elsewhere: Path) -> Iterator[Answer]:
             yield answer
 
 
-def _of_child(jobs: Sequence[Job], elsewhere: Path) -> Iterator[Answer]:
+def _of_child(jobs: Sequence[Opening], elsewhere: Path) -> Iterator[Answer]:
     """Those of one child, until it has to be replaced."""
     reading, writing = os.pipe()
     child = os.fork()
@@ -125,7 +125,7 @@ def _of_child(jobs: Sequence[Job], elsewhere: Path) -> Iterator[Answer]:
             os.waitpid(child, 0)
 
 
-def _open_all(jobs: Sequence[Job], elsewhere: Path, writing: int) -> None:
+def _open_all(jobs: Sequence[Opening], elsewhere: Path, writing: int) -> None:
     """The child's work; it never returns."""
     try:
         null = os.open(os.devnull, os.O_RDWR)
@@ -153,7 +153,7 @@ def _watch(event: str, values: tuple[Any, ...], forbidden: set[str], touched: li
             touched.append(path)
 
 
-def _watched(job: Job, elsewhere: Path, touched: list[str]) -> Answer:
+def _watched(job: Opening, elsewhere: Path, touched: list[str]) -> Answer:
     """Opened, and looked at what was taken or touched meanwhile."""
     before, memory = _state(elsewhere), _peak_memory()
     os.utime(elsewhere, ns=(0, elsewhere.stat().st_mtime_ns))  # any reading will set it

@@ -7,7 +7,7 @@ import pytest
 
 from deploy.errors import PocketganError
 from tools.damaged import opening
-from tools.damaged.opening import Job, answers
+from tools.damaged.opening import Opening, answers
 
 
 def refuse(path: Path) -> None:
@@ -55,6 +55,6 @@ def test_each_input_is_answered_whatever_it_does_to_its_child(
     monkeypatch.setattr(opening, "MEMORY", 50_000_000)
     elsewhere = tmp_path / "elsewhere.bin"
     elsewhere.write_bytes(b"x")
-    jobs = [Job(tmp_path / "g.keras", reader) for reader in [*readers, "passes", "litter"]]
+    jobs = [Opening(tmp_path / "g.keras", reader) for reader in [*readers, "passes", "litter"]]
     outcomes = [answer.outcome for answer in answers(jobs, elsewhere)]
     assert outcomes == [*readers, "passes", "touched"]
