@@ -142,6 +142,8 @@ def _open_all(jobs: Sequence[Opening], elsewhere: Path, writing: int) -> None:
             touched.clear()
             answer = _watched(job, elsewhere, touched)
             os.write(writing, json.dumps(answer).encode() + b"\n")
+            if answer.outcome == "memory":
+                break  # A new child opens the others; this one must not open them too.
     finally:
         os._exit(0)
 
