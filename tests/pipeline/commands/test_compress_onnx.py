@@ -21,7 +21,7 @@ from tests.pipeline.importers.onnx_files.conftest import OnnxWriter
 
 TINY = (
     *("--quiet", "--name", "small", "--trials", "1", "--search.steps", "3", "--train.batch", "16"),
-    *("--student.imitate", "150", "--student.steps", "0", "--quantize.steps", "12"),
+    *("--student.imitate", "600", "--student.steps", "0", "--quantize.steps", "12"),
     *("--quantize.calibration", "64", "--convert.calibration", "64", "--teacher.lessons", "512"),
     *("--evaluate.samples", "64", "--evaluate.judge_steps", "4", "--benchmark.threads", "[1]"),
     *("--benchmark.runs", "4", "--benchmark.rounds", "1", "--benchmark.warmup", "0"),

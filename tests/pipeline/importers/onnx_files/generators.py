@@ -32,7 +32,7 @@ def conditional(w: Any) -> Any:
     z = w.input("z", "batch", 6)
     label = w.input("label", "batch", dtype=TensorProto.INT64)
     x = w.op("Concat", z, w.op("Gather", w.weight(5, 4, scale=1.0), label), axis=1)
-    x = w.op("MatMul", x, w.weight(10, 24 * 16))
+    x = w.op("MatMul", x, w.weight(10, 24 * 16, scale=0.8))
     x = w.op("Relu", w.op("Add", x, w.weight(24 * 16)))
     x = w.op("Reshape", x, w.constant([-1, 24, 4, 4]))
     x = w.op("Relu", w.norm(w.up(x, 24, 16), 16))
