@@ -100,7 +100,8 @@ def _role_of_number(each: ModelInput) -> InputRole | None:
     if each.dtype == "bool" or _TRAINING.search(each.name):
         return InputRole((InputKind.NUMBER,), value=0.0)
     is_label = each.embedding_rows is not None or _LABEL.search(each.name)
-    if each.has_batch and (is_label or not _NUMBER.search(each.name)):
+    is_counted = each.dtype.startswith(("int", "uint")) and not _NUMBER.search(each.name)
+    if each.has_batch and (is_label or is_counted):
         return _CLASS_ROLE
     return None
 

@@ -1,15 +1,16 @@
 """Which numbers are black and white in the pictures that a foreign generator draws and reads."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import tf_keras
 
-from deploy.errors import PocketganError
+from deploy.errors import PocketganError, printable
 from pipeline.importers.missing import MissingFact, MissingFactsError, StatedFacts
+from pipeline.importers.model_input import ModelInput
 from pipeline.networks.layers import DepthToSpace, PixelSum
 from pipeline.networks.pixels import ACTIVATION_RANGES, TRANSLATED, PixelRange
 
@@ -24,6 +25,7 @@ _KEEP_VALUES = (
 OPERATION_RANGES = {name.title(): pixels for name, pixels in ACTIVATION_RANGES.items()}
 """TensorFlow operation → smallest and largest value that it can give; others give anything."""
 Side = Literal["output", "input"]
+BYTES: PixelRange = (0.0, 255.0)
 _SIDES: Mapping[Side, tuple[str, str, str]] = {
     "output": ("--pixels", "draws", "end with tanh or sigmoid, rescaled alike in all channels"),
     "input": ("--input-pixels", "reads", "start with a Rescaling layer"),
@@ -90,7 +92,27 @@ def _range_behind(nodes: Any) -> PixelRange | None:
     if type(first).__name__ != "Rescaling":
         return None
     scales = np.abs(first.scale)
-    return (0.0, 255.0) if np.all((scales > 0) & (scales < 1 / 16)) else None
+    return BYTES if np.all((scales > 0) & (scales < 1 / 16)) else None
+
+
+def range_of_bytes(
+    path: Path, inputs: Sequence[ModelInput], facts: StatedFacts
+) -> PixelRange | None:
+    """0 to 255 where pictures are read as uint8, which holds nothing between; else None.
+
+    Raises PocketganError where a person names another range. ``path`` names the generator.
+    """
+    pictures = [each for each in inputs if len(each.shape) == 3 and each.dtype == "uint8"]
+    if not pictures:
+        return None
+    if facts.input_pixels is not None and facts.input_pixels != BYTES:
+        low, high = facts.input_pixels
+        raise PocketganError(
+            f"--input-pixels {low:g} {high:g}: {path} reads '{printable(pictures[0].name)}' as "
+            "uint8, whole numbers from 0 to 255.",
+            "Leave --input-pixels out, or give --input-pixels 0 255.",
+        )
+    return BYTES
 
 
 class PixelRanges(NamedTuple):

@@ -166,7 +166,11 @@ def _load(
     if facts.classes is None and source.latent is not None:
         length = int(loaded.inputs[0].shape[0] or 0)
         facts = replace(facts, classes=length - source.latent)
-    reads = source.input_pixels or pixel_range.range_in_file(loaded.functional)
+    reads = (
+        source.input_pixels
+        or pixel_range.range_of_bytes(path, loaded.inputs, facts)
+        or pixel_range.range_in_file(loaded.functional)
+    )
     adapter = adapt_inputs(path, loaded.inputs, facts, reads)
     with guard.step("drawn with", path, _DOES_NOT_DRAW):
         try_out(path, loaded, adapter, is_chosen=facts.output is not None)

@@ -6,6 +6,10 @@ from pathlib import Path
 import keras
 import pytest
 
+from deploy.errors import PocketganError
+from pipeline.importers.missing import StatedFacts
+from pipeline.importers.model_input import ModelInput
+from pipeline.importers.pixel_range import range_of_bytes
 from pipeline.importers.teacher import load_teacher
 
 L = keras.layers
@@ -38,3 +42,19 @@ def test_pictures_that_are_rescaled_by_channel_are_bytes_where_all_are(
         assert load_teacher(path).input_pixels == (0, 255)
     else:
         assert "--input-pixels" in refused(load_teacher, path)
+
+
+BYTES = [ModelInput(name="photo", shape=(8, 8, 3), dtype="uint8")]
+
+
+def test_pictures_read_as_uint8_are_bytes() -> None:
+    assert range_of_bytes(Path("g.onnx"), BYTES, StatedFacts()) == (0, 255)
+    floats = [ModelInput(name="photo", shape=(8, 8, 3), dtype="float32")]
+    assert range_of_bytes(Path("g.onnx"), floats, StatedFacts()) is None
+
+
+def test_range_that_uint8_cannot_hold_is_refused() -> None:
+    stated = StatedFacts(input_pixels=(-1.0, 1.0))
+    with pytest.raises(PocketganError, match="reads 'photo' as uint8") as error:
+        range_of_bytes(Path("g.onnx"), BYTES, stated)
+    assert "--input-pixels 0 255" in error.value.remedy
