@@ -30,6 +30,12 @@ SHAPES = {
 }
 
 
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """The same weights whatever test ran before."""
+    tf_keras.utils.set_random_seed(1)
+
+
 def noise(shape: TranslatorShape, count: int = 4) -> np.ndarray:
     low, high = shape.source_pixels
     size = (count, *shape.source)
