@@ -5,7 +5,7 @@ A mask, a second picture and a class beside a picture are channels behind it.
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,6 @@ _ONE_INPUT = (
 _OF_PICTURES = (InputKind.PICTURE, InputKind.MASK, InputKind.CLASS)
 """The order of channels in the one input."""
 _OF_VECTORS = (InputKind.LATENT, InputKind.CLASS)
-_PART_NAMES = {InputKind.LATENT: "latent", InputKind.CLASS: "class", InputKind.MASK: "mask"}
 _SECOND = re.compile(r"style|reference|exemplar|second|target", re.IGNORECASE)
 _MAP = 3
 """Dimensions of a map without the batch."""
@@ -100,6 +99,10 @@ class _Source:
         return tensor if is_float else Rounded(self.input.dtype)(tensor)
 
 
+_OwnInput = Callable[[_Source, Any, int], Any]
+"""A source, its part of the one input, and where that starts → what the generator takes."""
+
+
 def _fits(inputs: Sequence[ModelInput], kinds: Sequence[InputKind]) -> bool:
     """Whether a generator reads latents alone, or with a class: a single map is a picture."""
     return InputKind.MASK not in kinds and all(len(each.shape) in (0, 1, _MAP) for each in inputs)
@@ -162,16 +165,7 @@ def _of_vectors(path: Path, sources: Sequence[_Source], facts: StatedFacts) -> I
     classes = sum(part.size for part in parts if part.kind is InputKind.CLASS)
 
     def split(tensor: Any) -> list[Any]:
-        tensors: dict[str, Any] = {}
-        start = 0
-        for source in ordered:
-            taken = tensor
-            if len(ordered) > 1:
-                name = _layer_name(f"{_PART_NAMES[source.kind]}_part", start)
-                taken = Part(start, source.size, name=name)(tensor)
-            tensors[source.input.name] = _vector(source, taken, start)
-            start += source.size
-        return _in_order(sources, tensors, tensor)
+        return _split(tensor, sources, ordered, _vector)
 
     return InputAdapter(
         shape=(length,),
@@ -190,7 +184,7 @@ def _vector(source: _Source, tensor: Any, start: int) -> Any:
         rank = len(source.shape) + 1
         return Label(rank, source.input.dtype, name="class_number")(tensor)
     if len(source.shape) != 1:
-        name = _layer_name(f"{_PART_NAMES[source.kind]}_map", start)
+        name = _layer_name(f"{source.kind}_map", start)
         tensor = tf_keras.layers.Reshape(source.shape, name=name)(tensor)
     return source.typed(tensor)
 
@@ -200,8 +194,21 @@ def _layer_name(name: str, start: int) -> str:
     return name if not start or name.startswith("class") else f"{name}_{start}"
 
 
-def _in_order(sources: Sequence[_Source], tensors: dict[str, Any], port: Any) -> list[Any]:
-    """The tensors in the order of the generator's own inputs, its numbers among them."""
+def _split(
+    port: Any, sources: Sequence[_Source], ordered: Sequence[_Source], own_input: _OwnInput
+) -> list[Any]:
+    """The generator's own inputs, its numbers among them, out of a teacher's one input.
+
+    ``ordered`` are those that lie one behind the other on its last axis.
+    """
+    tensors: dict[str, Any] = {}
+    start = 0
+    for source in ordered:
+        part = port
+        if len(ordered) > 1:
+            part = Part(start, source.size, name=_layer_name(f"{source.kind}_part", start))(port)
+        tensors[source.input.name] = own_input(source, part, start)
+        start += source.size
     return [
         each.constant(port) if each.kind is InputKind.NUMBER else tensors[each.input.name]
         for each in sources
@@ -223,16 +230,12 @@ def _of_pictures(
     height, width = ordered[0].shape[:2]
 
     def split(tensor: Any) -> list[Any]:
-        tensors: dict[str, Any] = {}
-        start = 0
-        for source in ordered:
-            taken = tensor
-            if len(ordered) > 1:
-                name = f"{source.kind}_part" + (f"_{start}" if start else "")
-                taken = Part(start, source.size, name=name)(tensor)
-            tensors[source.input.name] = _channels(source, taken, stated or (0.0, 1.0))
-            start += source.size
-        return _in_order(sources, tensors, tensor)
+        return _split(
+            tensor,
+            sources,
+            ordered,
+            lambda source, channels, _: _channels(source, channels, stated or (0.0, 1.0)),
+        )
 
     return InputAdapter(
         shape=(height, width, sum(part.size for part in parts)),
