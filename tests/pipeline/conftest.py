@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -136,3 +137,19 @@ def unfinished(tiny_copy: Path) -> Path:
 def model_of() -> Callable[[Path], dict[str, object]]:
     """A function that reads a bundle's model.json."""
     return lambda folder: json.loads((folder / "model.json").read_text())  # type: ignore[no-any-return]
+
+
+@pytest.fixture(scope="module")
+def small_generator() -> Any:
+    """Latents [1, 32] → images [1, 8, 8, 4], by a dense layer, a view and a convolution."""
+    import tf_keras
+
+    layers = tf_keras.layers
+    return tf_keras.Sequential(
+        [
+            tf_keras.Input((32,), batch_size=1),
+            layers.Dense(8 * 8 * 16),
+            layers.Reshape((8, 8, 16)),
+            layers.Conv2D(4, 5, padding="same"),
+        ]
+    )

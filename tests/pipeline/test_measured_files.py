@@ -30,27 +30,11 @@ def test_unreadable_file_keeps_its_sizes_and_the_reason(tmp_path: Path) -> None:
     assert "not a TensorFlow Lite file" in (file.problem or "")
 
 
-@pytest.fixture(scope="module")
-def generator() -> Any:
-    """Latents [1, 32] → images [1, 8, 8, 4], by a dense layer, a view and a convolution."""
-    import tf_keras
-
-    layers = tf_keras.layers
-    return tf_keras.Sequential(
-        [
-            tf_keras.Input((32,), batch_size=1),
-            layers.Dense(8 * 8 * 16),
-            layers.Reshape((8, 8, 16)),
-            layers.Conv2D(4, 5, padding="same"),
-        ]
-    )
-
-
 @pytest.mark.parametrize(
     ("kind", "int8"), [("float32", False), ("float16", False), ("dynamic-range", True)]
 )
 def test_work_on_kernels_of_int8_is_told_apart_and_views_move_nothing(
-    kind: str, int8: bool, generator: Any, tmp_path: Path
+    kind: str, int8: bool, small_generator: Any, tmp_path: Path
 ) -> None:
     makers = {
         "float32": convert.to_float32,
@@ -58,7 +42,7 @@ def test_work_on_kernels_of_int8_is_told_apart_and_views_move_nothing(
         "dynamic-range": convert.to_dynamic_range,
     }
     path = tmp_path / f"{kind}.tflite"
-    path.write_bytes(makers[kind](generator))
+    path.write_bytes(makers[kind](small_generator))
     (file,) = MeasuredFiles({kind: path}).facts
     assert file.macs == 32 * 1024 + 64 * 4 * 5 * 5 * 16
     assert file.macs_int8 == (file.macs if int8 else 0)

@@ -14,26 +14,10 @@ from pipeline.tflite.read import read_model
 from tests.pipeline.tflite import others
 
 
-@pytest.fixture(scope="module")
-def generator() -> Any:
-    """Latents [1, 32] → images [1, 8, 8, 4], by a dense layer, a view and a convolution."""
-    import tf_keras
-
-    layers = tf_keras.layers
-    return tf_keras.Sequential(
-        [
-            tf_keras.Input((32,), batch_size=1),
-            layers.Dense(8 * 8 * 16),
-            layers.Reshape((8, 8, 16)),
-            layers.Conv2D(4, 5, padding="same"),
-        ]
-    )
-
-
-def test_profile_has_a_row_for_each_operation(generator: Any, tmp_path: Path) -> None:
+def test_profile_has_a_row_for_each_operation(small_generator: Any, tmp_path: Path) -> None:
     path = tmp_path / "int8.tflite"
     latents = np.random.default_rng(2).normal(size=(16, 32)).astype(np.float32)
-    path.write_bytes(convert.to_int8_post_training(generator, latents))
+    path.write_bytes(convert.to_int8_post_training(small_generator, latents))
     totals: list[int] = []
     rows = operation_costs(
         path,
