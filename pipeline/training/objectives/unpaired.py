@@ -10,7 +10,7 @@ import tf_keras
 
 from pipeline.arrays import Tensor
 from pipeline.networks.pixels import TRANSLATED, to_uint8
-from pipeline.training.augment import mirrored
+from pipeline.training.augment import augment, mirrored
 from pipeline.training.distillation_set import from_uint8, pictures_like
 from pipeline.training.losses import Verdict
 from pipeline.training.objective import Objective
@@ -126,7 +126,8 @@ class UnpairedTranslation(Objective):
                 seeds=seeds,
                 regularize=regularize,
             )
-            verdicts.append(Verdict(verdict.loss, verdict.real_logits, score(fake)))
+            seen = augment(fake, self.settings.augment, seeds(Purpose.AUGMENT_FAKE))
+            verdicts.append(Verdict(verdict.loss, verdict.real_logits, score(seen)))
         return Verdict(
             tf.add_n([verdict.loss for verdict in verdicts]),
             tf.concat([verdict.real_logits for verdict in verdicts], axis=0),

@@ -12,6 +12,7 @@ from pipeline.networks import cyclegan, pix2pix
 from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings
 from pipeline.networks.translators import TranslatorShape
 from pipeline.training.objectives.unpaired import POOLED, UnpairedTranslation
+from pipeline.training.randomness import StepSeeds
 from pipeline.training.settings import TrainSettings, TranslationWeights
 from pipeline.training.trainer import GANTrainer
 
@@ -91,3 +92,17 @@ def test_interrupted_training_goes_on_in_the_same_bytes(tmp_path: Path) -> None:
         first.train(tmp_path / "parted.npz", "test", interrupt)
     second.train(tmp_path / "parted.npz", "test")
     assert all(map(np.array_equal, weights_of(whole), weights_of(second)))
+
+
+@pytest.mark.parametrize("names", [[], ["brightness"]])
+def test_generators_are_judged_by_pictures_changed_as_the_discriminators_see_them(
+    names: list[str],
+) -> None:
+    objective = make_trainer(replace(SETTINGS, augment=names)).objective
+    seeds = StepSeeds(1, 0)
+    batch = objective.batch(seeds)
+    fakes = objective.generate(batch)
+    logits = objective.judge(batch, fakes, seeds, regularize=False).fake_logits.numpy()
+    judges = zip(objective.discriminators, (fakes.pictures, fakes.inputs), strict=True)
+    unchanged = np.concatenate([judge(pictures).numpy() for judge, pictures in judges])
+    assert np.array_equal(logits, unchanged) == (not names)
