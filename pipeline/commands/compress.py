@@ -48,7 +48,7 @@ ENOUGH_STEPS = {"student": 3000, "quantize": 2000}
 L1_OF_COPIES = 1e-5
 """A student that sees its teacher's pictures only loses more to the penalty, and fewer bytes need
 saving: docs/decisions.md."""
-FEWER_MACS, MOST_PICTURES, FEWEST_PARTS = 4, 64, 4
+FEWER_MACS, FEWEST_PARTS = 4, 4
 OF_A_RUN = (
     *("seed", "data", "generator", "discriminator", "train", "translation", "convert"),
     "evaluate",
@@ -203,7 +203,7 @@ def _base_values(
         values["quantize"] |= {"l1": L1_OF_COPIES} if teacher.latent else {}
     if not teacher.latent:
         side, across = teacher.model.input_shape[1:3]
-        values["train"]["batch"] = picture_batch(side * across, most=MOST_PICTURES)
+        values["train"]["batch"] = picture_batch(side * across)
     height, width, channels = teacher.model.output_shape[1:]
     size = {"image_size": height, "image_width": None if width == height else width}
     values["data"] = {**values.get("data", {}), **size, "channels": channels}
@@ -234,14 +234,14 @@ def _most_macs(teacher: Any, recipe: Recipe) -> int | None:
 
     And so much work that most of the distillation would not fit into the time.
     """
-    from pipeline.search.trials import BATCH, picture_batch
+    from pipeline.search.trials import picture_batch
     from pipeline.search.work import DISTILL, affordable_macs, known_macs
 
     limits = [known_macs(teacher) // FEWER_MACS]
     if recipe.budget.minutes is not None:
         side, across = teacher.model.input_shape[1:3]
         steps = max(1, recipe.student.imitate // FEWEST_PARTS)
-        batch = picture_batch(side * across, most=BATCH)
+        batch = picture_batch(side * across)
         limits.append(affordable_macs(steps, recipe.budget.minutes, batch=batch, share=DISTILL))
     return min(filter(None, limits), default=None)
 

@@ -29,8 +29,8 @@ RUNGS = 2
 WORST = 1e6
 """Score of a student whose pictures are not finite."""
 RATE, BATCH = 2e-3, 128
-PICTURE_RATE = 3e-3
-PIXELS_AT_ONCE, FEWEST_AT_ONCE = 2**15, 8
+PICTURE_RATE, PICTURE_AVERAGE = 3e-3, 0.999
+PICTURE_BATCH, PIXELS_AT_ONCE, FEWEST_AT_ONCE = 32, 2**17, 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,12 +221,13 @@ def start_distillation(
         steps=steps,
         rate=RATE if context.space.latent else PICTURE_RATE,
         batch=distillation_batch(context.distillation_set),
+        average=distillation_average(context.distillation_set),
         seed=context.seed,
         spec=spec,
     )
 
     def current_score() -> float:
-        distiller.recalibrate()
+        distiller.settle()
         with distiller.compressed():
             return context.scorer(student, pixels)
 
@@ -237,12 +238,17 @@ def distillation_batch(pairs: DistillationSet) -> int:
     """Pairs an update: of pictures fewer, the larger they are."""
     if pairs.input_pixels is None:
         return BATCH
-    return picture_batch(math.prod(pairs.inputs.shape[1:3]), most=BATCH)
+    return picture_batch(math.prod(pairs.inputs.shape[1:3]))
 
 
-def picture_batch(pixels: int, *, most: int) -> int:
+def distillation_average(pairs: DistillationSet) -> float:
+    """Decay of the moving average by which a student is judged; 0 for none."""
+    return 0.0 if pairs.input_pixels is None else PICTURE_AVERAGE
+
+
+def picture_batch(pixels: int) -> int:
     """Pictures of so many pixels an update: the fewer, the larger they are."""
-    return max(FEWEST_AT_ONCE, min(most, PIXELS_AT_ONCE // pixels))
+    return max(FEWEST_AT_ONCE, min(PICTURE_BATCH, PIXELS_AT_ONCE // pixels))
 
 
 def candidates_of(study: optuna.Study) -> list[Candidate]:

@@ -12,7 +12,7 @@ from pipeline.networks.pixels import PixelRange
 from pipeline.search import work
 from pipeline.search.candidates import Candidate, decibels
 from pipeline.search.scorers import Scorer, pixel_scorer
-from pipeline.search.trials import distillation_batch
+from pipeline.search.trials import distillation_average, distillation_batch
 from pipeline.stage import StageContext
 from pipeline.stages.first_file import write_first_file
 from pipeline.stages.prospects import COMPARED_ON_THE_WAY, prospect
@@ -57,6 +57,7 @@ def distill(
         steps=steps,
         rate=ctx.recipe.student.imitate_rate,
         batch=distillation_batch(pairs),
+        average=distillation_average(pairs),
         seed=ctx.recipe.seed,
     )
     checkpoint = ctx.scratch / f"distilled-{candidate.number}.npz"
@@ -69,7 +70,7 @@ def distill(
             distiller.train(until, lambda: bar.advance(task))
             if until in distiller.scores:
                 continue
-            distiller.recalibrate()
+            distiller.settle()
             if until == milestones[0]:
                 write_first_file(ctx, network, pixels)
             distiller.scores[until] = decibels(compared(network, pixels)) if compared else math.nan

@@ -20,6 +20,7 @@ from pipeline.compression.spec import CompressedKernels, CompressionSpec
 from pipeline.networks.pixels import PixelRange
 from pipeline.training.distillation_set import DistillationSet
 from pipeline.training.randomness import Purpose, seed_pair
+from pipeline.training.weights import MovingAverage
 
 FINAL_SHARE = 0.1
 RECALIBRATION_BATCHES = 50
@@ -31,6 +32,7 @@ class Distiller:
     Adam, its rate falling to a tenth along half a cosine over ``steps`` (Hinton 2015, with the
     picture in the place of the soft label; Aguinaldo 2019, its MSE loss). With a ``spec`` the
     student has compressed kernels while it learns, and is to be evaluated in ``compressed``. With
+    an ``average`` it is judged by a moving average of its weights, of that decay. With
     ``resume`` a training that was killed goes on, and ends in the same bytes.
     """
 
@@ -44,6 +46,7 @@ class Distiller:
         rate: float,
         batch: int,
         seed: int,
+        average: float = 0.0,
         spec: CompressionSpec = CompressionSpec(),  # noqa: B008 (frozen)
     ) -> None:
         self.student = student
@@ -59,6 +62,7 @@ class Distiller:
         self._schedule = tf_keras.optimizers.schedules.CosineDecay(rate, steps, alpha=FINAL_SHARE)
         self._optimizer = tf_keras.optimizers.legacy.Adam(rate)
         self._optimizer._create_all_weights(student.trainable_variables)
+        self._average = MovingAverage(student.trainable_variables, average) if average else None
         self._error = tf.Variable(float("nan"), trainable=False)
 
     @property
@@ -109,10 +113,16 @@ class Distiller:
             raise
 
     def _variables(self) -> list[Any]:
-        return [*self.student.variables, *self._optimizer.variables(), self._error]
+        shadows = self._average.shadows if self._average else []
+        return [*self.student.variables, *self._optimizer.variables(), *shadows, self._error]
 
-    def recalibrate(self) -> None:
-        """Let batch norm's statistics settle on the weights; call before the student is judged."""
+    def settle(self) -> None:
+        """Give the student its averaged weights, and batch norm the statistics that they make.
+
+        Call before the student is judged; a training that goes on goes on from there.
+        """
+        if self._average:
+            self._average.adopt()
         for number in range(RECALIBRATION_BATCHES):
             self._infer(tf.constant(number))
 
@@ -131,6 +141,8 @@ class Distiller:
         self._optimizer.apply_gradients(
             zip(tape.gradient(error, variables), variables, strict=True)
         )
+        if self._average:
+            self._average.update(step)
         self._error.assign(error)
 
     @tf.function

@@ -68,7 +68,7 @@ def psnr_to_truth(dataset: Dataset, *, width: int, steps: int, seed: int, instan
         network, pairs, pixels=TRANSLATED, steps=steps, rate=RATE, batch=BATCH, seed=seed
     )
     distiller.train(steps)
-    distiller.recalibrate()
+    distiller.settle()
     held = DistillationSet(dataset.test_inputs, dataset.test, 0, TRANSLATED)
     pictures = to_uint8(network.predict(held.readable(), batch_size=BATCH, verbose=0), TRANSLATED)
     error = np.square(pictures.astype(np.float64) - held.pictures)

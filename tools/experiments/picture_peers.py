@@ -223,7 +223,7 @@ def plain_mse(peers: PicturePeers) -> bytes:
     with progress.bar() as bar:
         task = bar.add_task("plain MSE", total=peers.steps)
         distiller.train(peers.steps, lambda: bar.advance(task))
-    distiller.recalibrate()
+    distiller.settle()
     return peers.post_training(student)
 
 

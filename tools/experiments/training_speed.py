@@ -22,7 +22,7 @@ from pipeline.networks.pixels import TRANSLATED
 from pipeline.networks.settings import StudentSettings
 from pipeline.networks.translators import TranslatorShape, build_translator_student
 from pipeline.search.cost import predict_cost
-from pipeline.search.trials import BATCH, picture_batch
+from pipeline.search.trials import picture_batch
 from pipeline.training.distillation_set import DistillationSet
 from pipeline.training.distiller import Distiller
 from tools.console import run_as_program
@@ -58,7 +58,7 @@ def step_time(side: int, student: StudentSettings, steps: int) -> StepTime:
     size = (side, side, 3)
     shape = TranslatorShape(source=size, image=size, source_pixels=TRANSLATED, pixels=TRANSLATED)
     network = build_translator_student(student, shape)
-    batch = picture_batch(side * side, most=BATCH)
+    batch = picture_batch(side * side)
     noise = np.random.default_rng(1).integers(0, 256, (2 * batch, *size), dtype=np.uint8)
     pairs = DistillationSet(noise, noise, 0, TRANSLATED)
     distiller = Distiller(

@@ -62,11 +62,12 @@ class KilledError(Exception):
 @pytest.mark.parametrize(
     ("end", "seconds"), [(KilledError, 0), (KeyboardInterrupt, 999)], ids=["killed", "interrupted"]
 )
-@pytest.mark.parametrize("at", [4, 6, 9])
+@pytest.mark.parametrize(("at", "average"), [(4, 0.0), (6, 0.9), (9, 0.9)])
 def test_training_that_was_ended_midway_goes_on_and_ends_in_the_same_bytes(
     end: type[BaseException],
     seconds: float,
     at: int,
+    average: float,
     make_distiller: Callable[..., Distiller],
     tmp_path: Path,
 ) -> None:
@@ -77,7 +78,7 @@ def test_training_that_was_ended_midway_goes_on_and_ends_in_the_same_bytes(
         for until in (6, 12):
             distiller.train(until, on_step)
             if until not in distiller.scores:
-                distiller.recalibrate()
+                distiller.settle()
                 distiller.scores[until] = float(until)
                 judged.append(until)
         return distiller
@@ -86,12 +87,12 @@ def test_training_that_was_ended_midway_goes_on_and_ends_in_the_same_bytes(
         if broken.step == at:
             raise end
 
-    whole = train(make_distiller(steps=12))
-    broken = make_distiller(steps=12)
+    whole = train(make_distiller(steps=12, average=average))
+    broken = make_distiller(steps=12, average=average)
     broken.resume(tmp_path / "c.npz", seconds)
     with pytest.raises(end):
         train(broken, dying)
-    resumed = make_distiller(steps=12)
+    resumed = make_distiller(steps=12, average=average)
     resumed.resume(tmp_path / "c.npz", seconds)
     assert resumed.step == at - (end is KilledError)
     train(resumed)
@@ -135,14 +136,28 @@ def test_training_ends_at_its_steps_and_reports_each(
         np.testing.assert_array_equal(one, other)
 
 
-def test_recalibration_changes_the_statistics_only(
+def test_student_is_judged_by_the_average_of_its_weights(
+    make_distiller: Callable[..., Distiller],
+) -> None:
+    distiller = make_distiller(average=0.999)
+    passed = []
+    distiller.train(20, lambda: passed.append(distiller.student.trainable_variables[0].numpy()))
+    distiller.settle()
+    averaged = distiller.student.trainable_variables[0].numpy()
+    between = np.abs([averaged - weights for weights in passed]).mean(axis=(1, 2))
+    assert between.argmin() not in (0, 19)
+    distiller.train(21)
+    assert distiller.step == 21
+
+
+def test_settling_without_an_average_changes_the_statistics_only(
     make_distiller: Callable[..., Distiller],
 ) -> None:
     distiller = make_distiller()
     distiller.train(5)
     trained = [variable.numpy() for variable in distiller.student.trainable_variables]
     statistics = [v.numpy() for v in distiller.student.non_trainable_variables]
-    distiller.recalibrate()
+    distiller.settle()
     for before, variable in zip(trained, distiller.student.trainable_variables, strict=True):
         np.testing.assert_array_equal(before, variable.numpy())
     after = [v.numpy() for v in distiller.student.non_trainable_variables]
