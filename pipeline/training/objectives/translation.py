@@ -103,19 +103,22 @@ class PairedTranslation(Objective):
     def judge(
         self, batch: TranslationBatch, fakes: Tensor, seeds: StepSeeds, *, regularize: bool
     ) -> Verdict:
-        """Each picture is judged beside its input, patch by patch (Isola 2017, section 3.2.2)."""
+        """Each picture is judged beside its input, patch by patch (Isola 2017, section 3.2.2).
+
+        Both are changed alike by the augmentations, so that they still belong together.
+        """
         if self.discriminator is None:
             logits = tf.zeros([1, 1])
             return Verdict(tf.zeros([]), logits, logits)
 
         discriminator = self.discriminator
 
-        def score(pictures: Tensor) -> Tensor:
-            return discriminator(tf.concat([batch.condition, pictures], -1), training=True)
+        def score(pairs: Tensor) -> Tensor:
+            return discriminator(pairs, training=True)
 
         return self.adversarial_loss.judge(
-            batch.targets,
-            fakes,
+            tf.concat([batch.condition, batch.targets], -1),
+            tf.concat([batch.condition, fakes], -1),
             score_real=score,
             score_fake=score,
             seeds=seeds,

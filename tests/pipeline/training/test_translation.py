@@ -74,6 +74,23 @@ def test_translation_trains_with_and_without_a_discriminator(
     assert not all(map(np.array_equal, before, weights_of(trainer)))
 
 
+def test_discriminator_sees_pictures_moved_together_with_their_inputs() -> None:
+    objective = make_trainer(settings=replace(SETTINGS, augment=["shift"])).objective
+    seen = []
+    judge, seeds = objective.discriminator, StepSeeds(1, 0)
+
+    def watched(pictures: Any, *, training: bool) -> Any:
+        seen.append(pictures.numpy())
+        return judge(pictures, training=training)
+
+    objective.discriminator = watched
+    batch = objective.batch(seeds)
+    objective.judge(batch, objective.generate(batch), seeds, regularize=False)
+    real = seen[0]
+    np.testing.assert_allclose(real[..., :3], -real[..., 3:], atol=1e-6)
+    assert not np.array_equal(real[..., 3:], batch.targets.numpy())
+
+
 def test_training_without_a_discriminator_learns_the_pairs(tmp_path: Path) -> None:
     settings = replace(SETTINGS, steps=300, check_every=100, generator_rate=1e-2)
     trainer = make_trainer(adversarial=False, settings=settings, l1=0.0, l2=1.0)
