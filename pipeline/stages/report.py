@@ -27,7 +27,7 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.sources import TEACHER
 from pipeline.metrics.quality import Quality
 from pipeline.report.run import schema
-from pipeline.report.run.gates import TRANSLATIONS, Gate, check_all, completed, parse_gate
+from pipeline.report.run.gates import TRANSLATIONS, UNPAIRED, Gate, check_all, completed, parse_gate
 from pipeline.report.run.page import Exhibits, render
 from pipeline.search.budget import FileCost, budget_of
 from pipeline.search.candidates import Candidate
@@ -130,6 +130,7 @@ def _dataset(data: Dataset) -> schema.DatasetReport:
         shape=data.train.shape[1:],
         classes=data.classes,
         notes=data.notes,
+        unpaired=data.train_inputs is not None and not data.aligned,
     )
 
 
@@ -142,7 +143,8 @@ def _trivial(evaluation: Evaluation) -> schema.TrivialReport | None:
 
 def _gates(texts: Sequence[str], contents: schema.Report) -> tuple[Gate, ...]:
     """Those of the recipe, and those that every translator has unless the recipe asks for more."""
-    others = TRANSLATIONS if contents.trivial else ()
+    others = [*(TRANSLATIONS if contents.trivial else ())]
+    others += UNPAIRED if contents.dataset.unpaired else ()
     return tuple(map(parse_gate, completed(texts, others)))
 
 

@@ -48,10 +48,14 @@ QAT_WITHIN_BOUND = "qat_within_bound"
 """Share of the pixels in which the file is where its fake-quantized model is, but for rounding."""
 PSNR_OVER_TRIVIAL = "psnr_over_trivial"
 """Decibels to the truth, or where that is not known to float32, above the trivial baseline's."""
+FRECHET_BELOW_TRIVIAL = "frechet_below_trivial"
+"""How much nearer to real pictures it draws than the trivial baseline is, by Fréchet distance."""
 EQUAL_DECIBELS = 99.0
-KNOWN = (*COMPARISONS, *BY_NAME, QAT_WITHIN_BOUND, PSNR_OVER_TRIVIAL)
+KNOWN = (*COMPARISONS, *BY_NAME, QAT_WITHIN_BOUND, PSNR_OVER_TRIVIAL, FRECHET_BELOW_TRIVIAL)
 TRANSLATIONS = (f"{PSNR_OVER_TRIVIAL} > 0", f"{QAT_WITHIN_BOUND} >= 0.999")
 """Gates that every run of a translator has."""
+UNPAIRED = (f"{FRECHET_BELOW_TRIVIAL} > 0",)
+"""Of one that learned without pairs it cannot be told otherwise whether it does what it should."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +87,21 @@ def completed(gates: Sequence[str], defaults: Sequence[str]) -> list[str]:
     return [*gates, *(text for text in defaults if parse_gate(text).quantity not in named)]
 
 
+_NO_TRIVIAL = Figure(None, "this report has no trivial baseline: its generator reads latents")
+
+
+def _below_trivial(subject: VariantReport, report: Report) -> Figure:
+    if report.trivial is None:
+        return _NO_TRIVIAL
+    ours, theirs = subject.quality, report.trivial.quality
+    if ours.frechet is None or theirs.frechet is None:
+        return Figure(None, ours.absent.get("frechet") or theirs.absent.get("frechet", ""))
+    return Figure(theirs.frechet - ours.frechet)
+
+
 def _over_trivial(subject: VariantReport, report: Report) -> Figure:
     if report.trivial is None:
-        return Figure(None, "this report has no trivial baseline: its generator reads latents")
+        return _NO_TRIVIAL
     ours, theirs = subject.quality, report.trivial.quality
     name = "psnr_truth" if decibels(theirs, "psnr_truth") is not None else "psnr"
     shipped, trivial = (decibels(quality, name) for quality in (ours, theirs))
@@ -113,6 +129,8 @@ def measure(quantity: str, report: Report, variant: str = SHIPPED) -> Figure:
         return Figure(steps.within_bound)
     if quantity == PSNR_OVER_TRIVIAL:
         return _over_trivial(subject, report)
+    if quantity == FRECHET_BELOW_TRIVIAL:
+        return _below_trivial(subject, report)
     if quantity in BY_NAME:
         return BY_NAME[quantity].read(subject)
     column, compare = COMPARISONS[quantity]

@@ -59,6 +59,8 @@ class DatasetReport(FrozenModel):
     """Height, width, channels."""
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    unpaired: bool = False
+    """Whether the pictures that are read have nothing to do with those to be drawn."""
 
 
 class JudgeReport(FrozenModel):

@@ -88,7 +88,8 @@ def _gain(quantity: str, words: tuple[str, str, str], report: Report) -> str:
 
 
 def _drawing(report: Report) -> str:
-    return _translating(report) if report.trivial else _generating(report)
+    paired = report.trivial is not None and not report.dataset.unpaired
+    return _translating(report) if paired else _generating(report)
 
 
 def _translating(report: Report) -> str:
@@ -124,11 +125,15 @@ def _generating(report: Report) -> str:
     words = next(words for limit, words in _WORDS if ratio <= limit)
     ours = measure("frechet", report).value
     theirs = baseline_figure(BY_NAME["frechet"], report).value
+    if (measure("frechet_below_trivial", report).value or 1.0) < 0:
+        words = "loses to doing nothing"
     write = BY_NAME["frechet"].write
+    others = {"floor": report.floor.frechet}
+    if report.trivial:
+        others[report.trivial.name] = report.trivial.quality.frechet
+    aside = ", ".join(f"{name} {write(one)}" for name, one in others.items() if one is not None)
     figures = f"Fréchet {write(ours or 0)} against {write(theirs or 0)}"
-    if report.floor.frechet is not None:
-        figures += f" (floor {write(report.floor.frechet)})"
-    return f"{words}: {figures}"
+    return f"{words}: {figures}" + (f" ({aside})" if aside else "")
 
 
 def gates_in_words(report: Report) -> str:

@@ -3,10 +3,12 @@ import pytest
 from deploy.errors import PocketganError
 from pipeline.report.run.columns import OF_TRANSLATIONS
 from pipeline.report.run.gates import (
+    FRECHET_BELOW_TRIVIAL,
     KNOWN,
     PSNR_OVER_TRIVIAL,
     QAT_WITHIN_BOUND,
     TRANSLATIONS,
+    UNPAIRED,
     check,
     check_all,
     completed,
@@ -60,7 +62,7 @@ def test_quantity_is_read_off_the_shipped_variant(report, quantity, value):
 
 def test_every_known_quantity_of_a_generator_can_be_measured(report):
     drops = {"psnr_truth_drop", "psnr_hole_drop", "colourfulness_drop"}
-    of_translations = {PSNR_OVER_TRIVIAL, *drops, *OF_TRANSLATIONS}
+    of_translations = {PSNR_OVER_TRIVIAL, FRECHET_BELOW_TRIVIAL, *drops, *OF_TRANSLATIONS}
     unmeasured = {quantity for quantity in KNOWN if measure(quantity, report).value is None}
     assert unmeasured - {QAT_WITHIN_BOUND} == of_translations
 
@@ -97,6 +99,8 @@ def test_translation_is_held_against_what_needs_no_network(report):
     )
     perfect = translated.model_copy(update={"trivial": TrivialReport(name="input", quality=equal)})
     assert measure(PSNR_OVER_TRIVIAL, perfect).value == pytest.approx(31.0 - 99)
+    assert measure(FRECHET_BELOW_TRIVIAL, translated).value == 0
+    assert not check(parse_gate(UNPAIRED[0]), translated).passed
     better = TrivialReport(name="bicubic", quality=ReportedQuality(**qualities["float32"]))
     worse = translated.model_copy(update={"trivial": better})
     assert not check(parse_gate(TRANSLATIONS[0]), worse).passed

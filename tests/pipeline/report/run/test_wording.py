@@ -1,6 +1,7 @@
 import pytest
 
 from pipeline.report.run.gates import check_all, parse_gate
+from pipeline.report.run.schema import TrivialReport
 from pipeline.report.run.wording import gates_in_words, headline, wording_of
 from tests.pipeline.report.conftest import unmeasured
 
@@ -78,6 +79,27 @@ def test_headline_says_that_quality_was_not_measured(report):
 def test_headline_lists_the_files_where_there_is_nothing_to_compare(report):
     lone = report.model_copy(update={"variants": report.variants[1:3]})
     assert headline(lone).startswith("digits: float16, dynamic-range.")
+
+
+@pytest.mark.parametrize(
+    ("frechet", "words"),
+    [
+        (
+            90.0,
+            "draws as well: Fréchet 12.08 against 12.41 (floor 1.18, the input as it is 90.00).",
+        ),
+        (11.0, "loses to doing nothing: Fréchet 12.08 against 12.41"),
+    ],
+)
+def test_headline_of_a_run_without_pairs_is_held_against_the_untouched_input(
+    report, frechet, words
+):
+    quality = report.variant("int8").quality.model_copy(update={"frechet": frechet})
+    changes = {
+        "trivial": TrivialReport(name="the input", quality=quality),
+        "dataset": report.dataset.model_copy(update={"unpaired": True}),
+    }
+    assert words in headline(report.model_copy(update=changes))
 
 
 @pytest.mark.parametrize(
