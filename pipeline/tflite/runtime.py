@@ -13,16 +13,18 @@ from pipeline.tflite.model import LiteModel, Op
 from pipeline.tflite.read import read_model
 
 
-def draw(file: Path | bytes, latents: np.ndarray, description: str = "") -> np.ndarray:
+def draw(
+    file: Path | bytes, latents: np.ndarray, description: str = "", *, plain: bool = False
+) -> np.ndarray:
     """What a generator file draws: latents float32 [N, L] → float32 [N, H, W, C].
 
     Integer inputs are rounded with the file's own scale, integer outputs widened with it. N is cut
-    down to a multiple of the file's batch. Raises PocketganError where the file is missing,
-    damaged or does not run.
+    down to a multiple of the file's batch. ``plain``: by TFLite's own kernels, without XNNPACK's.
+    Raises PocketganError where the file is missing, damaged or does not run.
     """
     name = str(file) if isinstance(file, Path) else "the model"
     try:
-        interpreter = _open(file)
+        interpreter = _open(file, plain=plain)
         source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
         batch = int(source["shape"][0])
         wanted = source["shape"][1:].tolist()
@@ -113,9 +115,14 @@ def left_behind(content: bytes) -> list[Op]:
     ]
 
 
-def _open(file: Path | bytes) -> Any:
+def _open(file: Path | bytes, *, plain: bool = False) -> Any:
     content = file.read_bytes() if isinstance(file, Path) else file
-    interpreter = Interpreter(model_content=content, num_threads=1)
+    kernels = OpResolverType.AUTO
+    if plain:
+        kernels = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    interpreter = Interpreter(
+        model_content=content, num_threads=1, experimental_op_resolver_type=kernels
+    )
     interpreter.allocate_tensors()
     return interpreter
 

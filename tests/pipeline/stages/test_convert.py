@@ -3,12 +3,20 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import cast
 
+import numpy as np
 import pytest
 
 from pipeline.artifacts import find_variants, load_quantized
 from pipeline.run import Run
 from pipeline.stage import Record
-from pipeline.stages.convert import _bound, _compare, _parted, _parting_layer
+from pipeline.stages.convert import (
+    ENOUGH_WITHIN,
+    _between_kernels,
+    _bound,
+    _compare,
+    _parted,
+    _parting_layer,
+)
 from pipeline.stages.parting import first_difference
 from pipeline.tflite.count import op_counts
 from pipeline.tflite.model import Subgraph
@@ -87,3 +95,21 @@ def test_only_a_tanh_at_the_end_stretches_what_file_and_model_may_differ_by(
     wide, narrow = SimpleNamespace(scales=(6.6 / 255,)), SimpleNamespace(scales=(1 / 128,))
     ops = [SimpleNamespace(name=name, inputs=(wide,), outputs=(narrow,)) for name in names]
     assert _bound(cast(Subgraph, SimpleNamespace(ops=ops))) == bound
+
+
+def test_file_may_be_as_far_from_its_model_as_the_runtimes_kernels_are_apart() -> None:
+    apart = np.zeros(100_000)
+    assert _between_kernels(apart) == 0
+    apart[:50] = 40.0
+    assert _between_kernels(apart) == 0
+    apart[:500] = 9.2
+    assert _between_kernels(apart) == 9
+
+
+def test_model_of_other_weights_is_outside_of_any_bound(tiny: Run) -> None:
+    aware = load_quantized(tiny.path("quantize"), "int8")
+    kernel = next(one for one in aware.trainable_variables if one.shape.rank > 1)
+    kernel.assign(-kernel)
+    content = (tiny.path("convert") / "int8.tflite").read_bytes()
+    steps = _compare(aware, content, latents(1, Purpose.CONTROL, count=8, latent=8))
+    assert steps["within_bound"] < ENOUGH_WITHIN
