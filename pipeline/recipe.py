@@ -46,7 +46,7 @@ Samples = restricted_number_type(
 LATER_KEYS = (
     *("data.inputs", "data.degrade", "data.cut", "evaluate.judge", "teacher.cut", "convert.sizes"),
     *("budget.minutes", "search.halvings", "teacher.input_size"),
-    *("teacher.input", "teacher.output", "data.image_width"),
+    *("teacher.input", "teacher.output", "teacher.on_white", "data.image_width"),
     *(f"translation.{weight.name}" for weight in fields(TranslationWeights)),
 )
 """Keys that came after runs had been made without them."""
@@ -136,6 +136,8 @@ class TeacherSettings:
     or a number that is the same for all pictures."""
     output: str | None = None
     """Which of several outputs is the picture."""
+    on_white: bool = False
+    """Lay what it draws with alpha on white."""
     cut: str = "auto"
     """How photos become inputs: whole (shrunk), tiles (of their own pixels), or auto: tiles for a
     generator that enlarges."""

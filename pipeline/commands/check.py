@@ -89,6 +89,9 @@ def add_generator(parser: Any) -> None:
         "--output", type=str, metavar="NAME", help="which output is the picture, of several"
     )
     parser.add_argument(
+        "--on-white", action="store_true", help="what it draws with alpha is laid on white"
+    )
+    parser.add_argument(
         "--custom",
         type=str,
         metavar="FILE",
@@ -124,6 +127,7 @@ def teacher_of(
             input_size=options.input_size and height_and_width(options.input_size),
             inputs=read_roles(options.input or ()),
             output=options.output,
+            on_white=options.on_white,
             custom=Path(options.custom) if options.custom else None,
             allow_unsafe=options.allow_unsafe,
         )
@@ -133,10 +137,4 @@ def teacher_of(
         missing = MissingFactsError(Path(options.generator), [*error.missing, *more])
     if missing.missing:
         raise PocketganError(missing.problem, in_command(options, missing.options))
-    height, width, channels = teacher.model.output_shape[1:]
-    if channels not in (1, 3):
-        raise PocketganError(
-            f"{options.generator} draws pictures of {height}×{width}×{channels}.",
-            "Let it draw pictures in grey or colour: the metrics are made for those.",
-        )
     return teacher

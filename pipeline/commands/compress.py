@@ -221,6 +221,7 @@ def _base_values(
         "input_size": options.input_size,
         "input": options.input or [],
         "output": options.output,
+        "on_white": options.on_white,
         "custom": options.custom,
         "allow_unsafe": options.allow_unsafe,
     }

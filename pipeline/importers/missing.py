@@ -26,6 +26,8 @@ class StatedFacts:
     """Name of an input → what goes in there."""
     output: str | None = None
     """Name of the output that is the picture."""
+    on_white: bool = False
+    """Whether colour with alpha, where it draws that, is laid on white."""
 
 
 @dataclass(frozen=True, kw_only=True)

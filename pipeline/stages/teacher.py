@@ -124,6 +124,7 @@ def load(settings: TeacherSettings) -> Teacher:
         input_size=None if size is None else height_and_width(size),
         inputs=read_roles(settings.input),
         output=settings.output,
+        on_white=settings.on_white,
         allow_unsafe=settings.allow_unsafe,
         custom=settings.custom,
     )
