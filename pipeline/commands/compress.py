@@ -220,6 +220,7 @@ def _base_values(
         "input_pixels": options.input_pixels,
         "input_size": options.input_size,
         "input": options.input or [],
+        "signature": options.signature,
         "output": options.output,
         "on_white": options.on_white,
         "custom": options.custom,

@@ -1,4 +1,4 @@
-"""Generators that draw colour with alpha: their pictures are laid on white, as those of folders are.
+"""Generators that draw colour with alpha: they are laid on white, as pictures of folders are.
 
 Students, judges and bundles know grey and colour only.
 """

@@ -103,6 +103,7 @@ def load_teacher(
     input_pixels: PixelRange | None = None,
     input_size: tuple[int, int] | None = None,
     inputs: Mapping[str, InputRole] | None = None,
+    signature: str | None = None,
     output: str | None = None,
     on_white: bool = False,
     allow_unsafe: bool = False,
@@ -114,8 +115,10 @@ def load_teacher(
     a layer, the forward function as a whole becomes an opaque layer. ``classes`` is the number of
     classes at the end of the latent vector, ``pixels`` and ``input_pixels`` are black and white
     where the model does not say. ``input_size`` is the height and width of the pictures that a
-    generator reads which takes any; ``inputs`` says what goes into inputs by name, ``output`` which
-    output is the picture, ``on_white`` that colour with alpha is laid on white. ``custom`` is a Python file of the user's that defines layers; it is run.
+    generator reads which takes any; ``inputs`` says what goes into inputs by name, ``signature``
+    which network of a file draws, ``output`` which output is the picture, ``on_white`` that colour
+    with alpha is laid on white. ``custom`` is a Python file of the user's that defines layers; it
+    is run.
     With ``allow_unsafe`` so is code within the model.
 
     Raises PocketganError, with a remedy, for whatever is no generator of pictures, and for files
@@ -129,6 +132,7 @@ def load_teacher(
         input_pixels=input_pixels,
         input_size=input_size,
         inputs=dict(inputs or {}),
+        signature=signature,
         output=output,
         on_white=on_white,
     )

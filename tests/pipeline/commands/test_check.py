@@ -144,6 +144,24 @@ def test_command_in_the_message_has_all_that_is_missing_and_works_word_for_word(
     ]
 
 
+@pytest.mark.parametrize("channels", [2, 4, 6])
+def test_channels_of_a_picture_are_asked_for_by_a_command_that_works(
+    channels: int, k3: Callable[..., Path], ask: Ask, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = k3((8, 8, channels), keras.layers.Conv2D(3, 3, padding="same", activation="tanh"))
+    pixels = ("--input-pixels", "-1", "1")
+    for command, more in (("check", ()), ("compress", ("--inputs", "photos"))):
+        assert main([command, str(path), *pixels, *more]) == 2
+        err = " ".join(capsys.readouterr().err.split())
+        words = shlex.split(err[err.index(f"pocketgan {command}") :])
+        assert words[-2] == "--input"
+        code, out, err = ask(path, *pixels, *words[-2:], "--json")
+        assert (code, err) == (0, "")
+        assert [part["size"] for part in json.loads(out)["inputs"]] == (
+            [channels - 1, 1] if channels < 6 else [3, 3]
+        )
+
+
 def test_what_each_input_takes_is_shown_and_corrected(
     foreign_inputs: Mapping[str, Callable[[Any], Any]], tmp_path: Path, ask: Ask
 ) -> None:
