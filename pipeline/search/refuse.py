@@ -9,7 +9,11 @@ from pipeline.arrays import Images
 from pipeline.data.dataset import Dataset
 from pipeline.data.sources import TEACHER
 from pipeline.importers.discriminator import load_discriminator
-from pipeline.importers.input_pictures import picture_channels, read_input_pictures
+from pipeline.importers.input_pictures import (
+    picture_channels,
+    read_input_pictures,
+    with_further_parts,
+)
 from pipeline.importers.teacher import Teacher
 from pipeline.recipe import BudgetSettings, Recipe
 from pipeline.search.budget import (
@@ -102,7 +106,8 @@ def refuse_mismatches(
 
     A student, a discriminator, pictures (read only if they are not the teacher's own), a study
     that cannot be opened, or inputs; ``cache`` is where decoded pictures are kept. Returns the
-    pictures uint8 [N, H, W, C] that the teacher will read; None where it reads latents.
+    pictures uint8 [N, H, W, C] that the teacher will read, with what lies behind them in its one
+    input; None where it reads latents.
     """
     settings, teacher = recipe.teacher, builder.teacher
     if recipe.search.student is not None:
@@ -122,7 +127,8 @@ def refuse_mismatches(
         pictures = dataset.train_inputs
     if settings.inputs is not None:
         cut = teacher.cut(settings.cut)
-        pictures = read_input_pictures(settings.inputs, teacher, cut=cut, cache=cache).images
+        images = read_input_pictures(settings.inputs, teacher, cut=cut, cache=cache).images
+        pictures = with_further_parts(images, teacher.parts, recipe.seed)
     return pictures
 
 
