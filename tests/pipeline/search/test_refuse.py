@@ -7,6 +7,7 @@ import tf_keras
 from PIL import Image
 
 from deploy.errors import PocketganError
+from pipeline.data.sources import TEACHER
 from pipeline.importers.input_pictures import FEWEST_INPUTS
 from pipeline.importers.input_roles import InputKind, InputPart
 from pipeline.importers.teacher import Teacher
@@ -41,7 +42,8 @@ def reader(*further: tuple[InputKind, int]) -> Teacher:
 @pytest.fixture
 def recipe_of(tmp_path: Path) -> Callable[..., Recipe]:
     def load(**teacher: str) -> Recipe:
-        return load_recipe({"name": "test", "teacher": {"file": "their.onnx", **teacher}})
+        values = {"file": "their.onnx", **teacher}
+        return load_recipe({"name": "test", "data": {"source": TEACHER}, "teacher": values})
 
     return load
 
