@@ -46,7 +46,8 @@ Samples = restricted_number_type(
 LATER_KEYS = (
     *("data.inputs", "data.degrade", "data.cut", "evaluate.judge", "teacher.cut", "convert.sizes"),
     *("budget.minutes", "search.halvings", "teacher.input_size"),
-    *("teacher.input", "teacher.output", "data.image_width"),
+    *("teacher.input", "teacher.output", "teacher.on_white", "teacher.signature"),
+    "data.image_width",
     *(f"translation.{weight.name}" for weight in fields(TranslationWeights)),
 )
 """Keys that came after runs had been made without them."""
@@ -134,8 +135,12 @@ class TeacherSettings:
     input: list[str] = field(default_factory=list)
     """What goes into its inputs, where their signs mislead: name=latent, picture, mask, class:10,
     or a number that is the same for all pictures."""
+    signature: str | None = None
+    """Which of several networks in its file draws."""
     output: str | None = None
     """Which of several outputs is the picture."""
+    on_white: bool = False
+    """Lay what it draws with alpha on white."""
     cut: str = "auto"
     """How photos become inputs: whole (shrunk), tiles (of their own pixels), or auto: tiles for a
     generator that enlarges."""

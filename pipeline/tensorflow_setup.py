@@ -1,5 +1,6 @@
 """What TensorFlow is to find in the environment when it loads."""
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -42,14 +43,18 @@ def load_tensorflow() -> None:
     """Import TensorFlow and both Keras, without what they import only because it is installed.
 
     Keras 3 brings scikit-learn, all of SciPy's statistics, and Matplotlib along, for wrappers and
-    plots that nothing here uses: a second of every command.
+    plots that nothing here uses: a second of every command. What was imported stays, so garbage is
+    looked for neither meanwhile nor among it: another second.
     """
     left_out = [name for name in ("sklearn", "matplotlib") if name not in sys.modules]
     for name in left_out:
         sys.modules[name] = None  # type: ignore[assignment]  # as if it were not installed
+    gc.disable()
     try:
         for name in ("tensorflow", "tf_keras", "keras"):
             import_module(name)
     finally:
         for name in left_out:
             del sys.modules[name]
+        gc.freeze()
+        gc.enable()

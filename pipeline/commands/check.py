@@ -86,7 +86,13 @@ def add_generator(parser: Any) -> None:
         help="what goes into the input of that name: latent, picture, mask, class:10, or a number",
     )
     parser.add_argument(
+        "--signature", type=str, metavar="NAME", help="which network of its file draws, of several"
+    )
+    parser.add_argument(
         "--output", type=str, metavar="NAME", help="which output is the picture, of several"
+    )
+    parser.add_argument(
+        "--on-white", action="store_true", help="what it draws with alpha is laid on white"
     )
     parser.add_argument(
         "--custom",
@@ -110,33 +116,36 @@ def teacher_of(
     what cannot be compressed; and where something is missing, with the command that has it all.
     """
     from pipeline.determinism import prepare
+    from pipeline.importers.input_pictures import channel_facts
     from pipeline.importers.input_roles import read_roles
     from pipeline.importers.missing import MissingFactsError
     from pipeline.importers.teacher import load_teacher
 
+    source = generator_of(Path(options.generator))
+    is_run = source.file != source.path
+
+    def missing_facts(teacher: "Teacher") -> list["MissingFact"]:
+        return [*([] if is_run else channel_facts(teacher)), *further(teacher)]
+
     prepare(SEED)  # as before every stage: what is let through here is let through there
     try:
         teacher = load_teacher(
-            generator_of(Path(options.generator)),
+            source,
             classes=options.classes,
             pixels=options.pixels and tuple(options.pixels),
             input_pixels=options.input_pixels and tuple(options.input_pixels),
             input_size=options.input_size and height_and_width(options.input_size),
             inputs=read_roles(options.input or ()),
+            signature=options.signature,
             output=options.output,
+            on_white=options.on_white,
             custom=Path(options.custom) if options.custom else None,
             allow_unsafe=options.allow_unsafe,
         )
-        missing = MissingFactsError(Path(options.generator), further(teacher))
+        missing = MissingFactsError(Path(options.generator), missing_facts(teacher))
     except MissingFactsError as error:
-        more = [] if error.teacher is None else further(error.teacher)
+        more = [] if error.teacher is None else missing_facts(error.teacher)
         missing = MissingFactsError(Path(options.generator), [*error.missing, *more])
     if missing.missing:
         raise PocketganError(missing.problem, in_command(options, missing.options))
-    height, width, channels = teacher.model.output_shape[1:]
-    if channels not in (1, 3):
-        raise PocketganError(
-            f"{options.generator} draws pictures of {height}×{width}×{channels}.",
-            "Let it draw pictures in grey or colour: the metrics are made for those.",
-        )
     return teacher

@@ -11,8 +11,10 @@ from typing import Any
 from deploy.errors import PocketganError
 from pipeline import progress
 from pipeline.artifacts import DISCRIMINATOR
+from pipeline.commands.admission import admitted
 from pipeline.commands.arguments import asks_for_help, command_parser, parse_with_overrides
 from pipeline.commands.check import add_generator, teacher_of
+from pipeline.commands.compress_options import OPTIONS
 from pipeline.commands.missing_options import missing_options
 from pipeline.commands.run import run_all
 from pipeline.commands.starting_values import (
@@ -28,7 +30,7 @@ from pipeline.native_log import native_log
 from pipeline.plans import FROM_SCRATCH, RECIPE
 from pipeline.recipe import Recipe, load_recipe, read_values
 from pipeline.report.run.gates import completed
-from pipeline.run import CACHE, RECORD, Run, content_sha256, file_sha256
+from pipeline.run import RECORD, Run, content_sha256, file_sha256
 from pipeline.search.budget import gates_of
 from pipeline.tensorflow_setup import load_tensorflow
 
@@ -54,34 +56,11 @@ OF_A_RUN = (
     "evaluate",
 )
 """Sections of a run's recipe that its student keeps."""
-
-_OPTIONS = {
-    "max_kb": ("budget.max_kb", "the file's length, in 1,000 bytes"),
-    "max_gzip_kb": ("budget.max_gzip_kb", "the gzipped file's length, in 1,000 bytes"),
-    "max_macs": ("budget.max_macs", "multiply-accumulates of a picture"),
-    "max_ms": ("budget.max_ms", "median milliseconds of a picture on the target, one thread"),
-    "max_quality_drop": (
-        "budget.max_quality_drop",
-        "by what share the file's Fréchet distance to the pictures may exceed its teacher's: 5% or "
-        "0.05; the smallest such file is made. Of pictures that are read it holds that distance "
-        "alone: PSNR and SSIM stand in the report, and must be above those of no network at all",
-    ),
-    "minutes": (
-        "budget.minutes",
-        "how long all of it may take on two cores, for a generator that reads pictures",
-    ),
-    "target": ("budget.target", "where --max-ms holds; `pocketgan targets` lists them"),
-    "data": ("data.source", "real pictures: a source of `pocketgan list`; without, none are used"),
-    "data_folder": ("data.folder", "folder of real pictures, or of the source's files"),
-    "discriminator": (
-        "teacher.discriminator",
-        "the discriminator's file, if you have it; a run's is used unless this is 'none'",
-    ),
-    "inputs": ("teacher.inputs", "folder of pictures, for a generator that reads pictures"),
-    "cut": ("teacher.cut", "how they become its inputs: whole, tiles, or auto"),
-    "trials": ("search.trials", "students to try"),
-    "name": ("name", "of the run's folder; by default the generator's with the budget"),
-}
+_AS_THEY_ARE = (
+    *("pixels", "input_pixels", "input_size", "signature", "output", "on_white", "custom"),
+    "allow_unsafe",
+)
+"""Options of a generator that are keys of the recipe's section teacher."""
 
 
 def compress(arguments: list[str]) -> int:
@@ -105,7 +84,7 @@ def parse_compress(arguments: list[str]) -> tuple[Any, list[str]]:
             f"{changed_defaults()}."
         )
     add_generator(parser)
-    for name, (key, words) in _OPTIONS.items():
+    for name, (key, words) in OPTIONS.items():
         default = default_of(key) if explains else ""
         option = f"--{name.replace('_', '-')}"
         parser.add_argument(option, type=str, help=words + default)
@@ -120,12 +99,6 @@ def run_of(options: Any, overrides: list[str]) -> Run:
 
     Raises PocketganError for a generator, a budget, or what goes with them, that does not do.
     """
-    from pipeline.search.builder import StudentBuilder
-    from pipeline.search.dry_run import without_refused
-    from pipeline.search.refuse import refuse_budget, refuse_mismatches
-    from pipeline.search.sizes import with_sizes
-    from pipeline.search.space import space_of
-
     path = Path(options.generator)
     of_run = read_values(path / RECIPE) if (path / RECIPE).is_file() else {}
     paired = bool(of_run) and load_recipe(of_run).data.translated
@@ -133,34 +106,8 @@ def run_of(options: Any, overrides: list[str]) -> Run:
         teacher = teacher_of(
             options, lambda teacher: missing_options(teacher, options, overrides, paired=paired)
         )
-    _refuse_shape(teacher, options)
     recipe = _recipe_of(teacher, options, of_run, overrides)
-    builder = StudentBuilder(teacher, recipe.seed)
-    recipe = with_sizes(recipe, builder)
-    refuse_budget(recipe.budget, builder, space_of(recipe.search, recipe.budget, builder))
-    run = Run(recipe, Path(options.runs))
-    cache = run.root / CACHE
-    pictures = refuse_mismatches(recipe, builder, read_dataset=lambda: run.dataset, cache=cache)
-    with progress.console.status("try the smallest students"):
-        narrowed = without_refused(recipe, builder, path, pictures)
-    return Run(narrowed, Path(options.runs))
-
-
-def _refuse_shape(teacher: Any, options: Any) -> None:
-    """PocketganError for options that do not go with what it reads."""
-    from pipeline.importers.input_pictures import picture_channels
-
-    if not teacher.latent and options.inputs:
-        picture_channels(teacher)
-    if teacher.latent and options.minutes:
-        raise PocketganError(
-            f"{options.generator} reads latents: minutes are reckoned for pictures only.",
-            "Leave --minutes out; --student.steps says how long its student is trained.",
-        )
-    if teacher.latent and options.inputs:
-        raise PocketganError(
-            f"{options.generator} reads latents, not pictures.", "Leave --inputs out."
-        )
+    return admitted(recipe, teacher, Path(options.runs))
 
 
 def _recipe_of(
@@ -216,13 +163,8 @@ def _base_values(
         "file": str(path),
         "sha256": _sha256(path),
         "classes": options.classes or 0,
-        "pixels": options.pixels,
-        "input_pixels": options.input_pixels,
-        "input_size": options.input_size,
         "input": options.input or [],
-        "output": options.output,
-        "custom": options.custom,
-        "allow_unsafe": options.allow_unsafe,
+        **{name: getattr(options, name) for name in _AS_THEY_ARE},
     }
     if options.target not in (None, LOCAL):
         values["benchmark"] = {"targets": [LOCAL, options.target]}
@@ -248,7 +190,7 @@ def _most_macs(teacher: Any, recipe: Recipe) -> int | None:
 
 def _option_values(options: Any, *, runs_discriminator: bool) -> dict[str, Any]:
     """Key of the recipe → value, of the options that were given or follow from those."""
-    values = {key: getattr(options, name) for name, (key, _) in _OPTIONS.items()}
+    values = {key: getattr(options, name) for name, (key, _) in OPTIONS.items()}
     if runs_discriminator and not options.discriminator:
         folder = FROM_SCRATCH.folder(Path(options.generator), "train")
         values["teacher.discriminator"] = str(folder / DISCRIMINATOR)

@@ -17,6 +17,7 @@ from pipeline.commands.arguments import (
     parse_with_overrides,
     show,
 )
+from pipeline.commands.compress_options import in_recipe
 from pipeline.native_log import native_log
 from pipeline.recipe import Recipe, load_recipe, shipped_recipes
 from pipeline.run import Run
@@ -71,22 +72,25 @@ def run_of_recipe(command: str, arguments: list[str]) -> tuple[Run, Any]:
             f"For instance: pocketgan {command} digits. Known: {', '.join(shipped_recipes())}.",
         )
     options, overrides = parse_with_overrides(parser, arguments)
-    recipe = _with_sizes(load_recipe(options.recipe, overrides))
-    return Run(recipe, Path(options.runs)), options
+    return _admitted(load_recipe(options.recipe, overrides), Path(options.runs)), options
 
 
-def _with_sizes(recipe: Recipe) -> Recipe:
-    """As ``compress`` does: nothing is searched that ``convert.sizes`` cannot be made of."""
-    file = recipe.teacher.file
+def _admitted(recipe: Recipe, runs: Path) -> Run:
+    """The recipe's run; of a teacher what compress refuses is refused."""
+    run, file = Run(recipe, runs), recipe.teacher.file
     # Without the file, runs that are finished can still be read, whose recipe says it all.
-    if file is None or not file.exists() or not recipe.convert.sizes:
-        return recipe
+    if file is None or not file.exists() or not run.staleness("search"):
+        return run
     with native_log(Path(os.devnull)):
-        from pipeline.search.builder import StudentBuilder
-        from pipeline.search.sizes import with_sizes
+        from pipeline.commands.admission import admitted
+        from pipeline.determinism import prepare
         from pipeline.stages.teacher import load
 
-        return with_sizes(recipe, StudentBuilder(load(recipe.teacher), recipe.seed))
+        prepare(recipe.seed)  # as before every stage: what is let through here is let through there
+        try:
+            return admitted(recipe, load(recipe.teacher), runs)
+        except PocketganError as error:
+            raise PocketganError(error.problem, in_recipe(error.remedy)) from error
 
 
 def run_all(run: Run, options: Any) -> int:

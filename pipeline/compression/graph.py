@@ -40,7 +40,13 @@ def leaves(model: tf_keras.Model, layer: tf_keras.layers.Layer) -> bool:
 
 def sources(model: tf_keras.Model, layer: tf_keras.layers.Layer) -> list[tf_keras.layers.Layer]:
     """The layers of the model whose outputs the layer reads."""
-    return [other for other in model.layers if layer in followers(model, other)]
+    read = {
+        id(before.layer)
+        for node in nodes(model)
+        if node.layer is layer
+        for before in node.parent_nodes
+    }
+    return [other for other in model.layers if id(other) in read]
 
 
 def rebuild(

@@ -19,7 +19,7 @@ from pipeline.importers.input_roles import InputKind, InputPart, InputRole
 from pipeline.importers.input_signs import roles_of
 from pipeline.importers.missing import MissingFactsError, StatedFacts
 from pipeline.importers.missing_inputs import INPUT_PIXELS, refuse_free
-from pipeline.importers.model_input import ModelInput, is_number_like, shape_text
+from pipeline.importers.model_input import ModelInput, is_number_like
 from pipeline.networks.pixels import PixelRange
 
 _ONE_INPUT = (
@@ -110,12 +110,12 @@ def _fits(inputs: Sequence[ModelInput], kinds: Sequence[InputKind]) -> bool:
 
 def _unreadable(path: Path, sources: Sequence[_Source]) -> PocketganError:
     if len(sources) == 1:
-        shape = shape_text(sources[0].input.shape)
+        shape = sources[0].input.shape_words
         return PocketganError(
             f"{path} reads {shape}: neither a latent vector nor a picture.", _ONE_INPUT
         )
     named = ", ".join(
-        f"'{printable(each.input.name)}' {shape_text(each.input.shape)} as {each.kind}"
+        f"'{printable(each.input.name)}' {each.input.shape_words} as {each.kind}"
         for each in sources
     )
     return PocketganError(
@@ -263,7 +263,7 @@ def _refuse_pictures(path: Path, ordered: Sequence[_Source], facts: StatedFacts)
     sizes = {each.shape[:2] for each in ordered if each.kind is not InputKind.CLASS}
     if len(sizes) > 1:
         named = ", ".join(
-            f"'{printable(each.input.name)}' {shape_text(each.input.shape)}" for each in ordered
+            f"'{printable(each.input.name)}' {each.input.shape_words}" for each in ordered
         )
         raise PocketganError(
             f"{path} reads pictures of several sizes: {named}.",

@@ -7,14 +7,23 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from deploy.errors import PocketganError
+from deploy.errors import PocketganError, printable
 from pipeline.arrays import Images
 from pipeline.data import reading
 from pipeline.data.degrade import degrade
 from pipeline.data.picture import with_channels
-from pipeline.importers.input_roles import InputKind, InputPart
+from pipeline.importers.input_roles import InputKind, InputPart, InputRole, can_be, role_option
+from pipeline.importers.missing import MissingFact
 from pipeline.importers.teacher import Teacher
 
+_GREY_OR_COLOUR = (1, 3)
+_SEVERAL = (
+    (InputKind.PICTURE, InputKind.MASK),
+    (InputKind.PICTURE, InputKind.PICTURE),
+    (InputKind.PICTURE, InputKind.MASK, InputKind.MASK),
+    (InputKind.PICTURE, InputKind.PICTURE, InputKind.MASK),
+)
+"""What may lie in the channels of one input, the likeliest first."""
 FEWEST_INPUTS = 48
 """So that the smallest of the parts has the six pictures that the metrics ask for."""
 FEWEST_PHOTOS = 3
@@ -38,14 +47,44 @@ def picture_channels(teacher: Teacher) -> int:
 
     Masks, second pictures and classes behind it are made: ``with_further_parts``.
     """
-    channels: int = teacher.parts[0].size if teacher.parts else teacher.model.input_shape[-1]
-    if channels in (1, 3):
-        return channels
-    name = teacher.parts[0].name if teacher.parts else "NAME"
-    raise PocketganError(
-        f"the generator reads pictures of {channels} channels.",
-        f"Only grey and colour can be read from a folder. If the last channel is a mask, say so: "
-        f"--input {name}=picture+mask; of two pictures --input {name}=picture+picture.",
+    for fact in channel_facts(teacher):
+        raise PocketganError(f"The generator: {fact.problem}.", f"Give {fact.option}.")
+    return _pictures_read(teacher)[0].size
+
+
+def channel_facts(teacher: Teacher) -> list[MissingFact]:
+    """What is missing where pictures that it reads are neither grey nor colour.
+
+    Raises PocketganError where nothing that can be said of their channels would do.
+    """
+    return [
+        _channel_fact(part) for part in _pictures_read(teacher) if part.size not in _GREY_OR_COLOUR
+    ]
+
+
+def _pictures_read(teacher: Teacher) -> list[InputPart]:
+    whole = InputPart(
+        name="NAME",
+        kind=InputKind.PICTURE,
+        size=0 if teacher.latent else teacher.model.input_shape[-1],
+    )
+    return [part for part in teacher.parts or (whole,) if part.kind is InputKind.PICTURE]
+
+
+def _channel_fact(part: InputPart) -> MissingFact:
+    roles = [InputRole(kinds) for kinds in _SEVERAL if can_be(kinds, part.size)]
+    problem = (
+        f"its input '{printable(part.name)}' has {part.size} channels, and only grey and colour "
+        "can be read from a folder"
+    )
+    if not roles:
+        raise PocketganError(
+            f"The generator: {problem}.", "Give one that reads pictures in grey or in colour."
+        )
+    return MissingFact(
+        problem=f"{problem}: what lies in the others is not known",
+        option=role_option(part.name, roles[0]),
+        guess={"inputs": {part.name: roles[0]}},
     )
 
 

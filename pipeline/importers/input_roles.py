@@ -40,6 +40,13 @@ class InputRole:
         return self.kinds[0]
 
 
+def can_be(kinds: Sequence[InputKind], channels: int) -> bool:
+    """Whether so many channels can be pictures, each of one or three, and masks, each of one."""
+    masks = kinds.count(InputKind.MASK)
+    pictures = len(kinds) - masks
+    return channels - masks in (pictures, 3 * pictures)
+
+
 @dataclass(frozen=True, kw_only=True)
 class InputPart:
     """What a part of the teacher's one input is: entries of a vector, or channels of a picture."""

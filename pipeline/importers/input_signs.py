@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from deploy.errors import PocketganError, printable
-from pipeline.importers.input_roles import InputKind, InputRole, role_option, role_text
+from pipeline.importers.input_roles import InputKind, InputRole, can_be, role_option, role_text
 from pipeline.importers.missing import MissingFact, MissingFactsError, StatedFacts
 from pipeline.importers.missing_inputs import (
     class_facts,
@@ -13,7 +13,7 @@ from pipeline.importers.missing_inputs import (
     number_fact,
     size_facts,
 )
-from pipeline.importers.model_input import ModelInput, is_number_like, is_vector, shape_text
+from pipeline.importers.model_input import ModelInput, is_number_like, is_vector
 
 _LABEL = re.compile(r"label|class|(^|[^a-z])cond|one_?hot|categor", re.IGNORECASE)
 _NUMBER = re.compile(
@@ -120,18 +120,12 @@ def _refuse_role(path: Path, each: ModelInput, role: InputRole) -> None:
     }[kind]
     if not fits:
         raise PocketganError(
-            f"{path}: its input '{printable(each.name)}' {shape_text(shape)} cannot be "
+            f"{path}: its input '{printable(each.name)}' {each.shape_words} cannot be "
             f"'{role_text(role)}'.",
             "A class is one number or one-hot, a mask has one channel, a picture a height, a width "
             "and channels.",
         )
-    parts = len(role.kinds)
-    masks = role.kinds.count(InputKind.MASK)
-    if (
-        kind is InputKind.PICTURE
-        and parts > 1
-        and (length or 0) - masks not in ((parts - masks) * channels for channels in (1, 3))
-    ):
+    if kind is InputKind.PICTURE and len(role.kinds) > 1 and not can_be(role.kinds, length or 0):
         raise PocketganError(
             f"{path}: '{role_text(role)}' cannot be the {length} channels of its input "
             f"'{printable(each.name)}'.",
@@ -172,7 +166,7 @@ def _tell_class(
         return
     shortest = min(unsaid, key=lambda index: inputs[index].shape[-1] or 0)
     names = " and ".join(
-        f"'{printable(inputs[index].name)}' {shape_text(inputs[index].shape)}" for index in vectors
+        f"'{printable(inputs[index].name)}' {inputs[index].shape_words}" for index in vectors
     )
     raise MissingFactsError(
         path,

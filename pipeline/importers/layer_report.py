@@ -224,11 +224,13 @@ def check(teacher: Teacher, path: str, why_not_slim: str = "") -> Check:
         input_pixels=teacher.input_pixels,
         layers=tuple(layer_reports(teacher)),
         files=(
-            _trial(path, "float32", lambda: lite.to_float32(teacher.folded)),
+            _trial(path, "float32", lambda: lite.to_float32(teacher.folded, signed=False)),
             _trial(
                 path,
                 "int8-ptq",
-                lambda: lite.to_int8_post_training(teacher.folded, inputs[:CALIBRATION]),
+                lambda: lite.to_int8_post_training(
+                    teacher.folded, inputs[:CALIBRATION], signed=False
+                ),
             ),
         ),
         notes=(

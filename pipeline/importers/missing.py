@@ -24,8 +24,12 @@ class StatedFacts:
     """Height and width of the pictures that it reads, where it takes any."""
     inputs: dict[str, InputRole] = field(default_factory=dict)
     """Name of an input → what goes in there."""
+    signature: str | None = None
+    """Name of the network that draws, of several in the file."""
     output: str | None = None
     """Name of the output that is the picture."""
+    on_white: bool = False
+    """Whether colour with alpha, where it draws that, is laid on white."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from deploy.errors import PocketganError, printable
 from pipeline.importers.input_roles import InputKind, InputRole, role_option
 from pipeline.importers.missing import MissingFact, StatedFacts
-from pipeline.importers.model_input import ModelInput, is_number_like, not_fixed, shape_text
+from pipeline.importers.model_input import ModelInput, is_number_like, not_fixed
 from pipeline.networks.pixels import TRANSLATED
 
 SIZE = (256, 256)
@@ -26,7 +26,7 @@ def number_fact(each: ModelInput) -> MissingFact:
     role = InputRole((InputKind.NUMBER,), value=1.0)
     return MissingFact(
         problem=f"what number goes into its input '{printable(each.name)}' "
-        f"{shape_text(each.shape)} is not known",
+        f"{each.shape_words} is not known",
         option=role_option(each.name, role),
         guess={"inputs": {each.name: role}},
     )
@@ -74,7 +74,7 @@ def size_fact(each: ModelInput) -> MissingFact:
     height, width = SIZE
     return MissingFact(
         problem=f"the shape of its input '{printable(each.name)}' is not fixed: "
-        f"{shape_text(each.shape)}, and at which size, width x height, is not known",
+        f"{each.shape_words}, and at which size, width x height, is not known",
         option=f"--input-size {width}x{height}",
         guess={"input_size": SIZE},
     )
@@ -90,7 +90,7 @@ def mixture_facts(
     role = InputRole((InputKind.NUMBER,), value=0.0)
     return [
         MissingFact(
-            problem=f"it reads latents '{printable(each.name)}' {shape_text(each.shape)} beside a "
+            problem=f"it reads latents '{printable(each.name)}' {each.shape_words} beside a "
             "picture, where a student reads the picture only: they have to be fixed",
             option=role_option(each.name, role),
             guess={"inputs": {each.name: role}},

@@ -23,6 +23,11 @@ class ModelInput:
     has_batch: bool = True
     """Whether it takes a value for each picture; of a number that all share there is one."""
 
+    @property
+    def shape_words(self) -> str:
+        """As errors show it: [N, 28, 28, 1]; of a number that all share [] or [1]."""
+        return shape_text(self.shape, has_batch=self.has_batch)
+
     @classmethod
     def declared(
         cls,
@@ -71,7 +76,7 @@ def fix_size(
         return tuple(inputs)
     fixed = [_of_size(each, size) for each in inputs]
     if not any(each.shape[:2] == size for each in fixed if len(each.shape) in _MAP_RANKS):
-        shapes = ", ".join(f"'{each.name}' {shape_text(each.shape)}" for each in inputs)
+        shapes = ", ".join(f"'{each.name}' {each.shape_words}" for each in inputs)
         raise PocketganError(
             f"{path} reads no pictures {size[1]}x{size[0]}: its input is {shapes}.",
             "Leave --input-size out.",
@@ -90,9 +95,10 @@ def _of_size(each: ModelInput, size: tuple[int, int]) -> ModelInput:
 
 def not_fixed(path: Path, each: ModelInput) -> str:
     """The problem of an input whose shape is not fixed, in words."""
-    return f"{path}: the shape of its input '{each.name}' is not fixed: {shape_text(each.shape)}."
+    return f"{path}: the shape of its input '{each.name}' is not fixed: {each.shape_words}."
 
 
-def shape_text(shape: Sequence[int | None]) -> str:
+def shape_text(shape: Sequence[int | None], *, has_batch: bool = True) -> str:
     """A shape without its batch, as errors show it: [N, 28, 28, 1]; ? where a size is free."""
-    return f"[{', '.join('?' if size is None else str(size) for size in ('N', *shape))}]"
+    sizes = ("?" if size is None else str(size) for size in shape)
+    return f"[{', '.join(['N', *sizes] if has_batch else sizes)}]"

@@ -14,10 +14,12 @@ import tf_keras
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from deploy.errors import PocketganError, one_line
+from pipeline.importers.alpha import on_white
 from pipeline.importers.foreign import Foreign, ForeignProgram
 from pipeline.importers.input_adapter import InputAdapter
 from pipeline.importers.loaded import TRIAL_INPUTS, LoadedGenerator, alike
 from pipeline.importers.model_input import ModelInput
+from pipeline.networks.pixels import PixelRange
 
 _KEEP_NUMBERS = ("Identity", "StopGradient", "Reshape", "Cast", "Squeeze", "ExpandDims")
 
@@ -161,6 +163,8 @@ class OpaqueGenerator:
     """Draws the pictures; None where the graph does."""
     pictures: tuple[int, ...] = ()
     """Shape of a picture that ``program`` draws."""
+    on_white: PixelRange | None = None
+    """Black and white in what it draws with alpha, which is laid on white; None where it is not."""
 
     @property
     def size(self) -> int:
@@ -173,7 +177,8 @@ class OpaqueGenerator:
         output = Opaque(self.graph, name="opaque")(port)
         if self.program is not None:
             output = Foreign(self.program, self.pictures, name=self.program.runtime)(output)
-        return tf_keras.Model(port, output, name="teacher")
+        model = tf_keras.Model(port, output, name="teacher")
+        return model if self.on_white is None else on_white(model, self.on_white)
 
 
 def freeze_generator(

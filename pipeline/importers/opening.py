@@ -18,9 +18,11 @@ from pipeline.importers.loaded import (
 from pipeline.importers.missing import StatedFacts
 from pipeline.importers.model_input import fix_size
 from pipeline.importers.saved_models import load_saved_model
+from pipeline.importers.signatures import chosen_signature
 from pipeline.importers.tfjs_files.loading import load_tfjs
 from pipeline.importers.tflite_files import load_tflite
 
+_OF_SIGNATURES = (Format.SAVED_MODEL, Format.TFLITE)
 _DAMAGED = "Save the generator again, or copy it again and compare the sizes."
 
 
@@ -41,15 +43,19 @@ def open_generator(
     facts = facts or StatedFacts()
     file_format = format_of(source.file)
     objects = keras_files.load_custom(custom) if custom else {}
+    if file_format not in _OF_SIGNATURES:
+        chosen_signature(source.path, (), facts)
     with guard.step("loaded", source.path, _DAMAGED):
         if file_format is Format.ONNX:
             from pipeline.importers.onnx_files.loading import load_onnx  # it takes its time
 
             loaded = load_onnx(source.file, facts)
         elif file_format is Format.TFLITE:
-            loaded = load_tflite(source.file)
+            loaded = load_tflite(source.file, facts)
         else:
-            loaded = _load_keras(source, file_format, objects, allow_unsafe=allow_unsafe)
+            loaded = _load_keras(
+                source, file_format, objects, facts=facts, allow_unsafe=allow_unsafe
+            )
     refuse_broken(source.path, loaded)
     refuse_unknown(source.path, [*(each.name for each in loaded.inputs), *loaded.fixed], facts)
     inputs = fix_size(source.path, loaded.inputs, facts.input_size)
@@ -61,12 +67,13 @@ def _load_keras(
     file_format: Format,
     objects: Mapping[str, Any],
     *,
+    facts: StatedFacts,
     allow_unsafe: bool,
 ) -> LoadedGenerator:
     """Of the formats that may name layers of the user's."""
     file = source.file
     if file_format is Format.SAVED_MODEL:
-        return load_saved_model(file, objects, allow_unsafe=allow_unsafe)
+        return load_saved_model(file, objects, facts=facts, allow_unsafe=allow_unsafe)
     if file_format is Format.TFJS:
         return load_tfjs(file, objects, allow_unsafe=allow_unsafe)
     stored = keras_files.open_file(file, file_format)

@@ -18,28 +18,32 @@ from pipeline.importers.keras_files import COPY_AGAIN, UNSAFE, reason, refuse_un
 from pipeline.importers.known_layers import KNOWN
 from pipeline.importers.layer_mapping import SourceLayer, functional
 from pipeline.importers.loaded import LoadedGenerator, from_keras_model
+from pipeline.importers.missing import StatedFacts
 from pipeline.importers.model_input import ModelInput
+from pipeline.importers.signatures import DEFAULT, chosen_signature
 
 _KERAS_METADATA = "keras_metadata.pb"
-_DEFAULT, _SERVED = "serving_default", ["serve"]
+_SERVED = ["serve"]
 _SAVE_ANEW = "Save it again with `model.save('generator.keras')`, or with a single signature."
 
 
 def load_saved_model(
-    path: Path, custom: Mapping[str, Any], *, allow_unsafe: bool
+    path: Path, custom: Mapping[str, Any], *, facts: StatedFacts, allow_unsafe: bool
 ) -> LoadedGenerator:
     """The tf_keras layers in the folder where they can be read, otherwise its signature.
 
-    ``custom`` maps names to classes and functions of the user's. Raises PocketganError for what
+    ``custom`` maps names to classes and functions of the user's; ``facts`` may name the signature.
+    Raises PocketganError for what
     would run code (without ``allow_unsafe``), for damage, and where no single signature draws.
     """
     stored = _stored(path)
     if not allow_unsafe:
         _refuse_unsafe_operations(path, stored)
-    model = _keras_model(path, custom, allow_unsafe=allow_unsafe)
+    is_default = facts.signature in (None, DEFAULT)
+    model = _keras_model(path, custom, allow_unsafe=allow_unsafe) if is_default else None
     if model is not None and functional(model) is not None:
         return from_keras_model(model, f"SavedModel {path.name} of Keras 2", path)
-    return _load_signature(path, _tags(stored))
+    return _load_signature(path, _tags(stored), facts)
 
 
 def _keras_model(path: Path, custom: Mapping[str, Any], *, allow_unsafe: bool) -> Any | None:
@@ -95,13 +99,13 @@ def _refuse_unsafe_operations(path: Path, stored: Any) -> None:
         )
 
 
-def _load_signature(path: Path, tags: list[str] | None) -> LoadedGenerator:
+def _load_signature(path: Path, tags: list[str] | None, facts: StatedFacts) -> LoadedGenerator:
     """What the folder's signature computes; PocketganError where there is no single one."""
     try:
         restored = tf.saved_model.load(str(path), tags)
     except Exception as error:  # whatever a foreign file makes the reader raise
         raise PocketganError(f"{path} cannot be loaded: {reason(error)}", _SAVE_ANEW) from error
-    function = _signature(path, restored)
+    function = _signature(path, restored.signatures, facts)
     specs = dict(function.structured_input_signature[1])
     _refuse_without_batch(path, specs)
     shapes = [tuple(spec.shape) for spec in specs.values()]
@@ -150,19 +154,15 @@ def _refuse_without_batch(path: Path, specs: Mapping[str, tf.TensorSpec]) -> Non
             )
 
 
-def _signature(path: Path, restored: Any) -> Any:
-    signatures = restored.signatures
-    if _DEFAULT in signatures:
-        return signatures[_DEFAULT]
-    if len(signatures) == 1:
-        return next(iter(signatures.values()))
-    names = (
-        f"it has {len(signatures)}: {', '.join(sorted(signatures))}"
-        if signatures
-        else "it has none"
-    )
-    raise PocketganError(
-        f"{path}: which signature draws? {names}.",
-        "Save it with tf.saved_model.save(module, folder, signatures=module.draw), in TensorFlow 1 "
-        "with tf.saved_model.simple_save(session, folder, {'z': z}, {'picture': picture}).",
-    )
+def _signature(path: Path, signatures: Mapping[str, Any], facts: StatedFacts) -> Any:
+    """The function that draws; TensorFlow's default one where ``facts`` name none."""
+    if not signatures:
+        raise PocketganError(
+            f"{path} has no signature that could draw.",
+            "Save it with tf.saved_model.save(module, folder, signatures=module.draw), in "
+            "TensorFlow 1 with tf.saved_model.simple_save(session, folder, {'z': z}, "
+            "{'picture': picture}).",
+        )
+    if facts.signature is None and DEFAULT in signatures:
+        return signatures[DEFAULT]
+    return signatures[chosen_signature(path, sorted(signatures), facts) or DEFAULT]

@@ -59,6 +59,8 @@ def _write_opaque(opaque: OpaqueGenerator, folder: Path) -> dict[str, Any]:
         write_bytes(folder / PROGRAM, program.content)
         facts |= {"runtime": program.runtime, "pictures": opaque.pictures}
         facts |= {"output": program.output} if program.output else {}
+    if opaque.on_white is not None:
+        facts["on_white"] = opaque.on_white
     return facts
 
 
@@ -70,11 +72,13 @@ def _read_opaque(facts: dict[str, Any], folder: Path) -> OpaqueGenerator:
         output = facts.get("output", 0)
         program = ForeignProgram(runtime=facts["runtime"], content=content, output=output)
     ports = tuple(facts["inputs"]), tuple(facts["outputs"])
+    low_high = facts.get("on_white")
     return OpaqueGenerator(
         graph=FrozenGraph((folder / GRAPH).read_bytes(), *ports, facts.get("batch")),
         shape=tuple(facts["shape"]),
         program=program,
         pictures=tuple(facts.get("pictures", ())),
+        on_white=low_high and tuple(low_high),
     )
 
 

@@ -14,7 +14,7 @@ from pipeline import guard
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.data.reading import TILES, WHOLE
 from pipeline.determinism import as_stored
-from pipeline.importers import pixel_range
+from pipeline.importers import alpha, pixel_range
 from pipeline.importers.formats import GeneratorSource
 from pipeline.importers.input_adapter import InputAdapter, random_inputs
 from pipeline.importers.input_joining import adapt_inputs
@@ -103,7 +103,9 @@ def load_teacher(
     input_pixels: PixelRange | None = None,
     input_size: tuple[int, int] | None = None,
     inputs: Mapping[str, InputRole] | None = None,
+    signature: str | None = None,
     output: str | None = None,
+    on_white: bool = False,
     allow_unsafe: bool = False,
     custom: Path | None = None,
 ) -> Teacher:
@@ -113,8 +115,10 @@ def load_teacher(
     a layer, the forward function as a whole becomes an opaque layer. ``classes`` is the number of
     classes at the end of the latent vector, ``pixels`` and ``input_pixels`` are black and white
     where the model does not say. ``input_size`` is the height and width of the pictures that a
-    generator reads which takes any; ``inputs`` says what goes into inputs by name, ``output`` which
-    output is the picture. ``custom`` is a Python file of the user's that defines layers; it is run.
+    generator reads which takes any; ``inputs`` says what goes into inputs by name, ``signature``
+    which network of a file draws, ``output`` which output is the picture, ``on_white`` that colour
+    with alpha is laid on white. ``custom`` is a Python file of the user's that defines layers; it
+    is run.
     With ``allow_unsafe`` so is code within the model.
 
     Raises PocketganError, with a remedy, for whatever is no generator of pictures, and for files
@@ -128,7 +132,9 @@ def load_teacher(
         input_pixels=input_pixels,
         input_size=input_size,
         inputs=dict(inputs or {}),
+        signature=signature,
         output=output,
+        on_white=on_white,
     )
     with as_stored():
         return _with_guesses(source, facts, custom, allow_unsafe=allow_unsafe)
@@ -173,7 +179,7 @@ def _load(
     )
     adapter = adapt_inputs(path, loaded.inputs, facts, reads)
     with guard.step("drawn with", path, _DOES_NOT_DRAW):
-        try_out(path, loaded, adapter, is_chosen=facts.output is not None)
+        try_out(path, loaded, adapter, facts)
     network = _network(path, loaded, adapter)
     ranges = pixel_range.chosen_ranges(
         path, facts, draws=network.draws, reads=network.reads or reads, latent=adapter.latent
@@ -181,6 +187,8 @@ def _load(
     fixed = (
         f"its input '{name}' is {value:g} for all pictures" for name, value in loaded.fixed.items()
     )
+    if facts.on_white:
+        network = _on_white(network, ranges.draws)
     return Teacher(
         model=network.model,
         latent=adapter.latent,
@@ -205,6 +213,15 @@ class _Network:
     reads: PixelRange | None = None
     draws: PixelRange | None
     opaque: OpaqueGenerator | None = None
+
+
+def _on_white(network: _Network, pixels: PixelRange) -> _Network:
+    """The same network, what it draws with alpha in that range laid on white."""
+    notes = (alpha.NOTE, *network.notes)
+    if network.opaque is None:
+        return replace(network, model=alpha.on_white(network.model, pixels), notes=notes)
+    opaque = replace(network.opaque, on_white=pixels)
+    return replace(network, model=opaque.model(), opaque=opaque, notes=notes)
 
 
 def _network(path: Path, loaded: LoadedGenerator, adapter: InputAdapter) -> _Network:

@@ -15,7 +15,10 @@ from pipeline.channel_order import TO_FIRST, TO_LAST, channels_first
 from pipeline.importers.foreign import ForeignProgram, in_batches
 from pipeline.importers.layer_mapping import SourceLayer
 from pipeline.importers.loaded import LoadedGenerator
+from pipeline.importers.missing import StatedFacts
 from pipeline.importers.model_input import ModelInput
+from pipeline.importers.signatures import chosen_signature
+from pipeline.tflite.entry import with_signature
 from pipeline.tflite.model import LiteModel, Op, Tensor
 from pipeline.tflite.read import read_model
 from pipeline.tflite.runtime import decoded, encoded
@@ -62,15 +65,14 @@ class LiteProgram:
         ]
 
 
-def load_tflite(path: Path) -> LoadedGenerator:
-    """The generator in a .tflite; PocketganError where it is damaged or does not run here."""
+def load_tflite(path: Path, facts: StatedFacts) -> LoadedGenerator:
+    """The generator in a .tflite: of several networks the one whose signature ``facts`` name.
+
+    Raises PocketganError where it is damaged or does not run here.
+    """
     model = read_model(path)
-    if len(model.signatures) > 1:
-        names = ", ".join(printable(signature.key) for signature in model.signatures)
-        raise PocketganError(
-            f"{path}: which signature draws? It has {len(model.signatures)}: {names}.",
-            "Convert it with only the one that draws.",
-        )
+    name = chosen_signature(path, [signature.key for signature in model.signatures], facts)
+    model = with_signature(model, name)
     try:
         runtime = LiteProgram(model.content)
     except (RuntimeError, ValueError) as error:

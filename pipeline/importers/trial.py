@@ -10,9 +10,10 @@ import numpy as np
 
 from deploy.errors import PocketganError, one_line, printable
 from pipeline.channel_order import COLOURS
+from pipeline.importers import alpha
 from pipeline.importers.input_adapter import InputAdapter
 from pipeline.importers.loaded import TRIAL_INPUTS, LoadedGenerator, alike
-from pipeline.importers.missing import MissingFact, MissingFactsError
+from pipeline.importers.missing import MissingFact, MissingFactsError, StatedFacts
 from pipeline.importers.model_input import shape_text
 
 _GENERATOR = "Give the generator: latents (or pictures) go in, pictures [N, H, W, C] come out."
@@ -24,13 +25,11 @@ _FLAG_OFF = (
 _CHANNELS_LAST = "Build it with data_format 'channels_last'; TFLite has no other."
 
 
-def try_out(
-    path: Path, loaded: LoadedGenerator, adapter: InputAdapter, *, is_chosen: bool = False
-) -> None:
+def try_out(path: Path, loaded: LoadedGenerator, adapter: InputAdapter, facts: StatedFacts) -> None:
     """Let it draw twice; PocketganError if it fails, differs, or gives no pictures.
 
-    ``is_chosen``: a person has said which output is the picture. Raises MissingFactsError where
-    there are several otherwise.
+    Raises MissingFactsError where ``facts`` do not say which of several outputs is the picture, or
+    what colour with alpha is laid on.
     """
     inputs = adapter.source_inputs(adapter.random_inputs(loaded.batch or TRIAL_INPUTS))
     try:
@@ -40,7 +39,7 @@ def try_out(
             f"{path} does not draw: {type(error).__name__}: {one_line(error, 300)}",
             "Call it once on a batch, as it is saved, and mend what fails there.",
         ) from error
-    if len(outputs) != 1 and not is_chosen:
+    if len(outputs) != 1 and facts.output is None:
         raise _several_outputs(path, loaded, outputs)
     if loaded.output >= len(outputs):
         raise PocketganError(
@@ -49,6 +48,7 @@ def try_out(
         )
     first, second = outputs[loaded.output], again[loaded.output]
     _refuse_other_than_pictures(path, first, reads_pictures=not adapter.latent)
+    _refuse_alpha(path, first.shape[-1], facts)
     if not np.isfinite(first.astype(np.float32)).all():
         raise PocketganError(
             f"{path} draws numbers that are not finite.", "Give an earlier checkpoint."
@@ -102,6 +102,17 @@ def _several_outputs(
     return MissingFactsError(path, [fact])
 
 
+def _refuse_alpha(path: Path, channels: int, facts: StatedFacts) -> None:
+    """MissingFactsError for alpha that is laid on nothing, PocketganError where there is none."""
+    has_alpha = channels == alpha.CHANNELS
+    if has_alpha and not facts.on_white:
+        raise MissingFactsError(path, [alpha.ON_WHITE])
+    if facts.on_white and not has_alpha:
+        raise PocketganError(
+            f"{path} draws pictures of {channels} channels, without alpha.", "Leave --on-white out."
+        )
+
+
 def _refuse_other_than_pictures(path: Path, output: np.ndarray, *, reads_pictures: bool) -> None:
     """PocketganError unless what it gives is pictures."""
     shape, dtype = output.shape[1:], output.dtype.name
@@ -127,7 +138,7 @@ def _refuse_other_than_pictures(path: Path, output: np.ndarray, *, reads_picture
         (len(shape) != 3, f"{gives}, which is no picture.", _GENERATOR),
         (
             length not in COLOURS,
-            f"{gives}: pictures have 1, 3 or 4 channels, at the end.",
+            f"{gives}: pictures have 1 or 3 channels, or 4 with alpha, at the end.",
             _CHANNELS_LAST if first in COLOURS else _GENERATOR,
         ),
         (

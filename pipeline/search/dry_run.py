@@ -166,7 +166,7 @@ class _Trial:
         folded, inputs = fold_batch_norm(student), self.pairs.readable()
         aware = quantization_aware(folded, inputs, layer_bits(folded, self.bits, {}))
         round_biases(aware)
-        content = to_int8_student(aware, self.batch)
+        content = to_int8_student(aware, self.batch, signed=False)
         refuse_float(read_model(content), SHIPPED)
         inputs = inputs.repeat(self.batch, axis=0)
         low, high = pixels

@@ -9,7 +9,11 @@ from pipeline.arrays import Images
 from pipeline.data.dataset import Dataset
 from pipeline.data.sources import TEACHER
 from pipeline.importers.discriminator import load_discriminator
-from pipeline.importers.input_pictures import read_input_pictures
+from pipeline.importers.input_pictures import (
+    picture_channels,
+    read_input_pictures,
+    with_further_parts,
+)
 from pipeline.importers.teacher import Teacher
 from pipeline.recipe import BudgetSettings, Recipe
 from pipeline.search.budget import (
@@ -26,12 +30,31 @@ from pipeline.search.space import Space, latency_of
 from pipeline.search.trials import open_study
 
 
+def refuse_shape(recipe: Recipe, teacher: Teacher) -> None:
+    """PocketganError for settings that do not go with what the teacher reads."""
+    path, inputs = recipe.teacher.file, recipe.teacher.inputs
+    if teacher.latent and recipe.budget.minutes is not None:
+        raise PocketganError(
+            f"{path} reads latents: minutes are reckoned for pictures only.",
+            "Leave --minutes out; --student.steps says how long its student is trained.",
+        )
+    if teacher.latent and inputs is not None:
+        raise PocketganError(f"{path} reads latents, not pictures.", "Leave --inputs out.")
+    if not teacher.latent and inputs is None and not recipe.data.translated:
+        raise PocketganError(
+            f"{path} reads pictures, and its student learns from a folder of such.",
+            "Give --inputs FOLDER.",
+        )
+    if inputs is not None:
+        picture_channels(teacher)
+
+
 def refuse_budget(settings: BudgetSettings, builder: StudentBuilder, space: Space) -> None:
     """PocketganError for no budget, one that is met at once, and one that no student can meet."""
     named = bool(budget_of(settings).limits)
     if not named and settings.max_quality_drop is None:
         raise PocketganError(
-            "compress was given no budget.",
+            "no budget was given.",
             "Give one or more of --max-kb, --max-gzip-kb, --max-macs, --max-ms and "
             "--max-quality-drop, for instance --max-gzip-kb 12.",
         )
@@ -83,7 +106,8 @@ def refuse_mismatches(
 
     A student, a discriminator, pictures (read only if they are not the teacher's own), a study
     that cannot be opened, or inputs; ``cache`` is where decoded pictures are kept. Returns the
-    pictures uint8 [N, H, W, C] that the teacher will read; None where it reads latents.
+    pictures uint8 [N, H, W, C] that the teacher will read, with what lies behind them in its one
+    input; None where it reads latents.
     """
     settings, teacher = recipe.teacher, builder.teacher
     if recipe.search.student is not None:
@@ -103,7 +127,8 @@ def refuse_mismatches(
         pictures = dataset.train_inputs
     if settings.inputs is not None:
         cut = teacher.cut(settings.cut)
-        pictures = read_input_pictures(settings.inputs, teacher, cut=cut, cache=cache).images
+        images = read_input_pictures(settings.inputs, teacher, cut=cut, cache=cache).images
+        pictures = with_further_parts(images, teacher.parts, recipe.seed)
     return pictures
 
 

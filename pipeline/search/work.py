@@ -83,6 +83,8 @@ def affordable_pictures(wanted: int, budget: BudgetSettings, teacher: Teacher) -
 
 def known_macs(teacher: Teacher) -> int:
     """Multiply-accumulates of a picture; 0 where a layer's are not known here."""
+    if teacher.is_opaque:
+        return 0
     try:
         return predict_cost(teacher.folded).macs
     except PocketganError:

@@ -123,7 +123,9 @@ def load(settings: TeacherSettings) -> Teacher:
         input_pixels=settings.input_pixels,
         input_size=None if size is None else height_and_width(size),
         inputs=read_roles(settings.input),
+        signature=settings.signature,
         output=settings.output,
+        on_white=settings.on_white,
         allow_unsafe=settings.allow_unsafe,
         custom=settings.custom,
     )

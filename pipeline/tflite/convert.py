@@ -1,5 +1,6 @@
 """From a tf_keras generator to the bytes of a .tflite file: fixed batch, named input and output."""
 
+import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -22,11 +23,13 @@ def convert(
     configure: Configure = lambda _: None,
     *,
     refuse_loops: bool = False,
+    signed: bool = True,
 ) -> bytes:
     """Convert a generator [N, L] or [N, H, W, C] → [N, H', W', C'] with N fixed to ``batch``.
 
     A fixed batch spares the SHAPE, STRIDED_SLICE and PACK operations that a free one brings.
-    ``configure`` sets the converter's options. With ``refuse_loops`` a loop raises ValueError.
+    ``configure`` sets the converter's options. With ``refuse_loops`` a loop raises ValueError. Not
+    ``signed`` is a file for a look: the same operations in two thirds of the time, no signature.
     """
     signature = tf.TensorSpec([batch, *model.input_shape[1:]], tf.float32, name=INPUT)
 
@@ -34,16 +37,19 @@ def convert(
     def draw(latent: Any) -> dict[str, Any]:
         return {OUTPUT: model(latent, training=False)}
 
-    # The converter goes through a saved model to keep the names; models with fake quantization
+    # The converter goes through a saved model to write a signature; models with fake quantization
     # cannot be saved as such, but their variables can.
     owner = tf.Module()
     owner.variables_of_model = model.variables
     owner.draw = draw.get_concrete_function()
     if refuse_loops and _has_loops(owner.draw.graph):
         raise ValueError("error: a loop in its graph, whose ranges cannot be read off")
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([owner.draw], owner)
+    saved = owner if signed else None
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([owner.draw], saved)
     configure(converter)
-    return bytes(converter.convert())
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Statistics for quantized inputs")  # of TensorFlow 1
+        return bytes(converter.convert())
 
 
 def why_unconverted(error: Exception) -> str:
@@ -54,9 +60,9 @@ def why_unconverted(error: Exception) -> str:
     return " ".join((telling or lines or [type(error).__name__])[-1].split())[:300]
 
 
-def to_float32(model: tf_keras.Model, batch: int = 1) -> bytes:
+def to_float32(model: tf_keras.Model, batch: int = 1, *, signed: bool = True) -> bytes:
     """Weights, activations, input and output in float32."""
-    return convert(model, batch)
+    return convert(model, batch, signed=signed)
 
 
 def to_float16(model: tf_keras.Model, batch: int = 1) -> bytes:
@@ -69,14 +75,16 @@ def to_dynamic_range(model: tf_keras.Model, batch: int = 1) -> bytes:
     return convert(model, batch, _optimize)
 
 
-def to_int8_post_training(model: tf_keras.Model, latents: np.ndarray, batch: int = 1) -> bytes:
+def to_int8_post_training(
+    model: tf_keras.Model, latents: np.ndarray, batch: int = 1, *, signed: bool = True
+) -> bytes:
     """All int8, the ranges read off ``latents`` float32 [N, L], N a multiple of ``batch``.
 
     Raises ValueError for a graph with a loop: that stays in float, and the calibrator may crash.
     """
     batches, ops = _batches(latents, batch), tf.lite.OpsSet.TFLITE_BUILTINS_INT8
     rounded = partial(_optimize, batches=batches, ops=ops, edges=tf.int8)
-    return convert(model, batch, rounded, refuse_loops=True)
+    return convert(model, batch, rounded, refuse_loops=True, signed=signed)
 
 
 def to_int16x8(model: tf_keras.Model, latents: np.ndarray, batch: int = 1) -> bytes:
@@ -86,14 +94,14 @@ def to_int16x8(model: tf_keras.Model, latents: np.ndarray, batch: int = 1) -> by
     return convert(model, batch, partial(_optimize, batches=batches, ops=ops, edges=tf.int16))
 
 
-def to_int8_trained(model: tf_keras.Model, batch: int = 1) -> bytes:
+def to_int8_trained(model: tf_keras.Model, batch: int = 1, *, signed: bool = True) -> bytes:
     """All int8, the ranges those of a quantization-aware model."""
-    return convert(model, batch, partial(_optimize, edges=tf.int8))
+    return convert(model, batch, partial(_optimize, edges=tf.int8), signed=signed)
 
 
-def to_int8_student(model: tf_keras.Model, batch: int = 1) -> bytes:
+def to_int8_student(model: tf_keras.Model, batch: int = 1, *, signed: bool = True) -> bytes:
     """``to_int8_trained`` without what no runtime reads: of a student's file that is much."""
-    return without_ballast(to_int8_trained(model, batch))
+    return without_ballast(to_int8_trained(model, batch, signed=signed))
 
 
 def _has_loops(graph: Any) -> bool:

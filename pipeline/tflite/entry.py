@@ -87,11 +87,8 @@ def enter(model: LiteModel, choice: EntryChoice, where: str) -> Entered:
     the sizes do not fit the inputs.
     """
     signature = _signature(model, choice.signature, where)
-    chosen = model
-    if len(model.signatures) > 1 or (signature and signature.subgraph != 0):
-        assert signature is not None
-        chosen = read_model(_rewritten(model, lambda table: _keep_only(table, signature.key)))
     key = signature.key if signature else None
+    chosen = with_signature(model, key)
     file_shapes = tuple(shape_words(tensor.shape, tensor.free_axes) for tensor in chosen.inputs)
     shapes = _input_shapes(chosen, choice.sizes, where)
     unsized = [tensor for tensor in chosen.inputs if _free_axes(tensor) and tensor not in shapes]
@@ -102,6 +99,14 @@ def enter(model: LiteModel, choice: EntryChoice, where: str) -> Entered:
         return Entered(model=chosen, signature=key, file_shapes=file_shapes)
     sized, problem = _sized(chosen, {t.index: shape for t, shape in shapes.items()}, where)
     return Entered(model=sized, signature=key, file_shapes=file_shapes, problem=problem)
+
+
+def with_signature(model: LiteModel, key: str | None) -> LiteModel:
+    """The file with that signature alone, its sub-graph first; None where it names none."""
+    signature = next((each for each in model.signatures if each.key == key), None)
+    if signature is None or (len(model.signatures) == 1 and signature.subgraph == 0):
+        return model
+    return read_model(_rewritten(model, lambda table: _keep_only(table, signature.key)))
 
 
 def _signature(model: LiteModel, name: str | None, where: str) -> Signature | None:

@@ -1,5 +1,6 @@
 """What an ONNX graph computes without its inputs, computed once: constants, and shapes."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -72,21 +73,30 @@ def _fold(
         operands = {node.input[0]: np.broadcast_to(np.float32(0), shapes[node.input[0]])}
     else:
         operands = {name: constants[name] for name in node.input if name in constants}
-    if any(name and name not in operands for name in node.input) or node.op_type.startswith(
-        "Random"
-    ):
-        return False
-    if node.op_type in _GROWING and (
-        node.output[0] not in shapes or np.prod(shapes[node.output[0]]) > _MOST_ELEMENTS
-    ):
-        return False
-    outputs = _computed(node, model, operands)
+    if any(name and name not in operands for name in node.input):
+        outputs = _empty(node, shapes)
+    else:
+        outputs = None if _may_not_be_computed(node, shapes) else _computed(node, model, operands)
     if outputs is None:
         return False
     for name, array in zip(node.output, outputs, strict=False):
         constants[name] = array
         model.graph.initializer.append(numpy_helper.from_array(array, name))
     return True
+
+
+def _may_not_be_computed(node: onnx.NodeProto, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Whether an operation is random, or a few numbers could make it give as many as they like."""
+    shape = shapes.get(node.output[0])
+    is_large = shape is None or math.prod(shape) > _MOST_ELEMENTS
+    return node.op_type.startswith("Random") or (node.op_type in _GROWING and is_large)
+
+
+def _empty(node: onnx.NodeProto, shapes: Mapping[str, tuple[int, ...]]) -> list[np.ndarray] | None:
+    """What an operation gives that gives no numbers at all, whatever goes in; else None."""
+    if not all(0 in shapes.get(name, ()) for name in node.output):
+        return None
+    return [np.empty(shapes[name], np.float32) for name in node.output]
 
 
 def _computed(

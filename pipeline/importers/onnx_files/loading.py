@@ -29,7 +29,13 @@ from pipeline.importers.onnx_files.moves import MOVES
 from pipeline.importers.onnx_files.pointwise import POINTWISE
 from pipeline.importers.onnx_files.reading import read_model
 from pipeline.importers.onnx_files.runtime import OnnxRuntime, Port
-from pipeline.importers.onnx_files.signature import FileShape, channels_first, with_channels_last
+from pipeline.importers.onnx_files.signature import (
+    FileShape,
+    Orders,
+    channel_orders,
+    channels_first,
+    with_channels_last,
+)
 
 _OPERATIONS = {**KERNELS, **POINTWISE, **MAPS}
 _RUNTIME = "onnxruntime"
@@ -44,11 +50,12 @@ def load_onnx(path: Path, facts: StatedFacts | None = None) -> LoadedGenerator:
     """
     facts = facts or StatedFacts()
     model = read_model(path)
+    orders = channel_orders(model)
     if facts.input_size is not None:
-        _fix_size(model, facts.input_size)
+        _fix_size(model, facts.input_size, orders)
     if facts.output in [port.name for port in model.graph.output]:
         _keep_output(model, facts.output)
-    numbers = _fix_numbers(model, facts)
+    numbers = _fix_numbers(model, facts, orders)
     content = model.SerializeToString(deterministic=True)
     try:
         runtime = OnnxRuntime(content)
@@ -77,7 +84,7 @@ def load_onnx(path: Path, facts: StatedFacts | None = None) -> LoadedGenerator:
         fixed=numbers,
     )
     try:
-        return replace(generator, functional=_of_layers(folded(model), generator.inputs))
+        return replace(generator, functional=_of_layers(folded(model), generator.inputs, orders))
     except (UnmappedLayerError, LayoutError) as error:
         return replace(generator, why_opaque=str(error))
     except Exception as error:  # whatever a foreign graph makes the libraries raise
@@ -85,7 +92,7 @@ def load_onnx(path: Path, facts: StatedFacts | None = None) -> LoadedGenerator:
         return replace(generator, why_opaque=reason)
 
 
-def _of_layers(graph: Graph, inputs: Sequence[ModelInput]) -> tf_keras.Model:
+def _of_layers(graph: Graph, inputs: Sequence[ModelInput], orders: Orders) -> tf_keras.Model:
     """The graph as layers of tf_keras, with the weights of the file.
 
     Raises UnmappedLayerError or LayoutError for the first operation that has no layer.
@@ -94,7 +101,7 @@ def _of_layers(graph: Graph, inputs: Sequence[ModelInput]) -> tf_keras.Model:
     ports = []
     for each, shape in zip(inputs, graph.inputs.values(), strict=True):
         port = tf_keras.Input(each.shape, dtype=each.dtype, name=layer_name(each.name))
-        layout = Layout.plain(shape, channels_last=channels_first(shape))
+        layout = Layout.plain(shape, channels_last=channels_first(shape, orders.get(each.name)))
         builder.values[each.name] = Value(tensor=port, layout=layout)
         ports.append(port)
     for node in graph.nodes:
@@ -107,21 +114,21 @@ def _of_layers(graph: Graph, inputs: Sequence[ModelInput]) -> tf_keras.Model:
             builder.values.setdefault(node.outputs[0], value)
         else:
             raise UnmappedLayerError(f"operation '{node.name}' ({node.op}) has no layer here")
-    outputs = [_output(builder, name) for name in graph.outputs]
+    outputs = [_output(builder, name, orders.get(name)) for name in graph.outputs]
     model = tf_keras.Model(ports, outputs, name="generator")
     builder.set_weights()
     return model
 
 
-def _output(builder: Builder, name: str) -> Any:
+def _output(builder: Builder, name: str, stated: bool | None) -> Any:
     """An output as tf_keras has it, channels last."""
     value = builder.value(name)
     axes = value.layout.axes
-    wanted = map_order(axes) if channels_first(value.layout.shape) else axes
+    wanted = map_order(axes) if channels_first(value.layout.shape, stated) else axes
     return builder.settle(value, wanted, "the picture").tensor
 
 
-def _fix_size(model: onnx.ModelProto, size: tuple[int, int]) -> None:
+def _fix_size(model: onnx.ModelProto, size: tuple[int, int], orders: Orders) -> None:
     """Set the sides that maps which go in leave free, in place."""
     of_weights = {each.name for each in model.graph.initializer}
     for port in model.graph.input:
@@ -129,18 +136,19 @@ def _fix_size(model: onnx.ModelProto, size: tuple[int, int]) -> None:
         shape = [side.dim_value or None for side in sides]
         if port.name in of_weights or len(shape) != MAP_RANK:
             continue
-        wanted = (None, None, *size) if channels_first(shape) else (None, *size, None)
+        is_first = channels_first(shape, orders.get(port.name))
+        wanted = (None, None, *size) if is_first else (None, *size, None)
         for side, fixed in zip(sides, wanted, strict=True):
             if fixed is not None and not side.dim_value:
                 side.dim_value = fixed
     fix_output_shapes(model)
 
 
-def _fix_numbers(model: onnx.ModelProto, facts: StatedFacts) -> dict[str, float]:
+def _fix_numbers(model: onnx.ModelProto, facts: StatedFacts, orders: Orders) -> dict[str, float]:
     """Make inputs constants that are numbers, the same for all pictures, in place; their values."""
     weights = {each.name for each in model.graph.initializer}
     ports = {port.name: port for port in model.graph.input if port.name not in weights}
-    inputs = [_declared(port, ports.values()) for port in ports.values()]
+    inputs = [_declared(port, ports.values(), orders) for port in ports.values()]
     numbers = free_numbers(inputs, facts)
     for name, value in numbers.items():
         tensor = ports[name].type.tensor_type
@@ -176,9 +184,12 @@ def _read_by(node: onnx.NodeProto) -> Iterator[str]:
                 yield from _read_by(inner)
 
 
-def _declared(port: onnx.ValueInfoProto, ports: Iterable[onnx.ValueInfoProto]) -> ModelInput:
+def _declared(
+    port: onnx.ValueInfoProto, ports: Iterable[onnx.ValueInfoProto], orders: Orders
+) -> ModelInput:
     """An input as the file declares it, before anything runs."""
-    shape, among = with_channels_last(_shape(port)), map(_shape, ports)
+    shape = with_channels_last(_shape(port), orders.get(port.name))
+    among = map(_shape, ports)
     return ModelInput.declared(port.name, shape, among=among, dtype=_dtype(port).name)
 
 
@@ -204,7 +215,7 @@ def _refuse_free(path: Path, runtime: OnnxRuntime, inputs: Sequence[ModelInput])
         sizes = ",".join("1" if i == 0 else str(s or "256") for i, s in enumerate(port.shape))
         raise PocketganError(
             f"{path}: the size of its input '{port.name}' is free: "
-            f"{shape_text(with_channels_last(port.shape)[1:])}.",
+            f"{shape_text(with_channels_last(port.shape, port.channels_first)[1:])}.",
             "Fix it, for instance: python -m onnxruntime.tools.make_dynamic_shape_fixed "
             f"--input_name {port.name} --input_shape {sizes} {path} fixed.onnx",
         )
@@ -226,7 +237,7 @@ def _input(port: Port, runtime: OnnxRuntime, model: onnx.ModelProto) -> ModelInp
         if node.op_type == "Gather" and node.input[1] == port.name:
             rows = sizes.get(node.input[0])
     dtype = "float32" if port.dtype.kind == "f" else port.dtype.name
-    shape = with_channels_last(port.shape)
+    shape = with_channels_last(port.shape, port.channels_first)
     among = [other.shape for other in runtime.inputs]
     return ModelInput.declared(port.name, shape, among=among, dtype=dtype, embedding_rows=rows)
 

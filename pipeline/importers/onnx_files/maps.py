@@ -87,7 +87,9 @@ def _cut(builder: Builder, node: Node, *, value: Value, axis: int, part: slice) 
 
 
 def _concat(builder: Builder, node: Node) -> Value:
-    values = [builder.plain(name, node) for name in node.inputs]
+    constants = builder.graph.constants
+    names = [name for name in node.inputs if name not in constants or constants[name].size]
+    values = [builder.plain(name, node) for name in names]
     shape = list(values[0].layout.shape)
     axis, is_map = node.attributes["axis"] % len(shape), len(shape) == MAP_RANK
     if not axis:

@@ -3,10 +3,17 @@
 from dataclasses import dataclass
 
 import numpy as np
+import onnx
 import onnxruntime
 
 from pipeline.importers.foreign import in_batches
-from pipeline.importers.onnx_files.signature import FileShape, from_onnx, to_onnx
+from pipeline.importers.onnx_files.signature import (
+    FileShape,
+    Orders,
+    channel_orders,
+    from_onnx,
+    to_onnx,
+)
 
 _THREADS = 2
 """Of each operation: as many as TensorFlow has, since a sum is cut into a piece a thread."""
@@ -31,6 +38,8 @@ class Port:
     shape: FileShape
     """As in the file, the batch first."""
     dtype: np.dtype
+    channels_first: bool | None
+    """What an operation beside it says of its maps; None where none does."""
 
 
 class OnnxRuntime:
@@ -45,8 +54,9 @@ class OnnxRuntime:
         self._session = onnxruntime.InferenceSession(
             content, options, providers=["CPUExecutionProvider"]
         )
-        self.inputs = tuple(map(_port, self._session.get_inputs()))
-        self.outputs = tuple(map(_port, self._session.get_outputs()))
+        orders = channel_orders(onnx.ModelProto.FromString(content))
+        self.inputs = tuple(_port(each, orders) for each in self._session.get_inputs())
+        self.outputs = tuple(_port(each, orders) for each in self._session.get_outputs())
         batches = {port.shape[0] for port in self.inputs if port.shape}
         self._batch = next((batch for batch in batches if batch is not None), None)
         """The only number of inputs that it takes at once; None where any will do."""
@@ -68,15 +78,20 @@ class OnnxRuntime:
 
     def _run(self, *arrays: np.ndarray) -> list[np.ndarray]:
         feed = {
-            port.name: np.asarray(to_onnx(array, port.shape), port.dtype, order="C")
+            port.name: np.asarray(
+                to_onnx(array, port.shape, port.channels_first), port.dtype, order="C"
+            )
             for port, array in zip(self.inputs, arrays, strict=True)
         }
         return [
-            from_onnx(each.astype(np.float32) if each.dtype.kind == "f" else each)
-            for each in self._session.run(None, feed)
+            from_onnx(
+                each.astype(np.float32) if each.dtype.kind == "f" else each, port.channels_first
+            )
+            for port, each in zip(self.outputs, self._session.run(None, feed), strict=True)
         ]
 
 
-def _port(stored: onnxruntime.NodeArg) -> Port:
+def _port(stored: onnxruntime.NodeArg, orders: Orders) -> Port:
     shape = tuple(side if isinstance(side, int) else None for side in stored.shape)
-    return Port(stored.name, shape, _TYPES.get(stored.type, np.dtype("float32")))
+    dtype = _TYPES.get(stored.type, np.dtype("float32"))
+    return Port(stored.name, shape, dtype, orders.get(stored.name))

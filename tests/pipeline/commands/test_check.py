@@ -82,13 +82,31 @@ def test_what_is_no_generator_is_one_message_and_exit_code_2(tmp_path: Path, ask
     assert "nowhere.keras" in err
 
 
-def test_check_and_compress_refuse_the_same_pictures(k3: Callable[..., Path], ask: Ask) -> None:
+def test_pictures_with_alpha_are_laid_on_white_by_the_command_in_the_message(
+    k3: Callable[..., Path], ask: Ask, capsys: pytest.CaptureFixture[str]
+) -> None:
     layers = keras.layers
-    path = k3((4,), layers.Dense(64, "tanh"), layers.Reshape((4, 4, 4)))
-    code, _, err = ask(path)
+    path = k3((4,), layers.Dense(256, "tanh"), layers.Reshape((8, 8, 4)))
+    for command in ("check", "compress"):
+        code = main([command, str(path)])
+        err = " ".join(capsys.readouterr().err.split())
+        assert code == 2
+        assert "it draws colour with alpha" in err
+        words = shlex.split(err[err.index(f"pocketgan {command}") :])
+        assert words[2:4] == [str(path), "--on-white"]
+    code, out, err = ask(path, "--on-white", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["output_shape"] == [8, 8, 3]
+    assert any("laid on white" in note for note in json.loads(out)["notes"])
+
+
+def test_on_white_without_alpha_is_one_message_whose_remedy_works(
+    files: Mapping[str, Path], ask: Ask
+) -> None:
+    code, _, err = ask(files["dcgan.keras"], "--on-white")
     assert code == 2
-    assert "draws pictures of 4×4×4" in err
-    assert main(["compress", str(path), "--max-gzip-kb", "1"]) == 2
+    assert "without alpha. Leave --on-white out." in err
+    assert ask(files["dcgan.keras"])[0] == 0
 
 
 def test_refusal_as_json_is_one_document(tmp_path: Path, ask: Ask) -> None:
@@ -124,6 +142,24 @@ def test_command_in_the_message_has_all_that_is_missing_and_works_word_for_word(
         ("picture", 3),
         ("mask", 1),
     ]
+
+
+@pytest.mark.parametrize("channels", [2, 4, 6])
+def test_channels_of_a_picture_are_asked_for_by_a_command_that_works(
+    channels: int, k3: Callable[..., Path], ask: Ask, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = k3((8, 8, channels), keras.layers.Conv2D(3, 3, padding="same", activation="tanh"))
+    pixels = ("--input-pixels", "-1", "1")
+    for command, more in (("check", ()), ("compress", ("--inputs", "photos"))):
+        assert main([command, str(path), *pixels, *more]) == 2
+        err = " ".join(capsys.readouterr().err.split())
+        words = shlex.split(err[err.index(f"pocketgan {command}") :])
+        assert words[-2] == "--input"
+        code, out, err = ask(path, *pixels, *words[-2:], "--json")
+        assert (code, err) == (0, "")
+        assert [part["size"] for part in json.loads(out)["inputs"]] == (
+            [channels - 1, 1] if channels < 6 else [3, 3]
+        )
 
 
 def test_what_each_input_takes_is_shown_and_corrected(

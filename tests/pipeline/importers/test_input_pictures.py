@@ -12,7 +12,7 @@ from pipeline.importers.input_pictures import (
     read_input_pictures,
     with_further_parts,
 )
-from pipeline.importers.input_roles import InputKind, InputPart
+from pipeline.importers.input_roles import InputKind, InputPart, can_be, read_role
 from pipeline.importers.teacher import Teacher
 
 SIZE, RED = 8, (255, 0, 0)
@@ -90,13 +90,29 @@ def test_pictures_that_are_all_the_same_are_refused(folder: Path) -> None:
     assert "are all the same" in refusal(folder)
 
 
-@pytest.mark.parametrize("shape", [(8, 8, 4), (8, 8, 2)])
-def test_channels_that_no_folder_holds_are_refused_with_the_options_that_name_them(
-    shape: tuple[int, ...], folder: Path
+@pytest.mark.parametrize(
+    ("channels", "role"),
+    [
+        (2, "picture+mask"),
+        (4, "picture+mask"),
+        (5, "picture+mask+mask"),
+        (6, "picture+picture"),
+        (7, "picture+picture+mask"),
+    ],
+)
+def test_channels_that_no_folder_holds_are_refused_with_a_role_that_they_can_have(
+    channels: int, role: str, folder: Path
 ) -> None:
-    message = refusal(folder, shape=shape)
-    assert "Only grey and colour can be read from a folder" in message
-    assert "--input NAME=picture+mask" in message
+    message = refusal(folder, shape=(SIZE, SIZE, channels))
+    assert "only grey and colour can be read from a folder" in message
+    assert f"Give --input NAME={role}." in message
+    assert can_be(read_role(f"NAME={role}")[1].kinds, channels)
+
+
+def test_channels_that_can_be_nothing_are_refused_without_naming_a_role(folder: Path) -> None:
+    message = refusal(folder, shape=(SIZE, SIZE, 11))
+    assert "11 channels" in message
+    assert "--input" not in message
 
 
 @pytest.mark.parametrize("cut", [WHOLE, TILES])

@@ -25,3 +25,16 @@ def test_fraction_that_nothing_calls_a_class_is_asked_for_as_a_number() -> None:
         roles_of(Path("g.onnx"), inputs, StatedFacts())
     (fact,) = error.value.missing
     assert fact.option == "--input t=1"
+
+
+@pytest.mark.parametrize(
+    ("shape", "has_batch", "words"),
+    [((), False, "[]"), ((1,), False, "[1]"), ((), True, "[N]"), ((1,), True, "[N, 1]")],
+)
+def test_shape_of_a_number_is_shown_as_the_file_has_it(
+    shape: tuple[int, ...], has_batch: bool, words: str
+) -> None:
+    number = ModelInput(name="t", shape=shape, dtype="float32", has_batch=has_batch)
+    with pytest.raises(MissingFactsError) as error:
+        roles_of(Path("g.onnx"), [LATENTS, number], StatedFacts())
+    assert f"its input 't' {words} is not known" in error.value.problem

@@ -95,7 +95,7 @@ def test_float_operations_of_the_int8_file_are_named(checked: Mapping[str, Check
 def test_int8_file_that_cannot_be_made_says_why(
     files: Mapping[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: Any) -> bytes:
+    def fail(*_: Any, **__: Any) -> bytes:
         raise RuntimeError("head\nerror: 'tf.Foo' op is neither a custom op nor a flex op\n")
 
     monkeypatch.setattr("pipeline.tflite.convert.to_int8_post_training", fail)

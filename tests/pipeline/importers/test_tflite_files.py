@@ -114,15 +114,9 @@ def test_check_says_what_cannot_be_had(painter: tf_keras.Model, tmp_path: Path) 
         _ = opened(tmp_path / "theirs.bin").folded
 
 
-def test_damaged_files_and_several_signatures_are_one_message(
+def test_damaged_files_are_one_message(
     painter: tf_keras.Model, tmp_path: Path, refused: Refused
 ) -> None:
     content = to_float32(painter)
     for length in (8, 100, len(content) // 2):
         assert str(tmp_path) in refused(opened, written(content[:length], tmp_path))
-    module = tf.Module()
-    spec = [tf.TensorSpec([1, 4, 4, 3], tf.float32)]
-    functions = {name: tf.function(tf.tanh, spec).get_concrete_function() for name in "ab"}
-    tf.saved_model.save(module, str(tmp_path / "two"), signatures=functions)
-    two = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "two"), ["a", "b"]).convert()
-    assert "has 2: a, b" in refused(opened, written(two, tmp_path))

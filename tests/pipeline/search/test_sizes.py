@@ -134,7 +134,12 @@ def test_run_of_a_generator_that_is_there_is_refused_as_compress_is(
     recipe = tmp_path / "deep.yaml"
     values = {
         "name": "deep",
-        "teacher": {"file": str(file), "pixels": [-1, 1], "input_pixels": [-1, 1]},
+        "teacher": {
+            "file": str(file),
+            "pixels": [-1, 1],
+            "input_pixels": [-1, 1],
+            "inputs": str(tmp_path),
+        },
         "search": {"blocks": ["unet"]},
         "budget": {"max_kb": 50},
         "convert": {"sizes": ["33x35"]},

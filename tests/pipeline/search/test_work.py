@@ -1,7 +1,10 @@
 from functools import partial
+from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
+from pipeline.importers.teacher import load_teacher
 from pipeline.recipe import BudgetSettings
 from pipeline.search import work
 from pipeline.search.builder import StudentBuilder
@@ -70,3 +73,14 @@ def test_slow_teacher_draws_fewer_pictures(builder: StudentBuilder) -> None:
     few = affordable_pictures(10**9, hurried, teacher)
     assert 0 < few < 10**9
     assert affordable_pictures(10**9, BudgetSettings(), teacher) == 10**9
+
+
+def test_work_of_what_is_only_known_by_its_drawing_is_not_known(tmp_path: Path) -> None:
+    module = tf.Module()
+    spec = tf.TensorSpec([None, 8, 8, 3], name="photo")
+    module.draw = tf.function(tf.tanh, input_signature=[spec])
+    tf.saved_model.save(module, str(tmp_path / "saved"), signatures=module.draw)
+    opaque = load_teacher(tmp_path / "saved", input_pixels=(-1, 1), pixels=(-1, 1))
+    assert opaque.is_opaque
+    assert known_macs(opaque) == 0
+    assert affordable_pictures(100, BudgetSettings(minutes=1e-9), opaque) == 100

@@ -11,6 +11,9 @@ from onnx import TensorProto
 
 from pipeline.importers.input_roles import read_roles
 from pipeline.importers.missing import MissingFactsError
+from pipeline.importers.onnx_files.reading import read_model
+from pipeline.importers.onnx_files.runtime import OnnxRuntime
+from pipeline.importers.onnx_files.signature import channel_orders
 from pipeline.importers.teacher import load_teacher
 
 Save = Callable[..., Path]
@@ -97,3 +100,58 @@ def test_only_the_output_that_is_named_is_rebuilt(writer: Any, saved: Save) -> N
     teacher = load_teacher(path, output=picture)
     assert not teacher.is_opaque
     assert teacher.model.output_shape == (None, 4, 4, 3)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_channels_are_first_where_a_convolution_reads_them_whatever_the_shape(
+    mirrored: bool, writer: Any, saved: Save, drawn: Callable[..., np.ndarray]
+) -> None:
+    """A map of as many channels as rows looks like one of square pictures, channels last."""
+    x = writer.input("z", "N", 8, 8, 4)
+    output = writer.op("Tanh", writer.conv(writer.op("Relu", x), 8, 3))
+    if mirrored:  # drawn so that the picture's own shape says nothing either
+        output = writer.op("Tanh", writer.conv(output, 3, 8))
+    path = saved(writer.model(output))
+    assert channel_orders(read_model(path)) == {"z": True, output: True}
+    runtime = OnnxRuntime(path.read_bytes())
+    z = RANDOM.normal(size=(2, 8, 4, 8)).astype(np.float32)
+    expected = drawn(path, z.transpose(0, 3, 1, 2)).transpose(0, 2, 3, 1)
+    np.testing.assert_allclose(runtime(z)[0], expected, atol=1e-5)
+    if not mirrored:
+        teacher = load_teacher(path)
+        assert not teacher.is_opaque
+        assert teacher.latent == 8 * 8 * 4
+        np.testing.assert_allclose(teacher.model(z.reshape(2, -1)), expected, atol=1e-5)
+
+
+def test_channels_are_last_where_the_file_moves_them_to_the_front(
+    writer: Any, saved: Save, drawn: Callable[..., np.ndarray]
+) -> None:
+    """As tf2onnx leaves what TensorFlow made; by its shape alone the map has channels first."""
+    moved = writer.op("Transpose", writer.input("z", "N", 4, 8, 8), perm=[0, 3, 1, 2])
+    picture = writer.op("Tanh", writer.conv(moved, 8, 3))
+    output = writer.op("Transpose", picture, perm=[0, 2, 3, 1])
+    path = saved(writer.model(output))
+    assert channel_orders(read_model(path)) == {"z": False, output: False}
+    z = RANDOM.normal(size=(2, 4, 8, 8)).astype(np.float32)
+    np.testing.assert_allclose(
+        load_teacher(path).model(z.reshape(2, -1)), drawn(path, z), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("kind", ["constant", "computed"])
+def test_what_holds_no_numbers_vanishes(
+    kind: str, writer: Any, saved: Save, drawn: Callable[..., np.ndarray]
+) -> None:
+    z = writer.input("z", 1, 8)
+    empty = writer.constant(np.zeros((1, 0)))
+    if kind == "computed":
+        ends = [writer.constant([8]), writer.constant([8]), writer.constant([1])]
+        empty = writer.op("Relu", writer.op("Slice", z, *ends))
+    joined = writer.op("Concat", z, empty, axis=1)
+    path = saved(writer.model(painted(writer, mapped(writer, joined))))
+    teacher = load_teacher(path)
+    assert not teacher.is_opaque, teacher.notes
+    latents = RANDOM.normal(size=(2, 8)).astype(np.float32)
+    expected = drawn(path, latents).transpose(0, 2, 3, 1)
+    np.testing.assert_allclose(teacher.model(latents), expected, atol=1e-5)

@@ -1,0 +1,49 @@
+"""The options of compress that are keys of the recipe, and remedies told in the recipe's words."""
+
+import re
+
+OPTIONS = {
+    "max_kb": ("budget.max_kb", "the file's length, in 1,000 bytes"),
+    "max_gzip_kb": ("budget.max_gzip_kb", "the gzipped file's length, in 1,000 bytes"),
+    "max_macs": ("budget.max_macs", "multiply-accumulates of a picture"),
+    "max_ms": ("budget.max_ms", "median milliseconds of a picture on the target, one thread"),
+    "max_quality_drop": (
+        "budget.max_quality_drop",
+        "by what share the file's Fréchet distance to the pictures may exceed its teacher's: 5% or "
+        "0.05; the smallest such file is made. Of pictures that are read it holds that distance "
+        "alone: PSNR and SSIM stand in the report, and must be above those of no network at all",
+    ),
+    "minutes": (
+        "budget.minutes",
+        "how long all of it may take on two cores, for a generator that reads pictures",
+    ),
+    "target": ("budget.target", "where --max-ms holds; `pocketgan targets` lists them"),
+    "data": ("data.source", "real pictures: a source of `pocketgan list`; without, none are used"),
+    "data_folder": ("data.folder", "folder of real pictures, or of the source's files"),
+    "discriminator": (
+        "teacher.discriminator",
+        "the discriminator's file, if you have it; a run's is used unless this is 'none'",
+    ),
+    "inputs": ("teacher.inputs", "folder of pictures, for a generator that reads pictures"),
+    "cut": ("teacher.cut", "how they become its inputs: whole, tiles, or auto"),
+    "trials": ("search.trials", "students to try"),
+    "name": ("name", "of the run's folder; by default the generator's with the budget"),
+}
+"""Name of an option → the key of the recipe that it sets, and its help."""
+_OF_GENERATORS = ("classes", "input-size", "signature", "output", "custom")
+_RANGE = re.compile(r"--(pixels|input-pixels) (-?[\d.e+]+) (-?[\d.e+]+?)(?=[,.]?( |$))")
+
+
+def in_recipe(remedy: str) -> str:
+    """A remedy that names options of compress → the same with those of `pocketgan run`."""
+    keys = {name.replace("_", "-"): key for name, (key, _) in OPTIONS.items()}
+    keys |= {name: f"teacher.{name.replace('-', '_')}" for name in _OF_GENERATORS}
+    keys |= {"input": "teacher.input+"}
+    remedy = _RANGE.sub(
+        lambda match: f"--teacher.{match[1].replace('-', '_')} [{match[2]},{match[3]}]", remedy
+    )
+    for switch in ("on-white", "allow-unsafe"):
+        remedy = remedy.replace(f"--{switch}", f"--teacher.{switch.replace('-', '_')} true")
+    return re.sub(
+        r"--([a-z-]+)(?![\w.-])", lambda match: f"--{keys.get(match[1], match[1])}", remedy
+    )

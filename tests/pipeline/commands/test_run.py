@@ -1,0 +1,103 @@
+"""A recipe with a teacher: what `compress` refuses, `run` refuses before anything is made."""
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import pytest
+import yaml
+
+from pipeline.cli import main
+from pipeline.commands.compress_options import in_recipe
+
+L = keras.layers
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Callable[..., str]:
+    """A function that writes a recipe for a teacher of latents, or another one, and names it."""
+
+    def write(file: Path, budget: dict[str, Any], **teacher: Any) -> str:
+        values = {"name": "theirs", "teacher": {"file": str(file), **teacher}, "budget": budget}
+        (tmp_path / "theirs.yaml").write_text(yaml.safe_dump(values))
+        return str(tmp_path / "theirs.yaml")
+
+    return write
+
+
+@pytest.fixture
+def refusal(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..., str]:
+    """A function that runs a recipe and gives the message that it is refused with."""
+
+    def run(*arguments: str) -> str:
+        assert main(["run", *arguments, "--runs", str(tmp_path / "runs")]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert not (tmp_path / "runs").exists()
+        return " ".join(err.split())
+
+    return run
+
+
+def collapsed(k3: Callable[..., Path]) -> Path:
+    paint = L.Conv2D(1, 3, padding="same", activation="tanh", kernel_initializer="zeros")
+    return k3((8,), L.Dense(8 * 8 * 64), L.Reshape((8, 8, 64)), paint)
+
+
+def linear(k3: Callable[..., Path]) -> Path:
+    paint = L.Conv2D(1, 3, padding="same")
+    return k3((8,), L.Dense(8 * 8 * 64), L.Reshape((8, 8, 64)), paint)
+
+
+def test_what_the_dry_run_refuses_is_refused(
+    k3: Callable[..., Path], recipe: Callable[..., str], refusal: Callable[..., str]
+) -> None:
+    assert "are all the same" in refusal(recipe(collapsed(k3), {"max_kb": 20}))
+
+
+@pytest.mark.parametrize(
+    ("budget", "expected"),
+    [
+        ({}, "--budget.max_gzip_kb 12"),
+        ({"max_kb": 0.001}, "smaller than any student"),
+        ({"max_kb": 20, "minutes": 3}, "Leave --budget.minutes out"),
+    ],
+)
+def test_budget_that_compress_refuses_is_refused(
+    budget: dict[str, Any],
+    expected: str,
+    k3: Callable[..., Path],
+    recipe: Callable[..., str],
+    refusal: Callable[..., str],
+) -> None:
+    assert expected in refusal(recipe(linear(k3), budget, pixels=[-1, 1]))
+
+
+def test_what_is_missing_is_named_as_the_recipe_takes_it(
+    k3: Callable[..., Path], recipe: Callable[..., str], refusal: Callable[..., str]
+) -> None:
+    path = recipe(linear(k3), {})
+    message = refusal(path)
+    options = shlex.split(message[message.index("Give ") + 5 : message.index(", or what is")])
+    assert options == ["--teacher.pixels", "[-1,1]"]
+    assert "no budget" in refusal(path, *options)
+
+
+@pytest.mark.parametrize(
+    ("remedy", "expected"),
+    [
+        ("Give --max-gzip-kb 12.", "Give --budget.max_gzip_kb 12."),
+        ("Give --pixels -1 1.", "Give --teacher.pixels [-1,1]."),
+        (
+            "Give --input-size 256x256 --input-pixels 0 0.5, or",
+            "Give --teacher.input_size 256x256 --teacher.input_pixels [0,0.5], or",
+        ),
+        ("Give --input 'a b=0.5'.", "Give --teacher.input+ 'a b=0.5'."),
+        ("Give --on-white.", "Give --teacher.on_white true."),
+        ("Say --student.steps 9, --json.", "Say --student.steps 9, --json."),
+    ],
+)
+def test_options_of_compress_are_said_as_a_recipe_takes_them(remedy: str, expected: str) -> None:
+    assert in_recipe(remedy) == expected

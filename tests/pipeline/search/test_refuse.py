@@ -1,0 +1,74 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tf_keras
+from PIL import Image
+
+from deploy.errors import PocketganError
+from pipeline.data.sources import TEACHER
+from pipeline.importers.input_pictures import FEWEST_INPUTS
+from pipeline.importers.input_roles import InputKind, InputPart
+from pipeline.importers.teacher import Teacher
+from pipeline.recipe import Recipe, load_recipe
+from pipeline.search.builder import StudentBuilder
+from pipeline.search.refuse import refuse_mismatches, refuse_shape
+
+SIDE = 8
+MASK = (InputKind.MASK, 1)
+STYLE = (InputKind.PICTURE, 3)
+
+
+def reader(*further: tuple[InputKind, int]) -> Teacher:
+    """A teacher that reads a picture in colour, and what lies behind it."""
+    kinds = [(InputKind.PICTURE, 3), *further]
+    parts = tuple(
+        InputPart(name=f"input_{number}", kind=kind, size=size)
+        for number, (kind, size) in enumerate(kinds)
+    )
+    port = tf_keras.Input((SIDE, SIDE, sum(size for _, size in kinds)))
+    return Teacher(
+        model=tf_keras.Model(port, tf_keras.layers.Conv2D(3, 1)(port)),
+        latent=0,
+        classes=0,
+        pixels=(-1.0, 1.0),
+        input_pixels=(-1.0, 1.0),
+        origin="a test",
+        parts=parts,
+    )
+
+
+@pytest.fixture
+def recipe_of(tmp_path: Path) -> Callable[..., Recipe]:
+    def load(**teacher: str) -> Recipe:
+        values = {"file": "their.onnx", **teacher}
+        return load_recipe({"name": "test", "data": {"source": TEACHER}, "teacher": values})
+
+    return load
+
+
+@pytest.mark.parametrize("further", [(), (MASK,), (STYLE,), (STYLE, MASK)])
+def test_pictures_of_a_folder_come_with_all_that_the_teacher_reads(
+    further: tuple[tuple[InputKind, int], ...], recipe_of: Callable[..., Recipe], tmp_path: Path
+) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(FEWEST_INPUTS):
+        Image.new("RGB", (SIDE, SIDE), (number, 5, 9)).save(folder / f"{number:02}.png")
+    teacher = reader(*further)
+    pictures = refuse_mismatches(
+        recipe_of(inputs=str(folder)),
+        StudentBuilder(teacher, 1),
+        read_dataset=lambda: pytest.fail("no other pictures are needed"),
+        cache=tmp_path / "cache",
+    )
+    assert pictures is not None
+    assert pictures.shape == (FEWEST_INPUTS, *teacher.model.input_shape[1:])
+    assert teacher.model(np.float32(pictures)).shape == (FEWEST_INPUTS, SIDE, SIDE, 3)
+
+
+def test_pictures_that_nobody_named_are_asked_for(recipe_of: Callable[..., Recipe]) -> None:
+    with pytest.raises(PocketganError, match="learns from a folder") as caught:
+        refuse_shape(recipe_of(), reader())
+    assert caught.value.remedy == "Give --inputs FOLDER."
