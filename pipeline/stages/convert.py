@@ -261,7 +261,7 @@ def _between_kernels(apart: np.ndarray) -> int:
     In a deep network a tie that is broken otherwise grows from layer to layer: no model can be
     nearer to a file than its runtimes are to one another.
     """
-    return math.ceil(np.quantile(np.rint(apart), ENOUGH_WITHIN))
+    return math.ceil(float(np.quantile(np.rint(apart), ENOUGH_WITHIN)))
 
 
 def _parting_layer(aware: tf_keras.Model, content: bytes, inputs: np.ndarray) -> str:
