@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+import tf_keras
 from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
@@ -221,7 +222,7 @@ def start_distillation(
         steps=steps,
         rate=RATE if context.space.latent else PICTURE_RATE,
         batch=distillation_batch(context.distillation_set),
-        average=distillation_average(context.distillation_set),
+        average=distillation_average(student, context.distillation_set),
         seed=context.seed,
         spec=spec,
     )
@@ -241,9 +242,15 @@ def distillation_batch(pairs: DistillationSet) -> int:
     return picture_batch(math.prod(pairs.inputs.shape[1:3]))
 
 
-def distillation_average(pairs: DistillationSet) -> float:
-    """Decay of the moving average by which a student is judged; 0 for none."""
-    return 0.0 if pairs.input_pixels is None else PICTURE_AVERAGE
+def distillation_average(student: tf_keras.Model, pairs: DistillationSet) -> float:
+    """Decay of the moving average by which a student is judged; 0 for none.
+
+    Students for pictures gain by it where they have batch norm, and by it alone (decisions.md).
+    """
+    normalized = any(
+        isinstance(layer, tf_keras.layers.BatchNormalization) for layer in student.layers
+    )
+    return PICTURE_AVERAGE if normalized and pairs.input_pixels is not None else 0.0
 
 
 def picture_batch(pixels: int) -> int:

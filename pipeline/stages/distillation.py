@@ -57,7 +57,7 @@ def distill(
         steps=steps,
         rate=ctx.recipe.student.imitate_rate,
         batch=distillation_batch(pairs),
-        average=distillation_average(pairs),
+        average=distillation_average(network, pairs),
         seed=ctx.recipe.seed,
     )
     checkpoint = ctx.scratch / f"distilled-{candidate.number}.npz"

@@ -9,6 +9,7 @@ import pytest
 from deploy.errors import PocketganError
 from pipeline.networks.pixels import to_uint8
 from pipeline.networks.settings import StudentSettings
+from pipeline.networks.translators import TranslatorShape, build_translator_student
 from pipeline.recipe import BudgetSettings, SearchSettings
 from pipeline.search import trials
 from pipeline.search.budget import budget_of
@@ -169,3 +170,23 @@ def test_search_for_the_smallest_starts_with_one_shape_at_ever_smaller_shares_an
 def test_study_that_cannot_be_opened_is_named(place: str) -> None:
     with pytest.raises(PocketganError, match=f"the study at {place} cannot be opened"):
         trials.open_study(place, 1)
+
+
+@pytest.mark.parametrize(
+    ("block", "read", "decay"),
+    [("unet", True, trials.PICTURE_AVERAGE), ("residual", True, 0.0), ("unet", False, 0.0)],
+)
+def test_students_for_pictures_with_batch_norm_are_judged_by_averages(
+    block: str, read: bool, decay: float
+) -> None:
+    pixels, size = (-1.0, 1.0), (16, 16, 3)
+    shape = TranslatorShape(source=size, image=size, source_pixels=pixels, pixels=pixels)
+    student = build_translator_student(StudentSettings(block, 0, (4, 4), 0), shape)
+    pictures = np.zeros((2, *size), np.uint8)
+    pairs = DistillationSet(pictures, pictures, 0, pixels if read else None)
+    assert trials.distillation_average(student, pairs) == decay
+
+
+@pytest.mark.parametrize(("side", "batch"), [(32, 32), (64, 32), (128, 8), (512, 8)])
+def test_fewer_pictures_are_learnt_from_at_once_the_larger_they_are(side: int, batch: int) -> None:
+    assert trials.picture_batch(side * side) == batch
