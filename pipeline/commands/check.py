@@ -83,7 +83,7 @@ def add_generator(parser: Any) -> None:
         "--input",
         action="append",
         metavar="NAME=WHAT",
-        help="what goes into the input of that name: latent, picture, mask, class:10, or a number",
+        help="what goes into the input of that name: latent, picture, mask, class:10, or numbers",
     )
     parser.add_argument(
         "--signature", type=str, metavar="NAME", help="which network of its file draws, of several"

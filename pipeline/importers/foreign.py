@@ -14,15 +14,16 @@ Draw = Callable[..., list[np.ndarray]]
 """Arrays in the order of the inputs, channels last → all outputs, channels last."""
 
 
-def in_batches(draw: Draw, arrays: Sequence[np.ndarray], batch: int) -> list[np.ndarray]:
+def in_batches(
+    draw: Draw, arrays: Sequence[np.ndarray], batch: int, *, shared: Sequence[bool]
+) -> list[np.ndarray]:
     """All outputs of ``draw``, which takes ``batch`` inputs at once, for arrays [N, …].
 
-    The last batch is filled up with its last input, whose further pictures are left out. An array
-    of one number goes into every batch.
+    The last batch is filled up with its last input, whose further pictures are left out. Arrays
+    that are ``shared`` go into every batch as they are.
     """
-    count = row_count(arrays)
+    count = next(len(each) for each, same in zip(arrays, shared, strict=True) if not same)
     lacking = -count % batch
-    shared = [array.ndim < 2 and array.size == 1 and array.shape != (count,) for array in arrays]
     filled = [
         each if is_shared else np.concatenate([each, np.repeat(each[-1:], lacking, 0)])
         for each, is_shared in zip(arrays, shared, strict=True)
@@ -38,11 +39,6 @@ def in_batches(draw: Draw, arrays: Sequence[np.ndarray], batch: int) -> list[np.
         for start in starts
     ]
     return [np.concatenate(outputs)[:count] for outputs in zip(*batches, strict=True)]
-
-
-def row_count(arrays: Sequence[np.ndarray]) -> int:
-    """How many inputs there are: N of the first array [N, …] that is more than one number."""
-    return next((len(each) for each in arrays if each.ndim > 1), len(np.atleast_1d(arrays[0])))
 
 
 def _onnxruntime(content: bytes) -> Draw:

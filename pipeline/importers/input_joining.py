@@ -15,7 +15,7 @@ import tf_keras
 from deploy.errors import PocketganError, printable
 from pipeline.importers.input_adapter import InputAdapter
 from pipeline.importers.input_layers import Label, Part, Rounded, SameForAll
-from pipeline.importers.input_roles import InputKind, InputPart, InputRole
+from pipeline.importers.input_roles import InputKind, InputPart, InputRole, numbers_text
 from pipeline.importers.input_signs import roles_of
 from pipeline.importers.missing import MissingFactsError, StatedFacts
 from pipeline.importers.missing_inputs import INPUT_PIXELS, refuse_free
@@ -91,7 +91,7 @@ class _Source:
     def constant(self, port: Any) -> Any:
         """The number that goes in for all pictures."""
         number, has_batch = self.input.dtype, self.input.has_batch
-        return SameForAll(self.role.value, self.shape, number=number, has_batch=has_batch)(port)
+        return SameForAll(self.role.values, self.shape, number=number, has_batch=has_batch)(port)
 
     def typed(self, tensor: Any) -> Any:
         """In the type of the generator's own input."""
@@ -127,7 +127,8 @@ def _unreadable(path: Path, sources: Sequence[_Source]) -> PocketganError:
 
 def _fixed(sources: Sequence[_Source]) -> list[str]:
     return [
-        f"its input '{printable(each.input.name)}' is {each.role.value:g} for all pictures"
+        f"its input '{printable(each.input.name)}' is {numbers_text(each.role.values)} "
+        "for all pictures"
         for each in sources
         if each.kind is InputKind.NUMBER
     ]

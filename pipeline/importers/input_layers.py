@@ -42,24 +42,37 @@ class Label(tf_keras.layers.Layer):  # type: ignore[misc]
 
 @tf_keras.utils.register_keras_serializable("pocketgan")
 class SameForAll(tf_keras.layers.Layer):  # type: ignore[misc]
-    """Any [N, …] → ``value`` everywhere in [N, *shape], or in [*shape] without ``has_batch``."""
+    """Any [N, …] → the same [*shape] for each of N, or once without ``has_batch``.
+
+    ``value``: one number, everywhere in it, or one for each of its entries.
+    """
 
     def __init__(
-        self, value: float, shape: Sequence[int], *, number: str, has_batch: bool, **kwargs: Any
+        self,
+        value: float | Sequence[float],
+        shape: Sequence[int],
+        *,
+        number: str,
+        has_batch: bool,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.value, self.shape = value, tuple(shape)
+        self.values = tuple(value) if isinstance(value, Sequence) else (value,)
+        self.shape = tuple(shape)
         self.number, self.has_batch = number, has_batch
 
     def call(self, inputs: Any) -> Any:
-        value = tf.cast(self.value, self.number)
+        values = tf.reshape(
+            tf.cast(self.values, self.number), self.shape if len(self.values) > 1 else []
+        )
         if not self.has_batch:
-            return tf.fill(self.shape, value)
+            return tf.broadcast_to(values, self.shape)
         rows = inputs.shape[0] or tf.shape(inputs)[0]
-        return tf.ensure_shape(tf.fill([rows, *self.shape], value), [inputs.shape[0], *self.shape])
+        every = tf.broadcast_to(values, [rows, *self.shape])
+        return tf.ensure_shape(every, [inputs.shape[0], *self.shape])
 
     def get_config(self) -> dict[str, Any]:
-        own = {"value": self.value, "shape": self.shape, "number": self.number}
+        own = {"value": self.values, "shape": self.shape, "number": self.number}
         return {**super().get_config(), **own, "has_batch": self.has_batch}
 
 

@@ -21,7 +21,8 @@ class InputKind(StrEnum):
     MASK = "mask"
     """One channel: 1 where the picture beside it is hidden, 0 elsewhere."""
     NUMBER = "number"
-    """The same for all pictures, such as a strength: a constant from then on."""
+    """The same for all pictures, such as a strength, or several such as the weights of styles:
+    constants from then on."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,8 @@ class InputRole:
     """One; or a picture and what lies behind it in the channels of the same input."""
     classes: int | None = None
     """How many there are, where it is a class."""
-    value: float = 0.0
-    """Where it is a number."""
+    values: tuple[float, ...] = (0.0,)
+    """Where it is a number: one for all of the input, or one for each of its entries."""
 
     @property
     def kind(self) -> InputKind:
@@ -68,12 +69,17 @@ def mask_of(parts: Sequence[InputPart]) -> int | None:
     return None
 
 
-_WORDS = "latent, picture, mask, class, class:10, picture+mask, picture+picture, or a number"
+_WORDS = (
+    "latent, picture, mask, class, class:10, picture+mask, picture+picture, 0.7, or 0,1,0 and so on"
+)
 _SWITCHES = {"true": 1.0, "false": 0.0}
 
 
 def read_role(text: str) -> tuple[str, InputRole]:
-    """NAME=latent, picture, mask, class:10 or 0.7 as name and role; PocketganError for others."""
+    """NAME=latent, picture, mask, class:10, 0.7 or 0,1,0 as name and role.
+
+    PocketganError for others.
+    """
     name, equals, word = text.rpartition("=")
     role = _role(word.strip().lower())
     if not (equals and name) or role is None:
@@ -92,9 +98,14 @@ def read_roles(texts: Iterable[str]) -> dict[str, InputRole]:
 def role_text(role: InputRole) -> str:
     """A role as ``read_role`` reads it."""
     if role.kind is InputKind.NUMBER:
-        return f"{role.value:g}"
+        return numbers_text(role.values)
     words = "+".join(role.kinds)
     return f"{words}:{role.classes}" if role.classes else words
+
+
+def numbers_text(values: Iterable[float]) -> str:
+    """Numbers as a person gives them: 0.7, or 0,1,0."""
+    return ",".join(f"{value:g}" for value in values)
 
 
 def role_option(name: str, role: InputRole) -> str:
@@ -111,7 +122,13 @@ def _role(word: str) -> InputRole | None:
     if set(kinds) <= {"picture", "mask"} and (kinds[0] == "picture" or kinds == ["mask"]):
         return InputRole(tuple(map(InputKind, kinds)))
     try:
-        value = _SWITCHES[word] if word in _SWITCHES else float(word)
+        values = tuple(_number(each) for each in word.split(","))
     except ValueError:
         return None
-    return InputRole((InputKind.NUMBER,), value=value) if math.isfinite(value) else None
+    return (
+        InputRole((InputKind.NUMBER,), values=values) if all(map(math.isfinite, values)) else None
+    )
+
+
+def _number(word: str) -> float:
+    return _SWITCHES[word] if word in _SWITCHES else float(word)

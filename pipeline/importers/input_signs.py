@@ -66,13 +66,13 @@ def refuse_unknown(path: Path, names: Iterable[str], facts: StatedFacts) -> None
             )
 
 
-def free_numbers(inputs: Sequence[ModelInput], facts: StatedFacts) -> dict[str, float]:
-    """Name → value of the inputs that are numbers already, stated or by their signs."""
+def free_numbers(inputs: Sequence[ModelInput], facts: StatedFacts) -> dict[str, tuple[float, ...]]:
+    """Name → values of the inputs that are numbers already, stated or by their signs."""
     values = {}
     for each in inputs:
         role = facts.inputs.get(each.name) or _role_by_signs(each)
         if role is not None and role.kind is InputKind.NUMBER:
-            values[each.name] = role.value
+            values[each.name] = role.values
     return values
 
 
@@ -98,7 +98,7 @@ def _role_by_signs(each: ModelInput) -> InputRole | None:
 
 def _role_of_number(each: ModelInput) -> InputRole | None:
     if each.dtype == "bool" or _TRAINING.search(each.name):
-        return InputRole((InputKind.NUMBER,), value=0.0)
+        return InputRole((InputKind.NUMBER,))
     is_label = each.embedding_rows is not None or _LABEL.search(each.name)
     is_counted = each.dtype.startswith(("int", "uint")) and not _NUMBER.search(each.name)
     if each.has_batch and (is_label or is_counted):
@@ -111,7 +111,7 @@ def _refuse_role(path: Path, each: ModelInput, role: InputRole) -> None:
     shape, kind = each.shape, role.kind
     length = shape[-1] if shape else 0
     fits = {
-        InputKind.NUMBER: True,
+        InputKind.NUMBER: len(role.values) in (1, each.entries),
         InputKind.LATENT: each.has_batch and shape != (),
         InputKind.CLASS: each.has_batch
         and (is_number_like(each) or (is_vector(each) and role.classes in (None, length))),
@@ -123,7 +123,7 @@ def _refuse_role(path: Path, each: ModelInput, role: InputRole) -> None:
             f"{path}: its input '{printable(each.name)}' {each.shape_words} cannot be "
             f"'{role_text(role)}'.",
             "A class is one number or one-hot, a mask has one channel, a picture a height, a width "
-            "and channels.",
+            "and channels; numbers are one for all of the input, or one for each of its entries.",
         )
     if kind is InputKind.PICTURE and len(role.kinds) > 1 and not can_be(role.kinds, length or 0):
         raise PocketganError(

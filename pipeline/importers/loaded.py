@@ -57,7 +57,7 @@ class LoadedGenerator:
     """Names of what ``compute`` gives; empty where they have none."""
     output: int = 0
     """Which of them is the picture."""
-    fixed: Mapping[str, float] = field(default_factory=dict)
+    fixed: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """Further inputs, with the numbers that they were given while it was loaded."""
 
     def picture(self, *tensors: Any) -> Any:

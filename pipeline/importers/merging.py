@@ -63,8 +63,8 @@ def _numbers(model: tf_keras.Model) -> dict[str, float]:
     numbers: dict[str, float] = {}
     for node in nodes(model):
         layer = node.layer
-        if isinstance(layer, SameForAll):
-            numbers[layer.name] = layer.value
+        if isinstance(layer, SameForAll) and len(layer.values) == 1:
+            (numbers[layer.name],) = layer.values
         elif isinstance(layer, (L.Reshape, L.Flatten)):
             before = node.keras_inputs[0]._keras_history.layer.name
             if before in numbers:

@@ -22,11 +22,14 @@ INPUT_PIXELS = MissingFact(
 )
 
 
+_ONE_FOR_EACH = " (one for all of it, or one for each of its entries: 0,1,0 and so on)"
+
+
 def number_fact(each: ModelInput) -> MissingFact:
-    role = InputRole((InputKind.NUMBER,), value=1.0)
+    role = InputRole((InputKind.NUMBER,), values=(1.0,))
     return MissingFact(
         problem=f"what number goes into its input '{printable(each.name)}' "
-        f"{each.shape_words} is not known",
+        f"{each.shape_words} is not known{_ONE_FOR_EACH if each.entries > 1 else ''}",
         option=role_option(each.name, role),
         guess={"inputs": {each.name: role}},
     )
@@ -87,7 +90,7 @@ def mixture_facts(
     kinds = {role.kind for role in roles if role is not None}
     if InputKind.PICTURE not in kinds:
         return []
-    role = InputRole((InputKind.NUMBER,), value=0.0)
+    role = InputRole((InputKind.NUMBER,), values=(0.0,))
     return [
         MissingFact(
             problem=f"it reads latents '{printable(each.name)}' {each.shape_words} beside a "

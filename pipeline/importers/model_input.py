@@ -1,5 +1,6 @@
 """The inputs that a generator has in its file, and the sizes that it leaves free."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,12 +22,17 @@ class ModelInput:
     embedding_rows: int | None = None
     """Of the embedding that looks its numbers up; None where there is none."""
     has_batch: bool = True
-    """Whether it takes a value for each picture; of a number that all share there is one."""
+    """Whether it takes a value for each picture; of numbers that all share there are none."""
 
     @property
     def shape_words(self) -> str:
-        """As errors show it: [N, 28, 28, 1]; of a number that all share [] or [1]."""
+        """As errors show it: [N, 28, 28, 1]; of numbers that all share [], [1] or [26]."""
         return shape_text(self.shape, has_batch=self.has_batch)
+
+    @property
+    def entries(self) -> int:
+        """Numbers in one value of it; 0 where a size is free."""
+        return math.prod(size or 0 for size in self.shape)
 
     @classmethod
     def declared(
@@ -40,10 +46,9 @@ class ModelInput:
     ) -> "ModelInput":
         """An input of that ``shape`` in the file, ``among`` those of all its inputs.
 
-        Its first axis is the batch, unless one number stands beside batches of another size.
+        Its first axis is the batch, unless numbers stand beside batches of another size.
         """
-        batches = {each[0] for each in among if each}
-        has_batch = bool(shape) and (tuple(shape) != (1,) or batches == {1})
+        has_batch = not is_shared(shape, among)
         return cls(
             name=name,
             shape=tuple(shape[has_batch:]),
@@ -53,9 +58,19 @@ class ModelInput:
         )
 
 
+def is_shared(shape: Sequence[int | None], among: Iterable[Sequence[int | None]]) -> bool:
+    """Whether an input of that ``shape`` in the file, ``among`` those of all, has no batch.
+
+    It is one number, or a row of them beside batches of another size.
+    """
+    if len(shape) != 1 or shape[0] is None:
+        return not shape
+    return bool({each[0] for each in among if each} - {shape[0]})
+
+
 def is_number_like(each: ModelInput) -> bool:
-    """Whether an input takes one number for each picture, or for all."""
-    return each.shape in ((), (1,))
+    """Whether an input takes one number for each picture, or numbers for all."""
+    return not each.has_batch or each.shape in ((), (1,))
 
 
 def is_vector(each: ModelInput) -> bool:

@@ -18,7 +18,7 @@ from pipeline.importers import alpha, pixel_range
 from pipeline.importers.formats import GeneratorSource
 from pipeline.importers.input_adapter import InputAdapter, random_inputs
 from pipeline.importers.input_joining import adapt_inputs
-from pipeline.importers.input_roles import InputPart, InputRole
+from pipeline.importers.input_roles import InputPart, InputRole, numbers_text
 from pipeline.importers.layer_mapping import GraphRebuilder, SourceLayer, UnmappedLayerError
 from pipeline.importers.loaded import TRIAL_INPUTS, LoadedGenerator, difference
 from pipeline.importers.merging import merged
@@ -185,7 +185,8 @@ def _load(
         path, facts, draws=network.draws, reads=network.reads or reads, latent=adapter.latent
     )
     fixed = (
-        f"its input '{name}' is {value:g} for all pictures" for name, value in loaded.fixed.items()
+        f"its input '{name}' is {numbers_text(values)} for all pictures"
+        for name, values in loaded.fixed.items()
     )
     if facts.on_white:
         network = _on_white(network, ranges.draws)

@@ -16,7 +16,7 @@ from pipeline.importers.foreign import ForeignProgram, in_batches
 from pipeline.importers.layer_mapping import SourceLayer
 from pipeline.importers.loaded import LoadedGenerator
 from pipeline.importers.missing import StatedFacts
-from pipeline.importers.model_input import ModelInput
+from pipeline.importers.model_input import ModelInput, is_shared
 from pipeline.importers.signatures import chosen_signature
 from pipeline.tflite.entry import with_signature
 from pipeline.tflite.model import LiteModel, Op, Tensor
@@ -39,10 +39,12 @@ class LiteProgram:
         self.outputs: list[dict[str, Any]] = self._interpreter.get_output_details()
         sizes = (int(port["shape"][0]) for port in self.inputs if len(port["shape"]) > 1)
         self._batch = next(sizes, 1)
+        shapes = [_free_as_none(port) for port in self.inputs]
+        self._shared = [is_shared(shape, shapes) for shape in shapes]
 
     def __call__(self, *arrays: np.ndarray) -> list[np.ndarray]:
         """All outputs float32 for arrays [N, …] in the order of the inputs, channels last."""
-        return in_batches(self._one_batch, arrays, self._batch)
+        return in_batches(self._one_batch, arrays, self._batch, shared=self._shared)
 
     def _one_batch(self, *arrays: np.ndarray) -> list[np.ndarray]:
         ordered = [

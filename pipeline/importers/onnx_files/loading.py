@@ -144,16 +144,20 @@ def _fix_size(model: onnx.ModelProto, size: tuple[int, int], orders: Orders) -> 
     fix_output_shapes(model)
 
 
-def _fix_numbers(model: onnx.ModelProto, facts: StatedFacts, orders: Orders) -> dict[str, float]:
+def _fix_numbers(
+    model: onnx.ModelProto, facts: StatedFacts, orders: Orders
+) -> dict[str, tuple[float, ...]]:
     """Make inputs constants that are numbers, the same for all pictures, in place; their values."""
     weights = {each.name for each in model.graph.initializer}
     ports = {port.name: port for port in model.graph.input if port.name not in weights}
     inputs = [_declared(port, ports.values(), orders) for port in ports.values()]
     numbers = free_numbers(inputs, facts)
-    for name, value in numbers.items():
+    for name, values in numbers.items():
         tensor = ports[name].type.tensor_type
         shape = [side.dim_value or 1 for side in tensor.shape.dim]
-        constant = numpy_helper.from_array(np.full(shape, value, _dtype(ports[name])), name)
+        filled = np.empty(shape, _dtype(ports[name]))
+        filled[...] = np.reshape(values, shape if len(values) > 1 else [])
+        constant = numpy_helper.from_array(filled, name)
         model.graph.initializer.append(constant)
         model.graph.input.remove(ports[name])
     return numbers

@@ -7,6 +7,7 @@ import onnx
 import onnxruntime
 
 from pipeline.importers.foreign import in_batches
+from pipeline.importers.model_input import is_shared
 from pipeline.importers.onnx_files.signature import (
     FileShape,
     Orders,
@@ -74,7 +75,9 @@ class OnnxRuntime:
             if outputs and outputs[0].shape[:1] == (count,):
                 return outputs
             self._batch = 1  # free at its ends only, as exporters leave it
-        return in_batches(self._run, arrays, self._batch)
+        shapes = [port.shape for port in self.inputs]
+        shared = [is_shared(shape, shapes) for shape in shapes]
+        return in_batches(self._run, arrays, self._batch, shared=shared)
 
     def _run(self, *arrays: np.ndarray) -> list[np.ndarray]:
         feed = {

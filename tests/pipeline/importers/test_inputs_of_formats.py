@@ -194,6 +194,36 @@ def test_number_without_a_batch_is_asked_for_and_the_same_for_all(
     np.testing.assert_allclose(teacher.model(latents), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("form", ["SavedModel", "tflite"])
+def test_row_of_numbers_that_all_pictures_share_takes_one_for_each_entry(
+    form: str, tmp_path: Path
+) -> None:
+    styles = tf.random.stateless_normal([3, 64], [3, 4])
+    kernel = tf.random.stateless_normal([4, 64], [1, 2])
+    module = tf.Module()
+    module.draw = tf.function(
+        lambda z, style: tf.reshape(tf.tanh(z @ kernel + style[None] @ styles), [-1, 8, 8, 1]),
+        input_signature=[
+            tf.TensorSpec([None, 4], tf.float32, name="z"),
+            tf.TensorSpec([3], tf.float32, name="style"),
+        ],
+    )
+    path = tmp_path / "saved"
+    tf.saved_model.save(module, str(path), signatures=module.draw)
+    if form == "tflite":
+        content = tf.lite.TFLiteConverter.from_saved_model(str(path)).convert()
+        path = tmp_path / "model.tflite"
+        path.write_bytes(content)
+    with pytest.raises(MissingFactsError, match=r"'style' \[3\] is not known .*one for each"):
+        load_teacher(path)
+    with pytest.raises(PocketganError, match="cannot be '1,2'"):
+        load_teacher(path, inputs=read_roles(["style=1,2"]))
+    teacher = load_teacher(path, inputs=read_roles(["style=0,2,1"]))
+    latents = teacher.random_inputs(3)
+    expected = tf.tanh(latents @ kernel + 2 * styles[1] + styles[2])
+    np.testing.assert_allclose(np.reshape(teacher.model(latents), [3, 64]), expected, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["inpainting", "truncated"])
 def test_code_in_a_saved_model_is_drawn_with_all_that_it_reads(
     name: str, foreign_inputs: Builders, tmp_path: Path

@@ -344,10 +344,12 @@ def test_signature_must_be_a_single_one(tmp_path: Path, refused: Refused) -> Non
     module = tf.Module()
     tf.saved_model.save(module, str(tmp_path / "none"))
     module.draw = tf.function(lambda z: z, input_signature=[tf.TensorSpec([None, 4])])
-    assert "it has none" in refused(load_teacher, tmp_path / "none")
+    assert "has no signature that could draw" in refused(load_teacher, tmp_path / "none")
     signatures = {"a": module.draw, "b": module.draw}
     tf.saved_model.save(module, str(tmp_path / "two"), signatures=signatures)
-    assert "it has 2: a, b" in refused(load_teacher, tmp_path / "two")
+    assert "it has 2 signatures, each a network of its own (a, b)" in refused(
+        load_teacher, tmp_path / "two"
+    )
 
 
 def test_pictures_that_are_not_finite_are_refused(

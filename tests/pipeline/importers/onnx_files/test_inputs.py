@@ -80,6 +80,21 @@ def test_number_becomes_a_constant_of_the_file(
     np.testing.assert_allclose(teacher.model(latents), expected.transpose(0, 2, 3, 1), atol=1e-5)
 
 
+def test_row_of_numbers_becomes_a_constant_of_the_file(writer: Any, saved: Save) -> None:
+    style = writer.input("style", 8)
+    z = writer.op("Mul", writer.input("z", 1, 8), style)
+    path = saved(writer.model(painted(writer, mapped(writer, z))))
+    with pytest.raises(MissingFactsError, match=r"'style' \[8\] is not known .*one for each"):
+        load_teacher(path)
+    teacher = load_teacher(path, inputs=read_roles(["style=0,1,2,3,4,5,6,-7"]))
+    assert "its input 'style' is 0,1,2,3,4,5,6,-7 for all pictures" in teacher.notes
+    latents = RANDOM.normal(size=(1, 8)).astype(np.float32)
+    weights = np.array([*range(7), -7], np.float32)
+    session = onnxruntime.InferenceSession(str(path))
+    expected = session.run(None, {"z": latents, "style": weights})[0]
+    np.testing.assert_allclose(teacher.model(latents), expected.transpose(0, 2, 3, 1), atol=1e-5)
+
+
 def test_switch_between_training_and_drawing_is_off(writer: Any, saved: Save) -> None:
     x = painted(writer, mapped(writer, writer.input("z", "N", 8)))
     training = writer.input("is_training", dtype=TensorProto.BOOL)
