@@ -1,6 +1,7 @@
 """Two folders of pictures that no pairs connect, such as photos and paintings."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from deploy.errors import PocketganError
 from pipeline.data import folder
@@ -13,8 +14,8 @@ def load(request: Request) -> Dataset:
 
     Both are read, cut, divided and noted as the source 'folder' does it. They differ in number,
     and none belongs to another: the data set is not aligned.
-    Raises PocketganError where a folder is not named, where both are the same, and for what the
-    source 'folder' refuses.
+    Raises PocketganError where a folder is not named, where one is the other or lies in it, and
+    for what the source 'folder' refuses.
     """
     if request.folder is None or request.inputs is None:
         raise PocketganError(
@@ -25,6 +26,7 @@ def load(request: Request) -> Dataset:
         raise PocketganError(
             f"{request.folder} is named as the folder of both domains.", "Name two folders."
         )
+    _refuse_nested(request.folder.resolve(), request.inputs.resolve())
     targets = folder.load(request)
     inputs = folder.load(replace(request, folder=request.inputs))
     notes = [
@@ -42,3 +44,13 @@ def load(request: Request) -> Dataset:
         aligned=False,
         notes=tuple(notes),
     )
+
+
+def _refuse_nested(targets: Path, inputs: Path) -> None:
+    """PocketganError where the pictures of one domain would be part of the other."""
+    for inner, outer in ((targets, inputs), (inputs, targets)):
+        if outer in inner.parents:
+            raise PocketganError(
+                f"{inner} lies in {outer}: its pictures would be of both domains.",
+                "Move one of the folders out of the other.",
+            )

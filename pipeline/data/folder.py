@@ -7,6 +7,7 @@ import numpy as np
 from deploy.errors import PocketganError
 from pipeline.arrays import Labels
 from pipeline.data.dataset import Dataset, divide
+from pipeline.data.picture import TOO_SMALL
 from pipeline.data.reading import Decoded, Request, find, name, read, single, text
 
 
@@ -33,7 +34,9 @@ def load(request: Request) -> Dataset:
     if not usable:
         raise PocketganError(
             f"{folder}: none of its {len(files)} images can be read; {notes[1]}.",
-            "Open one in an image viewer; save it as PNG or JPEG.",
+            "Lower data.image_size, or let data.cut be whole."
+            if TOO_SMALL in notes[1]
+            else "Open one in an image viewer; save it as PNG or JPEG.",
         )
     if len(usable) == 1:
         raise PocketganError(

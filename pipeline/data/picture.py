@@ -24,6 +24,7 @@ FIRST_FRAME = "several frames: the first was read"
 SIXTEEN_BITS = "16 bits a channel: scaled to 8"
 CMYK = "CMYK: converted to RGB without a colour profile"
 TRANSPARENCY = "transparent: laid on white"
+TOO_SMALL = "less than a tile"
 
 
 @cache
@@ -61,7 +62,9 @@ def read(content: bytes, channels: int, *, draft: int | None = None) -> Picture:
         upright = _upright(image)
         if _is_transparent(upright):
             changes.append(TRANSPARENCY)
-        plain = _plain(upright).convert(MODES[channels])
+        plain = _plain(upright)
+        # Pillow makes grey of no other colour space than RGB.
+        plain = (plain.convert("RGB") if plain.mode == "LAB" else plain).convert(MODES[channels])
         if _has_more_frames(image):  # last, because it moves on in the file
             changes.append(FIRST_FRAME)
         return Picture(plain, tuple(changes))
@@ -80,9 +83,7 @@ def tiles(image: Image.Image, size: tuple[int, int]) -> Images:
     height, width = size
     rows, columns = image.height // height, image.width // width
     if not rows or not columns:
-        raise ValueError(
-            f"{image.width}×{image.height} pixels are less than a tile of {width}×{height}"
-        )
+        raise ValueError(f"{image.width}×{image.height} pixels are {TOO_SMALL} of {width}×{height}")
     top, left = (image.height - rows * height) // 2, (image.width - columns * width) // 2
     pixels = as_array(image)[top : top + rows * height, left : left + columns * width]
     grid = pixels.reshape(rows, height, columns, width, -1).swapaxes(1, 2)

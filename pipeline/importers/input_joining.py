@@ -95,8 +95,7 @@ class _Source:
 
     def typed(self, tensor: Any) -> Any:
         """In the type of the generator's own input."""
-        is_float = self.input.dtype.startswith(("float", "bfloat"))
-        return tensor if is_float else Rounded(self.input.dtype)(tensor)
+        return tensor if self.input.dtype == "float32" else Rounded(self.input.dtype)(tensor)
 
 
 _OwnInput = Callable[[_Source, Any, int], Any]

@@ -78,14 +78,17 @@ class SameForAll(tf_keras.layers.Layer):  # type: ignore[misc]
 
 @tf_keras.utils.register_keras_serializable("pocketgan")
 class Rounded(tf_keras.layers.Layer):  # type: ignore[misc]
-    """Floats → the nearest numbers of the type ``number``; of bool whether they are above 0.5."""
+    """Float32 → the nearest numbers of the type ``number``; of bool whether they are above 0.5."""
 
     def __init__(self, number: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.number = number
 
     def call(self, inputs: Any) -> Any:
-        return inputs > _HALF if self.number == "bool" else tf.cast(tf.round(inputs), self.number)
+        if self.number == "bool":
+            return inputs > _HALF
+        whole = not tf.as_dtype(self.number).is_floating
+        return tf.cast(tf.round(inputs) if whole else inputs, self.number)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "number": self.number}

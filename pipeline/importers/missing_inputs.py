@@ -74,12 +74,13 @@ def size_facts(
 
 def size_fact(each: ModelInput) -> MissingFact:
     """At which size pictures are read that may have any."""
-    height, width = SIZE
+    sides = zip(each.shape[:2], SIZE, strict=True)
+    height, width = (own if own is not None else wanted for own, wanted in sides)
     return MissingFact(
         problem=f"the shape of its input '{printable(each.name)}' is not fixed: "
         f"{each.shape_words}, and at which size, width x height, is not known",
         option=f"--input-size {width}x{height}",
-        guess={"input_size": SIZE},
+        guess={"input_size": (height, width)},
     )
 
 

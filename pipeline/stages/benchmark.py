@@ -11,7 +11,7 @@ from pipeline import progress
 from pipeline.artifacts import MACHINE, MEASUREMENTS, find_variants
 from pipeline.report.benchmark.grid import target_title
 from pipeline.stage import Outcome, StageContext, stage
-from pipeline.stages.inputs import generator_inputs, whole_batches
+from pipeline.stages.inputs import batched_inputs
 from pipeline.training.randomness import Purpose
 
 INPUTS = 64
@@ -23,7 +23,7 @@ def _benchmark(ctx: StageContext) -> Outcome:
     """Write one measurement a target, variant and number of threads, and what machine this is."""
     settings = ctx.recipe.benchmark
     inputs = ctx.scratch / "latents.npy"
-    values = generator_inputs(ctx, Purpose.EVALUATION, whole_batches(ctx, INPUTS))
+    values = batched_inputs(ctx, Purpose.EVALUATION, INPUTS)
     np.save(inputs, values.reshape(len(values), -1))
     with progress.bar() as bar:
         task = bar.add_task("benchmark", total=None)

@@ -27,7 +27,7 @@ from pipeline.networks.registry import build_translator
 from pipeline.search.sizes import refusal_of_latents
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages.first_file import remove_first_file
-from pipeline.stages.inputs import generator_inputs, translator_shape, whole_batches
+from pipeline.stages.inputs import batched_inputs, generator_inputs, translator_shape
 from pipeline.stages.parting import first_difference
 from pipeline.stages.provenance import with_provenance
 from pipeline.stages.quantize import BASES
@@ -182,7 +182,7 @@ def _write_all(
     A file that draws otherwise than its model is written all the same, since a training lies
     behind it: a gate tells. Raises PocketganError where an int8 variant holds a float operation.
     """
-    inputs = generator_inputs(ctx, Purpose.CONTROL, whole_batches(ctx, COMPARED))
+    inputs = batched_inputs(ctx, Purpose.CONTROL, COMPARED)
     steps: dict[str, dict[str, float]] = {}
     events: list[str] = []
     for conversion in progress.track(conversions, "convert"):

@@ -28,7 +28,7 @@ from pipeline.metrics.trivial import hidden_by_mask, trivial_baseline
 from pipeline.networks.pixels import to_uint8
 from pipeline.search.scorers import draw_pictures
 from pipeline.stage import Outcome, StageContext, package_versions, stage
-from pipeline.stages.inputs import HeldBack, generator_inputs, held_back, whole_batches
+from pipeline.stages.inputs import HeldBack, batched_inputs, held_back
 from pipeline.stages.provenance import read_pixel_range
 from pipeline.tflite.runtime import draw
 from pipeline.training.objectives.generation import FIXED_PICTURES
@@ -48,10 +48,20 @@ def _check_judge(ctx: StageContext) -> None:
         published_weights()
         if data.source != TEACHER:  # what a teacher draws is seen when it is there
             check_pictures(data.shape)
-    if data.source != TEACHER and len(ctx.dataset.test) < FEWEST:
+    if data.source == TEACHER:
+        return
+    _refuse_few(f"{ctx.dataset.name} has", len(ctx.dataset.test), FEWEST)
+    if ctx.dataset.test_inputs is not None:
+        least = max(FEWEST, ctx.recipe.convert.batch)
+        _refuse_few(f"Of what is read {ctx.dataset.name} has", len(ctx.dataset.test_inputs), least)
+
+
+def _refuse_few(whose: str, count: int, least: int) -> None:
+    """PocketganError for fewer test pictures than the figures, or a batch of the files, need."""
+    if count < least:
         raise PocketganError(
-            f"{ctx.dataset.name} has {len(ctx.dataset.test)} pictures for the test: too few to "
-            "tell how good a generator is.",
+            f"{whose} {count} pictures for the test: too few to tell how good a generator is, "
+            f"which takes {least}.",
             "Add pictures, or raise data.test_fraction.",
         )
 
@@ -64,7 +74,7 @@ def _evaluate(ctx: StageContext) -> Outcome:
     real = RealImages.seen_by(judge, ctx.dataset.test)
     test = held_back(ctx)
     inputs, fixed = (
-        generator_inputs(ctx, purpose, whole_batches(ctx, number))
+        batched_inputs(ctx, purpose, number)
         for purpose, number in (
             (Purpose.EVALUATION, recipe.evaluate.samples),
             (Purpose.FIXED, FIXED_PICTURES),

@@ -150,7 +150,11 @@ def image_shape(ctx: StageContext) -> ImageShape:
     return ImageShape(data.image_size, data.channels, class_count(ctx), data.image_width)
 
 
-def whole_batches(ctx: StageContext, count: int) -> int:
-    """``count``, or the next number above it that fills the batches of this run's files."""
+def batched_inputs(ctx: StageContext, purpose: Purpose, count: int) -> np.ndarray:
+    """As ``generator_inputs``: ``count`` or a few more, as many as fill the batches of the files.
+
+    Of pictures, where there are no more, a few fewer.
+    """
     batch = int(ctx.recipe.convert.batch)
-    return -(-count // batch) * batch
+    inputs = generator_inputs(ctx, purpose, -(-count // batch) * batch)
+    return inputs[: len(inputs) // batch * batch]

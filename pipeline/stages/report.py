@@ -27,7 +27,15 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.sources import TEACHER
 from pipeline.metrics.quality import Quality
 from pipeline.report.run import schema
-from pipeline.report.run.gates import TRANSLATIONS, UNPAIRED, Gate, check_all, completed, parse_gate
+from pipeline.report.run.gates import (
+    OF_PICTURES,
+    TRANSLATIONS,
+    UNPAIRED,
+    Gate,
+    check_all,
+    completed,
+    parse_gate,
+)
 from pipeline.report.run.page import Exhibits, render
 from pipeline.search.budget import FileCost, budget_of
 from pipeline.search.candidates import Candidate
@@ -43,12 +51,20 @@ _MEASURED = ("convert", "evaluate", "benchmark")
 
 
 def _check_gates(ctx: StageContext) -> None:
-    """PocketganError for a gate of the recipe that cannot be read."""
-    for gate in ctx.recipe.report.gates:
+    """PocketganError for a gate of the recipe that cannot be read, or can never be measured."""
+    recipe = ctx.recipe
+    reads_pictures = recipe.data.translated or recipe.teacher.inputs is not None
+    for text in recipe.report.gates:
         try:
-            parse_gate(gate)
+            gate = parse_gate(text)
         except PocketganError as error:
             raise PocketganError(f"report.gates: {error.problem}", error.remedy) from error
+        if gate.quantity in OF_PICTURES and not reads_pictures:
+            raise PocketganError(
+                f"report.gates: '{text}' is for generators that read pictures, and this one reads "
+                "latents.",
+                "Leave it out; frechet_ratio says how far it is from the pictures that it learned.",
+            )
 
 
 @stage(

@@ -10,9 +10,15 @@ from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages import training
 from pipeline.stages.inputs import pairs_of
 from pipeline.stages.prospects import COMPARED_ON_THE_WAY, Prospects
+from pipeline.training.losses import AdversarialLoss
 
 
-@stage("train", settings=training.ADVERSARIAL, reads_pictures=True)
+def _check_loss(ctx: StageContext) -> None:
+    """PocketganError for a loss or an augmentation that does not exist."""
+    AdversarialLoss(ctx.recipe.train)
+
+
+@stage("train", settings=training.ADVERSARIAL, reads_pictures=True, check=_check_loss)
 def train(ctx: StageContext) -> Outcome:
     """Train by the recipe's rules; write both networks, the history and the film."""
     recipe = ctx.recipe

@@ -1,5 +1,6 @@
 """Gates: what a recipe demands of its result, one line each, such as ``zeros >= 0.75``."""
 
+import math
 import operator
 import re
 from collections.abc import Callable, Sequence
@@ -21,7 +22,9 @@ _OPERATORS: dict[str, Callable[[float, float], bool]] = {
 }
 
 _GATE = re.compile(
-    r"\s*(?P<quantity>\w+)\s*(?P<sign><=|>=|==|<|>|≤|≥)\s*(?P<limit>[+-]?\d+(\.\d+)?)\s*", re.ASCII
+    r"\s*(?P<quantity>\w+)\s*(?P<sign><=|>=|==|<|>|≤|≥)\s*"
+    r"(?P<limit>[+-]?\d+(\.\d+)?([eE][+-]?\d+)?)\s*",
+    re.ASCII,
 )
 
 
@@ -54,6 +57,8 @@ EQUAL_DECIBELS = 99.0
 KNOWN = (*COMPARISONS, *BY_NAME, QAT_WITHIN_BOUND, PSNR_OVER_TRIVIAL, FRECHET_BELOW_TRIVIAL)
 TRANSLATIONS = (f"{PSNR_OVER_TRIVIAL} > 0", f"{QAT_WITHIN_BOUND} >= 0.999")
 """Gates that every run of a translator has."""
+OF_PICTURES = (PSNR_OVER_TRIVIAL, FRECHET_BELOW_TRIVIAL, "psnr_truth_drop", "psnr_hole_drop")
+"""Quantities that only a generator has that reads pictures."""
 UNPAIRED = (f"{FRECHET_BELOW_TRIVIAL} > 0",)
 """Of one that learned without pairs it cannot be told otherwise whether it does what it should."""
 
@@ -72,7 +77,7 @@ def parse_gate(text: str) -> Gate:
     Raises PocketganError that lists the quantities and signs there are.
     """
     match = _GATE.fullmatch(text)
-    if match is None or match["quantity"] not in KNOWN:
+    if match is None or match["quantity"] not in KNOWN or math.isinf(float(match["limit"])):
         raise PocketganError(
             f"gate '{text}' is not of the form QUANTITY SIGN NUMBER with a quantity known here",
             f"Quantities: {', '.join(KNOWN)}. Signs: {' '.join(_OPERATORS)}. "

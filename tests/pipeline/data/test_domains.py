@@ -49,6 +49,13 @@ def test_domains_refuse_one_folder_for_both(tmp_path: Path) -> None:
         domains.load(request(tmp_path, folder, folder / ".." / "a"))
 
 
+@pytest.mark.parametrize("outer", ["folder", "inputs"])
+def test_domains_refuse_a_folder_inside_of_the_other(tmp_path: Path, outer: str) -> None:
+    folders = [fill(tmp_path / "a", 4, 0), fill(tmp_path / "a" / "deep" / "b", 4, 9)]
+    with pytest.raises(PocketganError, match=r"deep/b lies in .*of both domains"):
+        domains.load(request(tmp_path, *(folders if outer == "folder" else folders[::-1])))
+
+
 @pytest.mark.parametrize("named", ["folder", "inputs"])
 def test_domains_refuse_a_single_folder(tmp_path: Path, named: str) -> None:
     folder = fill(tmp_path / "a", 4, 0)

@@ -314,6 +314,17 @@ def test_folder_cuts_photos_into_tiles_that_stay_on_one_side(images: Path, load:
     assert data.notes == ()
 
 
+def test_photos_that_are_all_less_than_a_tile_ask_for_smaller_ones(
+    images: Path, load: Load
+) -> None:
+    images.mkdir()
+    for name, size in (("small", (6, 6)), ("flat", (40, 6))):
+        Image.new("L", size).save(images / f"{name}.png")
+    with pytest.raises(PocketganError, match="less than a tile") as caught:
+        load(cut="tiles")
+    assert "Lower data.image_size" in caught.value.remedy
+
+
 def test_folder_of_tiles_keeps_the_classes(images: Path, load: Load) -> None:
     for index in range(4):
         path = write(images / ("cats" if index % 2 else "dogs") / f"{index}.png")

@@ -64,6 +64,7 @@ def test_several_outputs_and_inputs_are_refused(tmp_path: Path, refused: Refused
     ("shape", "classes", "expected"),
     [
         ((None, None, 3), None, "Give --input-size 256x256"),
+        ((16, None, 3), None, "Give --input-size 256x16"),
         ((4,), 4, "cannot be the class"),
         ((8, 8, 3), 2, "Leave --classes away"),
     ],

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pipeline.artifacts import find_variants
 from pipeline.cli import main
@@ -14,7 +15,9 @@ from pipeline.recipe import load_recipe
 from pipeline.run import Run
 from pipeline.stage import StageContext
 from pipeline.stages import evaluate
+from pipeline.stages import inputs as stage_inputs
 from pipeline.stages.inputs import HeldBack
+from pipeline.training.randomness import Purpose
 
 
 @pytest.fixture
@@ -136,3 +139,39 @@ def test_of_an_input_of_several_parts_its_first_picture_is_shown() -> None:
     held_back = HeldBack(np.zeros((5, 8, 8, 8), np.uint8), None, None, parts)
     beside = evaluate._beside(cast(StageContext, None), held_back)
     assert beside["input"].shape == (5, 8, 8, 3)
+
+
+@pytest.mark.parametrize(("inputs", "batch"), [(4, 1), (20, 16)])
+def test_too_few_test_pictures_to_read_are_refused_before_anything_runs(
+    inputs: int, batch: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    random = np.random.default_rng(1)
+    for name, count in (("read", inputs), ("drawn", 60)):
+        (tmp_path / name).mkdir()
+        for number in range(count):
+            picture = random.integers(0, 255, (16, 16, 3), dtype=np.uint8)
+            Image.fromarray(picture).save(tmp_path / name / f"{number}.png")
+    recipe = tmp_path / "few.yaml"
+    recipe.write_text(
+        f"""
+name: few
+data: {{source: domains, folder: {tmp_path}/drawn, inputs: {tmp_path}/read, image_size: 16}}
+generator: {{name: unet, width: 2}}
+train: {{batch: 2}}
+convert: {{batch: {batch}}}
+"""
+    )
+    assert main(["run", str(recipe), "--runs", str(tmp_path / "runs"), "--quiet"]) == 2
+    assert "for the test: too few" in capsys.readouterr().err
+    assert not (tmp_path / "runs" / "few").exists()
+
+
+def test_inputs_fill_the_batches_of_the_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ten(_ctx: StageContext, _purpose: Purpose, count: int) -> np.ndarray:
+        return np.ones(10)[:count]
+
+    monkeypatch.setattr(stage_inputs, "generator_inputs", ten)
+    recipe = SimpleNamespace(convert=SimpleNamespace(batch=4))
+    ctx = cast(StageContext, SimpleNamespace(recipe=recipe))
+    batched = stage_inputs.batched_inputs
+    assert [len(batched(ctx, Purpose.CONTROL, count)) for count in (3, 8, 512)] == [4, 8, 8]

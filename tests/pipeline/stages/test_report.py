@@ -136,7 +136,9 @@ def test_student_that_was_given_has_no_distance() -> None:
     assert (_student(drew).distance, _student(drew).p50_ms) == (3.0, 0.1)
 
 
-@pytest.mark.parametrize("gate", ["zeros => 3", "beauty >= 3"])
+@pytest.mark.parametrize(
+    "gate", ["zeros => 3", "beauty >= 3", "frechet_below_trivial > 0", "psnr_hole_drop <= 1"]
+)
 def test_gate_that_cannot_be_read_is_refused_before_anything_runs(
     gate: str, tiny_recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,10 +1,13 @@
 import csv
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from pipeline.artifacts import DISCRIMINATOR, GENERATOR, load_network
+from pipeline.cli import main
 from pipeline.run import Run
 from pipeline.stage import Record
 from pipeline.training.history import COLUMNS
@@ -37,3 +40,14 @@ def test_film_is_a_strip_with_time_going_down_and_an_animation(tiny: Run) -> Non
     with Image.open(tiny.path("train") / "film.gif") as animation:
         assert animation.size == (2 * 8 * 28, 2 * 8 * 28)
         assert getattr(animation, "n_frames", 1) == 3
+
+
+@pytest.mark.parametrize("key", ["train.augment", "train.loss"])
+def test_rule_that_does_not_exist_is_refused_before_anything_runs(
+    key: str, tiny_recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    value = "[nonsense]" if key == "train.augment" else "nonsense"
+    arguments = ["--runs", str(tmp_path), f"--{key}", value, "--quiet"]
+    assert main(["run", str(tiny_recipe), *arguments]) == 2
+    assert "nonsense" in capsys.readouterr().err
+    assert not (tmp_path / "tiny").exists()

@@ -110,6 +110,8 @@ def test_translation_is_held_against_what_needs_no_network(report):
     ("text", "passed"),
     [
         ("zeros >= 0.8", True),
+        ("zeros >= 8e-1", True),
+        ("zeros >= 8.1E-1", False),
         ("zeros > 0.8", False),
         ("zeros <= 0.8", True),
         ("zeros < 0.8", False),
