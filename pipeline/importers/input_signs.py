@@ -66,11 +66,19 @@ def refuse_unknown(path: Path, names: Iterable[str], facts: StatedFacts) -> None
             )
 
 
-def free_numbers(inputs: Sequence[ModelInput], facts: StatedFacts) -> dict[str, tuple[float, ...]]:
-    """Name → values of the inputs that are numbers already, stated or by their signs."""
+def free_numbers(
+    path: Path, inputs: Sequence[ModelInput], facts: StatedFacts
+) -> dict[str, tuple[float, ...]]:
+    """Name → values of the inputs that are numbers already, stated or by their signs.
+
+    PocketganError where an input cannot take what is stated.
+    """
     values = {}
     for each in inputs:
-        role = facts.inputs.get(each.name) or _role_by_signs(each)
+        stated = facts.inputs.get(each.name)
+        if stated is not None:
+            _refuse_role(path, each, stated)
+        role = stated or _role_by_signs(each)
         if role is not None and role.kind is InputKind.NUMBER:
             values[each.name] = role.values
     return values

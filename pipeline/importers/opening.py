@@ -54,7 +54,7 @@ def open_generator(
             loaded = load_tflite(source.file, facts)
         else:
             loaded = _load_keras(
-                source, file_format, objects, facts=facts, allow_unsafe=allow_unsafe
+                source, file_format, objects=objects, facts=facts, allow_unsafe=allow_unsafe
             )
     refuse_broken(source.path, loaded)
     refuse_unknown(source.path, [*(each.name for each in loaded.inputs), *loaded.fixed], facts)
@@ -65,8 +65,8 @@ def open_generator(
 def _load_keras(
     source: GeneratorSource,
     file_format: Format,
-    objects: Mapping[str, Any],
     *,
+    objects: Mapping[str, Any],
     facts: StatedFacts,
     allow_unsafe: bool,
 ) -> LoadedGenerator:

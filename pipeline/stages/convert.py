@@ -227,12 +227,12 @@ def _compare(aware: tf_keras.Model, content: bytes, inputs: np.ndarray) -> dict[
     graph = read_model(content).subgraphs[0]
     (output,), (source,) = graph.outputs, graph.inputs
     inputs = _on_steps(inputs, source)
-    pictures, drawn = aware(inputs, training=False).numpy(), draw(content, inputs)
-    apart = np.abs(drawn - pictures) / output.scales[0]
+    of_model, of_file = aware(inputs, training=False).numpy(), draw(content, inputs)
+    apart = np.abs(of_file - of_model) / output.scales[0]
     bound = _bound(graph)
     if np.mean(apart < bound + 0.5) < ENOUGH_WITHIN:
         plain = draw(content, inputs, plain=True)
-        bound = max(bound, _between_kernels(np.abs(drawn - plain) / output.scales[0]))
+        bound = max(bound, _between_kernels(np.abs(of_file - plain) / output.scales[0]))
     return {
         "within_1": float(np.mean(apart < 1.5)),
         "within_2": float(np.mean(apart < 2.5)),

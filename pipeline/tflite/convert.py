@@ -20,8 +20,8 @@ INPUT, OUTPUT = "latent", "image"
 def convert(
     model: tf_keras.Model,
     batch: int,
-    configure: Configure = lambda _: None,
     *,
+    configure: Configure = lambda _: None,
     refuse_loops: bool = False,
     signed: bool = True,
 ) -> bytes:
@@ -67,12 +67,12 @@ def to_float32(model: tf_keras.Model, batch: int = 1, *, signed: bool = True) ->
 
 def to_float16(model: tf_keras.Model, batch: int = 1) -> bytes:
     """Weights in float16, widened to float32 when the file is loaded."""
-    return convert(model, batch, partial(_optimize, weights=tf.float16))
+    return convert(model, batch, configure=partial(_optimize, weights=tf.float16))
 
 
 def to_dynamic_range(model: tf_keras.Model, batch: int = 1) -> bytes:
     """Weights in int8; activations in float32, rounded for each multiplication."""
-    return convert(model, batch, _optimize)
+    return convert(model, batch, configure=_optimize)
 
 
 def to_int8_post_training(
@@ -84,19 +84,21 @@ def to_int8_post_training(
     """
     batches, ops = _batches(latents, batch), tf.lite.OpsSet.TFLITE_BUILTINS_INT8
     rounded = partial(_optimize, batches=batches, ops=ops, edges=tf.int8)
-    return convert(model, batch, rounded, refuse_loops=True, signed=signed)
+    return convert(model, batch, configure=rounded, refuse_loops=True, signed=signed)
 
 
 def to_int16x8(model: tf_keras.Model, latents: np.ndarray, batch: int = 1) -> bytes:
     """Weights in int8, activations, input and output in int16."""
     batches = _batches(latents, batch)
     ops = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
-    return convert(model, batch, partial(_optimize, batches=batches, ops=ops, edges=tf.int16))
+    return convert(
+        model, batch, configure=partial(_optimize, batches=batches, ops=ops, edges=tf.int16)
+    )
 
 
 def to_int8_trained(model: tf_keras.Model, batch: int = 1, *, signed: bool = True) -> bytes:
     """All int8, the ranges those of a quantization-aware model."""
-    return convert(model, batch, partial(_optimize, edges=tf.int8), signed=signed)
+    return convert(model, batch, configure=partial(_optimize, edges=tf.int8), signed=signed)
 
 
 def to_int8_student(model: tf_keras.Model, batch: int = 1, *, signed: bool = True) -> bytes:

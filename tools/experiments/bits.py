@@ -115,7 +115,9 @@ class StudentFiles:
             _one_scale_a_kernel(converter)
             converter.representative_dataset = lambda: ([row[None]] for row in inputs)
 
-        return self._measure(convert(self._clustered(clusters, self.steps, rate), 1, configure))
+        return self._measure(
+            convert(self._clustered(clusters, self.steps, rate), 1, configure=configure)
+        )
 
     def with_clusters_preserved(self, clusters: int, rate: float) -> QuantizedFile:
         """By TF-MOT's clustering and its cluster-preserving quantization-aware training."""
@@ -127,7 +129,7 @@ class StudentFiles:
         ):
             aware = tfmot.quantization.keras.quantize_apply(annotated, scheme)
         self._train(aware, self.steps - self.steps // 2, rate)
-        return self._measure(convert(aware, 1, _one_scale_a_kernel))
+        return self._measure(convert(aware, 1, configure=_one_scale_a_kernel))
 
     def _clustered(self, clusters: int, steps: int, rate: float) -> tf_keras.Model:
         prepare(self.ctx.recipe.seed)

@@ -55,7 +55,7 @@ def load_onnx(path: Path, facts: StatedFacts | None = None) -> LoadedGenerator:
         _fix_size(model, facts.input_size, orders)
     if facts.output in [port.name for port in model.graph.output]:
         _keep_output(model, facts.output)
-    numbers = _fix_numbers(model, facts, orders)
+    numbers = _fix_numbers(path, model, facts, orders)
     content = model.SerializeToString(deterministic=True)
     try:
         runtime = OnnxRuntime(content)
@@ -145,13 +145,13 @@ def _fix_size(model: onnx.ModelProto, size: tuple[int, int], orders: Orders) -> 
 
 
 def _fix_numbers(
-    model: onnx.ModelProto, facts: StatedFacts, orders: Orders
+    path: Path, model: onnx.ModelProto, facts: StatedFacts, orders: Orders
 ) -> dict[str, tuple[float, ...]]:
     """Make inputs constants that are numbers, the same for all pictures, in place; their values."""
     weights = {each.name for each in model.graph.initializer}
     ports = {port.name: port for port in model.graph.input if port.name not in weights}
     inputs = [_declared(port, ports.values(), orders) for port in ports.values()]
-    numbers = free_numbers(inputs, facts)
+    numbers = free_numbers(path, inputs, facts)
     for name, values in numbers.items():
         tensor = ports[name].type.tensor_type
         shape = [side.dim_value or 1 for side in tensor.shape.dim]

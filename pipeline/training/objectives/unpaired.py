@@ -126,8 +126,8 @@ class UnpairedTranslation(Objective):
                 seeds=seeds,
                 regularize=regularize,
             )
-            seen = augment(fake, self.settings.augment, seeds(Purpose.AUGMENT_FAKE))
-            verdicts.append(Verdict(verdict.loss, verdict.real_logits, score(seen)))
+            augmented = augment(fake, self.settings.augment, seeds(Purpose.AUGMENT_FAKE))
+            verdicts.append(Verdict(verdict.loss, verdict.real_logits, score(augmented)))
         return Verdict(
             tf.add_n([verdict.loss for verdict in verdicts]),
             tf.concat([verdict.real_logits for verdict in verdicts], axis=0),

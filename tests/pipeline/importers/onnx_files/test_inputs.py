@@ -9,6 +9,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto
 
+from deploy.errors import PocketganError
 from pipeline.importers.input_roles import read_roles
 from pipeline.importers.missing import MissingFactsError
 from pipeline.importers.onnx_files.reading import read_model
@@ -86,6 +87,8 @@ def test_row_of_numbers_becomes_a_constant_of_the_file(writer: Any, saved: Save)
     path = saved(writer.model(painted(writer, mapped(writer, z))))
     with pytest.raises(MissingFactsError, match=r"'style' \[8\] is not known .*one for each"):
         load_teacher(path)
+    with pytest.raises(PocketganError, match="cannot be '1,2'"):
+        load_teacher(path, inputs=read_roles(["style=1,2"]))
     teacher = load_teacher(path, inputs=read_roles(["style=0,1,2,3,4,5,6,-7"]))
     assert "its input 'style' is 0,1,2,3,4,5,6,-7 for all pictures" in teacher.notes
     latents = RANDOM.normal(size=(1, 8)).astype(np.float32)
