@@ -162,6 +162,17 @@ def test_generator_draws_as_its_parts_say(
     np.testing.assert_allclose(again.model(inputs, training=False), expected, atol=1e-4)
 
 
+def written(module: Any, form: str, folder: Path) -> Path:
+    """A module that draws, as a SavedModel or as a .tflite."""
+    saved = folder / "saved"
+    tf.saved_model.save(module, str(saved), signatures=module.draw)
+    if form != "tflite":
+        return saved
+    content = tf.lite.TFLiteConverter.from_saved_model(str(saved)).convert()
+    (folder / "model.tflite").write_bytes(content)
+    return folder / "model.tflite"
+
+
 SCALARS: Mapping[str, tf.TensorSpec] = {
     "of no dimension": tf.TensorSpec([], tf.float32, name="psi"),
     "of one": tf.TensorSpec([1], tf.float32, name="psi"),
@@ -179,12 +190,7 @@ def test_number_without_a_batch_is_asked_for_and_the_same_for_all(
         lambda z, psi: tf.reshape(tf.tanh(z @ kernel * psi), [-1, 8, 8, 1]),
         input_signature=[tf.TensorSpec([None, 4], tf.float32, name="z"), SCALARS[name]],
     )
-    path = tmp_path / "saved"
-    tf.saved_model.save(module, str(path), signatures=module.draw)
-    if form == "tflite":
-        content = tf.lite.TFLiteConverter.from_saved_model(str(path)).convert()
-        path = tmp_path / "model.tflite"
-        path.write_bytes(content)
+    path = written(module, form, tmp_path)
     with pytest.raises(MissingFactsError) as caught:
         load_teacher(path)
     assert caught.value.options == "--input psi=1"
@@ -208,12 +214,7 @@ def test_row_of_numbers_that_all_pictures_share_takes_one_for_each_entry(
             tf.TensorSpec([3], tf.float32, name="style"),
         ],
     )
-    path = tmp_path / "saved"
-    tf.saved_model.save(module, str(path), signatures=module.draw)
-    if form == "tflite":
-        content = tf.lite.TFLiteConverter.from_saved_model(str(path)).convert()
-        path = tmp_path / "model.tflite"
-        path.write_bytes(content)
+    path = written(module, form, tmp_path)
     with pytest.raises(MissingFactsError, match=r"'style' \[3\] is not known .*one for each"):
         load_teacher(path)
     with pytest.raises(PocketganError, match="cannot be '1,2'"):
