@@ -86,7 +86,7 @@ def test_headline_lists_the_files_where_there_is_nothing_to_compare(report):
     [
         (
             90.0,
-            "draws as well: Fréchet 12.08 against 12.41 (floor 1.18, the input as it is 90.00).",
+            "draws as well: Fréchet 12.08 against 12.41 (floor 1.18, the input 90.00).",
         ),
         (11.0, "loses to doing nothing: Fréchet 12.08 against 12.41"),
     ],
