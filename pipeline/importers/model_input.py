@@ -94,7 +94,9 @@ def fix_size(
         shapes = ", ".join(f"'{each.name}' {each.shape_words}" for each in inputs)
         raise PocketganError(
             f"{path} reads no pictures {size[1]}x{size[0]}: its input is {shapes}.",
-            "Give a size that keeps what is fixed in it, or leave --input-size out.",
+            "Give a size that keeps what is fixed in it."
+            if any(None in each.shape[:2] for each in inputs)
+            else "Leave --input-size out.",
         )
     return tuple(fixed)
 
