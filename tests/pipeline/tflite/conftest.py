@@ -82,9 +82,9 @@ def variant(generator: Any) -> Callable[[str], bytes]:
         "dynamic-range": lambda: convert.to_dynamic_range(generator),
         "int8": lambda: convert.to_int8_post_training(generator, latents),
         "int16x8": lambda: convert.to_int16x8(generator, latents),
-        "int8 inside float borders": lambda: convert.convert(generator, 1, float_borders),
-        "sparse": lambda: convert.convert(generator, 1, sparse),
-        "sparse int8": lambda: convert.convert(generator, 1, sparse_int8),
+        "int8 inside float borders": lambda: convert.convert(generator, 1, configure=float_borders),
+        "sparse": lambda: convert.convert(generator, 1, configure=sparse),
+        "sparse int8": lambda: convert.convert(generator, 1, configure=sparse_int8),
     }
     return cache(lambda name: makers[name]())
 
