@@ -14,7 +14,7 @@ from pipeline.artifacts import DISCRIMINATOR
 from pipeline.commands.admission import admitted
 from pipeline.commands.arguments import asks_for_help, command_parser, parse_with_overrides
 from pipeline.commands.check import add_generator, teacher_of
-from pipeline.commands.compress_options import OPTIONS
+from pipeline.commands.compress_options import AS_THEY_ARE, OPTIONS
 from pipeline.commands.missing_options import missing_options
 from pipeline.commands.run import run_all
 from pipeline.commands.starting_values import (
@@ -56,11 +56,6 @@ OF_A_RUN = (
     "evaluate",
 )
 """Sections of a run's recipe that its student keeps."""
-_AS_THEY_ARE = (
-    *("pixels", "input_pixels", "input_size", "signature", "output", "on_white", "custom"),
-    "allow_unsafe",
-)
-"""Options of a generator that are keys of the recipe's section teacher."""
 
 
 def compress(arguments: list[str]) -> int:
@@ -164,7 +159,7 @@ def _base_values(
         "sha256": _sha256(path),
         "classes": options.classes or 0,
         "input": options.input or [],
-        **{name: getattr(options, name) for name in _AS_THEY_ARE},
+        **{name: getattr(options, name) for name in AS_THEY_ARE},
     }
     if options.target not in (None, LOCAL):
         values["benchmark"] = {"targets": [LOCAL, options.target]}

@@ -30,14 +30,18 @@ OPTIONS = {
     "name": ("name", "of the run's folder; by default the generator's with the budget"),
 }
 """Name of an option → the key of the recipe that it sets, and its help."""
-_OF_GENERATORS = ("classes", "input-size", "signature", "output", "custom")
+AS_THEY_ARE = (
+    *("pixels", "input_pixels", "input_size", "signature", "output", "on_white", "custom"),
+    "allow_unsafe",
+)
+"""Options of a generator that are keys of the recipe's section teacher, with the same values."""
 _RANGE = re.compile(r"--(pixels|input-pixels) (-?[\d.e+]+) (-?[\d.e+]+?)(?=[,.]?( |$))")
 
 
 def in_recipe(remedy: str) -> str:
     """A remedy that names options of compress → the same with those of `pocketgan run`."""
     keys = {name.replace("_", "-"): key for name, (key, _) in OPTIONS.items()}
-    keys |= {name: f"teacher.{name.replace('-', '_')}" for name in _OF_GENERATORS}
+    keys |= {name.replace("_", "-"): f"teacher.{name}" for name in ("classes", *AS_THEY_ARE)}
     keys |= {"input": "teacher.input+"}
     remedy = _RANGE.sub(
         lambda match: f"--teacher.{match[1].replace('-', '_')} [{match[2]},{match[3]}]", remedy

@@ -63,7 +63,7 @@ def read(content: bytes, channels: int, *, draft: int | None = None) -> Picture:
         if _is_transparent(upright):
             changes.append(TRANSPARENCY)
         plain = _plain(upright)
-        # Pillow makes grey of no other colour space than RGB.
+        # Pillow has no way from LAB to grey but through RGB.
         plain = (plain.convert("RGB") if plain.mode == "LAB" else plain).convert(MODES[channels])
         if _has_more_frames(image):  # last, because it moves on in the file
             changes.append(FIRST_FRAME)

@@ -47,8 +47,8 @@ def picture_channels(teacher: Teacher) -> int:
 
     Masks, second pictures and classes behind it are made: ``with_further_parts``.
     """
-    for fact in channel_facts(teacher):
-        raise PocketganError(f"The generator: {fact.problem}.", f"Give {fact.option}.")
+    if facts := channel_facts(teacher):
+        raise PocketganError(f"The generator: {facts[0].problem}.", f"Give {facts[0].option}.")
     return _pictures_read(teacher)[0].size
 
 

@@ -52,7 +52,7 @@ def generator_inputs(ctx: StageContext, purpose: Purpose, count: int) -> np.ndar
     """
     if "teacher" not in ctx.stage.needs:
         pairs = pairs_of(ctx, test=purpose is not Purpose.CALIBRATION)
-    elif teacher_reads_pictures(ctx):
+    elif reads_pictures(ctx):
         file = _PARTS.get(purpose, HELD_BACK)
         pairs = read_distillation_set(ctx.inputs["teacher"], file)
     else:
@@ -66,8 +66,8 @@ def generator_inputs(ctx: StageContext, purpose: Purpose, count: int) -> np.ndar
 _PARTS = {Purpose.CALIBRATION: PAIRS, Purpose.SEARCH: REFERENCE}
 
 
-def teacher_reads_pictures(ctx: StageContext) -> bool:
-    """Whether a teacher reads pictures: those of a folder, or the pairs that it was trained on."""
+def reads_pictures(ctx: StageContext) -> bool:
+    """Whether the generator does: those of a folder, or those that it was trained on."""
     return ctx.recipe.teacher.inputs is not None or ctx.recipe.data.translated
 
 
@@ -99,7 +99,7 @@ def held_back(ctx: StageContext) -> HeldBack | None:
         truth = pairs.pictures if ctx.dataset.aligned else None
         mask = mask_behind(pairs.inputs, ctx.recipe.data.channels)
         return HeldBack(pairs.inputs, truth, mask)
-    if not teacher_reads_pictures(ctx):
+    if not reads_pictures(ctx):
         return None
     inputs = read_distillation_set(ctx.inputs["teacher"], HELD_BACK).inputs
     # Of inputs out of a folder of their own nobody knows the truth, whatever the data is.
@@ -115,7 +115,7 @@ def input_pixels(ctx: StageContext) -> PixelRange | None:
     """Black and white in the pictures that the generator reads; None where it reads latents."""
     if "teacher" not in ctx.stage.needs:
         return None if pairs_of(ctx) is None else TRANSLATED
-    if not teacher_reads_pictures(ctx):
+    if not reads_pictures(ctx):
         return None
     return read_inputs(ctx.inputs["teacher"]).input_pixels
 

@@ -41,7 +41,7 @@ from pipeline.search.budget import FileCost, budget_of
 from pipeline.search.candidates import Candidate
 from pipeline.search.trials import WORST
 from pipeline.stage import SECTIONS, Outcome, StageContext, stage
-from pipeline.stages.inputs import teacher_reads_pictures
+from pipeline.stages.inputs import reads_pictures
 from pipeline.tflite import arena, count
 from pipeline.tflite.count import float_ops
 from pipeline.tflite.read import read_model
@@ -52,14 +52,12 @@ _MEASURED = ("convert", "evaluate", "benchmark")
 
 def _check_gates(ctx: StageContext) -> None:
     """PocketganError for a gate of the recipe that cannot be read, or can never be measured."""
-    recipe = ctx.recipe
-    reads_pictures = recipe.data.translated or recipe.teacher.inputs is not None
-    for text in recipe.report.gates:
+    for text in ctx.recipe.report.gates:
         try:
             gate = parse_gate(text)
         except PocketganError as error:
             raise PocketganError(f"report.gates: {error.problem}", error.remedy) from error
-        if gate.quantity in OF_PICTURES and not reads_pictures:
+        if gate.quantity in OF_PICTURES and not reads_pictures(ctx):
             raise PocketganError(
                 f"report.gates: '{text}' is for generators that read pictures, and this one reads "
                 "latents.",
@@ -241,7 +239,7 @@ def _report_search(
     return schema.SearchReport(
         teacher=teacher.metrics["origin"],
         teacher_parameters=teacher.metrics["generator_parameters"],
-        reads="pictures" if teacher_reads_pictures(ctx) else "latents",
+        reads="pictures" if reads_pictures(ctx) else "latents",
         real_pictures=ctx.recipe.data.source != TEACHER,
         limits={limit.field: limit.most for limit in budget_of(budget).limits},
         chosen=choice.chosen.number,

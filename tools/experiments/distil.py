@@ -14,7 +14,7 @@ from pipeline import progress
 from pipeline.artifacts import PAIRS, read_distillation_set
 from pipeline.importers.saved_teacher import read_saved_teacher
 from pipeline.stage import StageContext
-from pipeline.stages.inputs import prior, teacher_reads_pictures
+from pipeline.stages.inputs import prior, reads_pictures
 from pipeline.training.randomness import Purpose, draw_latents, seed_pair
 
 FINAL_RATE = 0.1
@@ -60,7 +60,7 @@ def distil(
 def _examples(ctx: StageContext, teacher: tf_keras.Model) -> Callable[[Any], tuple[Any, Any]]:
     """A function of a seed, int64 [2]: what is read, and the teacher's picture of it."""
     batch, shape = ctx.recipe.train.batch, prior(ctx)
-    if "teacher" in ctx.stage.needs and teacher_reads_pictures(ctx):
+    if "teacher" in ctx.stage.needs and reads_pictures(ctx):
         pairs = read_distillation_set(ctx.inputs["teacher"], PAIRS)
         tensors = pairs.on_device(read_saved_teacher(ctx.inputs["teacher"]).pixels)
 

@@ -61,6 +61,8 @@ class OnnxRuntime:
         batches = {port.shape[0] for port in self.inputs if port.shape}
         self._batch = next((batch for batch in batches if batch is not None), None)
         """The only number of inputs that it takes at once; None where any will do."""
+        shapes = [port.shape for port in self.inputs]
+        self._shared = [is_shared(shape, shapes) for shape in shapes]
 
     def __call__(self, *arrays: np.ndarray) -> list[np.ndarray]:
         """All outputs for arrays [N, …] in the order of the inputs; floats are float32."""
@@ -75,9 +77,7 @@ class OnnxRuntime:
             if outputs and outputs[0].shape[:1] == (count,):
                 return outputs
             self._batch = 1  # free at its ends only, as exporters leave it
-        shapes = [port.shape for port in self.inputs]
-        shared = [is_shared(shape, shapes) for shape in shapes]
-        return in_batches(self._run, arrays, self._batch, shared=shared)
+        return in_batches(self._run, arrays, self._batch, shared=self._shared)
 
     def _run(self, *arrays: np.ndarray) -> list[np.ndarray]:
         feed = {

@@ -5,7 +5,13 @@ from dataclasses import dataclass, field
 
 from pipeline.report.quantities import times
 from pipeline.report.run.columns import BY_NAME
-from pipeline.report.run.gates import baseline_figure, decibels, measure
+from pipeline.report.run.gates import (
+    FRECHET_BELOW_TRIVIAL,
+    PSNR_OVER_TRIVIAL,
+    baseline_figure,
+    decibels,
+    measure,
+)
 from pipeline.report.run.schema import Report
 from pipeline.variants import BASELINE, SHIPPED
 
@@ -97,7 +103,7 @@ def _translating(report: Report) -> str:
     trivial, shipped = report.trivial, report.variant(SHIPPED)
     assert trivial is not None
     assert shipped is not None
-    gain, reason = measure("psnr_over_trivial", report)
+    gain, reason = measure(PSNR_OVER_TRIVIAL, report)
     if gain is None:
         return f"how well it draws was not measured ({reason})"
     to_truth = decibels(trivial.quality, "psnr_truth") is not None
@@ -125,7 +131,8 @@ def _generating(report: Report) -> str:
     words = next(words for limit, words in _WORDS if ratio <= limit)
     ours = measure("frechet", report).value
     theirs = baseline_figure(BY_NAME["frechet"], report).value
-    if (measure("frechet_below_trivial", report).value or 1.0) < 0:
+    gain = measure(FRECHET_BELOW_TRIVIAL, report).value
+    if gain is not None and gain <= 0:
         words = "loses to doing nothing"
     write = BY_NAME["frechet"].write
     others = {"floor": report.floor.frechet}

@@ -169,6 +169,12 @@ def test_read_gives_the_colours_of_a_cmyk_jpeg(tmp_path: Path) -> None:
     assert np.abs(pixels[4, -2] - BLUE).max() < 12
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_read_gives_a_lab_picture_in_grey_and_in_colour(channels: int, tmp_path: Path) -> None:
+    path = save(Image.new("LAB", (8, 8), (255, 128, 128)), tmp_path / "a.tif")
+    assert read(path, 8, channels).min() > 250
+
+
 def test_read_gives_a_large_jpeg_as_if_it_were_decoded_whole(tmp_path: Path) -> None:
     noise = np.random.default_rng(1).integers(0, 256, (48, 64, 3)).astype(np.uint8)
     image = Image.fromarray(noise).resize((800, 600), Image.Resampling.BICUBIC)
