@@ -20,6 +20,10 @@ from pipeline.networks.pixels import PixelRange
 from pipeline.networks.settings import GeneratorSettings, PictureShape, StudentSettings
 
 
+SEPARABLE_MAPS = 2
+"""The number of a separable U-Net's maps, the largest ones, in which it is depthwise and 1×1."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class TranslatorShape:
     """What a translator reads and draws."""
@@ -62,9 +66,8 @@ def residual(
         convolve = _separable if separable and number > 1 else _convolved
         x = convolve(x, width, name=f"conv_{number}", strides=strides)
         x = tf_keras.layers.ReLU(name=f"conv_{number}_act")(x)
-    return tf_keras.Model(
-        inputs, _drawn_over(x, inputs, scaled=scaled, shape=shape, reduce=reduce), name="residual"
-    )
+    drawn = _drawn_over(x, inputs, scaled=scaled, shape=shape, reduce=reduce)
+    return tf_keras.Model(inputs, drawn, name="residual")
 
 
 def unet(
@@ -73,30 +76,35 @@ def unet(
     """A picture [N, *source] → [N, *image]: a map for each of ``channels``, each half as large.
 
     The first has the ``reduce``-th part of the input's size. Batch norm behind every convolution
-    but the last. Raises PocketganError where sizes do not divide.
+    but the last. ``separable``: those that read one of the SEPARABLE_MAPS largest maps are a
+    depthwise convolution and one of 1×1; smaller maps cost little work as they are. Raises
+    PocketganError where sizes do not divide.
     """
     refuse_undivided(shape, reduce * 2 ** (len(channels) - 1))
     inputs = tf_keras.Input(shape.source, name="picture")
-    convolve = _separable if separable else _convolved
     scaled = _scaled(inputs, shape)
+    convolutions = [_separable if separable else _convolved] * SEPARABLE_MAPS
+    convolutions += [_convolved] * len(channels)
     first = _convolved(scaled, channels[0], name="down_0", strides=reduce, bias=False)
     x = normalized_relu(first, "down_0")
     skips = []
     for number, width in enumerate(channels[1:], start=1):
         skips.append(x)
-        x = normalized_relu(
-            convolve(x, width, name=f"down_{number}", strides=2, bias=False), f"down_{number}"
-        )
-    x = normalized_relu(convolve(x, channels[-1], name="bottom", bias=False), "bottom")
+        down = convolutions[number - 1](x, width, name=f"down_{number}", strides=2, bias=False)
+        x = normalized_relu(down, f"down_{number}")
+    bottom = convolutions[len(channels) - 1](x, channels[-1], name="bottom", bias=False)
+    x = normalized_relu(bottom, "bottom")
     for number in range(len(channels) - 2, -1, -1):
         x = tf_keras.layers.Conv2D(4 * channels[number], 1, use_bias=False, name=f"up_{number}")(x)
         x = DepthToSpace(2, name=f"up_{number}_pixels")(normalized_relu(x, f"up_{number}"))
         x = tf_keras.layers.Add(name=f"up_{number}_skip")([x, skips[number]])
-        joined = convolve(x, channels[number], name=f"joined_{number}", bias=False)
+        joined = convolutions[number](x, channels[number], name=f"joined_{number}", bias=False)
         x = normalized_relu(joined, f"joined_{number}")
-    return tf_keras.Model(
-        inputs, _drawn_over(x, inputs, scaled=scaled, shape=shape, reduce=reduce), name="unet"
-    )
+    if separable:
+        x = normalized_relu(_depthwise(x, "pixels", bias=False), "pixels_depthwise", relu=False)
+    reach = 1 if separable else 3
+    drawn = _drawn_over(x, inputs, scaled=scaled, shape=shape, reduce=reduce, reach=reach)
+    return tf_keras.Model(inputs, drawn, name="unet")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,12 +137,22 @@ FAMILIES = {
     ),
     "unet": Family(describe="down and up again; the picture is added", network=unet, halved=True),
     "unet_separable": Family(
-        describe="the same, depthwise and 1×1", network=unet, separable=True, halved=True
+        describe="the same, depthwise and 1×1 where maps are largest",
+        network=unet,
+        separable=True,
+        halved=True,
     ),
     "unet_half": Family(
         describe="down and up again, from half of the picture's size",
         network=unet,
         reduce=2,
+        halved=True,
+    ),
+    "unet_half_separable": Family(
+        describe="the same, depthwise and 1×1 where maps are largest",
+        network=unet,
+        reduce=2,
+        separable=True,
         halved=True,
     ),
 }
@@ -186,12 +204,26 @@ def _convolved(x: Any, channels: int, *, name: str, strides: int = 1, bias: bool
 
 
 def _separable(x: Any, channels: int, *, name: str, strides: int = 1, bias: bool = True) -> Any:
-    deep = tf_keras.layers.DepthwiseConv2D(3, strides, padding="same", name=f"{name}_depthwise")
-    return tf_keras.layers.Conv2D(channels, 1, use_bias=bias, name=name)(deep(x))
+    """Without ``bias`` batch norm follows, and there is one between the two, too."""
+    x = _depthwise(x, name, strides=strides, bias=bias)
+    if not bias:
+        x = normalized_relu(x, f"{name}_depthwise", relu=False)
+    return tf_keras.layers.Conv2D(channels, 1, use_bias=bias, name=name)(x)
 
 
-def _drawn_over(x: Any, inputs: Any, *, scaled: Any, shape: TranslatorShape, reduce: int) -> Any:
+def _depthwise(x: Any, name: str, *, strides: int = 1, bias: bool = True) -> Any:
+    layer = tf_keras.layers.DepthwiseConv2D(
+        3, strides, padding="same", use_bias=bias, name=f"{name}_depthwise"
+    )
+    return layer(x)
+
+
+def _drawn_over(
+    x: Any, inputs: Any, *, scaled: Any, shape: TranslatorShape, reduce: int, reach: int = 3
+) -> Any:
     """The input, enlarged, plus what the last convolution makes of ``x``; at first the input.
+
+    ``reach``: the side of that convolution.
 
     A convolution of the input is part of what is added. Where the input can be added as it is, by
     repeating its pixels, that convolution starts at zero: copies are exact in int8, while all that
@@ -199,7 +231,7 @@ def _drawn_over(x: Any, inputs: Any, *, scaled: Any, shape: TranslatorShape, red
     """
     layers, block = tf_keras.layers, reduce * shape.scale
     channels = block**2 * shape.image[2]
-    last = layers.Conv2D(channels, 3, padding="same", kernel_initializer="zeros", name="pixels")
+    last = layers.Conv2D(channels, reach, padding="same", kernel_initializer="zeros", name="pixels")
     enlarge = layers.Conv2D(channels, _reach(reduce), reduce, padding="same", name="enlarged")
     parts = [last(x), enlarge(scaled)]
     largest = max(map(abs, shape.pixels))
