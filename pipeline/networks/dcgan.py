@@ -1,5 +1,6 @@
 """DCGAN (Radford 2016) for pictures of 28 or 32 pixels, grey or colour."""
 
+import math
 from typing import Any
 
 import tf_keras
@@ -12,6 +13,9 @@ from pipeline.networks.layers import (
     normalized,
 )
 from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, ImageShape
+
+SMALLEST_MAP = 8
+"""A side of the discriminator's maps at which they are not halved any more."""
 
 
 def generator(settings: GeneratorSettings, image: ImageShape) -> tf_keras.Model:
@@ -44,6 +48,8 @@ def generator(settings: GeneratorSettings, image: ImageShape) -> tf_keras.Model:
 def discriminator(settings: DiscriminatorSettings, image: ImageShape) -> tf_keras.Model:
     """Pictures [N, height, width, channels], one-hot classes if any → logits [N, 1], real is high.
 
+    They are halved until a side is SMALLEST_MAP or less, the width doubled each time: a map that
+    stays larger is compared pixel by pixel, and no outline longer than its kernels is seen.
     No batch norm: it ties the logits of a batch together, which R1 and WGAN-GP forbid
     (Gulrajani 2017, section 4).
     """
@@ -51,13 +57,19 @@ def discriminator(settings: DiscriminatorSettings, image: ImageShape) -> tf_kera
 
     def features(pictures: Any) -> Any:
         x = pictures
-        for number, width in enumerate((settings.width, 2 * settings.width), start=1):
+        for number in range(1, _halvings(min(image.shape[:2])) + 1):
+            width = settings.width * 2 ** (number - 1)
             conv = layers.Conv2D(width, 4, 2, padding="same", name=f"conv_{number}")
             x = normalized(conv, spectral_norm=settings.spectral_norm)(x)
             x = layers.LeakyReLU(LEAKY_SLOPE, name=f"conv_{number}_act")(x)
         return layers.Flatten(name="flatten")(x)
 
     return discriminator_model("dcgan_discriminator", features, settings, image)
+
+
+def _halvings(side: int) -> int:
+    """How often a picture is halved, twice at least."""
+    return max(2, math.ceil(math.log2(side / SMALLEST_MAP)))
 
 
 def _quarter(size: int) -> int:

@@ -19,7 +19,6 @@ from pipeline.networks.layers import DepthToSpace, PixelScale, PixelSum, normali
 from pipeline.networks.pixels import PixelRange
 from pipeline.networks.settings import GeneratorSettings, PictureShape, StudentSettings
 
-
 SEPARABLE_MAPS = 2
 """The number of a separable U-Net's maps, the largest ones, in which it is depthwise and 1×1."""
 

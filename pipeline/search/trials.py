@@ -87,6 +87,7 @@ PICTURE_STARTS: tuple[dict[str, Any], ...] = (
     {"block": "residual", "taper": 1.0, "depth": 7, "bits": 6, **_WHOLE},
     {"block": "unet", "taper": 0.5, "depth": 3, "bits": 6, **_WHOLE},
     {"block": "unet_half", "taper": 0.5, "depth": 4, "bits": 6, **_WHOLE},
+    {"block": "unet_half_separable", "taper": 0.8, "depth": 5, "bits": 6, **_WHOLE},
     {"block": "residual_half", "taper": 1.0, "depth": 5, "bits": 6, **_WHOLE},
 )
 """The same for students that read pictures."""

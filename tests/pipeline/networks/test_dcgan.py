@@ -6,6 +6,8 @@ from pipeline.networks import dcgan
 from pipeline.networks.registry import build_discriminator, build_generator
 from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, ImageShape
 
+DIGITS = tuple("1234")  # the ends of convolutions' names
+
 
 @pytest.mark.parametrize("size", [28, 32])
 @pytest.mark.parametrize("channels", [1, 3])
@@ -34,6 +36,13 @@ def test_discriminator_gives_one_unbounded_logit_a_picture(size: int, channels: 
     logits = discriminator(100 * pictures).numpy()
     assert logits.shape == (5, 1)
     assert np.abs(logits).max() > 1
+
+
+@pytest.mark.parametrize(("side", "convolutions"), [(28, 2), (32, 2), (64, 3), (100, 4), (128, 4)])
+def test_discriminator_halves_its_picture_until_it_is_small(side: int, convolutions: int) -> None:
+    discriminator = dcgan.discriminator(DiscriminatorSettings(width=4), ImageShape(side))
+    widths = [layer.filters for layer in discriminator.layers if layer.name.endswith(DIGITS)]
+    assert widths == [4 * 2**number for number in range(convolutions)]
 
 
 def test_logit_of_a_picture_does_not_depend_on_the_batch_it_is_in() -> None:

@@ -9,6 +9,7 @@ from pipeline.networks.layers import PixelScale
 from pipeline.networks.pixels import PixelRange
 from pipeline.networks.settings import StudentSettings
 from pipeline.networks.translators import FAMILIES, TranslatorShape, build_translator_student
+from pipeline.search.cost import predict_cost
 from pipeline.tflite.convert import to_int8_trained
 from pipeline.tflite.count import float_ops
 from pipeline.tflite.read import read_model
@@ -28,6 +29,7 @@ SHAPES = {
         source=(8, 8, 4), image=(8, 8, 3), source_pixels=(0.0, 1.0), pixels=(-1.0, 1.0)
     ),
 }
+UNETS = ("unet", "unet_separable")
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +61,15 @@ def test_untrained_student_repeats_its_input_in_the_range_of_its_teacher(
     )
     drawn = in_unit(model(inputs).numpy(), shape.pixels)
     np.testing.assert_allclose(drawn, np.broadcast_to(unit, drawn.shape), atol=1e-5)
+
+
+def test_separable_unet_is_so_at_its_largest_maps_only_and_works_less() -> None:
+    shape, channels = SHAPES["kept, -1..1"], (8, 8, 8, 8)
+    plain, separable = (FAMILIES[name].build(shape, channels) for name in UNETS)
+    deep = {layer.name for layer in separable.layers if "Depthwise" in type(layer).__name__}
+    at_the_largest = {"down_1", "down_2", "joined_1", "joined_0", "pixels"}
+    assert deep == {f"{name}_depthwise" for name in at_the_largest}
+    assert predict_cost(separable).macs < predict_cost(plain).macs / 2
 
 
 def test_colour_becomes_grey_by_its_luma() -> None:
