@@ -7,7 +7,7 @@ import pytest
 
 from deploy.agent import summarize
 from deploy.errors import PocketganError
-from deploy.harness import MeasuringPlan, combine, measure, run_rounds, schedule
+from deploy.harness import LONGEST_TIMING, MeasuringPlan, combine, measure, run_rounds, schedule
 from deploy.jobs import FIGURES, Conditions, Job, Measurement, failure
 from deploy.targets.local import Local
 from deploy.targets.target import Availability, Session, Target, TargetLostError
@@ -98,6 +98,15 @@ def test_target_that_is_not_ready_is_told_before_anything_runs(float_file: Path)
     with pytest.raises(PocketganError, match="standin") as caught:
         measure({"float32": float_file}, [Standin()], plan=MeasuringPlan())
     assert "pocketgan targets install it" in caught.value.remedy
+
+
+@pytest.mark.parametrize(("limit", "seconds"), [(600.0, LONGEST_TIMING), (4.0, 2.0)])
+def test_slow_file_is_timed_for_seconds_not_for_the_whole_limit(
+    float_file: Path, limit: float, seconds: float
+) -> None:
+    target = Standin(TargetLostError("standin went away"), timed=True)
+    measure({"a": float_file}, [target], plan=MeasuringPlan(time_limit=limit))
+    assert [job.budget_s for job in target.asked] == [seconds]
 
 
 def test_all_that_is_left_on_a_lost_target_says_so(
