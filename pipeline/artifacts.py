@@ -159,6 +159,7 @@ def read_teacher_dataset(folder: Path) -> Dataset:
         train_labels=_labels(pairs),
         test_labels=_labels(reference),
         classes=tuple(str(number) for number in range(pairs.classes)),
+        even_classes=True,  # as stage teacher draws them where there is nothing else
     )
 
 
@@ -264,7 +265,7 @@ class Evaluation(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     judge: dict[str, Any]
-    """``name``, ``sha256``, ``accuracy`` and ``task`` of the judge."""
+    """``name``, ``sha256``, ``accuracy``, ``task`` of the judge, and the accuracy of ``chance``."""
     floor: Quality
     """Real pictures against real pictures."""
     variants: dict[str, Quality]

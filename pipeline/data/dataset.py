@@ -30,7 +30,20 @@ class Dataset:
     train_inputs: Images | None = None  # None for generators that read latents
     test_inputs: Images | None = None
     aligned: bool = True  # whether input i belongs to picture i; False for two domains
+    even_classes: bool = False  # whether unequal numbers of a class are chance alone
     notes: tuple[str, ...] = ()  # what a person should know, such as files that were skipped
+
+    @property
+    def class_weights(self) -> tuple[int, ...]:
+        """How often each class occurs beside the others; empty where there are none.
+
+        Both parts count: that classes of equal size cannot always be divided alike is no matter.
+        """
+        labels = [part for part in (self.train_labels, self.test_labels) if part is not None]
+        if self.even_classes or not labels:
+            return (1,) * len(self.classes)
+        counts = np.bincount(np.concatenate(labels), minlength=len(self.classes))
+        return tuple(counts.tolist())
 
     @property
     def sha256(self) -> str:

@@ -19,7 +19,7 @@ from pipeline.networks.pixels import PixelRange
 from pipeline.networks.settings import StudentSettings
 from pipeline.networks.student import build_student, map_sides
 from pipeline.networks.translators import TranslatorShape, build_translator_student
-from pipeline.training.randomness import Purpose, latents
+from pipeline.training.randomness import Prior, Purpose, latents
 
 SLIM = "slim"
 PERCENT = 100
@@ -147,7 +147,6 @@ class StudentBuilder:
             self._seed,
             Purpose.SEARCH,
             count=IMPORTANCE_LATENTS,
-            latent=teacher.latent,
-            classes=teacher.classes,
+            prior=Prior.even(teacher.latent, teacher.classes),
         )
         return importance_by_taylor(teacher.model, inputs, seed=self._seed)

@@ -15,7 +15,7 @@ from pipeline.networks.settings import ImageShape
 from pipeline.networks.translators import TranslatorShape
 from pipeline.stage import StageContext
 from pipeline.training.distillation_set import DistillationSet
-from pipeline.training.randomness import Purpose, latents
+from pipeline.training.randomness import Prior, Purpose, latents
 
 
 def pairs_of(ctx: StageContext, *, test: bool = False) -> DistillationSet | None:
@@ -59,8 +59,7 @@ def generator_inputs(ctx: StageContext, purpose: Purpose, count: int) -> np.ndar
         pairs = None
     if pairs is not None:
         return pairs.readable(slice(count))
-    latent, classes = prior(ctx)
-    return latents(ctx.recipe.seed, purpose, count=count, latent=latent, classes=classes)
+    return latents(ctx.recipe.seed, purpose, count=count, prior=prior(ctx))
 
 
 _PARTS = {Purpose.CALIBRATION: PAIRS, Purpose.SEARCH: REFERENCE}
@@ -127,9 +126,10 @@ def input_parts(ctx: StageContext) -> tuple[InputPart, ...]:
     return read_parts(read_facts(ctx.inputs["teacher"]))
 
 
-def prior(ctx: StageContext) -> tuple[int, int]:
-    """How latents are drawn in this run: their length and the number of classes."""
-    return ctx.recipe.generator.latent, class_count(ctx)
+def prior(ctx: StageContext) -> Prior:
+    """What latents are drawn from in this run: classes in the shares of the data."""
+    latent = ctx.recipe.generator.latent
+    return Prior(latent, ctx.dataset.class_weights) if class_count(ctx) else Prior(latent)
 
 
 def class_count(ctx: StageContext) -> int:

@@ -47,5 +47,5 @@ def _reads(ctx: StageContext) -> dict[str, Any]:
     if pixels is not None:
         parts = input_parts(ctx)
         return {"input_pixels": pixels} | ({"inputs": list(map(asdict, parts))} if parts else {})
-    latent, classes = prior(ctx)
-    return {"latent": latent, "classes": classes, "prior": "normal"}
+    drawn_from = prior(ctx)
+    return {"latent": drawn_from.latent, "classes": drawn_from.classes, "prior": "normal"}

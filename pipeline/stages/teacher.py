@@ -15,6 +15,7 @@ from pipeline.artifacts import (
     write_distillation_set,
 )
 from pipeline.data import reading
+from pipeline.data.sources import TEACHER
 from pipeline.determinism import prepare
 from pipeline.finished_run import generator_of
 from pipeline.importers.discriminator import load_discriminator
@@ -30,7 +31,7 @@ from pipeline.recipe import Recipe, TeacherSettings, height_and_width
 from pipeline.search import work
 from pipeline.search.pairs import drawn_pairs, refuse_alike
 from pipeline.stage import Outcome, StageContext, stage
-from pipeline.training.randomness import Purpose, latents
+from pipeline.training.randomness import Prior, Purpose, latents
 
 REFERENCE_SIZE = 5000
 """Pictures to judge by where there are no others."""
@@ -51,11 +52,16 @@ def _files(recipe: Recipe) -> tuple[Path | None, ...]:
     return settings.inputs, settings.discriminator, settings.custom
 
 
+def _has_classes(recipe: Recipe) -> bool:
+    """Whether there are pictures whose classes can be asked for."""
+    return recipe.generator.conditional and recipe.data.source != TEACHER
+
+
 @stage(
     "teacher",
     settings=("data", "generator", "teacher", "budget"),
     files=_files,
-    reads_pictures=lambda recipe: recipe.data.translated,
+    reads_pictures=lambda recipe: recipe.data.translated or _has_classes(recipe),
 )
 def teacher(ctx: StageContext) -> Outcome:
     """Write the generator (and discriminator), and the pictures that it draws."""
@@ -132,14 +138,16 @@ def load(settings: TeacherSettings) -> Teacher:
 
 
 def _latents(ctx: StageContext, loaded: Teacher) -> dict[str, np.ndarray]:
-    """Inputs by the file that they go to: latents of the prior."""
+    """Inputs by the file that they go to: latents, their classes in the shares of the data."""
     counts = {
         PAIRS: (Purpose.DISTILLATION, ctx.recipe.teacher.lessons),
         REFERENCE: (Purpose.REFERENCE, REFERENCE_SIZE),
     }
-    latent, classes = loaded.latent, loaded.classes
+    prior = Prior.even(loaded.latent, loaded.classes)
+    if _has_classes(ctx.recipe):
+        prior = Prior(loaded.latent, ctx.dataset.class_weights)
     return {
-        name: latents(ctx.recipe.seed, purpose, count=count, latent=latent, classes=classes)
+        name: latents(ctx.recipe.seed, purpose, count=count, prior=prior)
         for name, (purpose, count) in counts.items()
     }
 

@@ -144,15 +144,13 @@ def _generation(
     pixels: PixelRange | None,
 ) -> Generation:
     stored = isinstance(teacher, DistillationSet)
-    latent, classes = prior(ctx)
     own_range = networks.generator if stored or teacher is None else teacher
     return Generation(
         networks.generator,
         networks.discriminator,
         pictures=ctx.dataset.train,
         labels=ctx.dataset.train_labels,
-        latent=latent,
-        classes=classes,
+        prior=prior(ctx),
         pixels=pixels or pixel_range(own_range),
         settings=settings,
         seed=ctx.recipe.seed,

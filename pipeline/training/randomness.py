@@ -4,6 +4,7 @@ No generator carries state from step to step, so a resumed training sees the ver
 uninterrupted one would have seen.
 """
 
+import math
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -66,24 +67,45 @@ def split_seed(pair: Any, part: int) -> Any:
     return tf.random.experimental.stateless_fold_in(pair, part)
 
 
-def draw_latents(seed: Any, count: int, latent: int, classes: int) -> tuple[Any, Any]:
-    """The prior: normal latents float32 [count, latent + classes] and one-hot [count, classes].
+@dataclass(frozen=True)
+class Prior:
+    """What the inputs of a generator are drawn from: normal numbers, and perhaps a class."""
+
+    latent: int
+    """How many normal numbers."""
+    class_weights: tuple[int, ...] = ()
+    """How often each class is drawn beside the others; empty where none can be asked for."""
+
+    @property
+    def classes(self) -> int:
+        return len(self.class_weights)
+
+    @classmethod
+    def even(cls, latent: int, classes: int) -> "Prior":
+        """All classes alike."""
+        return cls(latent, (1,) * classes)
+
+
+def draw_latents(seed: Any, count: int, prior: Prior) -> tuple[Any, Any]:
+    """Inputs float32 [count, latent + classes] and their one-hot classes [count, classes].
 
     For a conditional generator the one-hot class is the end of its input vector.
     """
-    normal = tf.random.stateless_normal([count, latent], split_seed(seed, 0))
-    if not classes:
+    normal = tf.random.stateless_normal([count, prior.latent], split_seed(seed, 0))
+    if not prior.classes:
         return normal, tf.zeros([count, 0])
-    labels = tf.random.stateless_uniform(
-        [count], split_seed(seed, 1), maxval=classes, dtype=tf.int32
+    # Each class holds so many of the numbers drawn from. In lowest terms, so that equal weights,
+    # whatever they are, give the same bytes.
+    ends = np.cumsum(prior.class_weights) // math.gcd(*prior.class_weights)
+    numbers = tf.random.stateless_uniform(
+        [count], split_seed(seed, 1), maxval=int(ends[-1]), dtype=tf.int32
     )
-    one_hot = tf.one_hot(labels, classes)
+    labels = tf.searchsorted(tf.constant(ends, tf.int32), numbers, side="right")
+    one_hot = tf.one_hot(labels, prior.classes)
     return tf.concat([normal, one_hot], axis=1), one_hot
 
 
-def latents(
-    seed: int, purpose: Purpose, *, count: int, latent: int, classes: int = 0
-) -> np.ndarray:
-    """The prior as an array: float32 [count, latent + classes], for calibration or evaluation."""
-    inputs, _ = draw_latents(seed_pair(seed, purpose, 0), count, latent, classes)
+def latents(seed: int, purpose: Purpose, *, count: int, prior: Prior) -> np.ndarray:
+    """Inputs as an array: float32 [count, latent + classes], for calibration or evaluation."""
+    inputs, _ = draw_latents(seed_pair(seed, purpose, 0), count, prior)
     return np.asarray(inputs)

@@ -74,6 +74,7 @@ def test_teachers_folder_is_a_dataset(classes: int, tmp_path: Path) -> None:
     np.testing.assert_array_equal(data.train, PICTURES[:8])
     np.testing.assert_array_equal(data.test, PICTURES[8:])
     assert data.classes == tuple(map(str, range(classes)))
+    assert data.class_weights == (1,) * classes
     if not classes:
         assert data.train_labels is data.test_labels is None
         return

@@ -41,7 +41,7 @@ from pipeline.search.space import StudentShape, space_of
 from pipeline.tflite import count
 from pipeline.tflite.convert import to_int8_trained
 from pipeline.tflite.read import read_model
-from pipeline.training.randomness import Purpose, latents
+from pipeline.training.randomness import Prior, Purpose, latents
 
 BITS = 5
 ROOM = 1.05
@@ -241,7 +241,10 @@ def _bias_bytes(run: Path) -> int:
     """What is no kernel in the teacher's int8 file, gzipped: biases as int32."""
     teacher = load_teacher(generator_of(run))
     inputs = latents(
-        1, Purpose.CALIBRATION, count=CALIBRATION, latent=teacher.latent, classes=teacher.classes
+        1,
+        Purpose.CALIBRATION,
+        count=CALIBRATION,
+        prior=Prior.even(teacher.latent, teacher.classes),
     )
     model = read_model(to_int8_trained(quantization_aware(teacher.folded, inputs)))
     biases = [one.tensor.buffer for one in count.constants(model) if not one.is_kernel]

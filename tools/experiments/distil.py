@@ -59,7 +59,7 @@ def distil(
 
 def _examples(ctx: StageContext, teacher: tf_keras.Model) -> Callable[[Any], tuple[Any, Any]]:
     """A function of a seed, int64 [2]: what is read, and the teacher's picture of it."""
-    batch, shape = ctx.recipe.train.batch, prior(ctx)
+    batch, drawn_from = ctx.recipe.train.batch, prior(ctx)
     if "teacher" in ctx.stage.needs and reads_pictures(ctx):
         pairs = read_distillation_set(ctx.inputs["teacher"], PAIRS)
         tensors = pairs.on_device(read_saved_teacher(ctx.inputs["teacher"]).pixels)
@@ -71,7 +71,7 @@ def _examples(ctx: StageContext, teacher: tf_keras.Model) -> Callable[[Any], tup
         return stored
 
     def drawn_anew(seed: Any) -> tuple[Any, Any]:
-        latents, _ = draw_latents(seed, batch, *shape)
+        latents, _ = draw_latents(seed, batch, drawn_from)
         return latents, teacher(latents, training=False)
 
     return drawn_anew

@@ -44,6 +44,7 @@ from pipeline.recipe import Recipe, load_recipe
 from pipeline.run import Run
 from pipeline.training.history import HistoryRow
 from pipeline.training.objectives.generation import Generation
+from pipeline.training.randomness import Prior
 from pipeline.training.settings import TrainSettings
 from pipeline.training.trainer import GANTrainer
 from tools.console import run_as_program
@@ -243,8 +244,7 @@ def compare(
         ours.discriminator,
         pictures=dataset.train,
         labels=dataset.train_labels,
-        latent=ours.latent,
-        classes=classes,
+        prior=Prior.even(ours.latent, classes),
         pixels=pixel_range(ours.generator),
         settings=settings,
         seed=recipe.seed,

@@ -16,7 +16,13 @@ from pipeline.networks.pixels import PixelRange, to_uint8
 from pipeline.training.distillation_set import DistillationSet
 from pipeline.training.losses import Verdict
 from pipeline.training.objective import Objective
-from pipeline.training.randomness import Purpose, StepSeeds, draw_latents, seed_pair
+from pipeline.training.randomness import (
+    Prior,
+    Purpose,
+    StepSeeds,
+    draw_latents,
+    seed_pair,
+)
 from pipeline.training.settings import TrainSettings
 
 FIXED_PICTURES = 64
@@ -37,7 +43,8 @@ class GenerationBatch:
 class Generation(Objective):
     """Latents in, pictures out.
 
-    ``pictures``: uint8 [N, H, W, C]; ``labels``: class numbers int [N], unused without ``classes``.
+    ``pictures``: uint8 [N, H, W, C]; ``labels``: class numbers int [N], unused where the ``prior``
+    draws no classes.
     ``teacher``: a frozen generator, or stored pairs of one, whose picture of the same input is a
     second target: ``distill`` times the mean squared difference is added to the generator's loss.
     Stored pairs also are where the generator's inputs come from.
@@ -50,8 +57,7 @@ class Generation(Objective):
         *,
         pictures: np.ndarray,
         labels: np.ndarray | None,
-        latent: int,
-        classes: int,
+        prior: Prior,
         pixels: PixelRange,
         settings: TrainSettings,
         seed: int,
@@ -61,13 +67,13 @@ class Generation(Objective):
     ) -> None:
         super().__init__([generator], [discriminator], settings)
         self.generator, self.discriminator = generator, discriminator
-        self._latent, self._classes, self._pixels = latent, classes, pixels
+        self._prior, self._classes, self._pixels = prior, prior.classes, pixels
         self._seed = seed
         self._distill = distill
         self._adversarial = adversarial
         self._real_pictures = pictures
         self._pictures = tf.constant(pictures)
-        self._labels = tf.constant(labels if classes else np.zeros(len(pictures)), tf.int32)
+        self._labels = tf.constant(labels if prior.classes else np.zeros(len(pictures)), tf.int32)
         stored = teacher if isinstance(teacher, DistillationSet) else None
         self._stored_pairs = None if stored is None else stored.on_device(pixels)
         self._teacher: Any = teacher if stored is None else None
@@ -145,4 +151,4 @@ class Generation(Objective):
         """What the generator reads, its one-hot classes, and the stored pictures of a teacher."""
         if self._stored_pairs is not None:
             return self._stored_pairs.sample(seed, count)
-        return *draw_latents(seed, count, self._latent, self._classes), None
+        return *draw_latents(seed, count, self._prior), None

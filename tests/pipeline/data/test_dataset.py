@@ -115,3 +115,18 @@ def test_sha256_without_inputs_is_what_it_was_before_there_were_inputs() -> None
         classes=(),
     )
     assert data.sha256 == "431aadeb9316659799d0d8aa4aad3633a8b50c4e62efcc53330ee22643be9129"
+
+
+def test_classes_weigh_what_both_parts_hold_of_them_unless_chance_decided() -> None:
+    data = Dataset(
+        name="a",
+        train=numbered(4),
+        test=numbered(2),
+        train_labels=np.array([0, 0, 2, 0]),
+        test_labels=np.array([2, 0]),
+        classes=("a", "b", "c"),
+    )
+    assert data.class_weights == (4, 0, 2)
+    assert replace(data, even_classes=True).class_weights == (1, 1, 1)
+    unlabelled = replace(data, train_labels=None, test_labels=None, classes=())
+    assert unlabelled.class_weights == ()

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from pipeline.recipe import load_recipe
 from pipeline.run import Run
@@ -39,3 +41,16 @@ def ctx(tiny_recipe: Path, tmp_path: Path) -> Callable[..., StageContext]:
         return run.context(ANYTHING, tmp_path)
 
     return make
+
+
+@pytest.fixture
+def unequal(tmp_path: Path) -> str:
+    """A folder of two classes, one with three times as many pictures as the other."""
+    random = np.random.default_rng(0)
+    for name, count in {"a": 60, "b": 20}.items():
+        folder = tmp_path / "unequal" / name
+        folder.mkdir(parents=True)
+        for number in range(count):
+            noise = random.integers(0, 256, (8, 8), dtype=np.uint8)
+            Image.fromarray(noise).save(folder / f"{number}.png")
+    return str(tmp_path / "unequal")

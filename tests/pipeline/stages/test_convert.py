@@ -22,7 +22,7 @@ from pipeline.tflite.count import op_counts
 from pipeline.tflite.model import Subgraph
 from pipeline.tflite.read import read_model
 from pipeline.tflite.rewrite import PROVENANCE, read_metadata
-from pipeline.training.randomness import Purpose, latents
+from pipeline.training.randomness import Prior, Purpose, latents
 from pipeline.variants import VARIANTS
 
 REQUIRED = [name for name in VARIANTS if name not in ("int16x8", "student-float32")]
@@ -67,7 +67,7 @@ def test_files_are_held_against_their_models_on_record(record: Callable[[str], R
 def test_file_that_draws_otherwise_than_its_model_is_told_with_the_layer(tiny: Run) -> None:
     unpruned = load_quantized(tiny.path("quantize"), "int8-qat")
     content = (tiny.path("convert") / "int8.tflite").read_bytes()
-    inputs = latents(1, Purpose.CONTROL, count=32, latent=8)
+    inputs = latents(1, Purpose.CONTROL, count=32, prior=Prior(8))
     layer = _parting_layer(unpruned, content, inputs)
     told = _parted("int8", _compare(unpruned, content, inputs), layer)
     assert told.startswith("int8 draws otherwise than the model it was made from: ")
@@ -77,7 +77,9 @@ def test_file_that_draws_otherwise_than_its_model_is_told_with_the_layer(tiny: R
 def test_file_and_its_own_model_part_nowhere(tiny: Run) -> None:
     aware = load_quantized(tiny.path("quantize"), "int8")
     content = (tiny.path("convert") / "int8.tflite").read_bytes()
-    assert first_difference(aware, content, latents(1, Purpose.CONTROL, count=8, latent=8)) == ""
+    assert (
+        first_difference(aware, content, latents(1, Purpose.CONTROL, count=8, prior=Prior(8))) == ""
+    )
 
 
 @pytest.mark.parametrize(
@@ -111,5 +113,5 @@ def test_model_of_other_weights_is_outside_of_any_bound(tiny: Run) -> None:
     kernel = next(one for one in aware.trainable_variables if one.shape.rank > 1)
     kernel.assign(-kernel)
     content = (tiny.path("convert") / "int8.tflite").read_bytes()
-    steps = _compare(aware, content, latents(1, Purpose.CONTROL, count=8, latent=8))
+    steps = _compare(aware, content, latents(1, Purpose.CONTROL, count=8, prior=Prior(8)))
     assert steps["within_bound"] < ENOUGH_WITHIN

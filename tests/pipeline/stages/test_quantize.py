@@ -26,7 +26,7 @@ from pipeline.tflite import count
 from pipeline.tflite.convert import to_int8_trained
 from pipeline.tflite.read import read_model
 from pipeline.tflite.runtime import draw
-from pipeline.training.randomness import Purpose, latents
+from pipeline.training.randomness import Prior, Purpose, latents
 
 
 @pytest.mark.parametrize("variant", BASES)
@@ -34,7 +34,9 @@ def test_fine_tuned_model_is_read_back_and_draws_what_its_file_draws(
     variant: str, tiny: Run
 ) -> None:
     path = tiny.path("convert") / f"{variant}.tflite"
-    inputs = _on_steps(latents(5, Purpose.CONTROL, count=32, latent=8), read_model(path).inputs[0])
+    inputs = _on_steps(
+        latents(5, Purpose.CONTROL, count=32, prior=Prior(8)), read_model(path).inputs[0]
+    )
     model = load_quantized(tiny.path("quantize"), variant)(inputs, training=False).numpy()
     file = draw(path, inputs)
     # One pixel of 25,088 may be a step further: which one a value is rounded to is a matter of

@@ -8,7 +8,7 @@ from PIL import Image
 from deploy.errors import PocketganError
 from pipeline.stage import StageContext
 from pipeline.stages import inputs, training
-from pipeline.training.randomness import Purpose
+from pipeline.training.randomness import Prior, Purpose
 from pipeline.training.settings import WeightSettings
 
 Bench = Callable[..., StageContext]
@@ -28,12 +28,12 @@ def pictures(tmp_path: Path) -> str:
 
 def test_unconditional_generator_is_told_no_class(ctx: Bench) -> None:
     assert inputs.class_count(ctx()) == 0
-    assert inputs.prior(ctx()) == (8, 0)
+    assert inputs.prior(ctx()) == Prior(8)
 
 
 def test_conditional_generator_is_told_the_classes_of_the_data(ctx: Bench) -> None:
     conditional = ctx("--generator.conditional", "true")
-    assert inputs.prior(conditional) == (8, 10)
+    assert inputs.prior(conditional) == Prior(8, (500,) * 10)
     assert inputs.image_shape(conditional).classes == 10
 
 
@@ -43,6 +43,14 @@ def test_conditional_generator_without_classes_is_refused(ctx: Bench, pictures: 
     )
     with pytest.raises(PocketganError, match=r"generator\.conditional: .* no classes"):
         inputs.class_count(unlabelled)
+
+
+def test_classes_are_drawn_in_the_shares_of_the_data(ctx: Bench, unequal: str) -> None:
+    conditional = ctx(
+        *("--generator.conditional", "true", "--data.source", "folder", "--data.folder", unequal)
+    )
+    latents = inputs.generator_inputs(conditional, Purpose.CALIBRATION, 1000)
+    np.testing.assert_allclose(latents[:, 8:].mean(axis=0), [0.75, 0.25], atol=0.04)
 
 
 def test_fine_tuning_keeps_the_rules_but_lets_the_generators_weights_alone(ctx: Bench) -> None:

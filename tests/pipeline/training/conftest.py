@@ -13,6 +13,7 @@ from pipeline.networks.pixels import pixel_range
 from pipeline.networks.registry import build_discriminator, build_generator
 from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, ImageShape
 from pipeline.training.objectives.generation import Generation
+from pipeline.training.randomness import Prior
 from pipeline.training.settings import TrainSettings
 from pipeline.training.trainer import GANTrainer
 
@@ -52,8 +53,7 @@ def make_trainer(pictures: np.ndarray) -> TrainerMaker:
             discriminator,
             pictures=real_pictures,
             labels=np.arange(len(real_pictures)) % classes if classes else None,
-            latent=LATENT,
-            classes=classes,
+            prior=Prior.even(LATENT, classes),
             pixels=pixel_range(plain),
             settings=replace(BRIEF, **changes),
             seed=1,

@@ -14,7 +14,7 @@ from pipeline.compression.prune import Pruning
 from pipeline.training.history import HistoryRow, load_checkpoint
 from pipeline.training.losses import LOSSES
 from pipeline.training.monitor import PATIENCE
-from pipeline.training.randomness import Purpose, latents
+from pipeline.training.randomness import Prior, Purpose, latents
 from pipeline.training.settings import WeightSettings
 from pipeline.training.trainer import GANTrainer
 
@@ -174,7 +174,7 @@ def test_dropped_weights_stay_as_they_are_for_that_step(
 
 def test_teacher_pulls_the_generator_to_its_pictures(make_trainer: Any, tmp_path: Path) -> None:
     teacher = make_trainer(start=7).objective.generator
-    inputs = latents(3, Purpose.CONTROL, count=64, latent=8)
+    inputs = latents(3, Purpose.CONTROL, count=64, prior=Prior(8))
 
     def apart(trainer: GANTrainer) -> float:
         pictures = trainer.objective.generator(inputs, training=False)
@@ -213,7 +213,7 @@ def test_recalibrated_batch_norm_knows_the_averaged_weights(
     trainer.train(tmp_path / "checkpoint.npz", "test")
     generator = trainer.objective.generator
     projected = tf_keras.Model(generator.inputs, generator.get_layer("project").output)
-    outputs = projected(latents(3, Purpose.CONTROL, count=2000, latent=8)).numpy()
+    outputs = projected(latents(3, Purpose.CONTROL, count=2000, prior=Prior(8))).numpy()
     norm = generator.get_layer("project_norm")
 
     def apart() -> float:
@@ -357,7 +357,7 @@ def pruned(plain: tf_keras.Model) -> tf_keras.Model:
 
 def rounded(plain: tf_keras.Model) -> tf_keras.Model:
     return quantization_aware(
-        fold_batch_norm(plain), latents(1, Purpose.CALIBRATION, count=16, latent=8)
+        fold_batch_norm(plain), latents(1, Purpose.CALIBRATION, count=16, prior=Prior(8))
     )
 
 

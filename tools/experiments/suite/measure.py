@@ -26,7 +26,7 @@ from pipeline.tflite import count
 from pipeline.tflite.count import refuse_float
 from pipeline.tflite.read import read_model
 from pipeline.tflite.rewrite import PROVENANCE, read_metadata, write_metadata
-from pipeline.training.randomness import Purpose, latents
+from pipeline.training.randomness import Prior, Purpose, latents
 from tools.experiments.suite import generators
 from tools.experiments.suite.generators import (
     FAMILIES,
@@ -256,7 +256,7 @@ def write(member: Member, folder: Path, seed: int) -> dict[str, Path]:
 
 def _makers(member: Member, seed: int) -> dict[str, Callable[[], bytes]]:
     model = build(member, seed)
-    calibration = latents(seed, Purpose.CALIBRATION, count=CALIBRATION, latent=LATENT)
+    calibration = latents(seed, Purpose.CALIBRATION, count=CALIBRATION, prior=Prior(LATENT))
     return {
         FLOAT: lambda: lite.to_float32(model),
         "float16": lambda: lite.to_float16(model),

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from deploy.errors import PocketganError
-from pipeline.training.randomness import Purpose, latents
+from pipeline.training.randomness import Prior, Purpose, latents
 from tools.experiments.suite.generators import (
     DOUBLINGS,
     FAMILIES,
@@ -28,7 +28,7 @@ def test_maps_double_to_half_the_picture_while_channels_halve():
 def test_picture_has_its_size_and_is_neither_flat_nor_saturated(family, pixels):
     member = Member(family, pixels, 16)
     model = build(member, seed=1)
-    pictures = model(latents(1, Purpose.FIXED, count=8, latent=LATENT)).numpy()
+    pictures = model(latents(1, Purpose.FIXED, count=8, prior=Prior(LATENT))).numpy()
     assert pictures.shape == (8, pixels, pixels, member.channels)
     assert pictures.std(axis=0).mean() > 0.05  # they differ
     assert pictures.std(axis=(1, 2)).mean() > 0.05  # and show something
