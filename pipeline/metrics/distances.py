@@ -1,9 +1,14 @@
-"""Distances between two sets of features: Fréchet and kernel distance, and what both check.
+"""Distances between two sets of features: Fréchet, kernel and sliced Wasserstein distance.
 
 Fréchet: Heusel et al. 2017, "GANs Trained by a Two Time-Scale Update Rule", equation 6. Kernel
-("KID"): Bińkowski et al. 2018, "Demystifying MMD GANs", section 4.
+("KID"): Bińkowski et al. 2018, "Demystifying MMD GANs", section 4. Sliced Wasserstein: Rabin et al.
+2011, "Wasserstein Barycenter and Its Application to Texture Mixing"; Bonneel et al. 2015, "Sliced
+and Radon Wasserstein Barycenters of Measures". It is here since it fits no covariances: with 5,000
+samples of a generator it ranks as Fréchet does with 50,000 (Berthet et al. 2026, "MIND: Monge
+Inception Distance", arXiv 2605.06797).
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +18,10 @@ import scipy.linalg
 from deploy.errors import PocketganError
 
 Features = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
+
+DIRECTIONS = 1000  # at least; whole orthonormal bases are taken
+AT_ONCE = 128  # directions: 12,000 samples along them are 12 MB
 
 
 def paired_features(a: npt.ArrayLike, b: npt.ArrayLike, at_least: int) -> tuple[Features, Features]:
@@ -130,3 +139,43 @@ def _mean_between_others(features: Features) -> float:
     kernel = _kernel(features, features)
     count = len(features)
     return float((kernel.sum() - np.trace(kernel)) / (count * (count - 1)))
+
+
+def sliced_wasserstein(a: npt.ArrayLike, b: npt.ArrayLike, *, seed: int = 0) -> float:
+    """Squared 2-Wasserstein distance along random directions, of features [N, D] and [M, D].
+
+    The mean over the directions, times D: of two sets that differ by a shift alone it is the
+    shift's squared length, as Fréchet's distance is. At least 0; 0 for equal sets. ``seed`` draws
+    orthonormal bases, which hold every shift in full (Rowland et al. 2019, "Orthogonal Estimation
+    of Wasserstein Distances").
+
+    Raises PocketganError for an empty set, non-finite features or unequal widths.
+    """
+    first, second = paired_features(a, b, at_least=1)
+    width = first.shape[1]
+    rng = np.random.default_rng(seed)
+    bases = [
+        np.linalg.qr(rng.normal(size=(width, width)))[0] for _ in range(-(-DIRECTIONS // width))
+    ]
+    rows, other_rows, mass = _transport(len(first), len(second))
+    total = 0.0
+    for directions in (some for basis in bases for some in _columns(basis)):
+        ours, theirs = (np.sort(features @ directions, axis=0) for features in (first, second))
+        total += (mass @ np.square(ours[rows] - theirs[other_rows])).sum()
+    return float(total / len(bases))
+
+
+def _columns(basis: Features) -> Iterator[Features]:
+    return (basis[:, start : start + AT_ONCE] for start in range(0, len(basis), AT_ONCE))
+
+
+def _transport(count: int, other: int) -> tuple[Counts, Counts, Features]:
+    """The optimal transport between two sorted sets on a line: from place, to place, how much.
+
+    Both have mass 1 in equal parts, and it goes over in order: see Peyré & Cuturi 2019,
+    "Computational Optimal Transport", remark 2.28.
+    """
+    # In parts of 1 / (count · other), of which each sample of the one holds ``other``.
+    cuts = np.union1d(np.arange(count + 1) * other, np.arange(other + 1) * count)
+    starts = cuts[:-1]
+    return starts // other, starts // count, np.diff(cuts) / (count * other)

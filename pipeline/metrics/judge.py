@@ -158,6 +158,15 @@ def train_judge(
     return Judge(network, dataset.classes, _accuracy(network, dataset))
 
 
+def chance(dataset: TrainAndTestImages) -> float:
+    """Accuracy on the test images of who does not look: the share of the commonest class.
+
+    Where there are no classes, a quarter: of rotations or mirrorings all are equally common.
+    """
+    labels = dataset.test_labels
+    return 1 / TURNS if labels is None else float(np.bincount(labels).max() / len(labels))
+
+
 def _check(dataset: TrainAndTestImages, steps: int, batch: int) -> None:
     if steps < 1 or batch < 1:
         raise PocketganError(

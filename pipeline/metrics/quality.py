@@ -8,7 +8,12 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.arrays import Images, Labels, Mask, TrainAndTestImages
-from pipeline.metrics.distances import Features, frechet_distance, kernel_distance
+from pipeline.metrics.distances import (
+    Features,
+    frechet_distance,
+    kernel_distance,
+    sliced_wasserstein,
+)
 from pipeline.metrics.fidelity import SSIM_WINDOW, colourfulness, psnr, ssim
 from pipeline.metrics.manifold import compare_manifolds
 from pipeline.metrics.modes import (
@@ -61,6 +66,7 @@ class Quality(BaseModel):
     recall: float  # 0 to 1
     density: float  # about 1 for real images
     coverage: float  # 0 to 1
+    sliced_wasserstein: float | None = None  # 0 is best; only older records have none
     modes: int | None = None  # classes drawn
     class_histogram: tuple[int, ...] | None = None  # generated images, by the judge's labels
     class_kl: float | None = None  # nats, KL(generated || real) of the judged labels
@@ -131,6 +137,7 @@ def measure(
         frechet=frechet_distance(real.features, features),
         kid=kid.mean,
         kid_std=kid.std,
+        sliced_wasserstein=sliced_wasserstein(real.features, features),
         **asdict(manifold),
         **classes,
         **fidelity,

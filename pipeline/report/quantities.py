@@ -144,6 +144,12 @@ _OF_PICTURES = (
     _quantity("frechet", "Fréchet", f"Fréchet distance {_FEATURES}.", form="{:.2f}".format),
     _quantity("kid", "KID", f"Kernel inception distance (unbiased, cubic kernel) {_FEATURES}."),
     _quantity(
+        "sliced_wasserstein",
+        "SWD",
+        f"Squared Wasserstein distance along random directions {_FEATURES}; it fits no Gaussians, "
+        "and settles with fewer samples than Fréchet's.",
+    ),
+    _quantity(
         "precision",
         "Precision",
         f"Share of samples that lie among the real images, {_FEATURES}.",

@@ -22,7 +22,7 @@ from pipeline.metrics.imagenet import (
     published_weights,
     weights_file,
 )
-from pipeline.metrics.judge import Judge, train_judge
+from pipeline.metrics.judge import Judge, chance, train_judge
 from pipeline.metrics.quality import NEIGHBOURS, Quality, RealImages, floor, measure
 from pipeline.metrics.trivial import hidden_by_mask, trivial_baseline
 from pipeline.networks.pixels import to_uint8
@@ -101,6 +101,7 @@ def _evaluate(ctx: StageContext) -> Outcome:
         "name": judge.name,
         "accuracy": judge.accuracy,
         "task": judge.task,
+        "chance": None if judge.accuracy is None else chance(ctx.dataset),
     }
     evaluation = Evaluation(judge=facts, floor=bottom, variants=qualities, teacher=of_teacher)
     if test is not None and reference is not None:

@@ -31,6 +31,7 @@ from pipeline.recipe import Recipe, TeacherSettings, height_and_width
 from pipeline.search import work
 from pipeline.search.pairs import drawn_pairs, refuse_alike
 from pipeline.stage import Outcome, StageContext, stage
+from pipeline.stages.inputs import prior
 from pipeline.training.randomness import Prior, Purpose, latents
 
 REFERENCE_SIZE = 5000
@@ -143,11 +144,10 @@ def _latents(ctx: StageContext, loaded: Teacher) -> dict[str, np.ndarray]:
         PAIRS: (Purpose.DISTILLATION, ctx.recipe.teacher.lessons),
         REFERENCE: (Purpose.REFERENCE, REFERENCE_SIZE),
     }
-    prior = Prior.even(loaded.latent, loaded.classes)
-    if _has_classes(ctx.recipe):
-        prior = Prior(loaded.latent, ctx.dataset.class_weights)
+    of_teacher = Prior.even(loaded.latent, loaded.classes)
+    drawn_from = prior(ctx) if _has_classes(ctx.recipe) else of_teacher
     return {
-        name: latents(ctx.recipe.seed, purpose, count=count, prior=prior)
+        name: latents(ctx.recipe.seed, purpose, count=count, prior=drawn_from)
         for name, (purpose, count) in counts.items()
     }
 

@@ -85,8 +85,9 @@ OF_TRANSLATIONS = ("psnr_truth", "ssim_truth", "psnr_hole", "colourfulness")
 COLUMNS: tuple[VariantColumn, ...] = (
     *(_of_file(name, "Size") for name in ("bytes", "bytes_gzip", "bytes_zstd", "zeros")),
     _of_file("float_ops", "Size"),
-    *(_of_pictures(name, JUDGED) for name in ("frechet", "kid", "precision", "recall")),
-    *(_of_pictures(name, JUDGED) for name in ("density", "coverage", "modes")),
+    *(_of_pictures(name, JUDGED) for name in ("frechet", "kid", "sliced_wasserstein")),
+    *(_of_pictures(name, JUDGED) for name in ("precision", "recall", "density", "coverage")),
+    _of_pictures("modes", JUDGED),
     *(_of_pictures(name, "Fidelity") for name in ("psnr", "ssim")),
     *(_of_pictures(name, "Truth") for name in OF_TRANSLATIONS),
     _of_file("macs", "Work"),
@@ -104,6 +105,8 @@ def columns_of(report: Report) -> tuple[VariantColumn, ...]:
     without: tuple[str, ...] = () if report.trivial else OF_TRANSLATIONS
     if report.trivial and report.trivial.quality.psnr_hole is None:
         without = ("psnr_hole",)
+    if report.floor.sliced_wasserstein is None:  # of an older version
+        without += ("sliced_wasserstein",)
     return tuple(column for column in COLUMNS if column.name not in without)
 
 

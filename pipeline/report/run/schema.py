@@ -21,6 +21,8 @@ from deploy.jobs import FrozenModel, Measurement, NotNegative, Sha256, Share, Si
 
 SCHEMA: Literal["pocketgan.report"] = "pocketgan.report"
 VERSION: Literal[2] = 2
+LEAST_LEARNED = 0.1
+"""Of what chance leaves a judge to learn."""
 
 
 def _relative(path: str) -> str:
@@ -71,16 +73,29 @@ class JudgeReport(FrozenModel):
     accuracy: Share | None
     """On the test split, for ``task``; None of a network that was not trained on this data."""
     task: str
+    chance: Share | None = None
+    """Accuracy without a look at the pictures; None where ``accuracy`` is, and in older reports."""
+
+    @property
+    def learned_nothing(self) -> bool:
+        """Whether it tells hardly more than chance does, so that its features say little."""
+        if self.accuracy is None or self.chance is None:
+            return False
+        return self.accuracy - self.chance < LEAST_LEARNED * (1 - self.chance)
 
 
 class ReportedQuality(Figures):
     """What the judge says of ``samples`` images, and how close they are to float32's."""
 
-    LATER = frozenset({"psnr_truth", "ssim_truth", "psnr_hole", "colourfulness"})
+    LATER = frozenset(
+        {"sliced_wasserstein", "psnr_truth", "ssim_truth", "psnr_hole", "colourfulness"}
+    )
 
     frechet: NotNegative | None
     kid: float | None
     kid_std: NotNegative | None
+    sliced_wasserstein: NotNegative | None = None
+    """Of the judge's features, along random directions."""
     precision: Share | None
     recall: Share | None
     density: NotNegative | None

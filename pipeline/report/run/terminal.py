@@ -12,7 +12,7 @@ from pipeline.recipe import leaves
 from pipeline.report.quantities import NONE, number
 from pipeline.report.run.columns import BY_NAME, COLUMNS, JUDGED, LOCAL, VariantColumn, best
 from pipeline.report.run.schema import Report, VariantReport
-from pipeline.report.run.wording import gates_in_words, headline
+from pipeline.report.run.wording import gates_in_words, headline, speed_doubts
 from pipeline.variants import SHIPPED
 
 _FILE, _SPEED = ("bytes", "bytes_gzip", "zeros", "float_ops"), ("p50_ms", "peak_rss_kb")
@@ -71,8 +71,8 @@ def variants(report: Report) -> Table:
 
 
 def _reasons(report: Report) -> Text:
-    """Why a dash is a dash, each reason once."""
-    reasons: dict[str, None] = {}
+    """Why a dash is a dash and a speed is marked with ~, each reason once."""
+    reasons = {f"~ {name}: {doubt}": None for name, doubt in speed_doubts(report).items()}
     for variant in report.variants:
         for column in _columns(report):
             value, reason = column.read(variant)

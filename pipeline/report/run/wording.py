@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pipeline.recipe import leaves
+from pipeline.report.benchmark.grid import FileFigure
 from pipeline.report.quantities import times
-from pipeline.report.run.columns import BY_NAME
+from pipeline.report.run.columns import BY_NAME, local_measurement
 from pipeline.report.run.gates import (
     FRECHET_BELOW_TRIVIAL,
     PSNR_OVER_TRIVIAL,
@@ -64,6 +66,10 @@ _WORDS = (
     (float("inf"), "draws worse"),
 )
 """Up to this ratio of Fréchet distances, these words."""
+NEARLY = 1.10
+FAR = 4.0
+"""From so many times the floor on it is far from the data, however near to the baseline."""
+FEW_PICTURES = 1000
 
 
 def headline(report: Report) -> str:
@@ -86,11 +92,25 @@ def _gain(quantity: str, words: tuple[str, str, str], report: Report) -> str:
     ratio = measure(quantity, report).value
     if ratio is None:
         return ""
+    mark = "~" if quantity == "speedup" and speed_doubts(report) else ""
     if ratio >= 1.05:
-        return f"{times(ratio)} {better}"
+        return f"{mark}{times(ratio)} {better}"
     if ratio <= 1 / 1.05:
-        return f"{times(1 / ratio)} {worse}"
-    return same
+        return f"{mark}{times(1 / ratio)} {worse}"
+    return f"{mark}{same}"
+
+
+def speed_doubts(report: Report) -> dict[str, str]:
+    """Of the baseline and the file that ships: whose time here deserves no trust, and why."""
+    measured = {
+        variant.name: local_measurement(variant, threads=1)
+        for name in (BASELINE, SHIPPED)
+        if (variant := report.variant(name)) is not None
+    }
+    doubts = {
+        name: FileFigure(it, it.p50_ms, None, "").doubt for name, it in measured.items() if it
+    }
+    return {name: doubt for name, doubt in doubts.items() if doubt}
 
 
 def _drawing(report: Report) -> str:
@@ -128,19 +148,63 @@ def _generating(report: Report) -> str:
     ratio, reason = measure("frechet_ratio", report)
     if ratio is None:
         return f"how well it draws was not measured ({reason})"
-    words = next(words for limit, words in _WORDS if ratio <= limit)
-    ours = measure("frechet", report).value
-    theirs = baseline_figure(BY_NAME["frechet"], report).value
-    gain = measure(FRECHET_BELOW_TRIVIAL, report).value
-    if gain is not None and gain <= 0:
-        words = "loses to doing nothing"
+    ours = measure("frechet", report).value or 0.0
+    theirs = baseline_figure(BY_NAME["frechet"], report).value or 0.0
     write = BY_NAME["frechet"].write
     others = {"floor": report.floor.frechet}
     if report.trivial:
         others[report.trivial.name] = report.trivial.quality.frechet
     aside = ", ".join(f"{name} {write(one)}" for name, one in others.items() if one is not None)
-    figures = f"Fréchet {write(ours or 0)} against {write(theirs or 0)}"
-    return f"{words}: {figures}" + (f" ({aside})" if aside else "")
+    figures = f"Fréchet {write(ours)} against {write(theirs)}" + (f" ({aside})" if aside else "")
+    if report.judge.learned_nothing:
+        step = _longer("evaluate.judge_steps", report)
+        return f"how well it draws is not known, since {_blind(report)}: {figures}. Next: {step}"
+    if _floors(ours, report) >= FAR:
+        step = _next_step(report, of_baseline=_floors(theirs, report) >= FAR)
+        floors = times(_floors(ours, report))
+        return f"{_far(ratio, report)}, {floors} the floor: {figures}. Next: {step}"
+    gain = measure(FRECHET_BELOW_TRIVIAL, report).value
+    words = next(words for limit, words in _WORDS if ratio <= limit)
+    return f"{'loses to doing nothing' if gain is not None and gain <= 0 else words}: {figures}"
+
+
+def _floors(frechet: float, report: Report) -> float:
+    """That distance over what real pictures have among themselves; 0 where that says nothing.
+
+    As of a generator that reads pictures: what it reads decides what it can reach.
+    """
+    floor = report.floor.frechet
+    return frechet / floor if floor and report.trivial is None else 0.0
+
+
+def _far(ratio: float, report: Report) -> str:
+    """Instead of the words of that ratio to the baseline."""
+    data = "the data" if wording_of(report).real == "real" else "its teacher's pictures"
+    if ratio > NEARLY:
+        return f"draws worse, and far from {data}"
+    return f"draws as far from {data} as {BASELINE} does"
+
+
+def _blind(report: Report) -> str:
+    accuracy, chance = report.judge.accuracy or 0.0, report.judge.chance or 0.0
+    return f"its judge learned nothing (right of {accuracy:.0%}, where chance is of {chance:.0%})"
+
+
+def _next_step(report: Report, *, of_baseline: bool) -> str:
+    """What brings a file nearer to the data, whose baseline is far from it, or is not."""
+    if report.search is not None:
+        return "a teacher that draws better" if of_baseline else "a larger budget"
+    if not of_baseline:
+        return _longer("quantize.steps", report)
+    count = report.dataset.train
+    more = f"more pictures than {count:,}, and " if count < FEW_PICTURES else ""
+    return more + _longer("train.steps", report)
+
+
+def _longer(key: str, report: Report) -> str:
+    """An option that doubles those steps of the recipe."""
+    steps = dict(leaves(report.recipe)).get(key)
+    return f"--{key} {2 * steps}" if isinstance(steps, int) else f"a larger {key}"
 
 
 def gates_in_words(report: Report) -> str:

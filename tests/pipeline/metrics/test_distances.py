@@ -10,6 +10,7 @@ from pipeline.metrics.distances import (
     frechet_distance,
     kernel_distance,
     paired_features,
+    sliced_wasserstein,
     squared_mmd,
 )
 
@@ -181,3 +182,58 @@ def test_kernel_distance_refuses_a_subset_larger_than_a_set() -> None:
 def test_kernel_distance_refuses_what_has_no_spread(subsets: int, subset_size: int) -> None:
     with pytest.raises(PocketganError, match=f"{subsets} subsets of {subset_size}"):
         kernel_distance(samples(1), samples(2), subsets=subsets, subset_size=subset_size, seed=1)
+
+
+def test_sliced_distance_of_equal_sets_is_0_whatever_their_order() -> None:
+    a = samples(1)
+    assert sliced_wasserstein(a, a) == 0
+    assert sliced_wasserstein(a, np.random.default_rng(0).permutation(a)) == pytest.approx(0)
+    assert sliced_wasserstein(a, np.concatenate([a, a, a])) == pytest.approx(0)
+
+
+def test_sliced_distance_of_a_shift_and_of_a_scale_is_known() -> None:
+    a, shift = samples(1), np.arange(8) / 4
+    assert sliced_wasserstein(a, a + shift) == pytest.approx(shift @ shift)
+    assert sliced_wasserstein(a, 3 * a) == pytest.approx(4 * (a**2).sum(axis=1).mean())
+
+
+def test_sliced_distance_of_sampled_gaussians_comes_near_the_closed_form() -> None:
+    rng, shift = np.random.default_rng(1), np.array([1.0, -2.0, 0.5, 0.0])
+    a, b = rng.normal(size=(20_000, 4)), shift + 2 * rng.normal(size=(30_000, 4))
+    # Along every direction two Gaussians on a line: the shift's part squared, and (σ_a - σ_b)².
+    assert sliced_wasserstein(a, b) == pytest.approx(shift @ shift + 4 * (2 - 1) ** 2, rel=0.02)
+
+
+def test_sliced_distance_on_a_line_moves_mass_in_order() -> None:
+    a, b = np.array([[0.0], [1.0], [5.0]]), np.array([[2.0], [2.0]])
+    assert sliced_wasserstein(a, b) == pytest.approx((4 + 1 + 9) / 3)
+    # A third of the mass at 0, 1 and 5 to a half at 2 and at 4: in sixths, in order.
+    c = np.array([[4.0], [2.0]])
+    assert sliced_wasserstein(a, c) == pytest.approx((2 * 4 + 1 * 1 + 1 * 9 + 2 * 1) / 6)
+    assert sliced_wasserstein(c, a) == sliced_wasserstein(a, c)
+
+
+def test_sliced_distance_is_that_of_its_directions() -> None:
+    a, b = samples(1, count=300), samples(2, 0.3, count=200)
+    assert sliced_wasserstein(a, b) == sliced_wasserstein(a, b)
+    assert sliced_wasserstein(a, b) == pytest.approx(sliced_wasserstein(a, b, seed=1), rel=0.05)
+    assert sliced_wasserstein(a, b) != sliced_wasserstein(a, b, seed=1)
+
+
+def test_sliced_distance_settles_with_fewer_samples_than_frechets() -> None:
+    """Of equal distributions both should be 0; what few samples leave is what they cannot tell."""
+    wide = [np.random.default_rng(seed).normal(size=(500, 64)) for seed in (1, 2)]
+    assert sliced_wasserstein(*wide) < frechet_distance(*wide) / 5
+
+
+def test_sliced_distance_sees_what_gaussians_hide() -> None:
+    """Mean and covariance of two lumps and of a bell agree; their shapes do not."""
+    rng = np.random.default_rng(1)
+    bell, lumps = rng.normal(size=(4000, 2)), rng.choice([-1.0, 1.0], size=(4000, 2))
+    assert frechet_distance(bell, lumps) < 0.01
+    assert sliced_wasserstein(bell, lumps) > 0.1
+
+
+def test_sliced_distance_refuses_what_is_no_set_of_features() -> None:
+    with pytest.raises(PocketganError, match="first feature set holds 0 samples"):
+        sliced_wasserstein(np.zeros((0, 2)), np.zeros((3, 2)))

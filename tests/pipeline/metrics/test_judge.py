@@ -8,7 +8,7 @@ import tensorflow as tf
 from deploy.errors import PocketganError
 from pipeline.data import digits
 from pipeline.data.dataset import Dataset
-from pipeline.metrics.judge import Judge, _turned, train_judge
+from pipeline.metrics.judge import Judge, _turned, chance, train_judge
 
 
 def quick(dataset: Dataset, seed: int = 1) -> Judge:
@@ -198,6 +198,15 @@ def test_an_empty_part_is_refused(dataset: Dataset) -> None:
 def test_no_steps_or_an_empty_batch_are_refused(dataset: Dataset, steps: int, batch: int) -> None:
     with pytest.raises(PocketganError, match=f"{steps} steps of {batch} images"):
         train_judge(dataset, steps=steps, batch=batch, seed=1)
+
+
+def test_chance_is_the_commonest_class_or_one_of_four_rotations(
+    dataset: Dataset, unlabelled: Dataset
+) -> None:
+    assert chance(dataset) == pytest.approx(1 / 3)
+    mostly_2 = replace(dataset, test_labels=np.array([2, 2, 2, 0]))
+    assert chance(mostly_2) == 0.75
+    assert chance(unlabelled) == 0.25
 
 
 @pytest.mark.slow

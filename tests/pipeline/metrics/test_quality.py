@@ -45,6 +45,7 @@ def test_real_images_measured_against_themselves_are_perfect(
 ) -> None:
     quality = measure(dataset.test, real, seed=1)
     assert quality.frechet == pytest.approx(0, abs=1e-6)
+    assert quality.sliced_wasserstein == 0
     assert (quality.precision, quality.recall, quality.coverage) == (1, 1, 1)
     assert quality.class_kl == 0
     assert quality.modes == 3
@@ -66,6 +67,7 @@ def test_noise_is_worse_than_real_images_in_every_figure(
     bad, good = measure(noise, real, seed=1), measure(dataset.train[:60], real, seed=1)
     assert bad.frechet > 10 * good.frechet
     assert bad.kid > good.kid + good.kid_std
+    assert bad.sliced_wasserstein > 10 * good.sliced_wasserstein
     assert bad.precision < good.precision
     assert bad.recall < good.recall
     assert bad.density < good.density

@@ -34,6 +34,7 @@ def test_every_variant_and_the_floor_have_a_quality(tiny: Run, figures: dict[str
     assert figures["floor"]["frechet"] < figures["variants"]["float32"]["frechet"]
     assert figures["judge"]["task"] == "tell the classes"
     assert figures["judge"]["accuracy"] > 0.3
+    assert figures["judge"]["chance"] == 0.1
 
 
 def test_variants_are_held_against_float32_on_the_same_latents(figures: dict[str, Any]) -> None:

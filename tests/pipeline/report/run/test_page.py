@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline.report.run.columns import BY_NAME, columns_of
 from pipeline.report.run.gates import check_all, parse_gate
 from pipeline.report.run.page import Exhibits, render, sheets, table
 from tests.pipeline.report.conftest import unmeasured
@@ -213,7 +214,7 @@ def test_table_marks_the_best_and_explains_the_absent(report):
     by_name = {row.name: row for row in rows}
     assert by_name["int8"].cells[1].best
     assert not by_name["float32"].cells[1].best
-    psnr = by_name["float32"].cells[12]
+    psnr = by_name["float32"].cells[columns_of(report).index(BY_NAME["psnr"])]
     assert (psnr.text, footnotes[psnr.footnote - 1]) == ("–", "it is the reference")
     assert rows[-1].name == "real against real"
     assert [row.role for row in rows].count("ships") == 1

@@ -4,6 +4,7 @@ import pytest
 
 from deploy.errors import PocketganError
 from pipeline.report.run import schema
+from pipeline.report.run.columns import BY_NAME, columns_of
 from pipeline.report.run.schema import Report, ReportedQuality
 from tests.pipeline.report.conftest import unmeasured
 
@@ -102,6 +103,17 @@ def test_reason_needs_an_absent_figure(report):
     figures = report.floor.model_dump()
     with pytest.raises(ValueError, match="not absent: recall"):
         ReportedQuality.model_validate(figures | {"absent": figures["absent"] | {"recall": "lost"}})
+
+
+def test_report_of_before_sliced_distances_and_chance_is_read(report, save):
+    tree = json.loads(schema.dumps(report))
+    del tree["judge"]["chance"]
+    for quality in (tree["floor"], *(variant["quality"] for variant in tree["variants"])):
+        del quality["sliced_wasserstein"]
+    older = schema.read(save(json.dumps(tree)))
+    assert not older.judge.learned_nothing
+    assert BY_NAME["sliced_wasserstein"] not in columns_of(older)
+    assert BY_NAME["sliced_wasserstein"] in columns_of(report)
 
 
 def test_unmeasured_quality_gives_one_reason_for_every_figure():

@@ -29,6 +29,15 @@ def test_terminal_table_fits_eighty_columns(report):
     assert "…" not in printed(terminal.variants(report), width=80)
 
 
+def test_terminal_gives_the_reason_of_a_marked_speed(report):
+    shaken = [m.model_copy(update={"spread": 0.4}) for m in report.variants[0].measurements]
+    doubtful = report.variants[0].model_copy(update={"measurements": tuple(shaken)})
+    changed = report.model_copy(update={"variants": (doubtful, *report.variants[1:])})
+    assert "~ float32: not to be trusted: the rounds' medians lie 40% apart" in printed(
+        terminal.render(changed), width=200
+    )
+
+
 def test_terminal_gives_the_reason_of_a_dash(report):
     assert "– float32, PSNR, dB: it is the reference" in printed(terminal.render(report))
 

@@ -2,7 +2,7 @@ import pytest
 
 from pipeline.report.run.gates import check_all, parse_gate
 from pipeline.report.run.schema import TrivialReport
-from pipeline.report.run.wording import gates_in_words, headline, wording_of
+from pipeline.report.run.wording import gates_in_words, headline, speed_doubts, wording_of
 from tests.pipeline.report.conftest import unmeasured
 
 
@@ -39,10 +39,17 @@ def changed(report, name, **changes):
     )
 
 
+def at_distance(report, **distances):
+    for name, frechet in distances.items():
+        quality = report.variant(name).quality.model_copy(update={"frechet": frechet})
+        report = changed(report, name, quality=quality)
+    return report
+
+
 def test_headline_tells_size_speed_and_quality(report):
     assert headline(report) == (
         "int8 is 14× smaller gzipped, 5.2× faster, and draws as well: "
-        "Fréchet 12.08 against 12.41 (floor 1.18)."
+        "Fréchet 12.08 against 12.41 (floor 5.18)."
     )
 
 
@@ -52,12 +59,79 @@ def test_headline_tells_size_speed_and_quality(report):
         (10.0, "draws better"),
         (13.2, "draws nearly as well"),
         (16.0, "draws a little worse"),
-        (90.0, "draws worse"),
+        (20.0, "draws worse"),
     ],
 )
 def test_headline_words_follow_the_distance(report, frechet, words):
-    quality = report.variant("int8").quality.model_copy(update={"frechet": frechet})
-    assert f"and {words}: " in headline(changed(report, "int8", quality=quality))
+    assert f"and {words}: " in headline(at_distance(report, int8=frechet))
+
+
+@pytest.mark.parametrize(
+    ("float32", "int8", "words"),
+    [
+        (40.0, 30.0, "draws as far from the data as float32 does, 5.8× the floor"),
+        (40.0, 60.0, "draws worse, and far from the data, 12× the floor"),
+    ],
+)
+def test_several_times_the_floor_is_far_from_the_data_and_not_better(report, float32, int8, words):
+    text = headline(at_distance(report, float32=float32, int8=int8))
+    figures = f"Fréchet {int8:.2f} against {float32:.2f} (floor 5.18)"
+    assert text.endswith(f"and {words}: {figures}. Next: --train.steps 8000.")
+
+
+def test_few_pictures_are_what_to_try_next_to_longer_training(report):
+    few = report.dataset.model_copy(update={"train": 300})
+    far = at_distance(report.model_copy(update={"dataset": few}), float32=40.0, int8=40.0)
+    assert headline(far).endswith("Next: more pictures than 300, and --train.steps 8000.")
+
+
+def test_file_that_is_far_alone_is_to_be_rounded_with_more_steps(report):
+    assert headline(at_distance(report, int8=30.0)).endswith("Next: --quantize.steps 1600.")
+
+
+@pytest.mark.parametrize(
+    ("float32", "real", "words"),
+    [
+        (12.0, True, "draws worse, and far from the data"),
+        (12.0, False, "draws worse, and far from its teacher's pictures"),
+        (30.0, True, "draws as far from the data as float32 does"),
+    ],
+)
+def test_student_that_is_far_needs_a_better_teacher_or_a_larger_budget(
+    compressed, float32, real, words
+):
+    search = compressed.search.model_copy(update={"real_pictures": real})
+    far = at_distance(compressed, float32=float32, int8=30.0)
+    text = headline(far.model_copy(update={"search": search}))
+    assert words in text
+    step = "a larger budget" if float32 < 20 else "a teacher that draws better"
+    assert text.endswith(f"Next: {step}.")
+
+
+def test_judge_that_learned_nothing_is_in_the_headline(report):
+    judge = report.judge.model_copy(update={"accuracy": 0.28, "chance": 0.25})
+    assert headline(report.model_copy(update={"judge": judge})).endswith(
+        "and how well it draws is not known, since its judge learned nothing (right of 28%, where "
+        "chance is of 25%): Fréchet 12.08 against 12.41 (floor 5.18). Next: a larger "
+        "evaluate.judge_steps."
+    )
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "chance", "learned_nothing"),
+    [(0.75, 0.75, True), (0.8, 0.75, False), (0.1, 0.25, True), (None, None, False)],
+)
+def test_judge_is_held_against_who_does_not_look(report, accuracy, chance, learned_nothing):
+    judge = report.judge.model_copy(update={"accuracy": accuracy, "chance": chance})
+    assert judge.learned_nothing == learned_nothing
+
+
+def test_speed_of_the_headline_carries_the_mark_of_a_doubtful_figure(report):
+    shaken = [m.model_copy(update={"spread": 0.4}) for m in report.variant("int8").measurements]
+    doubtful = changed(report, "int8", measurements=tuple(shaken))
+    assert headline(doubtful).startswith("int8 is 14× smaller gzipped, ~5.2× faster, and")
+    assert list(speed_doubts(doubtful)) == ["int8"]
+    assert not speed_doubts(report)
 
 
 def test_headline_admits_a_file_that_became_bigger_and_slower(report):
@@ -86,7 +160,7 @@ def test_headline_lists_the_files_where_there_is_nothing_to_compare(report):
     [
         (
             90.0,
-            "draws as well: Fréchet 12.08 against 12.41 (floor 1.18, the input 90.00).",
+            "draws as well: Fréchet 12.08 against 12.41 (floor 5.18, the input 90.00).",
         ),
         (11.0, "loses to doing nothing: Fréchet 12.08 against 12.41"),
     ],
