@@ -160,8 +160,9 @@ def sliced_wasserstein(a: npt.ArrayLike, b: npt.ArrayLike, *, seed: int = 0) -> 
     rows, other_rows, mass = _transport(len(first), len(second))
     total = 0.0
     for directions in (some for basis in bases for some in _columns(basis)):
-        ours, theirs = (np.sort(features @ directions, axis=0) for features in (first, second))
-        total += (mass @ np.square(ours[rows] - theirs[other_rows])).sum()
+        # A direction a row: NumPy sorts what lies side by side several times as fast.
+        ours, theirs = (np.sort(directions.T @ features.T) for features in (first, second))
+        total += (np.square(ours[:, rows] - theirs[:, other_rows]) @ mass).sum()
     return float(total / len(bases))
 
 

@@ -113,7 +113,7 @@ def files_of(path: Path, only: str | None = None) -> dict[str, Path]:
     return files
 
 
-def drawn(ctx: StageContext, file: Path, samples: int) -> Images:
+def pictures_of(ctx: StageContext, file: Path, samples: int) -> Images:
     """A file's pictures uint8 [samples, H, W, C], of latents as long as it says, or of the run's
     input pictures; classes come in the shares of the run's data.
 
@@ -138,8 +138,8 @@ def qualities_of(
     ctx: StageContext, file: Path, real: Mapping[str, RealImages], samples: int
 ) -> dict[str, Quality]:
     """What each judge, by name, says of a file."""
-    images = drawn(ctx, file, samples)
-    return {name: measure(images, seen, seed=ctx.recipe.seed) for name, seen in real.items()}
+    images = pictures_of(ctx, file, samples)
+    return {name: measure(images, each, seed=ctx.recipe.seed) for name, each in real.items()}
 
 
 def scores_of(qualities: Mapping[str, Mapping[str, Quality]]) -> dict[str, list[float]]:
