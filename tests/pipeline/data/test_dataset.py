@@ -115,3 +115,21 @@ def test_sha256_without_inputs_is_what_it_was_before_there_were_inputs() -> None
         classes=(),
     )
     assert data.sha256 == "431aadeb9316659799d0d8aa4aad3633a8b50c4e62efcc53330ee22643be9129"
+
+
+@pytest.mark.parametrize(
+    ("channels", "classes", "words"),
+    [(1, (), "grey, no classes"), (3, ("a", "b"), "colour, 2 classes")],
+)
+def test_summary_tells_what_is_trained_on(
+    channels: int, classes: tuple[str, ...], words: str
+) -> None:
+    dataset = Dataset(
+        name="leaves",
+        train=np.zeros((1200, 4, 6, channels), np.uint8),
+        test=np.zeros((300, 4, 6, channels), np.uint8),
+        train_labels=None,
+        test_labels=None,
+        classes=classes,
+    )
+    assert dataset.summary == (f"leaves: 1,200 pictures to train on, 300 to judge by, 4×6, {words}")
