@@ -1,5 +1,8 @@
 """What a person reads: the one error that is meant for people, and text made safe to show."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class PocketganError(Exception):
     """Something a person can mend: what is wrong, where, and what to do.
@@ -11,6 +14,24 @@ class PocketganError(Exception):
         super().__init__(f"{problem}\n  {remedy}" if remedy else problem)
         self.problem = problem
         self.remedy = remedy
+
+
+def guess(name: str, names: Iterable[str]) -> str:
+    """A question: the one of ``names`` that was likely meant by ``name``; empty if none is like it.
+
+    For dotted keys the last part counts too: of ``data.steps`` that is ``train.steps``.
+    """
+    names = list(names)
+    close = get_close_matches(name, names, n=1) or [
+        other for other in names if other.rpartition(".")[2] == name.strip("-").rpartition(".")[2]
+    ]
+    return f"Did you mean '{close[0]}'?" if close else ""
+
+
+def one_of(name: str, names: Iterable[str]) -> str:
+    """A remedy for a ``name`` that there is not: the likely one, and all there are."""
+    names = list(names)
+    return " ".join(filter(None, [guess(name, names), f"Known: {', '.join(names)}."]))
 
 
 def one_line(error: Exception, most: int | None = None) -> str:

@@ -124,6 +124,20 @@ def advice(machine: Machine) -> list[str]:
     return sentences
 
 
+def usable_memory(root: Path = Path("/")) -> int | None:
+    """Bytes that programs may fill: what is installed, or less where control groups say so."""
+    machine = describe_machine(root)
+    sizes = (machine.memory, machine.memory_limit)
+    return min((size for size in sizes if size is not None), default=None)
+
+
+def graphics_cards(root: Path = Path("/")) -> list[str]:
+    """The NVIDIA cards that a driver serves, by name, from the system files below ``root``."""
+    folders = sorted((root / "proc/driver/nvidia/gpus").glob("*/information"))
+    models = (re.search(r"^Model:\s*(.+)$", read_text(file), re.MULTILINE) for file in folders)
+    return [match[1].strip() for match in models if match]
+
+
 def memory_bandwidth() -> float:
     """Bytes a second, read and written together, of copying 64 MiB: the best of a few.
 

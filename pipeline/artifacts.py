@@ -101,8 +101,17 @@ def training_log(folder: Path, name: str, *, variant: str = "", caption: str) ->
 
     history = folder / f"history{variant and '-'}{variant}.csv"
     return TrainingLog(
-        folder / "tensorboard" / name, history, film(folder, variant), caption=caption
+        folder / "tensorboard" / name,
+        history,
+        film=film(folder, variant),
+        watched=watched(folder.parent),
+        caption=caption,
     )
+
+
+def watched(folder: Path) -> Path:
+    """What the run in ``folder`` draws by now: renewed while it trains, then its film is there."""
+    return folder / "training.png"
 
 
 def film(folder: Path, variant: str = "") -> Path:

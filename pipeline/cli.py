@@ -7,11 +7,12 @@ import errno
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from importlib.metadata import version
 from pkgutil import resolve_name
 
 from rich.table import Table
 
-from deploy.errors import PocketganError
+from deploy.errors import PocketganError, one_of
 from pipeline.commands.arguments import BAD_INPUT, INTERRUPTED, OK, SUMMARIES
 from pipeline.commands.run import stage
 from pipeline.consoles import console
@@ -25,12 +26,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if command in ("-h", "--help"):
         _print_overview()
         return OK
+    if command == "--version":
+        print(f"pocketgan {version('pocketgan')}")
+        return OK
     try:
         configure_tensorflow()
         if command not in COMMANDS:
-            raise PocketganError(
-                f"There is no command '{command}'.", f"Known: {', '.join(COMMANDS)}."
-            )
+            raise PocketganError(f"There is no command '{command}'.", one_of(command, COMMANDS))
         return COMMANDS[command](others)
     except PocketganError as error:
         return complain(str(error))
@@ -53,7 +55,9 @@ def _print_overview() -> None:
     for name, summary in SUMMARIES.items():
         table.add_row(f"[bold]{name}[/]", summary)
     output.print(table)
-    output.print("\n`pocketgan COMMAND --help` tells more of each.")
+    output.print(
+        "\n`pocketgan COMMAND --help` tells more of each, `pocketgan --version` which this is."
+    )
 
 
 def complain(message: str) -> int:
@@ -67,7 +71,13 @@ def _explain(error: OSError) -> str:
     where = f"{error.filename}: " if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"{where}no space is left on the disk.\n  Make room, then run the command again."
-    return f"{where}{error.strerror or error}."
+    remedy = "Look whether that path is right, or name another."
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        remedy = (
+            "Let yourself read and write there, or name another folder: --runs DIR for runs, "
+            "--out DIR for what a command writes."
+        )
+    return f"{where}{error.strerror or error}.\n  {remedy}"
 
 
 def _in(function: str) -> Callable[[list[str]], int]:

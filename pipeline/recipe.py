@@ -1,6 +1,5 @@
 """A recipe: everything that decides a run, typed, one dataclass a section; and how it is read."""
 
-import difflib
 import json
 import math
 import re
@@ -9,6 +8,7 @@ from argparse import ArgumentError
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
@@ -25,7 +25,7 @@ from jsonargparse.typing import (
     restricted_number_type,
 )
 
-from deploy.errors import PocketganError
+from deploy.errors import PocketganError, guess, one_of
 from pipeline.data.reading import CUTS
 from pipeline.data.sources import SOURCES, mistakes
 from pipeline.networks.settings import (
@@ -34,6 +34,7 @@ from pipeline.networks.settings import (
     PictureShape,
     StudentSettings,
 )
+from pipeline.parser_words import reason
 from pipeline.training.settings import Fraction, TrainSettings, TranslationWeights
 
 RECIPES_FOLDER = Path(__file__).parent / "recipes"
@@ -165,7 +166,7 @@ class BudgetSettings:
     max_ms: PositiveFloat | None = None
     """Median milliseconds of one picture on the target, one thread."""
     max_quality_drop: PositiveFloat | None = None
-    """Share by which the Fréchet distance may exceed the teacher's: 0.05 or 5%."""
+    """Share by which the Fréchet distance may exceed the teacher's: 0.05 is 5 %."""
     target: str = "local"
     """Where max_ms holds."""
     minutes: PositiveFloat | None = None
@@ -355,11 +356,9 @@ def find_recipe(name: str) -> Path:
     path = Path(name)
     if path.is_file():
         return path
-    close = difflib.get_close_matches(name, shipped, n=1)
-    guess = f"Did you mean '{close[0]}'? " if close else ""
     raise PocketganError(
         f"There is no recipe '{name}': neither a file nor a recipe that ships.",
-        f"{guess}Known: {', '.join(shipped)}.",
+        one_of(name, shipped),
     )
 
 
@@ -393,8 +392,16 @@ def read_values(path: Path) -> dict[str, Any]:
     """Section → values of a recipe's file, not checked yet. PocketganError if it is no YAML."""
     with _explained(f"recipe {path}"):
         text = path.read_text(encoding="utf-8")
-        _check_sections(yaml.safe_load(text) or {}, Recipe)  # its syntax errors name line and cause
+        plain = yaml.safe_load(text)  # its syntax errors name line and cause
+        _refuse_twins(yaml.compose(text), set())
+        if plain:
+            _check_sections(plain)
         values: dict[str, Any] = get_loader("yaml")(text) or {}  # 1e-3 is a number here, not a text
+    if not values:
+        raise PocketganError(
+            f"recipe {path} is empty: it does not say what to train on.",
+            "Name the pictures, for instance with the line `data: {source: digits}`.",
+        )
     return values
 
 
@@ -433,7 +440,7 @@ def _apply(
     """``to`` with a change, as a checked recipe and for the next change."""
     with _explained(origin):
         if isinstance(change, Mapping):
-            _check_sections(change, Recipe)
+            _check_sections(change)
             namespace = parser.parse_object(dict(change), namespace=to)
         else:
             namespace = parser.parse_args(list(change), namespace=to)
@@ -456,53 +463,79 @@ def _explained(origin: str) -> Iterator[None]:
         ) from error
     except (ArgumentError, yaml.YAMLError, UnicodeDecodeError, TypeError, ValueError) as error:
         raise PocketganError(
-            f"{origin}: {_reason(error)}",
+            f"{origin}: {reason(error, [f'--{key}' for key in recipe_keys()])}",
             "`pocketgan run --help` explains every key and its values.",
         ) from error
 
 
-_REFUSED = re.compile(
-    r'Parser key "(?P<key>[^"]+)": (?:Does not validate .*? Errors: - )?(?P<why>.*?)'
-    r"(?: - Expected a <class 'NoneType'> Given value type: .*? Given value: (?P<value>.*))?"
-)
-"""What the parser says of a wrong value; of one that may be None too, what else it could be."""
-_PLAINLY = (
-    (r"Not of type \w+: ", ""),
-    (r"<class '(?:\w+\.)*(\w+)'>", r"\1"),
-    (r"\bv([<>]=?)(?=\d)", r"\1 "),
-    (r"does not conform to restriction", "must be"),
-    (r"invalid literal for int\(\) with base 10", "no whole number"),
-    (r"could not convert string to float", "no number"),
-)
+@cache
+def recipe_keys() -> dict[str, Any]:
+    """Every key of a recipe, dotted, with its type; those of sections too."""
+    return _keys_of(Recipe, "")
 
 
-def _reason(error: Exception) -> str:
-    """What the parser says, without names of classes that no recipe spells."""
-    text = " ".join(str(error).split())
-    refused = _REFUSED.fullmatch(text)
-    if refused is None:
-        return text
-    why = refused["why"]
-    for pattern, words in _PLAINLY:
-        why = re.sub(pattern, words, why)
-    # Of what may be None the value stands apart.
-    value = f"{refused['value']} " if why.startswith("must be") else ""
-    return f"{refused['key']}: {value}{why}"
+def _keys_of(section: Any, above: str) -> dict[str, Any]:
+    types = {f"{above}{name}": wanted for name, wanted in get_type_hints(section).items()}
+    for key, wanted in list(types.items()):
+        if is_dataclass(wanted):
+            types |= _keys_of(wanted, f"{key}.")
+    return types
 
 
-def _check_sections(values: Any, section: Any, above: str = "") -> None:
-    """Raise ValueError, naming the key, for what the parser passes over: a number where a section
-    belongs, and an empty value, which it takes for None.
+def _check_sections(values: Any, above: str = "") -> None:
+    """Raise ValueError, naming the key, for what the parser passes over or calls by other names.
+
+    A number where a section belongs, an empty value, which it takes for None, and an unknown key.
     """
     if not isinstance(values, dict):
         raise ValueError(f"{above.rstrip('.') or 'the file'} holds no keys but {values!r}")
-    types = get_type_hints(section)
-    for key, value in values.items():
-        wanted = types.get(key)
+    types = recipe_keys()
+    for name, value in values.items():
+        key = f"{above}{name}"
+        wanted = types.get(key.removesuffix("+"))
         if is_dataclass(wanted):
-            _check_sections(value, wanted, f"{above}{key}.")
-        elif value is None and type(None) not in get_args(wanted):
-            raise ValueError(f"{above}{key} has no value")
+            _check_sections(value, f"{key}.")
+        elif wanted is None and not _is_below_a_leaf(key, types):
+            raise ValueError(f"there is no key '{key}'. {guess(key, types)}".rstrip())
+        elif value is None and wanted is not None and type(None) not in get_args(wanted):
+            raise ValueError(f"{key} has no value")
+
+
+def _is_below_a_leaf(key: str, types: Mapping[str, Any]) -> bool:
+    """Whether a key belongs to a value that has keys of its own, such as prune.layers."""
+    above = key.rpartition(".")[0]
+    if not above:
+        return False
+    return not is_dataclass(types[above]) if above in types else _is_below_a_leaf(above, types)
+
+
+def _refuse_twins(
+    node: yaml.Node | None, visited: set[int], above: frozenset[int] = frozenset()
+) -> None:
+    """Raise ValueError for a key that stands twice: of two the parser takes the last.
+
+    RecursionError for a value that holds itself.
+    """
+    if id(node) in above:
+        raise RecursionError
+    if node is None or id(node) in visited:
+        return
+    visited.add(id(node))
+    above |= {id(node)}
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _refuse_twins(item, visited, above)
+    if not isinstance(node, yaml.MappingNode):
+        return
+    lines: dict[str, int] = {}
+    for key, value in node.value:
+        line = key.start_mark.line + 1
+        if str(key.value) in lines:
+            raise ValueError(
+                f"the key '{key.value}' stands twice, in lines {lines[key.value]} and {line}"
+            )
+        lines[str(key.value)] = line
+        _refuse_twins(value, visited, above)
 
 
 def _mistakes(recipe: Recipe) -> Iterator[tuple[str, str]]:
@@ -513,7 +546,7 @@ def _mistakes(recipe: Recipe) -> Iterator[tuple[str, str]]:
     if recipe.data.source not in SOURCES:
         yield (
             f"data.source: there is no source '{recipe.data.source}'.",
-            f"Known: {', '.join(SOURCES)}.",
+            one_of(recipe.data.source, SOURCES),
         )
     else:
         yield from mistakes(recipe.data.source, recipe.data)
@@ -536,7 +569,7 @@ def _mistakes(recipe: Recipe) -> Iterator[tuple[str, str]]:
     if recipe.teacher.cut not in ("auto", *CUTS):
         yield (
             f"teacher.cut: '{recipe.teacher.cut}' is not known.",
-            f"Known: auto, {', '.join(CUTS)}.",
+            one_of(recipe.teacher.cut, ("auto", *CUTS)),
         )
     for key, limit in vars(recipe.budget).items():
         if isinstance(limit, float) and math.isinf(limit):

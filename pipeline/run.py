@@ -11,7 +11,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from pipeline.stage import SCRATCH, Record, Stage, StageContext, package_version
 RECORD = "stage.json"
 CACHE = ".cache"
 _KEY_FILE = "key"
+_LOCK = ".lock"
 
 
 class Run:
@@ -76,9 +77,25 @@ class Run:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Nobody else works in this folder meanwhile; the system lifts the lock of the killed."""
+        """Nobody else works in this folder meanwhile; the system lifts the lock of the killed.
+
+        A folder in which nothing was done does not stay.
+        """
+        missing = [folder for folder in (self.folder, *self.folder.parents) if not folder.exists()]
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / ".lock").open("w") as file:
+        try:
+            with self._locked():
+                yield
+        finally:
+            if missing and {path.name for path in self.folder.iterdir()} <= {_LOCK, RECIPE}:
+                shutil.rmtree(self.folder)
+                with suppress(OSError):  # what is not empty stays
+                    for folder in missing[1:]:
+                        folder.rmdir()
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with (self.folder / _LOCK).open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:

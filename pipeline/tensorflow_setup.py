@@ -6,6 +6,7 @@ import sys
 from importlib import import_module
 
 from deploy.errors import PocketganError
+from deploy.machine import graphics_cards
 
 SETTINGS = {
     "TF_USE_LEGACY_KERAS": "1",
@@ -37,6 +38,22 @@ def configure_tensorflow() -> None:
         )
     os.environ.update(differing)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+def processor() -> str:
+    """In a line: what networks are trained on, and why a card that is there is not used."""
+    import tensorflow as tf
+
+    if tf.config.list_physical_devices("GPU"):
+        return f"on the GPU ({', '.join(graphics_cards()) or 'of unknown make'})"
+    threads = f"on {SETTINGS['TF_NUM_INTRAOP_THREADS']} threads of the CPU"
+    cards = graphics_cards()
+    if not cards:
+        return f"{threads}; there is no GPU that TensorFlow could use"
+    return (
+        f"{threads}: TensorFlow cannot use the GPU ({', '.join(cards)}); with CUDA's libraries it "
+        f"can: pip install 'tensorflow[and-cuda]=={tf.__version__}'"
+    )
 
 
 def load_tensorflow() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from deploy.errors import PocketganError
+from deploy.errors import PocketganError, one_of
 from deploy.targets import android, arm, sysroot
 from deploy.targets.installing import Say
 from deploy.targets.litert_benchmark import LitertBenchmark
@@ -49,9 +49,7 @@ def install(name: str, say: Say) -> None:
         PocketganError: nothing is called so (lists what is), or a step failed.
     """
     if name not in INSTALLERS:
-        raise PocketganError(
-            f"nothing to install is called {name!r}", f"Choose one of: {', '.join(INSTALLERS)}."
-        )
+        raise PocketganError(f"nothing to install is called {name!r}", one_of(name, INSTALLERS))
     INSTALLERS[name](say)
 
 
@@ -72,6 +70,6 @@ def find_target(name: str) -> Target:
     kind, _, detail = name.partition(":")
     match = KINDS[kind].find(detail) if kind in KINDS else None
     if match is None:
-        names = ", ".join(target.name for target in offered())
-        raise PocketganError(f"no target is called {name!r}", f"Choose one of: {names}.")
+        names = [target.name for target in offered()]
+        raise PocketganError(f"no target is called {name!r}", one_of(name, names))
     return match

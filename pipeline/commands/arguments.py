@@ -4,7 +4,7 @@ import json
 import re
 import shlex
 from argparse import Action, ArgumentError
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 from itertools import islice
 from typing import Any
@@ -14,8 +14,9 @@ from rich.console import Console, RenderableType
 
 from deploy.errors import PocketganError
 from pipeline import consoles, progress
+from pipeline.parser_words import reason, type_in_words
 from pipeline.plans import FROM_SCRATCH
-from pipeline.recipe import Recipe
+from pipeline.recipe import Recipe, recipe_keys
 
 OK, BAD_INPUT, FAILED, INTERRUPTED = 0, 2, 3, 130
 """Done; refused in one message; done, but a gate or a measurement failed; Ctrl-C."""
@@ -45,10 +46,25 @@ _COMMON: dict[str, dict[str, Any]] = {
 
 
 class _HelpFormatter(DefaultHelpFormatter):
-    """The help without defaults that say nothing: null, or False of a switch."""
+    """The help in plain words, without defaults that say nothing: null, or False of a switch.
+
+    Indented paragraphs keep their lines.
+    """
+
+    def _get_type_str(self, action: Action) -> str | None:
+        wanted = getattr(action, "_typehint", None) or action.type
+        return None if wanted in (None, str) else type_in_words(wanted)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n\n".join(
+            part
+            if part.startswith(" ")
+            else super(_HelpFormatter, self)._fill_text(part, width, indent)
+            for part in text.split("\n\n")
+        )
 
     def _get_help_string(self, action: Action) -> str:
-        words = super()._get_help_string(action)
+        words = super()._get_help_string(action).replace("type: %(type)s", "%(type)s")
         is_switch = action.nargs == 0 and action.default is False
         if action.default is None or is_switch:
             words = words.replace(", default: %(default)s", "").replace(
@@ -85,16 +101,18 @@ def asks_for_help(arguments: list[str]) -> bool:
     return "-h" in arguments or "--help" in arguments
 
 
-def parse(parser: ArgumentParser, arguments: list[str]) -> Any:
+def parse(parser: ArgumentParser, arguments: list[str], further_options: Iterable[str] = ()) -> Any:
     """Parsed arguments; ``--quiet`` and, where a command has both, ``--json`` silence progress.
 
-    Raises PocketganError in place of a usage message.
+    Raises PocketganError in place of a usage message; an unknown option may be meant for one of the
+    parser's or of ``further_options``.
     """
     try:
         options = parser.parse_args(arguments)
     except ArgumentError as error:
         raise PocketganError(
-            f"{parser.prog}: {' '.join(str(error).split())}", f"`{parser.prog} --help` tells more."
+            f"{parser.prog}: {reason(error, [*parser._option_string_actions, *further_options])}",
+            f"`{parser.prog} --help` tells more.",
         ) from error
     options.command_line = f"{parser.prog} {shlex.join(arguments)}"
     if "quiet" in options and (options.quiet or options.get("json")):
@@ -121,7 +139,7 @@ def parse_with_overrides(parser: ArgumentParser, arguments: list[str]) -> tuple[
             own.append(argument)
         else:
             overrides += [argument] if "=" in argument else [argument, *islice(remaining, 1)]
-    parsed = parse(parser, own)
+    parsed = parse(parser, own, [f"--{key}" for key in recipe_keys()])
     parsed.command_line = f"{parser.prog} {shlex.join(arguments)}"
     return parsed, overrides
 

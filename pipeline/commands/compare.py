@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+from deploy.errors import PocketganError
 from pipeline.artifacts import REPORT
 from pipeline.commands.arguments import OK, command_parser, parse, show
+from pipeline.finished_run import open_run
+from pipeline.plans import RECIPE
 
 
 def compare(arguments: list[str]) -> int:
@@ -20,6 +23,17 @@ def compare(arguments: list[str]) -> int:
 
 
 def _report_file(path: Path) -> Path:
-    """The report.json that a folder of a run holds, or the path itself."""
-    inside = sorted(path.glob(f"*-report/{REPORT}")) if path.is_dir() else []
-    return inside[0] if inside else path
+    """The report.json that a folder of a run holds, or the path itself.
+
+    PocketganError for a folder without one: whether it is a run that is not finished, or no run.
+    """
+    if not path.is_dir():
+        return path
+    inside = sorted(path.glob(f"*-report/{REPORT}"))
+    if inside:
+        return inside[0]
+    unfinished = open_run(str(path.resolve()), path.parent).unfinished[0]
+    raise PocketganError(
+        f"{path} has no report yet: {unfinished}.",
+        f"Finish it: pocketgan run {path / RECIPE} --runs {path.resolve().parent}",
+    )

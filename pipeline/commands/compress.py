@@ -208,6 +208,11 @@ def _share(value: str) -> float:
         raise PocketganError(
             f"--max-quality-drop {value} is no share above 0.", "Give for instance 5% or 0.05."
         )
+    if share >= 1 and not value.endswith("%"):
+        raise PocketganError(
+            f"--max-quality-drop {value} would let the distance grow by {share:.0%}.",
+            f"Give --max-quality-drop {value}% if that is meant, or {share:.0%}.",
+        )
     return share
 
 

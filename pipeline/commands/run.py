@@ -9,6 +9,7 @@ from jsonargparse import set_parsing_settings
 
 from deploy.errors import PocketganError
 from pipeline import progress
+from pipeline.artifacts import watched
 from pipeline.commands.arguments import (
     FAILED,
     OK,
@@ -19,9 +20,24 @@ from pipeline.commands.arguments import (
 )
 from pipeline.commands.compress_options import in_recipe
 from pipeline.native_log import native_log
+from pipeline.plans import FROM_SCRATCH
 from pipeline.recipe import Recipe, load_recipe, shipped_recipes
 from pipeline.run import Run
 from pipeline.stage import Record
+from pipeline.tensorflow_setup import processor
+
+NOTES = 6
+"""So many notes on the pictures are printed before a training."""
+MORE = """. Every value of the recipe can be changed here, for instance --train.steps 500.
+
+The six that you need first, for pictures of your own:
+
+  --data.source folder --data.folder FOLDER   where they are
+  --data.image_size 32                        pixels of a side
+  --data.channels 3                           3 for colour, 1 for grey
+  --generator.conditional false               unless sub-folders are classes
+  --train.steps 6000                          how long it trains
+  --name NAME                                 of the run's folder"""
 
 
 def run(arguments: list[str]) -> int:
@@ -56,8 +72,7 @@ def run_of_recipe(command: str, arguments: list[str]) -> tuple[Run, Any]:
     parser = command_parser(
         command,
         *("runs", "quiet", "json"),
-        more=". Every value of the recipe can be changed here, for instance --train.steps 500 or "
-        "--seed 2.",
+        more=MORE,
         usage=f"pocketgan {command} RECIPE [--runs DIR] [--quiet] [--json] [--SECTION.KEY VALUE …]",
     )
     parser.add_argument(
@@ -111,6 +126,8 @@ def make_stage(run: Run, name: str) -> Record:
     progress.console.print(f"[bold]›[/] {name}: {run.plan.steps[name].title}")
     if record:
         progress.console.print(f"  again: {reason}", markup=False)
+    if name == FROM_SCRATCH.names[0]:
+        _tell_beginning(run)
     try:
         record = run.make(name)
     except OSError as error:
@@ -120,6 +137,18 @@ def make_stage(run: Run, name: str) -> Record:
     if "reason" in record.metrics:
         progress.console.print(f"  {record.metrics['reason']}", markup=False)
     return record
+
+
+def _tell_beginning(run: Run) -> None:
+    """What is trained on, by what, and where it can be watched."""
+    dataset = run.dataset
+    notes = [*dataset.notes[:NOTES]]
+    if len(dataset.notes) > NOTES:
+        notes.append(f"{len(dataset.notes) - NOTES} further notes stand in the report")
+    with native_log(Path(os.devnull)):
+        trains = processor()
+    for line in (dataset.summary, *notes, f"trains {trains}", f"to watch: {watched(run.folder)}"):
+        progress.console.print(f"  {line}", markup=False)
 
 
 def show_report(run: Run, records: list[Record], options: Any) -> int:

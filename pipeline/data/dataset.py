@@ -46,6 +46,17 @@ class Dataset:
         return tuple(counts.tolist())
 
     @property
+    def summary(self) -> str:
+        """In a line: whose pictures these are, how many, their size, colours and classes."""
+        height, width, channels = self.train.shape[1:]
+        colours = "grey" if channels == 1 else "colour"
+        classes = f"{len(self.classes)} classes" if self.classes else "no classes"
+        return (
+            f"{self.name}: {len(self.train):,} pictures to train on, {len(self.test):,} to judge "
+            f"by, {height}×{width}, {colours}, {classes}"
+        )
+
+    @property
     def sha256(self) -> str:
         """Hash of the pixels and labels with their shapes: equal data, equal hash."""
         digest = hashlib.sha256()

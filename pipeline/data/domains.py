@@ -33,6 +33,7 @@ def load(request: Request) -> Dataset:
         f"{part}: {note}"
         for part, data in (("data.folder", targets), ("data.inputs", inputs))
         for note in data.notes
+        if not note.startswith(folder.NO_CLASSES)  # nobody asked for any
     ]
     return replace(
         targets,

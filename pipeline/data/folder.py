@@ -8,7 +8,10 @@ from deploy.errors import PocketganError
 from pipeline.arrays import Labels
 from pipeline.data.dataset import Dataset, divide
 from pipeline.data.picture import TOO_SMALL
-from pipeline.data.reading import Decoded, Request, find, name, read, single, text
+from pipeline.data.reading import Decoded, Request, find, name, read, single, text, unread
+
+NO_CLASSES = "no classes"
+"""How a note begins that says why sub-folders are no classes."""
 
 
 def load(request: Request) -> Dataset:
@@ -30,7 +33,7 @@ def load(request: Request) -> Dataset:
     files = find(folder)
     decoded = read([(path,) for path in files], single, request)
     usable = [path for path, count in zip(files, decoded.counts, strict=True) if count]
-    notes = _notes(folder, files, decoded)
+    notes = (*_notes(folder, files, decoded), *unread(folder), *_loose(folder, usable))
     if not usable:
         raise PocketganError(
             f"{folder}: none of its {len(files)} images can be read; {notes[1]}.",
@@ -65,6 +68,20 @@ def _notes(folder: Path, files: list[Path], decoded: Decoded) -> tuple[str, ...]
         return decoded.treatments
     summary = f"{len(skipped)} of {len(files)} images are broken or too small and were skipped"
     return (summary, *skipped, *decoded.treatments)
+
+
+def _loose(folder: Path, files: list[Path]) -> list[str]:
+    """A note on pictures that keep sub-folders from being classes; none where there are no such."""
+    inside = {path.relative_to(folder).parts[0] for path in files if path.parent != folder}
+    outside = [path for path in files if len(path.relative_to(folder).parts) != 2]
+    if len(inside) < 2 or not outside:
+        return []
+    where = "beside" if outside[0].parent == folder else "deeper inside"
+    more = f" and {len(outside) - 1} more" if len(outside) > 1 else ""
+    return [
+        f"{NO_CLASSES}: {where} the {len(inside)} sub-folders lie pictures "
+        f"({name(outside[0], folder)}{more}); if those are classes, move these into one"
+    ]
 
 
 def _labels(folder: Path, files: list[Path]) -> tuple[tuple[str, ...], Labels | None]:

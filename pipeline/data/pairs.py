@@ -9,7 +9,7 @@ from PIL import Image
 
 from deploy.errors import PocketganError
 from pipeline.data.dataset import Dataset, divide
-from pipeline.data.reading import Decoded, Request, find, listed, name, read, text
+from pipeline.data.reading import Decoded, Request, find, listed, name, read, text, unread
 
 
 def load(request: Request) -> Dataset:
@@ -32,7 +32,7 @@ def load(request: Request) -> Dataset:
     items: list[tuple[Path, ...]]
     problems: list[str]
     if request.inputs is None:
-        items, problems = [(path,) for path in find(targets)], []
+        items, problems = [(path,) for path in find(targets)], unread(targets)
     else:
         items, problems = _matched(targets, request.inputs)
     decoded = read(items, partners if request.inputs else halves, request)
@@ -79,6 +79,7 @@ def _matched(targets: Path, inputs: Path) -> tuple[list[tuple[Path, ...]], list[
             if files.setdefault(path.relative_to(folder).with_suffix(""), path) != path:
                 repeated.append(name(path, folder))
         notes += listed(repeated, f"files of {key} have the name of another one and were skipped")
+        notes += [f"{key}: {note}" for note in unread(folder)]
         by_name.append(files)
     first, second = by_name
     alone = [name(path, targets) for stem, path in first.items() if stem not in second]

@@ -2,8 +2,9 @@
 
 import hashlib
 import json
+import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,14 +14,36 @@ import PIL
 from PIL import Image
 
 from deploy.errors import PocketganError
+from deploy.machine import usable_memory
 from pipeline.arrays import Images
 from pipeline.atomic import replaced
 from pipeline.data import picture
 from pipeline.progress import track
 
 WHOLE, TILES = CUTS = ("whole", "tiles")
+ROUND_SIDE = 16
+"""Networks halve pictures: a side that is a multiple of this suits all that are here."""
+COPIES = 2
+"""Of decoded pictures: one by one, and all as one array."""
 LEAST_SIDE = 4
 """Pixels: a picture with a shorter side shows nothing that could be enlarged."""
+UNREAD = frozenset(
+    (
+        ".heic",
+        ".heif",
+        ".svg",
+        ".svgz",
+        ".jxl",
+        ".raw",
+        ".cr2",
+        ".cr3",
+        ".nef",
+        ".arw",
+        ".dng",
+        ".xcf",
+    )
+)
+"""Endings of pictures that Pillow does not open, in small letters."""
 LISTED = 5
 """So many names of each kind of problem are listed in a note."""
 Members = Callable[[list[Image.Image]], list[Image.Image]]
@@ -100,20 +123,35 @@ def find(folder: Path) -> list[Path]:
     if not folder.is_dir():
         problem = "is not a folder" if folder.exists() else "does not exist"
         raise PocketganError(f"{folder} {problem}.", "Give a folder of image files.")
-    files = [
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in picture.endings()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and path.is_file()
-    ]
+    files = _files(folder, picture.endings())
     if not files:
         raise PocketganError(
-            f"{folder} holds no image.",
+            ". ".join([f"{folder} holds no image", *unread(folder)]) + ".",
             "Give a folder of image files; their names must end in .png, .jpg, .webp or another"
             " ending that Pillow knows.",
         )
-    return sorted(files)
+    return files
+
+
+def unread(folder: Path) -> list[str]:
+    """A note that counts the pictures in a folder whose format is not read; none without such."""
+    files = _files(folder, UNREAD - picture.endings())
+    endings = Counter(path.suffix.lower() for path in files)
+    if not endings:
+        return []
+    kinds = ", ".join(f"{count} {ending}" for ending, count in sorted(endings.items()))
+    return [f"formats that are not read: {kinds} (save them as PNG or JPEG)"]
+
+
+def _files(folder: Path, endings: Set[str]) -> list[Path]:
+    """What is not hidden and ends so, in an order that no file system decides."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in endings
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and path.is_file()
+    )
 
 
 def read(items: Sequence[tuple[Path, ...]], members: Members, request: Request) -> Decoded:
@@ -121,8 +159,11 @@ def read(items: Sequence[tuple[Path, ...]], members: Members, request: Request) 
 
     ``members`` gets the images of an item's files and gives those that belong together, the one
     that decides the size first; it raises ValueError for an item that cannot be used.
-    Raises PocketganError where a file cannot be read from the disk or the cache cannot be written.
+    Raises PocketganError where a file cannot be read from the disk or the cache cannot be written,
+    and where memory cannot hold them.
     """
+    if request.cut == WHOLE:
+        refuse_more_than_memory(len(items) * (1 if members is single else 2), request)
     path = request.cache / f"images-{_key(items, members, request)}.npz"
     try:
         with path.open("rb") as stream, np.load(stream) as stored:
@@ -140,6 +181,23 @@ def read(items: Sequence[tuple[Path, ...]], members: Members, request: Request) 
             " cache.",
         ) from error
     return decoded
+
+
+def refuse_more_than_memory(count: int, request: Request) -> None:
+    """PocketganError where so many pictures of the request's size are more than memory holds."""
+    height, width = request.size
+    need = count * height * width * request.channels * COPIES
+    memory = usable_memory()
+    if memory is None or need <= memory:
+        return
+    side = math.floor(request.image_size * math.sqrt(memory / need))
+    side -= side % ROUND_SIDE if side > ROUND_SIDE else 0
+    raise PocketganError(
+        f"{count:,} pictures of {height}×{width} pixels need {need / 1e9:.1f} GB of memory, and "
+        f"this machine has {memory / 1e9:.1f} GB.",
+        f"Set data.image_size to {max(1, side)} or less"
+        + (", and data.image_width in proportion." if request.image_width else "."),
+    )
 
 
 def listed(names: Sequence[str], problem: str) -> list[str]:

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 
 from deploy import cache_folder
-from deploy.errors import PocketganError
+from deploy.errors import PocketganError, one_of
 from deploy.targets.installing import FETCH_SECONDS, Say, fetch_wheels, run_step
 from pipeline.data import published
 from pipeline.data.published import Published
@@ -167,7 +167,7 @@ def install(name: str, *, downloads: Path | None, say: Say) -> None:
     published file, or cannot be unpacked.
     """
     if name not in SETS:
-        raise PocketganError(f"There is no set '{name}'.", f"Known: {', '.join(SETS)}.")
+        raise PocketganError(f"There is no set '{name}'.", one_of(name, SETS))
     if SETS[name].place is None:
         SETS[name].bring(downloads, say)
     say(f"{name}: in {SETS[name].place}")

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from deploy.errors import PocketganError
+from deploy.errors import PocketganError, one_of
 from pipeline.data import digits, domains, folder, pairs, published
 from pipeline.data.dataset import Dataset
 from pipeline.data.degrade import DEGRADATIONS, degrade
 from pipeline.data.picture import fit
-from pipeline.data.reading import CUTS, TILES, Request
+from pipeline.data.reading import CUTS, TILES, Request, refuse_more_than_memory
 from pipeline.data.sets import PACKAGED_SETS, PackagedSet
 from pipeline.data.unpacking import INPUTS, TARGETS
 
@@ -56,7 +56,7 @@ def mistakes(name: str, settings: PictureSettings) -> Iterator[tuple[str, str]]:
     if settings.degrade and degradation is None:
         yield (
             f"data.degrade: there is no degradation '{settings.degrade}'.",
-            f"Known: {', '.join(DEGRADATIONS)}.",
+            one_of(settings.degrade, DEGRADATIONS),
         )
     has_inputs = (source.paired or source.unpaired) and not source.packaged
     if settings.degrade and (has_inputs or name == TEACHER):
@@ -82,7 +82,7 @@ def mistakes(name: str, settings: PictureSettings) -> Iterator[tuple[str, str]]:
             f"Give a multiple of {divisor}, such as {-(-size // divisor) * divisor}.",
         )
     if settings.cut not in CUTS:
-        yield f"data.cut: '{settings.cut}' is not known.", f"Known: {', '.join(CUTS)}."
+        yield f"data.cut: '{settings.cut}' is not known.", one_of(settings.cut, CUTS)
     if settings.cut == TILES and not source.photos:
         yield (
             f"data.cut: the pictures of the source '{name}' cannot be cut into tiles.",
@@ -107,9 +107,7 @@ def load(source: str, request: Request, *, minimum: int) -> Dataset:
     ``minimum`` training images (the batch size), and for data that is missing or broken.
     """
     if source not in SOURCES:
-        raise PocketganError(
-            f"There is no data source called '{source}'.", f"Known: {', '.join(SOURCES)}."
-        )
+        raise PocketganError(f"There is no data source called '{source}'.", one_of(source, SOURCES))
     size, channels = request.size, request.channels
     if channels not in (1, 3) or min(size) < 1:
         raise PocketganError(
@@ -127,6 +125,7 @@ def load(source: str, request: Request, *, minimum: int) -> Dataset:
             ". ".join([f"{data.name} has {count} images to train on", *data.notes[:4]]) + ".",
             f"A batch needs {minimum}: add images or make the batch smaller.",
         )
+    refuse_more_than_memory(len(data.train) + len(data.test), request)
     data = replace(
         data,
         train=fit(data.train, size, channels),

@@ -137,6 +137,7 @@ def read_input_pictures(folder: Path, teacher: Teacher, *, cut: str, cache: Path
     decoded = reading.read([(file,) for file in files], reading.single, request)
     skipped = decoded.skipped(reading.name(file, folder) for file in files)
     notes = reading.listed(skipped, f"of {len(files)} files in {folder} were skipped")
+    notes += [f"{folder}: {note}" for note in reading.unread(folder)]
     usable = int((decoded.counts > 0).sum())
     least, size = FEWEST_INPUTS, ""
     if cut == reading.TILES:

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import tf_keras
 
-from deploy.errors import PocketganError
+from deploy.errors import PocketganError, one_of
 from pipeline.networks import cyclegan, dcgan, dense, pix2pix, translators
 from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, ImageShape
 from pipeline.networks.translators import TranslatorShape
@@ -57,7 +57,6 @@ def _find(registry: Mapping[str, Builder], name: str, kind: str) -> Builder:
             f"generator.name: '{name}' reads {reads}, and the data asks for others."
             if other
             else f"{kind}.name: there is no {kind} called '{name}'.",
-            f"Known: {', '.join(registry)}."
-            + (" Or change data.source or data.degrade." if other else ""),
+            one_of(name, registry) + (" Or change data.source or data.degrade." if other else ""),
         )
     return registry[name]

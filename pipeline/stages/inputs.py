@@ -7,6 +7,7 @@ import numpy as np
 from deploy.errors import PocketganError
 from pipeline.arrays import Images
 from pipeline.artifacts import HELD_BACK, PAIRS, REFERENCE, read_distillation_set
+from pipeline.data.folder import NO_CLASSES
 from pipeline.importers.facts import read_facts, read_inputs, read_parts
 from pipeline.importers.input_roles import InputPart, mask_of
 from pipeline.metrics.trivial import mask_behind
@@ -138,7 +139,13 @@ def class_count(ctx: StageContext) -> int:
         return 0
     if not ctx.dataset.classes:
         raise PocketganError(
-            f"generator.conditional: the pictures of '{ctx.dataset.name}' have no classes.",
+            ". ".join(
+                [
+                    f"generator.conditional: the pictures of '{ctx.dataset.name}' have no classes",
+                    *(note for note in ctx.dataset.notes if note.startswith(NO_CLASSES)),
+                ]
+            )
+            + ".",
             "Put each class in a sub-folder of its own, or set generator.conditional to false.",
         )
     return len(ctx.dataset.classes)

@@ -22,6 +22,7 @@ def _check_loss(ctx: StageContext) -> None:
 def train(ctx: StageContext) -> Outcome:
     """Train by the recipe's rules; write both networks, the history and the film."""
     recipe = ctx.recipe
+    training.refuse_more_than_memory(ctx)
     prepare(recipe.seed)
     networks = training.build_networks(ctx)
     trainer = training.trainer(ctx, networks, settings=recipe.train)

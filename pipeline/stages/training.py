@@ -3,8 +3,11 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import tensorflow as tf
 import tf_keras
 
+from deploy.errors import PocketganError
+from deploy.machine import usable_memory
 from pipeline.artifacts import NETWORK_FILES, load_network, training_log
 from pipeline.networks.pixels import TRANSLATED, PixelRange, pixel_range
 from pipeline.networks.registry import (
@@ -23,6 +26,7 @@ from pipeline.stages.inputs import (
 from pipeline.stages.prospects import Prospects, train_and_look_ahead
 from pipeline.training.distillation_set import DistillationSet
 from pipeline.training.history import TrainingHistory
+from pipeline.training.memory import picture_bytes, weight_bytes
 from pipeline.training.objective import Objective
 from pipeline.training.objectives.generation import Generation
 from pipeline.training.objectives.translation import PairedTranslation
@@ -32,6 +36,8 @@ from pipeline.training.trainer import GANTrainer
 
 ADVERSARIAL = ("data", "generator", "discriminator", "train", "translation")
 """The sections of the recipe that every adversarial training reads."""
+SMALLEST_BATCH = 8
+"""With fewer pictures a step says little."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +89,33 @@ def build_networks(ctx: StageContext) -> TrainedNetworks:
         discriminator=build_patch_discriminator(recipe.discriminator, alone),
         inverse=build_translator(recipe.generator, shape),
         inverse_discriminator=build_patch_discriminator(recipe.discriminator, alone),
+    )
+
+
+def refuse_more_than_memory(ctx: StageContext) -> None:
+    """PocketganError for networks and batches that this machine's memory cannot hold in training.
+
+    The networks are laid out for that, not filled.
+    """
+    memory = usable_memory()
+    with tf.Graph().as_default():
+        networks = [
+            network for network in vars(build_networks(ctx)).values() if network is not None
+        ]
+        weights, picture = weight_bytes(networks), picture_bytes(networks)
+    recipe = ctx.recipe
+    need = weights + recipe.train.batch * picture
+    if memory is None or need <= memory:
+        return
+    batch = (memory - weights) // picture
+    smaller = f"data.image_size to {recipe.data.image_size // 2}"
+    raise PocketganError(
+        f"training needs {need / 1e9:.1f} GB of memory, and this machine has {memory / 1e9:.1f} GB:"
+        f" {weights / 1e9:.1f} GB for weights, {recipe.train.batch} times {picture / 1e6:,.0f} MB "
+        "for the pictures of a batch.",
+        f"Set train.batch to {batch} or less, or {smaller}."
+        if batch >= SMALLEST_BATCH
+        else f"Set {smaller}, or choose a network that grows less with the size.",
     )
 
 

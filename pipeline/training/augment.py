@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from deploy.errors import PocketganError
+from deploy.errors import PocketganError, one_of
 from pipeline.arrays import Tensor
 from pipeline.training.randomness import split_seed
 
@@ -52,10 +52,16 @@ def _brightness(pictures: Tensor, seed: Tensor) -> Tensor:
     return pictures + tf.random.stateless_uniform([pictures.shape[0], 1, 1, 1], seed, -0.5, 0.5)
 
 
+def _mirror(pictures: Tensor, seed: Tensor) -> Tensor:
+    """Half of the pictures, left to right: not for letters and digits, which would be drawn so."""
+    return mirrored([pictures], seed)[0]
+
+
 AUGMENTATIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "shift": _shift,
     "cutout": _cutout,
     "brightness": _brightness,
+    "mirror": _mirror,
 }
 
 
@@ -65,7 +71,7 @@ def check_names(names: Sequence[str]) -> None:
         if name not in AUGMENTATIONS:
             raise PocketganError(
                 f"train.augment: there is no augmentation called '{name}'.",
-                f"Known: {', '.join(AUGMENTATIONS)}.",
+                one_of(name, AUGMENTATIONS),
             )
 
 

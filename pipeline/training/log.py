@@ -15,8 +15,9 @@ from deploy.bundle.sheet import tiled
 from pipeline.atomic import replaced
 from pipeline.training.history import COLUMNS, HistoryRow, TrainingHistory
 
-STRIP_PICTURES = 12
-GRID_COLUMNS = 8
+STRIP_PICTURES, STRIP_WIDTH = 12, 768
+GRID_COLUMNS, GRID_WIDTH = 8, 512
+"""At most so many pictures side by side, of large ones as many as are so wide in pixels."""
 GIF_MILLISECONDS = 350
 GIF_SCALE = 2
 
@@ -25,12 +26,15 @@ class TrainingLog:
     """Writes TensorBoard events during a training, and history and film at its end.
 
     ``events``: folder of the events; ``history``: the CSV; ``film``: the .png, with a .gif of the
-    same name beside it; ``caption``: of the frames in TensorBoard, as the objective has it.
+    same name beside it; ``watched``: a picture of the newest frame, while the training goes on;
+    ``caption``: of the frames in TensorBoard, as the objective has it.
     """
 
-    def __init__(self, events: Path, history: Path, film: Path, *, caption: str) -> None:
+    def __init__(
+        self, events: Path, history: Path, *, film: Path, watched: Path, caption: str
+    ) -> None:
         self._folder, self._history, self._film = events, history, film
-        self._caption = caption
+        self._watched, self._caption = watched, caption
         with self._disk_errors():
             self._events = tf.summary.create_file_writer(str(events))
 
@@ -40,6 +44,8 @@ class TrainingLog:
             for column in COLUMNS[1:]:
                 tf.summary.scalar(column, getattr(row, column))
             tf.summary.image(self._caption, tiled(frame, GRID_COLUMNS)[None])
+        with replaced(self._watched) as aside:
+            _grid(frame).save(aside, "png")
 
     def after(self, history: TrainingHistory) -> Callable[[HistoryRow, np.ndarray], None]:
         """``write`` for a training that follows another one and counts its steps from 0."""
@@ -53,9 +59,9 @@ class TrainingLog:
             table = csv.writer(file)
             table.writerow(COLUMNS)
             table.writerows([getattr(row, column) for column in COLUMNS] for row in history.rows)
-        strips = [tiled(frame[:STRIP_PICTURES], STRIP_PICTURES) for frame in history.frames]
+        strips = [_row(frame) for frame in history.frames]
         _image(np.concatenate(strips)).save(self._film)
-        first, *others = [_enlarged(tiled(frame, GRID_COLUMNS)) for frame in history.frames]
+        first, *others = [_grid(frame) for frame in history.frames]
         first.save(
             self._film.with_suffix(".gif"),
             save_all=True,
@@ -63,6 +69,7 @@ class TrainingLog:
             duration=GIF_MILLISECONDS,
             loop=0,
         )
+        self._watched.unlink(missing_ok=True)
 
     @contextmanager
     def _disk_errors(self) -> Iterator[None]:
@@ -77,8 +84,15 @@ def _image(pixels: np.ndarray) -> Image.Image:
     return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
 
 
-def _enlarged(pixels: np.ndarray) -> Image.Image:
-    image = _image(pixels)
-    return image.resize(
-        (image.width * GIF_SCALE, image.height * GIF_SCALE), Image.Resampling.NEAREST
-    )
+def _row(frame: np.ndarray) -> np.ndarray:
+    """The first pictures of a frame side by side."""
+    count = max(1, min(STRIP_PICTURES, STRIP_WIDTH // frame.shape[2]))
+    return tiled(frame[:count], count)
+
+
+def _grid(frame: np.ndarray) -> Image.Image:
+    """The first pictures of a frame in rows, enlarged where there is room."""
+    rows, columns = (max(1, min(GRID_COLUMNS, GRID_WIDTH // side)) for side in frame.shape[1:3])
+    image = _image(tiled(frame[: rows * columns], columns))
+    scale = GIF_SCALE if image.width * GIF_SCALE <= GRID_WIDTH else 1
+    return image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)

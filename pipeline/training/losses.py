@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from deploy.errors import PocketganError
+from deploy.errors import PocketganError, one_of
 from pipeline.arrays import Tensor
 from pipeline.training.augment import augment, check_names
 from pipeline.training.randomness import Purpose, StepSeeds
@@ -91,9 +91,7 @@ LOSSES: dict[str, Loss] = {
 def find_loss(name: str) -> Loss:
     """The loss of that name; PocketganError lists the known ones."""
     if name not in LOSSES:
-        raise PocketganError(
-            f"train.loss: there is no loss called '{name}'.", f"Known: {', '.join(LOSSES)}."
-        )
+        raise PocketganError(f"train.loss: there is no loss called '{name}'.", one_of(name, LOSSES))
     return LOSSES[name]
 
 

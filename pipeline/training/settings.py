@@ -58,7 +58,8 @@ class TrainSettings:
     clip: PositiveFloat = 0.01
     """The critic's weights stay within ± this; used by the loss wgan only."""
     augment: list[str] = field(default_factory=list)
-    """Differentiable augmentations of what the discriminator sees: shift, cutout, brightness."""
+    """Differentiable augmentations of what the discriminator sees: shift, cutout, brightness,
+    mirror."""
     ema: Fraction = 0.995  # type: ignore[valid-type]
     """Decay of the moving average of the generator's weights, which is what is kept."""
     generator_weights: WeightSettings = field(default_factory=WeightSettings)

@@ -142,7 +142,7 @@ class GANTrainer:
             task = bar.add_task(description, total=self.settings.steps, completed=state.step)
             try:
                 while state.step < self.settings.steps:
-                    state = self._advance(state, on_row)
+                    state = self._advance(state, on_row, after_step=lambda: bar.advance(task))
                     bar.update(task, completed=state.step)
                     if time.monotonic() - saved >= self.settings.checkpoint_seconds:
                         state.save(checkpoint)
@@ -153,14 +153,16 @@ class GANTrainer:
         self.average.adopt()
         return state.history
 
-    def _advance(self, state: Checkpoint, on_row: OnRow) -> Checkpoint:
+    def _advance(
+        self, state: Checkpoint, on_row: OnRow, after_step: Callable[[], None]
+    ) -> Checkpoint:
         """Train up to the next check of the monitor, or roll back if the numbers went wrong."""
         settings, history = self.settings, state.history
         until = min(state.step + settings.check_every, settings.steps)
-        metrics = [
-            self.step(regularize=self.objective.regularizes_at(step))
-            for step in range(state.step, until)
-        ]
+        metrics = []
+        for step in range(state.step, until):
+            metrics.append(self.step(regularize=self.objective.regularizes_at(step)))
+            after_step()
         pictures = self.fixed_pictures()
         row = HistoryRow(
             step=until,

@@ -4,7 +4,14 @@ from typing import Any
 
 import pytest
 
-from deploy.machine import Machine, advice, describe_machine, listed_numbers, memory_bandwidth
+from deploy.machine import (
+    Machine,
+    advice,
+    describe_machine,
+    graphics_cards,
+    listed_numbers,
+    memory_bandwidth,
+)
 
 CPU = "sys/devices/system/cpu"
 
@@ -223,3 +230,16 @@ def test_numbers_are_read_from_the_kernels_list() -> None:
     assert listed_numbers("0-3,6-7\n") == [0, 1, 2, 3, 6, 7]
     assert listed_numbers("0\n") == [0]
     assert listed_numbers("cat: Permission denied") == []
+
+
+def test_cards_are_named_by_their_drivers_files(tmp_path: Path) -> None:
+    folder = "proc/driver/nvidia/gpus"
+    root = write(
+        tmp_path,
+        {
+            f"{folder}/0000:01:00.0/information": "Model: \t\t NVIDIA T4\nIRQ:   16\n",
+            f"{folder}/0000:02:00.0/information": "IRQ:   16\n",
+        },
+    )
+    assert graphics_cards(root) == ["NVIDIA T4"]
+    assert graphics_cards(tmp_path / "nothing") == []

@@ -1,5 +1,8 @@
+import errno
 import json
+import os
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -48,10 +51,45 @@ def test_every_stage_is_a_command() -> None:
     assert set(FROM_SCRATCH.names) < set(COMMANDS)
 
 
+def test_version_is_told(ask: Ask) -> None:
+    assert ask("--version") == (0, f"pocketgan {version('pocketgan')}\n", "")
+
+
 def test_unknown_command_lists_those_there_are(ask: Ask) -> None:
     code, out, err = ask("rnu", "digits")
     assert (code, out) == (2, "")
-    assert err.startswith("pocketgan: There is no command 'rnu'. Known: run, compress, train, ")
+    assert err.startswith(
+        "pocketgan: There is no command 'rnu'. Did you mean 'run'? Known: run, compress, train, "
+    )
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT])
+def test_folder_that_cannot_be_written_is_told_with_a_remedy(
+    number: int, ask: Ask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refuse(path: Path, *_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    code, out, err = ask("train", "digits", "--runs", str(tmp_path / "closed"))
+    assert (code, out) == (2, "")
+    assert str(tmp_path / "closed") in err
+    assert os.strerror(number) in err
+    assert ("--runs DIR" in err) == (number != errno.ENOENT)
+    assert "another" in err
+
+
+def test_compare_tells_which_stage_of_an_unfinished_run_is_due(
+    unfinished: Path, ask: Ask, tmp_path: Path
+) -> None:
+    run = unfinished / "tiny"
+    code, out, err = ask("compare", str(run), str(run))
+    assert (code, out) == (2, "")
+    assert f"{run} has no report yet: stage evaluate has not run." in err
+    assert f"Finish it: pocketgan run {run}/recipe.yaml --runs {unfinished}" in err
+    code, _, err = ask("compare", str(tmp_path), str(run))
+    assert code == 2
+    assert "There is no run" in err
 
 
 BAD_REQUESTS = (
@@ -147,8 +185,11 @@ def test_help_of_run_teaches_every_key(capsys: pytest.CaptureFixture[str]) -> No
     output = " ".join(capsys.readouterr().out.split())
     assert "All stages of a recipe, only what is stale" in output
     assert (
-        "--train.steps STEPS Updates of the generator. (type: PositiveInt, default: 2000)" in output
+        "--train.steps STEPS Updates of the generator. (whole number ≥ 1, default: 2000)" in output
     )
+    assert output.index("The six that you need first") < output.index("--train.steps STEPS")
+    for jargon in ("Interval", "PositiveInt", "NonNegative", "null", "PictureSide", "type:"):
+        assert jargon not in output
     assert "--seed SEED Everything random follows from it." in output
     for option in ("--runs", "--quiet", "--json", "--prune.layers", "--report.gates"):
         assert option in output

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,10 +50,20 @@ def test_digits_is_among_the_shipped_recipes_and_has_gates() -> None:
     assert "float_ops == 0" in load_recipe("digits").report.gates
 
 
-def test_empty_recipe_is_all_defaults_and_takes_its_name_from_the_file(
+@pytest.mark.parametrize("text", ["", "# nothing yet", "{}", "null"])
+def test_empty_recipe_is_refused_and_its_remedy_works(
+    text: str, recipe: Callable[..., str]
+) -> None:
+    error = refusal(recipe(text))
+    assert "is empty" in error.problem
+    (line,) = re.findall("`(.*)`", error.remedy)
+    assert load_recipe(recipe(line)) == Recipe(name="mine")
+
+
+def test_recipe_takes_its_name_from_the_file_and_the_rest_from_the_defaults(
     recipe: Callable[..., str],
 ) -> None:
-    assert load_recipe(recipe("")) == Recipe(name="mine")
+    assert load_recipe(recipe("seed: 1")) == Recipe(name="mine")
 
 
 def test_recipe_of_a_path_changes_the_defaults(recipe: Callable[..., str]) -> None:
@@ -165,10 +176,10 @@ def test_folder_is_no_recipe(tmp_path: Path) -> None:
 
 BAD_FILES = {
     "picture beyond all memory": ("data: {image_size: 100000}", ("data.image_size", "100000")),
-    "value that holds itself": ("a: &a [*a]", ("a value holds itself",)),
+    "value that holds itself": ("train: {augment: &a [*a]}", ("a value holds itself",)),
     "name with a NUL": ('name: "a\\0b"', ("name", "cannot be the name of a folder")),
     "unknown key": ("train: {stepz: 3}", ("train", "stepz")),
-    "unknown section": ("trian: {steps: 3}", ("trian.steps",)),
+    "unknown section": ("trian: {steps: 3}", ("trian",)),
     "wrong type": ("train: {steps: many}", ("train.steps", "many")),
     "fraction for a whole number": ("train: {steps: 2.5}", ("train.steps", "2.5")),
     "number for a list": ("train: {augment: 3}", ("train.augment", "3")),
@@ -247,6 +258,50 @@ def test_bad_override_is_refused_by_the_command_line_and_its_key(case: str) -> N
     assert problem.startswith("command line: ")
     assert named in problem
     assert "Union subtypes" not in problem
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (("--train.stepz", "3"), "there is no option --train.stepz. Did you mean '--train.steps'?"),
+        (("--data.steps=3",), "there is no option --data.steps. Did you mean '--train.steps'?"),
+        (("--evaluate.judge", "me"), "evaluate.judge: me must be one of 'auto', 'trained'"),
+        (("--train.augment", "shift"), "train.augment: shift must be a list, as [shift]"),
+        (("--generator.conditional", "perhaps"), "perhaps must be true or false"),
+        (("--prune.layers", "x"), "prune.layers: x must be names and values"),
+        (("--teacher.pixels", "3"), "must be a list of its values"),
+        (("--search.student", "x"), "x must be keys and values"),
+    ],
+)
+def test_wrong_value_is_told_in_plain_words(overrides: tuple[str, ...], words: str) -> None:
+    problem = refusal("digits", overrides).problem
+    assert words in problem
+    for jargon in ("typing", "Expected", "dict", "tuple", "bool", "import path"):
+        assert jargon not in problem
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("train: {stepz: 3}", "there is no key 'train.stepz'. Did you mean 'train.steps'?"),
+        ("trian: {steps: 3}", "there is no key 'trian'. Did you mean 'train'?"),
+        ("steps: 3", "there is no key 'steps'. Did you mean"),
+        ("train.steps: 3\nqqqq: 3", "there is no key 'qqqq'"),
+        ("seed: 3\nname: a\nseed: 4", "the key 'seed' stands twice, in lines 1 and 3"),
+        ("train: {steps: 3, batch: 4, steps: 5}", "the key 'steps' stands twice, in lines 1 and 1"),
+        ("report:\n  gates: [{a: 1, a: 2}]", "the key 'a' stands twice"),
+    ],
+)
+def test_key_that_is_mistyped_or_stands_twice_is_refused(
+    text: str, words: str, recipe: Callable[..., str]
+) -> None:
+    problem = refusal(recipe(text)).problem
+    assert problem.endswith(words) or words in problem
+
+
+def test_values_that_share_an_alias_are_no_twins(recipe: Callable[..., str]) -> None:
+    text = "prune: {layers: &same {a: 0.1}, first_layer: 0.2}\nquantize: {steps: 3}\n"
+    assert load_recipe(recipe(text + "data: {source: digits}")).quantize.steps == 3
 
 
 def test_bad_file_is_named_before_the_command_line_is_looked_at(

@@ -211,7 +211,19 @@ def test_stage_without_its_input_names_it_and_leaves_nothing(
     message = capsys.readouterr().err
     assert "stage prune needs train, but it has not run yet" in message
     assert "pocketgan train RECIPE" in message
-    assert [path.name for path in (tmp_path / "tiny").iterdir()] == [".lock"]
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize("earlier", ["", "tiny/2-prune/weights.h5", "tiny/recipe.yaml"])
+def test_what_was_there_before_a_command_failed_stays(
+    earlier: str, tiny_recipe: Path, tmp_path: Path
+) -> None:
+    runs = tmp_path / "new" / "runs"
+    if earlier:
+        (runs / earlier).parent.mkdir(parents=True)
+        (runs / earlier).write_text("seed: 1")
+    assert main(["prune", str(tiny_recipe), "--runs", str(runs), "--quiet"]) == 2
+    assert (runs / earlier).is_file() if earlier else [*tmp_path.iterdir()] == []
 
 
 def test_stage_whose_input_is_of_another_recipe_names_the_key(
@@ -506,6 +518,37 @@ def test_size_that_the_generator_cannot_have_is_refused_before_it_is_trained(
     assert "cannot read pictures of 40x32" in message
     assert "Give multiples of 16 as width and height" in message
     assert not [*runs.glob("tiny/*")]
+
+
+def test_training_that_memory_cannot_hold_is_refused_with_a_batch_that_it_can(
+    tiny_recipe: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("pipeline.stages.training.usable_memory", lambda: 150_672 + 10 * 72_136)
+    command = ["train", str(tiny_recipe), "--runs", str(tmp_path / "runs"), "--quiet"]
+    assert main(command) == 2
+    assert "training needs 0.0 GB of memory" in capsys.readouterr().err
+    assert [*tmp_path.iterdir()] == []
+    assert main([*command, "--train.batch", "10", "--train.steps", "2"]) == 0
+    assert main([*command, "--train.batch", "11", "--train.steps", "2"]) == 2
+    assert "Set train.batch to 10 or less" in capsys.readouterr().err
+    monkeypatch.setattr("pipeline.stages.training.usable_memory", lambda: 150_672)
+    assert main([*command, "--train.steps", "2"]) == 2
+    assert "Set data.image_size to 14, or choose" in capsys.readouterr().err
+
+
+def test_training_begins_with_what_it_learns_from_and_by_what(
+    tiny_recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["train", str(tiny_recipe), "--runs", str(tmp_path), "--train.steps", "2"]
+    assert main(command) == 0
+    lines = [line.strip() for line in capsys.readouterr().err.splitlines()]
+    assert "digits: 4,000 pictures to train on, 1,000 to judge by, 28×28, grey, 10 classes" in lines
+    assert any(line.startswith("trains on ") for line in lines)
+    assert f"to watch: {tmp_path}/tiny/training.png" in lines
+    assert not (tmp_path / "tiny" / "training.png").exists()
 
 
 def test_a_folder_of_pictures_may_begin_with_the_home(

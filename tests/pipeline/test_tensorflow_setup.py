@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from deploy.errors import PocketganError
-from pipeline.tensorflow_setup import SETTINGS, configure_tensorflow
+from pipeline.tensorflow_setup import SETTINGS, configure_tensorflow, processor
 
 BARE = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
 
@@ -51,3 +51,23 @@ def test_too_late_is_refused_with_the_remedy(monkeypatch: pytest.MonkeyPatch) ->
         configure_tensorflow()
     assert "before TensorFlow is imported" in caught.value.remedy
     assert os.environ["TF_NUM_INTRAOP_THREADS"] == "8"
+
+
+@pytest.mark.parametrize(
+    ("visible", "cards", "words"),
+    [
+        ([], [], "on 2 threads of the CPU; there is no GPU that TensorFlow could use"),
+        ([], ["NVIDIA T4"], "on 2 threads of the CPU: TensorFlow cannot use the GPU (NVIDIA T4)"),
+        (["GPU:0"], ["NVIDIA T4"], "on the GPU (NVIDIA T4)"),
+        (["GPU:0"], [], "on the GPU (of unknown make)"),
+    ],
+)
+def test_it_is_told_what_trains_and_why_a_card_does_not(
+    visible: list[str], cards: list[str], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tensorflow as tf
+
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: visible)
+    monkeypatch.setattr("pipeline.tensorflow_setup.graphics_cards", lambda: cards)
+    assert processor().startswith(words)
+    assert ("pip install" in processor()) == (bool(cards) and not visible)

@@ -26,6 +26,8 @@ from pipeline.variants import BASELINE, SHIPPED
 
 REAL, INPUT = "real", "input"
 
+LARGEST_EMBEDDED = 4_000_000
+"""Bytes of a picture that the page holds: a film of large pictures may have more."""
 _SMALL_IMAGE = 32
 
 
@@ -184,9 +186,11 @@ def _caption(variant: VariantReport) -> str:
 
 
 def _embedded(source: Path | bytes | None, kind: str) -> str | None:
-    if source is None:
+    """A picture as part of the page; one that would be most of it stays in the run's folder."""
+    content = source.read_bytes() if isinstance(source, Path) else source
+    if content is None or len(content) > LARGEST_EMBEDDED:
         return None
-    return data_uri(source.read_bytes() if isinstance(source, Path) else source, kind)
+    return data_uri(content, kind)
 
 
 def _charts(report: Report) -> dict[str, Markup | None]:

@@ -1,13 +1,16 @@
 """A report for a terminal, and two reports side by side."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import JsonValue
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.consoles import UNWRAPPED
 from pipeline.recipe import leaves
 from pipeline.report.quantities import NONE, number
 from pipeline.report.run.columns import BY_NAME, COLUMNS, JUDGED, LOCAL, VariantColumn, best
@@ -36,7 +39,7 @@ def render(report: Report, page: Path | None = None) -> RenderableType:
     parts: list[RenderableType] = [
         Text(headline(report), style="bold"),
         Text(),
-        variants(report),
+        FoldedVariants(report),
         _reasons(report),
         Text(),
         gates(report),
@@ -46,11 +49,31 @@ def render(report: Report, page: Path | None = None) -> RenderableType:
     return Group(*parts)
 
 
-def variants(report: Report) -> Table:
-    """The table of variants, best in each column in bold green."""
+@dataclass(frozen=True)
+class FoldedVariants:
+    """The table of variants; columns that are too many for the terminal go below, none is cut."""
+
+    report: Report
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        unlimited = options.update_width(UNWRAPPED)
+        rest = _columns(self.report)
+        while rest:
+            fitting = (
+                count
+                for count in range(len(rest), 1, -1)
+                if console.measure(variants(self.report, rest[:count]), options=unlimited).maximum
+                <= options.max_width
+            )
+            count = next(fitting, 1)
+            yield variants(self.report, rest[:count])
+            rest = rest[count:]
+
+
+def variants(report: Report, columns: Sequence[VariantColumn]) -> Table:
+    """The table of variants with these columns, best in each in bold green."""
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("Variant", no_wrap=True)
-    columns = _columns(report)
     for column in columns:
         table.add_column(f"{column.title}\n{column.unit}", justify="right", no_wrap=True)
     for variant in report.variants:

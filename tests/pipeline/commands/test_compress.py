@@ -387,6 +387,7 @@ BAD_BUDGETS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("--max-macs", "1.5"), "max_macs"),
     (("--max-ms", "fast"), "max_ms"),
     (("--max-quality-drop", "abc"), "--max-quality-drop abc is no share"),
+    (("--max-quality-drop", "5"), "--max-quality-drop 5 would let the distance grow by 500%"),
     (("--max-quality-drop", "0%"), "--max-quality-drop 0% is no share above 0"),
     (("--max-quality-drop", "-5%"), "--max-quality-drop -5% is no share above 0"),
     (("--max-gzip-kb", "0.5"), "is smaller than any student: the smallest reachable has"),

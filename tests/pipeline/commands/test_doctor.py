@@ -12,4 +12,5 @@ def test_doctor_tells_the_machine_and_what_is_wrong_with_it(
     document = json.loads(capsys.readouterr().out)
     assert document["machine"]["cores"] >= 1
     assert isinstance(document["advice"], list)
+    assert document["trains"].startswith("on ")
     assert main(["doctor"]) == 0

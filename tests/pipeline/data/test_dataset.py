@@ -130,3 +130,21 @@ def test_classes_weigh_what_both_parts_hold_of_them_unless_chance_decided() -> N
     assert replace(data, even_classes=True).class_weights == (1, 1, 1)
     unlabelled = replace(data, train_labels=None, test_labels=None, classes=())
     assert unlabelled.class_weights == ()
+
+
+@pytest.mark.parametrize(
+    ("channels", "classes", "words"),
+    [(1, (), "grey, no classes"), (3, ("a", "b"), "colour, 2 classes")],
+)
+def test_summary_tells_what_is_trained_on(
+    channels: int, classes: tuple[str, ...], words: str
+) -> None:
+    dataset = Dataset(
+        name="leaves",
+        train=np.zeros((1200, 4, 6, channels), np.uint8),
+        test=np.zeros((300, 4, 6, channels), np.uint8),
+        train_labels=None,
+        test_labels=None,
+        classes=classes,
+    )
+    assert dataset.summary == (f"leaves: 1,200 pictures to train on, 300 to judge by, 4×6, {words}")

@@ -88,6 +88,51 @@ def test_folder_passes_over_hidden_files_and_what_is_no_image(images: Path, load
     assert data.notes == ()
 
 
+def test_pictures_of_formats_that_are_not_read_are_counted(images: Path, load: Load) -> None:
+    fill(images, 3)
+    for file in ("a.svg", "b.HEIC", "sub/c.heic", ".hidden/d.heic"):
+        (images / file).parent.mkdir(exist_ok=True)
+        (images / file).write_text("<svg/>")
+    data = load()
+    assert greys(data) == [0, 10, 20]
+    assert data.notes == ("formats that are not read: 2 .heic, 1 .svg (save them as PNG or JPEG)",)
+
+
+def test_folder_of_nothing_but_such_formats_says_so(images: Path, load: Load) -> None:
+    images.mkdir(exist_ok=True)
+    (images / "a.heic").touch()
+    with pytest.raises(PocketganError, match=r"holds no image\. formats .* not read: 1 \.heic"):
+        load()
+
+
+@pytest.mark.parametrize(
+    ("files", "note"),
+    [
+        (
+            ("a/1.png", "b/2.png", "3.png", "4.png"),
+            "no classes: beside the 2 sub-folders lie pictures (3.png and 1 more); if those are "
+            "classes, move these into one",
+        ),
+        (
+            ("a/1.png", "b/2.png", "b/c/3.png"),
+            "no classes: deeper inside the 2 sub-folders lie pictures (b/c/3.png); if those are "
+            "classes, move these into one",
+        ),
+        (("a/1.png", "2.png", "3.png"), None),
+        (("1.png", "2.png"), None),
+        (("a/1.png", "b/2.png"), None),
+    ],
+)
+def test_pictures_that_keep_sub_folders_from_being_classes_are_told(
+    files: tuple[str, ...], note: str | None, images: Path, load: Load
+) -> None:
+    for number, file in enumerate(files):
+        write(images / file, 10 * number)
+    data = load()
+    assert data.notes == (() if note is None else (note,))
+    assert bool(data.classes) == (files == ("a/1.png", "b/2.png"))
+
+
 def test_folder_skips_broken_images_and_lists_them(images: Path, load: Load) -> None:
     fill(images, 4)
     (images / "empty.png").touch()

@@ -1,9 +1,19 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from pipeline.data.reading import TILES, WHOLE, Request, find, read, single
+from deploy.errors import PocketganError
+from pipeline.data.reading import (
+    TILES,
+    WHOLE,
+    Request,
+    find,
+    read,
+    refuse_more_than_memory,
+    single,
+)
 
 
 def request(tmp_path: Path, cut: str) -> Request:
@@ -16,6 +26,28 @@ def request(tmp_path: Path, cut: str) -> Request:
         seed=1,
         cut=cut,
     )
+
+
+@pytest.mark.parametrize(("memory", "fits"), [(2 * 3 * 64, True), (2 * 3 * 64 - 1, False)])
+def test_pictures_that_memory_cannot_hold_are_refused_with_a_size_that_it_can(
+    memory: int, fits: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.data.reading.usable_memory", lambda: memory)
+    asked = request(tmp_path, WHOLE)
+    if fits:
+        refuse_more_than_memory(3, asked)
+        return
+    with pytest.raises(PocketganError, match=r"3 pictures of 8×8 pixels need 0\.0 GB") as caught:
+        refuse_more_than_memory(3, asked)
+    assert caught.value.remedy == "Set data.image_size to 7 or less."
+    refuse_more_than_memory(3, replace(asked, image_size=7))
+    with pytest.raises(PocketganError) as caught:
+        refuse_more_than_memory(1, replace(asked, image_size=100))
+    assert caught.value.remedy == "Set data.image_size to 13 or less."
+    monkeypatch.setattr("pipeline.data.reading.usable_memory", lambda: 2 * 95 * 95)
+    with pytest.raises(PocketganError) as caught:
+        refuse_more_than_memory(1, replace(asked, image_size=100))
+    assert caught.value.remedy == "Set data.image_size to 80 or less."
 
 
 @pytest.mark.parametrize(("cut", "counts"), [(WHOLE, [1, 0, 1]), (TILES, [6, 0, 1])])

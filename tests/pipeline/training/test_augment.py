@@ -111,3 +111,11 @@ def test_half_of_the_pairs_are_mirrored_and_both_pictures_of_a_pair_alike() -> N
     np.testing.assert_allclose(first, 1 - second)
     turned = [np.array_equal(one, other[:, ::-1]) for one, other in zip(first, inputs, strict=True)]
     assert 16 < sum(turned) < 48
+
+
+def test_mirror_turns_half_of_the_pictures_left_to_right_and_leaves_the_others(noise: Any) -> None:
+    changed, original = augment(noise, ["mirror"], SEED).numpy(), noise.numpy()
+    turned = (changed == original[:, :, ::-1]).all((1, 2, 3))
+    same = (changed == original).all((1, 2, 3))
+    assert (turned | same).all()
+    assert 0.25 < turned.mean() < 0.75

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from pipeline.training.history import COLUMNS, HistoryRow, TrainingHistory
@@ -33,7 +34,13 @@ def frames(request: pytest.FixtureRequest) -> list[np.ndarray]:
 
 def new_log(folder: Path) -> TrainingLog:
     history, film = folder / "history-int8.csv", folder / "film-int8.png"
-    return TrainingLog(folder / "events", history, film, caption="fixed latents")
+    return TrainingLog(
+        folder / "events",
+        history,
+        film=film,
+        watched=folder / "training.png",
+        caption="fixed latents",
+    )
 
 
 def test_log_leaves_history_film_and_events(frames: list[np.ndarray], tmp_path: Path) -> None:
@@ -55,6 +62,39 @@ def test_log_leaves_history_film_and_events(frames: list[np.ndarray], tmp_path: 
         for event in events.Tensors("discriminator_loss")
     ]
     assert losses == [(8, 9.0), (16, 17.0)]
+
+
+def test_newest_frame_can_be_watched_until_the_film_is_there(
+    frames: list[np.ndarray], tmp_path: Path
+) -> None:
+    log = new_log(tmp_path)
+    for row, frame in zip(ROWS, frames, strict=True):
+        log.write(row, frame)
+        with Image.open(tmp_path / "training.png") as image:
+            first = np.asarray(image)[:8:2, :8:2].reshape(frame[0].shape)
+        np.testing.assert_array_equal(first, frame[0])
+    log.close(TrainingHistory(ROWS, [], frames))
+    assert not (tmp_path / "training.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "strip", "grid"),
+    [
+        (28, 28, (12 * 28, 2 * 28), (8 * 56, 8 * 56)),
+        (64, 64, (768, 2 * 64), (512, 512)),
+        (128, 128, (768, 2 * 128), (512, 512)),
+        (64, 192, (768, 2 * 64), (2 * 192, 8 * 64)),
+        (900, 900, (900, 2 * 900), (900, 900)),
+    ],
+)
+def test_film_of_large_pictures_shows_fewer_of_them(
+    height: int, width: int, strip: tuple[int, int], grid: tuple[int, int], tmp_path: Path
+) -> None:
+    frame = np.zeros((64, height, width, 1), np.uint8)
+    new_log(tmp_path).close(TrainingHistory(ROWS, [], [frame, frame]))
+    for file, size in (("film-int8.png", strip), ("film-int8.gif", grid)):
+        with Image.open(tmp_path / file) as image:
+            assert image.size == size
 
 
 @pytest.mark.parametrize(

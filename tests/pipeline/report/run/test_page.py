@@ -1,6 +1,7 @@
 import base64
 import io
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -264,3 +265,9 @@ def test_search_escapes_hostile_names(compressed):
     page = Page(render(compressed.model_copy(update={"search": search}), Exhibits()))
     assert "script" not in page.tags
     assert page.words.count(hostile) == len(tried) + 2
+
+
+def test_film_that_would_be_most_of_the_page_stays_outside(report, exhibits):
+    small, large = (replace(exhibits, animation=bytes(size)) for size in (4_000_000, 4_000_001))
+    assert "data:image/gif" in render(report, small)
+    assert "data:image/gif" not in render(report, large)

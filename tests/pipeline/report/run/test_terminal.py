@@ -26,7 +26,23 @@ def test_terminal_shows_verdict_variants_gates_and_page(report):
 
 
 def test_terminal_table_fits_eighty_columns(report):
-    assert "…" not in printed(terminal.variants(report), width=80)
+    assert "…" not in printed(terminal.FoldedVariants(report), width=80)
+
+
+@pytest.mark.parametrize("width", [30, 80, 200])
+def test_columns_that_are_too_many_for_the_terminal_go_below_and_none_is_cut(width, report):
+    large = report.variants[0].model_copy(
+        update={"bytes": 61_812_345_678, "bytes_gzip": 61 * 10**9}
+    )
+    text = printed(
+        terminal.FoldedVariants(other(report, variants=(large, *report.variants[1:]))), width
+    )
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= width
+    assert "61,812,345,678" in text
+    assert all(column.title in text for column in terminal._columns(report))
+    assert text.count("Variant") == text.count("pruned-float32")
+    assert (text.count("Variant") > 1) == (width < 200)
 
 
 def test_terminal_gives_the_reason_of_a_marked_speed(report):
