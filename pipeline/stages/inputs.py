@@ -10,6 +10,7 @@ from pipeline.artifacts import HELD_BACK, PAIRS, REFERENCE, read_distillation_se
 from pipeline.importers.facts import read_facts, read_inputs, read_parts
 from pipeline.importers.input_roles import InputPart, mask_of
 from pipeline.metrics.trivial import mask_behind
+from pipeline.networks.codes import Codes
 from pipeline.networks.pixels import TRANSLATED, PixelRange
 from pipeline.networks.settings import ImageShape
 from pipeline.networks.translators import TranslatorShape
@@ -133,15 +134,22 @@ def prior(ctx: StageContext) -> tuple[int, int]:
 
 
 def class_count(ctx: StageContext) -> int:
-    """Classes that the generator can be asked for: 0 for an unconditional GAN."""
-    if not ctx.recipe.generator.conditional:
-        return 0
+    """Classes that the generator can be asked for, or values of its discrete code; else 0."""
+    settings = ctx.recipe.generator
+    if settings.discrete_code or not settings.conditional:
+        return settings.discrete_code
     if not ctx.dataset.classes:
         raise PocketganError(
             f"generator.conditional: the pictures of '{ctx.dataset.name}' have no classes.",
             "Put each class in a sub-folder of its own, or set generator.conditional to false.",
         )
     return len(ctx.dataset.classes)
+
+
+def codes_of(ctx: StageContext) -> Codes:
+    """What of the generator's input can be read off its pictures."""
+    settings = ctx.recipe.generator
+    return Codes(settings.continuous_codes, settings.discrete_code)
 
 
 def image_shape(ctx: StageContext) -> ImageShape:

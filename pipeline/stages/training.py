@@ -1,11 +1,14 @@
 """The adversarial training of a run: its trainer, and the settings of shorter trainings."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import tf_keras
 
 from pipeline.artifacts import NETWORK_FILES, load_network, training_log
+from pipeline.networks.codes import has_code_head, with_code_head
 from pipeline.networks.pixels import TRANSLATED, PixelRange, pixel_range
 from pipeline.networks.registry import (
     build_discriminator,
@@ -15,6 +18,7 @@ from pipeline.networks.registry import (
 )
 from pipeline.stage import StageContext
 from pipeline.stages.inputs import (
+    codes_of,
     image_shape,
     pairs_of,
     prior,
@@ -25,6 +29,7 @@ from pipeline.training.distillation_set import DistillationSet
 from pipeline.training.history import TrainingHistory
 from pipeline.training.objective import Objective
 from pipeline.training.objectives.generation import Generation
+from pipeline.training.objectives.infogan import InfoGAN
 from pipeline.training.objectives.translation import PairedTranslation
 from pipeline.training.objectives.unpaired import UnpairedTranslation
 from pipeline.training.settings import TrainSettings
@@ -68,10 +73,9 @@ def build_networks(ctx: StageContext) -> TrainedNetworks:
     """The recipe's networks, untrained: for latents, for pictures in pairs, or for two domains."""
     recipe, shape = ctx.recipe, translator_shape(ctx)
     if shape is None:
-        image = image_shape(ctx)
         return TrainedNetworks(
-            generator=build_generator(recipe.generator, image),
-            discriminator=build_discriminator(recipe.discriminator, image),
+            generator=build_generator(recipe.generator, image_shape(ctx)),
+            discriminator=build_judge_of_latents(ctx),
         )
     generator = build_translator(recipe.generator, shape)
     if ctx.dataset.aligned:
@@ -84,6 +88,17 @@ def build_networks(ctx: StageContext) -> TrainedNetworks:
         inverse=build_translator(recipe.generator, shape),
         inverse_discriminator=build_patch_discriminator(recipe.discriminator, alone),
     )
+
+
+def build_judge_of_latents(ctx: StageContext) -> tf_keras.Model:
+    """The recipe's discriminator for a generator of latents, untrained.
+
+    It is told the class, but not a code: that it has to read off the picture.
+    """
+    codes, image = codes_of(ctx), image_shape(ctx)
+    if codes.discrete:
+        image = replace(image, classes=0)
+    return with_code_head(build_discriminator(ctx.recipe.discriminator, image), codes)
 
 
 def trainer(
@@ -146,7 +161,11 @@ def _generation(
     stored = isinstance(teacher, DistillationSet)
     latent, classes = prior(ctx)
     own_range = networks.generator if stored or teacher is None else teacher
-    return Generation(
+    objective: Any = Generation
+    if has_code_head(networks.discriminator):
+        weight = ctx.recipe.train.information
+        objective = partial(InfoGAN, codes=codes_of(ctx), information=weight)
+    return objective(  # type: ignore[no-any-return]
         networks.generator,
         networks.discriminator,
         pictures=ctx.dataset.train,
