@@ -49,8 +49,7 @@ class InfoGAN(Generation):
         self, batch: GenerationBatch, fakes: Tensor, seeds: StepSeeds, *, regularize: bool
     ) -> CodedVerdict:
         """As ever, and the codes are read off the generated pictures as they are."""
-        # By name: autograph loses a super() inside the training step.
-        verdict = Generation.judge(self, batch, fakes, seeds, regularize=regularize)
+        verdict = super().judge(batch, fakes, seeds, regularize=regularize)
         _, read = self._outputs(fakes, batch.input_classes)
         missed = self._information * code_loss(self._codes, self._codes.of(batch.inputs), read)
         return CodedVerdict(verdict.loss + missed, verdict.real_logits, verdict.fake_logits, missed)
@@ -58,7 +57,7 @@ class InfoGAN(Generation):
     def generator_loss(self, batch: GenerationBatch, fakes: Tensor, verdict: Verdict) -> Tensor:
         """As ever, less the information."""
         assert isinstance(verdict, CodedVerdict)
-        return Generation.generator_loss(self, batch, fakes, verdict) + verdict.code_loss
+        return super().generator_loss(batch, fakes, verdict) + verdict.code_loss
 
     def figures(self) -> dict[str, float]:
         """How well the codes are read off pictures of latents that no update saw."""

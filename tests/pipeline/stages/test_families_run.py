@@ -26,8 +26,9 @@ FAMILIES = {
 def test_family_becomes_an_int8_file_through_the_stages(
     family: str, tiny_recipe: Path, tmp_path: Path
 ) -> None:
-    more = ["--runs", str(tmp_path), "--name", family, "--quiet"]
-    assert main(["convert", str(tiny_recipe), *more, *FAMILIES[family]]) == 0
+    more = ["--runs", str(tmp_path), "--name", family, "--quiet", *FAMILIES[family]]
+    for stage in ("train", "prune", "quantize", "convert"):
+        assert main([stage, str(tiny_recipe), *more]) == 0
     run = open_run(family, tmp_path)
     for variant in ("int8", "int8-qat", "int8-ptq"):
         assert not float_ops(read_model(run.variant(variant).read_bytes()))

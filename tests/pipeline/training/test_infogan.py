@@ -68,9 +68,9 @@ def test_codes_can_be_read_off_pictures_after_a_short_training(
     trainer = make_trainer(
         real_pictures=pictures,
         codes=Codes(continuous=1, discrete=2),
-        steps=100,
+        steps=300,
         batch=16,
-        check_every=100,
+        check_every=300,
         ema=0.8,
     )
     before = trainer.objective.figures()
