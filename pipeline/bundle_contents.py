@@ -75,10 +75,12 @@ def contents_of(run: FinishedRun, variant: str, *, speed: bool) -> BundleContent
 
 
 def _latent(run: FinishedRun, provenance: Provenance) -> schema.Latent:
-    """Without a report nobody knows what the classes are called."""
+    """Without a report nobody knows what the classes are called, nor what a code means."""
     count = provenance.classes
     names = run.report.dataset.classes if run.report else ()
-    if len(names) != count:
+    if run.has_discrete_code:
+        names = tuple(f"code {number}" for number in range(count))
+    elif len(names) != count:
         names = tuple(map(str, range(count)))
     return schema.Latent(length=provenance.latent, classes=count, class_names=names)
 

@@ -34,6 +34,12 @@ class FinishedRun:
         sources = (str(settings["data"]["source"]) for settings in sections if "data" in settings)
         return next(sources, "unknown")
 
+    @property
+    def has_discrete_code(self) -> bool:
+        """Whether the one-hot end of its latents is a code that was learnt without labels."""
+        sections = (record.settings.get("generator", {}) for record in self.records.values())
+        return any(generator.get("discrete_code") for generator in sections)
+
     def stage(self, name: str) -> Path:
         return self.plan.folder(self.folder, name)
 

@@ -48,7 +48,9 @@ LATER_KEYS = (
     *("data.inputs", "data.degrade", "data.cut", "evaluate.judge", "teacher.cut", "convert.sizes"),
     *("budget.minutes", "search.halvings", "teacher.input_size"),
     *("teacher.input", "teacher.output", "teacher.on_white", "teacher.signature"),
-    "data.image_width",
+    *("data.image_width", "train.r2", "train.feature_matching", "train.information"),
+    *("generator.continuous_codes", "generator.discrete_code"),
+    "discriminator.minibatch_deviation",
     *(f"translation.{weight.name}" for weight in fields(TranslationWeights)),
 )
 """Keys that came after runs had been made without them."""
@@ -574,8 +576,25 @@ def _mistakes(recipe: Recipe) -> Iterator[tuple[str, str]]:
     for key, limit in vars(recipe.budget).items():
         if isinstance(limit, float) and math.isinf(limit):
             yield f"budget.{key}: {limit} is no limit.", "Leave it out, or give a finite number."
+    yield from _mistaken_codes(recipe)
     if not recipe.benchmark.threads:
         yield "benchmark.threads is empty.", "Give at least one number of threads, as [1]."
+
+
+def _mistaken_codes(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    codes, latent = recipe.generator.continuous_codes, recipe.generator.latent
+    if codes > latent:
+        yield (
+            f"generator.continuous_codes: of {latent} numbers {codes} cannot be codes.",
+            f"Give at most {latent}, or a larger generator.latent.",
+        )
+    # Of a teacher's latents nobody but the teacher knows which of both their one-hot end is.
+    both = recipe.generator.conditional and recipe.generator.discrete_code
+    if both and recipe.teacher.file is None:
+        yield (
+            "generator.discrete_code: the latent vector ends with the class already.",
+            "Set generator.conditional to false, or use generator.continuous_codes.",
+        )
 
 
 def leaves(tree: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:

@@ -10,6 +10,7 @@ from pipeline.importers.formats import GeneratorSource
 from pipeline.importers.layer_mapping import GraphRebuilder, UnmappedLayerError
 from pipeline.importers.opening import open_generator
 from pipeline.importers.teacher import Teacher
+from pipeline.networks.codes import has_code_head
 
 _WITHOUT = "Leave --discriminator out: a fresh one will be trained."
 
@@ -19,14 +20,16 @@ def load_discriminator(
 ) -> tf_keras.Model:
     """A discriminator: pictures (and one-hot classes) → logits [N, 1], of tf_keras layers.
 
-    A sigmoid at the end is taken off: training wants the logit. Raises PocketganError for whatever
-    does not read this teacher's pictures.
+    A sigmoid at the end is taken off: training wants the logit. So is a head that reads codes; what
+    has one is not told the class. Raises PocketganError for whatever does not read this teacher's
+    pictures.
     """
     loaded = open_generator(
         GeneratorSource(path=path, file=path), custom, allow_unsafe=allow_unsafe
     )
     picture = tuple(teacher.model.output_shape[1:])
-    wanted = [picture, (teacher.classes,)] if teacher.classes else [picture]
+    head = has_code_head(loaded.functional)
+    wanted = [picture, (teacher.classes,)] if teacher.classes and not head else [picture]
     shapes = [tuple(each.shape) for each in loaded.inputs]
     if shapes != wanted:
         raise PocketganError(
@@ -40,6 +43,8 @@ def load_discriminator(
         outputs = rebuilder.outputs(loaded.functional, inputs)
     except UnmappedLayerError as error:
         raise PocketganError(f"{path}: {error}.", _WITHOUT) from error
+    if head:
+        outputs = outputs[:1]
     if len(outputs) != 1 or tuple(outputs[0].shape[1:]) != (1,):
         raise PocketganError(
             f"{path} gives {[tuple(o.shape[1:]) for o in outputs]}, and not one number a picture.",

@@ -24,7 +24,13 @@ from pipeline.importers.known_layers import (
     ClusterWeights,
 )
 from pipeline.importers.operations import is_computed, is_operation, layer_of, operator_of
-from pipeline.networks.layers import DepthToSpace, PixelScale, PixelSum, ReflectionPadding2D
+from pipeline.networks.layers import (
+    DepthToSpace,
+    MinibatchDeviation,
+    PixelScale,
+    PixelSum,
+    ReflectionPadding2D,
+)
 
 L = tf_keras.layers
 _DEFAULT_SLOPE = 0.2  # of the function leaky_relu; the layer's own default is 0.3
@@ -38,7 +44,7 @@ _WRAPPERS = {
 }
 """Layer around a layer → what becomes of that."""
 _CODE = (keras.layers.Lambda, tf_keras.layers.Lambda, keras.layers.TFSMLayer)
-_OURS = (DepthToSpace, Part, PixelScale, PixelSum, ReflectionPadding2D)
+_OURS = (DepthToSpace, MinibatchDeviation, Part, PixelScale, PixelSum, ReflectionPadding2D)
 _SETTINGS_OF_TRAINING = ("_initializer", "_regularizer", "_constraint")
 
 

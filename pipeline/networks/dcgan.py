@@ -1,31 +1,39 @@
-"""DCGAN (Radford 2016) for pictures of 28 or 32 pixels, grey or colour."""
+"""DCGAN (Radford 2016): transposed convolutions double a small map until it is the picture."""
 
-import math
 from typing import Any
 
 import tf_keras
 
-from deploy.errors import PocketganError
 from pipeline.networks.layers import (
     BATCH_NORM_MOMENTUM,
     LEAKY_SLOPE,
     discriminator_model,
     normalized,
+    surplus_cropped,
 )
+from pipeline.networks.map_sizes import doublings, first_map
 from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, ImageShape
-
-SMALLEST_MAP = 8
-"""A side of the discriminator's maps at which they are not halved any more."""
 
 
 def generator(settings: GeneratorSettings, image: ImageShape) -> tf_keras.Model:
-    """Latents [N, latent + classes] → pictures [N, height, width, channels] in -1..1."""
-    layers = tf_keras.layers
-    (height, width), wide = map(_quarter, image.shape[:2]), 2 * settings.width
+    """Latents [N, latent + classes] → pictures [N, height, width, channels] in -1..1.
+
+    The map is doubled as often as the size asks for, each time with half of the channels.
+    """
+    layers, (height, width) = tf_keras.layers, first_map(image.shape)
+    hidden = doublings(image.shape) - 1
+    wide = settings.width * 2**hidden
 
     def batch_norm(name: str) -> tf_keras.layers.Layer:
         return layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM, name=name)
 
+    def doubled(channels: int, name: str) -> list[tf_keras.layers.Layer]:
+        transposed = layers.Conv2DTranspose(
+            channels, 4, 2, padding="same", use_bias=False, name=name
+        )
+        return [transposed, batch_norm(f"{name}_norm"), layers.ReLU(name=f"{name}_act")]
+
+    names = ["upsample", *(f"upsample_{number}" for number in range(2, hidden + 1))]
     return tf_keras.Sequential(
         [
             layers.Input([settings.latent + image.classes], name="latent"),
@@ -33,13 +41,14 @@ def generator(settings: GeneratorSettings, image: ImageShape) -> tf_keras.Model:
             batch_norm("project_norm"),
             layers.ReLU(name="project_act"),
             layers.Reshape([height, width, wide], name="seed_map"),
-            layers.Conv2DTranspose(
-                settings.width, 4, 2, padding="same", use_bias=False, name="upsample"
+            *(
+                layer
+                for number, name in enumerate(names, start=1)
+                for layer in doubled(wide // 2**number, name)
             ),
-            batch_norm("upsample_norm"),
-            layers.ReLU(name="upsample_act"),
             layers.Conv2DTranspose(image.channels, 4, 2, padding="same", name="pixels"),
             layers.Activation("tanh", name="image"),
+            *surplus_cropped(image.shape),
         ],
         name="dcgan_generator",
     )
@@ -48,8 +57,7 @@ def generator(settings: GeneratorSettings, image: ImageShape) -> tf_keras.Model:
 def discriminator(settings: DiscriminatorSettings, image: ImageShape) -> tf_keras.Model:
     """Pictures [N, height, width, channels], one-hot classes if any → logits [N, 1], real is high.
 
-    They are halved until a side is SMALLEST_MAP or less, the width doubled each time: a map that
-    stays larger is compared pixel by pixel, and no outline longer than its kernels is seen.
+    They are halved as often as a generator doubles its map, the width doubled each time.
     No batch norm: it ties the logits of a batch together, which R1 and WGAN-GP forbid
     (Gulrajani 2017, section 4).
     """
@@ -57,7 +65,7 @@ def discriminator(settings: DiscriminatorSettings, image: ImageShape) -> tf_kera
 
     def features(pictures: Any) -> Any:
         x = pictures
-        for number in range(1, _halvings(min(image.shape[:2])) + 1):
+        for number in range(1, doublings(image.shape) + 1):
             width = settings.width * 2 ** (number - 1)
             conv = layers.Conv2D(width, 4, 2, padding="same", name=f"conv_{number}")
             x = normalized(conv, spectral_norm=settings.spectral_norm)(x)
@@ -65,17 +73,3 @@ def discriminator(settings: DiscriminatorSettings, image: ImageShape) -> tf_kera
         return layers.Flatten(name="flatten")(x)
 
     return discriminator_model("dcgan_discriminator", features, settings, image)
-
-
-def _halvings(side: int) -> int:
-    """How often a picture is halved, twice at least."""
-    return max(2, math.ceil(math.log2(side / SMALLEST_MAP)))
-
-
-def _quarter(size: int) -> int:
-    if size % 4:
-        raise PocketganError(
-            f"dcgan cannot draw pictures of {size} pixels: it doubles a small map twice.",
-            "Set data.image_size to a multiple of 4, such as 28 or 32.",
-        )
-    return size // 4

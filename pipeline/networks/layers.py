@@ -6,7 +6,8 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-from pipeline.networks.settings import DiscriminatorSettings, ImageShape
+from pipeline.networks.map_sizes import doublings, first_map
+from pipeline.networks.settings import DiscriminatorSettings, ImageShape, PictureShape
 
 LEAKY_SLOPE = 0.2
 BATCH_NORM_MOMENTUM = 0.9  # the usual 0.99 lags behind a generator that moves at every step
@@ -64,6 +65,31 @@ class SpectralNormalization(tf_keras.layers.SpectralNormalization):  # type: ign
         return cls(**{**config, "layer": inner})
 
 
+@tf_keras.utils.register_keras_serializable("pocketgan")
+class MinibatchDeviation(tf_keras.layers.Layer):  # type: ignore[misc]
+    """[N, F] → [N, F + 1]: behind each row the mean deviation of the features over the batch."""
+
+    def call(self, inputs: Any) -> Any:
+        """One number for the whole batch (Karras 2018, section 3)."""
+        deviations = tf.sqrt(tf.math.reduce_variance(inputs, axis=0) + 1e-8)
+        mean = tf.fill([tf.shape(inputs)[0], 1], tf.reduce_mean(deviations))
+        return tf.concat([inputs, mean], axis=1)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """One feature more."""
+        return (*input_shape[:-1], input_shape[-1] + 1)
+
+
+def surplus_cropped(image: PictureShape) -> list[tf_keras.layers.Layer]:
+    """What cuts the doubled first map to the picture, as much off both sides; empty if it fits."""
+    sides = zip(first_map(image), image[:2], strict=True)
+    surplus = [first * 2 ** doublings(image) - side for first, side in sides]
+    if not any(surplus):
+        return []
+    cropping = [(pixels // 2, pixels - pixels // 2) for pixels in surplus]
+    return [tf_keras.layers.Cropping2D(cropping, name="crop")]
+
+
 def normalized(layer: tf_keras.layers.Layer, *, spectral_norm: bool) -> tf_keras.layers.Layer:
     """The layer, held at spectral norm 1 if ``spectral_norm``."""
     if not spectral_norm:
@@ -92,6 +118,8 @@ def discriminator_model(
     layers = tf_keras.layers
     pictures = layers.Input(image.shape, name="pictures")
     described = features(pictures)
+    if settings.minibatch_deviation:
+        described = MinibatchDeviation(name="minibatch_deviation")(described)
     logit = normalized(layers.Dense(1, name="logit"), spectral_norm=settings.spectral_norm)(
         described
     )

@@ -15,11 +15,15 @@ class GeneratorSettings:
     name: str = "dcgan"
     """Name in the registry; `pocketgan list` shows them all."""
     width: PositiveInt = 64
-    """Channels of the last hidden feature map; the one before has twice as many."""
+    """Channels of the last hidden feature map; each one before has twice as many."""
     latent: PositiveInt = 64
     """Length of the random vector that becomes a picture."""
     conditional: bool = False
     """Draw a class that is asked for: the latent vector ends with the class, one-hot."""
+    continuous_codes: NonNegativeInt = 0
+    """InfoGAN: so many first numbers of the latent vector can be read off the picture again."""
+    discrete_code: NonNegativeInt = 0
+    """InfoGAN: the latent vector ends with one of so many values, one-hot, which can be too."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +33,11 @@ class DiscriminatorSettings:
     name: str = "dcgan"
     """Name in the registry; `pocketgan list` shows them all."""
     width: PositiveInt = 32
-    """Channels of the first feature map; the next has twice as many."""
+    """Channels of the first feature map; each next one has twice as many."""
     spectral_norm: bool = False
     """Divide each kernel by its largest singular value (Miyato 2018)."""
+    minibatch_deviation: bool = False
+    """Show it how much the pictures of a batch differ (Karras 2018, section 3)."""
 
 
 @dataclass(frozen=True)

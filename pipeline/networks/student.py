@@ -11,11 +11,9 @@ import tf_keras
 
 from deploy.errors import PocketganError
 from pipeline.networks.layers import DepthToSpace, normalized_relu
+from pipeline.networks.map_sizes import map_sides
 from pipeline.networks.pixels import PixelRange
 from pipeline.networks.settings import PictureShape, StudentSettings
-
-SMALLEST_MAP = 8
-"""A side at which a map is not halved any more."""
 
 
 def build_student(
@@ -45,14 +43,6 @@ def build_student(
     x = last(x, image[2], "pixels", hidden=False)
     bound = "sigmoid" if pixels == (0.0, 1.0) else "tanh"
     return tf_keras.Model(inputs, layers.Activation(bound, name="image")(x), name="student")
-
-
-def map_sides(image: PictureShape) -> list[tuple[int, int]]:
-    """Height and width of each hidden map, the smallest first."""
-    sides = [image[:2]]
-    while min(sides[0]) > SMALLEST_MAP and not (sides[0][0] % 2 or sides[0][1] % 2):
-        sides.insert(0, (sides[0][0] // 2, sides[0][1] // 2))
-    return sides[:-1] or sides
 
 
 # ---------------------------------------------------------------------- the first map

@@ -15,9 +15,10 @@ from pipeline.compression.slimming import (
     slim,
 )
 from pipeline.importers.teacher import Teacher
+from pipeline.networks.map_sizes import map_sides
 from pipeline.networks.pixels import PixelRange
 from pipeline.networks.settings import StudentSettings
-from pipeline.networks.student import build_student, map_sides
+from pipeline.networks.student import build_student
 from pipeline.networks.translators import TranslatorShape, build_translator_student
 from pipeline.training.randomness import Prior, Purpose, latents
 

@@ -123,7 +123,9 @@ def refuse_mismatches(
         open_study(recipe.search.study, recipe.seed)
     pictures = None
     if recipe.data.source != TEACHER:
-        _refuse_classes(teacher, dataset := read_dataset())
+        dataset = read_dataset()
+        if not recipe.generator.discrete_code:  # which looks like a class, and is none of the data
+            _refuse_classes(teacher, dataset)
         pictures = dataset.train_inputs
     if settings.inputs is not None:
         cut = teacher.cut(settings.cut)

@@ -66,4 +66,5 @@ def _fine_tune(ctx: StageContext, variant: str) -> Outcome:
     round_biases(aware)
     write_quantized(aware, bits, ctx.folder, variant)
     sparsity = round(kernel_sparsity(unrounded(aware, start)), 6)
-    return Outcome({"zeros": sparsity, "distill": settings.distill}, history.events)
+    figures = {"zeros": sparsity, "distill": settings.distill, **trainer.objective.figures()}
+    return Outcome(figures, history.events)

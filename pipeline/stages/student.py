@@ -23,7 +23,7 @@ from pipeline.determinism import prepare
 from pipeline.importers.saved_teacher import read_saved_teacher
 from pipeline.metrics.distances import frechet_distance
 from pipeline.networks.pixels import PixelRange, to_uint8
-from pipeline.networks.registry import build_discriminator, build_patch_discriminator
+from pipeline.networks.registry import build_patch_discriminator
 from pipeline.search.builder import StudentBuilder
 from pipeline.search.candidates import Candidate, ScoreKind
 from pipeline.search.scorers import draw_pictures, frechet_scorer
@@ -31,7 +31,7 @@ from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages import training
 from pipeline.stages.distillation import distance_to_teacher, distill
 from pipeline.stages.evaluate import find_judge
-from pipeline.stages.inputs import generator_inputs, image_shape
+from pipeline.stages.inputs import generator_inputs
 from pipeline.stages.prospects import Prospects
 from pipeline.training.distillation_set import DistillationSet
 from pipeline.training.objectives.translation import PairedTranslation
@@ -219,7 +219,7 @@ def _discriminator(ctx: StageContext, builder: StudentBuilder) -> tf_keras.Model
         return load_network(path)
     if not builder.teacher.latent:
         return build_patch_discriminator(ctx.recipe.discriminator, builder.translator_shape)
-    return build_discriminator(ctx.recipe.discriminator, image_shape(ctx))
+    return training.build_judge_of_latents(ctx)
 
 
 def _pruning(network: tf_keras.Model, candidate: Candidate, calls: int) -> Pruning | None:

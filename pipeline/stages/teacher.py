@@ -55,7 +55,9 @@ def _files(recipe: Recipe) -> tuple[Path | None, ...]:
 
 def _has_classes(recipe: Recipe) -> bool:
     """Whether there are pictures whose classes can be asked for."""
-    return recipe.generator.conditional and recipe.data.source != TEACHER
+    generator = recipe.generator
+    conditional = generator.conditional and not generator.discrete_code
+    return conditional and recipe.data.source != TEACHER
 
 
 @stage(

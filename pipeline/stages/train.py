@@ -36,6 +36,7 @@ def train(ctx: StageContext) -> Outcome:
             "discriminator_parameters": networks.discriminator.count_params(),
             "steps": recipe.train.steps,
             "diversity": round(history.rows[-1].diversity, 4),
+            **trainer.objective.figures(),
         },
         history.events,
     )

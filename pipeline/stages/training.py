@@ -1,7 +1,9 @@
 """The adversarial training of a run: its trainer, and the settings of shorter trainings."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 import tf_keras
@@ -9,6 +11,7 @@ import tf_keras
 from deploy.errors import PocketganError
 from deploy.machine import usable_memory
 from pipeline.artifacts import NETWORK_FILES, load_network, training_log
+from pipeline.networks.codes import has_code_head, with_code_head
 from pipeline.networks.pixels import TRANSLATED, PixelRange, pixel_range
 from pipeline.networks.registry import (
     build_discriminator,
@@ -18,6 +21,7 @@ from pipeline.networks.registry import (
 )
 from pipeline.stage import StageContext
 from pipeline.stages.inputs import (
+    codes_of,
     image_shape,
     pairs_of,
     prior,
@@ -29,6 +33,7 @@ from pipeline.training.history import TrainingHistory
 from pipeline.training.memory import picture_bytes, weight_bytes
 from pipeline.training.objective import Objective
 from pipeline.training.objectives.generation import Generation
+from pipeline.training.objectives.infogan import InfoGAN
 from pipeline.training.objectives.translation import PairedTranslation
 from pipeline.training.objectives.unpaired import UnpairedTranslation
 from pipeline.training.settings import TrainSettings
@@ -74,10 +79,9 @@ def build_networks(ctx: StageContext) -> TrainedNetworks:
     """The recipe's networks, untrained: for latents, for pictures in pairs, or for two domains."""
     recipe, shape = ctx.recipe, translator_shape(ctx)
     if shape is None:
-        image = image_shape(ctx)
         return TrainedNetworks(
-            generator=build_generator(recipe.generator, image),
-            discriminator=build_discriminator(recipe.discriminator, image),
+            generator=build_generator(recipe.generator, image_shape(ctx)),
+            discriminator=build_judge_of_latents(ctx),
         )
     generator = build_translator(recipe.generator, shape)
     if ctx.dataset.aligned:
@@ -117,6 +121,17 @@ def refuse_more_than_memory(ctx: StageContext) -> None:
         if batch >= SMALLEST_BATCH
         else f"Set {smaller}, or choose a network that grows less with the size.",
     )
+
+
+def build_judge_of_latents(ctx: StageContext) -> tf_keras.Model:
+    """The recipe's discriminator for a generator of latents, untrained.
+
+    It is told the class, but not a code: that it has to read off the picture.
+    """
+    codes, image = codes_of(ctx), image_shape(ctx)
+    if codes.discrete:
+        image = replace(image, classes=0)
+    return with_code_head(build_discriminator(ctx.recipe.discriminator, image), codes)
 
 
 def trainer(
@@ -178,7 +193,11 @@ def _generation(
 ) -> Generation:
     stored = isinstance(teacher, DistillationSet)
     own_range = networks.generator if stored or teacher is None else teacher
-    return Generation(
+    objective: Any = Generation
+    if has_code_head(networks.discriminator):
+        weight = ctx.recipe.train.information
+        objective = partial(InfoGAN, codes=codes_of(ctx), information=weight)
+    return objective(  # type: ignore[no-any-return]
         networks.generator,
         networks.discriminator,
         pictures=ctx.dataset.train,

@@ -38,3 +38,9 @@ def feature_difference(maps: tf_keras.Model, pictures: Tensor, truth: Tensor) ->
     return tf.add_n([tf.reduce_mean(tf.abs(one - other)) for one, other in pairs]) / len(
         maps.outputs
     )
+
+
+def mean_feature_difference(maps: tf_keras.Model, pictures: Tensor, real: Tensor) -> Tensor:
+    """Mean squared difference between the batches' mean last map (Salimans 2016, section 3.1)."""
+    mean, real_mean = (tf.reduce_mean(maps(each)[-1], axis=0) for each in (pictures, real))
+    return tf.reduce_mean(tf.square(mean - real_mean))

@@ -21,11 +21,14 @@ Score = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Loss:
-    """Losses of both sides; ``lipschitz``: "clip" or "penalty", where the critic must be smooth."""
+    """Losses of both sides, of real and of generated logits.
+
+    ``lipschitz``: "clip" or "penalty", where the critic must be smooth.
+    """
 
     describe: str
     discriminator: Callable[[Tensor, Tensor, float], Tensor]
-    generator: Callable[[Tensor], Tensor]
+    generator: Callable[[Tensor, Tensor], Tensor]
     lipschitz: str = ""
 
 
@@ -52,7 +55,11 @@ def _wasserstein(real: Tensor, fake: Tensor, smoothing: float) -> Tensor:
     return tf.reduce_mean(fake) - tf.reduce_mean(real)
 
 
-def _raise_score(fake: Tensor) -> Tensor:
+def _relativistic(real: Tensor, fake: Tensor, smoothing: float) -> Tensor:
+    return tf.reduce_mean(tf.nn.softplus(fake - real))
+
+
+def _raise_score(real: Tensor, fake: Tensor) -> Tensor:
     return -tf.reduce_mean(fake)
 
 
@@ -60,17 +67,17 @@ LOSSES: dict[str, Loss] = {
     "minimax": Loss(
         "the zero-sum objective of Goodfellow 2014, equation 1",
         _binary,
-        lambda fake: -_cross_entropy(fake, 0.0),
+        lambda real, fake: -_cross_entropy(fake, 0.0),
     ),
     "non_saturating": Loss(
         "the generator maximizes log D(G(z)) (Goodfellow 2014, section 3)",
         _binary,
-        lambda fake: _cross_entropy(fake, 1.0),
+        lambda real, fake: _cross_entropy(fake, 1.0),
     ),
     "lsgan": Loss(
         "least squares with labels 0 and 1 (Mao 2017, equation 9)",
         _squares,
-        lambda fake: 0.5 * tf.reduce_mean(tf.square(fake - 1.0)),
+        lambda real, fake: 0.5 * tf.reduce_mean(tf.square(fake - 1.0)),
     ),
     "hinge": Loss("hinge (Lim & Ye 2017; Miyato 2018, equation 17)", _hinge, _raise_score),
     "wgan": Loss(
@@ -85,6 +92,12 @@ LOSSES: dict[str, Loss] = {
         _raise_score,
         lipschitz="penalty",
     ),
+    "relativistic": Loss(
+        "each real logit against a generated one (Jolicoeur-Martineau 2018, equation 3; with r1 "
+        "and r2: Huang 2024, equation 2)",
+        _relativistic,
+        lambda real, fake: tf.reduce_mean(tf.nn.softplus(real - fake)),
+    ),
 }
 
 
@@ -95,9 +108,11 @@ def find_loss(name: str) -> Loss:
     return LOSSES[name]
 
 
-def r1_penalty(score: Score, real: Tensor) -> Tensor:
-    """½·E‖∇ₓD(x)‖² at real pictures (Mescheder 2018, equation 9), without its γ."""
-    return 0.5 * tf.reduce_mean(_squared_slope(score, real))
+def slope_penalty(score: Score, pictures: Tensor) -> Tensor:
+    """½·E‖∇ₓD(x)‖², without its γ: R1 at real pictures, R2 at generated ones (Mescheder 2018,
+    equations 9 and 10).
+    """
+    return 0.5 * tf.reduce_mean(_squared_slope(score, pictures))
 
 
 def gradient_penalty(score: Score, real: Tensor, fake: Tensor, seed: Tensor) -> Tensor:
@@ -136,8 +151,9 @@ class AdversarialLoss:
         self._loss = find_loss(settings.loss)
 
     def regularizes_at(self, step: int) -> bool:
-        """Whether R1 is computed at this step."""
-        return bool(self._settings.r1) and step % self._settings.r1_every == 0
+        """Whether R1 and R2 are computed at this step."""
+        settings = self._settings
+        return bool(settings.r1 or settings.r2) and step % settings.r1_every == 0
 
     def judge(
         self,
@@ -152,15 +168,19 @@ class AdversarialLoss:
         """The verdict on a real and a generated batch, float32 [N, H, W, C] in one range.
 
         The scores differ where a discriminator also reads a condition (a class, a source picture),
-        which belongs to the real or to the generated batch. ``regularize`` adds R1.
+        which belongs to the real or to the generated batch. ``regularize`` adds R1
+        and R2.
         """
         settings = self._settings
         real = augment(real, settings.augment, seeds(Purpose.AUGMENT_REAL))
         fake = augment(fake, settings.augment, seeds(Purpose.AUGMENT_FAKE))
         real_logits, fake_logits = score_real(real), score_fake(fake)
         loss = self._loss.discriminator(real_logits, fake_logits, settings.label_smoothing)
-        if regularize:
-            loss += settings.r1 * settings.r1_every * r1_penalty(score_real, real)
+        if regularize and settings.r1:
+            loss += settings.r1 * settings.r1_every * slope_penalty(score_real, real)
+        if regularize and settings.r2:
+            slope = slope_penalty(score_fake, tf.stop_gradient(fake))
+            loss += settings.r2 * settings.r1_every * slope
         if self._loss.lipschitz == "penalty":
             seed = seeds(Purpose.INTERPOLATE)
             slope = gradient_penalty(score_real, real, tf.stop_gradient(fake), seed)
@@ -169,7 +189,7 @@ class AdversarialLoss:
 
     def generator(self, verdict: Verdict) -> Tensor:
         """The generator's loss: how far the discriminator is from taking its pictures for real."""
-        return self._loss.generator(verdict.fake_logits)
+        return self._loss.generator(verdict.real_logits, verdict.fake_logits)
 
     def clip(self, variables: Sequence[Any]) -> None:
         """Keep a critic's weights within ± ``settings.clip``, where the loss asks for that."""

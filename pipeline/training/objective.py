@@ -84,6 +84,10 @@ class Objective(ABC):
         """What history and film show of ``fixed_pictures``; perhaps with their inputs beside."""
         return pictures
 
+    def figures(self) -> dict[str, float]:
+        """What else is measured of the trained networks, for the stage's record."""
+        return {}
+
     def regularizes_at(self, step: int) -> bool:
         """Whether ``judge`` adds its expensive regularizer at this step (Karras 2020, lazy)."""
         return self.adversarial_loss.regularizes_at(step)

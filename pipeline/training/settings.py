@@ -51,8 +51,15 @@ class TrainSettings:
     """Real pictures are labelled 1 − this (minimax, non_saturating, lsgan)."""
     r1: NonNegativeFloat = 0.0
     """γ of γ/2·‖∇D(real)‖² (Mescheder 2018)."""
+    r2: NonNegativeFloat = 0.0
+    """γ of γ/2·‖∇D(generated)‖², likewise."""
     r1_every: PositiveInt = 8
-    """R1 is computed at every so many steps, so many times as strong (Karras 2020)."""
+    """R1 and R2 are computed at every so many steps, so many times as strong (Karras 2020)."""
+    feature_matching: NonNegativeFloat = 0.0
+    """Of latents: weight of the squared difference between what the discriminator's last hidden
+    map is on average of real and of generated pictures (Salimans 2016, section 3.1)."""
+    information: NonNegativeFloat = 1.0
+    """Weight of the information between codes and pictures (λ of Chen 2016); with codes only."""
     gradient_penalty: NonNegativeFloat = 10.0
     """λ of WGAN-GP; used by that loss only."""
     clip: PositiveFloat = 0.01

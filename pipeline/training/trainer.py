@@ -101,7 +101,7 @@ class GANTrainer:
                 verdict = self.objective.judge(batch, fakes, seeds, regularize=regularize)
             loss = verdict.loss + weight_penalty(variables, weights)
         gradients = dropped.to_original(variables, tape.gradient(loss, variables))
-        return Verdict(loss, verdict.real_logits, verdict.fake_logits), gradients
+        return replace(verdict, loss=loss), gradients
 
     def _update_discriminators(self, gradients: list[Tensor]) -> None:
         variables = self.objective.discriminator_variables

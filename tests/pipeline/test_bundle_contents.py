@@ -40,6 +40,14 @@ def test_a_conditional_generators_classes_have_their_names(conditional_runs: Pat
     assert answer.latent.class_names == tuple("0123456789")
 
 
+def test_values_of_a_code_do_not_bear_the_names_of_classes(conditional_runs: Path) -> None:
+    run = open_run("told", conditional_runs)
+    settings = {"generator": {"discrete_code": 10}}
+    train = run.records["train"].model_copy(update={"settings": settings})
+    answer = contents_of(replace(run, records={**run.records, "train": train}), "int8", speed=True)
+    assert answer.latent.class_names == tuple(f"code {number}" for number in range(10))
+
+
 def test_without_speed_nothing_is_measured_and_the_card_is_told_why(tiny_runs: Path) -> None:
     answer = contents_of(open_run("tiny", tiny_runs), "int8", speed=False)
     assert (answer.measurements, answer.card.no_speed) == ((), NO_SPEED)

@@ -14,6 +14,7 @@ import tf_keras
 from pipeline.arrays import Tensor
 from pipeline.networks.pixels import PixelRange, to_uint8
 from pipeline.training.distillation_set import DistillationSet
+from pipeline.training.feature_loss import discriminator_maps, mean_feature_difference
 from pipeline.training.losses import Verdict
 from pipeline.training.objective import Objective
 from pipeline.training.randomness import (
@@ -73,7 +74,14 @@ class Generation(Objective):
         self._adversarial = adversarial
         self._real_pictures = pictures
         self._pictures = tf.constant(pictures)
-        self._labels = tf.constant(labels if prior.classes else np.zeros(len(pictures)), tf.int32)
+        # What a discriminator reads says whether it is told the class: a code looks like one.
+        self._judges_classes = len(discriminator.inputs) > 1
+        self._labels = tf.constant(
+            labels if self._judges_classes else np.zeros(len(pictures)), tf.int32
+        )
+        self._features: Any = None
+        if settings.feature_matching:
+            self._features = discriminator_maps(discriminator)
         stored = teacher if isinstance(teacher, DistillationSet) else None
         self._stored_pairs = None if stored is None else stored.on_device(pixels)
         self._teacher: Any = teacher if stored is None else None
@@ -119,11 +127,17 @@ class Generation(Objective):
         )
 
     def generator_loss(self, batch: GenerationBatch, fakes: Tensor, verdict: Verdict) -> Tensor:
-        """The adversarial loss, and the distance to the teacher's pictures."""
+        """The adversarial loss, feature matching, and the distance to the teacher's pictures."""
         loss = self._adversarial * self.adversarial_loss.generator(verdict)
         targets = batch.targets
         if self._teacher is not None:
             targets = self._teacher(batch.inputs, training=False)
+        if self._features is not None:
+            loss += self.settings.feature_matching * mean_feature_difference(
+                self._features,
+                self._judged(fakes, batch.input_classes),
+                self._judged(batch.real, batch.real_classes),
+            )
         if targets is not None:
             loss += self._distill * tf.reduce_mean(tf.square(fakes - targets))
         return loss
@@ -144,8 +158,11 @@ class Generation(Objective):
         return self.generator(inputs, training=False)
 
     def _score(self, pictures: Tensor, classes: Tensor) -> Tensor:
-        inputs = [pictures, classes] if self._classes else pictures
-        return self.discriminator(inputs, training=True)
+        return self.discriminator(self._judged(pictures, classes), training=True)
+
+    def _judged(self, pictures: Tensor, classes: Tensor) -> Any:
+        """What the discriminator reads."""
+        return [pictures, classes] if self._judges_classes else pictures
 
     def _inputs(self, count: int, seed: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """What the generator reads, its one-hot classes, and the stored pictures of a teacher."""

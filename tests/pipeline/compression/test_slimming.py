@@ -93,6 +93,10 @@ def dcgan() -> tf_keras.Model:
     return build_generator(GeneratorSettings("dcgan", width=3, latent=6), ImageShape(8))
 
 
+def r3gan() -> tf_keras.Model:
+    return build_generator(GeneratorSettings("r3gan", width=3, latent=6), ImageShape(8))
+
+
 def twice(mask: np.ndarray) -> np.ndarray:
     return np.repeat(mask, 2)
 
@@ -105,6 +109,9 @@ def as_is(mask: np.ndarray) -> np.ndarray:
 CUTS: list[tuple[Callable[[], tf_keras.Model], str, dict[str, Callable[..., np.ndarray]]]] = [
     (dcgan, "project", {"seed_map": as_is}),
     (dcgan, "upsample", {"upsample_act": as_is}),
+    (r3gan, "map_1_in", {"map_1_act": as_is}),
+    (r3gan, "project+map_1_out", {"seed_map": as_is, "map_1_sum": as_is}),
+    (r3gan, "double_2+map_2_out", {"double_2_pixels": as_is, "map_2_sum": as_is}),
     (sub_pixel, "project", {"map": as_is}),
     (sub_pixel, "up", {"pixels": as_is}),
     (residual, "project+mix", {"map": as_is, "mix_act": as_is}),

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from deploy.errors import PocketganError
 from pipeline.networks import dcgan
 from pipeline.networks.registry import build_discriminator, build_generator
 from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, ImageShape
@@ -9,7 +8,7 @@ from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings,
 DIGITS = tuple("1234")  # the ends of convolutions' names
 
 
-@pytest.mark.parametrize("size", [28, 32])
+@pytest.mark.parametrize("size", [27, 28, 32, 50, 64])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_generator_draws_values_from_minus_1_to_1(size: int, channels: int) -> None:
     generator = dcgan.generator(GeneratorSettings(width=4, latent=16), ImageShape(size, channels))
@@ -53,14 +52,41 @@ def test_logit_of_a_picture_does_not_depend_on_the_batch_it_is_in() -> None:
     np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
-@pytest.mark.parametrize("size", [30, 27])
-def test_a_size_that_cannot_be_halved_twice_is_refused(size: int) -> None:
-    with pytest.raises(PocketganError, match=f"{size} pixels") as refused:
-        dcgan.generator(GeneratorSettings(), ImageShape(size))
-    assert "data.image_size" in refused.value.remedy
+NORMED = ("{}", "{}_norm", "{}_act")
 
 
-@pytest.mark.parametrize("name", ["dcgan", "dense"])
+@pytest.mark.parametrize(
+    ("size", "maps", "doubled"),
+    [
+        (28, [(7, 8), (14, 4)], ["upsample"]),
+        (32, [(8, 8), (16, 4)], ["upsample"]),
+        (64, [(8, 16), (16, 8), (32, 4)], ["upsample", "upsample_2"]),
+        (128, [(8, 32), (16, 16), (32, 8), (64, 4)], ["upsample", "upsample_2", "upsample_3"]),
+    ],
+)
+def test_generator_doubles_a_small_map_and_halves_its_width_until_it_is_the_picture(
+    size: int, maps: list[tuple[int, int]], doubled: list[str]
+) -> None:
+    generator = dcgan.generator(GeneratorSettings(width=4, latent=16), ImageShape(size))
+    layers = ["project", *doubled]
+    assert [layer.name for layer in generator.layers] == [
+        *(part.format("project") for part in NORMED),
+        "seed_map",
+        *(part.format(name) for name in doubled for part in NORMED),
+        *("pixels", "image"),
+    ]
+    shapes = [generator.get_layer(f"{name}_act").output_shape for name in layers[1:]]
+    shapes = [generator.get_layer("seed_map").output_shape, *shapes]
+    assert [(height, channels) for _, height, _, channels in shapes] == maps
+
+
+def test_what_is_larger_than_the_picture_is_cut_off_evenly() -> None:
+    generator = dcgan.generator(GeneratorSettings(width=4, latent=16), ImageShape(50))
+    assert generator.get_layer("image").output_shape == (None, 56, 56, 1)
+    assert generator.layers[-1].cropping == ((3, 3), (3, 3))
+
+
+@pytest.mark.parametrize("name", ["dcgan", "dense", "r3gan"])
 def test_pictures_may_be_oblong_and_those_judged_of_any_size(name: str) -> None:
     image = ImageShape(8, 3, width=12)
     generator = build_generator(GeneratorSettings(name, 4, 8), image)

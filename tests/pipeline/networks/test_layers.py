@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tf_keras
 
-from pipeline.networks.layers import DepthToSpace, normalized
+from pipeline.networks.layers import DepthToSpace, MinibatchDeviation, normalized
 from pipeline.networks.registry import build_discriminator, build_generator
 from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, ImageShape
 
@@ -45,7 +45,7 @@ def largest_singular_values(model: tf_keras.Model) -> list[float]:
     return [np.linalg.svd(k.reshape(-1, k.shape[-1]), compute_uv=False)[0] for k in kernels]
 
 
-@pytest.mark.parametrize(("name", "kernels"), [("dense", 4), ("dcgan", 4)])
+@pytest.mark.parametrize(("name", "kernels"), [("dense", 4), ("dcgan", 4), ("r3gan", 8)])
 def test_every_kernel_comes_to_spectral_norm_1_while_training(name: str, kernels: int) -> None:
     model = discriminator(name)
     for _ in range(60):
@@ -69,7 +69,7 @@ def test_kernels_stay_as_they_are_where_no_norm_is_asked_for() -> None:
     assert normalized(layer, spectral_norm=False) is layer
 
 
-@pytest.mark.parametrize("name", ["dense", "dcgan"])
+@pytest.mark.parametrize("name", ["dense", "dcgan", "r3gan"])
 def test_normalized_discriminator_is_read_back_as_it_was_saved(name: str, tmp_path: Path) -> None:
     model = discriminator(name)
     model([PICTURES, CLASSES], training=True)
@@ -86,7 +86,7 @@ def one_hot(*classes: int) -> np.ndarray:
     return np.eye(3, dtype=np.float32)[list(classes)]
 
 
-@pytest.mark.parametrize("name", ["dense", "dcgan"])
+@pytest.mark.parametrize("name", ["dense", "dcgan", "r3gan"])
 def test_conditional_generator_reads_the_class_behind_the_latent(name: str) -> None:
     generator = build_generator(GeneratorSettings(name, 4, 16, conditional=True), CONDITIONAL)
     assert generator.input_shape == (None, 16 + 3)
@@ -114,3 +114,23 @@ def test_unconditional_discriminator_reads_pictures_only(name: str) -> None:
     model = build_discriminator(DiscriminatorSettings(name, 4), ImageShape(28))
     assert model.input_shape == (None, 28, 28, 1)
     assert model(PICTURES).shape == (4, 1)
+
+
+def test_minibatch_deviation_says_behind_each_row_how_far_the_rows_are_apart() -> None:
+    rows = np.float32([[1, 0], [3, 0], [5, 0], [7, 0]])
+    layer = MinibatchDeviation()
+    seen = layer(rows).numpy()
+    np.testing.assert_array_equal(seen[:, :2], rows)
+    assert seen[:, 2] == pytest.approx([np.sqrt(5) / 2] * 4, rel=1e-3)
+    assert layer(np.ones([4, 2], np.float32)).numpy()[:, 2] == pytest.approx([1e-4] * 4)
+
+
+@pytest.mark.parametrize("name", ["dense", "dcgan", "r3gan"])
+def test_a_discriminator_may_see_how_much_its_batch_differs(name: str, tmp_path: Path) -> None:
+    settings = DiscriminatorSettings(name, 4, minibatch_deviation=True)
+    model = build_discriminator(settings, ImageShape(28))
+    alone = np.concatenate([model(picture[None]) for picture in PICTURES])
+    assert not np.allclose(model(PICTURES), alone, atol=1e-4)
+    model.save(tmp_path / "discriminator.keras")
+    again = tf_keras.models.load_model(tmp_path / "discriminator.keras", compile=False)
+    np.testing.assert_array_equal(again(PICTURES), model(PICTURES))

@@ -3,25 +3,9 @@ import pytest
 
 from deploy.errors import PocketganError
 from pipeline.networks.settings import StudentSettings
-from pipeline.networks.student import DOUBLINGS, build_student, map_sides
+from pipeline.networks.student import DOUBLINGS, build_student
 
 GREY, COLOUR = (28, 28, 1), (64, 64, 3)
-
-
-@pytest.mark.parametrize(
-    ("image", "sides"),
-    [
-        ((28, 28, 1), [(7, 7), (14, 14)]),
-        ((64, 64, 3), [(8, 8), (16, 16), (32, 32)]),
-        ((6, 6, 1), [(6, 6)]),
-        ((9, 9, 1), [(9, 9)]),
-        ((33, 33, 1), [(33, 33)]),
-    ],
-)
-def test_maps_double_up_to_the_picture(
-    image: tuple[int, int, int], sides: list[tuple[int, int]]
-) -> None:
-    assert map_sides(image) == sides
 
 
 @pytest.mark.parametrize("block", DOUBLINGS)

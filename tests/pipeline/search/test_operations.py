@@ -27,7 +27,9 @@ def assert_same_as_file(ops: list[Operation], content: bytes) -> None:
     assert {op.op: op.moved for op in ops if op.op in computed} == computed
 
 
-@pytest.mark.parametrize("name", ["sub_pixel", "depthwise", "transposed", "dcgan", "dense"])
+@pytest.mark.parametrize(
+    "name", ["sub_pixel", "depthwise", "transposed", "dcgan", "dense", "r3gan"]
+)
 def test_operations_are_those_of_the_file(
     name: str,
     student: Callable[[str], tf_keras.Model],

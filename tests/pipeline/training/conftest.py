@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,15 +10,18 @@ import pytest
 import tf_keras
 
 from pipeline.determinism import prepare
+from pipeline.networks.codes import Codes, with_code_head
 from pipeline.networks.pixels import pixel_range
 from pipeline.networks.registry import build_discriminator, build_generator
 from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, ImageShape
 from pipeline.training.objectives.generation import Generation
+from pipeline.training.objectives.infogan import InfoGAN
 from pipeline.training.randomness import Prior
 from pipeline.training.settings import TrainSettings
 from pipeline.training.trainer import GANTrainer
 
 SIDE, LATENT = 8, 8
+NO_CODES = Codes()
 BRIEF = TrainSettings(steps=4, batch=8, check_every=2, generator_rate=2e-3, discriminator_rate=2e-3)
 
 TrainerMaker = Callable[..., GANTrainer]
@@ -38,22 +42,28 @@ def make_trainer(pictures: np.ndarray) -> TrainerMaker:
         classes: int = 0,
         start: int = 1,
         spectral_norm: bool = False,
+        minibatch_deviation: bool = False,
         generator: Callable[[tf_keras.Model], tf_keras.Model] = lambda plain: plain,
         teacher: tf_keras.Model | None = None,
         distill: float = 0.0,
         real_pictures: np.ndarray = pictures,
+        codes: Codes = NO_CODES,
         **changes: Any,
     ) -> GANTrainer:
         prepare(start)
-        image = ImageShape(SIDE, 1, classes)
-        plain = build_generator(GeneratorSettings(network, 4, LATENT), image)
-        discriminator = build_discriminator(DiscriminatorSettings(network, 4, spectral_norm), image)
-        objective = Generation(
+        image, coded = ImageShape(SIDE, 1, classes), ImageShape(SIDE, 1, codes.discrete)
+        plain = build_generator(GeneratorSettings(network, 4, LATENT), coded if codes else image)
+        judge = DiscriminatorSettings(
+            network, 4, spectral_norm, minibatch_deviation=minibatch_deviation
+        )
+        discriminator = with_code_head(build_discriminator(judge, image), codes)
+        kind: Any = partial(InfoGAN, codes=codes, information=1.0) if codes else Generation
+        objective = kind(
             generator(plain),
             discriminator,
             pictures=real_pictures,
             labels=np.arange(len(real_pictures)) % classes if classes else None,
-            prior=Prior.even(LATENT, classes),
+            prior=Prior.even(LATENT, codes.discrete or classes),
             pixels=pixel_range(plain),
             settings=replace(BRIEF, **changes),
             seed=1,

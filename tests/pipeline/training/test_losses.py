@@ -5,7 +5,15 @@ import pytest
 import tensorflow as tf
 
 from deploy.errors import PocketganError
-from pipeline.training.losses import LOSSES, find_loss, gradient_penalty, r1_penalty
+from pipeline.training.losses import (
+    LOSSES,
+    AdversarialLoss,
+    find_loss,
+    gradient_penalty,
+    slope_penalty,
+)
+from pipeline.training.randomness import StepSeeds
+from pipeline.training.settings import TrainSettings
 
 LOG3 = math.log(3)  # the logit of 3/4
 SURE, UNSURE = math.log(4 / 3), math.log(4)  # -log of 3/4 and of 1/4
@@ -28,6 +36,8 @@ KNOWN = (
     ("hinge", [2.0, 0.0], [-2.0, 0.5], 0.0, 1.25, 0.75),
     ("wgan", [3.0, 1.0], [0.5, -1.5], 0.0, -2.5, 0.5),
     ("wgan_gp", [3.0, 1.0], [0.5, -1.5], 0.0, -2.5, 0.5),
+    ("relativistic", [LOG3, 5.0], [0.0, 5.0 + LOG3], 0.0, *[(SURE + UNSURE) / 2] * 2),
+    ("relativistic", [2 * LOG3], [LOG3], 0.0, SURE, UNSURE),
 )
 
 
@@ -43,7 +53,7 @@ def test_loss_is_what_its_formula_gives(
     loss = find_loss(name)
     logits = [tf.constant(values)[:, None] for values in (real, fake)]
     assert float(loss.discriminator(*logits, smoothing)) == pytest.approx(discriminator, abs=1e-6)
-    assert float(loss.generator(logits[1])) == pytest.approx(generator, abs=1e-6)
+    assert float(loss.generator(*logits)) == pytest.approx(generator, abs=1e-6)
 
 
 def test_every_loss_has_a_known_answer_here() -> None:
@@ -54,7 +64,7 @@ def test_every_loss_has_a_known_answer_here() -> None:
 def test_generator_gains_by_a_higher_score_whatever_the_loss(name: str) -> None:
     score = tf.Variable([[-0.5]])
     with tf.GradientTape() as tape:
-        loss = LOSSES[name].generator(score)
+        loss = LOSSES[name].generator(tf.constant([[0.5]]), score)
     assert float(tape.gradient(loss, score)[0, 0]) < 0
 
 
@@ -79,13 +89,41 @@ def pictures_of_length(length: float) -> Any:
     return tf.fill([6, 2, 2, 1], length / 2)
 
 
-def test_r1_of_a_linear_discriminator_is_half_its_slope_squared() -> None:
-    assert float(r1_penalty(linear, tf.random.stateless_normal([5, 2, 2, 1], [1, 2]))) == 4.5
+def test_slope_penalty_of_a_linear_discriminator_is_half_its_slope_squared() -> None:
+    assert float(slope_penalty(linear, tf.random.stateless_normal([5, 2, 2, 1], [1, 2]))) == 4.5
 
 
-def test_r1_is_the_mean_over_the_batch() -> None:
+def test_slope_penalty_is_the_mean_over_the_batch() -> None:
     batch = tf.concat([pictures_of_length(1.0), pictures_of_length(3.0)], axis=0)
-    assert float(r1_penalty(bowl, batch)) == pytest.approx((0.5 + 4.5) / 2)
+    assert float(slope_penalty(bowl, batch)) == pytest.approx((0.5 + 4.5) / 2)
+
+
+@pytest.mark.parametrize(
+    ("settings", "penalty"),
+    [
+        ({"r1": 3.0}, 3 * 0.5),
+        ({"r2": 5.0}, 5 * 4.5),
+        ({"r1": 3.0, "r2": 5.0, "r1_every": 2}, 2 * (3 * 0.5 + 5 * 4.5)),
+    ],
+)
+def test_r1_is_taken_at_real_pictures_and_r2_at_generated_ones(
+    settings: dict[str, float], penalty: float
+) -> None:
+    adversarial = AdversarialLoss(TrainSettings(**{"r1_every": 1, **settings}))
+    assert adversarial.regularizes_at(2)
+
+    def loss(*, regularize: bool) -> float:
+        verdict = adversarial.judge(
+            pictures_of_length(1.0),
+            pictures_of_length(3.0),
+            score_real=bowl,
+            score_fake=bowl,
+            seeds=StepSeeds(1, 2),
+            regularize=regularize,
+        )
+        return float(verdict.loss)
+
+    assert loss(regularize=True) - loss(regularize=False) == pytest.approx(penalty, rel=1e-5)
 
 
 def test_gradient_penalty_of_a_linear_discriminator_is_known() -> None:

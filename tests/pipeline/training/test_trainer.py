@@ -11,6 +11,7 @@ from deploy.errors import PocketganError
 from pipeline.compression.fake_quantization import quantization_aware
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.prune import Pruning
+from pipeline.networks.codes import Codes
 from pipeline.training.history import HistoryRow, load_checkpoint
 from pipeline.training.losses import LOSSES
 from pipeline.training.monitor import PATIENCE
@@ -62,7 +63,11 @@ def plain_generator(
 
 SETTINGS = {
     "r1": {"r1": 5.0, "r1_every": 2},
+    "r2": {"r2": 5.0, "r1_every": 2},
     "spectral norm": {"spectral_norm": True},
+    "minibatch deviation": {"minibatch_deviation": True},
+    "feature matching": {"feature_matching": 5.0},
+    "codes": {"codes": Codes(2)},
     "label smoothing": {"label_smoothing": 0.2},
     "augmentation": {"augment": ["shift", "cutout", "brightness"]},
     "l1 on the generator": {"generator_weights": WeightSettings(l1=0.1)},
@@ -374,6 +379,7 @@ EVERYTHING = {
 TRAININGS = {
     "with nearly every setting": EVERYTHING,
     "with spectral norm": {"spectral_norm": True},
+    "with codes": {"codes": Codes(2, 3)},
     "conditional": {"network": "dcgan", "classes": 3},
     "pruning": {"network": "dcgan", "generator": pruned},
     "quantization-aware": {"network": "dcgan", "generator": rounded},

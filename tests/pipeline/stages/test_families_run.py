@@ -1,0 +1,43 @@
+"""Families beside the DCGAN of the tiny run, from training to an all-int8 file."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.cli import main
+from pipeline.finished_run import open_run
+from pipeline.tflite.count import float_ops
+from pipeline.tflite.read import read_model
+
+FAMILIES = {
+    "r3gan": (
+        *("--generator.name", "r3gan", "--discriminator.name", "r3gan"),
+        *("--train.loss", "relativistic", "--train.r1", "1", "--train.r2", "1"),
+    ),
+    "infogan": ("--generator.discrete_code", "3", "--generator.continuous_codes", "2"),
+    "odd": (
+        *("--data.image_size", "36", "--data.channels", "3"),
+        *("--train.feature_matching", "1", "--discriminator.minibatch_deviation", "true"),
+    ),
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_family_becomes_an_int8_file_through_the_stages(
+    family: str, tiny_recipe: Path, tmp_path: Path
+) -> None:
+    more = ["--runs", str(tmp_path), "--name", family, "--quiet", *FAMILIES[family]]
+    for stage in ("train", "prune", "quantize", "convert"):
+        assert main([stage, str(tiny_recipe), *more]) == 0
+    run = open_run(family, tmp_path)
+    for variant in ("int8", "int8-qat", "int8-ptq"):
+        assert not float_ops(read_model(run.variant(variant).read_bytes()))
+    assert not run.records["convert"].events
+    recovered = [
+        run.records["train"].metrics,
+        *(run.records["quantize"].metrics[variant] for variant in ("int8", "int8-qat")),
+    ]
+    codes = {"discrete_code", "continuous_code_1", "continuous_code_2"}
+    assert all(
+        codes & metrics.keys() == (codes if family == "infogan" else set()) for metrics in recovered
+    )
