@@ -8,7 +8,7 @@ PictureShape = tuple[int, int, int]
 """Height, width, channels."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GeneratorSettings:
     """The network that draws."""
 

@@ -65,8 +65,8 @@ def residual(
         convolve = _separable if separable and number > 1 else _convolved
         x = convolve(x, width, name=f"conv_{number}", strides=strides)
         x = tf_keras.layers.ReLU(name=f"conv_{number}_act")(x)
-    drawn = _drawn_over(x, inputs, scaled=scaled, shape=shape, reduce=reduce)
-    return tf_keras.Model(inputs, drawn, name="residual")
+    picture = _drawn_over(x, inputs, scaled=scaled, shape=shape, reduce=reduce)
+    return tf_keras.Model(inputs, picture, name="residual")
 
 
 def unet(
@@ -102,8 +102,8 @@ def unet(
     if separable:
         x = normalized_relu(_depthwise(x, "pixels", bias=False), "pixels_depthwise", relu=False)
     reach = 1 if separable else 3
-    drawn = _drawn_over(x, inputs, scaled=scaled, shape=shape, reduce=reduce, reach=reach)
-    return tf_keras.Model(inputs, drawn, name="unet")
+    picture = _drawn_over(x, inputs, scaled=scaled, shape=shape, reduce=reduce, reach=reach)
+    return tf_keras.Model(inputs, picture, name="unet")
 
 
 @dataclass(frozen=True, kw_only=True)

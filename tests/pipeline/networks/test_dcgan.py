@@ -89,7 +89,7 @@ def test_what_is_larger_than_the_picture_is_cut_off_evenly() -> None:
 @pytest.mark.parametrize("name", ["dcgan", "dense", "r3gan"])
 def test_pictures_may_be_oblong_and_those_judged_of_any_size(name: str) -> None:
     image = ImageShape(8, 3, width=12)
-    generator = build_generator(GeneratorSettings(name, 4, 8), image)
+    generator = build_generator(GeneratorSettings(name=name, width=4, latent=8), image)
     assert generator.output_shape == (None, 8, 12, 3)
     for shape in (image, ImageShape(15, 1, width=21)):
         discriminator = build_discriminator(DiscriminatorSettings(name, 4), shape)

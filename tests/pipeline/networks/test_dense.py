@@ -20,7 +20,9 @@ def test_discriminator_of_the_article_has_the_parameters_counted_by_hand() -> No
 @pytest.mark.parametrize("size", [28, 30, 32])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_generator_draws_values_from_0_to_1_in_any_size(size: int, channels: int) -> None:
-    generator = dense.generator(GeneratorSettings("dense", 8, 16), ImageShape(size, channels))
+    generator = dense.generator(
+        GeneratorSettings(name="dense", width=8, latent=16), ImageShape(size, channels)
+    )
     latents = 1e3 * np.random.default_rng(1).normal(size=[5, 16]).astype(np.float32)
     pictures = generator(latents).numpy()
     assert pictures.shape == (5, size, size, channels)
@@ -30,7 +32,7 @@ def test_generator_draws_values_from_0_to_1_in_any_size(size: int, channels: int
 
 
 def test_hidden_layers_leak() -> None:
-    generator = dense.generator(GeneratorSettings("dense", 8, 16), ImageShape(28))
+    generator = dense.generator(GeneratorSettings(name="dense", width=8, latent=16), ImageShape(28))
     names = ("hidden_1_act", "hidden_2_act")
     for number, name in enumerate(names, start=1):
         features = np.array([[-1.0, 0.0, 1.0]], np.float32)

@@ -88,7 +88,9 @@ def one_hot(*classes: int) -> np.ndarray:
 
 @pytest.mark.parametrize("name", ["dense", "dcgan", "r3gan"])
 def test_conditional_generator_reads_the_class_behind_the_latent(name: str) -> None:
-    generator = build_generator(GeneratorSettings(name, 4, 16, conditional=True), CONDITIONAL)
+    generator = build_generator(
+        GeneratorSettings(name=name, width=4, latent=16, conditional=True), CONDITIONAL
+    )
     assert generator.input_shape == (None, 16 + 3)
     latents = np.random.default_rng(1).normal(size=[1, 16]).astype(np.float32)
     one, other = (generator(np.hstack([latents, one_hot(i)]), training=False) for i in (0, 1))

@@ -11,7 +11,7 @@ TANH, SIGMOID = (-1.0, 1.0), (0.0, 1.0)
 
 @pytest.mark.parametrize(("name", "wanted"), [("dcgan", TANH), ("dense", SIGMOID)])
 def test_range_is_that_of_the_output_activation(name: str, wanted: tuple[float, float]) -> None:
-    generator = build_generator(GeneratorSettings(name, 4, 8), ImageShape(28))
+    generator = build_generator(GeneratorSettings(name=name, width=4, latent=8), ImageShape(28))
     assert pixel_range(generator) == wanted
 
 

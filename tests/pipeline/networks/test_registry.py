@@ -16,7 +16,7 @@ from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings,
 
 @pytest.mark.parametrize("name", GENERATORS)
 def test_every_generator_is_saved_and_read_back(name: str, tmp_path: Path) -> None:
-    generator = build_generator(GeneratorSettings(name, 4, 8), ImageShape(28))
+    generator = build_generator(GeneratorSettings(name=name, width=4, latent=8), ImageShape(28))
     generator.save(tmp_path / "generator.keras")
     again = tf_keras.models.load_model(tmp_path / "generator.keras", compile=False)
     latents = np.random.default_rng(1).normal(size=[2, 8]).astype(np.float32)
@@ -31,7 +31,7 @@ def test_generators_have_a_discriminator_of_the_same_name() -> None:
 
 def test_an_unknown_generator_is_refused_with_the_known_ones() -> None:
     with pytest.raises(PocketganError, match=r"generator\.name: .*'stylegan'") as refused:
-        build_generator(GeneratorSettings("stylegan"), ImageShape())
+        build_generator(GeneratorSettings(name="stylegan"), ImageShape())
     assert refused.value.remedy == "Known: dense, dcgan, r3gan."
 
 

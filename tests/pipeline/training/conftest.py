@@ -52,7 +52,9 @@ def make_trainer(pictures: np.ndarray) -> TrainerMaker:
     ) -> GANTrainer:
         prepare(start)
         image, coded = ImageShape(SIDE, 1, classes), ImageShape(SIDE, 1, codes.discrete)
-        plain = build_generator(GeneratorSettings(network, 4, LATENT), coded if codes else image)
+        plain = build_generator(
+            GeneratorSettings(name=network, width=4, latent=LATENT), coded if codes else image
+        )
         judge = DiscriminatorSettings(
             network, 4, spectral_norm, minibatch_deviation=minibatch_deviation
         )
