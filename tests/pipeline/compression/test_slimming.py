@@ -90,11 +90,11 @@ def bottleneck() -> tf_keras.Model:
 
 
 def dcgan() -> tf_keras.Model:
-    return build_generator(GeneratorSettings("dcgan", width=3, latent=6), ImageShape(8))
+    return build_generator(GeneratorSettings(name="dcgan", width=3, latent=6), ImageShape(8))
 
 
 def r3gan() -> tf_keras.Model:
-    return build_generator(GeneratorSettings("r3gan", width=3, latent=6), ImageShape(8))
+    return build_generator(GeneratorSettings(name="r3gan", width=3, latent=6), ImageShape(8))
 
 
 def twice(mask: np.ndarray) -> np.ndarray:

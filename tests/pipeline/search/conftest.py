@@ -42,7 +42,7 @@ def student() -> Callable[[str], tf_keras.Model]:
         if name in STUDENTS:
             model = build_student(STUDENTS[name], 20, GREY, (-1.0, 1.0))
         else:
-            settings = GeneratorSettings(name, width=8, latent=20)
+            settings = GeneratorSettings(name=name, width=8, latent=20)
             model = build_generator(settings, ImageShape(28))
         return with_random_weights(model)
 
