@@ -115,21 +115,15 @@ def files_of(path: Path, only: str | None = None) -> dict[str, Path]:
 
 def pictures_of(ctx: StageContext, file: Path, samples: int) -> Images:
     """A file's pictures uint8 [samples, H, W, C], of latents as long as it says, or of the run's
-    input pictures; classes come in the shares of the run's data.
-
-    Raises PocketganError where it has other classes than they.
-    """
+    input pictures. Classes come in the shares of the run's data; a code's values, which are no
+    classes, alike."""
     facts = json.loads(read_metadata(file.read_bytes(), PROVENANCE) or b"{}")
-    inputs = generator_inputs(ctx, Purpose.EVALUATION, samples)
-    if "latent" in facts:
-        weights = ctx.dataset.class_weights if facts["classes"] else ()
-        if facts["classes"] != len(weights):
-            raise PocketganError(
-                f"{file} draws {facts['classes']} classes, and {ctx.dataset.name} has "
-                f"{len(weights)}.",
-                "Name files of the same data.",
-            )
-        own = Prior(facts["latent"], weights)
+    if "latent" not in facts:
+        inputs = generator_inputs(ctx, Purpose.EVALUATION, samples)
+    else:
+        weights, own = ctx.dataset.class_weights, Prior.even(facts["latent"], facts["classes"])
+        if own.classes == len(weights):
+            own = replace(own, class_weights=weights)
         inputs = latents(ctx.recipe.seed, Purpose.EVALUATION, count=samples, prior=own)
     return pictures(file, inputs, f"draw {file.stem}")
 

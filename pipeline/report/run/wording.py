@@ -158,7 +158,7 @@ def _generating(report: Report) -> str:
     figures = f"Fréchet {write(ours)} against {write(theirs)}" + (f" ({aside})" if aside else "")
     if report.judge.learned_nothing:
         step = _longer("evaluate.judge_steps", report)
-        return f"how well it draws is not known, since {_blind(report)}: {figures}. Next: {step}"
+        return f"draws nobody knows how well, for {_blind(report)}: {figures}. Next: {step}"
     if _floors(ours, report) >= FAR:
         step = _next_step(report, of_baseline=_floors(theirs, report) >= FAR)
         floors = times(_floors(ours, report))

@@ -111,7 +111,7 @@ def test_student_that_is_far_needs_a_better_teacher_or_a_larger_budget(
 def test_judge_that_learned_nothing_is_in_the_headline(report):
     judge = report.judge.model_copy(update={"accuracy": 0.28, "chance": 0.25})
     assert headline(report.model_copy(update={"judge": judge})).endswith(
-        "and how well it draws is not known, since its judge learned nothing (right of 28%, where "
+        "and draws nobody knows how well, for its judge learned nothing (right of 28%, where "
         "chance is of 25%): Fréchet 12.08 against 12.41 (floor 5.18). Next: a larger "
         "evaluate.judge_steps."
     )
