@@ -6,7 +6,9 @@ from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings,
 
 
 def test_generator_of_the_article_has_the_parameters_counted_by_hand() -> None:
-    generator = dense.generator(GeneratorSettings(name="dense", width=128, latent=100), ImageShape(28))
+    generator = dense.generator(
+        GeneratorSettings(name="dense", width=128, latent=100), ImageShape(28)
+    )
     by_hand = (100 * 128 + 128) + (128 * 128 + 128) + (128 * 784 + 784)
     assert generator.count_params() == by_hand == 130_576
 
