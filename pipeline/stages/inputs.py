@@ -130,7 +130,7 @@ def input_parts(ctx: StageContext) -> tuple[InputPart, ...]:
 def prior(ctx: StageContext) -> Prior:
     """What latents are drawn from in this run: classes in the shares of the data, codes evenly."""
     settings, count = ctx.recipe.generator, class_count(ctx)
-    if settings.discrete_code or not count:
+    if settings.codes.discrete or not count:
         return Prior.even(settings.latent, count)
     return Prior(settings.latent, ctx.dataset.class_weights)
 
