@@ -38,7 +38,7 @@ class FinishedRun:
     def has_discrete_code(self) -> bool:
         """Whether the one-hot end of its latents is a code that was learnt without labels."""
         sections = (record.settings.get("generator", {}) for record in self.records.values())
-        return any(generator.get("discrete_code") for generator in sections)
+        return any(generator.get("codes", {}).get("discrete") for generator in sections)
 
     def stage(self, name: str) -> Path:
         return self.plan.folder(self.folder, name)

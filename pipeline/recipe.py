@@ -49,8 +49,7 @@ LATER_KEYS = (
     *("budget.minutes", "search.halvings", "teacher.input_size"),
     *("teacher.input", "teacher.output", "teacher.on_white", "teacher.signature"),
     *("data.image_width", "train.r2", "train.feature_matching", "train.information"),
-    *("generator.continuous_codes", "generator.discrete_code"),
-    "discriminator.minibatch_deviation",
+    *("generator.codes", "discriminator.minibatch_deviation"),
     *(f"translation.{weight.name}" for weight in fields(TranslationWeights)),
 )
 """Keys that came after runs had been made without them."""
@@ -582,18 +581,18 @@ def _mistakes(recipe: Recipe) -> Iterator[tuple[str, str]]:
 
 
 def _mistaken_codes(recipe: Recipe) -> Iterator[tuple[str, str]]:
-    codes, latent = recipe.generator.continuous_codes, recipe.generator.latent
-    if codes > latent:
+    codes, latent = recipe.generator.codes, recipe.generator.latent
+    if codes.continuous > latent:
         yield (
-            f"generator.continuous_codes: of {latent} numbers {codes} cannot be codes.",
+            f"generator.codes.continuous: of {latent} numbers {codes.continuous} cannot be codes.",
             f"Give at most {latent}, or a larger generator.latent.",
         )
     # Of a teacher's latents nobody but the teacher knows which of both their one-hot end is.
-    both = recipe.generator.conditional and recipe.generator.discrete_code
+    both = recipe.generator.conditional and codes.discrete
     if both and recipe.teacher.file is None:
         yield (
-            "generator.discrete_code: the latent vector ends with the class already.",
-            "Set generator.conditional to false, or use generator.continuous_codes.",
+            "generator.codes.discrete: the latent vector ends with the class already.",
+            "Set generator.conditional to false, or use generator.codes.continuous.",
         )
 
 

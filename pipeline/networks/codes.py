@@ -1,12 +1,12 @@
-"""The part of a latent that can be read off the picture again: InfoGAN's codes (Chen 2016)."""
+"""Where a latent has its codes, and the head of a discriminator that reads them (Chen 2016)."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 import tf_keras
 
 from pipeline.networks.layers import LEAKY_SLOPE
+from pipeline.networks.settings import Codes
 
 HEAD = "codes"
 """Name of the layer whose output are the codes that were read."""
@@ -14,25 +14,10 @@ HEAD_WIDTH = 128
 """Channels between the discriminator's features and the codes (Chen 2016, appendix C)."""
 
 
-@dataclass(frozen=True)
-class Codes:
-    """Where the codes stand in an input vector: at its two ends, so that its prior stays as it is.
-
-    ``continuous``: so many first numbers, normal. ``discrete``: so many last ones, a one-hot.
-    """
-
-    continuous: int = 0
-    discrete: int = 0
-
-    def __bool__(self) -> bool:
-        return bool(self.continuous or self.discrete)
-
-    def of(self, inputs: Any) -> Any:
-        """Generator inputs [N, L] → their codes [N, continuous + discrete]."""
-        length = inputs.shape[1]
-        return tf.concat(
-            [inputs[:, : self.continuous], inputs[:, length - self.discrete :]], axis=1
-        )
+def codes_in(inputs: Any, codes: Codes) -> Any:
+    """The codes [N, continuous + discrete] of generator inputs [N, L]."""
+    discrete_from = inputs.shape[1] - codes.discrete
+    return tf.concat([inputs[:, : codes.continuous], inputs[:, discrete_from:]], axis=1)
 
 
 def with_code_head(discriminator: tf_keras.Model, codes: Codes) -> tf_keras.Model:
@@ -59,5 +44,5 @@ def has_code_head(discriminator: Any) -> bool:
 
 def features_of(discriminator: tf_keras.Model) -> Any:
     """The tensor [N, F] that a discriminator of the registry makes its logit of."""
-    named = {layer.name: layer for layer in discriminator.layers}
-    return named["logit_spectral" if "logit_spectral" in named else "logit"].input
+    (logit,) = (each for each in discriminator.layers if each.name in ("logit", "logit_spectral"))
+    return logit.input

@@ -1,11 +1,27 @@
 """What a recipe may say of a network."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 
 PictureShape = tuple[int, int, int]
 """Height, width, channels."""
+
+
+@dataclass(frozen=True)
+class Codes:
+    """What of a latent can be read off the picture again (InfoGAN, Chen 2016): its two ends.
+
+    So its prior, and whatever draws from it, stays as it is without codes.
+    """
+
+    continuous: NonNegativeInt = 0
+    """So many first numbers, which are normal."""
+    discrete: NonNegativeInt = 0
+    """One of so many values, one-hot at the end, where a class would stand."""
+
+    def __bool__(self) -> bool:
+        return bool(self.continuous or self.discrete)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,10 +36,8 @@ class GeneratorSettings:
     """Length of the random vector that becomes a picture."""
     conditional: bool = False
     """Draw a class that is asked for: the latent vector ends with the class, one-hot."""
-    continuous_codes: NonNegativeInt = 0
-    """InfoGAN: so many first numbers of the latent vector can be read off the picture again."""
-    discrete_code: NonNegativeInt = 0
-    """InfoGAN: the latent vector ends with one of so many values, one-hot, which can be too."""
+    codes: Codes = field(default_factory=Codes)
+    """InfoGAN's; none by default."""
 
 
 @dataclass(frozen=True)

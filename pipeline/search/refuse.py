@@ -124,7 +124,7 @@ def refuse_mismatches(
     pictures = None
     if recipe.data.source != TEACHER:
         dataset = read_dataset()
-        if not recipe.generator.discrete_code:  # which looks like a class, and is none of the data
+        if not recipe.generator.codes.discrete:  # which looks like a class, and is none of the data
             _refuse_classes(teacher, dataset)
         pictures = dataset.train_inputs
     if settings.inputs is not None:

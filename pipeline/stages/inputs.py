@@ -11,7 +11,6 @@ from pipeline.data.folder import NO_CLASSES
 from pipeline.importers.facts import read_facts, read_inputs, read_parts
 from pipeline.importers.input_roles import InputPart, mask_of
 from pipeline.metrics.trivial import mask_behind
-from pipeline.networks.codes import Codes
 from pipeline.networks.pixels import TRANSLATED, PixelRange
 from pipeline.networks.settings import ImageShape
 from pipeline.networks.translators import TranslatorShape
@@ -131,7 +130,7 @@ def input_parts(ctx: StageContext) -> tuple[InputPart, ...]:
 def prior(ctx: StageContext) -> Prior:
     """What latents are drawn from in this run: classes in the shares of the data, codes evenly."""
     settings, count = ctx.recipe.generator, class_count(ctx)
-    if settings.discrete_code or not count:
+    if settings.codes.discrete or not count:
         return Prior.even(settings.latent, count)
     return Prior(settings.latent, ctx.dataset.class_weights)
 
@@ -139,8 +138,8 @@ def prior(ctx: StageContext) -> Prior:
 def class_count(ctx: StageContext) -> int:
     """Classes that the generator can be asked for, or values of its discrete code; else 0."""
     settings = ctx.recipe.generator
-    if settings.discrete_code or not settings.conditional:
-        return int(settings.discrete_code)
+    if settings.codes.discrete or not settings.conditional:
+        return int(settings.codes.discrete)
     if not ctx.dataset.classes:
         raise PocketganError(
             ". ".join(
@@ -153,12 +152,6 @@ def class_count(ctx: StageContext) -> int:
             "Put each class in a sub-folder of its own, or set generator.conditional to false.",
         )
     return len(ctx.dataset.classes)
-
-
-def codes_of(ctx: StageContext) -> Codes:
-    """What of the generator's input can be read off its pictures."""
-    settings = ctx.recipe.generator
-    return Codes(settings.continuous_codes, settings.discrete_code)
 
 
 def image_shape(ctx: StageContext) -> ImageShape:

@@ -56,7 +56,7 @@ def _files(recipe: Recipe) -> tuple[Path | None, ...]:
 def _has_classes(recipe: Recipe) -> bool:
     """Whether there are pictures whose classes can be asked for."""
     generator = recipe.generator
-    conditional = generator.conditional and not generator.discrete_code
+    conditional = generator.conditional and not generator.codes.discrete
     return conditional and recipe.data.source != TEACHER
 
 

@@ -21,7 +21,6 @@ from pipeline.networks.registry import (
 )
 from pipeline.stage import StageContext
 from pipeline.stages.inputs import (
-    codes_of,
     image_shape,
     pairs_of,
     prior,
@@ -128,7 +127,7 @@ def build_judge_of_latents(ctx: StageContext) -> tf_keras.Model:
 
     It is told the class, but not a code: that it has to read off the picture.
     """
-    codes, image = codes_of(ctx), image_shape(ctx)
+    codes, image = ctx.recipe.generator.codes, image_shape(ctx)
     if codes.discrete:
         image = replace(image, classes=0)
     return with_code_head(build_discriminator(ctx.recipe.discriminator, image), codes)
@@ -195,8 +194,8 @@ def _generation(
     own_range = networks.generator if stored or teacher is None else teacher
     objective: Any = Generation
     if has_code_head(networks.discriminator):
-        weight = ctx.recipe.train.information
-        objective = partial(InfoGAN, codes=codes_of(ctx), information=weight)
+        codes = ctx.recipe.generator.codes
+        objective = partial(InfoGAN, codes=codes, information=settings.information)
     return objective(  # type: ignore[no-any-return]
         networks.generator,
         networks.discriminator,

@@ -152,7 +152,11 @@ def test_recipe_as_dict_leaves_out_what_older_versions_did_not_know_and_is_not_a
     assert values["degrade"] == "half"
     assert not {f"data.{key}" for key in values} & {*LATER_KEYS} - {"data.degrade"}
     assert "cut: whole" in to_yaml(load_recipe("digits"))
-    assert "judge" not in as_dict(load_recipe("digits"))["evaluate"]
+    old = as_dict(load_recipe("digits"))
+    assert "judge" not in old["evaluate"]
+    assert not {
+        f"{section}.{key}" for section in ("generator", "train") for key in old[section]
+    } & {*LATER_KEYS}
 
 
 # ---------------------------------------------------------------------- bad recipes
@@ -178,6 +182,14 @@ BAD_FILES = {
     "picture beyond all memory": ("data: {image_size: 100000}", ("data.image_size", "100000")),
     "value that holds itself": ("train: {augment: &a [*a]}", ("a value holds itself",)),
     "name with a NUL": ('name: "a\\0b"', ("name", "cannot be the name of a folder")),
+    "more codes than numbers": (
+        "generator: {latent: 2, codes: {continuous: 3}}",
+        ("generator.codes.continuous", "of 2 numbers 3"),
+    ),
+    "class and code": (
+        "generator: {conditional: true, codes: {discrete: 3}}",
+        ("generator.codes.discrete", "ends with the class already"),
+    ),
     "unknown key": ("train: {stepz: 3}", ("train", "stepz")),
     "unknown section": ("trian: {steps: 3}", ("trian",)),
     "wrong type": ("train: {steps: many}", ("train.steps", "many")),

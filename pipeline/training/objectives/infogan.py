@@ -11,7 +11,8 @@ import tensorflow as tf
 import tf_keras
 
 from pipeline.arrays import Tensor
-from pipeline.networks.codes import Codes
+from pipeline.networks.codes import codes_in
+from pipeline.networks.settings import Codes
 from pipeline.training.losses import Verdict
 from pipeline.training.objectives.generation import Generation, GenerationBatch
 from pipeline.training.randomness import Purpose, StepSeeds, seed_pair
@@ -51,7 +52,9 @@ class InfoGAN(Generation):
         """As ever, and the codes are read off the generated pictures as they are."""
         verdict = super().judge(batch, fakes, seeds, regularize=regularize)
         _, read = self._outputs(fakes, batch.input_classes)
-        missed = self._information * code_loss(self._codes, self._codes.of(batch.inputs), read)
+        missed = self._information * code_loss(
+            self._codes, codes_in(batch.inputs, self._codes), read
+        )
         return CodedVerdict(verdict.loss + missed, verdict.real_logits, verdict.fake_logits, missed)
 
     def generator_loss(self, batch: GenerationBatch, fakes: Tensor, verdict: Verdict) -> Tensor:
@@ -64,7 +67,7 @@ class InfoGAN(Generation):
         seed = seed_pair(self._seed, Purpose.EVALUATION, 0)
         inputs, classes, _ = self._inputs(MEASURED, seed)
         _, read = self._outputs(self._infer(inputs), classes, training=False)
-        return recovered(self._codes, self._codes.of(inputs).numpy(), read.numpy())
+        return recovered(self._codes, codes_in(inputs, self._codes).numpy(), read.numpy())
 
     def _score(self, pictures: Tensor, classes: Tensor) -> Tensor:
         logits, _ = self._outputs(pictures, classes)

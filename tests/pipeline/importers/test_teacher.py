@@ -1,5 +1,6 @@
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from pipeline.finished_run import generator_of
 from pipeline.importers.discriminator import load_discriminator
 from pipeline.importers.saved_teacher import read_saved_teacher, save_teacher
 from pipeline.importers.teacher import Teacher, load_teacher
-from pipeline.networks.registry import build_generator
-from pipeline.networks.settings import ImageShape
+from pipeline.networks.codes import with_code_head
+from pipeline.networks.registry import build_discriminator, build_generator
+from pipeline.networks.settings import Codes, DiscriminatorSettings, ImageShape
 from pipeline.recipe import load_recipe, to_yaml
 
 L = keras.layers
@@ -308,6 +310,17 @@ def test_logit_is_what_stands_before_the_sigmoid(
     logit = load_discriminator(path, dcgan)(pictures, training=False).numpy()
     expected = np.log(logits / (1 - logits)) if activation else logits
     np.testing.assert_allclose(logit, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("classes", [0, 3])
+def test_head_that_reads_codes_is_taken_off(classes: int, dcgan: Teacher, tmp_path: Path) -> None:
+    settings = DiscriminatorSettings(width=2, minibatch_deviation=True)
+    plain = build_discriminator(settings, ImageShape(64, 3))
+    with_code_head(plain, Codes(2, classes)).save(tmp_path / "discriminator.keras")
+    teacher = replace(dcgan, classes=classes)
+    judge = load_discriminator(tmp_path / "discriminator.keras", teacher)
+    pictures = np.random.default_rng(1).uniform(size=(3, 64, 64, 3)).astype(np.float32)
+    np.testing.assert_allclose(judge(pictures), plain(pictures), atol=1e-5)
 
 
 def test_what_judges_no_such_pictures_is_refused(

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tf_keras
 
-from pipeline.networks.codes import Codes, has_code_head, with_code_head
+from pipeline.networks.codes import codes_in, has_code_head, with_code_head
 from pipeline.networks.registry import DISCRIMINATORS, build_discriminator
-from pipeline.networks.settings import DiscriminatorSettings, ImageShape
+from pipeline.networks.settings import Codes, DiscriminatorSettings, ImageShape
 
 PICTURES = np.random.default_rng(1).normal(size=[3, 28, 28, 1]).astype(np.float32)
 CLASSES = np.eye(3, dtype=np.float32)
@@ -23,7 +23,7 @@ CLASSES = np.eye(3, dtype=np.float32)
 )
 def test_codes_are_both_ends_of_the_latent(codes: Codes, read: list[int]) -> None:
     inputs = np.arange(8, dtype=np.float32)[None]
-    assert codes.of(inputs).numpy().tolist() == [read]
+    assert codes_in(inputs, codes).numpy().tolist() == [read]
 
 
 @pytest.mark.parametrize("classes", [0, 3])

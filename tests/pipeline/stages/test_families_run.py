@@ -14,7 +14,7 @@ FAMILIES = {
         *("--generator.name", "r3gan", "--discriminator.name", "r3gan"),
         *("--train.loss", "relativistic", "--train.r1", "1", "--train.r2", "1"),
     ),
-    "infogan": ("--generator.discrete_code", "3", "--generator.continuous_codes", "2"),
+    "infogan": ("--generator.codes.discrete", "3", "--generator.codes.continuous", "2"),
     "odd": (
         *("--data.image_size", "36", "--data.channels", "3"),
         *("--train.feature_matching", "1", "--discriminator.minibatch_deviation", "true"),

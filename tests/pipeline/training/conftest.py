@@ -10,10 +10,10 @@ import pytest
 import tf_keras
 
 from pipeline.determinism import prepare
-from pipeline.networks.codes import Codes, with_code_head
+from pipeline.networks.codes import with_code_head
 from pipeline.networks.pixels import pixel_range
 from pipeline.networks.registry import build_discriminator, build_generator
-from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, ImageShape
+from pipeline.networks.settings import Codes, DiscriminatorSettings, GeneratorSettings, ImageShape
 from pipeline.training.objectives.generation import Generation
 from pipeline.training.objectives.infogan import InfoGAN
 from pipeline.training.randomness import Prior

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from pipeline.data import digits
-from pipeline.networks.codes import Codes
+from pipeline.networks.settings import Codes
 from pipeline.training.objectives.infogan import code_loss, recovered
 from pipeline.training.randomness import StepSeeds
 

@@ -11,7 +11,7 @@ from deploy.errors import PocketganError
 from pipeline.compression.fake_quantization import quantization_aware
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.prune import Pruning
-from pipeline.networks.codes import Codes
+from pipeline.networks.settings import Codes
 from pipeline.training.history import HistoryRow, load_checkpoint
 from pipeline.training.losses import LOSSES
 from pipeline.training.monitor import PATIENCE
