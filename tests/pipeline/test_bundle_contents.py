@@ -42,8 +42,10 @@ def test_a_conditional_generators_classes_have_their_names(conditional_runs: Pat
 
 def test_values_of_a_code_do_not_bear_the_names_of_classes(conditional_runs: Path) -> None:
     run = open_run("told", conditional_runs)
-    settings = {"generator": {"codes": {"discrete": 10}}}
-    train = run.records["train"].model_copy(update={"settings": settings})
+    settings = run.records["train"].settings
+    generator = {**settings["generator"], "codes": {"discrete": 10}}
+    coded = {"settings": {**settings, "generator": generator}}
+    train = run.records["train"].model_copy(update=coded)
     answer = contents_of(replace(run, records={**run.records, "train": train}), "int8", speed=True)
     assert answer.latent.class_names == tuple(f"code {number}" for number in range(10))
 
