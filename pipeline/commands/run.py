@@ -148,7 +148,7 @@ def _tell_beginning(run: Run) -> None:
     with native_log(Path(os.devnull)):
         trains = processor()
     for line in (dataset.summary, *notes, f"trains {trains}", f"to watch: {watched(run.folder)}"):
-        progress.console.print(f"  {line}", markup=False)
+        progress.console.print(f"  {line}", markup=False, soft_wrap=True)
 
 
 def show_report(run: Run, records: list[Record], options: Any) -> int:
