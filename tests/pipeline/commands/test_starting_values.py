@@ -31,7 +31,7 @@ def test_help_of_compress_names_both_and_no_null(capsys: pytest.CaptureFixture[s
     with pytest.raises(SystemExit):
         main(["compress", "--help"])
     text = " ".join(capsys.readouterr().out.split())
-    assert "students to try (default: 10 (latents), 8 (pictures)) (type: str)" in text
+    assert "students to try (default: 10 (latents), 8 (pictures))" in text
     assert "5% or 0.05" in text
     assert "What compress sets otherwise, unless the run that GENERATOR is does: --" in text
     assert not re.search("null|default: False", text)
