@@ -94,8 +94,8 @@ def _dataset(targets: Path, decoded: Decoded, request: Request, notes: tuple[str
     if len(counts) < 2:
         raise PocketganError(
             ". ".join([f"{targets} has {len(counts)} usable pairs of pictures", *notes]) + ".",
-            "Give at least two pairs: folders whose files have equal names, or pictures side by"
-            " side in a file twice as wide as high.",
+            "Give more, for a good training some hundreds: folders whose files have equal names, or"
+            " pictures side by side in a file twice as wide as high.",
         )
     train, test = divide(counts, None, request.test_fraction, request.seed)
     pictures, inputs = decoded.pictures[:, 0], decoded.pictures[:, 1]

@@ -203,10 +203,7 @@ def check(teacher: Teacher, path: str, why_not_slim: str = "") -> Check:
     Takes seconds. The ranges of the int8 file are those of a few latents: it shows operations,
     bytes and MACs, and its pictures are not looked at.
     """
-    if teacher.is_opaque:
-        reasons = [_opacity(teacher)]
-    else:
-        reasons = [error.problem.rstrip(".") for error in refusals(teacher.folded).values()]
+    reasons = _reasons(teacher)
     if why_not_slim and not reasons:
         reasons = [why_not_slim.rstrip(".")]
     inputs = teacher.random_inputs(LOOKED_AT)
@@ -240,6 +237,18 @@ def check(teacher: Teacher, path: str, why_not_slim: str = "") -> Check:
         slimming=not reasons,
         verdict=_verdict(reasons),
     )
+
+
+def _reasons(teacher: Teacher) -> list[str]:
+    """Why it cannot be slimmed, as far as its layers say; by the names that the table has."""
+    if teacher.is_opaque:
+        return [_opacity(teacher)]
+    refused = refusals(teacher.folded)
+    of_file = {name for layer in teacher.layers for name in layer.became}
+    reasons = [error.problem.rstrip(".") for name, error in refused.items() if name in of_file]
+    if refused.keys() - of_file:
+        reasons.append("what joins its inputs to one has no int8 form here")
+    return reasons
 
 
 def _verdict(reasons: list[str]) -> str:

@@ -72,6 +72,16 @@ def test_verdict_says_what_can_be_done(checked: Mapping[str, Check]) -> None:
     assert [result.slimming for result in checked.values()] == [True, False, False]
 
 
+def test_verdict_of_two_inputs_names_no_layer_that_the_table_lacks(tmp_path: Path) -> None:
+    photo, hole = keras.Input((8, 8, 3), name="photo"), keras.Input((8, 8, 1), name="hole")
+    both = L.Concatenate()([photo, hole])
+    path = tmp_path / "filler.keras"
+    keras.Model([photo, hole], L.Conv2D(3, 3, padding="same", activation="tanh")(both)).save(path)
+    result = check(load_teacher(path, input_pixels=(-1, 1)), path.name)
+    assert LayerOutcome.REPLACED not in {layer.outcome for layer in result.layers}
+    assert result.verdict.endswith("because what joins its inputs to one has no int8 form here")
+
+
 def test_trial_files_are_real_ones(checked: Mapping[str, Check], foreign: Any) -> None:
     float32, int8 = checked["resize_conv.h5"].files
     assert (float32.variant, int8.variant) == ("float32", "int8-ptq")
