@@ -187,7 +187,8 @@ def round_biases(aware: tf_keras.Model) -> None:
         bias = wrapper.layer.bias
         bits = wrapper.quantize_config.bits
         if bits < FULL_BITS:
-            step *= tf.math.ceil(tf.reduce_max(tf.abs(bias)) / step / levels(bits))
+            needed = tf.math.ceil(tf.reduce_max(tf.abs(bias)) / step / levels(bits))
+            step *= tf.maximum(needed, 1.0)  # 0 where all biases are
         bias.assign(tf.round(bias / step) * step)
 
 

@@ -305,6 +305,17 @@ def test_rounded_bias_is_a_whole_number_of_steps_near_the_old_one() -> None:
     assert 0 < np.abs(bias.numpy() - before).max() <= 0.501 * step
 
 
+@pytest.mark.parametrize("bits", [5, 8])
+def test_biases_that_are_all_zero_stay_zero(bits: int) -> None:
+    start = weighted(every_kind("tanh"))
+    aware = quantization_aware(start, CALIBRATION, dict.fromkeys(BITS, bits))
+    bias = aware.get_layer("quant_soft").layer.bias
+    bias.assign(np.zeros(bias.shape, np.float32))
+    round_biases(aware)
+    assert not bias.numpy().any()  # NaN would count as any
+    assert np.isfinite(aware(CALIBRATION).numpy()).all()
+
+
 BITS = {"seed": 3, "sharp": 4, "soft": 5, "plain": 2, "pixels": 6}
 
 
