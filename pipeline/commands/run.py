@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from pipeline.commands.arguments import (
 )
 from pipeline.commands.compress_options import in_recipe
 from pipeline.native_log import native_log
-from pipeline.plans import FROM_SCRATCH
+from pipeline.plans import FROM_SCRATCH, FROM_TEACHER
 from pipeline.recipe import Recipe, load_recipe, shipped_recipes
 from pipeline.run import Run
 from pipeline.stage import Record
@@ -136,18 +137,28 @@ def make_stage(run: Run, name: str) -> Record:
     progress.console.print(f"[green]✓[/] {name}: {record.seconds:.0f} s")
     if "reason" in record.metrics:
         progress.console.print(f"  {record.metrics['reason']}", markup=False)
+    if name == FROM_TEACHER.names[0]:
+        _tell(_first_notes(record.events))  # of the pictures that it read
     return record
 
 
 def _tell_beginning(run: Run) -> None:
     """What is trained on, by what, and where it can be watched."""
     dataset = run.dataset
-    notes = [*dataset.notes[:NOTES]]
-    if len(dataset.notes) > NOTES:
-        notes.append(f"{len(dataset.notes) - NOTES} further notes stand in the report")
+    notes = _first_notes(dataset.notes)
     with native_log(Path(os.devnull)):
         trains = processor()
-    for line in (dataset.summary, *notes, f"trains {trains}", f"to watch: {watched(run.folder)}"):
+    _tell([dataset.summary, *notes, f"trains {trains}", f"to watch: {watched(run.folder)}"])
+
+
+def _first_notes(notes: Sequence[str]) -> list[str]:
+    """As many as a person reads, and how many more there are."""
+    more = [f"{len(notes) - NOTES} further notes stand in the report"] if notes[NOTES:] else []
+    return [*notes[:NOTES], *more]
+
+
+def _tell(lines: Sequence[str]) -> None:
+    for line in lines:
         progress.console.print(f"  {line}", markup=False, soft_wrap=True)
 
 

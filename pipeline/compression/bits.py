@@ -20,6 +20,7 @@ from deploy.errors import PocketganError
 from pipeline import pareto
 from pipeline.compression.graph import check_layer_names, clone_layer, rebuild
 from pipeline.compression.int8_layers import KERNEL_LAYERS, levels
+from pipeline.progress import track
 
 _OUTERMOST = (*range(1, 12), 13, 15, 17, 19, 23, 27, 31, 39, 47, 63, 127)
 CHOICES = tuple(round(math.log2(level + 1) + 1, 3) for level in _OUTERMOST)
@@ -72,7 +73,7 @@ def sensitivities(
     copy.set_weights(model.get_weights())
     exact = copy(latents, training=False).numpy()
     costs: dict[str, dict[float, RoundingCost]] = {}
-    for name in kernel_layers(copy):
+    for name in track(kernel_layers(copy), "layers are rounded, to choose bits"):
         layer = copy.get_layer(name)
         weights = layer.get_weights()
         costs[name] = {}

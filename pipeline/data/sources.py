@@ -122,8 +122,9 @@ def load(source: str, request: Request, *, minimum: int) -> Dataset:
         count = min(count, len(data.train_inputs))
     if count < minimum:
         raise PocketganError(
-            ". ".join([f"{data.name} has {count} images to train on", *data.notes[:4]]) + ".",
-            f"A batch needs {minimum}: add images or make the batch smaller.",
+            ". ".join([f"{data.name}: pictures to train on: {count}", *data.notes[:4]]) + ".",
+            f"Training takes {minimum} at once: add pictures, or set train.batch to "
+            f"{max(1, count)}.",
         )
     refuse_more_than_memory(len(data.train) + len(data.test), request)
     data = replace(

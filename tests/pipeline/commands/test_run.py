@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -11,6 +12,8 @@ import yaml
 
 from pipeline.cli import main
 from pipeline.commands.compress_options import in_recipe
+from pipeline.commands.run import NOTES, make_stage
+from pipeline.plans import FROM_TEACHER
 
 L = keras.layers
 
@@ -101,3 +104,23 @@ def test_what_is_missing_is_named_as_the_recipe_takes_it(
 )
 def test_options_of_compress_are_said_as_a_recipe_takes_them(remedy: str, expected: str) -> None:
     assert in_recipe(remedy) == expected
+
+
+def test_what_was_noticed_of_the_pictures_is_told_when_the_teacher_has_read_them(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    notes = [f"note {number}" for number in range(NOTES + 2)]
+    record = SimpleNamespace(seconds=1.0, metrics={}, events=notes)
+    run = SimpleNamespace(
+        staleness=lambda name: "never made",
+        record=lambda name: None,
+        plan=FROM_TEACHER,
+        make=lambda name: record,
+    )
+    make_stage(run, "teacher")  # type: ignore[arg-type]
+    lines = capsys.readouterr().err
+    assert f"note {NOTES - 1}\n" in lines
+    assert f"note {NOTES}\n" not in lines
+    assert "2 further notes stand in the report" in lines
+    make_stage(run, "search")  # type: ignore[arg-type]
+    assert "note" not in capsys.readouterr().err

@@ -81,11 +81,11 @@ def test_load_refuses_a_folder_with_less_than_a_batch_and_lists_the_broken(
     for index in range(5):
         Image.new("L", (8, 8), index).save(images / f"{index}.png")
     (images / "broken.png").touch()
-    with pytest.raises(PocketganError, match="images has 4 images to train on") as caught:
+    with pytest.raises(PocketganError, match="images: pictures to train on: 4") as caught:
         ask("folder", folder=images, minimum=5)
     assert "1 of 6 images are broken" in caught.value.problem
     assert "broken.png" in caught.value.problem
-    assert "A batch needs 5" in caught.value.remedy
+    assert "Training takes 5 at once: add pictures, or set train.batch to 4" in caught.value.remedy
     assert len(ask("folder", folder=images, minimum=4).train) == 4
 
 
