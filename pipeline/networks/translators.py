@@ -182,12 +182,12 @@ def halvings(size: tuple[int, int]) -> int:
 
 
 def refuse_undivided(shape: TranslatorShape, parts: int) -> None:
-    """PocketganError where what is read cannot be parted so."""
+    """PocketganError where the sides of what is read are no multiples of ``parts``."""
     height, width, _ = shape.source
     if height % parts or width % parts:
         raise PocketganError(
-            f"pictures of {height}×{width} cannot be parted by {parts}.",
-            f"Use a height and a width that are multiples of {parts}.",
+            f"this network needs sides that {parts} divides, and pictures have {height}×{width}.",
+            f"Use a height and a width that are multiples of {parts} (data.image_size).",
         )
 
 

@@ -43,7 +43,7 @@ def test_discriminator_gives_a_logit_a_patch() -> None:
 
 
 def test_size_that_cannot_be_halved_is_refused() -> None:
-    with pytest.raises(PocketganError, match="36×36 cannot be parted by 16"):
+    with pytest.raises(PocketganError, match="sides that 16 divides, and pictures have 36×36"):
         pix2pix.generator(GeneratorSettings(width=2), shape(36, 36))
 
 
