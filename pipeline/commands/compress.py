@@ -43,7 +43,9 @@ EPILOG = """Every value of the recipe can be changed too, for instance --search.
 --student.steps 8000 or --search.study sqlite:///study.db; `pocketgan run --help` explains each.
 Examples: pocketgan compress runs/digits --max-gzip-kb 12;
 pocketgan compress dcgan.keras --max-kb 60 --max-ms 0.2;
-pocketgan compress pix2pix.keras --inputs photos --max-macs 20000000"""
+pocketgan compress pix2pix.keras --inputs photos --max-macs 20000000.
+Of latents a budget is asked for; a generator that reads pictures may have a
+quarter of its multiply-accumulates where none is given."""
 LOCAL = "local"
 ENOUGH_STEPS = {"student": 3000, "quantize": 2000}
 """Steps that a student gets even where half of its teacher's are fewer, but no more than those."""
