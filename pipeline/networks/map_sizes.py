@@ -5,12 +5,11 @@ import math
 from pipeline.networks.settings import PictureShape
 
 SMALLEST_MAP = 8
-"""A side at which maps are not halved any more: a larger one is seen, or drawn, pixel by pixel, and
-no outline longer than the kernels is."""
+"""A side at which maps are not halved any more."""
 
 
 def doublings(image: PictureShape) -> int:
-    """How often a generator doubles its first map, and a discriminator halves its pictures.
+    """How often a generator doubles its first map; `r3gan`'s discriminator has as many maps.
 
     Until the shorter side is SMALLEST_MAP or less, and twice at least.
     """

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from optuna.trial import BaseTrial
 
-from deploy.errors import PocketganError
+from deploy.errors import PocketganError, one_of
 from pipeline.compression.bits import kernel_layers
 from pipeline.compression.int8_layers import FULL_BITS
 from pipeline.compression.spec import CompressionSpec
@@ -203,7 +203,7 @@ def space_of(settings: SearchSettings, limits: BudgetSettings, builder: StudentB
         if block not in (*DOUBLINGS, *FAMILIES, SLIM):
             raise PocketganError(
                 f"search.blocks: there is no block '{block}'.",
-                f"Known: {', '.join((*DOUBLINGS, *FAMILIES, SLIM))}.",
+                one_of(block, (*DOUBLINGS, *FAMILIES, SLIM)),
             )
     blocks = [
         block

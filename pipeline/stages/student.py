@@ -219,7 +219,7 @@ def _discriminator(ctx: StageContext, builder: StudentBuilder) -> tf_keras.Model
         return load_network(path)
     if not builder.teacher.latent:
         return build_patch_discriminator(ctx.recipe.discriminator, builder.translator_shape)
-    return training.build_judge_of_latents(ctx)
+    return training.build_latent_discriminator(ctx)
 
 
 def _pruning(network: tf_keras.Model, candidate: Candidate, calls: int) -> Pruning | None:

@@ -80,7 +80,7 @@ def build_networks(ctx: StageContext) -> TrainedNetworks:
     if shape is None:
         return TrainedNetworks(
             generator=build_generator(recipe.generator, image_shape(ctx)),
-            discriminator=build_judge_of_latents(ctx),
+            discriminator=build_latent_discriminator(ctx),
         )
     generator = build_translator(recipe.generator, shape)
     if ctx.dataset.aligned:
@@ -101,6 +101,8 @@ def refuse_more_than_memory(ctx: StageContext) -> None:
     The networks are laid out for that, not filled.
     """
     memory = usable_memory()
+    if memory is None:
+        return
     with tf.Graph().as_default():
         networks = [
             network for network in vars(build_networks(ctx)).values() if network is not None
@@ -108,7 +110,7 @@ def refuse_more_than_memory(ctx: StageContext) -> None:
         weights, picture = weight_bytes(networks), picture_bytes(networks)
     recipe = ctx.recipe
     need = weights + recipe.train.batch * picture
-    if memory is None or need <= memory:
+    if need <= memory:
         return
     batch = (memory - weights) // picture
     smaller = f"data.image_size to {recipe.data.image_size // 2}"
@@ -122,7 +124,7 @@ def refuse_more_than_memory(ctx: StageContext) -> None:
     )
 
 
-def build_judge_of_latents(ctx: StageContext) -> tf_keras.Model:
+def build_latent_discriminator(ctx: StageContext) -> tf_keras.Model:
     """The recipe's discriminator for a generator of latents, untrained.
 
     It is told the class, but not a code: that it has to read off the picture.

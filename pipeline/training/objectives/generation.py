@@ -17,13 +17,7 @@ from pipeline.training.distillation_set import DistillationSet
 from pipeline.training.feature_loss import discriminator_maps, mean_feature_difference
 from pipeline.training.losses import Verdict
 from pipeline.training.objective import Objective
-from pipeline.training.randomness import (
-    Prior,
-    Purpose,
-    StepSeeds,
-    draw_latents,
-    seed_pair,
-)
+from pipeline.training.randomness import Prior, Purpose, StepSeeds, draw_latents, seed_pair
 from pipeline.training.settings import TrainSettings
 
 FIXED_PICTURES = 64
@@ -68,7 +62,7 @@ class Generation(Objective):
     ) -> None:
         super().__init__([generator], [discriminator], settings)
         self.generator, self.discriminator = generator, discriminator
-        self._prior, self._classes, self._pixels = prior, prior.classes, pixels
+        self._prior, self._pixels = prior, pixels
         self._seed = seed
         self._distill = distill
         self._adversarial = adversarial
@@ -103,7 +97,7 @@ class Generation(Objective):
         inputs, input_classes, targets = self._inputs(count, seeds(Purpose.LATENT))
         return GenerationBatch(
             real=pictures * ((high - low) / 255) + low,
-            real_classes=tf.one_hot(tf.gather(self._labels, chosen), self._classes),
+            real_classes=tf.one_hot(tf.gather(self._labels, chosen), self._prior.classes),
             inputs=inputs,
             input_classes=input_classes,
             targets=targets,

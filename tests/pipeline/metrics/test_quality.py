@@ -4,30 +4,16 @@ import numpy as np
 import pytest
 
 from deploy.errors import PocketganError
-from pipeline.arrays import Images
 from pipeline.data.dataset import Dataset
-from pipeline.metrics.distances import Features
 from pipeline.metrics.judge import Judge
 from pipeline.metrics.quality import FeatureNetwork, Quality, RealImages, floor, measure
+from tests.pipeline.metrics.block_means import BlockMeans
 
 OF_GREY_GENERATION = {
     **dict.fromkeys(("psnr_truth", "ssim_truth"), "it is not known what the pictures should be"),
     "psnr_hole": "no mask hides a part of pictures whose truth is known",
     "colourfulness": "the pictures are grey",
 }
-
-
-class AnotherJudge:
-    """Judges by four block means; shows that any network of the right form can be one."""
-
-    sha256 = "means"
-    classes = ()
-
-    def features(self, images: Images) -> Features:
-        return np.asarray(images.reshape(len(images), 4, -1).mean(axis=2))
-
-    def predict(self, images: Images) -> None:
-        return None
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +126,7 @@ def test_equal_seeds_give_equal_records(real: RealImages, dataset: Dataset) -> N
 
 
 def test_any_network_with_features_can_judge(dataset: Dataset) -> None:
-    another: FeatureNetwork = AnotherJudge()
+    another: FeatureNetwork = BlockMeans()
     quality = measure(dataset.train, RealImages.seen_by(another, dataset.test), seed=1)
     assert quality.judge == "means"
     assert quality.coverage > 0.8

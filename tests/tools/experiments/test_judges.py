@@ -5,22 +5,9 @@ import pytest
 
 from deploy.errors import PocketganError
 from pipeline.arrays import Images
-from pipeline.metrics.distances import Features
 from pipeline.metrics.quality import Quality, RealImages, measure
+from tests.pipeline.metrics.block_means import BlockMeans
 from tools.experiments import judges
-
-
-class BlockMeans:
-    """A judge that sees four means."""
-
-    sha256 = "means"
-    classes = ()
-
-    def features(self, images: Images) -> Features:
-        return np.asarray(images.reshape(len(images), 4, -1).mean(axis=2))
-
-    def predict(self, images: Images) -> None:
-        return None
 
 
 def noise(highest: int) -> Images:
