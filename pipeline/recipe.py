@@ -358,7 +358,8 @@ def find_recipe(name: str) -> Path:
     if path.is_file():
         return path
     raise PocketganError(
-        f"There is no recipe '{name}': neither a file nor a recipe that ships.",
+        f"There is no recipe '{name}': neither a file, a folder of pictures, nor a recipe that "
+        "ships.",
         one_of(name, shipped),
     )
 

@@ -20,6 +20,7 @@ from pipeline.commands.arguments import (
     show,
 )
 from pipeline.commands.compress_options import in_recipe
+from pipeline.commands.own_pictures import choices, recipe_values
 from pipeline.native_log import native_log
 from pipeline.plans import FROM_SCRATCH, FROM_TEACHER
 from pipeline.recipe import Recipe, load_recipe, shipped_recipes
@@ -31,9 +32,9 @@ NOTES = 6
 """So many notes on the pictures are printed before a training."""
 MORE = """. Every value of the recipe can be changed here, for instance --train.steps 500.
 
-The six that you need first, for pictures of your own:
+With a FOLDER of pictures of your own in place of a recipe, size, colour, classes, network and steps
+follow from the pictures; what was chosen is printed. The five that you may want to change first:
 
-  --data.source folder --data.folder FOLDER   where they are
   --data.image_size 32                        pixels of a side
   --data.channels 3                           3 for colour, 1 for grey
   --generator.conditional false               unless sub-folders are classes
@@ -74,10 +75,13 @@ def run_of_recipe(command: str, arguments: list[str]) -> tuple[Run, Any]:
         command,
         *("runs", "quiet", "json"),
         more=MORE,
-        usage=f"pocketgan {command} RECIPE [--runs DIR] [--quiet] [--json] [--SECTION.KEY VALUE …]",
+        usage=f"pocketgan {command} RECIPE|FOLDER [--runs DIR] [--quiet] [--json]"
+        " [--SECTION.KEY VALUE …]",
     )
     parser.add_argument(
-        "recipe", type=str, help="name of a recipe that ships, or path of a YAML file"
+        "recipe",
+        type=str,
+        help="name of a recipe that ships, path of a YAML file, or folder of pictures",
     )
     if asks_for_help(arguments):
         set_parsing_settings(docstring_parse_attribute_docstrings=True)
@@ -85,10 +89,21 @@ def run_of_recipe(command: str, arguments: list[str]) -> tuple[Run, Any]:
     elif not arguments or arguments[0].startswith("-"):
         raise PocketganError(
             f"pocketgan {command}: which recipe?",
-            f"For instance: pocketgan {command} digits. Known: {', '.join(shipped_recipes())}.",
+            f"For instance: pocketgan {command} digits, or a folder of pictures. Known: "
+            f"{', '.join(shipped_recipes())}.",
         )
     options, overrides = parse_with_overrides(parser, arguments)
-    return _admitted(load_recipe(options.recipe, overrides), Path(options.runs)), options
+    return _admitted(_recipe(options.recipe, overrides), Path(options.runs)), options
+
+
+def _recipe(name: str, overrides: Sequence[str]) -> Recipe:
+    """Of a recipe's name or file, or for a folder of pictures; then what was chosen is printed."""
+    folder = Path(name).expanduser()
+    if name in shipped_recipes() or not folder.is_dir():
+        return load_recipe(name, overrides)
+    recipe = load_recipe(recipe_values(folder), overrides)
+    _tell(choices(recipe))
+    return recipe
 
 
 def _admitted(recipe: Recipe, runs: Path) -> Run:

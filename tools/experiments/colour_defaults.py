@@ -152,8 +152,8 @@ def compare(
         trainer.train(Path(temporary) / "checkpoint.npz", setting)
         trainer.recalibrate()
         inputs = generator_inputs(ctx, Purpose.EVALUATION, SAMPLES)
-        drawn = networks.generator.predict(inputs, batch_size=BATCH, verbose=0)
-        pictures = to_uint8(drawn, TRANSLATED)
+        outputs = networks.generator.predict(inputs, batch_size=BATCH, verbose=0)
+        pictures = to_uint8(outputs, TRANSLATED)
         real = RealImages.seen_by(ImageNetJudge(), ctx.dataset.test)
         quality = measure(pictures, real, seed=seed)
     if grids is not None:

@@ -1,0 +1,75 @@
+"""A first look at a folder of pictures: what decides how a GAN for them is set up."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from deploy.errors import PocketganError
+from pipeline.data import picture
+from pipeline.data.reading import find
+
+SAMPLE = 200
+"""So many files are opened, evenly spread over the folder."""
+SMALL = 64
+"""Pixels of the side to which a picture is shrunk to see whether it is grey."""
+GREY_STEPS = 8
+"""Channels that differ by no more, of 255, show no colour: JPEG leaves as much in grey pictures."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """What a folder of pictures holds."""
+
+    count: int
+    """Files with the ending of a picture; some may turn out broken."""
+    side: int
+    """Median of the shorter sides in pixels."""
+    grey: bool
+    """Whether none of those looked at has a colour."""
+    classes: tuple[int, ...]
+    """How many pictures lie in each sub-folder, where all lie directly in one of several."""
+
+
+def survey(folder: Path) -> Survey:
+    """Open a sample of a folder's pictures.
+
+    Raises PocketganError where there is no folder, no picture in it, or none that can be read.
+    """
+    files = find(folder)
+    chosen = np.unique(np.linspace(0, len(files) - 1, SAMPLE).round().astype(int))
+    looks = [look for number in chosen if (look := _look(files[number])) is not None]
+    if not looks:
+        raise PocketganError(
+            f"{folder}: none of {len(chosen)} pictures out of {len(files)} can be read.",
+            "Open one in an image viewer; save it as PNG or JPEG.",
+        )
+    sides, colours = zip(*looks, strict=True)
+    return Survey(
+        count=len(files),
+        side=round(float(np.median(sides))),
+        grey=not any(colours),
+        classes=_classes(folder, files),
+    )
+
+
+def _look(file: Path) -> tuple[int, bool] | None:
+    """Shorter side and whether there is colour; None where the file cannot be read as a picture."""
+    try:
+        with Image.open(file) as image:
+            side = min(image.size)
+        small = picture.read(file.read_bytes(), 3, draft=SMALL).image
+        small.thumbnail((SMALL, SMALL))
+    except Exception:  # Pillow's plugins raise nearly anything for a broken file
+        return None
+    channels = picture.as_array(small).astype(int)
+    return side, int(np.ptp(channels, axis=-1).max()) > GREY_STEPS
+
+
+def _classes(folder: Path, files: list[Path]) -> tuple[int, ...]:
+    counts = Counter(path.parent for path in files)
+    if len(counts) < 2 or any(parent.parent != folder for parent in counts):
+        return ()
+    return tuple(counts.values())
