@@ -28,6 +28,7 @@ from pipeline.data.sources import TEACHER
 from pipeline.metrics.quality import Quality
 from pipeline.report.run import schema
 from pipeline.report.run.gates import (
+    LATENTS,
     OF_PICTURES,
     TRANSLATIONS,
     UNPAIRED,
@@ -156,8 +157,9 @@ def _trivial(evaluation: Evaluation) -> schema.TrivialReport | None:
 
 
 def _gates(texts: Sequence[str], contents: schema.Report) -> tuple[Gate, ...]:
-    """Those of the recipe, and those that every translator has unless the recipe asks for more."""
-    others = [*(TRANSLATIONS if contents.trivial else ())]
+    """Those of the recipe, and those that every run of its kind has unless the recipe names
+    their quantity."""
+    others = [*(TRANSLATIONS if contents.trivial else LATENTS)]
     others += UNPAIRED if contents.dataset.unpaired else ()
     return tuple(map(parse_gate, completed(texts, others)))
 

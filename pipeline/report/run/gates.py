@@ -59,6 +59,8 @@ TRANSLATIONS = (f"{PSNR_OVER_TRIVIAL} > 0", f"{QAT_WITHIN_BOUND} >= 0.999")
 """Gates that every run of a translator has."""
 OF_PICTURES = (PSNR_OVER_TRIVIAL, FRECHET_BELOW_TRIVIAL, "psnr_truth_drop", "psnr_hole_drop")
 """Quantities that only a generator has that reads pictures."""
+LATENTS = ("recall_drop <= 0.1",)
+"""Gates that every run of a generator of latents has: compression costs variety first."""
 UNPAIRED = (f"{FRECHET_BELOW_TRIVIAL} > 0",)
 """Of one that learned without pairs it cannot be told otherwise whether it does what it should."""
 
