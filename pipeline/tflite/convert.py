@@ -14,7 +14,9 @@ from pipeline.tflite.rewrite import without_ballast
 Configure = Callable[[Any], None]
 _LOOPS = {"While", "StatelessWhile", "LoopCond"}
 
-INPUT, OUTPUT = "latent", "image"
+LATENT, PICTURE, OUTPUT = "latent", "picture", "image"
+"""Names that a file gives what it reads, a vector or a picture, and what it draws."""
+PICTURE_RANK = 4
 
 
 def convert(
@@ -31,11 +33,12 @@ def convert(
     ``configure`` sets the converter's options. With ``refuse_loops`` a loop raises ValueError. Not
     ``signed`` is a file for a look: the same operations in two thirds of the time, no signature.
     """
-    signature = tf.TensorSpec([batch, *model.input_shape[1:]], tf.float32, name=INPUT)
+    shape = [batch, *model.input_shape[1:]]
+    name = PICTURE if len(shape) == PICTURE_RANK else LATENT
 
-    @tf.function(input_signature=[signature], autograph=False)
-    def draw(latent: Any) -> dict[str, Any]:
-        return {OUTPUT: model(latent, training=False)}
+    @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, name=name)], autograph=False)
+    def draw(inputs: Any) -> dict[str, Any]:
+        return {OUTPUT: model(inputs, training=False)}
 
     # The converter goes through a saved model to write a signature; models with fake quantization
     # cannot be saved as such, but their variables can.

@@ -150,7 +150,7 @@ def edge_quantizer(inputs: PeerInputs) -> bytes:
         remedy = f"`python -m pip install {EDGE_QUANTIZER}`"
         raise ImportError(f"{error}; this adds it: {remedy}") from error
     job = quantizer.Quantizer(lite.to_float32(inputs.generator), recipe.static_wi8_ai8())
-    samples = [{lite.INPUT: latent[None]} for latent in inputs.calibration]
+    samples = [{lite.LATENT: latent[None]} for latent in inputs.calibration]
     mode = calibrator.CalibrationMode.CALIBRATION_PROFILER_BASED  # what its guide recommends
     with redirect_stdout(io.StringIO()):  # it prints sizes
         ranges = job.calibrate({"serving_default": samples}, mode=mode)

@@ -120,3 +120,10 @@ def test_latents_that_do_not_fill_a_last_batch_are_left_out(net: Any) -> None:
     wild = np.concatenate([LATENTS[:8], 100 * LATENTS[8:10]])
     content = convert.to_int8_post_training(net, wild, batch=4)
     assert content == convert.to_int8_post_training(net, LATENTS[:8], batch=4)
+
+
+def test_what_reads_pictures_says_so() -> None:
+    layers = tf_keras.layers
+    model = tf_keras.Sequential([layers.Input([8, 8, 3]), layers.Conv2D(3, 3, padding="same")])
+    (signature,) = read_model(convert.to_float32(model)).signatures
+    assert list(signature.inputs) == ["picture"]
