@@ -31,6 +31,7 @@ class Dataset:
     test_inputs: Images | None = None
     aligned: bool = True  # whether input i belongs to picture i; False for two domains
     even_classes: bool = False  # whether unequal numbers of a class are chance alone
+    channels: "Dataset | None" = None  # where each channel is a picture of its own: of which
     notes: tuple[str, ...] = ()  # what a person should know, such as files that were skipped
 
     @property

@@ -11,6 +11,7 @@ import numpy as np
 from deploy.errors import PocketganError
 from pipeline.arrays import Images, Mask
 from pipeline.artifacts import Evaluation, find_variants, write_evaluation
+from pipeline.data.dataset import Dataset
 from pipeline.data.sources import TEACHER
 from pipeline.determinism import prepare
 from pipeline.importers.saved_teacher import read_saved_teacher
@@ -24,6 +25,7 @@ from pipeline.metrics.imagenet import (
 )
 from pipeline.metrics.judge import Judge, chance, train_judge
 from pipeline.metrics.quality import NEIGHBOURS, Quality, RealImages, floor, measure
+from pipeline.metrics.stacked import StackedJudge
 from pipeline.metrics.trivial import hidden_by_mask, trivial_baseline
 from pipeline.networks.pixels import to_uint8
 from pipeline.search.scorers import draw_pictures
@@ -160,11 +162,17 @@ def _beside(ctx: StageContext, test: HeldBack | None) -> dict[str, np.ndarray]:
     return {INPUT: inputs[..., : test.visible], **truth}
 
 
-def find_judge(ctx: StageContext) -> Judge | ImageNetJudge:
-    """The judge that the recipe asks for; "auto" does without ImageNet's if it is missing."""
+def find_judge(ctx: StageContext) -> Judge | ImageNetJudge | StackedJudge:
+    """The judge that the recipe asks for; "auto" does without ImageNet's if it is missing.
+
+    Pictures whose channels are pictures of their own have a judge that looks at each.
+    """
+    channels, labels = ctx.dataset.channels, ctx.dataset.test_labels
+    if channels is not None and labels is not None:
+        return StackedJudge(_trained_judge(ctx, channels), ctx.dataset.test, labels)
     if ctx.recipe.evaluate.judge == "imagenet" or (_prefers_imagenet(ctx) and weights_file()):
         return ImageNetJudge()
-    return _trained_judge(ctx)
+    return _trained_judge(ctx, ctx.dataset)
 
 
 def _prefers_imagenet(ctx: StageContext) -> bool:
@@ -172,11 +180,11 @@ def _prefers_imagenet(ctx: StageContext) -> bool:
     return ctx.recipe.evaluate.judge == "auto" and shape[-1] == 3 and looks_at(shape)
 
 
-def _trained_judge(ctx: StageContext) -> Judge:
+def _trained_judge(ctx: StageContext, dataset: Dataset) -> Judge:
     """Trained once on these pictures, and kept for all runs beside this one."""
     steps, seed = ctx.recipe.evaluate.judge_steps, ctx.recipe.seed
     facts = {
-        "data": ctx.dataset.sha256,
+        "data": dataset.sha256,
         "steps": steps,
         "seed": seed,
         "versions": package_versions(),
@@ -186,7 +194,7 @@ def _trained_judge(ctx: StageContext) -> Judge:
     if path.exists():
         return Judge.load(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    judge = train_judge(ctx.dataset, steps=steps, seed=seed)
+    judge = train_judge(dataset, steps=steps, seed=seed)
     judge.save(path)
     return judge
 

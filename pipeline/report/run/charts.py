@@ -49,6 +49,9 @@ History = Mapping[str, Sequence[float]]
 _OTHER_LAYERS = "other layers"
 _REST = "rest of the file"
 
+MOST_CLASSES = 200
+"""A bar for each of more would be thinner than a point; ``modes`` says how many were drawn."""
+
 
 def training_curves(title: str, history: History) -> str | None:
     """Losses over the steps of one training; below, the samples' diversity over real ones'."""
@@ -208,7 +211,7 @@ def class_histogram(report: Report) -> str | None:
         if variant := report.variant(name):
             series.append((name, variant.quality.class_histogram, colour))
     bars = [(name, shares, colour) for name, shares, colour in series if shares]
-    if not bars:
+    if not bars or len(report.dataset.classes) > MOST_CLASSES:
         return None
     with drawing(240) as figure:
         axes = figure.subplots()

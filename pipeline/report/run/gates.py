@@ -53,8 +53,13 @@ PSNR_OVER_TRIVIAL = "psnr_over_trivial"
 """Decibels to the truth, or where that is not known to float32, above the trivial baseline's."""
 FRECHET_BELOW_TRIVIAL = "frechet_below_trivial"
 """How much nearer to real pictures it draws than the trivial baseline is, by Fréchet distance."""
+CLASS_KL = "class_kl"
+"""KL(classes drawn || classes of the real images), in nats."""
 EQUAL_DECIBELS = 99.0
-KNOWN = (*COMPARISONS, *BY_NAME, QAT_WITHIN_BOUND, PSNR_OVER_TRIVIAL, FRECHET_BELOW_TRIVIAL)
+KNOWN = (
+    *(*COMPARISONS, *BY_NAME, CLASS_KL),
+    *(QAT_WITHIN_BOUND, PSNR_OVER_TRIVIAL, FRECHET_BELOW_TRIVIAL),
+)
 TRANSLATIONS = (f"{PSNR_OVER_TRIVIAL} > 0", f"{QAT_WITHIN_BOUND} >= 0.999")
 """Gates that every run of a translator has."""
 OF_PICTURES = (PSNR_OVER_TRIVIAL, FRECHET_BELOW_TRIVIAL, "psnr_truth_drop", "psnr_hole_drop")
@@ -138,6 +143,8 @@ def measure(quantity: str, report: Report, variant: str = SHIPPED) -> Figure:
         return _over_trivial(subject, report)
     if quantity == FRECHET_BELOW_TRIVIAL:
         return _below_trivial(subject, report)
+    if quantity == CLASS_KL:
+        return Figure(subject.quality.class_kl, subject.quality.absent.get(CLASS_KL, ""))
     if quantity in BY_NAME:
         return BY_NAME[quantity].read(subject)
     column, compare = COMPARISONS[quantity]

@@ -10,6 +10,7 @@ from PIL import Image
 from pipeline.artifacts import find_variants
 from pipeline.cli import main
 from pipeline.importers.input_roles import InputKind, InputPart
+from pipeline.metrics.judge import FEATURES
 from pipeline.metrics.quality import Quality
 from pipeline.recipe import load_recipe
 from pipeline.run import Run
@@ -101,13 +102,24 @@ def test_large_colour_pictures_have_the_published_judge_unless_the_recipe_names_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(evaluate, "ImageNetJudge", lambda: "imagenet")
-    monkeypatch.setattr(evaluate, "_trained_judge", lambda _: "trained")
+    monkeypatch.setattr(evaluate, "_trained_judge", lambda *_: "trained")
     monkeypatch.setattr(evaluate, "weights_file", lambda: Path("weights") if installed else None)
     ctx: Any = SimpleNamespace(
         recipe=load_recipe("digits", {"evaluate.judge": judge}),
-        dataset=SimpleNamespace(test=np.zeros((1, *shape), np.uint8)),
+        dataset=SimpleNamespace(
+            test=np.zeros((1, *shape), np.uint8), channels=None, test_labels=None
+        ),
     )
     assert evaluate.find_judge(ctx) == name
+
+
+def test_pictures_of_stacked_pictures_are_judged_channel_by_channel(tmp_path: Path) -> None:
+    changes = {"data.source": "stacked-digits", "data.channels": 3, "evaluate.judge_steps": 2}
+    run = Run(load_recipe("digits", changes), tmp_path)
+    ctx = run.context(run.plan.stages["evaluate"], tmp_path)
+    judge = evaluate.find_judge(ctx)
+    assert len(judge.classes) == 1000
+    assert judge.features(ctx.dataset.test[:2]).shape == (2, 3 * FEATURES)
 
 
 def test_published_judge_of_small_pictures_is_refused_before_anything_runs(
