@@ -34,6 +34,8 @@ UNSAFE = (
     "load it with --allow-unsafe."
 )
 COPY_AGAIN = "Save or copy the model again."
+_CUT_SHORT = (zipfile.BadZipFile, EOFError, OSError)
+"""What files raise whose end is missing."""
 
 
 @dataclass(frozen=True)
@@ -135,10 +137,14 @@ def open_file(path: Path, file_format: Format) -> KerasFile:
     """Look at a .keras or HDF5 file; PocketganError where it is damaged or holds weights only."""
     try:
         return _open_archive(path) if file_format is Format.KERAS else _open_hdf5(path)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise PocketganError(f"{path} is damaged: {reason(error)}", COPY_AGAIN) from error
-    except (zipfile.BadZipFile, EOFError, RuntimeError, OSError) as error:
+    except PocketganError:
+        raise
+    except _CUT_SHORT as error:
         raise cut_short(path) from error
+    except Exception as error:  # h5py raises nearly anything for a damaged file
+        raise PocketganError(
+            f"{path} is damaged: {reason(error.__cause__ or error)}", COPY_AGAIN
+        ) from error
 
 
 def _open_archive(path: Path) -> KerasFile:
@@ -193,7 +199,7 @@ def _names_of_keras_2() -> Container[str]:
     return names
 
 
-def reason(error: Exception) -> str:
+def reason(error: BaseException) -> str:
     """Kind and message of an error, in one line."""
     return f"{type(error).__name__}: {one_line(error, 300)}"
 
