@@ -34,7 +34,7 @@ def one_of(name: str, names: Iterable[str]) -> str:
     return " ".join(filter(None, [guess(name, names), f"Known: {', '.join(names)}."]))
 
 
-def one_line(error: Exception, most: int | None = None) -> str:
+def one_line(error: BaseException, most: int | None = None) -> str:
     """The message of an error without line breaks; at most ``most`` characters of it."""
     return " ".join(str(error).split())[:most]
 
