@@ -72,6 +72,8 @@ class KerasFile:
                 return self._read(library, dict(custom), safe=not allow_unsafe)
         except PocketganError:
             raise
+        except OSError as error:  # of HDF5's library: the numbers behind a sound configuration
+            raise _damaged(self.path, error) from error
         except Exception as error:  # whatever a foreign file makes the reader raise
             is_of_arguments = "call()` your model" in str(error)
             raise PocketganError(
@@ -142,9 +144,11 @@ def open_file(path: Path, file_format: Format) -> KerasFile:
     except _CUT_SHORT as error:
         raise cut_short(path) from error
     except Exception as error:  # h5py raises nearly anything for a damaged file
-        raise PocketganError(
-            f"{path} is damaged: {reason(error.__cause__ or error)}", COPY_AGAIN
-        ) from error
+        raise _damaged(path, error.__cause__ or error) from error
+
+
+def _damaged(path: Path, error: BaseException) -> PocketganError:
+    return PocketganError(f"{path} is damaged: {reason(error)}", COPY_AGAIN)
 
 
 def _open_archive(path: Path) -> KerasFile:

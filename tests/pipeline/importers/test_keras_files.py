@@ -11,7 +11,7 @@ import pytest
 
 from deploy.errors import PocketganError
 from pipeline.importers.formats import Format
-from pipeline.importers.keras_files import open_file
+from pipeline.importers.keras_files import COPY_AGAIN, KerasFile, open_file
 
 STEP, DAMAGE = 11, b"\xff" * 6
 """Every so many bytes of a small file are overwritten, and with what."""
@@ -55,3 +55,17 @@ def test_any_damage_of_the_weights_is_one_message(tmp_path: Path, file_format: F
     assert any("OverflowError" in message or "RuntimeError" in message for message in messages)
     assert not any("SystemError" in message for message in messages)
     assert all(str(path) in message for message in messages)
+
+
+def test_numbers_that_cannot_be_read_are_damage_not_a_layer_of_ones_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(*_: object, **__: object) -> None:
+        raise OSError("Can't synchronously read data")
+
+    path = tmp_path / "g.h5"
+    path.write_bytes(weights())
+    monkeypatch.setattr(KerasFile, "_read", read)
+    with pytest.raises(PocketganError, match="is damaged: OSError") as error:
+        open_file(path, Format.HDF5).load({}, allow_unsafe=False)
+    assert error.value.remedy == COPY_AGAIN
