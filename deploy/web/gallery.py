@@ -1,0 +1,98 @@
+"""What a gallery page holds: the document that its script reads, and the files beside it."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from deploy.bundle.schema import Latent, TensorSpec, Text
+from deploy.jobs import FrozenModel, Sha256, Size
+
+
+class ReadsLatents(FrozenModel):
+    """The generator reads a vector: ``latent.length`` normal numbers, then the class, one-hot."""
+
+    kind: Literal["latent"] = "latent"
+    latent: Latent
+    directions: Size = 0
+    """So many numbers at the start of a vector are codes with a meaning of their own (InfoGAN)."""
+
+
+class ReadsPictures(FrozenModel):
+    """The generator reads a picture."""
+
+    kind: Literal["picture"] = "picture"
+    low: float
+    """Its value for black."""
+    high: float
+    """Its value for white."""
+    margin: Size | None
+    """How far from a pixel it looks, in pixels it reads; None where that is the whole picture."""
+
+
+class GalleryFile(FrozenModel):
+    """One .tflite of the page. The fields of its figures are absent where nobody measured them."""
+
+    label: Text
+    variant: Text
+    sha256: Sha256
+    bytes: Size
+    bytes_gzip: Size
+    input: TensorSpec
+    output: TensorSpec
+    low: float
+    """What it draws for black."""
+    high: float
+    """What it draws for white."""
+    quality: str = ""
+    """Its figure of quality, in words; empty where none was measured."""
+
+
+class Table(FrozenModel):
+    """The report's figures as they are written there; one row a variant."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+class Gate(FrozenModel):
+    text: str
+    passed: bool
+
+
+class Gallery(FrozenModel):
+    """The document in the page."""
+
+    schema_name: Literal["pocketgan.gallery"] = Field(default="pocketgan.gallery", alias="schema")
+    version: Literal[1] = 1
+    title: Text
+    pocketgan: Text
+    runtime: Text
+    """Who drew the golden pictures, e.g. "ai-edge-litert 2.3.0"."""
+    reads: Annotated[ReadsLatents | ReadsPictures, Field(discriminator="kind")]
+    files: Annotated[tuple[GalleryFile, ...], Field(min_length=1)]
+    """Smallest first."""
+    shipped: Size
+    """Number of the file that is drawn with first."""
+    reference: Size | None
+    """Number of the float32 file that it is compared with."""
+    golden: Size
+    """So many golden pictures a file has."""
+    table: Table | None = None
+    gates: tuple[Gate, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class GalleryContents:
+    """All of a page. Arrays stand in the order of ``document.files``."""
+
+    document: Gallery
+    files: tuple[bytes, ...]
+    golden_inputs: tuple[np.ndarray, ...]
+    """[N, …], of the file's own type."""
+    golden_pixels: tuple[np.ndarray, ...]
+    """uint8 [N, H, W, C]: what the runtime of ``document.runtime`` drew of them."""
+    examples: np.ndarray | None = None
+    """uint8 [N, H, W, C] of generators that read pictures: some to read."""

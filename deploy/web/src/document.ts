@@ -1,0 +1,80 @@
+// The document in the page and the blobs beside it; deploy/web/gallery.py writes them.
+
+export interface TensorSpec {
+  name: string;
+  dtype: "int8" | "int16" | "float32";
+  shape: number[];
+  scale: number;
+  zero_point: number;
+}
+
+export interface LatentInput {
+  kind: "latent";
+  latent: { length: number; classes: number; class_names: string[] };
+  directions: number;
+}
+
+export interface PictureInput {
+  kind: "picture";
+  low: number;
+  high: number;
+  margin: number | null;
+}
+
+export interface FileFacts {
+  label: string;
+  variant: string;
+  sha256: string;
+  bytes: number;
+  bytes_gzip: number;
+  input: TensorSpec;
+  output: TensorSpec;
+  low: number;
+  high: number;
+  quality: string;
+}
+
+export interface Gallery {
+  schema: string;
+  version: number;
+  title: string;
+  pocketgan: string;
+  runtime: string;
+  reads: LatentInput | PictureInput;
+  files: FileFacts[];
+  shipped: number;
+  reference: number | null;
+  golden: number;
+  table: { columns: string[]; rows: string[][] } | null;
+  gates: { text: string; passed: boolean }[];
+  warnings: string[];
+}
+
+export function readDocument(): Gallery {
+  const gallery: Gallery = JSON.parse(textOf("document"));
+  if (gallery.schema !== "pocketgan.gallery" || gallery.version !== 1) {
+    throw new Error("this page holds a document that its script does not know");
+  }
+  return gallery;
+}
+
+/** The bytes of a blob. Throws where it is damaged: gzip carries a checksum of its own. */
+export async function readBlob(id: string): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    const packed = Uint8Array.from(atob(textOf(id).trim()), (letter) => letter.charCodeAt(0));
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return new Uint8Array(await new Response(stream).arrayBuffer());
+  } catch (error) {
+    throw new Error(`the part “${id}” of this page is damaged (${reason(error)})`);
+  }
+}
+
+export function reason(error: unknown): string {
+  return error instanceof Error ? error.message || error.name : String(error);
+}
+
+function textOf(id: string): string {
+  const element = document.getElementById(id);
+  if (!element?.textContent) throw new Error(`the part “${id}” of this page is missing`);
+  return element.textContent;
+}
