@@ -10,15 +10,34 @@ export interface TensorSpec {
 
 export interface LatentInput {
   kind: "latent";
-  latent: { length: number; classes: number; class_names: string[] };
-  directions: number;
+  latent: {
+    length: number;
+    classes: number;
+    class_names: string[];
+    directions: { name: string; vector: number[] }[];
+  };
+}
+
+export interface Tiles {
+  /** Pixels drawn for each pixel read, along a side. */
+  scale: number;
+  /** A tile starts at a multiple of it. */
+  multiple: number;
+  /** Tiles overlap by twice as many pixels. */
+  margin: number;
+  /** Whether the result is exactly that of the whole picture. */
+  seamless: boolean;
 }
 
 export interface PictureInput {
   kind: "picture";
-  low: number;
-  high: number;
-  margin: number | null;
+  picture: {
+    low: number;
+    high: number;
+    channels: "grey" | "rgb";
+    mask: boolean;
+    tiles: Tiles | null;
+  };
 }
 
 export interface FileFacts {
@@ -61,12 +80,18 @@ export function readDocument(): Gallery {
 /** The bytes of a blob. Throws where it is damaged: gzip carries a checksum of its own. */
 export async function readBlob(id: string): Promise<Uint8Array<ArrayBuffer>> {
   try {
-    const packed = Uint8Array.from(atob(textOf(id).trim()), (letter) => letter.charCodeAt(0));
-    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const stream = new Blob([fromBase64(textOf(id))]).stream().pipeThrough(new DecompressionStream("gzip"));
     return new Uint8Array(await new Response(stream).arrayBuffer());
   } catch (error) {
     throw new Error(`the part “${id}” of this page is damaged (${reason(error)})`);
   }
+}
+
+function fromBase64(text: string): Uint8Array<ArrayBuffer> {
+  const letters = atob(text);
+  const bytes = new Uint8Array(letters.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = letters.charCodeAt(i); // a callback each is slow
+  return bytes;
 }
 
 export function reason(error: unknown): string {

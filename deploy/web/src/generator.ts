@@ -69,7 +69,7 @@ export class Generator {
 
   /** What the file reads for a level. */
   private value(level: number): number {
-    const { low, high } = this.reads as PictureInput;
+    const { low, high } = (this.reads as PictureInput).picture;
     return Math.fround(low + (level / 255) * (high - low));
   }
 }

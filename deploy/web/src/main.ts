@@ -17,8 +17,12 @@ async function start(): Promise<void> {
   const gallery = readDocument();
   document.title = `${gallery.title} – pocketgan`;
   element("title").textContent = gallery.title;
+  performance.mark("script");
   const loader = new TextDecoder().decode(await readBlob("litert.js"));
-  const stage = new Stage(gallery, await Runtime.start(loader, await readBlob("litert.wasm")));
+  const wasm = await readBlob("litert.wasm");
+  performance.mark("unpacked");
+  const stage = new Stage(gallery, await Runtime.start(loader, wasm));
+  performance.mark("runtime");
   await stage.generator.open();
   const main = element("main");
   main.append(controls(stage, element("lead")));

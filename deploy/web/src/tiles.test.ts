@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import type { Picture } from "./pictures";
+import type { Tiles } from "./document";
 import { type TileDrawer, cut, drawByTiles, tileWindows } from "./tiles";
 
 function noise(height: number, width: number, channels: number): Picture {
@@ -25,8 +26,12 @@ function blur(levels: Uint8ClampedArray, height: number, width: number, margin: 
   return blurred;
 }
 
-function drawer(tile: number, margin: number | null, changes: Partial<TileDrawer> = {}): TileDrawer {
-  return { height: tile, width: tile, channels: 1, outputChannels: 1, scale: 1, margin, draw: (levels) => levels, ...changes };
+function tiling(margin: number, changes: Partial<Tiles> = {}): Tiles {
+  return { scale: 1, multiple: 1, margin, seamless: true, ...changes };
+}
+
+function drawer(tiles: Tiles, changes: Partial<TileDrawer> = {}): TileDrawer {
+  return { height: 16, width: 16, tiles, outputChannels: 1, draw: (levels) => levels, ...changes };
 }
 
 async function collect(picture: Picture, by: TileDrawer, signal?: AbortSignal): Promise<Picture> {
@@ -43,18 +48,21 @@ async function collect(picture: Picture, by: TileDrawer, signal?: AbortSignal): 
     signal,
   });
   assert.equal(shares.at(-1), 1);
-  const width = picture.width * by.scale;
+  const width = picture.width * by.tiles.scale;
   return { levels: Uint8ClampedArray.from(levels), height: rows, width, channels: by.outputChannels };
 }
 
-test("weights of tiles sum to 1 everywhere, whether they fade or not", () => {
-  for (const fade of [false, true]) {
-    for (const length of [5, 16, 17, 26, 30, 40, 63]) {
-      const sums = new Float32Array(Math.max(length, 16));
-      for (const { start, weights } of tileWindows(length, 16, 4, fade)) {
-        weights.forEach((weight, k) => (sums[start + k] += weight));
+test("weights of tiles sum to 1 everywhere, and tiles start where the file asks for it", () => {
+  for (const seamless of [false, true]) {
+    for (const multiple of [1, 4]) {
+      for (const length of [5, 16, 17, 26, 27, 30, 40, 63]) {
+        const sums = new Float32Array(Math.max(length + 4, 20));
+        for (const { start, weights } of tileWindows(length, 16, tiling(2, { seamless, multiple }))) {
+          assert.equal(start % multiple, 0);
+          weights.forEach((weight, k) => (sums[start + k] += weight));
+        }
+        sums.slice(0, length).forEach((sum) => assert.ok(Math.abs(sum - 1) < 1e-6, `${length}: ${sum}`));
       }
-      sums.slice(0, length).forEach((sum) => assert.ok(Math.abs(sum - 1) < 1e-6, `${length}: ${sum}`));
     }
   }
 });
@@ -63,7 +71,7 @@ test("what looks no further than its margin gives the whole picture's result exa
   for (const [height, width] of [[16, 16], [37, 50], [90, 33]]) {
     const picture = noise(height, width, 1);
     const margin = 3;
-    const by = drawer(16, margin, { draw: (levels) => blur(levels, 16, 16, margin) });
+    const by = drawer(tiling(margin), { draw: (levels) => blur(levels, 16, 16, margin) });
     const tiled = await collect(picture, by);
     assert.deepEqual([tiled.height, tiled.width], [height, width]);
     assert.deepEqual(tiled.levels, blur(picture.levels, height, width, margin));
@@ -72,13 +80,13 @@ test("what looks no further than its margin gives the whole picture's result exa
 
 test("with a margin that is too small there is a seam, so the test above can fail", async () => {
   const picture = noise(37, 50, 1);
-  const by = drawer(16, 1, { draw: (levels) => blur(levels, 16, 16, 3) });
+  const by = drawer(tiling(1), { draw: (levels) => blur(levels, 16, 16, 3) });
   assert.notDeepEqual((await collect(picture, by)).levels, blur(picture.levels, 37, 50, 3));
 });
 
 test("what looks at the whole tile fades from one to the next", async () => {
   let tile = 0;
-  const by = drawer(16, null, {
+  const by = drawer(tiling(2, { seamless: false }), {
     draw: (levels) => new Uint8ClampedArray(levels.length).fill(tile++ % 2 ? 200 : 100),
   });
   const { levels, width } = await collect(noise(16, 28, 1), by);
@@ -95,7 +103,7 @@ test("a file that enlarges gives an enlarged picture", async () => {
       return levels[(y >> 1) * 16 + (x >> 1)];
     });
   const picture = noise(20, 35, 1);
-  const { levels, height, width } = await collect(picture, drawer(16, 2, { scale: 2, draw: double }));
+  const { levels, height, width } = await collect(picture, drawer(tiling(2, { scale: 2 }), { draw: double }));
   assert.deepEqual([height, width], [40, 70]);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
@@ -106,7 +114,7 @@ test("a file that enlarges gives an enlarged picture", async () => {
 
 test("a picture smaller than the tile is mirrored around it, and cut again", async () => {
   const picture = noise(5, 9, 3);
-  const identity = drawer(16, 2, { channels: 3, outputChannels: 3 });
+  const identity = drawer(tiling(2), { outputChannels: 3 });
   assert.deepEqual((await collect(picture, identity)).levels, picture.levels);
   const tile = cut({ levels: Uint8ClampedArray.from([1, 2, 3]), height: 1, width: 3, channels: 1 }, { height: 1, width: 7 }, 0, 0);
   assert.deepEqual([...tile], [1, 2, 3, 2, 1, 2, 3]);
@@ -114,13 +122,13 @@ test("a picture smaller than the tile is mirrored around it, and cut again", asy
 
 test("colour stays with its pixel", async () => {
   const picture = noise(40, 41, 3);
-  assert.deepEqual((await collect(picture, drawer(16, 2, { channels: 3, outputChannels: 3 }))).levels, picture.levels);
+  assert.deepEqual((await collect(picture, drawer(tiling(2), { outputChannels: 3 }))).levels, picture.levels);
 });
 
 test("a cancelled picture ends at the next tile", async () => {
   const cancel = new AbortController();
   let tiles = 0;
-  const by = drawer(16, 2, {
+  const by = drawer(tiling(2), {
     draw: (levels) => {
       if (++tiles === 2) cancel.abort();
       return levels;

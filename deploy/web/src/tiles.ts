@@ -1,9 +1,10 @@
 // A picture of any size through a file of one size: tile by tile, without a seam.
 //
-// Tiles overlap. Where the file looks no further than `margin` around a pixel, a seam in the middle
-// of an overlap of twice the margin is exact: both sides saw all that they look at. Where it looks
-// at the whole tile no seam can be exact, and a quarter of the tile fades from one to the next.
+// Tiles overlap by twice the margin. Where they are seamless, what a tile draws farther than the
+// margin from its edge does not depend on what lies beyond, and one tile is cut off there for the
+// next: the result is exactly that of the whole picture. Elsewhere tiles fade into one another.
 
+import type { Tiles } from "./document";
 import type { Picture } from "./pictures";
 
 /** A file that draws tiles. */
@@ -11,12 +12,9 @@ export interface TileDrawer {
   /** Rows and columns that it reads. */
   height: number;
   width: number;
-  channels: number;
-  /** Rows it draws for each that it reads; columns likewise. */
-  scale: number;
-  margin: number | null;
-  draw(levels: Uint8ClampedArray<ArrayBuffer>): Uint8ClampedArray;
+  tiles: Tiles;
   outputChannels: number;
+  draw(levels: Uint8ClampedArray<ArrayBuffer>): Uint8ClampedArray;
 }
 
 /** Where a tile starts, and how much each of its rows or columns counts, 0 to 1. */
@@ -25,32 +23,22 @@ export interface TileWindow {
   weights: Float32Array;
 }
 
-/**
- * Tiles that cover `length`, evenly spread; their weights sum to 1 everywhere. Neighbours share at
- * least `overlap`; they change over in the middle of it, at once or by fading over that much.
- */
-export function tileWindows(length: number, tile: number, overlap: number, fade: boolean): TileWindow[] {
-  const room = Math.max(0, length - tile);
-  const last = Math.ceil(room / Math.max(1, tile - overlap));
-  const windows = Array.from({ length: last + 1 }, (_, i) => ({
-    start: last ? Math.round((i * room) / last) : 0,
-    weights: new Float32Array(tile).fill(1),
-  }));
-  for (let i = 1; i <= last; i++) {
-    const [left, right] = [windows[i - 1], windows[i]];
-    const shared = left.start + tile - right.start;
-    for (let k = 0; k < shared; k++) {
-      const share = fade ? ramp((k + 0.5 - shared / 2) / overlap) : Number(k >= Math.floor(shared / 2));
-      right.weights[k] *= share;
-      left.weights[tile - shared + k] *= 1 - share;
+/** Tiles that cover `length`, the last one flush with its end; weights sum to 1 everywhere. */
+export function tileWindows(length: number, tile: number, { multiple, margin, seamless }: Tiles): TileWindow[] {
+  const overlap = 2 * margin;
+  const last = Math.max(tile, Math.ceil(length / multiple) * multiple) - tile;
+  const windows: TileWindow[] = [];
+  for (let start = 0; ; start = Math.min(last, start + tile - overlap)) {
+    const weights = new Float32Array(tile).fill(1);
+    if (windows.length) {
+      for (let k = 0; k < overlap; k++) weights[k] = seamless ? Number(k >= margin) : (k + 0.5) / overlap;
     }
+    for (const earlier of windows) {
+      for (let k = start - earlier.start; k < tile; k++) earlier.weights[k] *= 1 - weights[k + earlier.start - start];
+    }
+    windows.push({ start, weights });
+    if (start === last) return windows;
   }
-  return windows;
-}
-
-/** 0 up to -1/2, 1 from 1/2, straight between. */
-function ramp(x: number): number {
-  return Math.min(1, Math.max(0, x + 0.5));
 }
 
 export interface Progress {
@@ -66,11 +54,9 @@ export interface Progress {
  * Rejects with an AbortError once `signal` is aborted.
  */
 export async function drawByTiles(picture: Picture, drawer: TileDrawer, progress: Progress): Promise<void> {
-  const { scale, margin } = drawer;
-  const isExact = margin !== null && margin * 4 <= Math.min(drawer.height, drawer.width);
-  const overlap = (tile: number) => (isExact ? 2 * margin : tile >> 2);
-  const rows = tileWindows(picture.height, drawer.height, overlap(drawer.height), !isExact);
-  const columns = tileWindows(picture.width, drawer.width, overlap(drawer.width), !isExact);
+  const { scale } = drawer.tiles;
+  const rows = tileWindows(picture.height, drawer.height, drawer.tiles);
+  const columns = tileWindows(picture.width, drawer.width, drawer.tiles);
   const band = new Band(picture.width * scale, drawer.height * scale, drawer.outputChannels);
   const total = rows.length * columns.length;
   for (const [i, row] of rows.entries()) {
@@ -83,7 +69,7 @@ export async function drawByTiles(picture: Picture, drawer: TileDrawer, progress
       });
       await progress.onTile((i * columns.length + j + 1) / total);
     }
-    const next = rows[i + 1]?.start ?? picture.height;
+    const next = Math.min(picture.height, rows[i + 1]?.start ?? Infinity);
     progress.onRows(row.start * scale, band.take((next - row.start) * scale));
   }
 }
