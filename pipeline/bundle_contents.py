@@ -52,21 +52,11 @@ def contents_of(run: FinishedRun, variant: str, *, speed: bool) -> BundleContent
     """
     path = run.variant(variant)
     content = path.read_bytes()
-    model = read_model(content)
-    try:
-        provenance = Provenance.model_validate_json(model.metadata.get(PROVENANCE) or b"")
-    except ValidationError as error:
-        raise PocketganError(
-            f"{path} does not say where it comes from.", "Convert it with `pocketgan convert`."
-        ) from error
+    provenance = provenance_of(path, content)
     report = run.report.variant(variant) if run.report else None
-    range_read = provenance.input_pixels
-    if range_read is None:
-        reads: schema.Latent | schema.Picture = _latent(run, provenance)
-        examples = {}
-    else:
-        parts = tuple(InputKind(part["kind"]) for part in provenance.inputs)
-        reads = picture_read(content, range_read, parts)
+    reads = reads_of(run, content, provenance)
+    examples = {}
+    if isinstance(reads, schema.Picture):
         examples = {"examples": example_inputs(run, reads)}
     return BundleContents(
         content=content,
@@ -82,11 +72,31 @@ def contents_of(run: FinishedRun, variant: str, *, speed: bool) -> BundleContent
         card=_card(
             run,
             variant,
-            steps=how_made(run, variant, reads_pictures=range_read is not None),
+            steps=how_made(run, variant, reads_pictures=isinstance(reads, schema.Picture)),
             report=report,
             speed=speed,
         ),
     )
+
+
+def provenance_of(path: Path, content: bytes) -> Provenance:
+    """What a file says of itself; PocketganError where it says nothing."""
+    try:
+        return Provenance.model_validate_json(read_model(content).metadata.get(PROVENANCE) or b"")
+    except ValidationError as error:
+        raise PocketganError(
+            f"{path} does not say where it comes from.", "Convert it with `pocketgan convert`."
+        ) from error
+
+
+def reads_of(
+    run: FinishedRun, content: bytes, provenance: Provenance
+) -> schema.Latent | schema.Picture:
+    """What a file of a run reads; PocketganError where no code of ours could feed it."""
+    if provenance.input_pixels is None:
+        return _latent(run, provenance)
+    parts = tuple(InputKind(part["kind"]) for part in provenance.inputs)
+    return picture_read(content, provenance.input_pixels, parts)
 
 
 def _latent(run: FinishedRun, provenance: Provenance) -> schema.Latent:

@@ -1,54 +1,35 @@
 """What a gallery page is made of, read out of finished runs and drawn by their files."""
 
+import gzip
 from collections.abc import Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
 
-from deploy.bundle.drawing import GeneratorRun, draw, latents, to_pixels
-from deploy.bundle.schema import Latent, Pixels
+from deploy.bundle.drawing import GeneratorRun, draw, latents, stored_pictures, to_pixels
+from deploy.bundle.schema import Latent, Picture, Pixels
 from deploy.errors import PocketganError
 from deploy.jobs import weigh
-from deploy.web.gallery import (
-    Gallery,
-    GalleryContents,
-    GalleryFile,
-    Gate,
-    ReadsLatents,
-    ReadsPictures,
-    Table,
-)
-from pipeline.artifacts import find_variants, read_samples
+from deploy.web.gallery import Gallery, GalleryContents, GalleryFile, Gate, Table
+from pipeline.artifacts import find_variants
+from pipeline.bundle_contents import Provenance, provenance_of, reads_of
 from pipeline.finished_run import FinishedRun
-from pipeline.plans import RECIPE
+from pipeline.pictures_read import example_inputs
 from pipeline.report.run.columns import BY_NAME, columns_of
 from pipeline.report.run.schema import Report
 from pipeline.tflite.read import read_model
-from pipeline.tflite.rewrite import PROVENANCE
 from pipeline.variants import BASELINE, SHIPPED
 
 GOLDEN = 8
 EXAMPLES = 8
 """Pictures to read that the page shows; the first are golden, too."""
-KEY_COLUMNS = (
-    *("bytes", "bytes_gzip", "zeros", "frechet", "psnr", "psnr_truth", "macs", "p50_ms"),
-    "p90_ms",
-)
-
-
-class _Provenance(BaseModel):
-    """What a file says of itself, as far as a page needs it."""
-
-    model_config = ConfigDict(frozen=True)
-
-    pixels: tuple[float, float]
-    input_pixels: tuple[float, float] | None = None
-    latent: int = 0
-    classes: int = 0
-    inputs: tuple[dict[str, object], ...] = ()
-    """What the channels are, where there is more than a picture, such as a mask."""
+UNASKED = (SHIPPED, "student-float32", BASELINE)
+"""Variants that a page holds unless others are named."""
+MOST_UNASKED = 3_000_000
+"""Bytes, zipped, of a file in float32 that nobody named: a page is to be sent by mail."""
+KEY_COLUMNS = ("bytes", "bytes_gzip", "zeros", "frechet", "psnr", "psnr_truth", "macs", "p50_ms")
 
 
 class _Source(NamedTuple):
@@ -57,21 +38,24 @@ class _Source(NamedTuple):
     run: FinishedRun
     variant: str
     content: bytes
-    provenance: _Provenance
+    provenance: Provenance
+    reads: Latent | Picture
 
 
-def gallery_of(runs: Sequence[FinishedRun], variants: Sequence[str]) -> GalleryContents:
+def gallery_of(runs: Sequence[FinishedRun], variants: Sequence[str] = ()) -> GalleryContents:
     """The page of one run, or of several whose files read the same.
+
+    Of each run it holds those of ``variants`` that are there; of none named the shipped file and
+    what it may be compared with.
 
     Raises PocketganError where a run has none of ``variants``, a file does not run or is not of
     this project, or files read different things.
     """
     sources = [source for run in runs for source in _sources(run, variants)]
     sources.sort(key=lambda source: len(source.content))
-    reads = _reads(sources[0])
     _refuse_different(sources)
-    examples = _examples(sources[0].run) if isinstance(reads, ReadsPictures) else None
-    answers = [_draw(source, reads, examples) for source in sources]
+    examples = _examples(sources[0])
+    answers = [_draw(source, examples) for source in sources]
     pairs = list(zip(sources, answers, strict=True))
     variant_names = [source.variant for source in sources]
     report = runs[0].report
@@ -79,10 +63,9 @@ def gallery_of(runs: Sequence[FinishedRun], variants: Sequence[str]) -> GalleryC
         title=" + ".join(run.folder.resolve().name for run in runs),
         pocketgan=version("pocketgan"),
         runtime=answers[0].runtime,
-        reads=reads,
         files=tuple(_file(*pair, several=len(runs) > 1) for pair in pairs),
         shipped=variant_names.index(SHIPPED) if SHIPPED in variant_names else 0,
-        reference=variant_names.index(BASELINE) if BASELINE in variant_names else None,
+        reference=_reference(variant_names),
         golden=len(answers[0].inputs),
         table=_table(report) if report else None,
         gates=tuple(Gate(text=gate.text, passed=gate.passed) for gate in report.gates)
@@ -102,87 +85,75 @@ def gallery_of(runs: Sequence[FinishedRun], variants: Sequence[str]) -> GalleryC
     )
 
 
+def _reference(variants: Sequence[str]) -> int | None:
+    """Number of the file in float32 that others are compared with: what all began with, if there."""
+    for name in (BASELINE, "student-float32"):
+        if name in variants:
+            return variants.index(name)
+    return None
+
+
 def _sources(run: FinishedRun, variants: Sequence[str]) -> list[_Source]:
     files = find_variants(run.stage("convert"))
-    chosen = [name for name in variants if name in files] or [run.variant(variants[0]).stem]
+    if variants:
+        chosen = [name for name in variants if name in files] or [variants[0]]
+    else:
+        chosen = [
+            SHIPPED,
+            *(name for name in UNASKED[1:] if name in files and _is_light(files[name])),
+        ]
     return [_source(run, name) for name in chosen]
+
+
+def _is_light(path: Path) -> bool:
+    return len(gzip.compress(path.read_bytes(), 6)) <= MOST_UNASKED
 
 
 def _source(run: FinishedRun, variant: str) -> _Source:
     path = run.variant(variant)
     content = path.read_bytes()
-    try:
-        stored = read_model(content).metadata.get(PROVENANCE) or b""
-        provenance = _Provenance.model_validate_json(stored)
-    except ValidationError as error:
-        raise PocketganError(
-            f"{path} does not say where it comes from.", "Convert it with `pocketgan convert`."
-        ) from error
-    if provenance.inputs:
-        raise PocketganError(
-            f"{path} reads a picture with a mask, and a gallery cannot draw a mask yet.",
-            "Name a run whose generator reads latents or pictures alone.",
-        )
-    return _Source(run, variant, content, provenance)
-
-
-def _reads(source: _Source) -> ReadsLatents | ReadsPictures:
-    """Without a report nobody knows what the classes are called, nor what a code means."""
-    run, provenance = source.run, source.provenance
-    if provenance.input_pixels is not None:
-        low, high = provenance.input_pixels
-        return ReadsPictures(low=low, high=high, margin=None)
-    names = run.report.dataset.classes if run.report else ()
-    if run.has_discrete_code:
-        names = tuple(f"code {number}" for number in range(provenance.classes))
-    elif len(names) != provenance.classes:
-        names = tuple(map(str, range(provenance.classes)))
-    latent = Latent(length=provenance.latent, classes=provenance.classes, class_names=names)
-    return ReadsLatents(latent=latent)
+    provenance = provenance_of(path, content)
+    reads = reads_of(run, content, provenance)
+    return _Source(run, variant, content, provenance, reads)
 
 
 def _refuse_different(sources: Sequence[_Source]) -> None:
     """All files of a page are fed with the same inputs, so they must read and draw alike."""
-    first = sources[0]
-    for source in sources[1:]:
-        mine, others = (
-            (it.provenance.latent, it.provenance.classes, it.provenance.input_pixels, _shapes(it))
-            for it in (first, source)
-        )
-        if mine != others:
+    first, *others = sources
+    for source in others:
+        if _interface(source) != _interface(first):
             raise PocketganError(
                 f"{first.run.folder} and {source.run.folder} read or draw different things.",
                 "Make a page of each, or name runs that compress the same generator.",
             )
 
 
-def _shapes(source: _Source) -> list[tuple[int, ...]]:
+def _examples(source: _Source) -> np.ndarray | None:
+    if isinstance(source.reads, Latent):
+        return None
+    pictures = example_inputs(source.run, source.reads)
+    # Those that show something: plain sky and black edges tell little.
+    return pictures[np.argsort(-pictures.std(axis=(1, 2, 3)), kind="stable")[:EXAMPLES]]
+
+
+def _interface(source: _Source) -> tuple[object, ...]:
     graph = read_model(source.content).subgraphs[0]
-    return [tensor.shape for tensor in (*graph.inputs, *graph.outputs)]
+    shapes = [tensor.shape for tensor in (*graph.inputs, *graph.outputs)]
+    if isinstance(source.reads, Picture):
+        return source.reads.channels, source.reads.mask, shapes
+    return source.reads.length, source.reads.class_names, shapes
 
 
-def _examples(run: FinishedRun) -> np.ndarray:
-    """Pictures of the test split, as the stage evaluate kept them."""
-    try:
-        return read_samples(run.stage("evaluate"))["input"][:EXAMPLES]
-    except (OSError, KeyError, ValueError) as error:
-        raise PocketganError(
-            f"{run.folder} has no pictures for its page to read: the stage evaluate left none.",
-            f"Make it again with `pocketgan run {run.folder / RECIPE}`.",
-        ) from error
-
-
-def _draw(
-    source: _Source, reads: ReadsLatents | ReadsPictures, examples: np.ndarray | None
-) -> GeneratorRun:
+def _draw(source: _Source, examples: np.ndarray | None) -> GeneratorRun:
     """What the golden inputs become here."""
-    if isinstance(reads, ReadsPictures):
-        assert examples is not None
-        values = reads.low + examples[:GOLDEN].astype(np.float64) / 255 * (reads.high - reads.low)
-        return draw(source.content, values.astype(np.float32))
-    classes = max(1, reads.latent.classes)
-    seeds = range(GOLDEN)
-    return draw(source.content, latents(reads.latent, seeds, [seed % classes for seed in seeds]))
+    reads = source.reads
+    if isinstance(reads, Latent):
+        classes = max(1, reads.classes)
+        inputs = latents(reads, range(GOLDEN), [seed % classes for seed in range(GOLDEN)])
+        return draw(source.content, inputs)
+    assert examples is not None
+    tensor = draw(source.content, examples[:0].astype(np.float32)).input
+    return draw(source.content, stored_pictures(examples[:GOLDEN], reads, tensor))
 
 
 def _pixels(source: _Source, answer: GeneratorRun) -> Pixels:
@@ -208,6 +179,7 @@ def _file(source: _Source, answer: GeneratorRun, *, several: bool) -> GalleryFil
         bytes_gzip=int(weight["bytes_gzip"]),
         input=answer.input,
         output=answer.output,
+        reads=source.reads,
         low=low,
         high=high,
         quality=_quality(source),

@@ -6,33 +6,12 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from deploy.bundle.schema import Latent, TensorSpec, Text
+from deploy.bundle.schema import Latent, Picture, TensorSpec, Text
 from deploy.jobs import FrozenModel, Sha256, Size
 
 
-class ReadsLatents(FrozenModel):
-    """The generator reads a vector: ``latent.length`` normal numbers, then the class, one-hot."""
-
-    kind: Literal["latent"] = "latent"
-    latent: Latent
-    directions: Size = 0
-    """So many numbers at the start of a vector are codes with a meaning of their own (InfoGAN)."""
-
-
-class ReadsPictures(FrozenModel):
-    """The generator reads a picture."""
-
-    kind: Literal["picture"] = "picture"
-    low: float
-    """Its value for black."""
-    high: float
-    """Its value for white."""
-    margin: Size | None
-    """How far from a pixel it looks, in pixels it reads; None where that is the whole picture."""
-
-
 class GalleryFile(FrozenModel):
-    """One .tflite of the page. The fields of its figures are absent where nobody measured them."""
+    """One .tflite of the page; all of a page read and draw alike."""
 
     label: Text
     variant: Text
@@ -41,6 +20,7 @@ class GalleryFile(FrozenModel):
     bytes_gzip: Size
     input: TensorSpec
     output: TensorSpec
+    reads: Latent | Picture
     low: float
     """What it draws for black."""
     high: float
@@ -70,7 +50,6 @@ class Gallery(FrozenModel):
     pocketgan: Text
     runtime: Text
     """Who drew the golden pictures, e.g. "ai-edge-litert 2.3.0"."""
-    reads: Annotated[ReadsLatents | ReadsPictures, Field(discriminator="kind")]
     files: Annotated[tuple[GalleryFile, ...], Field(min_length=1)]
     """Smallest first."""
     shipped: Size

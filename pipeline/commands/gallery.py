@@ -10,7 +10,7 @@ from pipeline.commands.arguments import OK, command_parser, parse, show
 from pipeline.consoles import console
 from pipeline.finished_run import open_run
 from pipeline.gallery_contents import gallery_of
-from pipeline.variants import BASELINE, SHIPPED, VARIANTS
+from pipeline.variants import VARIANTS
 
 GALLERY_MORE = """, as one file that opens from disk: the runtime and the models are inside,
 nothing is installed, nothing is sent.
@@ -32,8 +32,9 @@ def gallery(arguments: list[str]) -> int:
     parser.add_argument(
         "--variants",
         type=str,
-        default=f"{SHIPPED},{BASELINE}",
-        help="files of a run to put in, with commas; those that it lacks are left out",
+        default="",
+        help="files of a run to put in, with commas: int8,float16,float32 (int8, and those in "
+        "float32 below 3 MB zipped)",
     )
     options = parse(parser, arguments)
     runs = [open_run(name, Path(options.runs)) for name in options.run]
@@ -60,7 +61,7 @@ def gallery(arguments: list[str]) -> int:
 def _variants(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     unknown = [name for name in names if name not in VARIANTS]
-    if unknown or not names:
+    if unknown:
         raise PocketganError(
             f"--variants {text}: there is no variant '{', '.join(unknown)}'.",
             f"Known: {', '.join(VARIANTS)}.",

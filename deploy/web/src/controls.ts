@@ -1,7 +1,7 @@
 // Which file draws, and which class.
 
 import { choice, h, size, slider } from "./elements";
-import { reason } from "./document";
+import { readsLatents, reason } from "./document";
 import type { Stage } from "./stage";
 
 /** The bar at the top. `lead` is the sentence under the title. */
@@ -20,9 +20,9 @@ export function controls(stage: Stage, lead: HTMLElement): HTMLElement {
   };
   if (gallery.files.length > 1) bar.append(fileChooser(stage, choose));
   bar.append(facts);
-  const { reads } = gallery;
-  if (reads.kind === "latent" && reads.latent.classes) {
-    const names = ["all", ...reads.latent.class_names];
+  const { reads } = stage.generator.facts;
+  if (readsLatents(reads) && reads.classes) {
+    const names = ["all", ...reads.class_names];
     bar.append(choice("Class", names, 0, (index) => stage.chooseClass(index - 1)));
   }
   stage.onChange(describe);

@@ -8,14 +8,11 @@ export interface TensorSpec {
   zero_point: number;
 }
 
-export interface LatentInput {
-  kind: "latent";
-  latent: {
-    length: number;
-    classes: number;
-    class_names: string[];
-    directions: { name: string; vector: number[] }[];
-  };
+export interface Latent {
+  length: number;
+  classes: number;
+  class_names: string[];
+  directions: { name: string; vector: number[] }[];
 }
 
 export interface Tiles {
@@ -29,15 +26,13 @@ export interface Tiles {
   seamless: boolean;
 }
 
-export interface PictureInput {
-  kind: "picture";
-  picture: {
-    low: number;
-    high: number;
-    channels: "grey" | "rgb";
-    mask: boolean;
-    tiles: Tiles | null;
-  };
+export interface PictureRead {
+  low: number;
+  high: number;
+  channels: "grey" | "rgb";
+  /** One more channel, the last: 255 where the picture is hidden. */
+  mask: boolean;
+  tiles: Tiles | null;
 }
 
 export interface FileFacts {
@@ -48,6 +43,7 @@ export interface FileFacts {
   bytes_gzip: number;
   input: TensorSpec;
   output: TensorSpec;
+  reads: Latent | PictureRead;
   low: number;
   high: number;
   quality: string;
@@ -59,7 +55,6 @@ export interface Gallery {
   title: string;
   pocketgan: string;
   runtime: string;
-  reads: LatentInput | PictureInput;
   files: FileFacts[];
   shipped: number;
   reference: number | null;
@@ -67,6 +62,10 @@ export interface Gallery {
   table: { columns: string[]; rows: string[][] } | null;
   gates: { text: string; passed: boolean }[];
   warnings: string[];
+}
+
+export function readsLatents(reads: Latent | PictureRead): reads is Latent {
+  return "class_names" in reads;
 }
 
 export function readDocument(): Gallery {

@@ -1,6 +1,6 @@
 // One file of the page as a generator: opened when it is first needed, then it draws.
 
-import { type FileFacts, type LatentInput, type PictureInput, readBlob, reason } from "./document";
+import { type FileFacts, type Latent, type PictureRead, readBlob, readsLatents, reason } from "./document";
 import type { Interpreter, Runtime } from "./litert";
 import { PixelDecoder, encode, encodeOne, normal } from "./numbers";
 import type { Picture } from "./pictures";
@@ -18,11 +18,10 @@ export class Generator {
     private readonly runtime: Runtime,
     readonly number: number,
     readonly facts: FileFacts,
-    private readonly reads: LatentInput | PictureInput,
   ) {
     [, this.height, this.width, this.channels] = facts.output.shape;
     this.decoder = new PixelDecoder(facts.output, facts.low, facts.high);
-    if (reads.kind === "picture" && facts.input.dtype === "int8") {
+    if (!readsLatents(facts.reads) && facts.input.dtype === "int8") {
       const steps = Array.from({ length: 256 }, (_, level) => encodeOne(this.value(level), facts.input));
       this.inputTable = new Uint8Array(Int8Array.from(steps).buffer);
     }
@@ -69,14 +68,14 @@ export class Generator {
 
   /** What the file reads for a level. */
   private value(level: number): number {
-    const { low, high } = (this.reads as PictureInput).picture;
+    const { low, high } = this.facts.reads as PictureRead;
     return Math.fround(low + (level / 255) * (high - low));
   }
 }
 
 /** The input vector of a seed and a class. */
-export function latentOf(reads: LatentInput, seed: number, label: number): Float32Array {
-  const { length, classes } = reads.latent;
+export function latentOf(reads: Latent, seed: number, label: number): Float32Array {
+  const { length, classes } = reads;
   const vector = new Float32Array(length + classes);
   vector.set(normal(seed, length));
   if (classes) vector[length + label] = 1;

@@ -47,9 +47,9 @@ export function gridPanel(stage: Stage): HTMLElement {
 }
 
 function drawTile(stage: Stage, picture: HTMLCanvasElement, seed: number, tile: number): void {
-  const { generator, latents } = stage;
+  const { generator, latent } = stage;
   const [row, column] = [Math.floor(tile / COLUMNS), tile % COLUMNS];
-  const label = stage.label >= 0 ? stage.label : tile % Math.max(1, latents.latent.classes);
-  const image = toImageData(generator.drawLatent(latentOf(latents, seed + tile, label)));
+  const label = stage.label >= 0 ? stage.label : tile % Math.max(1, latent.classes);
+  const image = toImageData(generator.drawLatent(latentOf(latent, seed + tile, label)));
   context(picture).putImageData(image, column * (generator.width + 1), row * (generator.height + 1));
 }

@@ -2,7 +2,7 @@
 
 import { comparePanel } from "./compare";
 import { controls } from "./controls";
-import { readBlob, readDocument, reason } from "./document";
+import { readBlob, readDocument, readsLatents, reason } from "./document";
 import { h } from "./elements";
 import { checkGolden } from "./golden";
 import { gridPanel } from "./grid";
@@ -17,16 +17,12 @@ async function start(): Promise<void> {
   const gallery = readDocument();
   document.title = `${gallery.title} – pocketgan`;
   element("title").textContent = gallery.title;
-  performance.mark("script");
   const loader = new TextDecoder().decode(await readBlob("litert.js"));
-  const wasm = await readBlob("litert.wasm");
-  performance.mark("unpacked");
-  const stage = new Stage(gallery, await Runtime.start(loader, wasm));
-  performance.mark("runtime");
+  const stage = new Stage(gallery, await Runtime.start(loader, await readBlob("litert.wasm")));
   await stage.generator.open();
   const main = element("main");
   main.append(controls(stage, element("lead")));
-  if (gallery.reads.kind === "latent") {
+  if (readsLatents(stage.generator.facts.reads)) {
     const walk = walkPanel(stage);
     main.append(gridPanel(stage), walk.element, ...comparePanel(stage, walk));
   } else {

@@ -1,6 +1,6 @@
 // Photos through a generator that reads pictures: dropped, chosen, taken, or one of the examples.
 
-import { readBlob, reason } from "./document";
+import { type Tiles, readBlob, reason } from "./document";
 import { breathe, button, canvas, choice, h, panel } from "./elements";
 import { type Picture, context, fromImageData, savePng, show, toImageData } from "./pictures";
 import type { Stage } from "./stage";
@@ -26,6 +26,8 @@ class Photo {
     readonly after: HTMLCanvasElement,
     readonly words: HTMLElement,
     readonly bar: HTMLProgressElement,
+    /** Shown while tiles are being drawn. */
+    readonly work: HTMLElement,
   ) {}
 
   private get inputShape(): [number, number, number] {
@@ -33,7 +35,7 @@ class Photo {
     return [height, width, channels];
   }
 
-  get scale(): number {
+  private get scale(): number {
     return this.stage.generator.height / this.inputShape[0];
   }
 
@@ -41,6 +43,7 @@ class Photo {
     this.watchers.push(act);
   }
 
+  /** End what is being drawn. */
   stop(): void {
     this.cancel.abort();
   }
@@ -65,7 +68,8 @@ class Photo {
     const cancel = (this.cancel = new AbortController());
     const start = performance.now();
     try {
-      if (this.byTiles) await this.drawTiles(this.photo, cancel.signal);
+      const { tiles } = this.stage.pictureRead;
+      if (this.byTiles && tiles) await this.drawTiles(this.photo, tiles, cancel.signal);
       else this.drawWhole(this.photo);
       const seconds = (performance.now() - start) / 1000;
       const took = seconds < 1 ? `${(seconds * 1000).toFixed(0)} ms` : `${seconds.toFixed(1)} s`;
@@ -74,7 +78,7 @@ class Photo {
       if (cancel !== this.cancel) return; // another picture was taken meanwhile
       this.words.textContent = cancel.signal.aborted ? "Stopped." : reason(error);
     } finally {
-      if (cancel === this.cancel) this.bar.hidden = true;
+      if (cancel === this.cancel) this.work.hidden = true;
     }
   }
 
@@ -88,21 +92,21 @@ class Photo {
     for (const act of this.watchers) act();
   }
 
-  private async drawTiles(photo: HTMLCanvasElement, signal: AbortSignal): Promise<void> {
-    const { generator, pictures } = this.stage;
+  private async drawTiles(photo: HTMLCanvasElement, tiles: Tiles, signal: AbortSignal): Promise<void> {
+    const { generator } = this.stage;
     const [height, width, channels] = this.inputShape;
     const picture = fromImageData(context(photo).getImageData(0, 0, photo.width, photo.height), channels);
     const [top, left] = [Math.max(0, (picture.height - height) >> 1), Math.max(0, (picture.width - width) >> 1)];
     this.tile = { levels: cut(picture, { height, width }, top, left), height, width, channels };
     show(this.before, picture);
-    this.after.width = picture.width * this.scale;
-    this.after.height = picture.height * this.scale;
+    this.after.width = picture.width * tiles.scale;
+    this.after.height = picture.height * tiles.scale;
     for (const act of this.watchers) act();
-    this.bar.hidden = false;
+    this.work.hidden = false;
     this.words.textContent = "Drawing …";
     let pause = performance.now() + 30;
     const drawer = {
-      ...{ height, width, channels, scale: this.scale, margin: pictures.margin },
+      ...{ height, width, tiles },
       outputChannels: generator.channels,
       draw: (levels: Uint8ClampedArray<ArrayBuffer>) => generator.drawPicture(levels).levels,
     };
@@ -124,8 +128,9 @@ export async function photoPanel(stage: Stage): Promise<Source> {
   const before = canvas("The picture as it was", { class: "pixels" });
   const after = canvas("The picture as it became", { class: "pixels" });
   const words = h("output", { class: "facts" });
-  const bar = h("progress", { max: 1, value: 0, "aria-label": "Share of the picture that is drawn", hidden: true });
-  const photo = new Photo(stage, before, after, words, bar);
+  const bar = h("progress", { max: 1, value: 0, "aria-label": "Share of the picture that is drawn" });
+  const work = h("div", { class: "work", hidden: true }, bar, button("Stop", () => photo.stop()));
+  const photo = new Photo(stage, before, after, words, bar, work);
   const file = h("input", { type: "file", accept: "image/*", class: "visually-hidden", id: "photo-file" });
   const takeFile = async (blob: Blob | null | undefined) => {
     if (!blob) return;
@@ -139,7 +144,8 @@ export async function photoPanel(stage: Stage): Promise<Source> {
   };
   file.addEventListener("change", () => void takeFile(file.files?.[0]));
   const names = ["The middle, made small", "All of it, by tiles"];
-  photo.byTiles = stage.pictures.margin !== null;
+  const { tiles } = stage.pictureRead;
+  photo.byTiles = tiles !== null && tiles.seamless;
   const mode = choice("What of the photo", names, Number(photo.byTiles), (index) => {
     photo.byTiles = index === 1;
     void photo.redraw();
@@ -150,7 +156,7 @@ export async function photoPanel(stage: Stage): Promise<Source> {
     h("p", {}, "Drop a photo here, choose one, use the camera, or take one of these."),
     await examples(stage, (picture) => void photo.takeExact(picture)),
     reveal(before, after),
-    bar,
+    work,
     words,
     h(
       "div",
@@ -158,10 +164,9 @@ export async function photoPanel(stage: Stage): Promise<Source> {
       h("label", { class: "button primary", for: "photo-file" }, "Choose a photo"),
       file,
       ...camera((video) => photo.drawWhole(video), (problem) => (words.textContent = problem)),
-      button("Stop", () => photo.stop(), { id: "photo-stop" }),
       button("Save as PNG", () => savePng(after, `${stage.gallery.title}-photo`)),
     ),
-    mode,
+    ...(tiles ? [mode] : []),
   );
   acceptDrops(element, takeFile);
   stage.onChange(() => void photo.redraw());

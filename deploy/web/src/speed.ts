@@ -1,5 +1,6 @@
 // How fast the chosen file draws here.
 
+import { readsLatents } from "./document";
 import { breathe, button, h, panel, size } from "./elements";
 import { latentOf, type Generator } from "./generator";
 import { encode, percentile } from "./numbers";
@@ -58,10 +59,10 @@ export function speedPanel(stage: Stage): HTMLElement {
 }
 
 function inputsOf(stage: Stage): Uint8Array[] {
-  const { generator, gallery } = stage;
-  const { reads } = gallery;
-  if (reads.kind === "latent") {
-    const classes = Math.max(1, reads.latent.classes);
+  const { generator } = stage;
+  const { reads } = generator.facts;
+  if (readsLatents(reads)) {
+    const classes = Math.max(1, reads.classes);
     return Array.from({ length: 16 }, (_, seed) => encode(latentOf(reads, seed, seed % classes), generator.facts.input));
   }
   const count = generator.facts.input.shape.reduce((product, side) => product * side, 1);

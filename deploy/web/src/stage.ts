@@ -1,6 +1,6 @@
 // What all panels share: the files, which of them draws now, and who wants to know.
 
-import type { Gallery, LatentInput, PictureInput } from "./document";
+import type { Gallery, Latent, PictureRead } from "./document";
 import { Generator } from "./generator";
 import type { Runtime } from "./litert";
 
@@ -15,7 +15,7 @@ export class Stage {
     readonly gallery: Gallery,
     runtime: Runtime,
   ) {
-    this.generators = gallery.files.map((facts, number) => new Generator(runtime, number, facts, gallery.reads));
+    this.generators = gallery.files.map((facts, number) => new Generator(runtime, number, facts));
     this.current = gallery.shipped;
   }
 
@@ -29,12 +29,14 @@ export class Stage {
     return reference === null ? null : this.generators[reference];
   }
 
-  get latents(): LatentInput {
-    return this.gallery.reads as LatentInput;
+  /** What the file reads, on a page of latents. */
+  get latent(): Latent {
+    return this.generator.facts.reads as Latent;
   }
 
-  get pictures(): PictureInput {
-    return this.gallery.reads as PictureInput;
+  /** What the file reads, on a page of pictures. */
+  get pictureRead(): PictureRead {
+    return this.generator.facts.reads as PictureRead;
   }
 
   /** Draw with another file from now on. Throws where it does not run, and changes nothing. */

@@ -36,7 +36,8 @@ class Walk {
   x = 0.5;
   y = 0.5;
   seed = 1000;
-  codes: number[] = [];
+  /** How far along each direction of the latents. */
+  amounts: number[] = [];
   vector: Float32Array = new Float32Array();
   private corners: Float32Array[] = [];
   private readonly watchers: (() => void)[] = [];
@@ -52,12 +53,12 @@ class Walk {
 
   /** Draw the corners, then the point between them. */
   renew(): void {
-    const { latents, generator, label } = this.stage;
+    const { latent, generator, label } = this.stage;
     this.corners = Array.from({ length: CORNERS }, (_, corner) => {
-      const spread = (this.seed + corner) % Math.max(1, latents.latent.classes);
-      return this.coded(latentOf(latents, this.seed + corner, label >= 0 ? label : spread));
+      const spread = (this.seed + corner) % Math.max(1, latent.classes);
+      return latentOf(latent, this.seed + corner, label >= 0 ? label : spread);
     });
-    this.corners.forEach((vector, corner) => show(this.thumbnails[corner], generator.drawLatent(vector)));
+    this.corners.forEach((vector, corner) => show(this.thumbnails[corner], generator.drawLatent(this.moved(vector))));
     this.ask();
   }
 
@@ -78,14 +79,19 @@ class Walk {
 
   private draw(): void {
     const weights = cornerWeights(this.x, this.y);
-    this.vector = this.coded(blend(this.corners, weights, this.stage.latents.latent.length));
+    this.vector = this.moved(blend(this.corners, weights, this.stage.latent.length));
     show(this.canvas, this.stage.generator.drawLatent(this.vector));
     for (const act of this.watchers) act();
   }
 
-  private coded(vector: Float32Array): Float32Array {
-    this.codes.forEach((value, place) => (vector[place] = value));
-    return vector;
+  /** The vector, moved along the directions that the latents have. */
+  private moved(vector: Float32Array): Float32Array {
+    const moved = vector.slice();
+    this.stage.latent.directions.forEach((direction, number) => {
+      const amount = this.amounts[number];
+      direction.vector.forEach((value, place) => (moved[place] += amount * value));
+    });
+    return moved;
   }
 
   /** Frames a second, while they follow one another. */
@@ -110,7 +116,7 @@ export function walkPanel(stage: Stage): Source {
   const dot = h("div", { class: "dot" });
   const pad = h("div", { class: "pad" }, picture, ...thumbnails, dot);
   const walk = new Walk(stage, picture, thumbnails, rate);
-  walk.codes = Array.from({ length: stage.latents.directions }, () => 0);
+  walk.amounts = stage.latent.directions.map(() => 0);
   const across = slider("Left to right", { min: 0, max: 1, step: 0.01, value: 0.5 }, (x) => go(x, walk.y));
   const down = slider("Top to bottom", { min: 0, max: 1, step: 0.01, value: 0.5 }, (y) => go(walk.x, y));
   const go = (x: number, y: number) => {
@@ -148,12 +154,12 @@ export function walkPanel(stage: Stage): Source {
   };
 }
 
-/** A slider for each number of a latent that has a meaning of its own. */
+/** A slider for each direction that changes one thing. */
 function directions(walk: Walk): HTMLElement[] {
-  return walk.codes.map((_, place) => {
+  return walk.stage.latent.directions.map(({ name }, number) => {
     const range = { min: -2, max: 2, step: 0.02, value: 0 };
-    return slider(`Direction ${place + 1}`, range, (value) => {
-      walk.codes[place] = value;
+    return slider(name, range, (value) => {
+      walk.amounts[number] = value;
       walk.renew();
     }).element;
   });
