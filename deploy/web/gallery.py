@@ -1,9 +1,7 @@
-"""What a gallery page holds: the document that its script reads, and the files beside it."""
+"""The document that a gallery page's script reads."""
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
-import numpy as np
 from pydantic import Field
 
 from deploy.bundle.schema import Latent, Picture, TensorSpec, Text
@@ -61,17 +59,3 @@ class Gallery(FrozenModel):
     table: Table | None = None
     gates: tuple[Gate, ...] = ()
     warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class GalleryContents:
-    """All of a page. Arrays stand in the order of ``document.files``."""
-
-    document: Gallery
-    files: tuple[bytes, ...]
-    golden_inputs: tuple[np.ndarray, ...]
-    """[N, …], of the file's own type."""
-    golden_pixels: tuple[np.ndarray, ...]
-    """uint8 [N, H, W, C]: what the runtime of ``document.runtime`` drew of them."""
-    examples: np.ndarray | None = None
-    """uint8 [N, H, W, C] of generators that read pictures: some to read."""

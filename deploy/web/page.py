@@ -2,48 +2,29 @@
 
 import base64
 import gzip
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
-from deploy.bundle.drawing import wire
-from deploy.web.gallery import GalleryContents
+from deploy.web.gallery import Gallery
 
 BUILT = Path(__file__).with_name("built")
 PLACE = b"<!-- contents -->"
 """Where in the page its document, runtime and models go."""
 MARK = b'<meta name="generator" content="pocketgan gallery">'
 """What tells that a file is such a page."""
-RUNTIME = ("litert.js.gz", "litert.wasm.gz")
+RUNTIME = ("litert.js", "litert.wasm")
 
 
-def render(contents: GalleryContents) -> bytes:
-    """The page, UTF-8; equal contents give equal bytes."""
+def render(document: Gallery, blobs: Mapping[str, bytes]) -> bytes:
+    """The page, UTF-8: ``blobs`` are put in by their names; equal contents give equal bytes."""
     before, after = (BUILT / "page.html").read_bytes().split(PLACE)
-    document = contents.document.model_dump_json(by_alias=True).encode().replace(b"<", b"\\u003c")
-    head = b'<script type="application/json" id="document">' + document + b"</script>"
-    blobs = (
-        b'<script type="text/plain" id="' + name.encode() + b'">' + base64.b64encode(packed)
-        + b"</script>"
-        for name, packed in _blobs(contents)
-    )  # fmt: skip
-    return before + b"\n".join([head, *blobs]) + after
+    text = document.model_dump_json(by_alias=True).encode().replace(b"<", b"\\u003c")
+    elements = [b'<script type="application/json" id="document">' + text + b"</script>"]
+    elements += [_blob(name, (BUILT / f"{name}.gz").read_bytes()) for name in RUNTIME]
+    elements += [_blob(name, gzip.compress(blob, 9, mtime=0)) for name, blob in blobs.items()]
+    return before + b"\n".join(elements) + after
 
 
-def _blobs(contents: GalleryContents) -> Iterator[tuple[str, bytes]]:
-    """Element id → gzipped bytes."""
-    for name in RUNTIME:
-        yield name.removesuffix(".gz"), (BUILT / name).read_bytes()
-    for number, content in enumerate(contents.files):
-        yield f"file-{number}", _packed(content)
-    for number, inputs in enumerate(contents.golden_inputs):
-        yield f"golden-inputs-{number}", _packed(wire(inputs))
-    for number, pixels in enumerate(contents.golden_pixels):
-        yield f"golden-pixels-{number}", _packed(wire(pixels))
-    if contents.examples is not None:
-        yield "examples", _packed(wire(np.ascontiguousarray(contents.examples)))
-
-
-def _packed(content: bytes) -> bytes:
-    return gzip.compress(content, 9, mtime=0)
+def _blob(name: str, packed: bytes) -> bytes:
+    start = f'<script type="text/plain" id="{name}">'.encode()
+    return start + base64.b64encode(packed) + b"</script>"

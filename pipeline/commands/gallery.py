@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from deploy.errors import PocketganError
+from deploy.errors import PocketganError, one_of
 from deploy.web.gallery import Gallery
-from deploy.web.page import MARK, render
+from deploy.web.make import make
+from deploy.web.page import MARK
 from pipeline.atomic import write_bytes
 from pipeline.commands.arguments import OK, command_parser, parse, show
 from pipeline.consoles import console
@@ -40,21 +41,15 @@ def gallery(arguments: list[str]) -> int:
     runs = [open_run(name, Path(options.runs)) for name in options.run]
     path = Path(options.out) if options.out is not None else runs[0].folder / "gallery.html"
     _refuse_foreign(path)
-    contents = gallery_of(runs, _variants(options.variants))
-    page = render(contents)
+    facts, page = make(gallery_of(runs, _variants(options.variants)))
     path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, page)
     document = {
         "page": str(path),
         "bytes": len(page),
-        "gallery": contents.document.model_dump(mode="json", by_alias=True),
+        "gallery": facts.model_dump(mode="json", by_alias=True),
     }
-    show(
-        options,
-        document,
-        lambda: _summary(contents.document, path, len(page)),
-        console(highlight=False),
-    )
+    show(options, document, lambda: _summary(facts, path, len(page)), console(highlight=False))
     return OK
 
 
@@ -63,8 +58,7 @@ def _variants(text: str) -> list[str]:
     unknown = [name for name in names if name not in VARIANTS]
     if unknown:
         raise PocketganError(
-            f"--variants {text}: there is no variant '{', '.join(unknown)}'.",
-            f"Known: {', '.join(VARIANTS)}.",
+            f"--variants {text}: there is no variant '{unknown[0]}'.", one_of(unknown[0], VARIANTS)
         )
     return names
 
