@@ -47,6 +47,8 @@ SIZES = "sizes"
 STUDY = "study.journal"
 REPORT, PAGE = "report.json", "report.html"
 _SAMPLES = "samples.npz"
+REAL, INPUT = "real", "input"
+"""Among the samples: the truth, and the pictures that were read, without what lies behind them."""
 Content = TypeVar("Content")
 
 

@@ -3,6 +3,7 @@
 import hashlib
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -14,6 +15,8 @@ from deploy.jobs import Measurement
 from pipeline.artifacts import find_variants, read_bits
 from pipeline.data.sources import SOURCES, TEACHER
 from pipeline.finished_run import FinishedRun
+from pipeline.importers.input_roles import InputKind
+from pipeline.pictures_read import example_inputs, picture_read
 from pipeline.plans import FROM_TEACHER, RECIPE
 from pipeline.report.run import schema as reports
 from pipeline.tflite.read import read_model
@@ -31,9 +34,12 @@ class Provenance(BaseModel):
     recipe: str
     recipe_sha256: str
     seed: int
-    latent: int
-    classes: int
-    prior: str
+    latent: int = 0
+    classes: int = 0
+    input_pixels: tuple[float, float] | None = None
+    """Black and white in the pictures that it reads; None where it reads latents."""
+    inputs: tuple[dict[str, Any], ...] = ()
+    """The parts of what it reads, where they are more than a picture."""
     pixels: tuple[float, float]
     pocketgan: dict[str, str]
 
@@ -41,37 +47,56 @@ class Provenance(BaseModel):
 def contents_of(run: FinishedRun, variant: str, *, speed: bool) -> BundleContents:
     """All that a bundle of one variant needs; measurements only with ``speed``.
 
-    Raises PocketganError where the run has no such variant, or its file is not of this project or
-    reads pictures: a bundle's code makes latents from seeds.
+    Raises PocketganError where the run has no such variant, its file is not of this project, or
+    reads what no bundle can hold.
     """
     path = run.variant(variant)
     content = path.read_bytes()
-    model = read_model(content)
-    (source, *_) = model.subgraphs[0].inputs
-    if len(source.shape) == 4:
-        raise PocketganError(
-            f"{path} reads pictures, and a bundle can only hold a generator that reads latents.",
-            "Give the file itself to the app: it tells its pixels' range in its metadata.",
-        )
-    try:
-        provenance = Provenance.model_validate_json(model.metadata.get(PROVENANCE) or b"")
-    except ValidationError as error:
-        raise PocketganError(
-            f"{path} does not say where it comes from.", "Convert it with `pocketgan convert`."
-        ) from error
+    provenance = provenance_of(path, content)
     report = run.report.variant(variant) if run.report else None
+    reads = reads_of(run, content, provenance)
+    examples = {}
+    if isinstance(reads, schema.Picture):
+        examples = {"examples": example_inputs(run, reads)}
     return BundleContents(
         content=content,
         name=provenance.recipe,
         variant=variant,
-        latent=_latent(run, provenance),
+        reads=reads,
+        **examples,
         pixels=provenance.pixels,
         quality=_quality(run, report),
         measurements=_measurements(report) if speed and report else (),
         origin=_origin(run, provenance),
         data=_data(run),
-        card=_card(run, variant, report, speed=speed),
+        card=_card(
+            run,
+            variant,
+            steps=how_made(run, variant, reads_pictures=isinstance(reads, schema.Picture)),
+            report=report,
+            speed=speed,
+        ),
     )
+
+
+def provenance_of(path: Path, content: bytes) -> Provenance:
+    """What a file says of itself; PocketganError where it says nothing."""
+    try:
+        return Provenance.model_validate_json(read_model(content).metadata.get(PROVENANCE) or b"")
+    except ValidationError as error:
+        raise PocketganError(
+            f"{path} does not say where it comes from.", "Convert it with `pocketgan convert`."
+        ) from error
+
+
+def reads_of(
+    run: FinishedRun, content: bytes, provenance: Provenance
+) -> schema.Latent | schema.Picture:
+    """What a file of a run reads; PocketganError where no code of ours could feed it."""
+    if provenance.input_pixels is None:
+        return _latent(run, provenance)
+    parts = tuple(InputKind(part["kind"]) for part in provenance.inputs)
+    return picture_read(content, provenance.input_pixels, parts)
 
 
 def _latent(run: FinishedRun, provenance: Provenance) -> schema.Latent:
@@ -82,7 +107,20 @@ def _latent(run: FinishedRun, provenance: Provenance) -> schema.Latent:
         names = tuple(f"code {number}" for number in range(count))
     elif len(names) != count:
         names = tuple(map(str, range(count)))
-    return schema.Latent(length=provenance.latent, classes=count, class_names=names)
+    directions = [
+        schema.Direction(name=f"code {number}", vector=_unit(number, provenance.latent))
+        for number in range(run.continuous_codes)
+    ]
+    return schema.Latent(
+        length=provenance.latent,
+        classes=count,
+        class_names=names,
+        directions=tuple(directions),
+    )
+
+
+def _unit(place: int, length: int) -> tuple[float, ...]:
+    return tuple(float(number == place) for number in range(length))
 
 
 def _quality(run: FinishedRun, variant: reports.VariantReport | None) -> schema.BundleQuality:
@@ -148,14 +186,19 @@ def _data(run: FinishedRun) -> schema.Data:
 
 
 def _card(
-    run: FinishedRun, name: str, variant: reports.VariantReport | None, *, speed: bool
+    run: FinishedRun,
+    name: str,
+    *,
+    steps: tuple[str, ...],
+    report: reports.VariantReport | None,
+    speed: bool,
 ) -> CardFacts:
-    dense = run.report.variant(BASELINE) if run.report and variant and name != BASELINE else None
-    figures = ("parameters", "macs", "zeros", "float_ops") if variant else ()
+    dense = run.report.variant(BASELINE) if run.report and report and name != BASELINE else None
+    figures = ("parameters", "macs", "zeros", "float_ops") if report else ()
     return CardFacts(
-        steps=how_made(run, name),
+        steps=steps,
         baseline=Baseline(dense.bytes, dense.bytes_gzip, _quality(run, dense)) if dense else None,
-        **{figure: getattr(variant, figure) for figure in figures},
+        **{figure: getattr(report, figure) for figure in figures},
         no_speed="" if speed else NO_SPEED,
     )
 
@@ -189,7 +232,7 @@ _CONVERTED = {
 }
 
 
-def how_made(run: FinishedRun, variant: str) -> tuple[str, ...]:
+def how_made(run: FinishedRun, variant: str, *, reads_pictures: bool = False) -> tuple[str, ...]:
     """The sentences of the stages that this variant went through, in order."""
     if run.plan is FROM_TEACHER:
         stages = _COMPRESSED.get(variant, ("teacher",))
@@ -204,6 +247,7 @@ def how_made(run: FinishedRun, variant: str) -> tuple[str, ...]:
             metrics=run.records[stage].metrics,
             bits=read_bits(run.stage(stage), variant).values() if stage == "quantize" else (),
             has_student="student" in stages,
+            reads_pictures=reads_pictures,
             real_pictures=run.source != TEACHER,
             conversion=_CONVERTED[variant],
         )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from deploy.errors import PocketganError
 from pipeline.artifacts import GENERATOR, REPORT, find_variants
@@ -37,8 +38,16 @@ class FinishedRun:
     @property
     def has_discrete_code(self) -> bool:
         """Whether the one-hot end of its latents is a code that was learnt without labels."""
+        return any(codes.get("discrete") for codes in self._codes())
+
+    @property
+    def continuous_codes(self) -> int:
+        """How many numbers of its latents, the first ones, are codes that were learnt."""
+        return max((int(codes.get("continuous", 0)) for codes in self._codes()), default=0)
+
+    def _codes(self) -> list[dict[str, Any]]:
         sections = (record.settings.get("generator", {}) for record in self.records.values())
-        return any(generator.get("codes", {}).get("discrete") for generator in sections)
+        return [generator.get("codes", {}) for generator in sections]
 
     def stage(self, name: str) -> Path:
         return self.plan.folder(self.folder, name)

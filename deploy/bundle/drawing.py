@@ -22,7 +22,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from deploy import agent
-from deploy.bundle.schema import Latent, Pixels, TensorSpec
+from deploy.bundle.schema import Latent, Picture, Pixels, TensorSpec
 from deploy.errors import PocketganError
 
 SEEDING = (
@@ -77,6 +77,15 @@ def encode(values: np.ndarray, tensor: TensorSpec) -> np.ndarray:
         return agent.encode(values, detail)
 
 
+def stored_pictures(pictures: np.ndarray, picture: Picture, tensor: TensorSpec) -> np.ndarray:
+    """Pictures uint8 [N, h, w, c] as the tensor's type, by way of their real numbers in float64."""
+    levels = np.arange(256, dtype=np.float64)
+    real = picture.low + (picture.high - picture.low) * levels / 255
+    table = encode(real, tensor)
+    stored: np.ndarray = table[pictures]
+    return stored
+
+
 def to_pixels(outputs: np.ndarray, tensor: TensorSpec, pixels: Pixels) -> np.ndarray:
     """What the file draws, in its own type → uint8 of the same shape, black 0 and white 255."""
     values = outputs.astype(np.float64)
@@ -100,7 +109,7 @@ def unwire(content: bytes, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
 class GeneratorRun:
     """What a file is, as the runtime tells it, and what it drew.
 
-    ``inputs`` [N, L] and ``outputs`` [N, H, W, C] are of the file's own types.
+    ``inputs`` [N, L] or [N, h, w, c] and ``outputs`` [N, H, W, C] are of the file's own types.
     """
 
     runtime: str
@@ -111,7 +120,8 @@ class GeneratorRun:
 
 
 def draw(content: bytes, inputs: np.ndarray, *, plain: bool = False) -> GeneratorRun:
-    """Let a file draw of each row of ``inputs`` [N, L].
+    """Let a file draw of each row of ``inputs`` [N, L] or [N, h, w, c]; of none, it only says what
+    it reads and draws.
 
     Rows of float32 are real numbers and rounded to the file's type; others must be of that type.
     ``plain`` leaves out the XNNPACK delegate that the runtime applies by itself.

@@ -1,7 +1,7 @@
 """The files of a bundle: names, checksums, and how they lie on the disk, in a folder or one zip.
 
-The list is closed: a bundle holds these files and no other. Folders and zips are read without
-trusting them. The zip is a function of its contents alone: everything stored, one fixed date. So
+The list is closed: a bundle holds these files and no other; which of DEPENDING it holds, its
+model.json says. Folders and zips are read without trusting them. The zip is a function of its contents alone: everything stored, one fixed date. So
 the same contents give the same zip on every machine, whatever its zlib, and a zip that was touched
 anywhere is found by packing its contents again.
 """
@@ -25,17 +25,25 @@ MODEL = "model.json"
 CARD = "CARD.md"
 SHEET = "contact_sheet.png"
 LATENTS = "golden/latents.f32"
+PICTURES = "golden/pictures.png"
+MASKS = "golden/masks.png"
 INPUTS = "golden/inputs.bin"
 OUTPUTS = "golden/outputs.bin"
 PLAIN = "golden/plain.bin"
-CODE = ("code/Generator.kt", "code/Generator.swift", "code/generator.cc", "code/generator.py")
+JAVASCRIPT = "code/generator.js"
+CODE = (
+    *("code/Generator.kt", "code/Generator.swift", "code/generator.cc", "code/generator.py"),
+    JAVASCRIPT,
+)
 SUMS = "SHA256SUMS"
 SIGNATURE = "SHA256SUMS.sig"
 
-COVERED = tuple(sorted((GENERATOR, MODEL, CARD, SHEET, LATENTS, INPUTS, OUTPUTS, PLAIN, *CODE)))
+DEPENDING = (LATENTS, PICTURES, MASKS, JAVASCRIPT)
+"""What only some bundles hold: model.json says what is read, and of which version it is."""
+COVERED = tuple(sorted({GENERATOR, MODEL, CARD, SHEET, INPUTS, OUTPUTS, PLAIN, *CODE, *DEPENDING}))
 """What the checksums are of."""
-REQUIRED = (*COVERED, SUMS)
-KNOWN = (*REQUIRED, SIGNATURE)
+REQUIRED = (*(name for name in COVERED if name not in DEPENDING), SUMS)
+KNOWN = (*COVERED, SUMS, SIGNATURE)
 
 MOST_BYTES = 1 << 30
 """Of a bundle; more than any generator for a phone takes."""
@@ -73,7 +81,12 @@ def differences(contents: Contents) -> Iterator[str]:
     yield from (f"{name} was changed (or its line in {SUMS})" for name in wrong)
     yield from (f"{name} is not listed in {SUMS}" for name in here if name not in listed)
     gone = [name for name in listed if name not in here and name not in REQUIRED]
-    yield from (f"{SUMS} lists {name}, which no bundle holds" for name in gone)
+    for name in gone:
+        yield (
+            f"{name} is missing"
+            if name in DEPENDING
+            else f"{SUMS} lists {name}, which no bundle holds"
+        )
     if not wrong and listed == here:
         yield f"{SUMS} was changed: its lines are not in the order or form that they had"
 

@@ -36,6 +36,13 @@ class TensorSpec(FrozenModel):
         return self
 
 
+class Direction(FrozenModel):
+    """What is added to a latent, times a number from about -2 to 2, to change one thing in it."""
+
+    name: Text
+    vector: tuple[float, ...]  # of the latent's length
+
+
 class Latent(FrozenModel):
     """An input vector: ``length`` numbers of the prior, then the class, one-hot."""
 
@@ -43,6 +50,7 @@ class Latent(FrozenModel):
     prior: Literal["normal"] = "normal"
     classes: Size
     class_names: tuple[str, ...]
+    directions: tuple[Direction, ...] = ()
 
     @property
     def width(self) -> int:
@@ -52,6 +60,55 @@ class Latent(FrozenModel):
     def _every_class_has_a_name(self) -> Self:
         if len(self.class_names) != self.classes:
             raise ValueError("there must be as many class_names as classes")
+        return self
+
+    @model_validator(mode="after")
+    def _directions_are_of_the_latent(self) -> Self:
+        if any(len(direction.vector) != self.length for direction in self.directions):
+            raise ValueError("the vector of a direction must have as many numbers as length says")
+        return self
+
+
+class Tiles(FrozenModel):
+    """How a picture of any size is drawn in tiles of the one size that the file reads.
+
+    Tiles overlap by twice ``margin``. Where it is ``seamless``, what a tile draws farther than
+    ``margin`` from its edge does not depend on what lies beyond the edge, and tiles are cut there;
+    elsewhere they are blended across the overlap.
+    """
+
+    scale: Count  # pixels drawn for each pixel read, along a side
+    multiple: Count  # a tile starts at a multiple of it, as the network's halved maps ask for
+    margin: Size  # pixels of the input
+    seamless: bool
+
+    @property
+    def overlap(self) -> int:
+        return 2 * self.margin
+
+
+class Picture(FrozenModel):
+    """An input picture. A level from 0 to 255 is the number low + (high - low) * level / 255."""
+
+    low: float
+    high: float
+    channels: Literal["grey", "rgb"]
+    mask: bool = False  # one more channel, the last: 255 where the picture is hidden, else 0
+    tiles: Tiles | None  # None where the picture drawn is no whole number of times as large
+
+    @property
+    def colours(self) -> int:
+        return {"grey": 1, "rgb": 3}[self.channels]
+
+    @property
+    def depth(self) -> int:
+        """Channels of the input."""
+        return self.colours + self.mask
+
+    @model_validator(mode="after")
+    def _black_is_below_white(self) -> Self:
+        if self.low >= self.high:
+            raise ValueError("low must be below high")
         return self
 
 
@@ -70,10 +127,13 @@ class Pixels(FrozenModel):
 
 
 class Golden(FrozenModel):
-    """Latents with the exact bytes that were drawn of them."""
+    """Inputs with the exact bytes that were drawn of them: latents, or pictures one below the other
+    in a PNG, and their masks in another."""
 
     count: Count
-    latents: Literal["golden/latents.f32"] = "golden/latents.f32"
+    latents: Literal["golden/latents.f32"] | None = None
+    pictures: Literal["golden/pictures.png"] | None = None
+    masks: Literal["golden/masks.png"] | None = None
     inputs: Literal["golden/inputs.bin"] = "golden/inputs.bin"
     outputs: Literal["golden/outputs.bin"] = "golden/outputs.bin"
     plain: Literal["golden/plain.bin"] = "golden/plain.bin"  # the same without XNNPACK
@@ -94,6 +154,9 @@ class BundleQuality(FrozenModel):
     modes: Size | None = None
     psnr: float | None = None  # dB, against float32 on the same latents
     ssim: float | None = None
+    psnr_truth: float | None = None  # dB, against what a picture that was read should become
+    ssim_truth: float | None = None
+    psnr_hole: float | None = None  # the same where a mask hid what was there
     samples: Size = 0  # pictures that were judged
     judge_sha256: Sha256 | None = None
     judge_accuracy: Share | None = None
@@ -122,15 +185,16 @@ class Model(FrozenModel):
     """The whole of model.json."""
 
     schema_name: Literal["pocketgan.bundle"] = Field(default="pocketgan.bundle", alias="schema")
-    version: Literal[1] = 1
+    version: Literal[1, 2] = 2
     name: Text
     variant: Text
     file: GeneratorFile
     input: TensorSpec
     output: TensorSpec
-    latent: Latent
+    latent: Latent | None  # what is read: either a latent
+    picture: Picture | None = None  # or a picture
     pixels: Pixels
-    seeding: Text
+    seeding: Text | None  # None where no latent is read
     golden: Golden
     quality: BundleQuality
     measurements: tuple[Measurement, ...]
@@ -149,15 +213,54 @@ class Model(FrozenModel):
     def channels(self) -> int:
         return self.output.shape[3]
 
+    @property
+    def reads(self) -> Latent | Picture:
+        reads = self.latent or self.picture
+        assert reads is not None  # as the first validator says
+        return reads
+
+    @model_validator(mode="after")
+    def _reads_one_thing(self) -> Self:
+        if (self.latent is None) == (self.picture is None):
+            raise ValueError("either latent or picture must be there, and the other null")
+        if self.version == 1 and (self.picture or (self.latent and self.latent.directions)):
+            raise ValueError("version 1 knows neither pictures that are read nor directions")
+        asked = (
+            self.latent is not None,
+            self.picture is not None,
+            self.picture is not None and self.picture.mask,
+        )
+        golden = self.golden
+        if asked != tuple(it is not None for it in (golden.latents, golden.pictures, golden.masks)):
+            raise ValueError("golden must name latents, or pictures and their masks, as are read")
+        if (self.seeding is None) != (self.latent is None):
+            raise ValueError("seeding is for latents, and for nothing else")
+        return self
+
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:
-        if self.input.shape != (1, self.latent.width):
+        if self.latent and self.input.shape != (1, self.latent.width):
             raise ValueError("input.shape must be [1, latent.length + latent.classes]")
+        if self.picture and not (len(self.input.shape) == 4 and self.input.shape[0] == 1):
+            raise ValueError("input.shape must be [1, height, width, channels]")
+        if self.picture and self.input.shape[3] != self.picture.depth:
+            raise ValueError("picture.channels and picture.mask do not fit input.shape")
         if len(self.output.shape) != 4 or self.output.shape[0] != 1:
             raise ValueError("output.shape must be [1, height, width, channels]")
         if self.channels != {"grey": 1, "rgb": 3}[self.pixels.channels]:
             raise ValueError("pixels.channels does not fit output.shape")
+        if self.picture and (tiles := self.picture.tiles):
+            self._check_tiles(tiles)
         return self
+
+    def _check_tiles(self, tiles: Tiles) -> None:
+        sides = self.input.shape[1:3]
+        if tuple(tiles.scale * side for side in sides) != self.output.shape[1:3]:
+            raise ValueError("picture.tiles.scale is not output.shape over input.shape")
+        if any(side % tiles.multiple or tiles.overlap >= side for side in sides):
+            raise ValueError("picture.tiles does not fit input.shape")
+        if tiles.overlap % tiles.multiple:
+            raise ValueError("picture.tiles: twice margin must be a multiple of multiple")
 
 
 def dumps(model: Model) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from deploy.errors import plain
+from deploy.errors import PocketganError, plain
 
 COLUMNS = 8
 MOST_ROWS = 32
@@ -21,6 +21,46 @@ _LONGEST_NAME = 24
 def rows(classes: int) -> int:
     """Rows of a sheet: one a class, as far as there is room, or as many as columns."""
     return min(classes, MOST_ROWS) or COLUMNS
+
+
+def before_and_after(inputs: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+    """Rows of inputs uint8 [N, h, w, c], each above the row of its outputs [N, H, W, C].
+
+    In the larger size and number of channels of the two, rows of COLUMNS filled up with white:
+    uint8 [M, H', W', C'].
+    """
+    height, width, channels = np.maximum(inputs.shape[1:], outputs.shape[1:])
+    rows = []
+    for pictures in (inputs, outputs):
+        across = np.arange(width) * pictures.shape[2] // width
+        down = np.arange(height) * pictures.shape[1] // height
+        enlarged = pictures[:, down[:, np.newaxis], across]
+        filled = np.full((-(-len(pictures) // COLUMNS) * COLUMNS, height, width, channels), 255)
+        filled[: len(pictures)] = enlarged
+        rows.append(filled.astype(np.uint8).reshape(-1, COLUMNS, height, width, channels))
+    return np.stack(rows, axis=1).reshape(-1, height, width, channels)
+
+
+def stacked(pictures: np.ndarray) -> bytes:
+    """A PNG of pictures uint8 [N, H, W, C], grey or colour, one below the other."""
+    column = pictures.reshape(-1, *pictures.shape[2:])
+    return _png(Image.fromarray(column[..., 0] if column.shape[2] == 1 else column))
+
+
+def unstacked(content: bytes, name: str, shape: tuple[int, int, int, int]) -> np.ndarray:
+    """What ``stacked`` wrote, of that shape; PocketganError, which calls it ``name``, otherwise."""
+    count, height, width, channels = shape
+    mode = "L" if channels == 1 else "RGB"
+    try:
+        with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
+            if (image.mode, image.size) != (mode, (width, count * height)):
+                raise ValueError("another size")  # before it is unpacked: it may be a bomb
+            return np.asarray(image).reshape(shape)
+    # Whatever a damaged picture makes the reader stumble over.
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise PocketganError(
+            f"{name} is no PNG of {count} pictures of {height}×{width}, one below the other"
+        ) from error
 
 
 def contact_sheet(pictures: np.ndarray, names: Sequence[str] = ()) -> bytes:
@@ -41,8 +81,12 @@ def contact_sheet(pictures: np.ndarray, names: Sequence[str] = ()) -> bytes:
     for row, name in enumerate(labels):
         middle = MARGIN + row * (height + GAP) + height // 2
         pen.text((left - MARGIN, middle), name, INK, font, anchor="rm")
+    return _png(sheet)
+
+
+def _png(image: Image.Image) -> bytes:
     written = io.BytesIO()
-    sheet.save(written, "PNG", optimize=True)
+    image.save(written, "PNG", optimize=True)
     return written.getvalue()
 
 

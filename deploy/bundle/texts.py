@@ -47,8 +47,11 @@ _QUALITY = (
     ("Density", "density", 3, "precision that outliers cannot inflate; about 1 for real ones"),
     ("Coverage", "coverage", 3, "share of real pictures with a drawn one close by"),
     ("Modes", "modes", 0, "classes that are drawn at all"),
-    ("PSNR", "psnr", 1, "dB, against float32's pictures of the same latents"),
+    ("PSNR", "psnr", 1, "dB, against float32's pictures of the same inputs"),
     ("SSIM", "ssim", 3, "the same by structure; 1 is equal"),
+    ("PSNR to the truth", "psnr_truth", 1, "dB, against the pictures that these should be"),
+    ("SSIM to the truth", "ssim_truth", 3, "the same by structure"),
+    ("PSNR in the hole", "psnr_hole", 1, "dB, against the truth, where a mask hid it"),
 )  # fmt: skip
 """Figures of the card: title, field of the quality, decimals, meaning."""
 
@@ -60,23 +63,35 @@ def render_card(model: Model, facts: CardFacts) -> bytes:
         m=model,
         facts=facts,
         lines=[line for line in _QUALITY if getattr(model.quality, line[1]) is not None],
-        rows=sheet.rows(model.latent.classes),
+        rows=sheet.rows(model.latent.classes) if model.latent else 0,
         columns=sheet.COLUMNS,
     )
 
 
 def render_code(model: Model) -> dict[str, bytes]:
     """Path inside the bundle → source."""
-    size = f"{model.height}×{model.picture_width}"
-    classes = f", {model.latent.classes} classes" if model.latent.classes else ""
     facts = {
         "m": model,
+        "p": model.picture,
+        "tiles": model.picture.tiles if model.picture else None,
         "channels": model.channels,
         "inputs": np.iinfo(model.input.dtype) if model.input.scale else None,
         "title": f"{plain(model.name)} ({plain(model.variant)})",
-        "about": f"{size} {model.pixels.channels} pictures of '{plain(model.data.name)}'{classes}",
+        "about": _about(model),
     }
     return {path: _render(path.removeprefix("code/"), **facts) for path in CODE}
+
+
+def _about(model: Model) -> str:
+    """What is drawn, for the first line of a code file."""
+    drawn = f"{model.height}×{model.picture_width} {model.pixels.channels} pictures"
+    if model.latent is not None:
+        classes = f", {model.latent.classes} classes" if model.latent.classes else ""
+        return f"{drawn} of '{plain(model.data.name)}'{classes}"
+    assert model.picture is not None
+    height, width = model.input.shape[1:3]
+    mask = " and their masks" if model.picture.mask else ""
+    return f"{drawn} of {height}×{width} {model.picture.channels} ones{mask}"
 
 
 def _escape(text: str) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from deploy.bundle import files, schema
-from deploy.bundle.drawing import GeneratorRun, draw, encode, unwire, wire
+from deploy.bundle import files, schema, sheet
+from deploy.bundle.drawing import GeneratorRun, draw, encode, stored_pictures, unwire, wire
 from deploy.bundle.files import Contents
 from deploy.bundle.signature import is_good
 from deploy.errors import PocketganError
@@ -111,9 +111,22 @@ def _mismatches(model: schema.Model, contents: Contents) -> Iterator[str]:
         yield f"{files.MODEL}: file.bytes is {model.file.bytes}, the file has {len(generator)}"
     if model.file.sha256 != hashlib.sha256(generator).hexdigest():
         yield f"{files.MODEL}: file.sha256 is that of another file"
-    yield from (f"{name} is empty" for name in (*files.CODE, files.CARD) if not contents[name])
+    depending = _depending(model)
+    for name in files.DEPENDING:
+        if name in depending and name not in contents:
+            yield f"{name} is missing"
+        if name in contents and name not in depending:
+            yield f"{name} belongs to no bundle of this kind"
+    sources = [name for name in (*files.CODE, files.CARD) if name in contents]
+    yield from (f"{name} is empty" for name in sources if not contents[name])
     if not contents[files.SHEET].startswith(b"\x89PNG\r\n\x1a\n"):
         yield f"{files.SHEET} is no PNG"
+
+
+def _depending(model: schema.Model) -> set[str]:
+    """Which of the files that only some bundles hold this one must have."""
+    golden = {model.golden.latents, model.golden.pictures, model.golden.masks} - {None}
+    return {str(name) for name in golden} | ({files.JAVASCRIPT} if model.version > 1 else set())
 
 
 def _golden(model: schema.Model, contents: Contents) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -121,23 +134,45 @@ def _golden(model: schema.Model, contents: Contents) -> tuple[np.ndarray, dict[s
 
     Raises PocketganError where they do not fit model.json.
     """
-    inputs = (model.golden.count, model.latent.width)
+    inputs = (model.golden.count, *model.input.shape[1:])
     outputs = (model.golden.count, *model.output.shape[1:])
-    shapes = {
-        files.LATENTS: ("float32", inputs),
-        files.INPUTS: (model.input.dtype, inputs),
-        files.OUTPUTS: (model.output.dtype, outputs),
-        files.PLAIN: (model.output.dtype, outputs),
+    arrays = {
+        files.INPUTS: _array(contents, files.INPUTS, model.input.dtype, inputs),
+        files.OUTPUTS: _array(contents, files.OUTPUTS, model.output.dtype, outputs),
+        files.PLAIN: _array(contents, files.PLAIN, model.output.dtype, outputs),
     }
-    arrays = {}
-    for name, (dtype, shape) in shapes.items():
-        try:
-            arrays[name] = unwire(contents[name], dtype, shape)
-        except ValueError as error:
-            raise PocketganError(f"{name} does not hold {dtype} {list(shape)}") from error
-    if wire(encode(arrays[files.LATENTS], model.input)) != contents[files.INPUTS]:
-        raise PocketganError(f"{files.INPUTS} is not {files.LATENTS} by input.scale of model.json")
+    if model.picture is None:
+        name = files.LATENTS
+        stored = encode(_array(contents, name, "float32", inputs), model.input)
+    else:
+        name = files.PICTURES
+        stored = stored_pictures(_pictures(model, contents), model.picture, model.input)
+    if wire(stored) != contents[files.INPUTS]:
+        raise PocketganError(f"{files.INPUTS} is not {name} by input.scale of model.json")
     return arrays[files.INPUTS], {name: arrays[name] for name in (files.OUTPUTS, files.PLAIN)}
+
+
+def _array(contents: Contents, name: str, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
+    try:
+        return unwire(contents[name], dtype, shape)
+    except ValueError as error:
+        raise PocketganError(f"{name} does not hold {dtype} {list(shape)}") from error
+
+
+def _pictures(model: schema.Model, contents: Contents) -> np.ndarray:
+    """The golden pictures uint8 [N, h, w, c], their mask as the last channel where there is one."""
+    assert model.picture is not None
+    count, (height, width) = model.golden.count, model.input.shape[1:3]
+    parts = {files.PICTURES: model.picture.colours} | (
+        {files.MASKS: 1} if model.golden.masks else {}
+    )
+    return np.concatenate(
+        [
+            sheet.unstacked(contents[name], name, (count, height, width, channels))
+            for name, channels in parts.items()
+        ],
+        axis=-1,
+    )
 
 
 def _compare(run: GeneratorRun, golden: np.ndarray, name: str) -> Likeness:

@@ -28,6 +28,7 @@ SUMMARIES = {
     "benchmark": "Measure .tflite files of any origin, or a recipe's, on any target",
     "check": "What compressing a generator, yours or anyone's, will meet",
     "bundle": "Write what an app developer needs of a finished run",
+    "gallery": "Write a web page that draws with a finished run's files",
     "verify": "Check a bundle, folder or zip: a changed byte anywhere is found",
     "targets": "Where files can be measured, and what adds a target",
     "doctor": "What this machine is, and what makes its figures doubtful",

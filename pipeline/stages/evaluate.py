@@ -10,7 +10,7 @@ import numpy as np
 
 from deploy.errors import PocketganError
 from pipeline.arrays import Images, Mask
-from pipeline.artifacts import Evaluation, find_variants, write_evaluation
+from pipeline.artifacts import INPUT, REAL, Evaluation, find_variants, write_evaluation
 from pipeline.data.dataset import Dataset
 from pipeline.data.sources import TEACHER
 from pipeline.determinism import prepare
@@ -39,7 +39,6 @@ from pipeline.variants import BASELINE
 
 FEWEST = NEIGHBOURS + 1
 """Pictures that neighbourhoods of so many demand."""
-REAL, INPUT = "real", "input"
 _SETTINGS = ("data", "generator", "convert", "evaluate")
 
 

@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 from pydantic import JsonValue
 
 from pipeline.arrays import Images
+from pipeline.artifacts import INPUT, REAL
 from pipeline.recipe import leaves
 from pipeline.report.benchmark.page import TargetsView, view
 from pipeline.report.benchmark.schema import MeasuredFile
@@ -24,7 +25,6 @@ from pipeline.report.run.schema import Report, ReportedQuality, VariantReport
 from pipeline.report.run.wording import Wording, gates_in_words, headline, wording_of
 from pipeline.variants import BASELINE, SHIPPED
 
-REAL, INPUT = "real", "input"
 
 LARGEST_EMBEDDED = 4_000_000
 """Bytes of a picture that the page holds: a film of large pictures may have more."""

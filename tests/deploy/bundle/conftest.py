@@ -65,7 +65,7 @@ def order_of() -> Orders:
             content=_generator(dtype, classes, channels, batch),
             name=name,
             variant=dtype,
-            latent=schema.Latent(length=LENGTH, classes=classes, class_names=names),
+            reads=schema.Latent(length=LENGTH, classes=classes, class_names=names),
             pixels=(-1.0, 1.0),
             quality=schema.BundleQuality(frechet=1.5, frechet_floor=0.25, samples=64),
             measurements=(),

@@ -79,7 +79,7 @@ def test_sheet_of_very_many_classes_shows_the_first(order_of: Orders) -> None:
 
 
 def test_a_generator_that_takes_other_latents_is_refused(order_of: Orders) -> None:
-    other = replace(order_of(), latent=schema.Latent(length=9, classes=0, class_names=()))
+    other = replace(order_of(), reads=schema.Latent(length=9, classes=0, class_names=()))
     with pytest.raises(PocketganError, match=r"the file does not run: .*Dimension"):
         make(other)
 

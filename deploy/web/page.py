@@ -1,0 +1,30 @@
+"""The page as one file: document, runtime and models go into what was built of ``src``."""
+
+import base64
+import gzip
+from collections.abc import Mapping
+from pathlib import Path
+
+from deploy.web.gallery import Gallery
+
+BUILT = Path(__file__).with_name("built")
+PLACE = b"<!-- contents -->"
+"""Where in the page its document, runtime and models go."""
+MARK = b'<meta name="generator" content="pocketgan gallery">'
+"""What tells that a file is such a page."""
+RUNTIME = ("litert.js", "litert.wasm")
+
+
+def render(document: Gallery, blobs: Mapping[str, bytes]) -> bytes:
+    """The page, UTF-8: ``blobs`` are put in by their names; equal contents give equal bytes."""
+    before, after = (BUILT / "page.html").read_bytes().split(PLACE)
+    text = document.model_dump_json(by_alias=True).encode().replace(b"<", b"\\u003c")
+    elements = [b'<script type="application/json" id="document">' + text + b"</script>"]
+    elements += [_blob(name, (BUILT / f"{name}.gz").read_bytes()) for name in RUNTIME]
+    elements += [_blob(name, gzip.compress(blob, 9, mtime=0)) for name, blob in blobs.items()]
+    return before + b"\n".join(elements) + after
+
+
+def _blob(name: str, packed: bytes) -> bytes:
+    start = f'<script type="text/plain" id="{name}">'.encode()
+    return start + base64.b64encode(packed) + b"</script>"

@@ -1,0 +1,103 @@
+// LiteRT's WebAssembly through its own bindings: its public JavaScript takes no int8 tensors, and
+// what runs here is to be the very file that ships.
+
+interface Deletable {
+  delete(): void;
+}
+interface TensorType extends Deletable {
+  bytes(): number;
+}
+interface TensorBuffer extends Deletable {
+  lock(mode: unknown): number;
+  unlock(): void;
+  packedSize(): number;
+}
+interface Model extends Deletable {
+  getInputTensorType(signature: number, index: number): TensorType;
+  getOutputTensorType(signature: number, index: number): TensorType;
+}
+interface CompiledModel extends Deletable {
+  run(signature: number, inputs: TensorBuffer[]): TensorBuffer[];
+}
+interface Wasm {
+  HEAPU8: Uint8Array<ArrayBuffer>;
+  _malloc(size: number): number;
+  _free(address: number): void;
+  LiteRtEnvironment: { create(gpu: null): unknown };
+  LiteRtTensorBuffer: {
+    createManaged(env: unknown, kind: unknown, type: TensorType, size: number): TensorBuffer;
+  };
+  LiteRtTensorBufferType: { HOST_MEMORY: unknown };
+  LiteRtTensorBufferLockMode: { READ: unknown; WRITE: unknown };
+  loadModel(env: unknown, address: number, size: number): Model;
+  compileModel(env: unknown, model: Model, options: object): CompiledModel | Promise<CompiledModel>;
+}
+type Factory = (options: object) => Promise<Wasm>;
+
+const CPU = { accelerator: "wasm", cpuOptions: { numThreads: 1 }, gpuOptions: {}, webNNOptions: {} };
+
+export class Runtime {
+  private constructor(
+    readonly wasm: Wasm,
+    readonly environment: unknown,
+  ) {}
+
+  /** Start it from the text of its loader and its WebAssembly. */
+  static async start(loader: string, wasmBinary: Uint8Array): Promise<Runtime> {
+    const element = document.createElement("script");
+    element.textContent = loader;
+    document.head.append(element);
+    const factory = (globalThis as unknown as { ModuleFactory: Factory }).ModuleFactory;
+    // It logs what it does as errors; what matters it throws.
+    const wasm = await factory({ wasmBinary, print: () => {}, printErr: () => {} });
+    return new Runtime(wasm, wasm.LiteRtEnvironment.create(null));
+  }
+
+  /** A .tflite of one input and one output. Throws where it does not load. */
+  async open(content: Uint8Array): Promise<Interpreter> {
+    if (String.fromCharCode(...content.subarray(4, 8)) !== "TFL3") {
+      throw new Error("it is no TensorFlow Lite file");
+    }
+    const address = this.wasm._malloc(content.length); // the model stays there while it runs
+    this.wasm.HEAPU8.set(content, address);
+    const model = this.wasm.loadModel(this.environment, address, content.length);
+    const compiled = await this.wasm.compileModel(this.environment, model, CPU);
+    return new Interpreter(this, model, compiled);
+  }
+}
+
+export class Interpreter {
+  readonly inputBytes: number;
+  readonly outputBytes: number;
+  private readonly input: TensorBuffer;
+
+  constructor(
+    private readonly runtime: Runtime,
+    model: Model,
+    private readonly compiled: CompiledModel,
+  ) {
+    const { wasm, environment } = runtime;
+    const type = model.getInputTensorType(0, 0);
+    this.inputBytes = type.bytes();
+    this.outputBytes = model.getOutputTensorType(0, 0).bytes();
+    const kind = wasm.LiteRtTensorBufferType.HOST_MEMORY;
+    this.input = wasm.LiteRtTensorBuffer.createManaged(environment, kind, type, this.inputBytes);
+  }
+
+  /** The bytes of the output tensor for those of the input tensor. */
+  run(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+    if (bytes.length !== this.inputBytes) {
+      throw new Error(`the file takes ${this.inputBytes} bytes, and was given ${bytes.length}`);
+    }
+    const { wasm } = this.runtime;
+    const { READ, WRITE } = wasm.LiteRtTensorBufferLockMode;
+    wasm.HEAPU8.set(bytes, this.input.lock(WRITE));
+    this.input.unlock();
+    const [output, ...others] = this.compiled.run(0, [this.input]);
+    const start = output.lock(READ);
+    const answer = wasm.HEAPU8.slice(start, start + output.packedSize());
+    output.unlock();
+    for (const buffer of [output, ...others]) buffer.delete();
+    return answer;
+  }
+}

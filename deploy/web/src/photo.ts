@@ -1,0 +1,227 @@
+// Photos through a generator that reads pictures: dropped, chosen, taken, or one of the examples.
+
+import { type Tiles, readBlob, reason } from "./document";
+import { breathe, button, canvas, choice, h, panel } from "./elements";
+import { type Picture, context, fromImageData, savePng, show, toImageData } from "./pictures";
+import type { Stage } from "./stage";
+import { cut, drawByTiles } from "./tiles";
+import { reveal } from "./reveal";
+import { camera } from "./camera";
+import type { Source } from "./walk";
+
+/** The largest canvas that phones show, in pixels; larger photos are made smaller first. */
+const MOST_PIXELS = 16_000_000;
+
+class Photo {
+  /** Whether the photo goes through in parts at its own size; else its middle, made small. */
+  byTiles = false;
+  tile: Picture | null = null;
+  private photo: HTMLCanvasElement | null = null;
+  private cancel = new AbortController();
+  private readonly watchers: (() => void)[] = [];
+
+  constructor(
+    readonly stage: Stage,
+    readonly before: HTMLCanvasElement,
+    readonly after: HTMLCanvasElement,
+    readonly words: HTMLElement,
+    readonly bar: HTMLProgressElement,
+    /** Shown while tiles are being drawn. */
+    readonly work: HTMLElement,
+  ) {}
+
+  private get inputShape(): [number, number, number] {
+    const [, height, width, channels] = this.stage.generator.facts.input.shape;
+    return [height, width, channels];
+  }
+
+  private get scale(): number {
+    return this.stage.generator.height / this.inputShape[0];
+  }
+
+  watch(act: () => void): void {
+    this.watchers.push(act);
+  }
+
+  /** End what is being drawn. */
+  stop(): void {
+    this.cancel.abort();
+  }
+
+  /** Take another picture, and draw it. */
+  async take(picture: CanvasImageSource, width: number, height: number): Promise<void> {
+    const shrink = Math.min(1, Math.sqrt(MOST_PIXELS / (width * height * this.scale ** 2)));
+    this.photo = resized(picture, [0, 0, width, height], Math.max(1, Math.round(width * shrink)), Math.max(1, Math.round(height * shrink)));
+    await this.redraw();
+  }
+
+  /** A picture that has the file's own size. */
+  async takeExact(picture: Picture): Promise<void> {
+    const exact = document.createElement("canvas");
+    show(exact, picture);
+    await this.take(exact, exact.width, exact.height);
+  }
+
+  async redraw(): Promise<void> {
+    if (!this.photo) return;
+    this.stop();
+    const cancel = (this.cancel = new AbortController());
+    const start = performance.now();
+    try {
+      const { tiles } = this.stage.pictureRead;
+      if (this.byTiles && tiles) await this.drawTiles(this.photo, tiles, cancel.signal);
+      else this.drawWhole(this.photo);
+      const seconds = (performance.now() - start) / 1000;
+      const took = seconds < 1 ? `${(seconds * 1000).toFixed(0)} ms` : `${seconds.toFixed(1)} s`;
+      this.words.textContent = `${this.before.width} × ${this.before.height} → ${this.after.width} × ${this.after.height} pixels in ${took}.`;
+    } catch (error) {
+      if (cancel !== this.cancel) return; // another picture was taken meanwhile
+      this.words.textContent = cancel.signal.aborted ? "Stopped." : reason(error);
+    } finally {
+      if (cancel === this.cancel) this.work.hidden = true;
+    }
+  }
+
+  /** The middle of a picture at the file's size. */
+  drawWhole(photo: CanvasImageSource & { width: number; height: number }): void {
+    const [height, width, channels] = this.inputShape;
+    const small = resized(photo, middle(photo.width, photo.height, width / height), width, height);
+    this.tile = fromImageData(context(small).getImageData(0, 0, width, height), channels);
+    show(this.before, this.tile);
+    show(this.after, this.stage.generator.drawPicture(this.tile.levels));
+    for (const act of this.watchers) act();
+  }
+
+  private async drawTiles(photo: HTMLCanvasElement, tiles: Tiles, signal: AbortSignal): Promise<void> {
+    const { generator } = this.stage;
+    const [height, width, channels] = this.inputShape;
+    const picture = fromImageData(context(photo).getImageData(0, 0, photo.width, photo.height), channels);
+    const [top, left] = [Math.max(0, (picture.height - height) >> 1), Math.max(0, (picture.width - width) >> 1)];
+    this.tile = { levels: cut(picture, { height, width }, top, left), height, width, channels };
+    show(this.before, picture);
+    this.after.width = picture.width * tiles.scale;
+    this.after.height = picture.height * tiles.scale;
+    for (const act of this.watchers) act();
+    this.work.hidden = false;
+    this.words.textContent = "Drawing …";
+    let pause = performance.now() + 30;
+    const drawer = {
+      ...{ height, width, tiles },
+      outputChannels: generator.channels,
+      draw: (levels: Uint8ClampedArray<ArrayBuffer>) => generator.drawPicture(levels).levels,
+    };
+    await drawByTiles(picture, drawer, {
+      signal,
+      onRows: (row, rows) => context(this.after).putImageData(toImageData(rows), 0, row),
+      onTile: async (share) => {
+        if (performance.now() < pause) return;
+        this.bar.value = share;
+        await breathe();
+        pause = performance.now() + 30;
+      },
+    });
+  }
+}
+
+/** The panel, with its first example drawn. */
+export async function photoPanel(stage: Stage): Promise<Source> {
+  const before = canvas("The picture as it was", { class: "pixels" });
+  const after = canvas("The picture as it became", { class: "pixels" });
+  const words = h("output", { class: "facts" });
+  const bar = h("progress", { max: 1, value: 0, "aria-label": "Share of the picture that is drawn" });
+  const work = h("div", { class: "work", hidden: true }, bar, button("Stop", () => photo.stop()));
+  const photo = new Photo(stage, before, after, words, bar, work);
+  const file = h("input", { type: "file", accept: "image/*", class: "visually-hidden", id: "photo-file" });
+  const takeFile = async (blob: Blob | null | undefined) => {
+    if (!blob) return;
+    try {
+      const bitmap = await createImageBitmap(blob);
+      await photo.take(bitmap, bitmap.width, bitmap.height);
+      bitmap.close();
+    } catch (error) {
+      words.textContent = `This is no picture that the browser can read (${reason(error)}).`;
+    }
+  };
+  file.addEventListener("change", () => void takeFile(file.files?.[0]));
+  const names = ["The middle, made small", "All of it, by tiles"];
+  const { tiles } = stage.pictureRead;
+  photo.byTiles = tiles !== null && tiles.seamless;
+  const mode = choice("What of the photo", names, Number(photo.byTiles), (index) => {
+    photo.byTiles = index === 1;
+    void photo.redraw();
+  });
+  const element = panel(
+    "photo",
+    "A photo of yours",
+    h("p", {}, "Drop a photo here, choose one, use the camera, or take one of these."),
+    await examples(stage, (picture) => void photo.takeExact(picture)),
+    reveal(before, after),
+    work,
+    words,
+    h(
+      "div",
+      { class: "buttons" },
+      h("label", { class: "button primary", for: "photo-file" }, "Choose a photo"),
+      file,
+      ...camera((video) => photo.drawWhole(video), (problem) => (words.textContent = problem)),
+      button("Save as PNG", () => savePng(after, `${stage.gallery.title}-photo`)),
+    ),
+    ...(tiles ? [mode] : []),
+  );
+  acceptDrops(element, takeFile);
+  stage.onChange(() => void photo.redraw());
+  return {
+    element,
+    drawWith: (number) => (photo.tile ? stage.generators[number].drawPicture(photo.tile.levels) : null),
+    onDraw: (act) => photo.watch(act),
+  };
+}
+
+/** Buttons with the pictures that the page brings along; the first is taken at once. */
+async function examples(stage: Stage, take: (picture: Picture) => void): Promise<HTMLElement> {
+  const levels = new Uint8ClampedArray(await readBlob("examples"));
+  const [, height, width, channels] = stage.generator.facts.input.shape;
+  const size = height * width * channels;
+  const row = h("div", { class: "examples", role: "group", "aria-label": "Examples" });
+  for (let start = 0; start < levels.length; start += size) {
+    const picture = { levels: levels.slice(start, start + size), height, width, channels };
+    const view = canvas(`Example ${start / size + 1}`, { class: "pixels" });
+    show(view, picture);
+    row.append(h("button", { type: "button", onclick: () => take(picture) }, view));
+    if (start === 0) take(picture);
+  }
+  return row;
+}
+
+function acceptDrops(element: HTMLElement, take: (file: Blob | null | undefined) => void): void {
+  element.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    element.classList.add("dropping");
+  });
+  element.addEventListener("dragleave", () => element.classList.remove("dropping"));
+  element.addEventListener("drop", (event) => {
+    event.preventDefault();
+    element.classList.remove("dropping");
+    take(event.dataTransfer?.files[0]);
+  });
+}
+
+type Box = [left: number, top: number, width: number, height: number];
+
+/** The largest box of an aspect in the middle of a picture. */
+export function middle(width: number, height: number, aspect: number): Box {
+  const [w, t] = width / height > aspect ? [height * aspect, height] : [width, width / aspect];
+  return [(width - w) / 2, (height - t) / 2, w, t];
+}
+
+function resized(picture: CanvasImageSource, [left, top, w, t]: Box, width: number, height: number): HTMLCanvasElement {
+  const small = document.createElement("canvas");
+  small.width = width;
+  small.height = height;
+  const drawing = context(small);
+  drawing.imageSmoothingQuality = "high";
+  drawing.fillStyle = "#fff"; // what is transparent becomes white
+  drawing.fillRect(0, 0, width, height);
+  drawing.drawImage(picture, left, top, w, t, 0, 0, width, height);
+  return small;
+}

@@ -1,0 +1,101 @@
+"""What a gallery page shows, read out of finished runs."""
+
+import gzip
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from deploy.bundle.schema import Picture
+from deploy.web.gallery import Gate, Table
+from deploy.web.make import PageContents, PageFile
+from pipeline.artifacts import find_variants
+from pipeline.bundle_contents import provenance_of, reads_of
+from pipeline.finished_run import FinishedRun
+from pipeline.pictures_read import example_inputs
+from pipeline.report.run.columns import BY_NAME, columns_of
+from pipeline.report.run.schema import Report
+from pipeline.variants import BASELINE, SHIPPED
+
+FLOATS = ("student-float32", BASELINE)
+"""Variants that a page shows beside the shipped one unless others are named."""
+MOST_UNASKED = 3_000_000
+"""Bytes, zipped, of a file in float32 that nobody named: a page is to be sent by mail."""
+KEY_COLUMNS = ("bytes", "bytes_gzip", "zeros", "frechet", "psnr", "psnr_truth", "macs", "p50_ms")
+
+
+def gallery_of(runs: Sequence[FinishedRun], variants: Sequence[str] = ()) -> PageContents:
+    """The page of one run, or of several whose files read the same.
+
+    Of each run it holds those of ``variants`` that are there; where none is named the shipped file
+    and what it may be compared with. Raises PocketganError where a run has none of them, or a file
+    is not of this project.
+    """
+    sources = [(run, name) for run in runs for name in _chosen(run, variants)]
+    sources.sort(key=lambda source: source[0].variant(source[1]).stat().st_size)
+    files = tuple(_file(*source, several=len(runs) > 1) for source in sources)
+    names = [name for _, name in sources]
+    report, reads = runs[0].report, files[0].reads
+    examples = {}
+    if isinstance(reads, Picture):
+        examples = {"examples": example_inputs(sources[0][0], reads)}
+    return PageContents(
+        title=" + ".join(run.folder.resolve().name for run in runs),
+        pocketgan=version("pocketgan"),
+        files=files,
+        shipped=names.index(SHIPPED) if SHIPPED in names else 0,
+        reference=next((names.index(name) for name in FLOATS[::-1] if name in names), None),
+        **examples,
+        table=_table(report) if report else None,
+        gates=_gates(report) if report else (),
+        warnings=tuple(lack for run in runs for lack in run.unfinished),
+    )
+
+
+def _chosen(run: FinishedRun, variants: Sequence[str]) -> list[str]:
+    files = find_variants(run.stage("convert"))
+    if variants:
+        return [name for name in variants if name in files] or [variants[0]]
+    return [SHIPPED, *(name for name in FLOATS if name in files and _is_light(files[name]))]
+
+
+def _is_light(path: Path) -> bool:
+    return len(gzip.compress(path.read_bytes(), 6)) <= MOST_UNASKED
+
+
+def _file(run: FinishedRun, variant: str, *, several: bool) -> PageFile:
+    path = run.variant(variant)
+    content = path.read_bytes()
+    provenance = provenance_of(path, content)
+    return PageFile(
+        content=content,
+        label=f"{run.folder.resolve().name} {variant}" if several else variant,
+        variant=variant,
+        reads=reads_of(run, content, provenance),
+        pixels=provenance.pixels,
+        quality=_quality(run, variant),
+    )
+
+
+def _quality(run: FinishedRun, name: str) -> str:
+    """The first figure of quality that the report has of a file, in words."""
+    variant = run.report.variant(name) if run.report else None
+    if variant is None:
+        return ""
+    columns = (BY_NAME[name] for name in ("psnr_truth", "frechet", "psnr"))
+    figures = (column for column in columns if column.read(variant).value is not None)
+    return next((f"{column.label} {column.text(variant)}" for column in figures), "")
+
+
+def _table(report: Report) -> Table:
+    columns = [column for column in columns_of(report) if column.name in KEY_COLUMNS]
+    return Table(
+        columns=("file", *(column.label for column in columns)),
+        rows=tuple(
+            (variant.name, *(column.text(variant) for column in columns))
+            for variant in report.variants
+        ),
+    )
+
+
+def _gates(report: Report) -> tuple[Gate, ...]:
+    return tuple(Gate(text=gate.text, passed=gate.passed) for gate in report.gates)

@@ -1,0 +1,144 @@
+"""Pages of small real generators, and a browser to open them in."""
+
+import os
+import shutil
+import warnings
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deploy.bundle.schema import Direction, Latent, Picture, Tiles
+from deploy.web.browsers import find_browser
+from deploy.web.gallery import Gate, Table
+from deploy.web.make import PageContents, PageFile, make
+
+LENGTH, CLASSES, SIDE = 8, 3, 6
+TILE = 16
+
+
+@cache
+def _file(kind: str, *, int8: bool) -> bytes:
+    """A latent generator of ``SIDE`` pixels, or a translator that doubles pictures of ``TILE``."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TensorFlow's own
+        import tf_keras
+
+        from pipeline.tflite import convert
+
+        tf_keras.utils.set_random_seed(3)
+        network, rows = (_latent if kind == "latent" else _translator)(tf_keras)
+        if int8:
+            return convert.to_int8_post_training(network, rows, 1)
+        return convert.to_float32(network, 1)
+
+
+def _latent(tf_keras: Any) -> tuple[Any, np.ndarray]:
+    layers = tf_keras.layers
+    network = tf_keras.Sequential(
+        [
+            layers.Input((LENGTH + CLASSES,), name="latent"),
+            layers.Dense(SIDE * SIDE, name="project"),
+            layers.Reshape((SIDE, SIDE, 1), name="picture"),
+            layers.Activation("tanh", name="image"),
+        ],
+        name="generator",
+    )
+    rows = np.random.default_rng(1).standard_normal((64, LENGTH + CLASSES))
+    return network, rows.astype(np.float32)
+
+
+def _translator(tf_keras: Any) -> tuple[Any, np.ndarray]:
+    layers = tf_keras.layers
+    network = tf_keras.Sequential(
+        [
+            layers.Input((TILE, TILE, 3), name="photo"),
+            layers.Conv2D(8, 3, padding="same", activation="relu", name="look"),
+            layers.Conv2DTranspose(3, 2, strides=2, activation="tanh", name="image"),
+        ],
+        name="translator",
+    )
+    rows = np.random.default_rng(1).uniform(-1, 1, (64, TILE, TILE, 3))
+    return network, rows.astype(np.float32)
+
+
+PageOf = Callable[..., PageContents]
+
+
+@pytest.fixture(scope="session")
+def page_of() -> PageOf:
+    """A function that gives what a page of that kind shows; keywords replace parts of it."""
+
+    def give(kind: str = "latent", **changes: Any) -> PageContents:
+        directions = (Direction(name="thickness", vector=(1.0, *[0.0] * (LENGTH - 1))),)
+        latent = Latent(
+            length=LENGTH, classes=CLASSES, class_names=("a", "b", "c"), directions=directions
+        )
+        tiles = Tiles(scale=2, multiple=1, margin=1, seamless=True)
+        picture = Picture(low=-1, high=1, channels="rgb", mask=False, tiles=tiles)
+        files = [
+            PageFile(
+                content=_file(kind, int8=int8),
+                label="int8" if int8 else "float32",
+                variant="int8" if int8 else "float32",
+                reads=latent if kind == "latent" else picture,
+                pixels=(-1.0, 1.0),
+                quality="Fréchet 1.5",
+            )
+            for int8 in (True, False)
+        ]
+        parts: dict[str, Any] = {
+            "title": "small </script><b>",
+            "pocketgan": "0",
+            "files": tuple(files),
+            "reference": 1,
+            "table": Table(columns=("file", "Gzip, kB"), rows=(("int8", "1.2"),)),
+            "gates": (Gate(text="zeros >= 0.75", passed=False),),
+        }
+        if kind == "picture":
+            parts["examples"] = _photos(5)
+        return PageContents(**{**parts, **changes})
+
+    return give
+
+
+def _photos(count: int) -> np.ndarray:
+    return np.random.default_rng(7).integers(0, 256, (count, TILE, TILE, 3), np.uint8)
+
+
+@pytest.fixture(scope="session")
+def pages(page_of: PageOf, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the pages latent.html and picture.html. For looking at only."""
+    folder = tmp_path_factory.mktemp("pages")
+    for kind in ("latent", "picture"):
+        (folder / f"{kind}.html").write_bytes(make(page_of(kind))[1])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A headless Chromium, driven by Playwright; skips where one of them is missing."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = find_browser()
+    if path is None:
+        pytest.skip("no browser on this machine: name one in POCKETGAN_BROWSER")
+    with playwright.sync_playwright() as driver:
+        # A sandbox needs rights that a container does not give.
+        options = ["--no-sandbox"] if os.geteuid() == 0 else []
+        browser = driver.chromium.launch(executable_path=str(path), args=options)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def node() -> str:
+    """The path of Node.js; skips where it or the page's packages are missing."""
+    path = shutil.which("node")
+    if path is None:
+        pytest.skip("no Node.js on this machine")
+    if not (Path(__file__).parents[3] / "deploy/web/node_modules").is_dir():
+        pytest.skip("deploy/web/node_modules is missing: `npm ci` in deploy/web")
+    return path

@@ -1,0 +1,69 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from deploy.bundle.schema import Latent, Picture
+from deploy.errors import PocketganError
+from pipeline import gallery_contents
+from pipeline.finished_run import open_run
+from pipeline.gallery_contents import gallery_of
+
+
+def test_page_of_a_run_shows_int8_beside_float32_with_the_reports_words(tiny_runs: Path) -> None:
+    run = open_run("tiny", tiny_runs)
+    contents = gallery_of([run])
+    assert [file.label for file in contents.files] == ["int8", "float32"]
+    assert (contents.shipped, contents.reference) == (0, 1)
+    assert contents.files[0].content == run.variant("int8").read_bytes()
+    assert contents.files[0].quality.startswith("Fréchet")
+    assert contents.table is not None
+    assert contents.table.rows[0][0] == "float32"
+    assert isinstance(contents.files[0].reads, Latent)
+    assert not len(contents.examples)
+
+
+def test_files_stand_by_size_whatever_the_order_of_their_names(tiny_runs: Path) -> None:
+    contents = gallery_of([open_run("tiny", tiny_runs)], ["float32", "float16", "int8"])
+    assert [file.label for file in contents.files] == ["int8", "float16", "float32"]
+
+
+def test_a_heavy_float_file_is_left_out_unless_it_is_named(
+    tiny_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gallery_contents, "MOST_UNASKED", 10)
+    run = open_run("tiny", tiny_runs)
+    contents = gallery_of([run])
+    assert ([file.label for file in contents.files], contents.reference) == (["int8"], None)
+    assert len(gallery_of([run], ["int8", "float32"]).files) == 2
+
+
+def test_a_variant_that_the_run_lacks_is_refused(tiny_runs: Path) -> None:
+    with pytest.raises(PocketganError, match="no variant 'student-float32'"):
+        gallery_of([open_run("tiny", tiny_runs)], ["student-float32"])
+
+
+def test_two_runs_share_a_page_and_files_bear_their_names(tiny_copy: Path) -> None:
+    shutil.copytree(tiny_copy / "tiny", tiny_copy / "other")
+    runs = [open_run(name, tiny_copy) for name in ("tiny", "other")]
+    contents = gallery_of(runs, ["int8"])
+    assert {file.label for file in contents.files} == {"tiny int8", "other int8"}
+    assert contents.title == "tiny + other"
+
+
+def test_a_failed_gate_and_an_unfinished_run_are_told(failed: Path, unfinished: Path) -> None:
+    gates = gallery_of([open_run("tiny", failed)]).gates
+    assert [(gate.text, gate.passed) for gate in gates] == [("zeros >= 0.99", False)]
+
+
+def test_without_a_report_there_is_no_table(unfinished: Path) -> None:
+    contents = gallery_of([open_run("tiny", unfinished)])
+    assert contents.table is None
+    assert contents.warnings
+    assert contents.files[0].quality == ""
+
+
+def test_classes_have_their_names(conditional_runs: Path) -> None:
+    reads = gallery_of([open_run("told", conditional_runs)]).files[0].reads
+    assert not isinstance(reads, Picture)
+    assert reads.class_names == tuple("0123456789")
