@@ -67,7 +67,9 @@ def explore_latents(
         return [change(draw, judge.features, inputs, vector) for draw in draws]
 
     random = [changes(vector) for vector in _random(ctx)]
-    agreements = [cosine(first.pixels, last.pixels) for first, *_, last in random if len(draws) > 1]
+    agreements = [
+        cosine(first.pixels, ships.pixels) for first, *others in random for ships in others
+    ]
     contents = LatentDirections(
         found_in=source,
         directions=tuple(

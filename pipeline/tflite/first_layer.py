@@ -76,7 +76,8 @@ def _layer_behind(graph: Subgraph, tensor: Tensor, last: Op | None) -> Op | None
         return None
     bent = last is not None and last.fused_activation != "none"
     kernel = _kernel(graph, readers[0], tensor)
-    if bent or kernel is None or kernel.shape[-1] != tensor.size:
+    of_one = tensor.size // graph.inputs[0].shape[0]
+    if bent or kernel is None or kernel.shape[-1] != of_one:
         return None
     return readers[0] if _uses_all(readers[0], kernel) else None
 
