@@ -19,6 +19,7 @@ from pipeline.arrays import Labels
 from pipeline.atomic import replaced, write_bytes, write_text
 from pipeline.data.dataset import Dataset
 from pipeline.importers.facts import read_inputs
+from pipeline.metrics.directions import LatentDirections
 from pipeline.metrics.quality import Quality
 from pipeline.networks.pixels import PixelRange
 from pipeline.search.candidates import Candidate, Choice
@@ -46,7 +47,7 @@ SIZES = "sizes"
 """Folder of the files for other sizes of picture, in that of the stage convert."""
 STUDY = "study.journal"
 REPORT, PAGE = "report.json", "report.html"
-_SAMPLES = "samples.npz"
+_SAMPLES, _WALKS = "samples.npz", "walks.npz"
 REAL, INPUT = "real", "input"
 """Among the samples: the truth, and the pictures that were read, without what lies behind them."""
 Content = TypeVar("Content")
@@ -291,17 +292,45 @@ def write_evaluation(
     evaluation: Evaluation, samples: Mapping[str, np.ndarray], folder: Path
 ) -> None:
     """Write the figures, and pictures uint8 [N, H, W, C] of the same latents by variant."""
-    with replaced(folder / _SAMPLES) as aside, aside.open("wb") as stream:
-        np.savez_compressed(stream, **samples)  # type: ignore[arg-type]
+    _write_pictures(samples, folder / _SAMPLES)
     EVALUATION.write(evaluation, folder)
 
 
 def read_samples(folder: Path) -> dict[str, np.ndarray]:
     """The pictures that ``write_evaluation`` wrote."""
-    with np.load(folder / _SAMPLES) as arrays:
+    return _read_pictures(folder / _SAMPLES)
+
+
+def write_directions(
+    directions: LatentDirections, walks: Mapping[str, np.ndarray], folder: Path
+) -> None:
+    """Write what latents mean, and pictures along each direction by its name.
+
+    ``walks``: uint8 [latents, variants, steps, H, W, C].
+    """
+    _write_pictures(walks, folder / _WALKS)
+    DIRECTIONS.write(directions, folder)
+
+
+def read_directions(folder: Path) -> tuple[LatentDirections, dict[str, np.ndarray]] | None:
+    """What ``write_directions`` wrote; None where nobody looked for directions."""
+    if not (folder / DIRECTIONS.name).exists():
+        return None
+    return DIRECTIONS.read(folder), _read_pictures(folder / _WALKS)
+
+
+def _write_pictures(pictures: Mapping[str, np.ndarray], file: Path) -> None:
+    with replaced(file) as aside, aside.open("wb") as stream:
+        np.savez_compressed(stream, **pictures)  # type: ignore[arg-type]
+
+
+def _read_pictures(file: Path) -> dict[str, np.ndarray]:
+    with np.load(file) as arrays:
         return {name: arrays[name] for name in arrays.files}
 
 
+DIRECTIONS = JsonFile("directions.json", TypeAdapter(LatentDirections))
+"""Of the stage evaluate: what latents mean, where the recipe asks for it."""
 EVALUATION = JsonFile("quality.json", TypeAdapter(Evaluation))
 MEASUREMENTS = JsonFile("measurements.json", TypeAdapter(tuple[Measurement, ...]))
 """One a target, variant and number of threads."""

@@ -50,6 +50,7 @@ LATER_KEYS = (
     *("teacher.input", "teacher.output", "teacher.on_white", "teacher.signature"),
     *("data.image_width", "train.r2", "train.feature_matching", "train.information"),
     *("generator.codes", "discriminator.minibatch_deviation"),
+    "evaluate.directions",
     *(f"translation.{weight.name}" for weight in fields(TranslationWeights)),
 )
 """Keys that came after runs had been made without them."""
@@ -295,6 +296,8 @@ class EvaluateSettings:
     judge: Literal["auto", "trained", "imagenet"] = "auto"
     """trained: on the run's pictures. imagenet: a published network, for 32 pixels a side and more.
     auto: imagenet where the pictures are in colour, and large enough."""
+    directions: NonNegativeInt = 0
+    """Of latents: look for so many directions that mean something, by each of two methods."""
 
 
 @dataclass(frozen=True, kw_only=True)

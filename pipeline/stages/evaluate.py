@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,7 @@ from pipeline.metrics.trivial import hidden_by_mask, trivial_baseline
 from pipeline.networks.pixels import to_uint8
 from pipeline.search.scorers import draw_pictures
 from pipeline.stage import Outcome, StageContext, package_versions, stage
+from pipeline.stages.directions import check_directions, explore_latents
 from pipeline.stages.inputs import HeldBack, batched_inputs, held_back
 from pipeline.stages.provenance import read_pixel_range
 from pipeline.tflite.runtime import draw
@@ -42,8 +44,11 @@ FEWEST = NEIGHBOURS + 1
 _SETTINGS = ("data", "generator", "convert", "evaluate")
 
 
-def _check_judge(ctx: StageContext) -> None:
-    """PocketganError for a judge that is asked for and cannot look at the pictures."""
+def _check(ctx: StageContext) -> None:
+    """PocketganError for a judge that is asked for and cannot look at the pictures, or for what
+    else cannot be measured.
+    """
+    check_directions(ctx)
     data = ctx.recipe.data
     if ctx.recipe.evaluate.judge == "imagenet":
         published_weights()
@@ -87,7 +92,8 @@ def _evaluate(ctx: StageContext) -> Outcome:
     samples = _beside(ctx, test)
     qualities: dict[str, Quality] = {}
     reference: np.ndarray | None = None
-    for name, draw_pictures_of in _drawing(ctx).items():
+    drawing = _drawing(ctx)
+    for name, draw_pictures_of in drawing.items():
         drawings = draw_pictures_of(inputs, f"evaluate {name}")[:count]
         if name == BASELINE:
             reference = drawings
@@ -97,37 +103,48 @@ def _evaluate(ctx: StageContext) -> Outcome:
     has_file = BASELINE in find_variants(ctx.inputs["convert"])
     of_teacher = None if has_file else qualities.pop(BASELINE, None)
     bottom = floor(ctx.dataset, real, samples=count, seed=recipe.seed)
-    facts = {
-        "sha256": judge.sha256,
-        "name": judge.name,
-        "accuracy": judge.accuracy,
-        "task": judge.task,
-        "chance": None if judge.accuracy is None else chance(ctx.dataset),
-    }
-    evaluation = Evaluation(judge=facts, floor=bottom, variants=qualities, teacher=of_teacher)
+    evaluation = Evaluation(
+        judge=_facts(ctx, judge), floor=bottom, variants=qualities, teacher=of_teacher
+    )
     if test is not None and reference is not None:
         baseline = trivial_baseline(test.inputs[:count], reference.shape[1:], test.mask)
         quality = measured(baseline.pictures, real, same_latents=reference)
         changes = {"trivial_name": baseline.name, "trivial": quality}
         evaluation = evaluation.model_copy(update=changes)
     write_evaluation(evaluation, samples, ctx.folder)
+    looked_for = recipe.evaluate.directions
+    latents = explore_latents(ctx, drawing, judge) if looked_for else Outcome()
     trained = {} if judge.accuracy is None else {"judge_accuracy": judge.accuracy}
     figures = {f"frechet_{name}": quality.frechet for name, quality in qualities.items()}
     return Outcome(
-        {**trained, "frechet_floor": bottom.frechet, **figures},
-        events=[NOT_INSTALLED] if _prefers_imagenet(ctx) and not weights_file() else [],
+        {**trained, "frechet_floor": bottom.frechet, **figures, **latents.metrics},
+        [
+            *([NOT_INSTALLED] if _prefers_imagenet(ctx) and not weights_file() else []),
+            *latents.events,
+        ],
     )
 
 
+def _facts(ctx: StageContext, judge: Judge | ImageNetJudge) -> dict[str, Any]:
+    """What is told of the judge."""
+    return {
+        "sha256": judge.sha256,
+        "name": judge.name,
+        "accuracy": judge.accuracy,
+        "task": judge.task,
+        "chance": None if judge.accuracy is None else chance(ctx.dataset),
+    }
+
+
 evaluate = stage(
-    "evaluate", needs=("convert",), settings=_SETTINGS, reads_pictures=True, check=_check_judge
+    "evaluate", needs=("convert",), settings=_SETTINGS, reads_pictures=True, check=_check
 )(_evaluate)
 evaluate_student = stage(
     "evaluate",
     needs=("teacher", "convert"),
     settings=(*_SETTINGS, "teacher"),
     reads_pictures=True,
-    check=_check_judge,
+    check=_check,
 )(_evaluate)
 
 

@@ -19,6 +19,7 @@ from pipeline.artifacts import (
     Evaluation,
     film,
     find_variants,
+    read_directions,
     read_histories,
     read_samples,
 )
@@ -77,7 +78,8 @@ def report(ctx: StageContext) -> Outcome:
     """Write report.json and report.html; the gates' results are among the metrics."""
     contents, strip = _gather(ctx), film(ctx.inputs["student" if _searched(ctx) else "train"])
     samples, histories = read_samples(ctx.inputs["evaluate"]), _histories(ctx)
-    exhibits = Exhibits(samples, histories, strip, strip.with_suffix(".gif"))
+    _, walks = read_directions(ctx.inputs["evaluate"]) or (None, {})
+    exhibits = Exhibits(samples, histories, strip, strip.with_suffix(".gif"), walks)
     write_text(ctx.folder / REPORT, schema.dumps(contents))
     write_text(ctx.folder / PAGE, render(contents, exhibits))
     return Outcome({"failed_gates": [gate.text for gate in contents.failed_gates]})
@@ -132,8 +134,25 @@ def _gather(ctx: StageContext) -> schema.Report:
         search=_report_search(ctx, variants) if _searched(ctx) else None,
         trivial=_trivial(evaluation),
         teacher=None if evaluation.teacher is None else _quality(evaluation.teacher),
+        latents=_latents(ctx.inputs["evaluate"]),
     )
     return check_all(_gates(recipe.report.gates, contents), contents)
+
+
+def _latents(evaluated: Path) -> schema.LatentsReport | None:
+    directions, _ = read_directions(evaluated) or (None, {})
+    if directions is None:
+        return None
+    return schema.LatentsReport(
+        found_in=directions.found_in,
+        reach=directions.reach,
+        directions=tuple(
+            schema.DirectionReport(**each.model_dump(exclude={"vector"}))
+            for each in directions.directions
+        ),
+        random_effect=directions.random_effect,
+        random_agreement=directions.random_agreement,
+    )
 
 
 def _dataset(data: Dataset) -> schema.DatasetReport:

@@ -89,6 +89,14 @@ class Tensor:
             return self.sparsity.dense(values, self.shape, self.name)
         return values[: self.size].reshape(self.shape)
 
+    def real(self) -> np.ndarray:
+        """What the constant's values mean, float32 in ``shape``. Raises as ``data`` does."""
+        values = self.data().astype(np.float32)
+        if self.is_float or not self.scales:
+            return values
+        scales = self._along_shape(self.scales, np.float32)
+        return np.asarray((values - self._zero_points_along_shape()) * scales, np.float32)
+
     def zeros(self) -> int:
         """How many values mean zero: equal to their (channel's) zero point, or 0 in float."""
         return int(np.count_nonzero(self.data() == self._zero_points_along_shape()))
@@ -96,16 +104,20 @@ class Tensor:
     def _zero_points_along_shape(self) -> np.ndarray:
         if self.is_float or not self.zero_points:
             return np.zeros((), np.int64)
-        points = np.asarray(self.zero_points, np.int64)
-        if len(points) == 1:
-            return points.reshape(())
+        return self._along_shape(self.zero_points, np.int64)
+
+    def _along_shape(self, numbers: tuple[float, ...], dtype: type[np.generic]) -> np.ndarray:
+        """One number a tensor, or a channel, so that it meets the values that it belongs to."""
+        array = np.asarray(numbers, dtype)
+        if len(array) == 1:
+            return array.reshape(())
         axis = self.quantized_dimension
-        if not 0 <= axis < len(self.shape) or self.shape[axis] != len(points):
+        if not 0 <= axis < len(self.shape) or self.shape[axis] != len(array):
             raise PocketganError(
-                f"tensor {self.name} has {len(points)} zero points, its shape is {self.shape}",
+                f"tensor {self.name} has {len(array)} zero points, its shape is {self.shape}",
                 "The file is damaged: convert the model again.",
             )
-        return points.reshape([-1 if i == axis else 1 for i in range(len(self.shape))])
+        return array.reshape([-1 if i == axis else 1 for i in range(len(self.shape))])
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -80,8 +80,10 @@ class Prefix(NamedTuple):
     """A .tflite with the same inputs; its outputs are what the operations left out would read."""
 
 
-def prefixes(content: bytes) -> list[Prefix]:
+def prefixes(content: bytes, most: int | None = None) -> list[Prefix]:
     """The file ``content`` cut after each operation of its first sub-graph, shortest first.
+
+    ``most``: of them only the first so many.
 
     Operations that only unpack a constant (the weights of a float16 file) end no prefix: they stay
     with the operation that reads it. Signatures are left out, for they name other outputs.
@@ -97,7 +99,7 @@ def prefixes(content: bytes) -> list[Prefix]:
         table.signatureDefs = []
         operators = table.subgraphs[0].operators
         parts = []
-        for end in ends:
+        for end in ends[:most]:
             needed = _needed(graph, end)
             table.subgraphs[0].operators = [operators[place] for place in needed]
             table.subgraphs[0].outputs = _outputs(graph, needed)

@@ -32,6 +32,7 @@ class Purpose(IntEnum):
     DISTILLATION = 14
     REFERENCE = 15
     SEARCH = 16
+    DIRECTIONS = 17
 
 
 _STREAMS = 64

@@ -18,7 +18,7 @@ from pipeline.report.benchmark.schema import MeasuredFile
 from pipeline.report.drawing import plots
 from pipeline.report.page import AMPLIFICATION, data_uri, difference_grid, render_page, sample_grid
 from pipeline.report.quantities import NONE
-from pipeline.report.run import charts, search
+from pipeline.report.run import charts, latents, search
 from pipeline.report.run.charts import History
 from pipeline.report.run.columns import BY_NAME, LOCAL, Figure, VariantColumn, best, columns_of
 from pipeline.report.run.schema import Report, ReportedQuality, VariantReport
@@ -36,14 +36,16 @@ class Exhibits:
     """What the page shows beside the figures of the report.
 
     ``samples``: uint8 [N, H, W, C] by variant, made from the same latents, and real images under
-    "real". ``histories``: columns by name, by the title they get. ``film`` (PNG, rows are time) and
-    ``animation`` (GIF) are files or their content.
+    "real". ``walks``: uint8 [latents, variants, steps, H, W, C] by direction. ``histories``:
+    columns by name, by the title they get. ``film`` (PNG, rows are time) and ``animation`` (GIF)
+    are files or their content.
     """
 
     samples: Mapping[str, Images] = field(default_factory=dict)
     histories: Mapping[str, History] = field(default_factory=dict)
     film: Path | bytes | None = None
     animation: Path | bytes | None = None
+    walks: Mapping[str, Images] = field(default_factory=dict)
 
 
 class VariantCell(NamedTuple):
@@ -87,6 +89,7 @@ def render(report: Report, exhibits: Exhibits) -> str:
         rows=rows,
         footnotes=footnotes,
         sheets=sheets(report, exhibits.samples),
+        latents=report.latents and latents.view(report.latents, exhibits.walks),
         amplification=AMPLIFICATION,
         film=_embedded(exhibits.film, "png"),
         animation=_embedded(exhibits.animation, "gif"),

@@ -18,9 +18,12 @@ from pydantic import (
 
 from deploy.errors import PocketganError
 from deploy.jobs import FrozenModel, Measurement, NotNegative, Sha256, Share, Size
+from pipeline.metrics.directions import Sameness
 
 SCHEMA: Literal["pocketgan.report"] = "pocketgan.report"
 VERSION: Literal[2] = 2
+_SOMETIMES = ("search", "trivial", "teacher", "latents")
+"""Left out of the file where there are none."""
 LEAST_LEARNED = 0.1
 """Of what chance leaves a judge to learn."""
 
@@ -250,6 +253,27 @@ class SearchReport(FrozenModel):
         return self
 
 
+class DirectionReport(FrozenModel):
+    """A direction of the latents; which one, directions.json says."""
+
+    name: str
+    effect: NotNegative
+    """How much of black to white a pixel changes along it."""
+    pixels: Sameness | None
+    """Of the file that ships against the generator that it was found in; None of one alone."""
+    features: Sameness | None
+
+
+class LatentsReport(FrozenModel):
+    """What the latents mean, as far as nobody was asked."""
+
+    found_in: str
+    reach: float
+    directions: tuple[DirectionReport, ...]
+    random_effect: NotNegative
+    random_agreement: float | None
+
+
 class Report(FrozenModel):
     """One run, from recipe to gates. ``floor`` is the judge's verdict on real against real."""
 
@@ -274,6 +298,8 @@ class Report(FrozenModel):
     """Of a generator that reads pictures only; likewise."""
     teacher: ReportedQuality | None = None
     """Of a teacher without a file, since TFLite cannot run it; likewise."""
+    latents: LatentsReport | None = None
+    """Where the recipe asks what they mean; likewise."""
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> "Report":
@@ -292,7 +318,7 @@ class Report(FrozenModel):
 
 def dumps(report: Report) -> str:
     """The text of ``report.json``; the same report gives the same text."""
-    absent = {key for key in ("search", "trivial", "teacher") if getattr(report, key) is None}
+    absent = {key for key in _SOMETIMES if getattr(report, key) is None}
     return report.model_dump_json(by_alias=True, indent=1, exclude=absent) + "\n"
 
 

@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 
 from deploy.jobs import Measurement
+from pipeline.metrics.directions import Sameness
 from pipeline.report.run.gates import check_all, parse_gate
 from pipeline.report.run.page import Exhibits
 from pipeline.report.run.schema import (
     DatasetReport,
+    DirectionReport,
     JudgeReport,
     KernelReport,
+    LatentsReport,
     Prediction,
     QatSteps,
     Report,
@@ -351,3 +354,22 @@ def report() -> Report:
 def exhibits() -> Exhibits:
     images = np.random.default_rng(11).integers(0, 256, (128, 8, 8, 1), np.uint8)
     return exhibits_from(images)
+
+
+@pytest.fixture(scope="session")
+def latents() -> LatentsReport:
+    """Two directions of float32, held against int8."""
+    alike = {
+        "pixels": Sameness(agreement=0.93, strength=0.97, chance=0.08),
+        "features": Sameness(agreement=0.88, strength=1.02, chance=0.11),
+    }
+    return LatentsReport(
+        found_in="float32",
+        reach=2.0,
+        directions=(
+            DirectionReport(name="weights 1", effect=0.172, **alike),
+            DirectionReport(name="activations 1", effect=0.168, **alike),
+        ),
+        random_effect=0.045,
+        random_agreement=0.71,
+    )

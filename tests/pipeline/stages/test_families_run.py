@@ -1,9 +1,12 @@
 """Families beside the DCGAN of the tiny run, from training to an all-int8 file."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from pipeline.artifacts import read_directions
 from pipeline.cli import main
 from pipeline.finished_run import open_run
 from pipeline.tflite.count import float_ops
@@ -41,3 +44,15 @@ def test_family_becomes_an_int8_file_through_the_stages(
     assert all(
         codes & metrics.keys() == (codes if family == "infogan" else set()) for metrics in recovered
     )
+    if family == "infogan":
+        _codes_are_directions(tiny_recipe, more, run.stage("evaluate"))
+
+
+def _codes_are_directions(recipe: Path, more: Sequence[str], folder: Path) -> None:
+    assert main(["evaluate", str(recipe), *more, "--evaluate.directions", "1"]) == 0
+    contents, walks = read_directions(folder) or pytest.fail("nothing was written")
+    assert [each.name for each in contents.directions][:2] == ["code 1", "code 2"]
+    assert contents.directions[1].vector == (0, 1, *[0] * 6)
+    values = walks["discrete code"].astype(int)
+    assert values.shape == (3, 2, 3, 28, 28, 1)
+    assert np.abs(values[:, :, 0] - values[:, :, 1]).mean() > 0.5
