@@ -125,7 +125,7 @@ def _evaluate(ctx: StageContext) -> Outcome:
     )
 
 
-def _facts(ctx: StageContext, judge: Judge | ImageNetJudge) -> dict[str, Any]:
+def _facts(ctx: StageContext, judge: Judge | ImageNetJudge | StackedJudge) -> dict[str, Any]:
     """What is told of the judge."""
     return {
         "sha256": judge.sha256,
