@@ -5,6 +5,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
+from deploy.errors import PocketganError
 from pipeline.networks.layers import LEAKY_SLOPE
 from pipeline.networks.settings import Codes
 
@@ -43,6 +44,15 @@ def has_code_head(discriminator: Any) -> bool:
 
 
 def features_of(discriminator: tf_keras.Model) -> Any:
-    """The tensor [N, F] that a discriminator of the registry makes its logit of."""
-    (logit,) = (each for each in discriminator.layers if each.name in ("logit", "logit_spectral"))
-    return logit.input
+    """The tensor [N, F] that a discriminator of the registry makes its logit of.
+
+    Raises PocketganError where it has many logits, each of other features.
+    """
+    logits = [each for each in discriminator.layers if each.name in ("logit", "logit_spectral")]
+    if len(logits) != 1:
+        raise PocketganError(
+            "discriminator.name: one with a logit for each place of a picture has no features of "
+            "the whole, which generator.codes and train.feature_matching ask for.",
+            "Choose another, such as r3gan, or leave both out.",
+        )
+    return logits[0].input

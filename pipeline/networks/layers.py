@@ -126,11 +126,17 @@ def discriminator_model(
     if not image.classes:
         return tf_keras.Model(pictures, logit, name=name)
     classes = layers.Input([image.classes], name="classes")
-    embedding = layers.Dense(described.shape[-1], use_bias=False, name="class_embedding")
-    embedded = normalized(embedding, spectral_norm=settings.spectral_norm)(classes)
-    match = layers.Dot(axes=1, name="class_match")([described, embedded])
+    match = class_match(described, classes, spectral_norm=settings.spectral_norm)
     conditional = layers.Add(name="conditional_logit")([logit, match])
     return tf_keras.Model([pictures, classes], conditional, name=name)
+
+
+def class_match(described: Any, classes: Any, *, spectral_norm: bool) -> Any:
+    """Features [N, F] and one-hot classes [N, K] → [N, 1]: how well they go together."""
+    layers = tf_keras.layers
+    embedding = layers.Dense(described.shape[-1], use_bias=False, name="class_embedding")
+    embedded = normalized(embedding, spectral_norm=spectral_norm)(classes)
+    return layers.Dot(axes=1, name="class_match")([described, embedded])
 
 
 @tf_keras.utils.register_keras_serializable("pocketgan")

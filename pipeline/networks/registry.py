@@ -6,7 +6,7 @@ from typing import TypeVar
 import tf_keras
 
 from deploy.errors import PocketganError, one_of
-from pipeline.networks import cyclegan, dcgan, dense, pix2pix, r3gan, translators
+from pipeline.networks import cyclegan, dcgan, dense, pix2pix, projected, r3gan, translators
 from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, ImageShape
 from pipeline.networks.translators import TranslatorShape
 
@@ -19,6 +19,7 @@ DISCRIMINATORS: dict[str, Callable[[DiscriminatorSettings, ImageShape], tf_keras
     "dense": dense.discriminator,
     "dcgan": dcgan.discriminator,
     "r3gan": r3gan.discriminator,
+    "projected": projected.discriminator,
 }
 TRANSLATORS: dict[str, Callable[[GeneratorSettings, TranslatorShape], tf_keras.Model]] = {
     "unet": pix2pix.generator,

@@ -16,18 +16,12 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.sources import TEACHER
 from pipeline.determinism import prepare
 from pipeline.importers.saved_teacher import read_saved_teacher
-from pipeline.metrics.imagenet import (
-    NOT_INSTALLED,
-    ImageNetJudge,
-    check_pictures,
-    looks_at,
-    published_weights,
-    weights_file,
-)
+from pipeline.metrics.imagenet import NOT_INSTALLED, ImageNetJudge, check_pictures
 from pipeline.metrics.judge import Judge, chance, train_judge
 from pipeline.metrics.quality import NEIGHBOURS, Quality, RealImages, floor, measure
 from pipeline.metrics.stacked import StackedJudge
 from pipeline.metrics.trivial import hidden_by_mask, trivial_baseline
+from pipeline.networks.efficientnet import looks_at, published_weights, weights_file
 from pipeline.networks.pixels import to_uint8
 from pipeline.search.scorers import draw_pictures
 from pipeline.stage import Outcome, StageContext, package_versions, stage

@@ -5,7 +5,7 @@ import tf_keras
 
 from deploy.errors import PocketganError
 from pipeline.arrays import Tensor
-from pipeline.metrics.imagenet import build_feature_maps, looks_at
+from pipeline.networks.efficientnet import build_feature_maps, looks_at
 
 
 def discriminator_maps(discriminator: tf_keras.Model) -> tf_keras.Model:

@@ -31,9 +31,10 @@ from deploy.errors import PocketganError
 from pipeline.arrays import Images, Labels
 from pipeline.artifacts import find_variants
 from pipeline.metrics.distances import Features
-from pipeline.metrics.imagenet import LEAST_SIDE, ImageNetJudge, weights_file
+from pipeline.metrics.imagenet import ImageNetJudge
 from pipeline.metrics.judge import train_judge
 from pipeline.metrics.quality import FeatureNetwork, Quality, RealImages, measure
+from pipeline.networks.efficientnet import LEAST_SIDE, weights_file
 from pipeline.stage import StageContext
 from pipeline.stages.evaluate import find_judge, pictures
 from pipeline.stages.inputs import generator_inputs

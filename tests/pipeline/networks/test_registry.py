@@ -26,7 +26,7 @@ def test_every_generator_is_saved_and_read_back(name: str, tmp_path: Path) -> No
 
 
 def test_generators_have_a_discriminator_of_the_same_name() -> None:
-    assert list(GENERATORS) == list(DISCRIMINATORS)
+    assert set(GENERATORS) <= set(DISCRIMINATORS)
 
 
 def test_an_unknown_generator_is_refused_with_the_known_ones() -> None:
@@ -38,4 +38,4 @@ def test_an_unknown_generator_is_refused_with_the_known_ones() -> None:
 def test_an_unknown_discriminator_is_refused_with_the_known_ones() -> None:
     with pytest.raises(PocketganError, match=r"discriminator\.name: .*'patch'") as refused:
         build_discriminator(DiscriminatorSettings("patch"), ImageShape())
-    assert refused.value.remedy == "Known: dense, dcgan, r3gan."
+    assert refused.value.remedy == "Known: dense, dcgan, r3gan, projected."

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from deploy.errors import PocketganError
-from pipeline.metrics.torch_weights import read_torch_weights
+from pipeline.networks.torch_weights import read_torch_weights
 
 
 class FloatStorage:
