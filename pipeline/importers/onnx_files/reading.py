@@ -38,7 +38,12 @@ def read_model(path: Path) -> onnx.ModelProto:
         model = onnx.ModelProto.FromString(path.read_bytes())
     except DecodeError as error:
         raise PocketganError(f"{path} is damaged: its end is missing.", _COPY_AGAIN) from error
-    _read_external(path, model)
+    try:
+        _read_external(path, model)
+    except PocketganError:
+        raise
+    except Exception as error:  # names and lengths that were damaged raise nearly anything
+        raise PocketganError(f"{path} is damaged: {one_line(error, 300)}", _COPY_AGAIN) from error
     try:
         model = inline_local_functions(model) if model.functions else model
     except (RuntimeError, ValueError, EncodeError) as error:

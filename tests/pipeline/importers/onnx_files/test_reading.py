@@ -112,6 +112,26 @@ def test_numbers_that_were_cut_short_are_damaged(
     assert "weights.bin beside it is damaged" in refused(load_teacher, path)
 
 
+def test_length_of_the_numbers_that_was_damaged_is_one_message(
+    divided: Callable[..., Path], refused: Refused
+) -> None:
+    path = divided()
+    stored = onnx.load(str(path), load_external_data=False)
+    for tensor in stored.graph.initializer:
+        entries = {entry.key: entry for entry in tensor.external_data}
+        entries["length"].value, entries["offset"].value = "-1", "1"
+    path.write_bytes(stored.SerializeToString())
+    assert "damaged" in refused(load_teacher, path)
+
+
+def test_name_of_the_numbers_that_was_damaged_is_one_message(
+    divided: Callable[..., Path], refused: Refused
+) -> None:
+    path = divided()
+    path.write_bytes(path.read_bytes().replace(b"weights.bin", b"we\xffghts.bin"))
+    assert "damaged" in refused(load_teacher, path)
+
+
 def test_operations_of_others_are_refused_by_name(
     writer: Any, saved: Callable[..., Path], refused: Refused
 ) -> None:
