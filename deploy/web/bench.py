@@ -95,7 +95,7 @@ def serve(job: BenchJob, blobs: Mapping[str, bytes]) -> Iterator[Bench]:
     handler = _handler(path, render("bench", job, blobs), answers)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         try:
             yield Bench(f"http://127.0.0.1:{server.server_address[1]}{path}", answers)
         finally:
@@ -162,7 +162,7 @@ def read_answer(body: bytes) -> Answer | None:
     """What a page posted; None where it is no answer."""
     for kind in (BenchAnswer, BenchProblem):
         try:
-            answer: Answer = kind.model_validate_json(body)
+            answer: Answer = kind.model_validate_json(body, strict=True)
         except ValidationError:
             continue
         if isinstance(answer, BenchProblem):
