@@ -105,4 +105,4 @@ def test_a_real_browser_draws_what_this_machine_draws(int8_file: Path) -> None:
     assert there.output_sha256 == here.output_sha256
     assert there.agreement is not None
     assert there.agreement.equal
-    assert there.warnings == ()
+    assert not any("coarse steps" in warning for warning in there.warnings)
