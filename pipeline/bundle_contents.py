@@ -1,6 +1,7 @@
 """What a bundle is made of, read out of a finished run and off the file itself."""
 
 import hashlib
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from deploy.bundle.make import BundleContents
 from deploy.bundle.texts import Baseline, CardFacts, render_text
 from deploy.errors import PocketganError
 from deploy.jobs import Measurement
-from pipeline.artifacts import find_variants, read_bits
+from pipeline.artifacts import find_variants, read_bits, read_directions
 from pipeline.data.sources import SOURCES, TEACHER
 from pipeline.finished_run import FinishedRun
 from pipeline.importers.input_roles import InputKind
@@ -107,16 +108,21 @@ def _latent(run: FinishedRun, provenance: Provenance) -> schema.Latent:
         names = tuple(f"code {number}" for number in range(count))
     elif len(names) != count:
         names = tuple(map(str, range(count)))
-    directions = [
-        schema.Direction(name=f"code {number}", vector=_unit(number, provenance.latent))
-        for number in range(run.continuous_codes)
-    ]
     return schema.Latent(
         length=provenance.latent,
         classes=count,
         class_names=names,
-        directions=tuple(directions),
+        directions=tuple(_directions(run, provenance.latent)),
     )
+
+
+def _directions(run: FinishedRun, length: int) -> Iterator[schema.Direction]:
+    """The codes that were learnt, then the directions that stage evaluate looked for."""
+    for number in range(run.continuous_codes):
+        yield schema.Direction(name=f"code {number}", vector=_unit(number, length))
+    stored = read_directions(run.stage("evaluate"))
+    for direction in stored[0].directions if stored else ():
+        yield schema.Direction(name=direction.name, vector=direction.vector)
 
 
 def _unit(place: int, length: int) -> tuple[float, ...]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from deploy.errors import PocketganError, one_of
 from deploy.targets import android, arm, sysroot
+from deploy.targets.browser import Browser
 from deploy.targets.installing import Say
 from deploy.targets.litert_benchmark import LitertBenchmark
 from deploy.targets.local import Local, Micro, TfliteRuntime
@@ -28,6 +29,7 @@ KINDS: Mapping[str, TargetKind] = {
     "litert-benchmark": TargetKind(
         "this machine by LiteRT's own tool: a second opinion", lambda: [LitertBenchmark()]
     ),
+    "browser": TargetKind("a browser of this machine, without a window", lambda: [Browser()]),
     "micro": TargetKind("a microcontroller's runtime: memory, not speed", lambda: [Micro()]),
     "arm": TargetKind("an ARM core, emulated: its instructions are counted", arm.cores),
     "android": TargetKind("a phone, through adb: android:SERIAL", android.phones, android.Android),

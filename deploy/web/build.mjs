@@ -1,4 +1,4 @@
-// Builds the page out of src/ into built/, which ships. Run it by `npm ci && npm run build`.
+// Builds the pages out of src/ into built/, which ships. Run it by `npm ci && npm run build`.
 import { build } from "esbuild";
 import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
@@ -26,17 +26,16 @@ async function minified(file, options) {
   return outputFiles[0].contents;
 }
 
-async function buildPage() {
-  const [html, css, script] = [
-    await readFile("src/page.html", "utf8"),
-    new TextDecoder().decode(await minified("src/page.css", { charset: "utf8" })),
-    await bundle("src/main.ts"),
-  ];
-  const page = html
-    .replace("<!-- style -->", () => `<style>${css.trim()}</style>`)
-    .replace("<!-- script -->", () => `<script>${script.trim()}</script>`);
+async function buildPages() {
   await mkdir("built", { recursive: true });
-  await writeFile("built/page.html", page);
+  const css = new TextDecoder().decode(await minified("src/page.css", { charset: "utf8" }));
+  for (const [name, entry] of [["page", "src/main.ts"], ["bench", "src/bench.ts"]]) {
+    const script = await bundle(entry);
+    const page = (await readFile(`src/${name}.html`, "utf8"))
+      .replace("<!-- style -->", () => `<style>${css.trim()}</style>`)
+      .replace("<!-- script -->", () => `<script>${script.trim()}</script>`);
+    await writeFile(`built/${name}.html`, page);
+  }
   const loader = await minified(`${RUNTIME}.js`, { legalComments: "inline" });
   await writeFile("built/litert.js.gz", gzipSync(loader, { level: 9 }));
   await writeFile("built/litert.wasm.gz", gzipSync(await readFile(`${RUNTIME}.wasm`), { level: 9 }));
@@ -54,4 +53,4 @@ async function buildTests() {
   });
 }
 
-await (process.argv.includes("--tests") ? buildTests() : buildPage());
+await (process.argv.includes("--tests") ? buildTests() : buildPages());

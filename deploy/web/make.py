@@ -73,7 +73,7 @@ def make(contents: PageContents) -> tuple[Gallery, bytes]:
         gates=contents.gates,
         warnings=contents.warnings,
     )
-    return document, render(document, dict(_blobs(contents, runs, examples)))
+    return document, render("page", document, dict(_blobs(contents, runs, examples)))
 
 
 def _most_varied(examples: np.ndarray) -> np.ndarray:

@@ -1,11 +1,11 @@
-"""The page as one file: document, runtime and models go into what was built of ``src``."""
+"""A page as one file: document, runtime and models go into what was built of ``src``."""
 
 import base64
 import gzip
 from collections.abc import Mapping
 from pathlib import Path
 
-from deploy.web.gallery import Gallery
+from pydantic import BaseModel
 
 BUILT = Path(__file__).with_name("built")
 PLACE = b"<!-- contents -->"
@@ -15,9 +15,12 @@ MARK = b'<meta name="generator" content="pocketgan gallery">'
 RUNTIME = ("litert.js", "litert.wasm")
 
 
-def render(document: Gallery, blobs: Mapping[str, bytes]) -> bytes:
-    """The page, UTF-8: ``blobs`` are put in by their names; equal contents give equal bytes."""
-    before, after = (BUILT / "page.html").read_bytes().split(PLACE)
+def render(name: str, document: BaseModel, blobs: Mapping[str, bytes]) -> bytes:
+    """The page of that name, UTF-8, with its document, the runtime and ``blobs`` by their names.
+
+    Equal contents give equal bytes.
+    """
+    before, after = (BUILT / f"{name}.html").read_bytes().split(PLACE)
     text = document.model_dump_json(by_alias=True).encode().replace(b"<", b"\\u003c")
     elements = [b'<script type="application/json" id="document">' + text + b"</script>"]
     elements += [_blob(name, (BUILT / f"{name}.gz").read_bytes()) for name in RUNTIME]

@@ -1,0 +1,159 @@
+"""A browser of this machine, without a window: LiteRT compiled to WebAssembly, on one thread.
+
+The page runs the very file, int8 inputs and outputs included. It is served on the loopback address
+with the headers that isolate it from other pages: only then has a browser's clock steps of 5 µs.
+Other pages of the same origin there are none.
+"""
+
+import hashlib
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+
+from deploy import agent
+from deploy.bundle.drawing import draw, wire
+from deploy.bundle.schema import TensorSpec
+from deploy.errors import PocketganError
+from deploy.jobs import Job, Measurement, Subject, failure
+from deploy.targets.target import Availability, Target
+from deploy.web.bench import BenchAnswer, BenchJob, BenchProblem, serve
+from deploy.web.browsers import VARIABLE, find_browser
+
+LITERT_JS = "2.5.3"
+"""Version of the runtime in the page: that of deploy/web/package.json."""
+UNHURRIED_MS = 60_000.0
+SWITCHES = (
+    *("--headless", "--disable-gpu", "--no-first-run", "--disable-extensions", "--mute-audio"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+
+
+class Browser(Target):
+    """A headless Chromium that this machine has."""
+
+    timed_here = True
+    name = "browser"
+    profiled = False
+
+    def threads(self, wanted: Sequence[int]) -> Sequence[int]:
+        """One: the page has the runtime without threads, which runs in every browser."""
+        return (1,)
+
+    def availability(self) -> Availability:
+        path = find_browser()
+        if path is None:
+            return Availability(
+                f"no Chromium on this machine: install one, or name it in {VARIABLE}"
+            )
+        return Availability(f"{path}, LiteRT.js {LITERT_JS}", ready=True)
+
+    def answer(self, job: Job, time_limit: float) -> Measurement:
+        try:
+            content = Path(job.path).read_bytes()
+            source, target = _interface(content)
+            inputs = _inputs(job, source)
+        except (PocketganError, agent.AgentError, OSError) as error:
+            return failure(job, getattr(error, "problem", str(error)))
+        budget = job.budget_s * 1e3 if job.budget_s else UNHURRIED_MS
+        order = BenchJob(warmup=job.warmup, runs=job.runs, inputs=len(inputs), budget=budget)
+        program = find_browser()
+        if program is None:
+            return failure(job, self.availability().detail)
+        blobs = {"file": content, "inputs": wire(inputs)}
+        with serve(order, blobs) as bench, _browsing(program, bench.url):
+            answer = bench.wait(time_limit)
+        if answer is None:
+            return failure(job, f"no answer within {time_limit:g} s")
+        if isinstance(answer, BenchProblem):
+            return failure(job, answer.error)
+        return _measurement(job, answer, target, len(inputs))
+
+
+def _interface(content: bytes) -> tuple[TensorSpec, TensorSpec]:
+    """What a file reads and draws, told by the runtime in a process of its own."""
+    nothing = draw(content, np.zeros((0, 1), np.float32))
+    return nothing.input, nothing.output
+
+
+def _inputs(job: Job, tensor: TensorSpec) -> np.ndarray:
+    """All inputs of a job, of the file's own type: the same as every other target's."""
+    detail = {
+        "index": 0,
+        "name": tensor.name,
+        "dtype": np.dtype(tensor.dtype),
+        "shape": np.array(tensor.shape),
+        "quantization": (tensor.scale, tensor.zero_point),
+    }
+    feeds = agent.make_feeds([detail], agent.load_latents(job.latents), job.seed)
+    return np.concatenate([feed[0] for feed in feeds])
+
+
+@contextmanager
+def _browsing(program: Path, url: str) -> Iterator[None]:
+    """The browser at that address, in a process group and with a profile of its own."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        # Its sandbox needs rights that a container's root lacks; it opens nothing but our page.
+        own = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+        process = subprocess.Popen(
+            [str(program), *SWITCHES, *own, f"--user-data-dir={profile}", url],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            yield
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _measurement(job: Job, answer: BenchAnswer, tensor: TensorSpec, inputs: int) -> Measurement:
+    drawn = answer.drawn
+    try:
+        shape = (inputs, *tensor.shape[1:])
+        outputs = np.frombuffer(drawn, np.dtype(tensor.dtype).newbyteorder("<")).reshape(shape)
+    except ValueError:
+        return failure(job, "the browser drew more or less than was asked of it")
+    count = max(1, agent.KEPT_BYTES // max(1, outputs[0].nbytes))
+    packed = None
+    if job.keep_outputs and outputs[0].nbytes <= agent.MOST_KEPT_BYTES:
+        packed = [agent.pack(tensor.name, [row[np.newaxis] for row in outputs[:count]])]
+    clock = [] if answer.isolated else ["the page was not isolated: its clock has coarse steps"]
+    if job.sustain_s is not None:
+        clock.append("sustained speed was not measured: the page cannot")
+    return Measurement.model_validate(
+        {
+            **job.model_dump(include=set(Subject.model_fields)),
+            "device": agent.device_name(),
+            "cpu": agent.cpu_name(),
+            "runtime": f"LiteRT.js, {_product(answer.browser)}",
+            "runtime_version": LITERT_JS,
+            "init_ms": answer.init_ms,
+            "first_ms": answer.first_ms,
+            **agent.summarize(answer.samples_ns),
+            "overhead_ns": answer.overhead_ns,
+            "samples_ns": answer.samples_ns if job.keep_samples else None,
+            "output_sha256": hashlib.sha256(drawn).hexdigest(),
+            "outputs": packed,
+            "absent": {
+                **dict.fromkeys(agent.COUNTS, "counted on emulated ARM cores only"),
+                **dict.fromkeys(("peak_rss_kb", "arena_bytes", "delegated"), "a page cannot tell"),
+                "spread": "needs more than one round",
+            },
+            "warnings": clock,
+        }
+    )
+
+
+def _product(user_agent: str) -> str:
+    """ "Chrome/147.0.0.0" of a browser's long name for itself."""
+    names = [part for part in user_agent.split() if part.startswith(("HeadlessChrome/", "Chrome/"))]
+    return names[0] if names else "a browser"

@@ -1,0 +1,108 @@
+import base64
+import hashlib
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deploy.bundle.schema import TensorSpec
+from deploy.harness import MeasuringPlan, measure
+from deploy.jobs import Job
+from deploy.targets import browser, find_target
+from deploy.web.bench import BenchAnswer
+from deploy.web.browsers import VARIABLE, find_browser
+
+TENSOR = TensorSpec(name="image", dtype="float32", shape=(1, 2))
+DRAWN = np.arange(4, dtype=np.float32)
+
+
+def _answer(outputs: bytes, *, isolated: bool = True) -> BenchAnswer:
+    return BenchAnswer(
+        init_ms=3,
+        first_ms=2,
+        samples_ns=(1_000_000, 2_000_000, 3_000_000),
+        overhead_ns=10,
+        outputs=base64.b64encode(outputs).decode(),
+        browser="Mozilla/5.0 (X11) HeadlessChrome/147.0.0.0 Safari/537.36",
+        isolated=isolated,
+    )
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """A function that lets a shell script be the browser of this machine."""
+
+    def write(script: str) -> Path:
+        path = tmp_path / "chromium"
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+        monkeypatch.setenv(VARIABLE, str(path))
+        return path
+
+    return write
+
+
+def test_without_a_browser_it_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "none"))
+    availability = find_target("browser").availability()
+    assert not availability.ready
+    assert VARIABLE in availability.detail
+
+
+def test_answer_becomes_figures_and_reasons(float_file: Path, job_for: Callable[..., Job]) -> None:
+    job = job_for(float_file, target="browser", keep_outputs=True, keep_samples=True)
+    measurement = browser._measurement(job, _answer(DRAWN.tobytes()), TENSOR, inputs=2)
+    assert measurement.error is None
+    assert (measurement.p50_ms, measurement.init_ms, measurement.runs) == (2.0, 3.0, 3)
+    assert measurement.runtime == "LiteRT.js, HeadlessChrome/147.0.0.0"
+    assert measurement.output_sha256 == hashlib.sha256(DRAWN.tobytes()).hexdigest()
+    assert measurement.outputs is not None
+    assert measurement.outputs[0].shape == (2, 2)
+    assert measurement.warnings == ()
+    coarse = browser._measurement(job, _answer(DRAWN.tobytes(), isolated=False), TENSOR, inputs=2)
+    assert "coarse steps" in coarse.warnings[0]
+
+
+def test_outputs_of_another_size_are_an_error(
+    float_file: Path, job_for: Callable[..., Job]
+) -> None:
+    measurement = browser._measurement(job_for(float_file), _answer(b"\0" * 9), TENSOR, inputs=2)
+    assert "more or less than was asked" in str(measurement.error)
+
+
+def test_a_browser_that_never_answers_is_ended_with_all_it_started(
+    program: Callable[[str], Path], float_file: Path, job_for: Callable[..., Job], tmp_path: Path
+) -> None:
+    program(f"sleep 60 & echo $! > {tmp_path}/child; wait")
+    measurement = find_target("browser").answer(job_for(float_file, target="browser"), 1.0)
+    assert measurement.error == "no answer within 1 s"
+    child = int((tmp_path / "child").read_text())
+    status = Path(f"/proc/{child}/status")
+    assert not status.exists() or "State:\tZ" in status.read_text()
+
+
+def test_a_file_that_does_not_run_is_an_error(
+    program: Callable[[str], Path], tmp_path: Path, job_for: Callable[..., Job], float_file: Path
+) -> None:
+    program("exit 1")
+    broken = tmp_path / "broken.tflite"
+    broken.write_bytes(b"no model")
+    job = job_for(float_file, target="browser").model_copy(update={"path": str(broken)})
+    assert "does not run" in str(find_target("browser").answer(job, 5).error)
+
+
+def test_a_real_browser_draws_what_this_machine_draws(int8_file: Path) -> None:
+    if find_browser() is None:
+        pytest.skip(f"no browser on this machine: name one in {VARIABLE}")
+    targets = [find_target("local"), find_target("browser")]
+    plan = MeasuringPlan(rounds=1, runs=16, warmup=2)
+    here, there = measure({"int8": int8_file}, targets, plan=plan)
+    assert there.error is None
+    assert there.output_sha256 == here.output_sha256
+    assert there.agreement is not None
+    assert there.agreement.equal
+    assert not any("coarse steps" in warning for warning in there.warnings)

@@ -1,0 +1,125 @@
+"""The page of a benchmark is for one browser, and its answer counts once."""
+
+import http.client
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from deploy.web import bench
+from deploy.web.bench import Bench, BenchAnswer, BenchJob, BenchProblem, read_answer, serve
+
+JSON = {"Content-Type": "application/json"}
+SOUND: dict[str, Any] = {
+    "init_ms": 2.0,
+    "first_ms": 1.0,
+    "samples_ns": [5, 6],
+    "overhead_ns": 1,
+    "outputs": "AAEC",
+    "browser": "Mozilla/5.0 Chrome/147.0",
+    "isolated": True,
+}
+
+
+@pytest.fixture
+def served() -> Iterator[Bench]:
+    job = BenchJob(warmup=1, runs=2, inputs=1, budget=100)
+    with serve(job, {"file": b"a model", "inputs": b"</script>"}) as it:
+        yield it
+
+
+def _ask(
+    url: str, method: str = "GET", body: bytes | None = None, headers: dict[str, str] | None = None
+) -> http.client.HTTPResponse:
+    place = urlsplit(url)
+    connection = http.client.HTTPConnection(place.netloc, timeout=10)
+    connection.request(method, place.path, body, headers or {})
+    answer = connection.getresponse()
+    answer.body = answer.read()  # type: ignore[attr-defined]
+    connection.close()
+    return answer
+
+
+def _post(url: str, answer: object) -> int:
+    return _ask(url, "POST", json.dumps(answer).encode(), JSON).status
+
+
+def test_page_is_served_isolated_on_the_loopback_address_only(served: Bench) -> None:
+    assert urlsplit(served.url).hostname == "127.0.0.1"
+    answer = _ask(served.url)
+    assert answer.status == 200
+    assert answer.getheader("Cross-Origin-Opener-Policy") == "same-origin"
+    assert answer.getheader("Cross-Origin-Embedder-Policy") == "require-corp"
+    assert b'"runs":2' in answer.body  # type: ignore[attr-defined]
+
+
+def test_a_measurement_is_taken_once(served: Bench) -> None:
+    assert _post(served.url, SOUND) == 204
+    assert _post(served.url, SOUND) == 410
+    answer = served.wait(5)
+    assert isinstance(answer, BenchAnswer)
+    assert (answer.samples_ns, answer.drawn) == ((5, 6), b"\0\1\2")
+    assert served.wait(0.01) is None
+
+
+def test_a_problem_of_the_page_is_an_answer_made_safe_to_print(served: Bench) -> None:
+    assert _post(served.url, {"error": "no memory\x1b[2J"}) == 204
+    assert served.wait(5) == BenchProblem(error="no memory\\x1b[2J")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_who_does_not_know_the_token_gets_nothing(method: str, served: Bench) -> None:
+    address = served.url.rpartition("/")[0]
+    for path in ("/", "/favicon.ico", "/wrong-token"):
+        answer = _ask(address + path, method, json.dumps(SOUND).encode(), JSON)
+        assert (answer.status, answer.body) == (404, b"")  # type: ignore[attr-defined]
+    assert served.wait(0.01) is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Content-Type": "text/plain"}, 415),
+        ({**JSON, "Content-Length": "99999999999"}, 413),
+        ({**JSON, "Content-Length": "many"}, 411),
+        ({**JSON, "Content-Length": "-1"}, 411),
+    ],
+)
+def test_what_is_no_json_of_a_fair_size_is_refused(
+    headers: dict[str, str], status: int, served: Bench
+) -> None:
+    assert _ask(served.url, "POST", json.dumps(SOUND).encode(), headers).status == status
+    assert served.wait(0.01) is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"init_ms": 0},
+        {"samples_ns": []},
+        {"samples_ns": [0]},
+        {"outputs": "no base64!"},
+        {"init_ms": "2"},
+        {"more": 1},
+        {"browser": "a" * 501},
+    ],
+)
+def test_an_answer_of_another_form_is_refused(changes: dict[str, object]) -> None:
+    assert read_answer(json.dumps(SOUND).encode()) is not None
+    assert read_answer(json.dumps({**SOUND, **changes}).encode()) is None
+
+
+def test_an_answer_that_is_refused_leaves_room_for_a_sound_one(served: Bench) -> None:
+    assert _ask(served.url, "POST", b"{", JSON).status == 400
+    assert _post(served.url, SOUND) == 204
+    assert served.wait(5) is not None
+
+
+def test_two_benches_have_two_tokens() -> None:
+    job = BenchJob(warmup=0, runs=1, inputs=1, budget=1)
+    with serve(job, {}) as one, serve(job, {}) as other:
+        assert urlsplit(one.url).path != urlsplit(other.url).path
+        assert len(urlsplit(one.url).path) > 30
+    assert bench.MOST_ANSWER_BYTES < 1 << 30
