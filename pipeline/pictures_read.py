@@ -16,8 +16,9 @@ from pipeline.tflite.receptive_field import UnknownReachError, reach
 
 MOST_OVERLAP = 0.8
 """Of a tile's side: beyond it, tiles that must not show a seam would be too many."""
-BLENDED = 8
-"""The part of a tile's side that is its margin where seams are blended."""
+BLENDED = 4
+"""The part of a tile's side that is its margin where seams are blended: docs/bundle.md has what
+smaller ones leave."""
 
 
 def picture_read(
@@ -49,7 +50,7 @@ def tiles_of(content: bytes) -> schema.Tiles | None:
     """How a picture of any size is drawn in tiles of the file.
 
     As far as the graph tells how far it looks, tiles overlap so that no seam is left. Where that is
-    most of a tile, or not known, they overlap by a quarter and are blended. None where the picture
+    most of a tile, or not known, they overlap by half and are blended. None where the picture
     drawn is no whole number of times as large as the one that is read.
     """
     graph = read_model(content).subgraphs[0]
