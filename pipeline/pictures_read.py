@@ -42,7 +42,14 @@ def picture_read(
         )
     low, high = pixels
     return schema.Picture.model_validate(
-        {"low": low, "high": high, "channels": colours, "mask": mask, "tiles": tiles_of(content)}
+        {
+            "low": low,
+            "high": high,
+            "channels": colours,
+            "mask": mask,
+            "hidden": HIDDEN if mask else None,
+            "tiles": tiles_of(content),
+        }
     )
 
 

@@ -25,7 +25,6 @@ from pipeline.report.run.schema import Report, ReportedQuality, VariantReport
 from pipeline.report.run.wording import Wording, gates_in_words, headline, wording_of
 from pipeline.variants import BASELINE, SHIPPED
 
-
 LARGEST_EMBEDDED = 4_000_000
 """Bytes of a picture that the page holds: a film of large pictures may have more."""
 _SMALL_IMAGE = 32

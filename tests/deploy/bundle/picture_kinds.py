@@ -65,10 +65,12 @@ def translator(kind: Kind) -> bytes:
 
 
 def examples(kind: Kind) -> np.ndarray:
-    """Pictures that such a generator reads, uint8 [11, 16, 12, c]; a mask is 0 or 255."""
+    """Pictures that such a generator reads, uint8 [11, 16, 12, c]; grey where their mask is 255."""
     pictures = np.random.default_rng(5).integers(
         0, 256, (11, 16, 12, kind.colours + kind.mask), np.uint8
     )
     if kind.mask:
-        pictures[..., -1] = np.where(pictures[..., -1] > 200, 255, 0)
+        hidden = pictures[..., -1] > 200
+        pictures[hidden] = 128
+        pictures[..., -1] = 255 * hidden
     return pictures

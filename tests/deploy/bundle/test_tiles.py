@@ -9,37 +9,27 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
-from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from PIL import Image
 
 from deploy.bundle import schema
+from deploy.bundle.drawing import to_pixels, unwire
+from deploy.bundle.make import GOLDEN
 from tests.deploy.bundle.picture_kinds import PICTURES
+from tests.deploy.bundle.recorded_tiles import (
+    SIZES,
+    TILED,
+    generator_of,
+    lay_out,
+    photo_of,
+    record,
+    rgba,
+)
 
 Bundles = Callable[[str], dict[str, bytes]]
 Put = Callable[[dict[str, bytes], Path], Path]
-
-TILED = [name for name, kind in PICTURES.items() if not kind.cropped]
-SIZES = [(16, 12), (5, 7), (16, 13), (39, 61), (40, 12)]
-"""Heights and widths: of one tile, of less, of a pixel more, of many."""
-
-
-def _photo(kind: str, size: tuple[int, int]) -> np.ndarray:
-    depth = PICTURES[kind].colours + PICTURES[kind].mask
-    coarse = np.random.default_rng(sum(size)).integers(0, 256, (*size, depth), np.uint8)
-    if PICTURES[kind].mask:
-        coarse[..., -1] = np.where(coarse[..., -1] > 200, 255, 0)
-    return coarse
-
-
-def _module(folder: Path) -> SimpleNamespace:
-    """The Python code of a bundle."""
-    scope: dict[str, Any] = {"__name__": "generator"}
-    exec(compile((folder / "code/generator.py").read_text(), "generator.py", "exec"), scope)
-    return SimpleNamespace(**scope)
 
 
 @pytest.fixture(params=TILED)
@@ -50,25 +40,39 @@ def tiled(
     return request.param, put(picture_bundle_of(request.param), tmp_path / "bundle")
 
 
-def _generator(folder: Path, *, plain: bool = False) -> Any:
-    generator = _module(folder).Generator(str(folder / "generator.tflite"))
-    if plain:
-        generator.net = Interpreter(
-            str(folder / "generator.tflite"),
-            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-        )
-        generator.net.allocate_tensors()
-    return generator
-
-
 def _whole(folder: Path, photo: np.ndarray) -> np.ndarray:
     """The photo through the same network, at its own size."""
-    generator = _generator(folder)
+    generator = generator_of(folder)
     index = generator.net.get_input_details()[0]["index"]
     generator.net.resize_tensor_input(index, [1, *photo.shape])
     generator.net.allocate_tensors()
     drawn: np.ndarray = generator.draw(photo)
     return drawn
+
+
+def test_python_draws_the_golden_outputs_from_the_golden_pictures(
+    picture_kind: str, picture_bundle_of: Bundles, put: Put, tmp_path: Path
+) -> None:
+    contents = picture_bundle_of(picture_kind)
+    model, generator = schema.loads(contents["model.json"]), generator_of(put(contents, tmp_path))
+    names = [model.golden.pictures, model.golden.masks]
+    parts = [np.asarray(Image.open(tmp_path / name)) for name in names if name]
+    golden = np.dstack(parts).reshape(GOLDEN, *model.input.shape[1:])
+    shape = (GOLDEN, *model.output.shape[1:])
+    outputs = unwire(contents["golden/outputs.bin"], model.output.dtype, shape)
+    pixels = to_pixels(outputs, model.output, model.pixels)
+    assert [generator.draw(picture).tolist() for picture in golden] == pixels.tolist()
+
+
+def test_what_a_mask_hides_is_not_seen(
+    picture_bundle_of: Bundles, put: Put, tmp_path: Path
+) -> None:
+    generator = generator_of(put(picture_bundle_of("masked"), tmp_path))
+    photo = photo_of("masked", (39, 61))
+    other = photo.copy()
+    other[photo[..., -1] == 255, :3] = 7
+    assert (other != photo).any()
+    assert generator.filter(other).tolist() == generator.filter(photo).tolist()
 
 
 @pytest.mark.parametrize("size", SIZES[2:])
@@ -77,8 +81,8 @@ def test_tiles_are_the_whole_picture(
     kind: str, size: tuple[int, int], picture_bundle_of: Bundles, put: Put, tmp_path: Path
 ) -> None:
     folder = put(picture_bundle_of(kind), tmp_path)
-    photo = _photo(kind, size)
-    apart = np.abs(_generator(folder).filter(photo).astype(int) - _whole(folder, photo))
+    photo = photo_of(kind, size)
+    apart = np.abs(generator_of(folder).filter(photo).astype(int) - _whole(folder, photo))
     assert apart.max() <= (1 if kind == "float" else 0)
 
 
@@ -86,31 +90,31 @@ def test_a_margin_that_is_a_pixel_less_leaves_a_seam(
     picture_bundle_of: Bundles, put: Put, tmp_path: Path
 ) -> None:
     folder = put(picture_bundle_of("twice as large"), tmp_path)
-    photo = _photo("twice as large", (39, 61))
+    photo = photo_of("twice as large", (39, 61))
     source = folder / "code/generator.py"
     source.write_text(
         source.read_text().replace(
             "SCALE, MULTIPLE, MARGIN = 2, 1, 2", "SCALE, MULTIPLE, MARGIN = 2, 1, 1"
         )
     )
-    apart = np.abs(_generator(folder).filter(photo).astype(int) - _whole(folder, photo))
+    apart = np.abs(generator_of(folder).filter(photo).astype(int) - _whole(folder, photo))
     assert apart.max() > 1
 
 
 def test_a_small_picture_is_drawn_with_its_last_pixels_going_on(tiled: tuple[str, Path]) -> None:
     kind, folder = tiled
-    photo = _photo(kind, (5, 7))
+    photo = photo_of(kind, (5, 7))
     padded = np.pad(photo, ((0, 11), (0, 5), (0, 0)), mode="edge")
-    generator, scale = _generator(folder), PICTURES[kind].scale
+    generator, scale = generator_of(folder), PICTURES[kind].scale
     drawn = generator.draw(padded)[: 5 * scale, : 7 * scale]
     assert generator.filter(photo).tolist() == drawn.tolist()
 
 
 def test_progress_rises_to_1_and_false_ends_it(tiled: tuple[str, Path]) -> None:
     kind, folder = tiled
-    generator = _generator(folder)
+    generator = generator_of(folder)
     shares: list[float] = []
-    assert generator.filter(_photo(kind, (39, 61)), shares.append) is not None
+    assert generator.filter(photo_of(kind, (39, 61)), shares.append) is not None
     assert shares == sorted(set(shares))
     assert shares[-1] == 1
     assert len(shares) > 10
@@ -120,13 +124,13 @@ def test_progress_rises_to_1_and_false_ends_it(tiled: tuple[str, Path]) -> None:
         calls.append(share)
         return len(calls) < 3
 
-    assert generator.filter(_photo(kind, (39, 61)), stop) is None
+    assert generator.filter(photo_of(kind, (39, 61)), stop) is None
     assert len(calls) == 3
 
 
 def test_blended_tiles_leave_no_step(picture_bundle_of: Bundles, put: Put, tmp_path: Path) -> None:
     """Tiles of one level each, 0 and 255 in turn: across an overlap of 6 no step is large."""
-    generator = _generator(put(picture_bundle_of("blended"), tmp_path))
+    generator = generator_of(put(picture_bundle_of("blended"), tmp_path))
     levels = iter([0, 255] * 100)
     generator.draw = lambda _: np.full((16, 12, 3), next(levels), np.uint8)
     drawn = generator.filter(np.zeros((16, 61, 1), np.uint8)).astype(int)
@@ -135,23 +139,6 @@ def test_blended_tiles_leave_no_step(picture_bundle_of: Bundles, put: Put, tmp_p
 
 
 # ---------------------------------------------------------------------- other languages
-
-
-def _record(folder: Path, photos: list[np.ndarray]) -> list[np.ndarray]:
-    """What Python makes of photos; every tile's stored input and output go into table.bin."""
-    generator = _generator(folder)
-    run, pairs = generator.run, []
-
-    def remember(taken: np.ndarray) -> np.ndarray:
-        drawn: np.ndarray = run(taken)
-        raw = generator.net.get_tensor(generator.net.get_output_details()[0]["index"])
-        pairs.append(taken.tobytes() + raw.tobytes())
-        return drawn
-
-    generator.run = remember
-    drawn = [generator.filter(photo) for photo in photos]
-    (folder / "table.bin").write_bytes(b"".join(pairs))
-    return drawn
 
 
 NODE = """
@@ -201,38 +188,20 @@ generator.close();
 """
 
 
-def _rgba(levels: np.ndarray) -> np.ndarray:
-    """Grey or colour, uint8 [h, w, c], as red, green, blue and full alpha."""
-    colours = np.broadcast_to(levels, (*levels.shape[:2], 3))
-    return np.dstack([colours, np.full(levels.shape[:2], 255, np.uint8)])
-
-
-def _lay_out(folder: Path, kind: str, photos: list[np.ndarray]) -> list[dict[str, Any]]:
-    """Photos as NUMBER.rgba and NUMBER.mask, and what they are called."""
-    for number, photo in enumerate(photos):
-        colours = photo[..., : PICTURES[kind].colours]
-        (folder / f"{number}.rgba").write_bytes(_rgba(colours).tobytes())
-        (folder / f"{number}.mask").write_bytes(photo[..., -1].tobytes())
-    return [
-        {"name": str(number), "height": h, "width": w, "masked": PICTURES[kind].mask}
-        for number, (h, w, _) in enumerate(photo.shape for photo in photos)
-    ]
-
-
 @pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node.js")
 def test_javascript_draws_what_python_draws(tiled: tuple[str, Path]) -> None:
     kind, folder = tiled
-    photos = [_photo(kind, size) for size in SIZES]
-    drawn = _record(folder, photos)
+    photos = [photo_of(kind, size) for size in SIZES]
+    drawn = record(folder, photos)
     shutil.copy(folder / "code/generator.js", folder / "code/generator.mjs")
     (folder / "main.mjs").write_text(NODE + FILTER)
-    command = ["node", "main.mjs", json.dumps(_lay_out(folder, kind, photos))]
+    command = ["node", "main.mjs", json.dumps(lay_out(folder, kind, photos))]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     *lines, aborted = done.stdout.splitlines()
     assert aborted == "AbortError"
     for number, (picture, line) in enumerate(zip(drawn, lines, strict=True)):
-        assert (folder / f"{number}.drawn").read_bytes() == _rgba(picture).tobytes()
+        assert (folder / f"{number}.drawn").read_bytes() == rgba(picture).tobytes()
         width, height, tiles, last = line.split()
         assert (int(height), int(width)) == picture.shape[:2]
         assert int(tiles) >= 1
@@ -248,10 +217,10 @@ def test_cpp_draws_what_python_draws_without_xnnpack(
     tiled: tuple[str, Path], compiled: Callable[[Path], Path]
 ) -> None:
     kind, folder = tiled
-    program, generator = compiled(folder), _generator(folder, plain=True)
+    program, generator = compiled(folder), generator_of(folder, plain=True)
     colours = PICTURES[kind].colours
     for size in SIZES:
-        photo = _photo(kind, size)
+        photo = photo_of(kind, size)
         (folder / "photo").write_bytes(_pnm(photo[..., :colours]))
         (folder / "mask").write_bytes(_pnm(photo[..., -1:]))
         names = ["photo", "mask"] if PICTURES[kind].mask else ["photo"]
@@ -281,24 +250,16 @@ def test_cpp_draws_the_golden_outputs(
     assert np.abs(drawn.astype(float) - golden).max() <= (0 if model.output.scale else 1e-5)
 
 
-@pytest.mark.parametrize(
-    ("content", "answer"),
-    [(b"", "no binary PPM"), (b"P5 1 1 255\n1", "no binary PPM"), (b"P6 9 9 255\nx", "no binary")],
-)
 def test_cpp_refuses_what_is_no_picture(
-    content: bytes,
-    answer: str,
-    picture_bundle_of: Bundles,
-    put: Put,
-    tmp_path: Path,
-    compiled: Callable[[Path], Path],
+    picture_bundle_of: Bundles, put: Put, tmp_path: Path, compiled: Callable[[Path], Path]
 ) -> None:
     folder = put(picture_bundle_of("twice as large"), tmp_path)
-    (folder / "photo.ppm").write_bytes(content)
     command = [str(compiled(folder)), "generator.tflite", "photo.ppm"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert answer in done.stderr
+    for content in (b"", b"P5 1 1 255\n1", b"P6 9 9 255\nx", b"P6 0 0 255\n"):
+        (folder / "photo.ppm").write_bytes(content)
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "photo.ppm is no binary PPM" in done.stderr
 
 
 def test_swift_holds_the_numbers_of_model_json(
