@@ -10,14 +10,15 @@ from pipeline.data.degrade import HIDDEN
 from pipeline.finished_run import FinishedRun
 from pipeline.importers.input_roles import InputKind
 from pipeline.networks.pixels import PixelRange
-from pipeline.plans import FROM_TEACHER
+from pipeline.plans import FROM_TEACHER, RECIPE
 from pipeline.tflite.read import read_model
 from pipeline.tflite.receptive_field import UnknownReachError, reach
 
 MOST_OVERLAP = 0.8
 """Of a tile's side: beyond it, tiles that must not show a seam would be too many."""
-BLENDED = 8
-"""The part of a tile's side that is its margin where seams are blended."""
+BLENDED = 4
+"""The part of a tile's side that is its margin where seams are blended: docs/bundle.md has what
+smaller ones leave."""
 
 
 def picture_read(
@@ -41,7 +42,14 @@ def picture_read(
         )
     low, high = pixels
     return schema.Picture.model_validate(
-        {"low": low, "high": high, "channels": colours, "mask": mask, "tiles": tiles_of(content)}
+        {
+            "low": low,
+            "high": high,
+            "channels": colours,
+            "mask": mask,
+            "hidden": HIDDEN if mask else None,
+            "tiles": tiles_of(content),
+        }
     )
 
 
@@ -49,7 +57,7 @@ def tiles_of(content: bytes) -> schema.Tiles | None:
     """How a picture of any size is drawn in tiles of the file.
 
     As far as the graph tells how far it looks, tiles overlap so that no seam is left. Where that is
-    most of a tile, or not known, they overlap by a quarter and are blended. None where the picture
+    most of a tile, or not known, they overlap by half and are blended. None where the picture
     drawn is no whole number of times as large as the one that is read.
     """
     graph = read_model(content).subgraphs[0]
@@ -83,7 +91,8 @@ def example_inputs(run: FinishedRun, picture: schema.Picture) -> Images:
         raise PocketganError(
             f"{run.folder}: a bundle shows what becomes of pictures, and there are none to show: "
             "stage evaluate has not run.",
-            "Finish the run first.",
+            f"Finish the run first: `pocketgan run {run.folder / RECIPE} --runs "
+            f"{run.folder.parent}`.",
         )
     if picture.mask and run.plan is FROM_TEACHER:
         return read_distillation_set(run.stage("teacher"), HELD_BACK).inputs

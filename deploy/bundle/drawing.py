@@ -2,7 +2,7 @@
 
 A seed is a number below 2⁶⁴. Its random numbers are SplitMix64's (Steele, Lea & Flood 2014), which
 is six lines in any language; two of them make a normal number by Box and Muller's transform. All
-four code files of a bundle do the same.
+five code files of a bundle do the same.
 
 The runtime has a process of its own. It trusts the file it is given: one that is damaged can end
 the process, or never end.

@@ -1,9 +1,10 @@
 """The files of a bundle: names, checksums, and how they lie on the disk, in a folder or one zip.
 
 The list is closed: a bundle holds these files and no other; which of DEPENDING it holds, its
-model.json says. Folders and zips are read without trusting them. The zip is a function of its contents alone: everything stored, one fixed date. So
-the same contents give the same zip on every machine, whatever its zlib, and a zip that was touched
-anywhere is found by packing its contents again.
+model.json says. Folders and zips are read without trusting them. The zip is a function of its
+contents alone: everything stored, one fixed date. So the same contents give the same zip on every
+machine, whatever its zlib, and a zip that was touched anywhere is found by packing its contents
+again.
 """
 
 import hashlib

@@ -10,6 +10,7 @@ from deploy.errors import PocketganError
 from deploy.jobs import Count, FrozenModel, Measurement, NotNegative, Sha256, Share, Size
 
 Text = Annotated[str, Field(min_length=1)]
+Level = Annotated[int, Field(ge=0, le=255)]
 
 
 class GeneratorFile(FrozenModel):
@@ -94,6 +95,7 @@ class Picture(FrozenModel):
     high: float
     channels: Literal["grey", "rgb"]
     mask: bool = False  # one more channel, the last: 255 where the picture is hidden, else 0
+    hidden: Level | None = None  # with a mask: what stands in the picture where it hides it
     tiles: Tiles | None  # None where the picture drawn is no whole number of times as large
 
     @property
@@ -106,9 +108,11 @@ class Picture(FrozenModel):
         return self.colours + self.mask
 
     @model_validator(mode="after")
-    def _black_is_below_white(self) -> Self:
+    def _fields_fit_together(self) -> Self:
         if self.low >= self.high:
             raise ValueError("low must be below high")
+        if self.mask != (self.hidden is not None):
+            raise ValueError("hidden is for pictures with a mask, and for no others")
         return self
 
 

@@ -1,6 +1,7 @@
 """Pictures in rows: the contact sheet of what a generator draws, on one PNG."""
 
 import io
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,6 +17,7 @@ SMALLEST_TILE = 56
 """Pixels; smaller pictures are enlarged by a whole factor."""
 PAPER, INK = (255, 255, 255), (32, 32, 32)
 _LONGEST_NAME = 24
+_BOMBS = (Image.DecompressionBombWarning, Image.DecompressionBombError)
 
 
 def rows(classes: int) -> int:
@@ -52,12 +54,15 @@ def unstacked(content: bytes, name: str, shape: tuple[int, int, int, int]) -> np
     count, height, width, channels = shape
     mode = "L" if channels == 1 else "RGB"
     try:
-        with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
+        with (
+            warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning),
+            Image.open(io.BytesIO(content), formats=("PNG",)) as image,
+        ):
             if (image.mode, image.size) != (mode, (width, count * height)):
-                raise ValueError("another size")  # before it is unpacked: it may be a bomb
+                raise ValueError("another size")  # before it is unpacked
             return np.asarray(image).reshape(shape)
     # Whatever a damaged picture makes the reader stumble over.
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, *_BOMBS) as error:
         raise PocketganError(
             f"{name} is no PNG of {count} pictures of {height}×{width}, one below the other"
         ) from error

@@ -52,6 +52,8 @@ class BundleCheck:
     problems: tuple[str, ...]
     model: schema.Model | None = None
     likeness: Likeness | None = None
+    covered: int = 0
+    """Files that the checksums are of."""
     signed: bool = False
     signature_checked: bool = False
 
@@ -88,6 +90,7 @@ def verify(path: Path, key: Ed25519PublicKey | None = None) -> BundleCheck:
         problems=tuple(problems),
         model=model,
         likeness=likeness,
+        covered=sum(name in files.COVERED for name in contents),
         signed=signed,
         signature_checked=signed and key is not None,
     )

@@ -21,7 +21,7 @@ from pipeline.plans import RECIPE
 from pipeline.variants import SHIPPED
 
 BUNDLE_MORE = """, as a folder and the same as a zip: the .tflite, model.json, a card, a contact
-sheet, golden inputs and outputs, code in four languages, checksums. Refuses a run that is
+sheet, golden inputs and outputs, code in five languages, checksums. Refuses a run that is
 unfinished or failed its gates."""
 
 

@@ -59,7 +59,7 @@ def _show_check(check: BundleCheck, path: Path) -> None:
     assert likeness is not None
     lines = [
         f"[bold]{model.name}[/], {model.variant}, {model.file.bytes:,} bytes",
-        f"[green]✓[/] {len(files.COVERED)} files as {files.SUMS} has them",
+        f"[green]✓[/] {check.covered} files as {files.SUMS} has them",
         f"[green]✓[/] model.json fits {files.GENERATOR}",
         f"[green]✓[/] {model.golden.count} golden outputs of {model.golden.runtime} on "
         f"{model.golden.cpu}; {likeness.runtime} here: {likeness.words}",

@@ -4,13 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import tf_keras
 
+from deploy.bundle import schema
 from deploy.errors import PocketganError
 from pipeline.bundle_contents import _CONVERTED, NO_SPEED, contents_of, how_made
 from pipeline.data.sources import SOURCES
 from pipeline.finished_run import open_run
-from pipeline.tflite.convert import to_float32
 from pipeline.variants import VARIANTS
 
 
@@ -31,13 +30,14 @@ def test_order_tells_what_the_run_found(tiny_runs: Path) -> None:
     assert answer.pixels == (-1.0, 1.0)
     dense = hashlib.sha256(run.variant("float32").read_bytes()).hexdigest()
     assert answer.origin.teacher_sha256 == dense
-    assert (answer.latent.length, answer.latent.classes) == (8, 0)
+    assert answer.reads == schema.Latent(length=8, classes=0, class_names=())
     assert answer.card.baseline is not None
 
 
 def test_a_conditional_generators_classes_have_their_names(conditional_runs: Path) -> None:
     answer = contents_of(open_run("told", conditional_runs), "int8", speed=True)
-    assert answer.latent.class_names == tuple("0123456789")
+    assert isinstance(answer.reads, schema.Latent)
+    assert answer.reads.class_names == tuple("0123456789")
 
 
 def test_values_of_a_code_do_not_bear_the_names_of_classes(conditional_runs: Path) -> None:
@@ -47,7 +47,8 @@ def test_values_of_a_code_do_not_bear_the_names_of_classes(conditional_runs: Pat
     coded = {"settings": {**settings, "generator": generator}}
     train = run.records["train"].model_copy(update=coded)
     answer = contents_of(replace(run, records={**run.records, "train": train}), "int8", speed=True)
-    assert answer.latent.class_names == tuple(f"code {number}" for number in range(10))
+    assert isinstance(answer.reads, schema.Latent)
+    assert answer.reads.class_names == tuple(f"code {number}" for number in range(10))
 
 
 def test_without_speed_nothing_is_measured_and_the_card_is_told_why(tiny_runs: Path) -> None:
@@ -125,13 +126,19 @@ def test_pictures_of_a_teacher_are_under_the_licence_of_the_teacher(small_runs: 
     assert contents_of(free, "int8", speed=True).data.licence == "that of the generator."
 
 
-def test_generator_that_reads_pictures_is_refused(small_copy: Path) -> None:
-    reads = tf_keras.Sequential([tf_keras.layers.Conv2D(1, 3, padding="same")])
-    reads.build((None, 28, 28, 1))
-    path = small_copy / "small" / "5-convert" / "int8.tflite"
-    path.write_bytes(to_float32(reads, 1))
-    with pytest.raises(PocketganError, match="reads pictures, and a bundle can only hold"):
-        contents_of(open_run("small", small_copy), "int8", speed=True)
+def test_continuous_codes_are_directions(conditional_runs: Path) -> None:
+    run = open_run("told", conditional_runs)
+    settings = run.records["train"].settings
+    generator = {**settings["generator"], "codes": {"continuous": 2}}
+    train = run.records["train"].model_copy(
+        update={"settings": {**settings, "generator": generator}}
+    )
+    answer = contents_of(replace(run, records={**run.records, "train": train}), "int8", speed=True)
+    assert isinstance(answer.reads, schema.Latent)
+    first, second = answer.reads.directions
+    assert (first.name, second.name) == ("code 0", "code 1")
+    assert first.vector[:3] == (1, 0, 0)
+    assert second.vector[:3] == (0, 1, 0)
 
 
 def test_run_of_which_no_stage_is_complete_is_refused_even_by_force(tiny_copy: Path) -> None:

@@ -1,7 +1,10 @@
 """Small real generators as .tflite, what a bundle asks to know of them, and bundles of them."""
 
+import shutil
+import subprocess
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -11,9 +14,14 @@ import pytest
 from deploy.bundle import schema
 from deploy.bundle.make import BundleContents, make
 from deploy.bundle.texts import CardFacts
+from pipeline.pictures_read import picture_read
+from tests.deploy.bundle.picture_kinds import PICTURES, examples, translator
+from tools.tflite_c import library
 
 LENGTH, SIDE = 8, 6
 SHA = "5" * 64
+
+HEADERS = Path(__file__).parent  # its folder tensorflow/lite/c
 
 Orders = Callable[..., BundleContents]
 
@@ -44,6 +52,38 @@ def _generator(dtype: str, classes: int, channels: int, batch: int) -> bytes:
         if dtype == "int16":
             return convert.to_int16x8(network, rows, batch)
         return convert.to_float32(network, batch)
+
+
+@pytest.fixture(scope="session", params=PICTURES)
+def picture_kind(request: pytest.FixtureRequest) -> str:
+    """Each key of PICTURES in turn."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def picture_order_of(order_of: Orders) -> Callable[[str], BundleContents]:
+    """A function that gives an order for a generator that reads pictures, a key of PICTURES."""
+
+    def give(name: str) -> BundleContents:
+        kind = PICTURES[name]
+        content = translator(kind)
+        return replace(
+            order_of(),
+            content=content,
+            variant=kind.dtype,
+            reads=picture_read(content, (-1.0, 1.0)),
+            examples=examples(kind),
+        )
+
+    return give
+
+
+@pytest.fixture(scope="session")
+def picture_bundle_of(
+    picture_order_of: Callable[[str], BundleContents],
+) -> Callable[[str], dict[str, bytes]]:
+    """A function that gives the files of such a bundle, made once. For looking at only."""
+    return cache(lambda name: make(picture_order_of(name)))
 
 
 @pytest.fixture(scope="session")
@@ -127,3 +167,35 @@ def unpacked(
 ) -> Path:
     """The same as a folder of one's own."""
     return put(parts, tmp_path / "small")
+
+
+@cache
+def _missing() -> str:
+    """Why C++ cannot be run here; empty if it can."""
+    if shutil.which("g++") is None:
+        return "there is no g++"
+    if not library().is_file():
+        return "there is no TensorFlow Lite C library: `python -m tools.tflite_c` fetches it"
+    return ""
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
+    """A function that compiles a bundle's C++, with every warning an error."""
+
+    @cache
+    def build_source(source: str) -> Path:
+        program = tmp_path_factory.mktemp("program") / "generator"
+        program.with_suffix(".cc").write_text(source)
+        command = ["g++", "-O1", "-std=c++17", "-Wall", "-Wextra", "-Werror", f"-I{HEADERS}"]
+        command += [f"{program}.cc", str(library()), "-o", str(program)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return program
+
+    def build(folder: Path) -> Path:
+        if _missing():
+            pytest.skip(_missing())
+        return build_source((folder / "code/generator.cc").read_text())
+
+    return build

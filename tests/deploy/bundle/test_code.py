@@ -1,12 +1,10 @@
 """The code files run: what they draw is what the bundle says."""
 
 import ast
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +13,11 @@ import pytest
 from deploy.bundle import schema
 from deploy.bundle.drawing import to_pixels, unwire
 from deploy.bundle.make import GOLDEN, BundleContents, make
-from tools.tflite_c import library
 
 Orders = Callable[..., BundleContents]
 Bundles = Callable[[str, int, int], dict[str, bytes]]
 Put = Callable[[dict[str, bytes], Path], Path]
 
-HEADERS = Path(__file__).parent  # its folder tensorflow/lite/c
 KINDS = [("int8", 3, 1), ("int8", 0, 3), ("int16", 3, 1), ("float32", 3, 3)]
 HOSTILE = ('a"; import os #', "\\", "$x ${y} \\(z)", "line\nbreak */ ??/", "日本語")
 
@@ -75,38 +71,11 @@ def test_python_serves_as_a_module(bundle: tuple[Path, schema.Model]) -> None:
 
 def test_python_is_short(parts: dict[str, bytes]) -> None:
     source = parts["code/generator.py"].decode()
-    assert len(source.splitlines()) <= 65
+    assert len(source.splitlines()) <= 70
     assert max(map(len, source.splitlines())) <= 100
 
 
 # ---------------------------------------------------------------------- C++
-
-
-@cache
-def _missing() -> str:
-    """Why C++ cannot be run here; empty if it can."""
-    if shutil.which("g++") is None:
-        return "there is no g++"
-    if not library().is_file():
-        return "there is no TensorFlow Lite C library: `python -m tools.tflite_c` fetches it"
-    return ""
-
-
-@pytest.fixture(scope="session")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
-    """A function that compiles a bundle's C++, with every warning an error."""
-
-    def build(folder: Path) -> Path:
-        if _missing():
-            pytest.skip(_missing())
-        program = tmp_path_factory.mktemp("program") / "generator"
-        command = ["g++", "-O1", "-std=c++17", "-Wall", "-Wextra", "-Werror", f"-I{HEADERS}"]
-        command += [str(folder / "code/generator.cc"), str(library()), "-o", str(program)]
-        done = subprocess.run(command, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        return program
-
-    return build
 
 
 def test_cpp_draws_the_golden_outputs_and_pictures(

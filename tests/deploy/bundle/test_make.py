@@ -10,7 +10,7 @@ from PIL import Image
 
 from deploy.bundle import schema, sheet
 from deploy.bundle.drawing import encode, latents, to_pixels, unwire
-from deploy.bundle.files import COVERED, REQUIRED, SIGNATURE, SUMS
+from deploy.bundle.files import JAVASCRIPT, LATENTS, REQUIRED, SIGNATURE, SUMS
 from deploy.bundle.make import GOLDEN, BundleContents, make
 from deploy.errors import PocketganError
 
@@ -20,8 +20,8 @@ KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 
 
 def test_a_bundle_has_every_file_and_no_other(parts: dict[str, bytes], order_of: Orders) -> None:
-    assert set(parts) == set(REQUIRED)
-    assert set(make(order_of(), KEY)) == {*REQUIRED, SIGNATURE}
+    assert set(parts) == {*REQUIRED, LATENTS, JAVASCRIPT}
+    assert set(make(order_of(), KEY)) == {*parts, SIGNATURE}
     assert all(parts.values())
 
 
@@ -87,7 +87,3 @@ def test_a_generator_that_takes_other_latents_is_refused(order_of: Orders) -> No
 def test_neither_grey_nor_colour_is_refused(order_of: Orders) -> None:
     with pytest.raises(PocketganError, match="draws 2 channels"):
         make(order_of(channels=2))
-
-
-def test_sums_cover_everything_else(parts: dict[str, bytes]) -> None:
-    assert set(parts) - {SUMS} == set(COVERED)

@@ -14,8 +14,8 @@ def test_model_json_survives_reading_and_writing(parts: dict[str, bytes]) -> Non
 def test_it_has_the_fields_that_the_format_promises(parts: dict[str, bytes]) -> None:
     answer = json.loads(parts["model.json"])
     assert [*answer] == [
-        *("schema", "version", "name", "variant", "file", "input", "output", "latent", "pixels"),
-        *("seeding", "golden", "quality", "measurements", "made", "data"),
+        *("schema", "version", "name", "variant", "file", "input", "output", "latent"),
+        *("picture", "pixels", "seeding", "golden", "quality", "measurements", "made", "data"),
     ]
     assert answer["input"]["shape"] == [1, 11]
     assert answer["output"]["shape"] == [1, 6, 6, 1]
@@ -34,7 +34,8 @@ def _set(place: str, value: Any) -> Any:
 
 SPOILED = [
     ("schema", "pocketgan.report", "schema"),
-    ("version", 2, "version"),
+    ("version", 3, "version"),
+    ("latent.directions", [{"name": "hue", "vector": [1.0]}], "vector of a direction"),
     ("extra", 1, "extra"),
     ("name", "", "name"),
     ("file.sha256", "abc", "file.sha256"),

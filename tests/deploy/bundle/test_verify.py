@@ -118,7 +118,7 @@ def test_bytes_before_or_behind_the_zip_are_found(parts: dict[str, bytes], tmp_p
             assert verify(path).problems
 
 
-@pytest.mark.parametrize("name", files.REQUIRED)
+@pytest.mark.parametrize("name", [*files.REQUIRED, files.LATENTS, files.JAVASCRIPT])
 def test_each_missing_file_is_named(name: str, unpacked: Path) -> None:
     (unpacked / name).unlink()
     assert any(f"{name} is missing" in problem for problem in verify(unpacked).problems)
@@ -158,8 +158,8 @@ WRONG = {
     "input__scale": (0.5, "golden/inputs.bin is not golden/latents.f32 by input.scale"),
     "file__bytes": (1, "file.bytes is 1"),
     "file__sha256": ("0" * 64, "file.sha256 is that of another file"),
-    "golden__count": (7, "golden/latents.f32 does not hold float32 [7, 11]"),
-    "version": (2, "model.json: version"),
+    "golden__count": (7, "golden/inputs.bin does not hold int8 [7, 11]"),
+    "version": (3, "model.json: version"),
 }
 
 
@@ -196,6 +196,29 @@ def test_an_empty_code_file_and_a_sheet_that_is_no_png_are_found(
 ) -> None:
     problems = again(code_Generator_kt=b"", contact_sheet_png=b"GIF89a").problems
     assert problems == ("code/Generator.kt is empty", "contact_sheet.png is no PNG")
+
+
+@pytest.mark.parametrize("javascript", [False, True])
+def test_a_bundle_of_version_1_is_read_and_has_no_javascript(
+    javascript: bool, parts: dict[str, bytes], put: Put, tmp_path: Path
+) -> None:
+    contents = dict(parts)
+    old = json.loads(parts["model.json"])
+    del old["picture"], old["latent"]["directions"]
+    del old["golden"]["pictures"], old["golden"]["masks"]
+    for figure in ("psnr_truth", "ssim_truth", "psnr_hole"):
+        del old["quality"][figure]
+    contents["model.json"] = json.dumps(old | {"version": 1}).encode()
+    if not javascript:
+        del contents[files.JAVASCRIPT]
+    contents[files.SUMS] = files.checksums(contents)
+    verdict = verify(put(contents, tmp_path / "old"))
+    if javascript:
+        assert verdict.problems == ("code/generator.js belongs to no bundle of this kind",)
+    else:
+        assert verdict.problems == ()
+        assert verdict.model is not None
+        assert verdict.model.version == 1
 
 
 # ---------------------------------------------------------------------- golden outputs

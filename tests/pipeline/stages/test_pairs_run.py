@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from deploy.bundle.verify import verify
 from pipeline.artifacts import EVALUATION, PAIRS, SIZES, read_distillation_set, read_samples
 from pipeline.cli import main
 from pipeline.recipe import load_recipe
@@ -69,6 +70,27 @@ def test_int8_file_of_a_translator_reads_small_pictures_and_draws_large_ones(
     facts = json.loads(read_metadata(content, PROVENANCE) or b"{}")
     assert facts["input_pixels"] == [-1.0, 1.0]
     assert "latent" not in facts
+
+
+@pytest.mark.parametrize("run", ["pairs", "small"])
+def test_bundle_of_a_translator_is_sound_and_says_what_it_reads(
+    run: str, runs: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "bundle"
+    command = ["bundle", run, "--runs", str(runs), "--out", str(out), "--force", "--json"]
+    assert main(command) == 0
+    check = verify(out)
+    assert check.problems == ()
+    assert check.model is not None
+    assert check.model.picture is not None
+    picture = check.model.picture
+    assert (picture.low, picture.high, picture.channels, picture.mask) == (-1, 1, "rgb", False)
+    assert picture.tiles is not None
+    assert picture.tiles.scale == 2
+    card = (out / "CARD.md").read_text(encoding="utf-8")
+    assert "32×32 pictures, in colour, of 16×16 ones" in card
+    assert "PSNR to the truth" in card
+    assert "latent" not in card
 
 
 def test_further_sizes_are_written_oblong_ones_too(runs: Path) -> None:

@@ -26,15 +26,19 @@ data class Model(
 
     companion object {
         private const val SCHEMA = "pocketgan.bundle"
-        private const val VERSION = 1
+        private val VERSIONS = setOf(1, 2)
 
         /** @throws BadInput which field is at fault. */
         fun parse(text: String): Model {
             try {
                 val json = JSONObject(text)
-                val schema = "${json.getString("schema")} ${json.getInt("version")}"
-                if (schema != "$SCHEMA $VERSION") {
-                    throw BadInput("model.json is a $schema, this app reads $SCHEMA $VERSION")
+                val (schema, version) = json.getString("schema") to json.getInt("version")
+                if (schema != SCHEMA || version !in VERSIONS) {
+                    val known = VERSIONS.joinToString(" and ")
+                    throw BadInput("model.json is a $schema $version, this app reads $SCHEMA $known")
+                }
+                if (json.opt("latent") == JSONObject.NULL) {
+                    throw BadInput("model.json: this generator reads pictures, this app draws latents")
                 }
                 return read(json).also(::check)
             } catch (error: JSONException) {

@@ -131,7 +131,8 @@ class BundlesTest {
     @Test
     fun `a card that contradicts itself is refused`() {
         val edits = mapOf<String, (JSONObject) -> Unit>(
-            "reads pocketgan.bundle 1" to { it.put("version", 2) },
+            "reads pocketgan.bundle 1 and 2" to { it.put("version", 3) },
+            "reads pictures" to { it.put("version", 2).put("latent", JSONObject.NULL) },
             "input.shape" to { it.getJSONObject("latent").put("length", 7) },
             "output.shape" to { it.getJSONObject("output").getJSONArray("shape").put(3, 2) },
             "as many as classes" to { it.getJSONObject("latent").put("classes", 3) },
