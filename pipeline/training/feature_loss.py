@@ -9,11 +9,13 @@ from pipeline.networks.efficientnet import build_feature_maps, looks_at
 
 
 def discriminator_maps(discriminator: tf_keras.Model) -> tf_keras.Model:
-    """A discriminator's input → the map behind each of its activations."""
+    """A discriminator's input → the map behind each activation on the way to its logit.
+
+    A second head that reads codes is not on it.
+    """
+    to_logit = tf_keras.Model(discriminator.inputs, discriminator.outputs[0])
     activations = [
-        layer.output
-        for layer in discriminator.layers
-        if isinstance(layer, tf_keras.layers.LeakyReLU)
+        layer.output for layer in to_logit.layers if isinstance(layer, tf_keras.layers.LeakyReLU)
     ]
     return tf_keras.Model(discriminator.inputs, activations)
 

@@ -1,0 +1,28 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipeline.networks.codes import with_code_head
+from pipeline.networks.registry import DISCRIMINATORS
+from pipeline.networks.settings import Codes, DiscriminatorSettings, ImageShape
+from pipeline.training.feature_loss import discriminator_maps, mean_feature_difference
+
+PICTURES = tf.constant(np.random.default_rng(0).normal(size=[6, 16, 16, 1]), tf.float32)
+
+
+@pytest.mark.parametrize("name", DISCRIMINATORS)
+def test_a_head_that_reads_codes_does_not_change_what_is_matched(name: str) -> None:
+    plain = DISCRIMINATORS[name](DiscriminatorSettings(name, 4), ImageShape(16, 1))
+    headed = with_code_head(plain, Codes(continuous=2, discrete=3))
+    maps, others = discriminator_maps(plain), discriminator_maps(headed)
+    assert [each.name for each in maps.outputs] == [each.name for each in others.outputs]
+    matched, wanted = (
+        mean_feature_difference(each, PICTURES, -PICTURES) for each in (others, maps)
+    )
+    assert float(matched) == float(wanted) > 0
+
+
+def test_equal_means_match_whatever_the_pictures_are() -> None:
+    network = DISCRIMINATORS["dcgan"](DiscriminatorSettings("dcgan", 4), ImageShape(16, 1))
+    maps = discriminator_maps(network)
+    assert float(mean_feature_difference(maps, PICTURES, PICTURES[::-1])) == pytest.approx(0)
