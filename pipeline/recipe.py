@@ -37,6 +37,8 @@ from pipeline.networks.settings import (
 from pipeline.parser_words import reason
 from pipeline.training.settings import Fraction, TrainSettings, TranslationWeights
 
+STYLED = "stylegan"
+"""The generator whose styles can be truncated."""
 RECIPES_FOLDER = Path(__file__).parent / "recipes"
 Seed = restricted_number_type(
     "Seed", int, [(">=", 0), ("<", 2**32)], docstring="0 ≤ seed < 2³², as NumPy demands"
@@ -51,6 +53,7 @@ LATER_KEYS = (
     *("data.image_width", "train.r2", "train.feature_matching", "train.information"),
     *("generator.codes", "discriminator.minibatch_deviation"),
     "evaluate.directions",
+    "generator.truncation",
     *(f"translation.{weight.name}" for weight in fields(TranslationWeights)),
 )
 """Keys that came after runs had been made without them."""
@@ -580,6 +583,12 @@ def _mistakes(recipe: Recipe) -> Iterator[tuple[str, str]]:
         if isinstance(limit, float) and math.isinf(limit):
             yield f"budget.{key}: {limit} is no limit.", "Leave it out, or give a finite number."
     yield from _mistaken_codes(recipe)
+    generator = recipe.generator
+    if generator.truncation != 1 and generator.name != STYLED:
+        yield (
+            f"generator.truncation: '{generator.name}' has no styles that could be truncated.",
+            f"Leave it at 1, or set generator.name to {STYLED}.",
+        )
     if not recipe.benchmark.threads:
         yield "benchmark.threads is empty.", "Give at least one number of threads, as [1]."
 

@@ -26,6 +26,7 @@ from pipeline.compression.int8_layers import (
     config_for,
     levels,
 )
+from pipeline.networks.layers import InverseRoot
 
 _quantizers = tfmot.quantization.keras.quantizers
 _Wrapper = tfmot.quantization.keras.QuantizeWrapperV2
@@ -96,6 +97,8 @@ def quantization_aware(
 def _clone(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
     if isinstance(layer, tf_keras.layers.LeakyReLU):
         return clone_layer(layer, alpha=round(float(layer.alpha) * _SLOPE_STEPS) / _SLOPE_STEPS)
+    if isinstance(layer, InverseRoot):
+        return clone_layer(layer, bare=True)
     return clone_layer(layer)
 
 

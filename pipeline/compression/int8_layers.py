@@ -16,7 +16,13 @@ import tf_keras
 
 from deploy.errors import PocketganError
 from pipeline.compression.graph import followers, uses
-from pipeline.networks.layers import DepthToSpace, PixelSum, ReflectionPadding2D
+from pipeline.networks.layers import (
+    DepthToSpace,
+    InverseRoot,
+    LearnedMap,
+    PixelSum,
+    ReflectionPadding2D,
+)
 
 L = tf_keras.layers
 _quantizers = tfmot.quantization.keras.quantizers
@@ -221,6 +227,7 @@ INT8_LAYERS: dict[Any, type[_Config]] = {
     L.Conv2D: KernelConfig,
     L.Conv2DTranspose: KernelConfig,
     L.DepthwiseConv2D: KernelConfig,
+    LearnedMap: KernelConfig,
     L.Reshape: InputRangeConfig,
     L.Flatten: InputRangeConfig,
     L.UpSampling2D: InputRangeConfig,
@@ -232,13 +239,15 @@ INT8_LAYERS: dict[Any, type[_Config]] = {
     L.Activation: OutputConfig,  # of relu; of tanh and sigmoid FixedOutputConfig
     L.ReLU: OutputConfig,
     L.Add: OutputConfig,  # of a PixelSum FixedOutputConfig
+    L.Multiply: OutputConfig,  # of two maps, or of a map and a factor for each of its channels
+    InverseRoot: OutputConfig,
     L.Concatenate: OutputConfig,
 }
 """Every layer that has an int8 form (batch norm is folded before) → how it is rounded."""
 KERNEL_LAYERS = tuple(kind for kind, config in INT8_LAYERS.items() if config is KernelConfig)
 _SUPPORTED = (
     "Use Dense, Conv2D, DepthwiseConv2D, Conv2DTranspose, batch norm right behind one of these, "
-    "ReLU, LeakyReLU, tanh, sigmoid, Add, Concatenate, Reshape, Flatten, UpSampling2D, "
+    "ReLU, LeakyReLU, tanh, sigmoid, Add, Multiply, Concatenate, Reshape, Flatten, UpSampling2D, "
     "ZeroPadding2D, Cropping2D or DepthToSpace."
 )
 
@@ -307,7 +316,7 @@ def _unit(layer: tf_keras.layers.Layer) -> float:
 def _refuse_settings(model: tf_keras.Model, layer: tf_keras.layers.Layer) -> None:
     """PocketganError for a layer of the table whose settings or uses have no int8 form."""
     described = _described(layer)
-    inside = getattr(layer, "activation", None)
+    inside = getattr(layer, "activation", tf_keras.activations.linear)
     if isinstance(layer, L.Activation) and _function(layer) not in _FUNCTIONS:
         raise PocketganError(
             f"{described} computes {_called(inside)}, without int8 form.", _SUPPORTED

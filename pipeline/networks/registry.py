@@ -6,7 +6,7 @@ from typing import TypeVar
 import tf_keras
 
 from deploy.errors import PocketganError, one_of
-from pipeline.networks import cyclegan, dcgan, dense, pix2pix, r3gan, translators
+from pipeline.networks import cyclegan, dcgan, dense, pix2pix, r3gan, stylegan, translators
 from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, ImageShape
 from pipeline.networks.translators import TranslatorShape
 
@@ -14,11 +14,13 @@ GENERATORS: dict[str, Callable[[GeneratorSettings, ImageShape], tf_keras.Model]]
     "dense": dense.generator,
     "dcgan": dcgan.generator,
     "r3gan": r3gan.generator,
+    "stylegan": stylegan.generator,
 }
 DISCRIMINATORS: dict[str, Callable[[DiscriminatorSettings, ImageShape], tf_keras.Model]] = {
     "dense": dense.discriminator,
     "dcgan": dcgan.discriminator,
     "r3gan": r3gan.discriminator,
+    "stylegan": r3gan.discriminator,
 }
 TRANSLATORS: dict[str, Callable[[GeneratorSettings, TranslatorShape], tf_keras.Model]] = {
     "unet": pix2pix.generator,

@@ -190,6 +190,10 @@ BAD_FILES = {
         "generator: {conditional: true, codes: {discrete: 3}}",
         ("generator.codes.discrete", "ends with the class already"),
     ),
+    "truncation without styles": (
+        "generator: {name: dcgan, truncation: 0.5}",
+        ("generator.truncation", "'dcgan' has no styles"),
+    ),
     "unknown key": ("train: {stepz: 3}", ("train", "stepz")),
     "unknown section": ("trian: {steps: 3}", ("trian",)),
     "wrong type": ("train: {steps: many}", ("train.steps", "many")),

@@ -9,7 +9,7 @@ import tensorflow as tf
 import tf_keras
 
 from pipeline.compression.fake_quantization import quantization_aware, round_biases, unrounded
-from pipeline.networks.layers import DepthToSpace, ReflectionPadding2D
+from pipeline.networks.layers import DepthToSpace, InverseRoot, LearnedMap, ReflectionPadding2D
 from pipeline.tflite import count
 from pipeline.tflite.convert import to_int8_trained
 from pipeline.tflite.count import float_ops
@@ -184,6 +184,21 @@ def with_dead_channel() -> tf_keras.Model:
     return model
 
 
+def modulated() -> tf_keras.Model:
+    """A learned map, and maps whose channels are scaled and shifted by vectors."""
+    latent = L.Input([LATENT])
+    style = L.Dense(4, name="style")(latent)
+    power = L.Dense(4, activation="relu", name="power")(L.Multiply(name="squares")([style, style]))
+    root = InverseRoot(0.1, name="root")(power)
+    on_map = [L.Reshape([1, 1, 4], name=f"{name}_map") for name in ("style", "root", "shift")]
+    x = LearnedMap(4, 4, name="seed")(on_map[0](style))
+    x = L.Multiply(name="scaled")([L.ReLU()(conv()(x)), on_map[1](root)])
+    x = L.Add(name="shifted")([x, on_map[2](L.Dense(4, name="shift")(latent))])
+    for layer in tail():
+        x = layer(x)
+    return weighted(tf_keras.Model(latent, x))
+
+
 CHAINS: dict[str, Callable[[], tf_keras.Model]] = {
     "relu as Activation": lambda: chain(*head(conv(), L.Activation("relu")), *tail()),
     "relu inside": lambda: chain(*head(conv(activation="relu")), *tail()),
@@ -211,6 +226,7 @@ CHAINS: dict[str, Callable[[], tf_keras.Model]] = {
         L.Dense(16), L.ReLU(), L.Dense(16), L.Activation("sigmoid"), L.Reshape([4, 4, 1])
     ),
     "a channel of zeros": with_dead_channel,
+    "scales and shifts of channels": modulated,
 }
 
 

@@ -28,7 +28,7 @@ def assert_same_as_file(ops: list[Operation], content: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["sub_pixel", "depthwise", "transposed", "dcgan", "dense", "r3gan"]
+    "name", ["sub_pixel", "depthwise", "transposed", "dcgan", "dense", "r3gan", "stylegan"]
 )
 def test_operations_are_those_of_the_file(
     name: str,

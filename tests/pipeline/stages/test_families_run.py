@@ -17,6 +17,10 @@ FAMILIES = {
         *("--generator.name", "r3gan", "--discriminator.name", "r3gan"),
         *("--train.loss", "relativistic", "--train.r1", "1", "--train.r2", "1"),
     ),
+    "stylegan": (
+        *("--generator.name", "stylegan", "--generator.truncation", "0.7"),
+        *("--discriminator.name", "stylegan", "--convert.batch", "2"),
+    ),
     "infogan": ("--generator.codes.discrete", "3", "--generator.codes.continuous", "2"),
     "odd": (
         *("--data.image_size", "36", "--data.channels", "3"),
