@@ -22,6 +22,7 @@ from pipeline.compression.int8_layers import (
     InputRangeConfig,
     KernelConfig,
     MaskedWeights,
+    MergeConfig,
     OutputConfig,
     config_for,
     levels,
@@ -55,7 +56,8 @@ class _Scheme(tfmot.quantization.keras.QuantizeScheme):  # type: ignore[misc]
 
 def quantize_scope() -> Any:
     """A context in which Keras can read models with this scheme's parts."""
-    parts = (MaskedWeights, InputRangeConfig, OutputConfig, FixedOutputConfig, KernelConfig)
+    configs = (InputRangeConfig, OutputConfig, FixedOutputConfig, MergeConfig, KernelConfig)
+    parts = (MaskedWeights, *configs)
     return tfmot.quantization.keras.quantize_scope({part.__name__: part for part in parts})
 
 

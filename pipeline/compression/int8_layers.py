@@ -20,6 +20,7 @@ from pipeline.networks.layers import (
     DepthToSpace,
     InverseRoot,
     LearnedMap,
+    Part,
     PixelSum,
     ReflectionPadding2D,
 )
@@ -139,6 +140,9 @@ def _fixed_range(low: float, high: float) -> list[Any]:
 class _Config(tfmot.quantization.keras.QuantizeConfig):  # type: ignore[misc]
     """Base of the configurations below: nothing is quantized."""
 
+    fused = False
+    """Whether a layer is computed at once with the ReLU behind it, whose output is quantized."""
+
     def get_weights_and_quantizers(self, layer: Any) -> list[Any]:
         return []
 
@@ -181,6 +185,20 @@ class FixedOutputConfig(_Config):
 
     def get_output_quantizers(self, layer: Any) -> list[Any]:
         return _fixed_range(self.low, self.high)
+
+
+class MergeConfig(_Config):
+    """For sums and products: the output is quantized in a range that is followed while training.
+
+    Not if ``fused``, where a ReLU follows: the converter computes both at once, whatever lies
+    between them, and so the output of the ReLU is what is quantized.
+    """
+
+    def __init__(self, *, fused: bool) -> None:
+        self.fused = fused
+
+    def get_output_quantizers(self, layer: Any) -> list[Any]:
+        return [] if self.fused else _followed_range()
 
 
 class KernelConfig(_Config):
@@ -235,11 +253,12 @@ INT8_LAYERS: dict[Any, type[_Config]] = {
     L.Cropping2D: InputRangeConfig,
     ReflectionPadding2D: InputRangeConfig,
     DepthToSpace: InputRangeConfig,
+    Part: InputRangeConfig,
     L.LeakyReLU: InputRangeConfig,
     L.Activation: OutputConfig,  # of relu; of tanh and sigmoid FixedOutputConfig
     L.ReLU: OutputConfig,
-    L.Add: OutputConfig,  # of a PixelSum FixedOutputConfig
-    L.Multiply: OutputConfig,  # of two maps, or of a map and a factor for each of its channels
+    L.Add: MergeConfig,  # of a PixelSum FixedOutputConfig
+    L.Multiply: MergeConfig,  # of two maps, or of a map and a factor for each of its channels
     InverseRoot: OutputConfig,
     L.Concatenate: OutputConfig,
 }
@@ -267,6 +286,8 @@ def config_for(
         return _kernel_config(model, layer, bits)
     if isinstance(layer, PixelSum):
         return FixedOutputConfig(layer.low, layer.high)
+    if config is MergeConfig:
+        return MergeConfig(fused=_relu_only(followers(model, layer)))
     fixed = _FIXED_RANGES.get(_function(layer))
     return FixedOutputConfig(*fixed) if fixed else config()
 
@@ -287,13 +308,13 @@ def refusals(folded: tf_keras.Model) -> dict[str, PocketganError]:
 def _kernel_config(
     model: tf_keras.Model, layer: tf_keras.layers.Layer, bits: float
 ) -> KernelConfig:
-    reader, *others = followers(model, layer) or [layer]
+    readers = followers(model, layer)
     depthwise = isinstance(layer, L.DepthwiseConv2D)
     return KernelConfig(
-        fused=layer.use_bias and not others and _is_relu(reader),
+        fused=layer.use_bias and _relu_only(readers),
         attribute="depthwise_kernel" if depthwise else "kernel",
         per_axis=type(layer) is L.Conv2D and bits == FULL_BITS,
-        saturation=None if others else _SATURATION.get(_function(reader)),
+        saturation=_SATURATION.get(_function(readers[0])) if len(readers) == 1 else None,
         bits=bits,
         unit=_unit(layer),
     )
@@ -359,6 +380,11 @@ def _called(function: Any) -> str:
 def _function(layer: tf_keras.layers.Layer) -> str:
     """Name of the function, of an Activation layer only."""
     return _called(layer.activation) if isinstance(layer, L.Activation) else ""
+
+
+def _relu_only(readers: Sequence[tf_keras.layers.Layer]) -> bool:
+    """Whether one layer reads something, and is a ReLU that TFLite can do with what gives it."""
+    return len(readers) == 1 and _is_relu(readers[0])
 
 
 def _is_relu(layer: tf_keras.layers.Layer) -> bool:

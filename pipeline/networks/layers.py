@@ -32,6 +32,23 @@ class DepthToSpace(tf_keras.layers.Layer):  # type: ignore[misc]
 
 
 @tf_keras.utils.register_keras_serializable("pocketgan")
+class Part(tf_keras.layers.Layer):  # type: ignore[misc]
+    """[N, …, L] → of the last axis the ``size`` entries from ``start`` on, [N, …, size]."""
+
+    def __init__(self, start: int, size: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.start, self.size = start, size
+
+    def call(self, inputs: Any) -> Any:
+        """Cut them out."""
+        return inputs[..., self.start : self.start + self.size]
+
+    def get_config(self) -> dict[str, Any]:
+        """What the constructor takes."""
+        return {**super().get_config(), "start": self.start, "size": self.size}
+
+
+@tf_keras.utils.register_keras_serializable("pocketgan")
 class ReflectionPadding2D(tf_keras.layers.Layer):  # type: ignore[misc]
     """Maps with borders that mirror what is inside, the outermost pixels not repeated.
 
@@ -89,6 +106,20 @@ def surplus_cropped(image: PictureShape) -> list[tf_keras.layers.Layer]:
         return []
     cropping = [(pixels // 2, pixels - pixels // 2) for pixels in surplus]
     return [tf_keras.layers.Cropping2D(cropping, name="crop")]
+
+
+def sub_pixels(x: Any, image: ImageShape) -> Any:
+    """The last map → pictures [N, height, width, channels] in -1..1, twice as large, then cropped.
+
+    Bounded before channels become pixels: right behind the kernel its int8 range is known.
+    """
+    layers = tf_keras.layers
+    x = layers.Conv2D(4 * image.channels, 3, padding="same", name="pixels")(x)
+    x = layers.Activation("tanh", name="bound")(x)
+    x = DepthToSpace(2, name="image")(x)
+    for crop in surplus_cropped(image.shape):
+        x = crop(x)
+    return x
 
 
 def normalized(layer: tf_keras.layers.Layer, *, spectral_norm: bool) -> tf_keras.layers.Layer:
@@ -187,7 +218,8 @@ class LearnedMap(tf_keras.layers.Layer):  # type: ignore[misc]
     def build(self, input_shape: Any) -> None:
         """One value a channel and place."""
         shape = [self.height, self.width, input_shape[-1]]
-        self.kernel = self.add_weight("kernel", shape, initializer="random_normal")
+        start = tf_keras.initializers.RandomNormal(stddev=1.0)
+        self.kernel = self.add_weight("kernel", shape, initializer=start)
         super().build(input_shape)
 
     def call(self, inputs: Any) -> Any:
@@ -254,3 +286,8 @@ class Truncation(tf_keras.layers.Layer):  # type: ignore[misc]
     def get_config(self) -> dict[str, Any]:
         """What the constructor takes."""
         return {**super().get_config(), "share": self.share}
+
+
+def on_map(factors: Any, name: str) -> Any:
+    """[N, C] → [N, 1, 1, C], to multiply the channels of a map, or to be added to them."""
+    return tf_keras.layers.Reshape([1, 1, factors.shape[-1]], name=f"{name}_map")(factors)

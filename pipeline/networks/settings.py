@@ -6,6 +6,9 @@ from jsonargparse.typing import ClosedUnitInterval, NonNegativeInt, PositiveInt
 
 PictureShape = tuple[int, int, int]
 """Height, width, channels."""
+STYLED, GROWING = "stylegan", "progressive"
+"""In the registry: the generator whose styles can be truncated, and the networks whose pictures can
+grow while they are trained."""
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ from typing import Any
 import tf_keras
 
 from pipeline.networks.layers import (
-    DepthToSpace,
     InverseRoot,
     LearnedMap,
     Truncation,
-    surplus_cropped,
+    on_map,
+    sub_pixels,
 )
 from pipeline.networks.map_sizes import doublings, first_map
 from pipeline.networks.settings import GeneratorSettings, ImageShape
@@ -38,21 +38,15 @@ def generator(settings: GeneratorSettings, image: ImageShape) -> tf_keras.Model:
     latent = layers.Input([settings.latent + image.classes], name="latent")
     w = _mapping(latent, settings)
     style = _style(w, channels, "map_1")
-    x = LearnedMap(*first_map(image.shape), name="seed_map")(_on_map(style, "map_1_style_map"))
+    x = LearnedMap(*first_map(image.shape), name="seed_map")(on_map(style, "map_1_style"))
     for number in range(1, maps + 1):
         name, reader = f"map_{number}", f"map_{number + 1}_in" if number < maps else "pixels"
         if number > 1:
             channels //= 2
             x = layers.UpSampling2D(2, name=f"double_{number}")(x)
-            x, style = _convolved(x, style, w, channels=channels, name=f"{name}_in", reader=name)
-        x, style = _convolved(x, style, w, channels=channels, name=name, reader=reader)
-    x = layers.Conv2D(4 * image.channels, 3, padding="same", name="pixels")(x)
-    # Bounded before channels become pixels: right behind the kernel its int8 range is known.
-    x = layers.Activation("tanh", name="bound")(x)
-    x = DepthToSpace(2, name="image")(x)
-    for crop in surplus_cropped(image.shape):
-        x = crop(x)
-    return tf_keras.Model(latent, x, name="stylegan_generator")
+            x, style = _convolved(x, style, w=w, channels=channels, name=f"{name}_in", reader=name)
+        x, style = _convolved(x, style, w=w, channels=channels, name=name, reader=reader)
+    return tf_keras.Model(latent, sub_pixels(x, image), name="stylegan_generator")
 
 
 def _mapping(latent: Any, settings: GeneratorSettings) -> Any:
@@ -74,7 +68,7 @@ def _style(w: Any, channels: int, name: str) -> Any:
 
 
 def _convolved(
-    x: Any, style: Any, w: Any, *, channels: int, name: str, reader: str
+    x: Any, style: Any, *, w: Any, channels: int, name: str, reader: str
 ) -> tuple[Any, Any]:
     """The next map, scaled for the kernel ``reader``, and that kernel's style.
 
@@ -87,7 +81,7 @@ def _convolved(
     next_style = _style(w, channels, reader)
     factors = [_demodulation(style, channels, name), next_style]
     scale = layers.Multiply(name=f"{name}_scale")(factors)
-    scaled = layers.Multiply(name=f"{name}_scaled")([x, _on_map(scale, f"{name}_scale_map")])
+    scaled = layers.Multiply(name=f"{name}_scaled")([x, on_map(scale, f"{name}_scale")])
     return scaled, next_style
 
 
@@ -103,8 +97,3 @@ def _demodulation(style: Any, channels: int, name: str) -> Any:
     )(squares)
     power = layers.ReLU(name=f"{name}_power_act")(power)
     return InverseRoot(LEAST_POWER, name=f"{name}_demodulation")(power)
-
-
-def _on_map(factors: Any, name: str) -> Any:
-    """[N, C] → [N, 1, 1, C]."""
-    return tf_keras.layers.Reshape([1, 1, factors.shape[-1]], name=name)(factors)

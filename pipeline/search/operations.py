@@ -16,6 +16,7 @@ from pipeline.networks.layers import (
     DepthToSpace,
     InverseRoot,
     LearnedMap,
+    Part,
     PixelSum,
     ReflectionPadding2D,
 )
@@ -33,6 +34,7 @@ _NAMES: dict[type, str] = {
     L.UpSampling2D: "RESIZE_NEAREST_NEIGHBOR",
     L.ZeroPadding2D: "PAD",
     L.Cropping2D: "STRIDED_SLICE",
+    Part: "STRIDED_SLICE",
     ReflectionPadding2D: "MIRROR_PAD",
     DepthToSpace: "DEPTH_TO_SPACE",
     L.LeakyReLU: "LEAKY_RELU",
@@ -102,7 +104,7 @@ def _operations(folded: tf_keras.Model, bits: Mapping[str, int]) -> Iterator[Ope
     for node in nodes(folded):
         layer = node.layer
         before = [configs.get(source.name) for source in sources(folded, layer)]
-        fused = any(isinstance(config, KernelConfig) and config.fused for config in before)
+        fused = any(config is not None and config.fused for config in before)
         # The operation before it computes the layer, or the one behind it reads it as it is.
         if node.is_input or fused or _only_lies_on_maps(folded, layer):
             continue

@@ -9,7 +9,13 @@ import tensorflow as tf
 import tf_keras
 
 from pipeline.compression.fake_quantization import quantization_aware, round_biases, unrounded
-from pipeline.networks.layers import DepthToSpace, InverseRoot, LearnedMap, ReflectionPadding2D
+from pipeline.networks.layers import (
+    DepthToSpace,
+    InverseRoot,
+    LearnedMap,
+    Part,
+    ReflectionPadding2D,
+)
 from pipeline.tflite import count
 from pipeline.tflite.convert import to_int8_trained
 from pipeline.tflite.count import float_ops
@@ -199,6 +205,25 @@ def modulated() -> tf_keras.Model:
     return weighted(tf_keras.Model(latent, x))
 
 
+def rectified() -> tf_keras.Model:
+    latent = L.Input([LATENT])
+    maps = [L.Reshape([4, 4, 1])(L.Dense(16, name=f"map_{n}")(latent)) for n in (1, 2)]
+    x = L.ReLU(6.0, name="product_act")(L.Multiply(name="product")(maps))
+    x = L.Activation("relu", name="sum_act")(L.Add(name="sum")([x, maps[0]]))
+    for layer in tail():
+        x = layer(x)
+    return weighted(tf_keras.Model(latent, x))
+
+
+def parted() -> tf_keras.Model:
+    latent = L.Input([LATENT])
+    ends = [L.Dense(8, name=f"end_{n}")(Part(n, 4, name=f"part_{n}")(latent)) for n in (0, 4)]
+    x = L.Reshape([4, 4, 1])(L.Concatenate(name="both")(ends))
+    for layer in tail():
+        x = layer(x)
+    return weighted(tf_keras.Model(latent, x))
+
+
 CHAINS: dict[str, Callable[[], tf_keras.Model]] = {
     "relu as Activation": lambda: chain(*head(conv(), L.Activation("relu")), *tail()),
     "relu inside": lambda: chain(*head(conv(activation="relu")), *tail()),
@@ -227,6 +252,8 @@ CHAINS: dict[str, Callable[[], tf_keras.Model]] = {
     ),
     "a channel of zeros": with_dead_channel,
     "scales and shifts of channels": modulated,
+    "parts of the latent": parted,
+    "sums and products before a relu": rectified,
 }
 
 
@@ -236,6 +263,12 @@ def test_chain_becomes_an_int8_file_that_draws_the_same(name: str) -> None:
     assert float_ops(net.model) == []
     assert np.all(np.isfinite(net.aware.get_weights()[-1]))
     assert np.mean(steps_apart(net) < 1.5) >= 0.999
+
+
+def test_a_sum_or_product_is_one_operation_with_its_relu() -> None:
+    net = quantized(rectified())
+    fused = {op.name: op.fused_activation for op in net.model.ops if op.name in ("ADD", "MUL")}
+    assert fused == {"MUL": "relu6", "ADD": "relu"}
 
 
 def test_a_layer_that_gives_only_zeros_still_gets_a_file_that_runs() -> None:

@@ -93,7 +93,7 @@ def one_hot(*classes: int) -> np.ndarray:
     return np.eye(3, dtype=np.float32)[list(classes)]
 
 
-@pytest.mark.parametrize("name", ["dense", "dcgan", "r3gan", "stylegan"])
+@pytest.mark.parametrize("name", ["dense", "dcgan", "r3gan", "stylegan", "biggan", "progressive"])
 def test_conditional_generator_reads_the_class_behind_the_latent(name: str) -> None:
     generator = build_generator(
         GeneratorSettings(name=name, width=4, latent=16, conditional=True), CONDITIONAL
