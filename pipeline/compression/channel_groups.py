@@ -22,7 +22,6 @@ from pipeline.networks.layers import (
     DepthToSpace,
     InverseRoot,
     LearnedMap,
-    Part,
     ReflectionPadding2D,
     Truncation,
 )
@@ -274,12 +273,6 @@ def _merge(trace: _Trace, node: Any, inputs: Sequence[Outputs]) -> Outputs | Non
     return first
 
 
-def _part(_trace: _Trace, node: Any, inputs: Sequence[Outputs]) -> Outputs:
-    start: int = node.layer.start
-    part: Outputs = inputs[0][start : start + node.layer.size]
-    return part
-
-
 def _concatenate(_trace: _Trace, node: Any, inputs: Sequence[Outputs]) -> Outputs | None:
     return np.concatenate(inputs) if node.layer.axis in (-1, len(node.outputs.shape) - 1) else None
 
@@ -294,5 +287,4 @@ _RULES: Sequence[tuple[Sequence[type], _Rule]] = (
     ((DepthToSpace,), _depth_to_space),
     (_MERGING, _merge),
     ((L.Concatenate,), _concatenate),
-    ((Part,), _part),
 )

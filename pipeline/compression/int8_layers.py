@@ -20,7 +20,6 @@ from pipeline.networks.layers import (
     DepthToSpace,
     InverseRoot,
     LearnedMap,
-    Part,
     PixelSum,
     ReflectionPadding2D,
 )
@@ -253,7 +252,6 @@ INT8_LAYERS: dict[Any, type[_Config]] = {
     L.Cropping2D: InputRangeConfig,
     ReflectionPadding2D: InputRangeConfig,
     DepthToSpace: InputRangeConfig,
-    Part: InputRangeConfig,
     L.LeakyReLU: InputRangeConfig,
     L.Activation: OutputConfig,  # of relu; of tanh and sigmoid FixedOutputConfig
     L.ReLU: OutputConfig,

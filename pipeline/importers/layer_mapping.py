@@ -17,6 +17,7 @@ import tensorflow as tf
 import tf_keras
 
 from pipeline.compression.graph import nodes
+from pipeline.importers.input_layers import Part
 from pipeline.importers.known_layers import (
     AddonsGroupNormalization,
     AddonsWeightNormalization,
@@ -28,7 +29,6 @@ from pipeline.networks.layers import (
     InverseRoot,
     LearnedMap,
     MinibatchDeviation,
-    Part,
     PixelScale,
     PixelSum,
     ReflectionPadding2D,

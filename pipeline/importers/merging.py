@@ -13,8 +13,7 @@ import numpy as np
 import tf_keras
 
 from pipeline.compression.graph import clone_layer, followers, nodes, rebuild, sources, uses
-from pipeline.importers.input_layers import Label, SameForAll
-from pipeline.networks.layers import Part
+from pipeline.importers.input_layers import Label, Part, SameForAll
 
 L = tf_keras.layers
 _AS_IT_IS = {"scale": 1.0, "offset": 0.0}

@@ -1,9 +1,9 @@
 """BigGAN's generator (Brock 2019), small, of what int8 does well.
 
 Each map is normalized by its batch and then scaled and shifted channel by channel, as class and
-latent say: by two small matrix products that read the latent and one embedding of the class, which
-all of them share. The normalization is folded into the kernel before it, as ever, so it stands
-behind convolutions here, where Brock 2019 has it before them.
+latent say: by two small matrix products of one embedding that all maps share. It is linear in both,
+what a class and a latent become is added up. The normalization is folded into the kernel before it,
+as ever, so it stands behind convolutions here, where Brock 2019 has it before them.
 """
 
 from typing import Any
@@ -12,16 +12,12 @@ import tf_keras
 
 from pipeline.networks.layers import (
     BATCH_NORM_MOMENTUM,
-    Part,
     normalized_relu,
     on_map,
     sub_pixels,
 )
 from pipeline.networks.map_sizes import doublings, first_map
 from pipeline.networks.settings import GeneratorSettings, ImageShape
-
-EMBEDDED = 16
-"""Numbers that a class becomes."""
 
 
 def generator(settings: GeneratorSettings, image: ImageShape) -> tf_keras.Model:
@@ -34,25 +30,14 @@ def generator(settings: GeneratorSettings, image: ImageShape) -> tf_keras.Model:
     maps = doublings(image.shape)
     channels = settings.width * 2 ** (maps - 1)
     inputs = layers.Input([settings.latent + image.classes], name="latent")
-    latent, condition = _condition(inputs, settings.latent, image.classes)
-    x = layers.Dense(height * width * channels, use_bias=False, name="project")(latent)
+    condition = layers.Dense(settings.latent, use_bias=False, name="embedding")(inputs)
+    x = layers.Dense(height * width * channels, use_bias=False, name="project")(condition)
     x = layers.Reshape([height, width, channels], name="seed_map")(normalized_relu(x, "project"))
     x = _block(x, condition, name="map_1")
     for number in range(2, maps + 1):
         channels //= 2
         x = _block(x, condition, doubled_to=channels, name=f"map_{number}")
     return tf_keras.Model(inputs, sub_pixels(x, image), name="biggan_generator")
-
-
-def _condition(inputs: Any, latent: int, classes: int) -> tuple[Any, Any]:
-    """The latent alone, and what scales and shifts are made of: it and the embedded class."""
-    if not classes:
-        return inputs, inputs
-    layers = tf_keras.layers
-    alone = Part(0, latent, name="without_class")(inputs)
-    one_hot = Part(latent, classes, name="class")(inputs)
-    embedded = layers.Dense(EMBEDDED, use_bias=False, name="class_embedding")(one_hot)
-    return alone, layers.Concatenate(name="condition")([alone, embedded])
 
 
 def _block(x: Any, condition: Any, *, name: str, doubled_to: int = 0) -> Any:

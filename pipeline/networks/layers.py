@@ -32,23 +32,6 @@ class DepthToSpace(tf_keras.layers.Layer):  # type: ignore[misc]
 
 
 @tf_keras.utils.register_keras_serializable("pocketgan")
-class Part(tf_keras.layers.Layer):  # type: ignore[misc]
-    """[N, …, L] → of the last axis the ``size`` entries from ``start`` on, [N, …, size]."""
-
-    def __init__(self, start: int, size: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.start, self.size = start, size
-
-    def call(self, inputs: Any) -> Any:
-        """Cut them out."""
-        return inputs[..., self.start : self.start + self.size]
-
-    def get_config(self) -> dict[str, Any]:
-        """What the constructor takes."""
-        return {**super().get_config(), "start": self.start, "size": self.size}
-
-
-@tf_keras.utils.register_keras_serializable("pocketgan")
 class ReflectionPadding2D(tf_keras.layers.Layer):  # type: ignore[misc]
     """Maps with borders that mirror what is inside, the outermost pixels not repeated.
 

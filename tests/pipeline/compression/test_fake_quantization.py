@@ -13,7 +13,6 @@ from pipeline.networks.layers import (
     DepthToSpace,
     InverseRoot,
     LearnedMap,
-    Part,
     ReflectionPadding2D,
 )
 from pipeline.tflite import count
@@ -215,15 +214,6 @@ def rectified() -> tf_keras.Model:
     return weighted(tf_keras.Model(latent, x))
 
 
-def parted() -> tf_keras.Model:
-    latent = L.Input([LATENT])
-    ends = [L.Dense(8, name=f"end_{n}")(Part(n, 4, name=f"part_{n}")(latent)) for n in (0, 4)]
-    x = L.Reshape([4, 4, 1])(L.Concatenate(name="both")(ends))
-    for layer in tail():
-        x = layer(x)
-    return weighted(tf_keras.Model(latent, x))
-
-
 CHAINS: dict[str, Callable[[], tf_keras.Model]] = {
     "relu as Activation": lambda: chain(*head(conv(), L.Activation("relu")), *tail()),
     "relu inside": lambda: chain(*head(conv(activation="relu")), *tail()),
@@ -252,7 +242,6 @@ CHAINS: dict[str, Callable[[], tf_keras.Model]] = {
     ),
     "a channel of zeros": with_dead_channel,
     "scales and shifts of channels": modulated,
-    "parts of the latent": parted,
     "sums and products before a relu": rectified,
 }
 

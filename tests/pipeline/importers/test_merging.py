@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import tf_keras
 
-from pipeline.importers.input_layers import Label, SameForAll
+from pipeline.importers.input_layers import Label, Part, SameForAll
 from pipeline.importers.merging import merged
-from pipeline.networks.layers import Part
 
 L = tf_keras.layers
 
