@@ -8,7 +8,8 @@ from argparse import ArgumentError
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from functools import cache
+from functools import cache, reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
@@ -29,6 +30,8 @@ from deploy.errors import PocketganError, guess, one_of
 from pipeline.data.reading import CUTS
 from pipeline.data.sources import SOURCES, mistakes
 from pipeline.networks.settings import (
+    GROWING,
+    STYLED,
     DiscriminatorSettings,
     GeneratorSettings,
     PictureShape,
@@ -50,7 +53,8 @@ LATER_KEYS = (
     *("teacher.input", "teacher.output", "teacher.on_white", "teacher.signature"),
     *("data.image_width", "train.r2", "train.feature_matching", "train.information"),
     *("generator.codes", "discriminator.minibatch_deviation"),
-    "evaluate.directions",
+    *("evaluate.directions", "generator.truncation", "train.growth"),
+    *(f"train.{side}_weights.orthogonal" for side in ("generator", "discriminator")),
     *(f"translation.{weight.name}" for weight in fields(TranslationWeights)),
 )
 """Keys that came after runs had been made without them."""
@@ -424,9 +428,10 @@ def as_dict(recipe: Recipe) -> dict[str, Any]:
     """
     values, defaults = _plain(recipe), _plain(Recipe(name=recipe.name))
     for key in LATER_KEYS:
-        section, name = key.split(".")
-        if values[section][name] == defaults[section][name]:
-            del values[section][name]
+        *sections, name = key.split(".")
+        section, default = (reduce(getitem, sections, tree) for tree in (values, defaults))
+        if section[name] == default[name]:
+            del section[name]
     return {name: value for name, value in values.items() if value != {}}
 
 
@@ -580,8 +585,32 @@ def _mistakes(recipe: Recipe) -> Iterator[tuple[str, str]]:
         if isinstance(limit, float) and math.isinf(limit):
             yield f"budget.{key}: {limit} is no limit.", "Leave it out, or give a finite number."
     yield from _mistaken_codes(recipe)
+    yield from _mistaken_families(recipe)
     if not recipe.benchmark.threads:
         yield "benchmark.threads is empty.", "Give at least one number of threads, as [1]."
+
+
+def _mistaken_families(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    """Settings that only one family of networks understands."""
+    generator, names = recipe.generator, {recipe.generator.name, recipe.discriminator.name}
+    if generator.truncation != 1 and generator.name != STYLED:
+        yield (
+            f"generator.truncation: '{generator.name}' has no styles that could be truncated.",
+            f"Leave it at 1, or set generator.name to {STYLED}.",
+        )
+    if not recipe.train.growth or recipe.teacher.file is not None:
+        return
+    if names != {GROWING}:
+        yield (
+            f"train.growth: {' and '.join(sorted(names))} cannot grow.",
+            f"Leave it at 0, or set generator.name and discriminator.name to {GROWING}.",
+        )
+    for key, value in {
+        "generator.codes": recipe.generator.codes,
+        "train.feature_matching": recipe.train.feature_matching,
+    }.items():
+        if value:
+            yield f"train.growth: {key} needs pictures that have their size.", f"Leave out {key}."
 
 
 def _mistaken_codes(recipe: Recipe) -> Iterator[tuple[str, str]]:

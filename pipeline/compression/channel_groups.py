@@ -18,7 +18,13 @@ from scipy.sparse.csgraph import connected_components
 
 from deploy.errors import PocketganError
 from pipeline.compression.graph import nodes
-from pipeline.networks.layers import DepthToSpace, ReflectionPadding2D
+from pipeline.networks.layers import (
+    DepthToSpace,
+    InverseRoot,
+    LearnedMap,
+    ReflectionPadding2D,
+    Truncation,
+)
 
 Outputs = np.ndarray
 """int64 [C]: number of the output, or the channel, that each entry of a last axis belongs to."""
@@ -36,6 +42,7 @@ _PASSING = (
     L.Activation,
     L.ReLU,
     L.LeakyReLU,
+    InverseRoot,
     L.Dropout,
     L.UpSampling2D,
     L.ZeroPadding2D,
@@ -231,6 +238,11 @@ def _depthwise(trace: _Trace, node: Any, inputs: Sequence[Outputs]) -> Outputs:
 def _batch_norm(trace: _Trace, node: Any, inputs: Sequence[Outputs]) -> Outputs | None:
     if list(node.layer.axis) != [len(node.outputs.shape) - 1]:
         return None
+    return _by_channel(trace, node, inputs)
+
+
+def _by_channel(trace: _Trace, node: Any, inputs: Sequence[Outputs]) -> Outputs:
+    """A layer whose weights end with an axis of its channels."""
     read = trace.read(node.layer.name, inputs[0])
     return trace.writes.setdefault(node.layer.name, read)
 
@@ -253,7 +265,7 @@ def _depth_to_space(trace: _Trace, node: Any, inputs: Sequence[Outputs]) -> Outp
 
 
 def _merge(trace: _Trace, node: Any, inputs: Sequence[Outputs]) -> Outputs | None:
-    if len({tuple(read.shape) for read in node.keras_inputs}) > 1:  # broadcast
+    if len({read.shape[-1] for read in node.keras_inputs}) > 1:  # one channel meets them all
         return None
     first, *others = inputs
     for other in others:
@@ -269,6 +281,7 @@ _RULES: Sequence[tuple[Sequence[type], _Rule]] = (
     (tuple(KERNEL_AXES), _kernel),
     ((L.DepthwiseConv2D,), _depthwise),
     ((L.BatchNormalization,), _batch_norm),
+    ((LearnedMap, Truncation), _by_channel),
     (_PASSING, _passing),
     ((L.Reshape, L.Flatten), _reshape),
     ((DepthToSpace,), _depth_to_space),

@@ -22,10 +22,12 @@ from pipeline.compression.int8_layers import (
     InputRangeConfig,
     KernelConfig,
     MaskedWeights,
+    MergeConfig,
     OutputConfig,
     config_for,
     levels,
 )
+from pipeline.networks.layers import InverseRoot
 
 _quantizers = tfmot.quantization.keras.quantizers
 _Wrapper = tfmot.quantization.keras.QuantizeWrapperV2
@@ -54,7 +56,8 @@ class _Scheme(tfmot.quantization.keras.QuantizeScheme):  # type: ignore[misc]
 
 def quantize_scope() -> Any:
     """A context in which Keras can read models with this scheme's parts."""
-    parts = (MaskedWeights, InputRangeConfig, OutputConfig, FixedOutputConfig, KernelConfig)
+    configs = (InputRangeConfig, OutputConfig, FixedOutputConfig, MergeConfig, KernelConfig)
+    parts = (MaskedWeights, *configs)
     return tfmot.quantization.keras.quantize_scope({part.__name__: part for part in parts})
 
 
@@ -96,6 +99,8 @@ def quantization_aware(
 def _clone(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
     if isinstance(layer, tf_keras.layers.LeakyReLU):
         return clone_layer(layer, alpha=round(float(layer.alpha) * _SLOPE_STEPS) / _SLOPE_STEPS)
+    if isinstance(layer, InverseRoot):
+        return clone_layer(layer, bare=True)
     return clone_layer(layer)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import tf_keras
 
 from pipeline.compression.graph import clone_layer, followers, leaves, rebuild, sources
-from pipeline.networks.layers import PixelScale
+from pipeline.networks.layers import PixelScale, Truncation
 
 _Scale = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -24,12 +24,13 @@ _SCALE_KERNEL: dict[type, _Scale] = {
 
 
 def fold_batch_norm(model: tf_keras.Model) -> tf_keras.Model:
-    """A model without the batch norms that directly follow a linear layer; the outputs are equal.
+    """A model without the batch norms that directly follow a linear layer; it draws the same.
 
     Dense, Conv2D, DepthwiseConv2D and Conv2DTranspose (linear, read by the batch norm only) take
     up γ/√(σ²+ε) into the kernel and β + (b − μ)·γ/√(σ²+ε) into the bias (Jacob 2018, section 3.2).
-    Other batch norms stay, and those that also normalize something else. A PixelScale goes into
-    the linear layer before it, or into those that read it.
+    Other batch norms stay, and those that also normalize something else. A Truncation behind such
+    a layer is folded likewise. A PixelScale goes into the linear layer before it, or into those
+    that read it.
     """
     partner = _foldable(model)
     factors = _factors(model)
@@ -81,8 +82,7 @@ def _foldable(model: tf_keras.Model) -> dict[str, tf_keras.layers.Layer]:
             and layer.activation is tf_keras.activations.linear
             and len(readers) == 1
             and not leaves(model, layer)
-            and isinstance(readers[0], tf_keras.layers.BatchNormalization)
-            and list(readers[0].axis) == [len(layer.output_shape) - 1]
+            and _acts_on_channels(readers[0], len(layer.output_shape))
         ):
             partner[layer.name] = readers[0]
     return {
@@ -92,15 +92,28 @@ def _foldable(model: tf_keras.Model) -> dict[str, tf_keras.layers.Layer]:
     }
 
 
-def _folded_weights(
-    layer: tf_keras.layers.Layer, norm: tf_keras.layers.BatchNormalization
-) -> list[np.ndarray]:
+def _acts_on_channels(norm: tf_keras.layers.Layer, rank: int) -> bool:
+    """Whether it is scale·(x − mean) + beta of each channel."""
+    if isinstance(norm, tf_keras.layers.BatchNormalization):
+        return list(norm.axis) == [rank - 1]
+    return isinstance(norm, Truncation)
+
+
+def _folded_weights(layer: tf_keras.layers.Layer, norm: tf_keras.layers.Layer) -> list[np.ndarray]:
     """Kernel and bias in float64 arithmetic, so that folding adds no error of its own."""
+    mean, scale, beta = _statistics(norm)
+    kernel, *bias = (weight.astype(np.float64) for weight in layer.get_weights())
+    shifted = (bias[0] if bias else 0.0) - mean
+    return [_SCALE_KERNEL[type(layer)](kernel, scale), shifted * scale + beta]
+
+
+def _statistics(norm: tf_keras.layers.Layer) -> tuple[np.ndarray, np.ndarray, np.ndarray | float]:
+    """What is subtracted from each channel, multiplied and added: float64 [C]."""
+    if isinstance(norm, Truncation):
+        mean = norm.mean.numpy().astype(np.float64)
+        return mean, np.full_like(mean, norm.share), mean
     mean = norm.moving_mean.numpy().astype(np.float64)
     variance = norm.moving_variance.numpy().astype(np.float64)
     gamma = norm.gamma.numpy() if norm.scale else 1.0
     beta = norm.beta.numpy() if norm.center else 0.0
-    kernel, *bias = (weight.astype(np.float64) for weight in layer.get_weights())
-    scale = gamma / np.sqrt(variance + norm.epsilon)
-    shifted = (bias[0] if bias else 0.0) - mean
-    return [_SCALE_KERNEL[type(layer)](kernel, scale), shifted * scale + beta]
+    return mean, gamma / np.sqrt(variance + norm.epsilon), beta

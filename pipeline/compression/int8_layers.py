@@ -16,7 +16,13 @@ import tf_keras
 
 from deploy.errors import PocketganError
 from pipeline.compression.graph import followers, uses
-from pipeline.networks.layers import DepthToSpace, PixelSum, ReflectionPadding2D
+from pipeline.networks.layers import (
+    DepthToSpace,
+    InverseRoot,
+    LearnedMap,
+    PixelSum,
+    ReflectionPadding2D,
+)
 
 L = tf_keras.layers
 _quantizers = tfmot.quantization.keras.quantizers
@@ -133,6 +139,9 @@ def _fixed_range(low: float, high: float) -> list[Any]:
 class _Config(tfmot.quantization.keras.QuantizeConfig):  # type: ignore[misc]
     """Base of the configurations below: nothing is quantized."""
 
+    fused = False
+    """Whether a layer is computed at once with the ReLU behind it, whose output is quantized."""
+
     def get_weights_and_quantizers(self, layer: Any) -> list[Any]:
         return []
 
@@ -175,6 +184,20 @@ class FixedOutputConfig(_Config):
 
     def get_output_quantizers(self, layer: Any) -> list[Any]:
         return _fixed_range(self.low, self.high)
+
+
+class MergeConfig(_Config):
+    """For sums and products: the output is quantized in a range that is followed while training.
+
+    Not if ``fused``, where a ReLU follows: the converter computes both at once, whatever lies
+    between them, and so the output of the ReLU is what is quantized.
+    """
+
+    def __init__(self, *, fused: bool) -> None:
+        self.fused = fused
+
+    def get_output_quantizers(self, layer: Any) -> list[Any]:
+        return [] if self.fused else _followed_range()
 
 
 class KernelConfig(_Config):
@@ -221,6 +244,7 @@ INT8_LAYERS: dict[Any, type[_Config]] = {
     L.Conv2D: KernelConfig,
     L.Conv2DTranspose: KernelConfig,
     L.DepthwiseConv2D: KernelConfig,
+    LearnedMap: KernelConfig,
     L.Reshape: InputRangeConfig,
     L.Flatten: InputRangeConfig,
     L.UpSampling2D: InputRangeConfig,
@@ -231,14 +255,16 @@ INT8_LAYERS: dict[Any, type[_Config]] = {
     L.LeakyReLU: InputRangeConfig,
     L.Activation: OutputConfig,  # of relu; of tanh and sigmoid FixedOutputConfig
     L.ReLU: OutputConfig,
-    L.Add: OutputConfig,  # of a PixelSum FixedOutputConfig
+    L.Add: MergeConfig,  # of a PixelSum FixedOutputConfig
+    L.Multiply: MergeConfig,  # of two maps, or of a map and a factor for each of its channels
+    InverseRoot: OutputConfig,
     L.Concatenate: OutputConfig,
 }
 """Every layer that has an int8 form (batch norm is folded before) → how it is rounded."""
 KERNEL_LAYERS = tuple(kind for kind, config in INT8_LAYERS.items() if config is KernelConfig)
 _SUPPORTED = (
     "Use Dense, Conv2D, DepthwiseConv2D, Conv2DTranspose, batch norm right behind one of these, "
-    "ReLU, LeakyReLU, tanh, sigmoid, Add, Concatenate, Reshape, Flatten, UpSampling2D, "
+    "ReLU, LeakyReLU, tanh, sigmoid, Add, Multiply, Concatenate, Reshape, Flatten, UpSampling2D, "
     "ZeroPadding2D, Cropping2D or DepthToSpace."
 )
 
@@ -258,6 +284,8 @@ def config_for(
         return _kernel_config(model, layer, bits)
     if isinstance(layer, PixelSum):
         return FixedOutputConfig(layer.low, layer.high)
+    if config is MergeConfig:
+        return MergeConfig(fused=_relu_only(followers(model, layer)))
     fixed = _FIXED_RANGES.get(_function(layer))
     return FixedOutputConfig(*fixed) if fixed else config()
 
@@ -278,13 +306,13 @@ def refusals(folded: tf_keras.Model) -> dict[str, PocketganError]:
 def _kernel_config(
     model: tf_keras.Model, layer: tf_keras.layers.Layer, bits: float
 ) -> KernelConfig:
-    reader, *others = followers(model, layer) or [layer]
+    readers = followers(model, layer)
     depthwise = isinstance(layer, L.DepthwiseConv2D)
     return KernelConfig(
-        fused=layer.use_bias and not others and _is_relu(reader),
+        fused=layer.use_bias and _relu_only(readers),
         attribute="depthwise_kernel" if depthwise else "kernel",
         per_axis=type(layer) is L.Conv2D and bits == FULL_BITS,
-        saturation=None if others else _SATURATION.get(_function(reader)),
+        saturation=_SATURATION.get(_function(readers[0])) if len(readers) == 1 else None,
         bits=bits,
         unit=_unit(layer),
     )
@@ -307,7 +335,7 @@ def _unit(layer: tf_keras.layers.Layer) -> float:
 def _refuse_settings(model: tf_keras.Model, layer: tf_keras.layers.Layer) -> None:
     """PocketganError for a layer of the table whose settings or uses have no int8 form."""
     described = _described(layer)
-    inside = getattr(layer, "activation", None)
+    inside = getattr(layer, "activation", tf_keras.activations.linear)
     if isinstance(layer, L.Activation) and _function(layer) not in _FUNCTIONS:
         raise PocketganError(
             f"{described} computes {_called(inside)}, without int8 form.", _SUPPORTED
@@ -350,6 +378,11 @@ def _called(function: Any) -> str:
 def _function(layer: tf_keras.layers.Layer) -> str:
     """Name of the function, of an Activation layer only."""
     return _called(layer.activation) if isinstance(layer, L.Activation) else ""
+
+
+def _relu_only(readers: Sequence[tf_keras.layers.Layer]) -> bool:
+    """Whether one layer reads something, and is a ReLU that TFLite can do with what gives it."""
+    return len(readers) == 1 and _is_relu(readers[0])
 
 
 def _is_relu(layer: tf_keras.layers.Layer) -> bool:

@@ -13,6 +13,7 @@ import tf_keras
 from deploy.errors import PocketganError
 from pipeline.compression.channel_groups import KERNEL_AXES, ChannelGroup, DependencyGraph
 from pipeline.compression.graph import clone_layer, followers, rebuild, uses
+from pipeline.networks.layers import LearnedMap, Truncation
 
 Importance = Mapping[str, np.ndarray]
 """Name of a group → float64 [channels]: the higher, the more is lost with the channel."""
@@ -263,8 +264,8 @@ def _weights(
     if layer.name not in graph.reads or not weights:
         return weights
     read, written = survives[graph.reads[layer.name]], survives[graph.writes[layer.name]]
-    if isinstance(layer, tf_keras.layers.BatchNormalization):
-        return [weight.compress(read, 0) for weight in weights]
+    if isinstance(layer, (tf_keras.layers.BatchNormalization, LearnedMap, Truncation)):
+        return [weight.compress(read, -1) for weight in weights]
     kernel, *bias = weights
     if isinstance(layer, tf_keras.layers.DepthwiseConv2D):
         kernel = kernel.compress(read, 2)

@@ -26,10 +26,13 @@ from pipeline.importers.known_layers import (
 from pipeline.importers.operations import is_computed, is_operation, layer_of, operator_of
 from pipeline.networks.layers import (
     DepthToSpace,
+    InverseRoot,
+    LearnedMap,
     MinibatchDeviation,
     PixelScale,
     PixelSum,
     ReflectionPadding2D,
+    Truncation,
 )
 
 L = tf_keras.layers
@@ -44,7 +47,17 @@ _WRAPPERS = {
 }
 """Layer around a layer → what becomes of that."""
 _CODE = (keras.layers.Lambda, tf_keras.layers.Lambda, keras.layers.TFSMLayer)
-_OURS = (DepthToSpace, MinibatchDeviation, Part, PixelScale, PixelSum, ReflectionPadding2D)
+_OURS = (
+    DepthToSpace,
+    InverseRoot,
+    LearnedMap,
+    MinibatchDeviation,
+    Part,
+    PixelScale,
+    PixelSum,
+    ReflectionPadding2D,
+    Truncation,
+)
 _SETTINGS_OF_TRAINING = ("_initializer", "_regularizer", "_constraint")
 
 

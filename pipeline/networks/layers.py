@@ -11,6 +11,7 @@ from pipeline.networks.settings import DiscriminatorSettings, ImageShape, Pictur
 
 LEAKY_SLOPE = 0.2
 BATCH_NORM_MOMENTUM = 0.9  # the usual 0.99 lags behind a generator that moves at every step
+TRUNCATION_MOMENTUM = 0.95
 
 
 @tf_keras.utils.register_keras_serializable("pocketgan")
@@ -88,6 +89,20 @@ def surplus_cropped(image: PictureShape) -> list[tf_keras.layers.Layer]:
         return []
     cropping = [(pixels // 2, pixels - pixels // 2) for pixels in surplus]
     return [tf_keras.layers.Cropping2D(cropping, name="crop")]
+
+
+def sub_pixels(x: Any, image: ImageShape) -> Any:
+    """The last map → pictures [N, height, width, channels] in -1..1, twice as large, then cropped.
+
+    Bounded before channels become pixels: right behind the kernel its int8 range is known.
+    """
+    layers = tf_keras.layers
+    x = layers.Conv2D(4 * image.channels, 3, padding="same", name="pixels")(x)
+    x = layers.Activation("tanh", name="bound")(x)
+    x = DepthToSpace(2, name="image")(x)
+    for crop in surplus_cropped(image.shape):
+        x = crop(x)
+    return x
 
 
 def normalized(layer: tf_keras.layers.Layer, *, spectral_norm: bool) -> tf_keras.layers.Layer:
@@ -174,3 +189,94 @@ class PixelSum(tf_keras.layers.Add):  # type: ignore[misc]
     def get_config(self) -> dict[str, Any]:
         """What the constructor takes."""
         return {**super().get_config(), "low": self.low, "high": self.high}
+
+
+@tf_keras.utils.register_keras_serializable("pocketgan")
+class LearnedMap(tf_keras.layers.Layer):  # type: ignore[misc]
+    """Factors [N, 1, 1, C] → a learned map [height, width, C] times them: [N, height, width, C].
+
+    What a style-based generator begins with (Karras 2019, section 2).
+    """
+
+    use_bias, bias = False, None
+
+    def __init__(self, height: int, width: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.height, self.width = height, width
+
+    def build(self, input_shape: Any) -> None:
+        """One value a channel and place."""
+        shape = [self.height, self.width, input_shape[-1]]
+        start = tf_keras.initializers.RandomNormal(stddev=1.0)
+        self.kernel = self.add_weight("kernel", shape, initializer=start)
+        super().build(input_shape)
+
+    def call(self, inputs: Any) -> Any:
+        """Multiply."""
+        return self.kernel * inputs
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The map's."""
+        return (input_shape[0], self.height, self.width, input_shape[-1])
+
+    def get_config(self) -> dict[str, Any]:
+        """What the constructor takes."""
+        return {**super().get_config(), "height": self.height, "width": self.width}
+
+
+@tf_keras.utils.register_keras_serializable("pocketgan")
+class InverseRoot(tf_keras.layers.Layer):  # type: ignore[misc]
+    """x → 1/√max(x, least).
+
+    ``bare``, of the int8 form: no maximum at inference. What is less then gives the end of the
+    output's range, 0 too, as TFLite's kernel does.
+    """
+
+    def __init__(self, least: float, *, bare: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.least, self.bare = least, bare
+
+    def call(self, inputs: Any, training: Any = None) -> Any:
+        """The root's inverse."""
+        if training or not self.bare:
+            inputs = tf.maximum(inputs, self.least)
+        return tf.math.rsqrt(inputs)
+
+    def get_config(self) -> dict[str, Any]:
+        """What the constructor takes."""
+        return {**super().get_config(), "least": self.least, "bare": self.bare}
+
+
+@tf_keras.utils.register_keras_serializable("pocketgan")
+class Truncation(tf_keras.layers.Layer):  # type: ignore[misc]
+    """[N, C] → mean + share·(x − mean) at inference, the mean followed while training, when x stays
+    as it is (Karras 2019, appendix B): less variety, fewer failures.
+
+    Behind a Dense layer it is folded into that one's kernel (``compression.fold``).
+    """
+
+    def __init__(self, share: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.share = share
+
+    def build(self, input_shape: Any) -> None:
+        """The mean of each channel."""
+        self.mean = self.add_weight("mean", [input_shape[-1]], initializer="zeros", trainable=False)
+        super().build(input_shape)
+
+    def call(self, inputs: Any, training: Any = None) -> Any:
+        """Follow the mean, or draw nearer to it."""
+        if not training:
+            return self.mean + self.share * (inputs - self.mean)
+        moved = (1 - TRUNCATION_MOMENTUM) * (tf.reduce_mean(inputs, axis=0) - self.mean)
+        self.mean.assign_add(moved)
+        return inputs
+
+    def get_config(self) -> dict[str, Any]:
+        """What the constructor takes."""
+        return {**super().get_config(), "share": self.share}
+
+
+def on_map(factors: Any, name: str) -> Any:
+    """[N, C] → [N, 1, 1, C], to multiply the channels of a map, or to be added to them."""
+    return tf_keras.layers.Reshape([1, 1, factors.shape[-1]], name=f"{name}_map")(factors)

@@ -14,7 +14,7 @@ from pipeline.networks.layers import (
     DepthToSpace,
     discriminator_model,
     normalized,
-    surplus_cropped,
+    sub_pixels,
 )
 from pipeline.networks.map_sizes import doublings, first_map
 from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, ImageShape
@@ -38,13 +38,7 @@ def generator(settings: GeneratorSettings, image: ImageShape) -> tf_keras.Model:
         x = layers.Conv2D(4 * channels, 1, name=f"double_{number}")(x)
         x = DepthToSpace(2, name=f"double_{number}_pixels")(x)
         x = _residual(x, f"map_{number}", layers.ReLU(name=f"map_{number}_act"))
-    x = layers.Conv2D(4 * image.channels, 3, padding="same", name="pixels")(x)
-    # Bounded before channels become pixels: right behind the kernel its int8 range is known.
-    x = layers.Activation("tanh", name="bound")(x)
-    x = DepthToSpace(2, name="image")(x)
-    for crop in surplus_cropped(image.shape):
-        x = crop(x)
-    return tf_keras.Model(latent, x, name="r3gan_generator")
+    return tf_keras.Model(latent, sub_pixels(x, image), name="r3gan_generator")
 
 
 def discriminator(settings: DiscriminatorSettings, image: ImageShape) -> tf_keras.Model:

@@ -6,19 +6,42 @@ from typing import TypeVar
 import tf_keras
 
 from deploy.errors import PocketganError, one_of
-from pipeline.networks import cyclegan, dcgan, dense, pix2pix, projected, r3gan, translators
-from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, ImageShape
+from pipeline.networks import (
+    biggan,
+    cyclegan,
+    dcgan,
+    dense,
+    pix2pix,
+    progressive,
+    projected,
+    r3gan,
+    stylegan,
+    translators,
+)
+from pipeline.networks.settings import (
+    GROWING,
+    STYLED,
+    DiscriminatorSettings,
+    GeneratorSettings,
+    ImageShape,
+)
 from pipeline.networks.translators import TranslatorShape
 
 GENERATORS: dict[str, Callable[[GeneratorSettings, ImageShape], tf_keras.Model]] = {
     "dense": dense.generator,
     "dcgan": dcgan.generator,
     "r3gan": r3gan.generator,
+    STYLED: stylegan.generator,
+    "biggan": biggan.generator,
+    GROWING: progressive.generator,
 }
 DISCRIMINATORS: dict[str, Callable[[DiscriminatorSettings, ImageShape], tf_keras.Model]] = {
     "dense": dense.discriminator,
     "dcgan": dcgan.discriminator,
     "r3gan": r3gan.discriminator,
+    STYLED: r3gan.discriminator,
+    "biggan": r3gan.discriminator,
+    GROWING: progressive.discriminator,
     "projected": projected.discriminator,
 }
 TRANSLATORS: dict[str, Callable[[GeneratorSettings, TranslatorShape], tf_keras.Model]] = {

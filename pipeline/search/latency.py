@@ -26,6 +26,8 @@ TILES = ((1, 1), (2, 8), (4, 8), (8, 8), (4, 16), (8, 16))
 _COST_NAMES = {
     "LOGISTIC": "TANH",
     "ADD": "ELEMENTWISE",
+    "MUL": "ELEMENTWISE",
+    "RSQRT": "ELEMENTWISE",
     "LEAKY_RELU": "ELEMENTWISE",
     "RELU": "ELEMENTWISE",
 }

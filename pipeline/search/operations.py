@@ -10,9 +10,15 @@ import numpy as np
 import tf_keras
 
 from pipeline.compression.fold import fold_batch_norm
-from pipeline.compression.graph import nodes, sources
+from pipeline.compression.graph import followers, nodes, sources
 from pipeline.compression.int8_layers import FULL_BITS, KERNEL_LAYERS, KernelConfig, config_for
-from pipeline.networks.layers import DepthToSpace, PixelSum, ReflectionPadding2D
+from pipeline.networks.layers import (
+    DepthToSpace,
+    InverseRoot,
+    LearnedMap,
+    PixelSum,
+    ReflectionPadding2D,
+)
 from pipeline.tflite.count import Shape, macs
 
 L = tf_keras.layers
@@ -33,6 +39,9 @@ _NAMES: dict[type, str] = {
     L.ReLU: "RELU",
     L.Add: "ADD",
     PixelSum: "ADD",
+    L.Multiply: "MUL",
+    LearnedMap: "MUL",
+    InverseRoot: "RSQRT",
     L.Concatenate: "CONCATENATION",
 }
 _FUNCTIONS = {"relu": "RELU", "tanh": "TANH", "sigmoid": "LOGISTIC"}
@@ -93,8 +102,9 @@ def _operations(folded: tf_keras.Model, bits: Mapping[str, int]) -> Iterator[Ope
     for node in nodes(folded):
         layer = node.layer
         before = [configs.get(source.name) for source in sources(folded, layer)]
-        fused = any(isinstance(config, KernelConfig) and config.fused for config in before)
-        if node.is_input or fused:  # the operation before it computes the layer
+        fused = any(config is not None and config.fused for config in before)
+        # The operation before it computes the layer, or the one behind it reads it as it is.
+        if node.is_input or fused or _only_lies_on_maps(folded, layer):
             continue
         config, kernel = configs[layer.name], _kernel(layer)
         shape = () if kernel is None else kernel.shape
@@ -109,6 +119,14 @@ def _operations(folded: tf_keras.Model, bits: Mapping[str, int]) -> Iterator[Ope
             ranges=shape[0] if per_channel else min(len(shape), 1),
             weights=kernel,
         )
+
+
+def _only_lies_on_maps(model: tf_keras.Model, layer: tf_keras.layers.Layer) -> bool:
+    """Whether it makes vectors [1, C] factors or summands of maps: for one picture TFLite needs
+    no operation for that.
+    """
+    on_map = isinstance(layer, L.Reshape) and tuple(layer.output_shape[1:-1]) == (1, 1)
+    return on_map and all(isinstance(one, (L.Multiply, L.Add)) for one in followers(model, layer))
 
 
 def _name(layer: tf_keras.layers.Layer) -> str:

@@ -7,7 +7,6 @@ import tf_keras
 
 from pipeline.compression.fake_quantization import wrappers
 from pipeline.compression.graph import followers
-from pipeline.compression.int8_layers import KernelConfig
 from pipeline.tflite.read import read_model
 from pipeline.tflite.rewrite import prefixes
 from pipeline.tflite.runtime import draw_all
@@ -41,7 +40,7 @@ def first_difference(aware: tf_keras.Model, content: bytes, inputs: np.ndarray) 
 
 def _last_of(aware: tf_keras.Model, wrapper: Any) -> Any:
     """The layer whose output an operation of this name gives."""
-    if isinstance(wrapper.quantize_config, KernelConfig) and wrapper.quantize_config.fused:
+    if wrapper.quantize_config.fused:
         (reader,) = followers(aware, wrapper)
         return reader
     return wrapper

@@ -32,6 +32,7 @@ from pipeline.training.history import TrainingHistory
 from pipeline.training.memory import picture_bytes, weight_bytes
 from pipeline.training.objective import Objective
 from pipeline.training.objectives.generation import Generation
+from pipeline.training.objectives.growing import Growing
 from pipeline.training.objectives.infogan import InfoGAN
 from pipeline.training.objectives.translation import PairedTranslation
 from pipeline.training.objectives.unpaired import UnpairedTranslation
@@ -198,6 +199,8 @@ def _generation(
     if has_code_head(networks.discriminator):
         codes = ctx.recipe.generator.codes
         objective = partial(InfoGAN, codes=codes, information=settings.information)
+    if settings.growth:
+        objective = Growing
     return objective(  # type: ignore[no-any-return]
         networks.generator,
         networks.discriminator,
@@ -216,7 +219,8 @@ def _generation(
 def fine_tuning(ctx: StageContext, steps: int, rate: float, ema: float) -> TrainSettings:
     """The settings of the dense training, for a shorter one with smaller steps.
 
-    Penalties on the generator's weights and their dropping belong to the dense training only.
+    Penalties on the generator's weights and their dropping belong to the dense training only, and
+    its pictures have their size by now.
     """
     train = ctx.recipe.train
     return replace(
@@ -226,6 +230,7 @@ def fine_tuning(ctx: StageContext, steps: int, rate: float, ema: float) -> Train
         discriminator_rate=rate,
         final_rate=0.1,
         ema=ema,
+        growth=0.0,
         generator_weights=type(train.generator_weights)(),
         check_every=min(train.check_every, max(1, steps // 8)),
     )

@@ -88,6 +88,10 @@ class Objective(ABC):
         """What else is measured of the trained networks, for the stage's record."""
         return {}
 
+    def enter(self, step: int) -> int:
+        """Called before each step. Steps for which it gives one number are the same computation."""
+        return 0
+
     def regularizes_at(self, step: int) -> bool:
         """Whether ``judge`` adds its expensive regularizer at this step (Karras 2020, lazy)."""
         return self.adversarial_loss.regularizes_at(step)

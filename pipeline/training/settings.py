@@ -27,6 +27,8 @@ class WeightSettings:
     """λ of λ·Σw²."""
     drop: Fraction = 0.0  # type: ignore[valid-type]
     """Share of the weights dropped at random, anew at every step (W' = W − D)."""
+    orthogonal: NonNegativeFloat = 0.0
+    """β of β·‖WᵀW ⊙ (1 − I)‖²: how alike a kernel's outputs are (Brock 2019, equation 3)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +62,9 @@ class TrainSettings:
     map is on average of real and of generated pictures (Salimans 2016, section 3.1)."""
     information: NonNegativeFloat = 1.0
     """Weight of the information between codes and pictures (λ of Chen 2016); with codes only."""
+    growth: ClosedUnitInterval = 0.0
+    """Of the networks called progressive: share of the steps in which pictures grow to their size;
+    0 begins with that (Karras 2018)."""
     gradient_penalty: NonNegativeFloat = 10.0
     """λ of WGAN-GP; used by that loss only."""
     clip: PositiveFloat = 0.01

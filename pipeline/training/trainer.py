@@ -56,11 +56,12 @@ class GANTrainer:
     # ------------------------------------------------------------------ one step
 
     @tf.function
-    def step(self, *, regularize: bool) -> Tensor:
+    def step(self, *, regularize: bool, phase: int = 0) -> Tensor:
         """``critic_steps`` updates of the discriminators and one of the generators.
 
-        ``regularize`` (whether ``Objective.regularizes_at`` this step) is a Python value: each of
-        the two makes its own graph. Gives float32 [6], the STEP_METRICS.
+        ``regularize`` (whether ``Objective.regularizes_at`` this step) and ``phase`` (what
+        ``Objective.enter`` gives) are Python values: each pair of them makes its own graph. Gives
+        float32 [6], the STEP_METRICS.
         """
         objective, settings = self.objective, self.settings
         self._set_rates()
@@ -82,7 +83,7 @@ class GANTrainer:
             verdict, gradients = self._judge(batch, fakes, seeds, regularize=regularize)
             loss = objective.generator_loss(batch, fakes, verdict)
             loss += weight_penalty(variables, weights)
-        generator_gradients = dropped.to_original(variables, tape.gradient(loss, variables))
+        generator_gradients = dropped.to_original(variables, _gradients(tape, loss, variables))
         self._update_discriminators(gradients)
         self._generator_optimizer.apply_gradients(zip(generator_gradients, variables, strict=True))
         self.average.update(self._step)
@@ -100,7 +101,7 @@ class GANTrainer:
             with dropped:
                 verdict = self.objective.judge(batch, fakes, seeds, regularize=regularize)
             loss = verdict.loss + weight_penalty(variables, weights)
-        gradients = dropped.to_original(variables, tape.gradient(loss, variables))
+        gradients = dropped.to_original(variables, _gradients(tape, loss, variables))
         return replace(verdict, loss=loss), gradients
 
     def _update_discriminators(self, gradients: list[Tensor]) -> None:
@@ -161,7 +162,8 @@ class GANTrainer:
         until = min(state.step + settings.check_every, settings.steps)
         metrics = []
         for step in range(state.step, until):
-            metrics.append(self.step(regularize=self.objective.regularizes_at(step)))
+            phase = self.objective.enter(step)
+            metrics.append(self.step(regularize=self.objective.regularizes_at(step), phase=phase))
             after_step()
         pictures = self.fixed_pictures()
         row = HistoryRow(
@@ -257,6 +259,12 @@ class GANTrainer:
         self._rate_scale.assign(state.rate_scale)
         for variable, value in zip(self._variables(), state.variables, strict=True):
             variable.assign(value)
+
+
+def _gradients(tape: Any, loss: Tensor, variables: list[Any]) -> list[Tensor]:
+    """Of what the loss does not depend on, as of layers that are not grown into yet, they are 0."""
+    gradients: list[Tensor] = tape.gradient(loss, variables, unconnected_gradients="zero")
+    return gradients
 
 
 def _step_metrics(verdict: Verdict, generator_loss: Tensor) -> Tensor:

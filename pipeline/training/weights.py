@@ -49,14 +49,26 @@ class MovingAverage:
 
 
 def weight_penalty(variables: Sequence[Any], settings: WeightSettings) -> Tensor:
-    """λ₁·Σ|w| + λ₂·Σw² over the kernels; the constant 0 where both λ are 0."""
+    """λ₁·Σ|w| + λ₂·Σw² + β·likeness over the kernels; the constant 0 where all three are 0."""
     penalty = tf.constant(0.0)
     for kernel in kernels(variables):
         if settings.l1:
             penalty += settings.l1 * tf.reduce_sum(tf.abs(kernel))
         if settings.l2:
             penalty += settings.l2 * tf.reduce_sum(tf.square(kernel))
+        if settings.orthogonal:
+            penalty += settings.orthogonal * _likeness(kernel)
     return penalty
+
+
+def _likeness(kernel: Any) -> Tensor:
+    """The squared products of each two columns of a kernel, [inputs, outputs], summed.
+
+    Of a Conv2DTranspose, whose kernel ends with its inputs, of these.
+    """
+    columns = tf.reshape(kernel, [-1, kernel.shape[-1]])
+    products = tf.matmul(columns, columns, transpose_a=True)
+    return tf.reduce_sum(tf.square(tf.linalg.set_diag(products, tf.zeros(products.shape[0]))))
 
 
 class DroppedWeights:

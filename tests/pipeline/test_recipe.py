@@ -190,6 +190,19 @@ BAD_FILES = {
         "generator: {conditional: true, codes: {discrete: 3}}",
         ("generator.codes.discrete", "ends with the class already"),
     ),
+    "truncation without styles": (
+        "generator: {name: dcgan, truncation: 0.5}",
+        ("generator.truncation", "'dcgan' has no styles"),
+    ),
+    "networks that cannot grow": (
+        "{train: {growth: 0.5}, generator: {name: progressive}}",
+        ("train.growth", "dcgan and progressive cannot grow"),
+    ),
+    "codes of pictures that grow": (
+        "{train: {growth: 0.5}, generator: {name: progressive, codes: {continuous: 1}}, "
+        "discriminator: {name: progressive}}",
+        ("train.growth", "generator.codes needs pictures that have their size"),
+    ),
     "unknown key": ("train: {stepz: 3}", ("train", "stepz")),
     "unknown section": ("trian: {steps: 3}", ("trian",)),
     "wrong type": ("train: {steps: many}", ("train.steps", "many")),

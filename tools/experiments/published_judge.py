@@ -27,8 +27,8 @@ from PIL import Image, ImageFilter
 
 from pipeline.arrays import Images
 from pipeline.metrics import imagenet
-from pipeline.networks import efficientnet
 from pipeline.metrics.distances import frechet_distance, kernel_distance
+from pipeline.networks import efficientnet
 from tools.console import run_as_program
 from tools.tables import Table
 

@@ -9,7 +9,12 @@ import tensorflow as tf
 import tf_keras
 
 from pipeline.compression.fake_quantization import quantization_aware, round_biases, unrounded
-from pipeline.networks.layers import DepthToSpace, ReflectionPadding2D
+from pipeline.networks.layers import (
+    DepthToSpace,
+    InverseRoot,
+    LearnedMap,
+    ReflectionPadding2D,
+)
 from pipeline.tflite import count
 from pipeline.tflite.convert import to_int8_trained
 from pipeline.tflite.count import float_ops
@@ -184,6 +189,31 @@ def with_dead_channel() -> tf_keras.Model:
     return model
 
 
+def modulated() -> tf_keras.Model:
+    """A learned map, and maps whose channels are scaled and shifted by vectors."""
+    latent = L.Input([LATENT])
+    style = L.Dense(4, name="style")(latent)
+    power = L.Dense(4, activation="relu", name="power")(L.Multiply(name="squares")([style, style]))
+    root = InverseRoot(0.1, name="root")(power)
+    on_map = [L.Reshape([1, 1, 4], name=f"{name}_map") for name in ("style", "root", "shift")]
+    x = LearnedMap(4, 4, name="seed")(on_map[0](style))
+    x = L.Multiply(name="scaled")([L.ReLU()(conv()(x)), on_map[1](root)])
+    x = L.Add(name="shifted")([x, on_map[2](L.Dense(4, name="shift")(latent))])
+    for layer in tail():
+        x = layer(x)
+    return weighted(tf_keras.Model(latent, x))
+
+
+def rectified() -> tf_keras.Model:
+    latent = L.Input([LATENT])
+    maps = [L.Reshape([4, 4, 1])(L.Dense(16, name=f"map_{n}")(latent)) for n in (1, 2)]
+    x = L.ReLU(6.0, name="product_act")(L.Multiply(name="product")(maps))
+    x = L.Activation("relu", name="sum_act")(L.Add(name="sum")([x, maps[0]]))
+    for layer in tail():
+        x = layer(x)
+    return weighted(tf_keras.Model(latent, x))
+
+
 CHAINS: dict[str, Callable[[], tf_keras.Model]] = {
     "relu as Activation": lambda: chain(*head(conv(), L.Activation("relu")), *tail()),
     "relu inside": lambda: chain(*head(conv(activation="relu")), *tail()),
@@ -211,6 +241,8 @@ CHAINS: dict[str, Callable[[], tf_keras.Model]] = {
         L.Dense(16), L.ReLU(), L.Dense(16), L.Activation("sigmoid"), L.Reshape([4, 4, 1])
     ),
     "a channel of zeros": with_dead_channel,
+    "scales and shifts of channels": modulated,
+    "sums and products before a relu": rectified,
 }
 
 
@@ -220,6 +252,12 @@ def test_chain_becomes_an_int8_file_that_draws_the_same(name: str) -> None:
     assert float_ops(net.model) == []
     assert np.all(np.isfinite(net.aware.get_weights()[-1]))
     assert np.mean(steps_apart(net) < 1.5) >= 0.999
+
+
+def test_a_sum_or_product_is_one_operation_with_its_relu() -> None:
+    net = quantized(rectified())
+    fused = {op.name: op.fused_activation for op in net.model.ops if op.name in ("ADD", "MUL")}
+    assert fused == {"MUL": "relu6", "ADD": "relu"}
 
 
 def test_a_layer_that_gives_only_zeros_still_gets_a_file_that_runs() -> None:

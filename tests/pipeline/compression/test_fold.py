@@ -6,6 +6,7 @@ import pytest
 import tf_keras
 
 from pipeline.compression.fold import fold_batch_norm
+from pipeline.networks.layers import Truncation
 
 L = tf_keras.layers
 KINDS: dict[str, Callable[..., Any]] = {
@@ -190,3 +191,12 @@ def test_inputs_keep_their_order() -> None:
     deep = L.BatchNormalization()(L.Dense(5)(far))
     model = tf_keras.Model([near, far], L.Add()([near, deep]))
     assert_folds(model)
+
+
+def test_truncation_goes_into_the_dense_layer_before_it() -> None:
+    model = tf_keras.Sequential(
+        [L.Input([5]), L.Dense(4), Truncation(0.3), L.ReLU(), Truncation(0.5, name="stays")]
+    )
+    folded = fold_batch_norm(trained(model))
+    assert [layer.name for layer in folded.layers if isinstance(layer, Truncation)] == ["stays"]
+    assert_equal_outputs(folded, model)

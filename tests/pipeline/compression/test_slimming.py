@@ -97,6 +97,11 @@ def r3gan() -> tf_keras.Model:
     return build_generator(GeneratorSettings(name="r3gan", width=3, latent=6), ImageShape(8))
 
 
+def stylegan() -> tf_keras.Model:
+    settings = GeneratorSettings(name="stylegan", width=3, latent=6, truncation=0.7)
+    return build_generator(settings, ImageShape(8))
+
+
 def twice(mask: np.ndarray) -> np.ndarray:
     return np.repeat(mask, 2)
 
@@ -112,6 +117,9 @@ CUTS: list[tuple[Callable[[], tf_keras.Model], str, dict[str, Callable[..., np.n
     (r3gan, "map_1_in", {"map_1_act": as_is}),
     (r3gan, "project+map_1_out", {"seed_map": as_is, "map_1_sum": as_is}),
     (r3gan, "double_2+map_2_out", {"double_2_pixels": as_is, "map_2_sum": as_is}),
+    (stylegan, "mapping_3", {"truncation": as_is}),
+    (stylegan, "map_1_style", {"map_1_style": as_is}),
+    (stylegan, "map_1_power+map_2_in_style+map_1", {"map_2_in_style": as_is}),
     (sub_pixel, "project", {"map": as_is}),
     (sub_pixel, "up", {"pixels": as_is}),
     (residual, "project+mix", {"map": as_is, "mix_act": as_is}),
@@ -154,7 +162,9 @@ def test_slimmed_model_draws_as_if_the_channels_were_zero(
     assert np.abs(wanted(inputs) - model(inputs)).max() > 1e-3  # that it matters which ones go
 
 
-@pytest.mark.parametrize("make", [dcgan, sub_pixel, residual, depthwise, skip, bottleneck])
+@pytest.mark.parametrize(
+    "make", [dcgan, stylegan, sub_pixel, residual, depthwise, skip, bottleneck]
+)
 def test_all_groups_can_be_cut_at_once(make: Callable[[], tf_keras.Model]) -> None:
     model = trained(make())
     groups = [group for group in channel_groups(model) if not group.reason]

@@ -15,9 +15,15 @@ from pipeline.importers.discriminator import load_discriminator
 from pipeline.importers.saved_teacher import read_saved_teacher, save_teacher
 from pipeline.importers.teacher import Teacher, load_teacher
 from pipeline.networks.codes import with_code_head
-from pipeline.networks.registry import build_discriminator, build_generator
-from pipeline.networks.settings import Codes, DiscriminatorSettings, ImageShape
+from pipeline.networks.registry import GENERATORS, build_discriminator, build_generator
+from pipeline.networks.settings import (
+    Codes,
+    DiscriminatorSettings,
+    GeneratorSettings,
+    ImageShape,
+)
 from pipeline.recipe import load_recipe, to_yaml
+from pipeline.search.builder import StudentBuilder
 
 L = keras.layers
 Refused = Callable[..., str]
@@ -333,3 +339,16 @@ def test_what_judges_no_such_pictures_is_refused(
     assert "not one number a picture" in refused(load_discriminator, two, dcgan)
     assert "reads" in refused(load_discriminator, files["dcgan.keras"], dcgan)
     assert "nowhere" in refused(load_discriminator, Path("nowhere.keras"), dcgan)
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_every_generator_of_ours_is_a_teacher_that_can_be_slimmed(
+    name: str, tmp_path: Path
+) -> None:
+    settings = GeneratorSettings(name=name, width=4, latent=6)
+    generator = build_generator(settings, ImageShape(8, classes=2))
+    generator.save(tmp_path / "generator.keras")
+    teacher = load_teacher(tmp_path / "generator.keras", classes=2)
+    assert (teacher.latent, teacher.classes, teacher.is_opaque) == (6, 2, False)
+    assert_draws_as(teacher, generator, latents(teacher))
+    assert StudentBuilder(teacher, 1).why_not_slim == ""

@@ -86,7 +86,7 @@ def test_what_is_larger_than_the_picture_is_cut_off_evenly() -> None:
     assert generator.layers[-1].cropping == ((3, 3), (3, 3))
 
 
-@pytest.mark.parametrize("name", ["dcgan", "dense", "r3gan"])
+@pytest.mark.parametrize("name", ["dcgan", "dense", "r3gan", "stylegan", "biggan"])
 def test_pictures_may_be_oblong_and_those_judged_of_any_size(name: str) -> None:
     image = ImageShape(8, 3, width=12)
     generator = build_generator(GeneratorSettings(name=name, width=4, latent=8), image)

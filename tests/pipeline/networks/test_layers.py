@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 import tf_keras
 
-from pipeline.networks.layers import DepthToSpace, MinibatchDeviation, normalized
+from pipeline.networks.layers import (
+    DepthToSpace,
+    InverseRoot,
+    LearnedMap,
+    MinibatchDeviation,
+    Truncation,
+    normalized,
+)
 from pipeline.networks.registry import build_discriminator, build_generator
 from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, ImageShape
 
@@ -86,7 +93,7 @@ def one_hot(*classes: int) -> np.ndarray:
     return np.eye(3, dtype=np.float32)[list(classes)]
 
 
-@pytest.mark.parametrize("name", ["dense", "dcgan", "r3gan"])
+@pytest.mark.parametrize("name", ["dense", "dcgan", "r3gan", "stylegan", "biggan", "progressive"])
 def test_conditional_generator_reads_the_class_behind_the_latent(name: str) -> None:
     generator = build_generator(
         GeneratorSettings(name=name, width=4, latent=16, conditional=True), CONDITIONAL
@@ -136,3 +143,43 @@ def test_a_discriminator_may_see_how_much_its_batch_differs(name: str, tmp_path:
     model.save(tmp_path / "discriminator.keras")
     again = tf_keras.models.load_model(tmp_path / "discriminator.keras", compile=False)
     np.testing.assert_array_equal(again(PICTURES), model(PICTURES))
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [(LearnedMap(2, 3), [1, 1, 4]), (InverseRoot(0.5), [4]), (Truncation(0.5), [4])],
+)
+def test_layer_of_our_own_is_read_back_as_it_was_saved(
+    layer: Any, shape: list[int], tmp_path: Path
+) -> None:
+    model = tf_keras.Sequential([tf_keras.Input(shape), layer])
+    values = np.random.default_rng(1).normal(size=[5, *shape]).astype(np.float32)
+    model(values + 1, training=True)
+    model.save(tmp_path / "model.keras")
+    again = tf_keras.models.load_model(tmp_path / "model.keras", compile=False)
+    np.testing.assert_array_equal(again(values), model(values))
+
+
+def test_a_learned_map_is_stretched_channel_by_channel() -> None:
+    layer = LearnedMap(2, 3)
+    factors = np.arange(8, dtype=np.float32).reshape(2, 1, 1, 4)
+    maps = layer(factors).numpy()
+    assert maps.shape == (2, 2, 3, 4)
+    np.testing.assert_allclose(maps, layer.kernel.numpy()[None] * factors)
+
+
+def test_the_root_of_little_is_that_of_the_least() -> None:
+    values = np.array([-1, 0, 0.25, 4], np.float32)
+    np.testing.assert_allclose(InverseRoot(0.25)(values), [2, 2, 2, 0.5])
+    bare = InverseRoot(0.25, bare=True)
+    np.testing.assert_allclose(bare(values, training=True), [2, 2, 2, 0.5])
+    np.testing.assert_allclose(bare(values[1:]), [np.inf, 2, 0.5])
+
+
+def test_truncation_draws_nearer_to_the_mean_that_training_met() -> None:
+    layer = Truncation(0.25)
+    values = np.random.default_rng(1).normal([5, 0, -5], size=[64, 3]).astype(np.float32)
+    for _ in range(200):
+        np.testing.assert_array_equal(layer(values, training=True), values)
+    mean = values.mean(axis=0)
+    np.testing.assert_allclose(layer(values), mean + 0.25 * (values - mean), atol=2e-3)

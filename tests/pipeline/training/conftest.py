@@ -15,6 +15,7 @@ from pipeline.networks.pixels import pixel_range
 from pipeline.networks.registry import build_discriminator, build_generator
 from pipeline.networks.settings import Codes, DiscriminatorSettings, GeneratorSettings, ImageShape
 from pipeline.training.objectives.generation import Generation
+from pipeline.training.objectives.growing import Growing
 from pipeline.training.objectives.infogan import InfoGAN
 from pipeline.training.randomness import Prior
 from pipeline.training.settings import TrainSettings
@@ -59,7 +60,9 @@ def make_trainer(pictures: np.ndarray) -> TrainerMaker:
             network, 4, spectral_norm, minibatch_deviation=minibatch_deviation
         )
         discriminator = with_code_head(build_discriminator(judge, image), codes)
-        kind: Any = partial(InfoGAN, codes=codes, information=1.0) if codes else Generation
+        kind: Any = Growing if changes.get("growth") else Generation
+        if codes:
+            kind = partial(InfoGAN, codes=codes, information=1.0)
         objective = kind(
             generator(plain),
             discriminator,

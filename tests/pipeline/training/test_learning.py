@@ -24,6 +24,9 @@ FAMILIES: dict[str, dict[str, Any]] = {
         "minibatch_deviation": True,
     },
     "r3gan": {"network": "r3gan", "loss": "relativistic", "r1": 1.0, "r2": 1.0, "r1_every": 2},
+    "biggan": {"network": "biggan", "loss": "hinge", "spectral_norm": True},
+    "progressive": {"network": "progressive", "growth": 0.6, "r1": 0.1},
+    "stylegan": {"network": "stylegan", "loss": "relativistic", "r1": 1.0, "r2": 1.0},
 }
 STEPS = 200
 

@@ -60,6 +60,15 @@ def test_weight_penalty_counts_kernels_and_spares_biases() -> None:
     assert float(weight_penalty(variables, WeightSettings())) == 0
 
 
+def test_orthogonal_outputs_are_not_penalized_and_others_by_their_products() -> None:
+    penalty = WeightSettings(orthogonal=0.5)
+    alike = tf.Variable([[1.0, 2.0], [3.0, 4.0]])  # 1·2 + 3·4 = 14, twice
+    assert float(weight_penalty([alike], penalty)) == pytest.approx(0.5 * 2 * 14**2)
+    assert float(weight_penalty([tf.Variable([[1.0, -6.0], [2.0, 3.0]])], penalty)) == 0
+    convolution = tf.Variable(np.ones([3, 3, 2, 4], np.float32))
+    assert float(weight_penalty([convolution], penalty)) == pytest.approx(0.5 * 12 * 18**2)
+
+
 @pytest.fixture
 def weights() -> list[Any]:
     """A kernel of 2s and a bias."""
