@@ -15,6 +15,7 @@ from pipeline.networks import (
     progressive,
     projected,
     r3gan,
+    resize,
     stylegan,
     translators,
 )
@@ -31,6 +32,7 @@ GENERATORS: dict[str, Callable[[GeneratorSettings, ImageShape], tf_keras.Model]]
     "dense": dense.generator,
     "dcgan": dcgan.generator,
     "r3gan": r3gan.generator,
+    "resize": resize.generator,
     STYLED: stylegan.generator,
     "biggan": biggan.generator,
     GROWING: progressive.generator,
@@ -39,6 +41,7 @@ DISCRIMINATORS: dict[str, Callable[[DiscriminatorSettings, ImageShape], tf_keras
     "dense": dense.discriminator,
     "dcgan": dcgan.discriminator,
     "r3gan": r3gan.discriminator,
+    "resize": r3gan.discriminator,
     STYLED: r3gan.discriminator,
     "biggan": r3gan.discriminator,
     GROWING: progressive.discriminator,
