@@ -287,6 +287,10 @@ class Evaluation(BaseModel):
     """Of a translation: what was made of the inputs without any network; else empty."""
     trivial: Quality | None = None
 
+    def beside_trivial(self, name: str, quality: Quality) -> "Evaluation":
+        """With what was made of the inputs without any network."""
+        return self.model_copy(update={"trivial_name": name, "trivial": quality})
+
 
 def write_evaluation(
     evaluation: Evaluation, samples: Mapping[str, np.ndarray], folder: Path

@@ -28,6 +28,7 @@ from pipeline.networks.settings import (
 )
 from pipeline.networks.translators import TranslatorShape
 
+PROJECTED = "projected"
 GENERATORS: dict[str, Callable[[GeneratorSettings, ImageShape], tf_keras.Model]] = {
     "dense": dense.generator,
     "dcgan": dcgan.generator,
@@ -45,7 +46,7 @@ DISCRIMINATORS: dict[str, Callable[[DiscriminatorSettings, ImageShape], tf_keras
     STYLED: r3gan.discriminator,
     "biggan": r3gan.discriminator,
     GROWING: progressive.discriminator,
-    "projected": projected.discriminator,
+    PROJECTED: projected.discriminator,
 }
 TRANSLATORS: dict[str, Callable[[GeneratorSettings, TranslatorShape], tf_keras.Model]] = {
     "unet": pix2pix.generator,

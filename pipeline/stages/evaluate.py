@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from pipeline.metrics.stacked import StackedJudge
 from pipeline.metrics.trivial import hidden_by_mask, trivial_baseline
 from pipeline.networks.efficientnet import looks_at, published_weights, weights_file
 from pipeline.networks.pixels import to_uint8
+from pipeline.networks.registry import PROJECTED
 from pipeline.search.scorers import draw_pictures
 from pipeline.stage import Outcome, StageContext, package_versions, stage
 from pipeline.stages.directions import check_directions, explore_latents
@@ -35,6 +36,11 @@ from pipeline.variants import BASELINE
 
 FEWEST = NEIGHBOURS + 1
 """Pictures that neighbourhoods of so many demand."""
+AnyJudge = Judge | ImageNetJudge | StackedJudge
+TAUGHT = (
+    "the judge of these figures is the published network that taught the generator, too ({}): they "
+    "flatter it. Another judge: --evaluate.judge trained"
+)
 _SETTINGS = ("data", "generator", "convert", "evaluate")
 
 
@@ -103,8 +109,7 @@ def _evaluate(ctx: StageContext) -> Outcome:
     if test is not None and reference is not None:
         baseline = trivial_baseline(test.inputs[:count], reference.shape[1:], test.mask)
         quality = measured(baseline.pictures, real, same_latents=reference)
-        changes = {"trivial_name": baseline.name, "trivial": quality}
-        evaluation = evaluation.model_copy(update=changes)
+        evaluation = evaluation.beside_trivial(baseline.name, quality)
     write_evaluation(evaluation, samples, ctx.folder)
     looked_for = recipe.evaluate.directions
     latents = explore_latents(ctx, drawing, judge) if looked_for else Outcome()
@@ -112,14 +117,25 @@ def _evaluate(ctx: StageContext) -> Outcome:
     figures = {f"frechet_{name}": quality.frechet for name, quality in qualities.items()}
     return Outcome(
         {**trained, "frechet_floor": bottom.frechet, **figures, **latents.metrics},
-        [
-            *([NOT_INSTALLED] if _prefers_imagenet(ctx) and not weights_file() else []),
-            *latents.events,
-        ],
+        [*_remarks(ctx, judge), *latents.events],
     )
 
 
-def _facts(ctx: StageContext, judge: Judge | ImageNetJudge | StackedJudge) -> dict[str, Any]:
+def _remarks(ctx: StageContext, judge: AnyJudge) -> Iterator[str]:
+    """What a reader of the figures should know of the judge."""
+    if _prefers_imagenet(ctx) and not weights_file():
+        yield NOT_INSTALLED
+    settings = ctx.lineage_settings()
+    taught = {
+        "discriminator.name": settings.get("discriminator", {}).get("name") == PROJECTED,
+        "translation.perceptual": settings.get("translation", {}).get("perceptual"),
+    }
+    keys = [key for key, has in taught.items() if has]
+    if keys and isinstance(judge, ImageNetJudge):
+        yield TAUGHT.format(" and ".join(keys))
+
+
+def _facts(ctx: StageContext, judge: AnyJudge) -> dict[str, Any]:
     """What is told of the judge."""
     return {
         "sha256": judge.sha256,
@@ -172,7 +188,7 @@ def _beside(ctx: StageContext, test: HeldBack | None) -> dict[str, np.ndarray]:
     return {INPUT: inputs[..., : test.visible], **truth}
 
 
-def find_judge(ctx: StageContext) -> Judge | ImageNetJudge | StackedJudge:
+def find_judge(ctx: StageContext) -> AnyJudge:
     """The judge that the recipe asks for; "auto" does without ImageNet's if it is missing.
 
     Pictures whose channels are pictures of their own have a judge that looks at each.

@@ -113,6 +113,29 @@ def test_large_colour_pictures_have_the_published_judge_unless_the_recipe_names_
     assert evaluate.find_judge(ctx) == name
 
 
+@pytest.mark.parametrize(
+    ("settings", "keys"),
+    [
+        ({"discriminator": {"name": "projected"}}, "discriminator.name"),
+        ({"translation": {"perceptual": 0.5}}, "translation.perceptual"),
+        ({"discriminator": {"name": "r3gan"}, "translation": {"perceptual": 0.0}}, ""),
+        ({}, ""),
+    ],
+)
+def test_a_judge_that_taught_the_generator_is_said_to_flatter_it(
+    settings: dict[str, Any], keys: str
+) -> None:
+    ctx: Any = SimpleNamespace(
+        recipe=load_recipe("digits"),
+        dataset=SimpleNamespace(test=np.zeros((1, 28, 28, 1), np.uint8)),
+        lineage_settings=lambda: settings,
+    )
+    published: Any = object.__new__(evaluate.ImageNetJudge)
+    remarks = [*evaluate._remarks(ctx, published)]
+    assert [f"({keys})" in remark for remark in remarks] == ([True] if keys else [])
+    assert not [*evaluate._remarks(ctx, cast(Any, "another"))]
+
+
 def test_pictures_of_stacked_pictures_are_judged_channel_by_channel(tmp_path: Path) -> None:
     changes = {"data.source": "stacked-digits", "data.channels": 3, "evaluate.judge_steps": 2}
     run = Run(load_recipe("digits", changes), tmp_path)
