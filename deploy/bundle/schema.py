@@ -38,10 +38,11 @@ class TensorSpec(FrozenModel):
 
 
 class Direction(FrozenModel):
-    """What is added to a latent, times a number from about -2 to 2, to change one thing in it."""
+    """Where a latent moves to change one thing in its picture: its part along the vector is set to
+    a number from about -2 to 2."""
 
     name: Text
-    vector: tuple[float, ...]  # of the latent's length
+    vector: tuple[float, ...]  # of the latent's length, and itself of length 1
 
 
 class Latent(FrozenModel):

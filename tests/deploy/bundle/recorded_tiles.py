@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
+from deploy.bundle.make import GOLDEN
 from tests.deploy.bundle.picture_kinds import PICTURES
 
 TILED = [name for name, kind in PICTURES.items() if not kind.cropped]
@@ -57,6 +58,14 @@ def record(folder: Path, photos: list[np.ndarray]) -> list[np.ndarray]:
     drawn = [generator.filter(photo) for photo in photos]
     (folder / "table.bin").write_bytes(b"".join(pairs))
     return drawn
+
+
+def golden_table(contents: dict[str, bytes]) -> bytes:
+    """The golden inputs of a bundle, each with its output behind it."""
+    inputs, outputs = (contents[f"golden/{name}.bin"] for name in ("inputs", "outputs"))
+    taken, given = len(inputs) // GOLDEN, len(outputs) // GOLDEN
+    pairs = (inputs[at * taken :][:taken] + outputs[at * given :][:given] for at in range(GOLDEN))
+    return b"".join(pairs)
 
 
 def rgba(levels: np.ndarray) -> np.ndarray:

@@ -20,7 +20,15 @@ from deploy.bundle import schema
 from deploy.bundle.drawing import to_pixels, unwire
 from deploy.bundle.make import GOLDEN
 from tests.deploy.bundle.picture_kinds import PICTURES
-from tests.deploy.bundle.recorded_tiles import SIZES, TILED, lay_out, photo_of, record, rgba
+from tests.deploy.bundle.recorded_tiles import (
+    SIZES,
+    TILED,
+    golden_table,
+    lay_out,
+    photo_of,
+    record,
+    rgba,
+)
 
 Bundles = Callable[[str, int, int], dict[str, bytes]]
 Put = Callable[[dict[str, bytes], Path], Path]
@@ -138,10 +146,7 @@ def test_kotlin_feeds_the_golden_inputs_and_reads_the_golden_pictures(
     model = schema.loads(contents["model.json"])
     assert model.latent is not None
     _compile(folder, jars, MAIN % (GOLDEN, ", (seed % 3).toInt()" if model.latent.classes else ""))
-    inputs, drawn = (contents[f"golden/{name}.bin"] for name in ("inputs", "outputs"))
-    taken, given = len(inputs) // GOLDEN, len(drawn) // GOLDEN
-    pairs = [inputs[at * taken :][:taken] + drawn[at * given :][:given] for at in range(GOLDEN)]
-    (folder / "table.bin").write_bytes(b"".join(pairs))
+    (folder / "table.bin").write_bytes(golden_table(contents))
     (stdlib,) = jars.glob("kotlin-stdlib-2*.jar")
     answer = _run(["java", "-cp", f"stand_in:classes:{stdlib}", "MainKt"], folder)
     lines = answer.splitlines()

@@ -54,6 +54,9 @@ const [a, b] = [generator.latent(1n), generator.latent(2n)];
 const rms = (latent) => Math.hypot(...latent.slice(0, model.latent.length));
 for (const share of [0, 0.5, 1]) console.log(rms(generator.walk(a, b, share)));
 console.log(rms(a), rms(b));
+const vector = Array.from({length: model.latent.length}, (_, k) => Number(k === 1));
+const moved = generator.along(a, {vector}, 1.5);
+if (moved[1] !== 1.5 || moved.some((each, k) => k !== 1 && each !== a[k])) throw new Error(moved);
 """
 PICTURE = """
 const picture = {width: 61, height: 39, data: readFileSync('0.rgba')};

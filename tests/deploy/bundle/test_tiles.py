@@ -4,8 +4,6 @@ Where there is a runtime it draws; elsewhere a stand-in answers each stored inpu
 that Python's run of the same file was given, and refuses any other input.
 """
 
-import json
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -22,10 +20,7 @@ from tests.deploy.bundle.recorded_tiles import (
     SIZES,
     TILED,
     generator_of,
-    lay_out,
     photo_of,
-    record,
-    rgba,
 )
 
 Bundles = Callable[[str], dict[str, bytes]]
@@ -139,73 +134,6 @@ def test_blended_tiles_leave_no_step(picture_bundle_of: Bundles, put: Put, tmp_p
 
 
 # ---------------------------------------------------------------------- other languages
-
-
-NODE = """
-import {readFileSync, writeFileSync} from 'node:fs';
-import {Generator} from './code/generator.mjs';
-const model = JSON.parse(readFileSync('model.json', 'utf8'));
-const table = readFileSync('table.bin');
-const WIDTHS = {int8: 1, int16: 2, float32: 4};
-const bytes = ({shape, dtype}) => shape.reduce((a, b) => a * b) * WIDTHS[dtype];
-const [taken, given] = [bytes(model.input), bytes(model.output)];
-const HEAPU8 = new Uint8Array(taken + given + 1e6);
-const buffer = (start, size) => ({
-  lock: () => start, unlock() {}, delete() {}, packedSize: () => size, bytes: () => size});
-const wasm = {
-  HEAPU8, _malloc: () => taken + given, _free() {},
-  loadModel: () => ({getInputTensorType: () => buffer(0, taken), delete() {}}),
-  LiteRtTensorBufferLockMode: {}, LiteRtTensorBufferType: {},
-  LiteRtTensorBuffer: {createManaged: () => buffer(0, taken)},
-  compileModel: async () => ({delete() {}, run: async () => {
-    const asked = Buffer.from(HEAPU8.subarray(0, taken));
-    for (let at = 0; at < table.length; at += taken + given) {
-      if (!asked.equals(table.subarray(at, at + taken))) continue;
-      HEAPU8.set(table.subarray(at + taken, at + taken + given), taken);
-      return [buffer(taken, given)];
-    }
-    throw new Error('no tile of Python');
-  }}),
-};
-const runtime = {liteRtWasm: wasm, getDefaultEnvironment: () => ({})};
-const generator = await Generator.load(runtime, readFileSync('generator.tflite'), model);
-"""
-FILTER = """
-for (const {name, width, height, masked} of JSON.parse(process.argv[2])) {
-  const picture = {width, height, data: readFileSync(`${name}.rgba`)};
-  const mask = masked ? readFileSync(`${name}.mask`) : undefined;
-  const shares = [];
-  const drawn = await generator.filter(picture, {mask, progress: (share) => shares.push(share)});
-  writeFileSync(`${name}.drawn`, drawn.data);
-  console.log(drawn.width, drawn.height, shares.length, shares.at(-1));
-}
-const big = {width: 40, height: 40, data: new Uint8Array(6400)};
-const mask = new Uint8Array(1600);
-try {
-  await generator.filter(big, {mask, signal: AbortSignal.abort()});
-} catch (error) { console.log(error.name); }
-generator.close();
-"""
-
-
-@pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node.js")
-def test_javascript_draws_what_python_draws(tiled: tuple[str, Path]) -> None:
-    kind, folder = tiled
-    photos = [photo_of(kind, size) for size in SIZES]
-    drawn = record(folder, photos)
-    shutil.copy(folder / "code/generator.js", folder / "code/generator.mjs")
-    (folder / "main.mjs").write_text(NODE + FILTER)
-    command = ["node", "main.mjs", json.dumps(lay_out(folder, kind, photos))]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    *lines, aborted = done.stdout.splitlines()
-    assert aborted == "AbortError"
-    for number, (picture, line) in enumerate(zip(drawn, lines, strict=True)):
-        assert (folder / f"{number}.drawn").read_bytes() == rgba(picture).tobytes()
-        width, height, tiles, last = line.split()
-        assert (int(height), int(width)) == picture.shape[:2]
-        assert int(tiles) >= 1
-        assert last == "1"
 
 
 def _pnm(levels: np.ndarray) -> bytes:

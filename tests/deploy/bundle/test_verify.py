@@ -198,29 +198,6 @@ def test_an_empty_code_file_and_a_sheet_that_is_no_png_are_found(
     assert problems == ("code/Generator.kt is empty", "contact_sheet.png is no PNG")
 
 
-@pytest.mark.parametrize("javascript", [False, True])
-def test_a_bundle_of_version_1_is_read_and_has_no_javascript(
-    javascript: bool, parts: dict[str, bytes], put: Put, tmp_path: Path
-) -> None:
-    contents = dict(parts)
-    old = json.loads(parts["model.json"])
-    del old["picture"], old["latent"]["directions"]
-    del old["golden"]["pictures"], old["golden"]["masks"]
-    for figure in ("psnr_truth", "ssim_truth", "psnr_hole"):
-        del old["quality"][figure]
-    contents["model.json"] = json.dumps(old | {"version": 1}).encode()
-    if not javascript:
-        del contents[files.JAVASCRIPT]
-    contents[files.SUMS] = files.checksums(contents)
-    verdict = verify(put(contents, tmp_path / "old"))
-    if javascript:
-        assert verdict.problems == ("code/generator.js belongs to no bundle of this kind",)
-    else:
-        assert verdict.problems == ()
-        assert verdict.model is not None
-        assert verdict.model.version == 1
-
-
 # ---------------------------------------------------------------------- golden outputs
 
 
