@@ -1,7 +1,7 @@
 """What a gallery page shows, read out of finished runs."""
 
 import gzip
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -30,16 +30,16 @@ def gallery_of(runs: Sequence[FinishedRun], variants: Sequence[str] = ()) -> Pag
     and what it may be compared with. Raises PocketganError where a run has none of them, or a file
     is not of this project.
     """
-    sources = [(run, name) for run in runs for name in _chosen(run, variants)]
-    sources.sort(key=lambda source: source[0].variant(source[1]).stat().st_size)
-    files = tuple(_file(*source, several=len(runs) > 1) for source in sources)
-    names = [name for _, name in sources]
+    files = _distinct(
+        _file(run, name, several=len(runs) > 1) for run in runs for name in _chosen(run, variants)
+    )
+    names = [file.variant for file in files]
     report, reads = runs[0].report, files[0].reads
     examples = {}
     if isinstance(reads, Picture):
-        examples = {"examples": example_inputs(sources[0][0], reads)}
+        examples = {"examples": example_inputs(runs[0], reads)}
     return PageContents(
-        title=" + ".join(run.folder.resolve().name for run in runs),
+        title=_title(runs),
         pocketgan=version("pocketgan"),
         files=files,
         shipped=names.index(SHIPPED) if SHIPPED in names else 0,
@@ -49,6 +49,19 @@ def gallery_of(runs: Sequence[FinishedRun], variants: Sequence[str] = ()) -> Pag
         gates=_gates(report) if report else (),
         warnings=tuple(lack for run in runs for lack in run.unfinished),
     )
+
+
+def _distinct(files: Iterable[PageFile]) -> tuple[PageFile, ...]:
+    """Smallest first; runs that share a file share its place, too."""
+    by_content: dict[bytes, PageFile] = {}
+    for file in files:
+        by_content.setdefault(file.content, file)
+    return tuple(sorted(by_content.values(), key=lambda file: len(file.content)))
+
+
+def _title(runs: Sequence[FinishedRun]) -> str:
+    first, *others = (run.folder.resolve().name for run in runs)
+    return f"{first} and {len(others)} more" if others else first
 
 
 def _chosen(run: FinishedRun, variants: Sequence[str]) -> list[str]:

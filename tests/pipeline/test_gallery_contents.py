@@ -45,10 +45,12 @@ def test_a_variant_that_the_run_lacks_is_refused(tiny_runs: Path) -> None:
 
 def test_two_runs_share_a_page_and_files_bear_their_names(tiny_copy: Path) -> None:
     shutil.copytree(tiny_copy / "tiny", tiny_copy / "other")
+    other = tiny_copy / "other" / "4-convert"
+    shutil.copyfile(other / "int8-ptq.tflite", other / "int8.tflite")
     runs = [open_run(name, tiny_copy) for name in ("tiny", "other")]
-    contents = gallery_of(runs, ["int8"])
-    assert {file.label for file in contents.files} == {"tiny int8", "other int8"}
-    assert contents.title == "tiny + other"
+    contents = gallery_of(runs, ["int8", "float32"])
+    assert {file.label for file in contents.files} == {"tiny int8", "other int8", "tiny float32"}
+    assert contents.title == "tiny and 1 more"
 
 
 def test_a_failed_gate_and_an_unfinished_run_are_told(failed: Path, unfinished: Path) -> None:

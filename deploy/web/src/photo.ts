@@ -2,6 +2,7 @@
 
 import { type Tiles, readBlob, reason } from "./document";
 import { breathe, button, canvas, choice, h, panel } from "./elements";
+import { Hole, holeButtons, withHole } from "./hole";
 import { type Picture, context, fromImageData, savePng, show, toImageData } from "./pictures";
 import type { Stage } from "./stage";
 import { cut, drawByTiles } from "./tiles";
@@ -12,10 +13,13 @@ import type { Source } from "./walk";
 /** The largest canvas that phones show, in pixels; larger photos are made smaller first. */
 const MOST_PIXELS = 16_000_000;
 
+type Sized = CanvasImageSource & { width: number; height: number };
+
 class Photo {
   /** Whether the photo goes through in parts at its own size; else its middle, made small. */
   byTiles = false;
   tile: Picture | null = null;
+  readonly hole = new Hole();
   private photo: HTMLCanvasElement | null = null;
   private cancel = new AbortController();
   private readonly watchers: (() => void)[] = [];
@@ -39,6 +43,10 @@ class Photo {
     return this.stage.generator.height / this.inputShape[0];
   }
 
+  get hasMask(): boolean {
+    return this.stage.pictureRead.mask;
+  }
+
   watch(act: () => void): void {
     this.watchers.push(act);
   }
@@ -52,14 +60,18 @@ class Photo {
   async take(picture: CanvasImageSource, width: number, height: number): Promise<void> {
     const shrink = Math.min(1, Math.sqrt(MOST_PIXELS / (width * height * this.scale ** 2)));
     this.photo = resized(picture, [0, 0, width, height], Math.max(1, Math.round(width * shrink)), Math.max(1, Math.round(height * shrink)));
+    this.hole.reset(this.photo.width, this.photo.height);
     await this.redraw();
   }
 
-  /** A picture that has the file's own size. */
+  /** A picture that has the file's own size, with its mask where the file reads one. */
   async takeExact(picture: Picture): Promise<void> {
-    const exact = document.createElement("canvas");
-    show(exact, picture);
-    await this.take(exact, exact.width, exact.height);
+    const { width, height, channels } = picture;
+    this.photo = document.createElement("canvas");
+    show(this.photo, picture);
+    const last = picture.levels.filter((_, place) => place % channels === channels - 1);
+    this.hole.reset(width, height, this.hasMask ? last : undefined);
+    await this.redraw();
   }
 
   async redraw(): Promise<void> {
@@ -83,19 +95,27 @@ class Photo {
   }
 
   /** The middle of a picture at the file's size. */
-  drawWhole(photo: CanvasImageSource & { width: number; height: number }): void {
-    const [height, width, channels] = this.inputShape;
-    const small = resized(photo, middle(photo.width, photo.height, width / height), width, height);
-    this.tile = fromImageData(context(small).getImageData(0, 0, width, height), channels);
+  drawWhole(photo: Sized): void {
+    const [height, width] = this.inputShape;
+    const part = (whole: Sized, paper?: string) =>
+      resized(whole, middle(whole.width, whole.height, width / height), width, height, paper);
+    this.tile = this.read(part(photo), part(this.hole.canvas, ""));
     show(this.before, this.tile);
     show(this.after, this.stage.generator.drawPicture(this.tile.levels));
     for (const act of this.watchers) act();
   }
 
+  /** The levels that the file reads: grey or colour, and what is hidden of them. */
+  private read(photo: HTMLCanvasElement, hole: HTMLCanvasElement): Picture {
+    const pixels = (canvas: HTMLCanvasElement) => context(canvas).getImageData(0, 0, photo.width, photo.height);
+    const picture = fromImageData(pixels(photo), this.stage.pictureRead.channels === "grey" ? 1 : 3);
+    return this.hasMask ? withHole(picture, pixels(hole)) : picture;
+  }
+
   private async drawTiles(photo: HTMLCanvasElement, tiles: Tiles, signal: AbortSignal): Promise<void> {
     const { generator } = this.stage;
     const [height, width, channels] = this.inputShape;
-    const picture = fromImageData(context(photo).getImageData(0, 0, photo.width, photo.height), channels);
+    const picture = this.read(photo, this.hole.canvas);
     const [top, left] = [Math.max(0, (picture.height - height) >> 1), Math.max(0, (picture.width - width) >> 1)];
     this.tile = { levels: cut(picture, { height, width }, top, left), height, width, channels };
     show(this.before, picture);
@@ -150,12 +170,14 @@ export async function photoPanel(stage: Stage): Promise<Source> {
     photo.byTiles = index === 1;
     void photo.redraw();
   });
+  const frame = reveal(before, after);
   const element = panel(
     "photo",
     "A photo of yours",
     h("p", {}, "Drop a photo here, choose one, use the camera, or take one of these."),
     await examples(stage, (picture) => void photo.takeExact(picture)),
-    reveal(before, after),
+    frame,
+    ...(photo.hasMask ? [holeButtons(frame.querySelector<HTMLElement>(".reveal")!, photo.hole, () => void photo.redraw())] : []),
     work,
     words,
     h(
@@ -163,7 +185,11 @@ export async function photoPanel(stage: Stage): Promise<Source> {
       { class: "buttons" },
       h("label", { class: "button primary", for: "photo-file" }, "Choose a photo"),
       file,
-      ...camera((video) => photo.drawWhole(video), (problem) => (words.textContent = problem)),
+      ...camera({
+        onFrame: (video) => photo.drawWhole(video),
+        onEnd: (video) => void photo.take(video, video.width, video.height),
+        onProblem: (problem) => (words.textContent = problem),
+      }),
       button("Save as PNG", () => savePng(after, `${stage.gallery.title}-photo`)),
     ),
     ...(tiles ? [mode] : []),
@@ -214,14 +240,23 @@ export function middle(width: number, height: number, aspect: number): Box {
   return [(width - w) / 2, (height - t) / 2, w, t];
 }
 
-function resized(picture: CanvasImageSource, [left, top, w, t]: Box, width: number, height: number): HTMLCanvasElement {
+/** What is transparent becomes the `paper`; without one it stays so. */
+function resized(
+  picture: CanvasImageSource,
+  [left, top, w, t]: Box,
+  width: number,
+  height: number,
+  paper = "#fff",
+): HTMLCanvasElement {
   const small = document.createElement("canvas");
   small.width = width;
   small.height = height;
   const drawing = context(small);
   drawing.imageSmoothingQuality = "high";
-  drawing.fillStyle = "#fff"; // what is transparent becomes white
-  drawing.fillRect(0, 0, width, height);
+  if (paper) {
+    drawing.fillStyle = paper;
+    drawing.fillRect(0, 0, width, height);
+  }
   drawing.drawImage(picture, left, top, w, t, 0, 0, width, height);
   return small;
 }

@@ -1,6 +1,6 @@
 // Pictures as levels, and canvases that show them.
 
-/** Levels 0 to 255, row by row, `channels` of them a pixel: 1 grey, 3 colour. */
+/** Levels 0 to 255, row by row, `channels` of them a pixel: 1 grey, 3 colour; one more is a mask. */
 export interface Picture {
   levels: Uint8ClampedArray<ArrayBuffer>;
   height: number;
@@ -12,8 +12,8 @@ export function toImageData({ levels, height, width, channels }: Picture): Image
   const image = new ImageData(width, height);
   for (let from = 0, to = 0; to < image.data.length; from += channels, to += 4) {
     image.data[to] = levels[from];
-    image.data[to + 1] = levels[from + (channels === 1 ? 0 : 1)];
-    image.data[to + 2] = levels[from + (channels === 1 ? 0 : 2)];
+    image.data[to + 1] = levels[from + (channels < 3 ? 0 : 1)];
+    image.data[to + 2] = levels[from + (channels < 3 ? 0 : 2)];
     image.data[to + 3] = 255;
   }
   return image;
@@ -34,7 +34,7 @@ export function fromImageData(image: ImageData, channels: number): Picture {
   return { levels, height, width, channels };
 }
 
-/** The levels of the input that grey or colour pixels come from, where both are the same size. */
+/** Let a canvas show a picture, at the picture's size. */
 export function show(canvas: HTMLCanvasElement, picture: Picture): void {
   if (canvas.width !== picture.width || canvas.height !== picture.height) {
     canvas.width = picture.width;
