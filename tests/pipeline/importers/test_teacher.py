@@ -10,6 +10,8 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from pipeline.compression.fold import fold_batch_norm
+from pipeline.compression.int8_layers import refusals
 from pipeline.finished_run import generator_of
 from pipeline.importers.discriminator import load_discriminator
 from pipeline.importers.saved_teacher import read_saved_teacher, save_teacher
@@ -21,6 +23,7 @@ from pipeline.networks.settings import (
     DiscriminatorSettings,
     GeneratorSettings,
     ImageShape,
+    StudentSettings,
 )
 from pipeline.recipe import load_recipe, to_yaml
 from pipeline.search.builder import StudentBuilder
@@ -351,4 +354,10 @@ def test_every_generator_of_ours_is_a_teacher_that_can_be_slimmed(
     teacher = load_teacher(tmp_path / "generator.keras", classes=2)
     assert (teacher.latent, teacher.classes, teacher.is_opaque) == (6, 2, False)
     assert_draws_as(teacher, generator, latents(teacher))
-    assert StudentBuilder(teacher, 1).why_not_slim == ""
+    builder = StudentBuilder(teacher, 1, by_norm=True)
+    assert builder.why_not_slim == ""
+    halves = StudentSettings("slim", rank=0, channels=(50,) * len(builder.groups))
+    student = builder.build(halves)
+    assert student.count_params() < 0.7 * generator.count_params()
+    assert refusals(fold_batch_norm(student)) == {}
+    assert np.isfinite(student(latents(teacher))).all()

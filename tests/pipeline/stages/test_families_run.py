@@ -17,6 +17,14 @@ FAMILIES = {
         *("--generator.name", "r3gan", "--discriminator.name", "r3gan"),
         *("--train.loss", "relativistic", "--train.r1", "1", "--train.r2", "1"),
     ),
+    "infogan": ("--generator.codes.discrete", "3", "--generator.codes.continuous", "2"),
+    "odd": (
+        *("--data.image_size", "36", "--data.channels", "3"),
+        *("--train.feature_matching", "1", "--discriminator.minibatch_deviation", "true"),
+    ),
+}
+
+LARGER_FAMILIES = {
     "biggan": (
         *("--generator.name", "biggan", "--generator.conditional", "true"),
         *("--discriminator.name", "biggan", "--discriminator.spectral_norm", "true"),
@@ -30,12 +38,8 @@ FAMILIES = {
         *("--generator.name", "stylegan", "--generator.truncation", "0.7"),
         *("--discriminator.name", "stylegan", "--convert.batch", "2"),
     ),
-    "infogan": ("--generator.codes.discrete", "3", "--generator.codes.continuous", "2"),
-    "odd": (
-        *("--data.image_size", "36", "--data.channels", "3"),
-        *("--train.feature_matching", "1", "--discriminator.minibatch_deviation", "true"),
-    ),
 }
+"""What learns and becomes an int8 file in seconds in ``training/test_learning.py``."""
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -69,3 +73,29 @@ def _codes_are_directions(recipe: Path, more: Sequence[str], folder: Path) -> No
     values = walks["discrete code"].astype(int)
     assert values.shape == (3, 2, 3, 28, 28, 1)
     assert np.abs(values[:, :, 0] - values[:, :, 1]).mean() > 0.5
+
+
+STUDENT = (
+    *("--max-gzip-kb", "6", "--search.trials", "2", "--search.steps", "6", "--search.blocks"),
+    *("[slim]", "--student.imitate", "4", "--student.steps", "4", "--quantize.steps", "4"),
+    *("--quantize.calibration", "32", "--convert.calibration", "32", "--teacher.lessons", "64"),
+    *("--evaluate.samples", "64", "--evaluate.judge_steps", "20", "--benchmark.threads", "[1]"),
+    *("--benchmark.runs", "8", "--benchmark.rounds", "1", "--benchmark.warmup", "0"),
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", LARGER_FAMILIES)
+def test_family_gives_a_report_a_bundle_and_a_slim_student(
+    family: str, tiny_recipe: Path, tmp_path: Path
+) -> None:
+    runs = ["--runs", str(tmp_path), "--quiet"]
+    assert main(["run", str(tiny_recipe), *runs, "--name", family, *LARGER_FAMILIES[family]]) == 0
+    assert main(["bundle", family, "--runs", str(tmp_path), "--out", str(tmp_path / "out")]) == 0
+    assert main(["verify", str(tmp_path / "out")]) == 0
+    teacher = str(tmp_path / family)
+    assert main(["compress", teacher, *runs, "--name", "small", *STUDENT]) == 0
+    for name in (family, "small"):
+        run = open_run(name, tmp_path)
+        assert not float_ops(read_model(run.variant("int8").read_bytes()))
+        assert not run.records["convert"].events
