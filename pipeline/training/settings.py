@@ -60,6 +60,9 @@ class TrainSettings:
     map is on average of real and of generated pictures (Salimans 2016, section 3.1)."""
     information: NonNegativeFloat = 1.0
     """Weight of the information between codes and pictures (λ of Chen 2016); with codes only."""
+    multi_agent: bool = False
+    """MAD-GAN (Ghosh 2018): values of the discrete code are generators. The discriminator learns to
+    tell which of them drew; they do not learn to be told apart."""
     gradient_penalty: NonNegativeFloat = 10.0
     """λ of WGAN-GP; used by that loss only."""
     clip: PositiveFloat = 0.01
