@@ -53,7 +53,7 @@ LATER_KEYS = (
     *("teacher.input", "teacher.output", "teacher.on_white", "teacher.signature"),
     *("data.image_width", "train.r2", "train.feature_matching", "train.information"),
     *("generator.codes", "discriminator.minibatch_deviation"),
-    *("evaluate.directions", "generator.truncation", "train.growth"),
+    *("evaluate.directions", "generator.truncation", "train.growth", "train.multi_agent"),
     *(f"train.{side}_weights.orthogonal" for side in ("generator", "discriminator")),
     *(f"translation.{weight.name}" for weight in fields(TranslationWeights)),
 )
@@ -78,6 +78,8 @@ def height_and_width(size: str) -> tuple[int, int]:
     return height, width
 
 
+LEAST_AGENTS = 2
+"""Generators of a MAD-GAN."""
 LEAST_BITS, MOST_BITS = 2, 8
 Bits = restricted_number_type(
     "Bits", int, [(">=", LEAST_BITS), ("<=", MOST_BITS)], docstring="2 ≤ bits ≤ 8"
@@ -619,6 +621,12 @@ def _mistaken_codes(recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield (
             f"generator.codes.continuous: of {latent} numbers {codes.continuous} cannot be codes.",
             f"Give at most {latent}, or a larger generator.latent.",
+        )
+    if recipe.train.multi_agent and (codes.discrete < LEAST_AGENTS or codes.continuous):
+        yield (
+            "train.multi_agent: MAD-GAN's generators are the values of the discrete code.",
+            f"Set generator.codes.discrete to {LEAST_AGENTS} or more, generator.codes.continuous "
+            "to 0.",
         )
     # Of a teacher's latents nobody but the teacher knows which of both their one-hot end is.
     both = recipe.generator.conditional and codes.discrete

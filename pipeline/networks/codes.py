@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tf_keras
 
@@ -56,3 +57,15 @@ def features_of(discriminator: tf_keras.Model) -> Any:
             "Choose another, such as r3gan, or leave both out.",
         )
     return logits[0].input
+
+
+def set_apart(generator: tf_keras.Model, discrete: int) -> None:
+    """Let each value of a new generator's discrete code begin as a generator of its own.
+
+    The first layer's weights of the code become as large as those of all other numbers together;
+    as they are initialized a code hardly shows beside those.
+    """
+    first = next(layer for layer in generator.layers if layer.weights)
+    kernel, *others = first.get_weights()
+    kernel[-discrete:] *= np.sqrt(len(kernel) - discrete)
+    first.set_weights([kernel, *others])

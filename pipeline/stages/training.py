@@ -11,7 +11,7 @@ import tf_keras
 from deploy.errors import PocketganError
 from deploy.machine import usable_memory
 from pipeline.artifacts import NETWORK_FILES, load_network, training_log
-from pipeline.networks.codes import has_code_head, with_code_head
+from pipeline.networks.codes import has_code_head, set_apart, with_code_head
 from pipeline.networks.pixels import TRANSLATED, PixelRange, pixel_range
 from pipeline.networks.registry import (
     build_discriminator,
@@ -34,6 +34,7 @@ from pipeline.training.objective import Objective
 from pipeline.training.objectives.generation import Generation
 from pipeline.training.objectives.growing import Growing
 from pipeline.training.objectives.infogan import InfoGAN
+from pipeline.training.objectives.madgan import MADGAN
 from pipeline.training.objectives.translation import PairedTranslation
 from pipeline.training.objectives.unpaired import UnpairedTranslation
 from pipeline.training.settings import TrainSettings
@@ -79,8 +80,11 @@ def build_networks(ctx: StageContext) -> TrainedNetworks:
     """The recipe's networks, untrained: for latents, for pictures in pairs, or for two domains."""
     recipe, shape = ctx.recipe, translator_shape(ctx)
     if shape is None:
+        generator = build_generator(recipe.generator, image_shape(ctx))
+        if recipe.train.multi_agent:
+            set_apart(generator, recipe.generator.codes.discrete)
         return TrainedNetworks(
-            generator=build_generator(recipe.generator, image_shape(ctx)),
+            generator=generator,
             discriminator=build_latent_discriminator(ctx),
         )
     generator = build_translator(recipe.generator, shape)
@@ -198,7 +202,8 @@ def _generation(
     objective: Any = Generation
     if has_code_head(networks.discriminator):
         codes = ctx.recipe.generator.codes
-        objective = partial(InfoGAN, codes=codes, information=settings.information)
+        family = MADGAN if settings.multi_agent else InfoGAN
+        objective = partial(family, codes=codes, information=settings.information)
     if settings.growth:
         objective = Growing
     return objective(  # type: ignore[no-any-return]

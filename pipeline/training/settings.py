@@ -65,6 +65,9 @@ class TrainSettings:
     growth: ClosedUnitInterval = 0.0
     """Of the networks called progressive: share of the steps in which pictures grow to their size;
     0 begins with that (Karras 2018)."""
+    multi_agent: bool = False
+    """MAD-GAN (Ghosh 2018): values of the discrete code are generators. The discriminator learns to
+    tell which of them drew; they do not learn to be told apart."""
     gradient_penalty: NonNegativeFloat = 10.0
     """λ of WGAN-GP; used by that loss only."""
     clip: PositiveFloat = 0.01

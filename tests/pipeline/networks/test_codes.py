@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tf_keras
 
-from pipeline.networks.codes import codes_in, has_code_head, with_code_head
-from pipeline.networks.registry import DISCRIMINATORS, build_discriminator
-from pipeline.networks.settings import Codes, DiscriminatorSettings, ImageShape
+from pipeline.networks.codes import codes_in, has_code_head, set_apart, with_code_head
+from pipeline.networks.registry import DISCRIMINATORS, build_discriminator, build_generator
+from pipeline.networks.settings import Codes, DiscriminatorSettings, GeneratorSettings, ImageShape
 
 PICTURES = np.random.default_rng(1).normal(size=[3, 28, 28, 1]).astype(np.float32)
 CLASSES = np.eye(3, dtype=np.float32)
@@ -49,3 +49,24 @@ def test_head_reads_codes_and_leaves_the_logit_alone(
 def test_without_codes_there_is_no_head() -> None:
     plain = build_discriminator(DiscriminatorSettings("dense", 4), ImageShape(28))
     assert with_code_head(plain, Codes()) is plain
+
+
+@pytest.mark.parametrize("name", ["dense", "dcgan", "r3gan"])
+def test_generators_that_are_set_apart_differ_as_much_as_latents_do(name: str) -> None:
+    tf_keras.utils.set_random_seed(1)
+    settings = GeneratorSettings(name=name, width=8, latent=16)
+    generator = build_generator(settings, ImageShape(16, 1, 4))
+    inputs = np.hstack(
+        [np.random.default_rng(1).normal(size=[40, 16]), np.eye(4)[np.arange(40) % 4]]
+    )
+
+    def share() -> float:
+        """Of the variance of the first layer's outputs, what the code is behind."""
+        first = next(layer for layer in generator.layers if layer.weights)
+        values = inputs @ first.get_weights()[0]
+        means = values.reshape(10, 4, -1).mean(axis=0)
+        return float(means.var(axis=0).sum() / values.var(axis=0).sum())
+
+    before = share()
+    set_apart(generator, 4)
+    assert share() > max(0.4, 1.5 * before)

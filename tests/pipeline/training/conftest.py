@@ -10,13 +10,14 @@ import pytest
 import tf_keras
 
 from pipeline.determinism import prepare
-from pipeline.networks.codes import with_code_head
+from pipeline.networks.codes import set_apart, with_code_head
 from pipeline.networks.pixels import pixel_range
 from pipeline.networks.registry import build_discriminator, build_generator
 from pipeline.networks.settings import Codes, DiscriminatorSettings, GeneratorSettings, ImageShape
 from pipeline.training.objectives.generation import Generation
 from pipeline.training.objectives.growing import Growing
 from pipeline.training.objectives.infogan import InfoGAN
+from pipeline.training.objectives.madgan import MADGAN
 from pipeline.training.randomness import Prior
 from pipeline.training.settings import TrainSettings
 from pipeline.training.trainer import GANTrainer
@@ -56,13 +57,17 @@ def make_trainer(pictures: np.ndarray) -> TrainerMaker:
         plain = build_generator(
             GeneratorSettings(name=network, width=4, latent=LATENT), coded if codes else image
         )
+        settings = replace(BRIEF, **changes)
+        if settings.multi_agent:
+            set_apart(plain, codes.discrete)
         judge = DiscriminatorSettings(
             network, 4, spectral_norm, minibatch_deviation=minibatch_deviation
         )
         discriminator = with_code_head(build_discriminator(judge, image), codes)
+        family = MADGAN if settings.multi_agent else InfoGAN
         kind: Any = Growing if changes.get("growth") else Generation
         if codes:
-            kind = partial(InfoGAN, codes=codes, information=1.0)
+            kind = partial(family, codes=codes, information=1.0)
         objective = kind(
             generator(plain),
             discriminator,
@@ -70,7 +75,7 @@ def make_trainer(pictures: np.ndarray) -> TrainerMaker:
             labels=np.arange(len(real_pictures)) % classes if classes else None,
             prior=Prior.even(LATENT, codes.discrete or classes),
             pixels=pixel_range(plain),
-            settings=replace(BRIEF, **changes),
+            settings=settings,
             seed=1,
             teacher=teacher,
             distill=distill,
