@@ -57,7 +57,7 @@ def contents_of(run: FinishedRun, variant: str, *, speed: bool) -> BundleContent
     report = run.report.variant(variant) if run.report else None
     reads = reads_of(run, content, provenance)
     examples = {}
-    if isinstance(reads, schema.Picture):
+    if isinstance(reads, schema.PictureInput):
         examples = {"examples": example_inputs(run, reads)}
     return BundleContents(
         content=content,
@@ -73,7 +73,7 @@ def contents_of(run: FinishedRun, variant: str, *, speed: bool) -> BundleContent
         card=_card(
             run,
             variant,
-            steps=how_made(run, variant, reads_pictures=isinstance(reads, schema.Picture)),
+            steps=how_made(run, variant, reads_pictures=isinstance(reads, schema.PictureInput)),
             report=report,
             speed=speed,
         ),
@@ -92,7 +92,7 @@ def provenance_of(path: Path, content: bytes) -> Provenance:
 
 def reads_of(
     run: FinishedRun, content: bytes, provenance: Provenance
-) -> schema.Latent | schema.Picture:
+) -> schema.Latent | schema.PictureInput:
     """What a file of a run reads; PocketganError where no code of ours could feed it."""
     if provenance.input_pixels is None:
         return _latent(run, provenance)

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from deploy.bundle.schema import Picture
-from deploy.web.gallery import Gate, Table
+from deploy.bundle.schema import PictureInput
+from deploy.web.gallery import FigureTable, GateLine
 from deploy.web.make import PageContents, PageFile
 from pipeline.artifacts import find_variants
 from pipeline.bundle_contents import provenance_of, reads_of
@@ -36,7 +36,7 @@ def gallery_of(runs: Sequence[FinishedRun], variants: Sequence[str] = ()) -> Pag
     names = [file.variant for file in files]
     report, reads = runs[0].report, files[0].reads
     examples = {}
-    if isinstance(reads, Picture):
+    if isinstance(reads, PictureInput):
         examples = {"examples": example_inputs(runs[0], reads)}
     return PageContents(
         title=_title(runs),
@@ -99,9 +99,9 @@ def _quality(run: FinishedRun, name: str) -> str:
     return next((f"{column.label} {column.text(variant)}" for column in figures), "")
 
 
-def _table(report: Report) -> Table:
+def _table(report: Report) -> FigureTable:
     columns = [column for column in columns_of(report) if column.name in KEY_COLUMNS]
-    return Table(
+    return FigureTable(
         columns=("file", *(column.label for column in columns)),
         rows=tuple(
             (variant.name, *(column.text(variant) for column in columns))
@@ -110,5 +110,5 @@ def _table(report: Report) -> Table:
     )
 
 
-def _gates(report: Report) -> tuple[Gate, ...]:
-    return tuple(Gate(text=gate.text, passed=gate.passed) for gate in report.gates)
+def _gates(report: Report) -> tuple[GateLine, ...]:
+    return tuple(GateLine(text=gate.text, passed=gate.passed) for gate in report.gates)

@@ -23,7 +23,7 @@ smaller ones leave."""
 
 def picture_read(
     content: bytes, pixels: PixelRange, parts: tuple[InputKind, ...] = ()
-) -> schema.Picture:
+) -> schema.PictureInput:
     """The signature of a .tflite that reads pictures, with how it is used in tiles.
 
     ``parts``: what its channels are, where they are more than a picture or its mask.
@@ -41,7 +41,7 @@ def picture_read(
             "Give the file itself to the app: it tells its pixels' range in its metadata.",
         )
     low, high = pixels
-    return schema.Picture.model_validate(
+    return schema.PictureInput.model_validate(
         {
             "low": low,
             "high": high,
@@ -61,9 +61,9 @@ def tiles_of(content: bytes) -> schema.Tiles | None:
     drawn is no whole number of times as large as the one that is read.
     """
     graph = read_model(content).subgraphs[0]
-    (height, width), drawn = graph.inputs[0].shape[1:3], graph.outputs[0].shape[1:3]
-    scale = drawn[0] // height
-    if not scale or drawn != (scale * height, scale * width):
+    (height, width), output = graph.inputs[0].shape[1:3], graph.outputs[0].shape[1:3]
+    scale = output[0] // height
+    if not scale or output != (scale * height, scale * width):
         return None
     side = min(height, width)
     blended = schema.Tiles(scale=scale, multiple=1, margin=side // BLENDED, seamless=False)
@@ -81,7 +81,7 @@ def tiles_of(content: bytes) -> schema.Tiles | None:
     return schema.Tiles(scale=scale, multiple=looks.multiple, margin=margin, seamless=True)
 
 
-def example_inputs(run: FinishedRun, picture: schema.Picture) -> Images:
+def example_inputs(run: FinishedRun, picture: schema.PictureInput) -> Images:
     """Pictures that the generator of a run reads and has not learned from: uint8 [N, h, w, c].
 
     Those that stage evaluate drew; with masks those that were held back for it.

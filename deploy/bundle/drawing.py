@@ -22,7 +22,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from deploy import agent
-from deploy.bundle.schema import Latent, Picture, Pixels, TensorSpec
+from deploy.bundle.schema import Latent, PictureInput, Pixels, TensorSpec
 from deploy.errors import PocketganError
 
 SEEDING = (
@@ -31,7 +31,7 @@ SEEDING = (
     "0x94D049BB133111EB; z xor z>>31; all modulo 2^64). u_n = (z_n >> 11) * 2^-53. Number k of the "
     "latent (k = 0, 1, ...) is sqrt(-2 ln(1 - u_2k)) * cos(2 pi u_2k+1), n counted from 0, in "
     "float64, then rounded to float32. Golden latent i is that of seed i with class i modulo the "
-    "number of classes. Picture n of a series that starts with seed s has seed s + n."
+    "number of classes. PictureInput n of a series that starts with seed s has seed s + n."
 )
 
 SECONDS = 120.0
@@ -77,7 +77,7 @@ def encode(values: np.ndarray, tensor: TensorSpec) -> np.ndarray:
         return agent.encode(values, detail)
 
 
-def stored_pictures(pictures: np.ndarray, picture: Picture, tensor: TensorSpec) -> np.ndarray:
+def stored_pictures(pictures: np.ndarray, picture: PictureInput, tensor: TensorSpec) -> np.ndarray:
     """Pictures uint8 [N, h, w, c] as the tensor's type, by way of their real numbers in float64."""
     levels = np.arange(256, dtype=np.float64)
     real = picture.low + (picture.high - picture.low) * levels / 255

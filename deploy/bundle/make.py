@@ -37,7 +37,7 @@ class BundleContents:
     """The .tflite."""
     name: str
     variant: str
-    reads: schema.Latent | schema.Picture
+    reads: schema.Latent | schema.PictureInput
     examples: np.ndarray = field(default_factory=lambda: np.zeros((0, 1, 1, 1), np.uint8))
     """Of a generator that reads pictures, such ones: uint8 [N, h, w, c]."""
     pixels: tuple[float, float]
@@ -106,7 +106,7 @@ def _of_latents(contents: BundleContents, latent: schema.Latent) -> _Proof:
     )
 
 
-def _of_pictures(contents: BundleContents, picture: schema.Picture) -> _Proof:
+def _of_pictures(contents: BundleContents, picture: schema.PictureInput) -> _Proof:
     examples = contents.examples[:EXAMPLES]
     nothing = draw(contents.content, examples[:0].astype(np.float32))
     if not len(examples) or examples.shape[1:] != nothing.input.shape[1:]:
@@ -144,7 +144,7 @@ def _describe(contents: BundleContents, proof: _Proof) -> schema.Model:
         input=run.input,
         output=run.output,
         latent=reads if isinstance(reads, schema.Latent) else None,
-        picture=reads if isinstance(reads, schema.Picture) else None,
+        picture=reads if isinstance(reads, schema.PictureInput) else None,
         pixels=_pixels(contents, run),
         seeding=SEEDING if is_latent else None,
         golden=schema.Golden.model_validate(

@@ -89,7 +89,7 @@ class Tiles(FrozenModel):
         return 2 * self.margin
 
 
-class Picture(FrozenModel):
+class PictureInput(FrozenModel):
     """An input picture. A level from 0 to 255 is the number low + (high - low) * level / 255."""
 
     low: float
@@ -197,7 +197,7 @@ class Model(FrozenModel):
     input: TensorSpec
     output: TensorSpec
     latent: Latent | None  # what is read: either a latent
-    picture: Picture | None = None  # or a picture
+    picture: PictureInput | None = None  # or a picture
     pixels: Pixels
     seeding: Text | None  # None where no latent is read
     golden: Golden
@@ -219,7 +219,7 @@ class Model(FrozenModel):
         return self.output.shape[3]
 
     @property
-    def reads(self) -> Latent | Picture:
+    def reads(self) -> Latent | PictureInput:
         reads = self.latent or self.picture
         assert reads is not None  # as the first validator says
         return reads
@@ -230,13 +230,13 @@ class Model(FrozenModel):
             raise ValueError("either latent or picture must be there, and the other null")
         if self.version == 1 and (self.picture or (self.latent and self.latent.directions)):
             raise ValueError("version 1 knows neither pictures that are read nor directions")
-        asked = (
+        reads = (
             self.latent is not None,
             self.picture is not None,
             self.picture is not None and self.picture.mask,
         )
         golden = self.golden
-        if asked != tuple(it is not None for it in (golden.latents, golden.pictures, golden.masks)):
+        if reads != tuple(it is not None for it in (golden.latents, golden.pictures, golden.masks)):
             raise ValueError("golden must name latents, or pictures and their masks, as are read")
         if (self.seeding is None) != (self.latent is None):
             raise ValueError("seeding is for latents, and for nothing else")

@@ -84,14 +84,14 @@ def render_code(model: Model) -> dict[str, bytes]:
 
 def _about(model: Model) -> str:
     """What is drawn, for the first line of a code file."""
-    drawn = f"{model.height}×{model.picture_width} {model.pixels.channels} pictures"
+    pictures = f"{model.height}×{model.picture_width} {model.pixels.channels} pictures"
     if model.latent is not None:
         classes = f", {model.latent.classes} classes" if model.latent.classes else ""
-        return f"{drawn} of '{plain(model.data.name)}'{classes}"
+        return f"{pictures} of '{plain(model.data.name)}'{classes}"
     assert model.picture is not None
     height, width = model.input.shape[1:3]
     mask = " and their masks" if model.picture.mask else ""
-    return f"{drawn} of {height}×{width} {model.picture.channels} ones{mask}"
+    return f"{pictures} of {height}×{width} {model.picture.channels} ones{mask}"
 
 
 def _escape(text: str) -> str:

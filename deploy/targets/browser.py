@@ -116,10 +116,11 @@ def _browsing(program: Path, url: str) -> Iterator[None]:
 
 
 def _measurement(job: Job, answer: BenchAnswer, tensor: TensorSpec, inputs: int) -> Measurement:
-    drawn = answer.drawn
     try:
         shape = (inputs, *tensor.shape[1:])
-        outputs = np.frombuffer(drawn, np.dtype(tensor.dtype).newbyteorder("<")).reshape(shape)
+        outputs = np.frombuffer(
+            answer.outputs_bytes, np.dtype(tensor.dtype).newbyteorder("<")
+        ).reshape(shape)
     except ValueError:
         return failure(job, "the browser drew more or less than was asked of it")
     count = max(1, agent.KEPT_BYTES // max(1, outputs[0].nbytes))
@@ -141,7 +142,7 @@ def _measurement(job: Job, answer: BenchAnswer, tensor: TensorSpec, inputs: int)
             **agent.summarize(answer.samples_ns),
             "overhead_ns": answer.overhead_ns,
             "samples_ns": answer.samples_ns if job.keep_samples else None,
-            "output_sha256": hashlib.sha256(drawn).hexdigest(),
+            "output_sha256": hashlib.sha256(answer.outputs_bytes).hexdigest(),
             "outputs": packed,
             "absent": {
                 **dict.fromkeys(agent.COUNTS, "counted on emulated ARM cores only"),

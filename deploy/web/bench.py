@@ -59,7 +59,7 @@ class BenchAnswer(FrozenModel):
         return text
 
     @property
-    def drawn(self) -> bytes:
+    def outputs_bytes(self) -> bytes:
         return base64.b64decode(self.outputs)
 
 
@@ -91,71 +91,77 @@ class Bench:
 def serve(job: BenchJob, blobs: Mapping[str, bytes]) -> Iterator[Bench]:
     """Serve the page with ``file`` and ``inputs`` on this machine's loopback address only."""
     path = f"/{secrets.token_urlsafe(24)}"
-    answers: Queue[Answer] = Queue(maxsize=1)
-    handler = _handler(path, render("bench", job, blobs), answers)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.daemon_threads = True
+    with _BenchServer(path, render("bench", job, blobs)) as server:
         Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         try:
-            yield Bench(f"http://127.0.0.1:{server.server_address[1]}{path}", answers)
+            yield Bench(f"http://127.0.0.1:{server.server_address[1]}{path}", server.answers)
         finally:
             server.shutdown()
 
 
-def _handler(path: str, page: bytes, answers: "Queue[Answer]") -> type[BaseHTTPRequestHandler]:
-    """Answers requests to the secret ``path`` only; the first sound measurement is the only one."""
+class _BenchServer(ThreadingHTTPServer):
+    """Serves one ``page`` under a secret ``path``, and keeps the first sound answer to it."""
 
-    class Handler(BaseHTTPRequestHandler):
-        timeout = 60
+    daemon_threads = True
 
-        def do_GET(self) -> None:
-            if self._is_known():
-                self._reply(HTTPStatus.OK, page)
+    def __init__(self, path: str, page: bytes) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.path, self.page = path, page
+        self.answers: Queue[Answer] = Queue(maxsize=1)
 
-        def do_POST(self) -> None:
-            if not self._is_known():
-                return
-            length = self.headers.get("Content-Length", "")
-            if not length.isascii() or not length.isdigit():
-                self._reply(HTTPStatus.LENGTH_REQUIRED)
-            elif int(length) > MOST_ANSWER_BYTES:
-                self._reply(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-            elif self.headers.get_content_type() != "application/json":
-                self._reply(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
-            else:
-                self._take(self.rfile.read(int(length)))
 
-        def _take(self, body: bytes) -> None:
-            answer = read_answer(body)
-            if answer is None:
-                self._reply(HTTPStatus.BAD_REQUEST)
-            elif answers.full():
-                self._reply(HTTPStatus.GONE)
-            else:
-                self._reply(HTTPStatus.NO_CONTENT)
-                answers.put(answer)
+class _Handler(BaseHTTPRequestHandler):
+    """Answers requests to the secret path only; the first sound measurement is the only one."""
 
-        def _is_known(self) -> bool:
-            if hmac.compare_digest(self.path.encode(), path.encode()):
-                return True
-            self._reply(HTTPStatus.NOT_FOUND)
-            return False
+    server: _BenchServer
+    timeout = 60
 
-        def _reply(self, status: HTTPStatus, body: bytes = b"") -> None:
-            self.send_response(status)
-            for name, value in ISOLATION.items():
-                self.send_header(name, value)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
-            self.send_header("Content-Length", str(len(body)))
-            self.send_header("Connection", "close")
-            self.end_headers()
-            self.wfile.write(body)
-            self.close_connection = True
+    def do_GET(self) -> None:
+        if self._is_secret():
+            self._reply(HTTPStatus.OK, self.server.page)
 
-        def log_message(self, format: str, *_: object) -> None:
-            """Say nothing: standard error is the person's."""
+    def do_POST(self) -> None:
+        if not self._is_secret():
+            return
+        length = self.headers.get("Content-Length", "")
+        if not length.isascii() or not length.isdigit():
+            self._reply(HTTPStatus.LENGTH_REQUIRED)
+        elif int(length) > MOST_ANSWER_BYTES:
+            self._reply(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        elif self.headers.get_content_type() != "application/json":
+            self._reply(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+        else:
+            self._take(self.rfile.read(int(length)))
 
-    return Handler
+    def _take(self, body: bytes) -> None:
+        answer = read_answer(body)
+        if answer is None:
+            self._reply(HTTPStatus.BAD_REQUEST)
+        elif self.server.answers.full():
+            self._reply(HTTPStatus.GONE)
+        else:
+            self._reply(HTTPStatus.NO_CONTENT)
+            self.server.answers.put(answer)
+
+    def _is_secret(self) -> bool:
+        if hmac.compare_digest(self.path.encode(), self.server.path.encode()):
+            return True
+        self._reply(HTTPStatus.NOT_FOUND)
+        return False
+
+    def _reply(self, status: HTTPStatus, body: bytes = b"") -> None:
+        self.send_response(status)
+        for name, value in ISOLATION.items():
+            self.send_header(name, value)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
+        self.close_connection = True
+
+    def log_message(self, format: str, *_: object) -> None:
+        """Say nothing: standard error is the person's."""
 
 
 def read_answer(body: bytes) -> Answer | None:

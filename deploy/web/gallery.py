@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from deploy.bundle.schema import Latent, Picture, TensorSpec, Text
+from deploy.bundle.schema import Latent, PictureInput, TensorSpec, Text
 from deploy.jobs import FrozenModel, Sha256, Size
 
 
@@ -18,7 +18,7 @@ class GalleryFile(FrozenModel):
     bytes_gzip: Size
     input: TensorSpec
     output: TensorSpec
-    reads: Latent | Picture
+    reads: Latent | PictureInput
     low: float
     """What it draws for black."""
     high: float
@@ -27,14 +27,14 @@ class GalleryFile(FrozenModel):
     """Its figure of quality, in words; empty where none was measured."""
 
 
-class Table(FrozenModel):
+class FigureTable(FrozenModel):
     """The report's figures as they are written there; one row a variant."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
 
-class Gate(FrozenModel):
+class GateLine(FrozenModel):
     text: str
     passed: bool
 
@@ -56,6 +56,6 @@ class Gallery(FrozenModel):
     """Number of the float32 file that it is compared with."""
     golden: Size
     """So many golden pictures a file has."""
-    table: Table | None = None
-    gates: tuple[Gate, ...] = ()
+    table: FigureTable | None = None
+    gates: tuple[GateLine, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from deploy.bundle.drawing import GeneratorRun, draw, latents, stored_pictures, to_pixels, wire
-from deploy.bundle.schema import Latent, Picture, Pixels
+from deploy.bundle.schema import Latent, PictureInput, Pixels
 from deploy.errors import PocketganError
 from deploy.jobs import weigh
-from deploy.web.gallery import Gallery, GalleryFile, Gate, Table
+from deploy.web.gallery import FigureTable, Gallery, GalleryFile, GateLine
 from deploy.web.page import render
 
 GOLDEN = 8
@@ -27,7 +27,7 @@ class PageFile:
     content: bytes
     label: str
     variant: str
-    reads: Latent | Picture
+    reads: Latent | PictureInput
     pixels: tuple[float, float]
     """What it draws for black and for white."""
     quality: str = ""
@@ -48,8 +48,8 @@ class PageContents:
     """Number of the file in float32 that others are compared with."""
     examples: np.ndarray = field(default_factory=lambda: np.zeros((0, 1, 1, 1), np.uint8))
     """Of generators that read pictures, such ones: uint8 [N, h, w, c]."""
-    table: Table | None = None
-    gates: tuple[Gate, ...] = ()
+    table: FigureTable | None = None
+    gates: tuple[GateLine, ...] = ()
     warnings: tuple[str, ...] = ()
 
 

@@ -17,7 +17,7 @@ from scipy.sparse.linalg import svds
 from pipeline.arrays import Images
 
 Rows = npt.NDArray[np.float32]
-Draw = Callable[[Rows], Images]
+DrawRows = Callable[[Rows], Images]
 """Inputs float32 [N, latent + classes] → pictures uint8 [N, H, W, C]."""
 REACH = 2.0
 """How far a direction is walked to both sides: nearly all normal numbers lie within."""
@@ -69,13 +69,13 @@ def at(inputs: Rows, direction: Rows, value: float) -> Rows:
     return changed
 
 
-def walk(draw: Draw, inputs: Rows, direction: Rows, steps: int) -> Images:
+def walk(draw: DrawRows, inputs: Rows, direction: Rows, steps: int) -> Images:
     """Pictures uint8 [N, steps, H, W, C] along a direction, from −REACH to REACH."""
     values = np.linspace(-REACH, REACH, steps)
     return np.stack([draw(at(inputs, direction, value)) for value in values], axis=1)
 
 
-def each_class(draw: Draw, inputs: Rows, classes: int) -> Images:
+def each_class(draw: DrawRows, inputs: Rows, classes: int) -> Images:
     """Pictures uint8 [N, classes, H, W, C] of each class, or value of a discrete code, at the end
     of the same inputs [N, latent + classes].
     """
@@ -103,7 +103,7 @@ class Change:
 
 
 def change(
-    draw: Draw, look: Callable[[Images], np.ndarray], inputs: Rows, direction: Rows
+    draw: DrawRows, look: Callable[[Images], np.ndarray], inputs: Rows, direction: Rows
 ) -> Change:
     """What a generator makes of a direction; ``look`` turns pictures into features."""
     low, high = (draw(at(inputs, direction, value)) for value in (-REACH, REACH))
@@ -124,7 +124,7 @@ class Sameness(BaseModel):
     common."""
 
 
-class Direction(BaseModel):
+class LatentDirection(BaseModel):
     """One direction, and what it does."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -158,7 +158,7 @@ class LatentDirections(BaseModel):
     found_in: str
     """The variant whose weights and activations were read."""
     reach: float = REACH
-    directions: tuple[Direction, ...]
+    directions: tuple[LatentDirection, ...]
     random_effect: float
     """Mean effect of as many directions that nobody chose, in the same generator."""
     random_agreement: float | None = None

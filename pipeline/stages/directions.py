@@ -9,8 +9,8 @@ from pipeline.arrays import Images
 from pipeline.artifacts import find_variants, write_directions
 from pipeline.metrics.directions import (
     Change,
-    Direction,
-    Draw,
+    DrawRows,
+    LatentDirection,
     LatentDirections,
     Rows,
     change,
@@ -85,7 +85,7 @@ def explore_latents(
 
 def _direction(
     name: str, vector: Rows, changes: Sequence[Change], random: Sequence[Sequence[Change]]
-) -> Direction:
+) -> LatentDirection:
     """All of one. ``changes``: in the generator that it was found in, and in what ships."""
     first, last = changes[0], changes[-1]
     unrelated = [each[-1] for each in random]
@@ -93,7 +93,7 @@ def _direction(
         "pixels": sameness(last.pixels, first.pixels, [each.pixels for each in unrelated]),
         "features": sameness(last.features, first.features, [each.features for each in unrelated]),
     }
-    return Direction(
+    return LatentDirection(
         name=name,
         vector=tuple(round(float(number), 6) for number in vector),
         effect=round(first.effect, 4),
@@ -132,17 +132,17 @@ def _random(ctx: StageContext) -> Rows:
 
 
 def _walks(
-    ctx: StageContext, draws: Sequence[Draw], inputs: Rows, vectors: Mapping[str, Rows]
+    ctx: StageContext, draws: Sequence[DrawRows], inputs: Rows, vectors: Mapping[str, Rows]
 ) -> dict[str, Images]:
     """Name → uint8 [latents, variants, steps, H, W, C]; of a discrete code a step is a value."""
     batch = ctx.recipe.convert.batch
-    shown = inputs[: -(-WALKED // batch) * batch]
+    starts = inputs[: -(-WALKED // batch) * batch]
     walks = {
-        name: [walk(draw, shown, vector, STEPS) for draw in draws]
+        name: [walk(draw, starts, vector, STEPS) for draw in draws]
         for name, vector in vectors.items()
     }
     if values := ctx.recipe.generator.codes.discrete:
-        walks[DISCRETE] = [each_class(draw, shown, values) for draw in draws]
+        walks[DISCRETE] = [each_class(draw, starts, values) for draw in draws]
     return {name: np.stack(each, axis=1)[:WALKED] for name, each in walks.items()}
 
 

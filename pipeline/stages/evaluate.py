@@ -126,11 +126,11 @@ def _remarks(ctx: StageContext, judge: AnyJudge) -> Iterator[str]:
     if _prefers_imagenet(ctx) and not weights_file():
         yield NOT_INSTALLED
     settings = ctx.lineage_settings()
-    taught = {
+    teaching = {
         "discriminator.name": settings.get("discriminator", {}).get("name") == PROJECTED,
         "translation.perceptual": settings.get("translation", {}).get("perceptual"),
     }
-    keys = [key for key, has in taught.items() if has]
+    keys = [key for key, has in teaching.items() if has]
     if keys and isinstance(judge, ImageNetJudge):
         yield TAUGHT.format(" and ".join(keys))
 

@@ -79,7 +79,13 @@ def report(ctx: StageContext) -> Outcome:
     contents, strip = _gather(ctx), film(ctx.inputs["student" if _searched(ctx) else "train"])
     samples, histories = read_samples(ctx.inputs["evaluate"]), _histories(ctx)
     _, walks = read_directions(ctx.inputs["evaluate"]) or (None, {})
-    exhibits = Exhibits(samples, histories, strip, strip.with_suffix(".gif"), walks)
+    exhibits = Exhibits(
+        samples=samples,
+        histories=histories,
+        film=strip,
+        animation=strip.with_suffix(".gif"),
+        walks=walks,
+    )
     write_text(ctx.folder / REPORT, schema.dumps(contents))
     write_text(ctx.folder / PAGE, render(contents, exhibits))
     return Outcome({"failed_gates": [gate.text for gate in contents.failed_gates]})

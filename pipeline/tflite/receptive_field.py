@@ -59,8 +59,8 @@ def reach(content: bytes) -> Reach:
         strides = [_strides(graph, steps, side) for side in _SIDES]
         margins = [_margin(graph, steps, side) for side in _SIDES]
     scales = {1 / each[target] for each in strides if target in each}
-    drawn = {Fraction(target.shape[side], source.shape[side]) for side in _SIDES}
-    if len(scales) != 1 or drawn != scales:
+    ratios = {Fraction(target.shape[side], source.shape[side]) for side in _SIDES}
+    if len(scales) != 1 or ratios != scales:
         raise UnknownReachError("its picture is not one number of times as large as the input")
     (scale,) = scales
     multiple = math.lcm(*(each.numerator for side in strides for each in side.values()))
@@ -123,11 +123,11 @@ def _margin(graph: Subgraph, steps: list[_Step], side: int) -> int | None:
     intervals = {graph.outputs[0]: _Interval(pixels, pixels)}
     padded = np.zeros(len(pixels), bool)
     for step in reversed(steps):
-        drawn = [intervals[output] for output in step.op.outputs if output in intervals]
-        if not drawn:
+        written = [intervals[output] for output in step.op.outputs if output in intervals]
+        if not written:
             continue
         for source in _maps(graph, step.op):
-            interval = _window(step, source, side).back(_joined(drawn))
+            interval = _window(step, source, side).back(_joined(written))
             padded |= (interval.first < 0) | (interval.last >= source.shape[side])
             old = [intervals[source]] if source in intervals else []
             intervals[source] = _joined([*old, interval])
@@ -186,7 +186,7 @@ _POINTWISE = (
 """Operations that read one pixel for each they write."""
 
 
-def _before(step: _Step, size: int, stride: int, *, small: int, large: int) -> int:
+def _before(step: _Step, *, size: int, stride: int, small: int, large: int) -> int:
     """Padding before the first pixel; ``large`` is the map of more pixels, which is padded."""
     if step.options.padding != _SAME:
         return 0
@@ -212,7 +212,7 @@ def _sliding(step: _Step, source: Tensor, side: int, window: tuple[int, int, int
     size, stride, dilation = window
     output = step.op.outputs[0].shape[side]
     spread = (size - 1) * dilation + 1
-    before = _before(step, spread, stride, small=output, large=source.shape[side])
+    before = _before(step, size=spread, stride=stride, small=output, large=source.shape[side])
     return _Window(size, Fraction(stride), before, dilation)
 
 
@@ -222,7 +222,7 @@ def _transposed(step: _Step, source: Tensor, side: int) -> _Window:
         raise UnknownReachError(f"{step.op.label} has no weights")
     size, stride = kernel.shape[side], (step.options.strideH, step.options.strideW)[side - 1]
     output = step.op.outputs[0].shape[side]
-    before = _before(step, size, stride, small=source.shape[side], large=output)
+    before = _before(step, size=size, stride=stride, small=source.shape[side], large=output)
     return _Window(size, Fraction(1, stride), before)
 
 

@@ -94,8 +94,8 @@ def test_other_channels_are_refused(depth: int, parts: tuple[InputKind, ...], an
 # ---------------------------------------------------------------------- pictures to show
 
 
-MASKED = schema.Picture(low=-1, high=1, channels="grey", mask=True, hidden=128, tiles=None)
-PLAIN = schema.Picture(low=-1, high=1, channels="grey", tiles=None)
+MASKED = schema.PictureInput(low=-1, high=1, channels="grey", mask=True, hidden=128, tiles=None)
+PLAIN = schema.PictureInput(low=-1, high=1, channels="grey", tiles=None)
 PICTURES = np.array([[[[128], [3]], [[128], [129]]]], np.uint8)
 
 

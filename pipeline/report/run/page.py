@@ -30,7 +30,7 @@ LARGEST_EMBEDDED = 4_000_000
 _SMALL_IMAGE = 32
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Exhibits:
     """What the page shows beside the figures of the report.
 

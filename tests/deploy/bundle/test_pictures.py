@@ -77,7 +77,7 @@ def test_golden_inputs_are_the_pictures_and_their_masks(
 
 
 def test_levels_become_numbers_in_double_precision() -> None:
-    picture = schema.Picture(low=-1, high=1, channels="grey", tiles=None)
+    picture = schema.PictureInput(low=-1, high=1, channels="grey", tiles=None)
     # 2/255 as float32: the numbers of the levels 127 and 128 lie a hair from half a step.
     tensor = schema.TensorSpec(
         name="x", dtype="int8", shape=(1, 1, 3, 1), scale=0.007843137718737125, zero_point=0

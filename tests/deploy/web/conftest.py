@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deploy.bundle.schema import Direction, Latent, Picture, Tiles
+from deploy.bundle.schema import Direction, Latent, PictureInput, Tiles
 from deploy.web.browsers import find_browser
-from deploy.web.gallery import Gate, Table
+from deploy.web.gallery import FigureTable, GateLine
 from deploy.web.make import PageContents, PageFile, make
 
 LENGTH, CLASSES, SIDE = 8, 3, 6
@@ -78,7 +78,7 @@ def page_of() -> PageOf:
             length=LENGTH, classes=CLASSES, class_names=("a", "b", "c"), directions=directions
         )
         tiles = Tiles(scale=2, multiple=1, margin=1, seamless=True)
-        picture = Picture(low=-1, high=1, channels="rgb", mask=False, tiles=tiles)
+        picture = PictureInput(low=-1, high=1, channels="rgb", mask=False, tiles=tiles)
         files = [
             PageFile(
                 content=_file(kind, int8=int8),
@@ -95,8 +95,8 @@ def page_of() -> PageOf:
             "pocketgan": "0",
             "files": tuple(files),
             "reference": 1,
-            "table": Table(columns=("file", "Gzip, kB"), rows=(("int8", "1.2"),)),
-            "gates": (Gate(text="zeros >= 0.75", passed=False),),
+            "table": FigureTable(columns=("file", "Gzip, kB"), rows=(("int8", "1.2"),)),
+            "gates": (GateLine(text="zeros >= 0.75", passed=False),),
         }
         if kind == "picture":
             parts["examples"] = _photos(5)
