@@ -53,7 +53,7 @@ def test_two_runs_share_a_page_and_files_bear_their_names(tiny_copy: Path) -> No
     assert contents.title == "tiny and 1 more"
 
 
-def test_a_failed_gate_and_an_unfinished_run_are_told(failed: Path, unfinished: Path) -> None:
+def test_a_failed_gate_is_told(failed: Path) -> None:
     gates = gallery_of([open_run("tiny", failed)]).gates
     assert [(gate.text, gate.passed) for gate in gates] == [("zeros >= 0.99", False)]
 

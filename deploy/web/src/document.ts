@@ -26,7 +26,7 @@ export interface Tiles {
   seamless: boolean;
 }
 
-export interface PictureRead {
+export interface PictureInput {
   low: number;
   high: number;
   channels: "grey" | "rgb";
@@ -43,7 +43,7 @@ export interface FileFacts {
   bytes_gzip: number;
   input: TensorSpec;
   output: TensorSpec;
-  reads: Latent | PictureRead;
+  reads: Latent | PictureInput;
   low: number;
   high: number;
   quality: string;
@@ -64,7 +64,7 @@ export interface Gallery {
   warnings: string[];
 }
 
-export function readsLatents(reads: Latent | PictureRead): reads is Latent {
+export function readsLatents(reads: Latent | PictureInput): reads is Latent {
   return "class_names" in reads;
 }
 

@@ -1,6 +1,6 @@
 // One file of the page as a generator: opened when it is first needed, then it draws.
 
-import { type FileFacts, type Latent, type PictureRead, readBlob, readsLatents, reason } from "./document";
+import { type FileFacts, type Latent, type PictureInput, readBlob, readsLatents, reason } from "./document";
 import type { Interpreter, Runtime } from "./litert";
 import { PixelDecoder, encode, encodeOne, normal } from "./numbers";
 import type { Picture } from "./pictures";
@@ -68,7 +68,7 @@ export class Generator {
 
   /** What the file reads for a level. */
   private value(level: number): number {
-    const { low, high } = this.facts.reads as PictureRead;
+    const { low, high } = this.facts.reads as PictureInput;
     return Math.fround(low + (level / 255) * (high - low));
   }
 }

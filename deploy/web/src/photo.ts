@@ -44,7 +44,7 @@ class Photo {
   }
 
   get hasMask(): boolean {
-    return this.stage.pictureRead.mask;
+    return this.stage.pictureInput.mask;
   }
 
   watch(act: () => void): void {
@@ -80,7 +80,7 @@ class Photo {
     const cancel = (this.cancel = new AbortController());
     const start = performance.now();
     try {
-      const { tiles } = this.stage.pictureRead;
+      const { tiles } = this.stage.pictureInput;
       if (this.byTiles && tiles) await this.drawTiles(this.photo, tiles, cancel.signal);
       else this.drawWhole(this.photo);
       const seconds = (performance.now() - start) / 1000;
@@ -108,7 +108,7 @@ class Photo {
   /** The levels that the file reads: grey or colour, and what is hidden of them. */
   private read(photo: HTMLCanvasElement, hole: HTMLCanvasElement): Picture {
     const pixels = (canvas: HTMLCanvasElement) => context(canvas).getImageData(0, 0, photo.width, photo.height);
-    const picture = fromImageData(pixels(photo), this.stage.pictureRead.channels === "grey" ? 1 : 3);
+    const picture = fromImageData(pixels(photo), this.stage.pictureInput.channels === "grey" ? 1 : 3);
     return this.hasMask ? withHole(picture, pixels(hole)) : picture;
   }
 
@@ -164,7 +164,7 @@ export async function photoPanel(stage: Stage): Promise<Source> {
   };
   file.addEventListener("change", () => void takeFile(file.files?.[0]));
   const names = ["The middle, made small", "All of it, by tiles"];
-  const { tiles } = stage.pictureRead;
+  const { tiles } = stage.pictureInput;
   photo.byTiles = tiles !== null && tiles.seamless;
   const mode = choice("What of the photo", names, Number(photo.byTiles), (index) => {
     photo.byTiles = index === 1;

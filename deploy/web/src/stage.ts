@@ -1,6 +1,6 @@
 // What all panels share: the files, which of them draws now, and who wants to know.
 
-import type { Gallery, Latent, PictureRead } from "./document";
+import type { Gallery, Latent, PictureInput } from "./document";
 import { Generator } from "./generator";
 import type { Runtime } from "./litert";
 
@@ -35,8 +35,8 @@ export class Stage {
   }
 
   /** What the file reads, on a page of pictures. */
-  get pictureRead(): PictureRead {
-    return this.generator.facts.reads as PictureRead;
+  get pictureInput(): PictureInput {
+    return this.generator.facts.reads as PictureInput;
   }
 
   /** Draw with another file from now on. Throws where it does not run, and changes nothing. */

@@ -22,7 +22,8 @@ TILE = 16
 
 @cache
 def _file(kind: str, *, int8: bool) -> bytes:
-    """A latent generator of ``SIDE`` pixels, or a translator that doubles pictures of ``TILE``."""
+    """A generator of ``SIDE`` pixels of latents, or a translator that doubles pictures of ``TILE``:
+    of the picture alone, or of one with a hole."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # TensorFlow's own
         import tf_keras
@@ -30,7 +31,10 @@ def _file(kind: str, *, int8: bool) -> bytes:
         from pipeline.tflite import convert
 
         tf_keras.utils.set_random_seed(3)
-        network, rows = (_latent if kind == "latent" else _translator)(tf_keras)
+        if kind == "latent":
+            network, rows = _latent(tf_keras)
+        else:
+            network, rows = _translator(tf_keras, depth=4 if kind == "hole" else 3)
         if int8:
             return convert.to_int8_post_training(network, rows, 1)
         return convert.to_float32(network, 1)
@@ -51,17 +55,17 @@ def _latent(tf_keras: Any) -> tuple[Any, np.ndarray]:
     return network, rows.astype(np.float32)
 
 
-def _translator(tf_keras: Any) -> tuple[Any, np.ndarray]:
+def _translator(tf_keras: Any, depth: int) -> tuple[Any, np.ndarray]:
     layers = tf_keras.layers
     network = tf_keras.Sequential(
         [
-            layers.Input((TILE, TILE, 3), name="photo"),
+            layers.Input((TILE, TILE, depth), name="photo"),
             layers.Conv2D(8, 3, padding="same", activation="relu", name="look"),
             layers.Conv2DTranspose(3, 2, strides=2, activation="tanh", name="image"),
         ],
         name="translator",
     )
-    rows = np.random.default_rng(1).uniform(-1, 1, (64, TILE, TILE, 3))
+    rows = np.random.default_rng(1).uniform(-1, 1, (64, TILE, TILE, depth))
     return network, rows.astype(np.float32)
 
 
@@ -78,7 +82,7 @@ def page_of() -> PageOf:
             length=LENGTH, classes=CLASSES, class_names=("a", "b", "c"), directions=directions
         )
         tiles = Tiles(scale=2, multiple=1, margin=1, seamless=True)
-        picture = PictureInput(low=-1, high=1, channels="rgb", mask=False, tiles=tiles)
+        picture = PictureInput(low=-1, high=1, channels="rgb", mask=kind == "hole", tiles=tiles)
         files = [
             PageFile(
                 content=_file(kind, int8=int8),
@@ -98,22 +102,27 @@ def page_of() -> PageOf:
             "table": FigureTable(columns=("file", "Gzip, kB"), rows=(("int8", "1.2"),)),
             "gates": (GateLine(text="zeros >= 0.75", passed=False),),
         }
-        if kind == "picture":
-            parts["examples"] = _photos(5)
+        if kind != "latent":
+            parts["examples"] = _photos(5, depth=4 if kind == "hole" else 3)
         return PageContents(**{**parts, **changes})
 
     return give
 
 
-def _photos(count: int) -> np.ndarray:
-    return np.random.default_rng(7).integers(0, 256, (count, TILE, TILE, 3), np.uint8)
+def _photos(count: int, depth: int) -> np.ndarray:
+    """Noise; of the mask, where there is one, a corner is hidden."""
+    photos = np.random.default_rng(7).integers(0, 256, (count, TILE, TILE, depth), np.uint8)
+    if depth == 4:
+        photos[..., 3] = 0
+        photos[:, :4, :4, 3] = 255
+    return photos
 
 
 @pytest.fixture(scope="session")
 def pages(page_of: PageOf, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the pages latent.html and picture.html. For looking at only."""
+    """A folder with the pages latent.html, picture.html and hole.html. For looking at only."""
     folder = tmp_path_factory.mktemp("pages")
-    for kind in ("latent", "picture"):
+    for kind in ("latent", "picture", "hole"):
         (folder / f"{kind}.html").write_bytes(make(page_of(kind))[1])
     return folder
 

@@ -59,7 +59,7 @@ def _slide(page: Any, name: str, value: float) -> None:
     page.get_by_role("slider", name=name).fill(str(value))
 
 
-@pytest.mark.parametrize("kind", ["latent", "picture"])
+@pytest.mark.parametrize("kind", ["latent", "picture", "hole"])
 def test_int8_draws_the_desktops_pictures_bit_by_bit(kind: str, pages: Path, opened: Open) -> None:
     page = opened(pages / f"{kind}.html")
     badges = page.locator(".badge").all_inner_texts()
@@ -198,15 +198,51 @@ def test_a_dropped_photo_goes_through_by_tiles_without_a_seam(
     drawn = np.array(_levels(page, ".reveal canvas + canvas")).reshape(74, 100)
     file = page_of("picture").files[0]
     tensor = draw(file.content, photo[:0].astype(np.float32)).input
-    for top, left in ((0, 0), (21, 34), (10, 20)):
-        window = photo[np.newaxis, top : top + 16, left : left + 16]
-        run = draw(file.content, stored_pictures(window, file.reads, tensor))
-        alone = to_pixels(run.outputs, run.output, Pixels(low=-1, high=1, channels="rgb"))[
-            0, ..., 0
-        ]
+    corners = ((0, 0), (21, 34), (10, 20))
+    windows = np.stack([photo[top : top + 16, left : left + 16] for top, left in corners])
+    run = draw(file.content, stored_pictures(windows, file.reads, tensor))
+    pixels = to_pixels(run.outputs, run.output, Pixels(low=-1, high=1, channels="rgb"))
+    for (top, left), alone in zip(corners, pixels[..., 0], strict=True):
         here = drawn[2 * top : 2 * top + 32, 2 * left : 2 * left + 32]
         inside = slice(2, -2)  # what the margin leaves
         assert np.array_equal(here[inside, inside], alone[inside, inside])
+
+
+def test_a_hole_is_painted_and_hidden_from_the_file(pages: Path, opened: Open) -> None:
+    page = opened(pages / "hole.html")
+    before = np.array(_levels(page, ".reveal canvas")).reshape(16, 16)
+    after = _levels(page, ".reveal canvas + canvas")
+    assert (before[:4, :4] == 128).all()  # the example's own mask
+    page.get_by_role("button", name="Hide the middle").click()
+    hidden = np.array(_levels(page, ".reveal canvas")).reshape(16, 16)
+    assert (hidden[6:10, 6:10] == 128).all()
+    assert _levels(page, ".reveal canvas + canvas") != after
+    page.get_by_role("button", name="Show all").click()
+    page.get_by_role("button", name="Paint a hole").click()
+    box = page.locator(".reveal").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] * 0.9)
+    page.mouse.down()
+    page.mouse.up()
+    painted = np.array(_levels(page, ".reveal canvas")).reshape(16, 16)
+    assert painted[14, 14] == 128
+    assert not (painted[:4, :4] == 128).all()
+
+
+def test_of_many_files_a_slider_chooses(
+    page_of: Callable[..., Any], tmp_path: Path, opened: Open
+) -> None:
+    small, large = page_of().files
+    labels = ("tiny", "small", "middling", "large")
+    files = tuple(replace(small, label=label) for label in labels[:3])
+    path = tmp_path / "front.html"
+    path.write_bytes(make(page_of(files=(*files, replace(large, label="large")), reference=3))[1])
+    page = opened(path)
+    first = _levels(page, "#grid canvas")
+    _slide(page, "Size: smallest to largest file", 3)
+    page.wait_for_function("document.querySelector('#lead').textContent.includes('large')")
+    page.wait_for_timeout(300)
+    assert page.locator(".file-name").inner_text() == "large"
+    assert _levels(page, "#grid canvas") != first
 
 
 def test_what_is_no_picture_is_said(pages: Path, opened: Open) -> None:
