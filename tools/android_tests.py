@@ -1,16 +1,17 @@
 """Run the Android app's tests on this machine's JVM, in Robolectric.
 
-    python -m tools.android_tests [--bundles build/android/bundles --screenshots build/screenshots]
-    python -m tools.android_tests PhotoTest   # these classes only
+    python -m tools.android_tests [PhotoTest ...]   # these classes only
+    python -m tools.android_tests --bundles build/android/bundles --screenshots build/screenshots
 
 Without options the app holds the tiny bundles of its tests; with them screenshots of it are taken
-with real ones.
+with real ones, and with the photo of `--photo`.
 """
 
 import argparse
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.targets.android_app import PACKAGE
@@ -27,8 +28,16 @@ FAILED = 1
 OPENED = ("java.lang", "java.util", "java.io", "java.net", "java.security", "java.text")
 
 
+@dataclass(frozen=True)
+class Screenshots:
+    """Where they go, and the photo that is filtered on them (None: a golden picture)."""
+
+    folder: Path
+    photo: Path | None = None
+
+
 def run_tests(
-    artifacts: Artifacts, bundles: Path, names: Sequence[str], screenshots: Path | None
+    artifacts: Artifacts, bundles: Path, names: Sequence[str], shots: Screenshots | None
 ) -> int:
     """Compile, and run all test classes, or those of ``names``; the exit code."""
     resources = build_apk.link_resources(artifacts)
@@ -40,7 +49,8 @@ def run_tests(
         "robolectric.dependency.dir": artifacts.folder,
         "pocketgan.tests": TESTS,
         "pocketgan.left": LEFT,
-        "pocketgan.screenshots": screenshots.absolute() if screenshots else "",
+        "pocketgan.screenshots": shots.folder.absolute() if shots else "",
+        "pocketgan.photo": shots.photo.absolute() if shots and shots.photo else "",
     }
     libraries = test_libraries(artifacts)
     return subprocess.run(
@@ -103,9 +113,11 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="test classes, such as PhotoTest; otherwise all")
     parser.add_argument("--bundles", type=Path, default=TESTS / "bundles", help="what it holds")
     parser.add_argument("--screenshots", type=Path, help="only take screenshots, into this folder")
+    parser.add_argument("--photo", type=Path, help="what is filtered on the screenshots")
     options = parser.parse_args()
-    names = ["ScreenshotTest"] if options.screenshots else options.names
-    code = run_tests(fetch(), options.bundles, names, options.screenshots)
+    shots = Screenshots(options.screenshots, options.photo) if options.screenshots else None
+    names = ["ScreenshotTest"] if shots else options.names
+    code = run_tests(fetch(), options.bundles, names, shots)
     return FAILED if code else 0
 
 

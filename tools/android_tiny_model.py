@@ -1,5 +1,5 @@
-"""Make the tiny generators that the Android app's tests draw with: one of digits, 16 numbers in, and
-one that reads pictures and turns them into soft negatives.
+"""Make the tiny generators that the Android app's tests draw with: one of digits, 16 numbers in,
+and one that reads pictures and turns them into soft negatives.
 
     python -m tools.android_tiny_model
 

@@ -63,7 +63,7 @@ class BundlesTest {
             open(variant).use { generator ->
                 val proof = Proof.of(generator, bundles, variant)
                 assertEquals(8, proof.count)
-                assertTrue("$variant: ${proof.latents}", proof.latents.equal)
+                assertTrue("$variant: ${proof.latents}", proof.latents!!.equal)
                 assertTrue("$variant: ${proof.inputs}", proof.inputs.equal)
                 // This machine's TensorFlow Lite draws without XNNPACK, a version before LiteRT's.
                 val plain = proof.plain!!
