@@ -1,27 +1,31 @@
-"""Make the golden files that the Android app's tests are held against.
+"""Make the golden files that the Android app's tests are held against, and its copy of the tiles.
 
     python -m tools.android_golden
 
 Numbers come from `deploy/agent.py`'s own functions, so that the app's Kotlin and the agent's Python
 cannot drift apart; the bundles are of the tiny generators that `android_tiny_model.py` made, drawn
-by LiteRT. A test of this project makes them anew and compares.
+by LiteRT. `Tiles.kt` is the bundles' own code. A test of this project makes all anew and compares.
 """
 
 import hashlib
 import json
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from deploy import agent
+from deploy.bundle import schema, sheet, texts
+from deploy.bundle.drawing import stored_pictures
 from deploy.jobs import weigh
 from tools.android_tests import TESTS
 from tools.build_apk import VARIANTS
 
 LENGTH, CLASSES, COUNT = 6, 10, 8
+TILES = "../main/kotlin/org/pocketgan/demo/Tiles.kt"
 SEEDS = (0, 1, 42, 20261124, 2**32 - 4)
 
 
@@ -30,6 +34,9 @@ def golden_files() -> Iterator[tuple[str, bytes]]:
     yield "golden/numbers.json", dumps(numbers())
     for variant in VARIANTS:
         yield from bundle(variant)
+        yield from picture_bundle(variant)
+    routine = (Path(texts.__file__).parent / "templates/Tiles.kt").read_bytes()
+    yield TILES, b"package org.pocketgan.demo\n\n" + routine
 
 
 def numbers() -> dict[str, Any]:
@@ -91,20 +98,14 @@ def statistics(count: int) -> dict[str, Any]:
 
 def bundle(variant: str) -> Iterator[tuple[str, bytes]]:
     """A bundle of the tiny generator, as docs/bundle.md says, less what the app does not read."""
-    content = (TESTS / f"bundles/{variant}/generator.tflite").read_bytes()
-    interpreter = opened(content)
-    plain = opened(content, OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
-    (entry,), (exit_,) = interpreter.get_input_details(), interpreter.get_output_details()
+    folder = f"bundles/{variant}"
+    interpreter, plain = both_kernels(folder)
+    (entry,) = interpreter.get_input_details()
     latents = np.array([latent(seed, seed % CLASSES) for seed in range(COUNT)], np.float32)
     inputs = agent.encode(latents, entry)
     model = {
-        "schema": "pocketgan.bundle",
+        **described(folder, variant, "latent"),
         "version": 1,
-        "name": "tiny",
-        "variant": variant,
-        "file": sizes(content),
-        "input": port("latent", entry),
-        "output": port("image", exit_),
         "latent": {
             "length": LENGTH,
             "prior": "normal",
@@ -112,19 +113,78 @@ def bundle(variant: str) -> Iterator[tuple[str, bytes]]:
             "class_names": [str(label) for label in range(CLASSES)],
         },
         "pixels": {"low": -1.0, "high": 1.0, "channels": "grey"},
-        "golden": {
-            "count": COUNT,
-            "plain": "golden/plain.bin",
-            "runtime": "ai-edge-litert 2.3.0",
-            "cpu": "x86-64",
-        },
     }
-    yield f"bundles/{variant}/model.json", dumps(model)
-    yield f"bundles/{variant}/golden/latents.f32", latents.astype("<f4").tobytes()
-    yield f"bundles/{variant}/golden/inputs.bin", inputs.tobytes()
-    yield f"bundles/{variant}/golden/outputs.bin", draw(interpreter, inputs)
-    yield f"bundles/{variant}/golden/plain.bin", draw(plain, inputs)
+    yield f"{folder}/golden/latents.f32", latents.astype("<f4").tobytes()
+    yield from drawn(folder, model, inputs)
     yield f"golden/{variant}.json", dumps(agent_outputs(plain))
+
+
+def picture_bundle(variant: str) -> Iterator[tuple[str, bytes]]:
+    """A bundle of the tiny generator that reads pictures, less what the app does not read."""
+    folder = f"pictures/{variant}"
+    model = {
+        **described(folder, variant, "picture"),
+        "version": 2,
+        "latent": None,
+        "picture": PICTURE.model_dump(mode="json"),
+        "pixels": {"low": -1.0, "high": 1.0, "channels": "rgb"},
+    }
+    pictures = example_pictures()
+    yield f"{folder}/golden/pictures.png", sheet.stacked(pictures)
+    inputs = stored_pictures(pictures, PICTURE, schema.TensorSpec(**model["input"]))
+    yield from drawn(folder, model, inputs)
+
+
+PICTURE = schema.Picture(
+    low=-1.0,
+    high=1.0,
+    channels="rgb",
+    tiles=schema.Tiles(scale=1, multiple=1, margin=2, seamless=True),
+)
+
+
+def example_pictures() -> np.ndarray:
+    """Slopes and waves of colour, uint8 [8, 16, 16, 3]."""
+    count, y, x, channel = np.ogrid[:COUNT, :16, :16, :3]
+    waves = np.sin(x / (2 + channel) + count) + np.cos(y / (2 + count % 3) + channel)
+    pictures: np.ndarray = np.rint(127.5 + 63 * waves).astype(np.uint8)
+    return pictures
+
+
+def described(folder: str, variant: str, reads: str) -> dict[str, Any]:
+    """What the model.json of every bundle begins with."""
+    interpreter, _ = both_kernels(folder)
+    (entry,), (exit_,) = interpreter.get_input_details(), interpreter.get_output_details()
+    return {
+        "schema": "pocketgan.bundle",
+        "version": 0,  # in its place; each kind has its own
+        "name": "tiny",
+        "variant": variant,
+        "file": sizes((TESTS / folder / "generator.tflite").read_bytes()),
+        "input": port(reads, entry),
+        "output": port("image", exit_),
+    }
+
+
+def drawn(folder: str, model: dict[str, Any], inputs: np.ndarray) -> Iterator[tuple[str, bytes]]:
+    """The files that all bundles have: model.json, and what is drawn of the inputs."""
+    interpreter, plain = both_kernels(folder)
+    golden = {
+        "count": COUNT,
+        "plain": "golden/plain.bin",
+        "runtime": "ai-edge-litert 2.3.0",
+        "cpu": "x86-64",
+    }
+    yield f"{folder}/model.json", dumps({**model, "golden": golden})
+    yield f"{folder}/golden/inputs.bin", inputs.tobytes()
+    yield f"{folder}/golden/outputs.bin", draw(interpreter, inputs)
+    yield f"{folder}/golden/plain.bin", draw(plain, inputs)
+
+
+def both_kernels(folder: str) -> tuple[Interpreter, Interpreter]:
+    """The generator of a tests' folder with XNNPACK, and without."""
+    content = (TESTS / folder / "generator.tflite").read_bytes()
+    return opened(content), opened(content, OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
 
 
 def opened(content: bytes, kernels: OpResolverType = OpResolverType.AUTO) -> Interpreter:

@@ -1,15 +1,17 @@
 """Run the Android app's tests on this machine's JVM, in Robolectric.
 
-    python -m tools.android_tests [--bundles build/android/bundles --screenshots build/screenshots]
+    python -m tools.android_tests [PhotoTest ...]   # these classes only
+    python -m tools.android_tests --bundles build/android/bundles --screenshots build/screenshots
 
 Without options the app holds the tiny bundles of its tests; with them screenshots of it are taken
-with real ones.
+with real ones, and with the photo of `--photo`.
 """
 
 import argparse
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.targets.android_app import PACKAGE
@@ -26,8 +28,18 @@ FAILED = 1
 OPENED = ("java.lang", "java.util", "java.io", "java.net", "java.security", "java.text")
 
 
-def run_tests(artifacts: Artifacts, bundles: Path, screenshots: Path | None) -> int:
-    """Compile and run; the exit code."""
+@dataclass(frozen=True)
+class Screenshots:
+    """Where they go, and the photo that is filtered on them (None: a golden picture)."""
+
+    folder: Path
+    photo: Path | None = None
+
+
+def run_tests(
+    artifacts: Artifacts, bundles: Path, names: Sequence[str], shots: Screenshots | None
+) -> int:
+    """Compile, and run all test classes, or those of ``names``; the exit code."""
     resources = build_apk.link_resources(artifacts)
     classes = build_apk.compile_kotlin(artifacts, resources)
     tests = compile_tests(artifacts, classes)
@@ -37,7 +49,8 @@ def run_tests(artifacts: Artifacts, bundles: Path, screenshots: Path | None) -> 
         "robolectric.dependency.dir": artifacts.folder,
         "pocketgan.tests": TESTS,
         "pocketgan.left": LEFT,
-        "pocketgan.screenshots": screenshots.absolute() if screenshots else "",
+        "pocketgan.screenshots": shots.folder.absolute() if shots else "",
+        "pocketgan.photo": shots.photo.absolute() if shots and shots.photo else "",
     }
     libraries = test_libraries(artifacts)
     return subprocess.run(
@@ -47,7 +60,7 @@ def run_tests(artifacts: Artifacts, bundles: Path, screenshots: Path | None) -> 
             *("-cp", build_apk.joined([config, TESTS / "resources", tests, classes, *libraries])),
             *(
                 "org.junit.runner.JUnitCore",
-                *test_classes(tests, screenshots=screenshots is not None),
+                *test_classes(tests, names),
             ),
         ],
         cwd=build_apk.BUILD,
@@ -89,19 +102,22 @@ def write_config(resources: Path, bundles: Path) -> Path:
     return config
 
 
-def test_classes(folder: Path, *, screenshots: bool) -> Iterator[str]:
-    """All tests; or those only that take screenshots."""
+def test_classes(folder: Path, names: Sequence[str]) -> Iterator[str]:
     for path in sorted(folder.rglob("*Test.class")):
-        if not screenshots or path.stem == "ScreenshotTest":
+        if not names or path.stem in names:
             yield ".".join(path.relative_to(folder).with_suffix("").parts)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Run the Android app's tests on the JVM.")
+    parser.add_argument("names", nargs="*", help="test classes, such as PhotoTest; otherwise all")
     parser.add_argument("--bundles", type=Path, default=TESTS / "bundles", help="what it holds")
     parser.add_argument("--screenshots", type=Path, help="only take screenshots, into this folder")
+    parser.add_argument("--photo", type=Path, help="what is filtered on the screenshots")
     options = parser.parse_args()
-    code = run_tests(fetch(), options.bundles, options.screenshots)
+    shots = Screenshots(options.screenshots, options.photo) if options.screenshots else None
+    names = ["ScreenshotTest"] if shots else options.names
+    code = run_tests(fetch(), options.bundles, names, shots)
     return FAILED if code else 0
 
 

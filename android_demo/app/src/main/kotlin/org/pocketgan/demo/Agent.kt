@@ -259,7 +259,7 @@ private class Outputs(private val session: Session, private val keep: Boolean) {
 }
 
 /** How far memory grows above what the app had before. */
-private class Memory(private val machine: Machine) {
+class Memory(private val machine: Machine) {
     val warning: String?
     private val idleKb: Long?
 

@@ -1,6 +1,8 @@
 package org.pocketgan.demo
 
 import android.content.res.AssetManager
+import android.graphics.BitmapFactory
+import android.util.Size
 import java.io.FileInputStream
 import java.io.IOException
 import java.nio.ByteBuffer
@@ -39,6 +41,10 @@ class Bundles(private val shelf: Shelf) {
     /** The one to ship first, then the others by name. */
     fun variants(): List<String> = shelf.folders().sortedWith(compareBy({ it != SHIPPED }, { it }))
 
+    /** Those that read pictures, as far as that can be told; all others are for latents. */
+    fun pictureReaders(): List<String> =
+        variants().filter { runCatching { model(it).reads }.getOrNull() is PictureSpec }
+
     /** @throws BadInput it is missing or not as `docs/bundle.md` says. */
     fun model(variant: String): Model = told(variant) { Model.parse(String(shelf.read("$variant/$CARD"))) }
 
@@ -56,6 +62,20 @@ class Bundles(private val shelf: Shelf) {
             throw BadInput("$FILE is not the file of model.json: its sha256 differs")
         }
         mapped
+    }
+
+    /** The colours of [count] golden pictures, one below the other in a PNG. */
+    fun goldenPictures(variant: String, name: String, size: Size, count: Int): List<IntArray> = told(variant) {
+        val content = shelf.read("$variant/golden/$name")
+        val stack = BitmapFactory.decodeByteArray(content, 0, content.size)
+        if (stack == null || stack.width != size.width || stack.height != count * size.height) {
+            throw BadInput("golden/$name is no PNG of $count pictures of ${size.width} × ${size.height}")
+        }
+        List(count) { number ->
+            IntArray(size.width * size.height).also {
+                stack.getPixels(it, 0, size.width, 0, number * size.height, size.width, size.height)
+            }
+        }
     }
 
     /** A golden file, which must hold [bytes]. */

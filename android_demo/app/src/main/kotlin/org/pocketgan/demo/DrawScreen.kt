@@ -4,26 +4,26 @@ import android.app.AlertDialog
 import android.os.Bundle
 import android.view.View
 import android.view.ViewGroup
-import android.widget.CheckBox
 import android.widget.GridLayout
 import android.widget.SeekBar
 import android.widget.Spinner
 import android.widget.Switch
+import android.widget.TextView
 import android.widget.ToggleButton
+import kotlin.math.roundToInt
 import kotlin.random.Random
 
 /** Pictures by seed; all that is shown follows from the seed and the choices, which are kept. */
 class DrawScreen(activity: MainActivity, parent: ViewGroup, state: Bundle?) :
     Screen(activity, R.layout.screen_draw, parent) {
     private val studio = activity.studio
-    private val variants = studio.bundles.variants()
-    private val threads = threadChoices()
+    private val variants = studio.bundles.run { variants() - pictureReaders() }
 
     private var seed = state?.getLong(SEED) ?: newSeed()
     private var variant = state?.getInt(VARIANT) ?: 0
     private var label = state?.getInt(LABEL) ?: ANY
-    private var thread = state?.getInt(THREADS) ?: 0
-    private var gpu = state?.getBoolean(GPU) ?: false
+    private val amounts = state?.getFloatArray(AMOUNTS)?.toMutableList() ?: mutableListOf()
+    private val engine = Engine(view, state) { redraw() }
     private var compare = state?.getBoolean(COMPARE) ?: false
     private var enlarged = state?.getInt(ENLARGED) ?: NONE
 
@@ -42,6 +42,7 @@ class DrawScreen(activity: MainActivity, parent: ViewGroup, state: Bundle?) :
     )
     private val shake = Shake(activity) { renew() }
     private var request: SheetRequest? = null
+    private var drawing = false
     private var shown: Sheet? = null
     private var dialog: AlertDialog? = null
 
@@ -72,17 +73,6 @@ class DrawScreen(activity: MainActivity, parent: ViewGroup, state: Bundle?) :
             variant = it
             redraw()
         }
-        view.findViewById<Spinner>(R.id.threads).offer(threads.map(Int::toString), thread) {
-            thread = it
-            redraw()
-        }
-        view.findViewById<CheckBox>(R.id.gpu).apply {
-            isChecked = gpu
-            setOnCheckedChangeListener { _, on ->
-                gpu = on
-                redraw()
-            }
-        }
         view.findViewById<Switch>(R.id.compare).apply {
             visibility = if (variants.size > 1) View.VISIBLE else View.GONE
             isChecked = compare
@@ -105,6 +95,31 @@ class DrawScreen(activity: MainActivity, parent: ViewGroup, state: Bundle?) :
         }
     }
 
+    /** A slider a direction, once a model is known; the middle changes nothing. */
+    private fun offerDirections(directions: List<Direction>) {
+        val place = view.findViewById<ViewGroup>(R.id.directions)
+        if (place.childCount > 0) return
+        while (amounts.size < directions.size) amounts += 0f
+        directions.forEachIndexed { number, direction ->
+            val row = activity.layoutInflater.inflate(R.layout.direction, place, false)
+            row.findViewById<TextView>(R.id.name).text = direction.name
+            val slider = row.findViewById<SeekBar>(R.id.amount)
+            slider.contentDescription = direction.name
+            slider.progress = ((amounts[number] / FARTHEST + 1) / 2 * slider.max).roundToInt()
+            slider.setOnSeekBarChangeListener(object : SeekBar.OnSeekBarChangeListener {
+                override fun onProgressChanged(bar: SeekBar, progress: Int, fromUser: Boolean) {
+                    amounts[number] = (2f * progress / bar.max - 1) * FARTHEST
+                    redraw()
+                }
+
+                override fun onStartTrackingTouch(bar: SeekBar) = Unit
+
+                override fun onStopTrackingTouch(bar: SeekBar) = Unit
+            })
+            place.addView(row)
+        }
+    }
+
     override fun start() {
         shake.start()
         redraw()
@@ -124,8 +139,8 @@ class DrawScreen(activity: MainActivity, parent: ViewGroup, state: Bundle?) :
         state.putLong(SEED, seed)
         state.putInt(VARIANT, variant)
         state.putInt(LABEL, label)
-        state.putInt(THREADS, thread)
-        state.putBoolean(GPU, gpu)
+        state.putFloatArray(AMOUNTS, amounts.toFloatArray())
+        engine.save(state)
         state.putBoolean(COMPARE, compare)
         state.putInt(ENLARGED, enlarged)
         state.putInt(SHARE, slider.progress)
@@ -137,22 +152,30 @@ class DrawScreen(activity: MainActivity, parent: ViewGroup, state: Bundle?) :
     }
 
     private fun redraw() {
-        val delegate = if (gpu) Delegate.GPU else Delegate.XNNPACK
         val other = variants.firstOrNull { it != variants[variant] }
         val wanted = SheetRequest(
             variants[variant],
-            Settings(threads[thread], delegate),
+            engine.settings,
             seed,
             label.takeIf { it != ANY },
             other.takeIf { compare },
+            amounts.toList(),
         )
         view.findViewById<Switch>(R.id.compare).text = string(R.string.compare, other.orEmpty())
         if (wanted == request && shown != null) return
         request = wanted
-        studio.submit({ Sheet.draw(studio, wanted) }) { drawn ->
-            if (request == wanted) drawn.fold(::show, ::fail)
-        }
+        if (!drawing) draw(wanted)
         walk.between(wanted)
+    }
+
+    /** One sheet at a time: what a slider asks for on its way is left out. */
+    private fun draw(wanted: SheetRequest) {
+        drawing = true
+        studio.submit({ Sheet.draw(studio, wanted) }) { drawn ->
+            drawing = false
+            val now = request
+            if (now == wanted || now == null) drawn.fold(::show, ::fail) else draw(now)
+        }
     }
 
     /** Nothing of another variant stays on the screen. */
@@ -172,6 +195,7 @@ class DrawScreen(activity: MainActivity, parent: ViewGroup, state: Bundle?) :
         seen(true)
         text(R.id.trouble).tell(drawn.note?.let { string(R.string.gpu_fell_back, it) })
         offerLabels(drawn.model.latent.classNames)
+        offerDirections(drawn.model.latent.directions)
         sheet.forEachIndexed { picture, view ->
             view.show(drawn.pictures[picture], drawn.width, drawn.height)
             view.contentDescription = describePicture(drawn, picture)
@@ -237,14 +261,16 @@ class DrawScreen(activity: MainActivity, parent: ViewGroup, state: Bundle?) :
         const val SEED = "seed"
         const val VARIANT = "variant"
         const val LABEL = "label"
-        const val THREADS = "threads"
-        const val GPU = "gpu"
+        const val AMOUNTS = "amounts"
         const val COMPARE = "compare"
         const val ENLARGED = "enlarged"
         const val SHARE = "share"
         const val ANY = -1
         const val NONE = -1
         const val COMPARED = 8
+
+        /** From the middle of a direction's slider to its ends. */
+        const val FARTHEST = 2f
 
         // Numbers that a person can read out.
         fun newSeed() = Random.nextLong(1_000_000)

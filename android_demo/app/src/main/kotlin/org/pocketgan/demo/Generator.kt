@@ -25,6 +25,17 @@ class Generator private constructor(
         return nanoseconds
     }
 
+    /**
+     * Draw a picture of the input's size, [read], and its [mask] where one is read, into [colours];
+     * gives the nanoseconds of the inference.
+     */
+    fun draw(read: IntArray, mask: IntArray?, colours: IntArray): Long {
+        model.picture.encode(read, mask, model.input, session.inputBuffers[0])
+        val nanoseconds = session.run()
+        pixels.paint(drawn, colours)
+        return nanoseconds
+    }
+
     /** Run what [fill] writes into the input, as it is stored. */
     fun run(fill: (ByteBuffer) -> Unit) {
         fill(session.inputBuffers[0])

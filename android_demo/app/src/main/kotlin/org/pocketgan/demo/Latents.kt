@@ -7,8 +7,15 @@ import kotlin.math.ln
 import kotlin.math.sin
 import kotlin.math.sqrt
 
+/** What is added to a latent, times a number from about -2 to 2, to change one thing in it. */
+class Direction(val name: String, val vector: FloatArray)
+
 /** An input vector: [length] numbers of a normal prior, then the class, one-hot. */
-data class LatentSpec(val length: Int, val classNames: List<String>) {
+data class LatentSpec(
+    val length: Int,
+    val classNames: List<String>,
+    val directions: List<Direction> = emptyList(),
+) : Reads {
     val width get() = length + classNames.size
 
     /** The vector of a seed, as `model.json` says it in "seeding": one seed, one picture. */
@@ -21,6 +28,13 @@ data class LatentSpec(val length: Int, val classNames: List<String>) {
         }
         if (classNames.isNotEmpty()) vector[length + label] = 1f
         return vector
+    }
+
+    /** Go [amounts] along the directions, as many as there are numbers. */
+    fun steer(vector: FloatArray, amounts: List<Float>) {
+        for ((direction, amount) in directions.zip(amounts)) {
+            for (k in 0 until length) vector[k] += amount * direction.vector[k]
+        }
     }
 
     /**

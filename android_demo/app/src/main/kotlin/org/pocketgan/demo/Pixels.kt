@@ -1,5 +1,6 @@
 package org.pocketgan.demo
 
+import android.graphics.Bitmap
 import java.nio.ByteBuffer
 import kotlin.math.abs
 
@@ -58,6 +59,19 @@ data class Difference(val largest: Int, val mean: Double) {
                 shown[pixel] = colour(amplify(red), amplify(green), amplify(blue))
             }
             return Difference(largest, sum / (3.0 * a.size))
+        }
+
+        /** Of pictures of one size, row by row; [shown] gets the differences. */
+        fun of(a: Bitmap, b: Bitmap, shown: Bitmap): Difference {
+            val rows = List(3) { IntArray(a.width) }
+            val all = List(a.height) { y ->
+                a.getPixels(rows[0], 0, a.width, 0, y, a.width, 1)
+                b.getPixels(rows[1], 0, a.width, 0, y, a.width, 1)
+                of(rows[0], rows[1], rows[2]).also {
+                    shown.setPixels(rows[2], 0, a.width, 0, y, a.width, 1)
+                }
+            }
+            return Difference(all.maxOf { it.largest }, all.map { it.mean }.average())
         }
 
         private fun amplify(level: Int) = minOf(255, level * AMPLIFIED)

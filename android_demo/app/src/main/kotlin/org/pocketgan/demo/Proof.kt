@@ -1,5 +1,6 @@
 package org.pocketgan.demo
 
+import android.util.Size
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import kotlin.math.abs
@@ -13,9 +14,9 @@ data class Agreement(val values: Int, val differing: Int, val largest: Double) {
 class Proof(
     val model: Model,
     val count: Int,
-    /** Latents drawn here by seed against the golden ones, in real units. */
-    val latents: Agreement,
-    /** Golden latents quantized here against the golden inputs. */
+    /** Latents drawn here by seed against the golden ones, in real units; null where none are read. */
+    val latents: Agreement?,
+    /** Golden latents or pictures quantized here against the golden inputs. */
     val inputs: Agreement,
     /** Golden inputs drawn here against the golden outputs. */
     val outputs: Agreement,
@@ -29,22 +30,18 @@ class Proof(
         fun of(generator: Generator, bundles: Bundles, variant: String): Proof {
             val model = generator.model
             val count = model.goldenCount
-            val latents = model.latent.run { TensorSpec("", ElementType.FLOAT32, listOf(count, width)) }
-            val inputs = model.input.copy(shape = listOf(count, model.latent.width))
+            val inputs = model.input.copy(shape = listOf(count) + model.input.shape.drop(1))
             val outputs = model.output.copy(shape = listOf(count) + model.output.shape.drop(1))
-            val goldenLatents = bundles.golden(variant, "latents.f32", latents.bytes)
             val goldenInputs = bundles.golden(variant, "inputs.bin", inputs.bytes)
             val goldenOutputs = bundles.golden(variant, "outputs.bin", outputs.bytes)
             val plain =
                 if (model.goldenPlain) bundles.golden(variant, "plain.bin", outputs.bytes) else null
 
-            val seeded = latents.buffer()
-            for (seed in 0 until count) {
-                val label = seed % maxOf(model.latent.classNames.size, 1)
-                for (value in model.latent.draw(seed.toLong(), label)) seeded.putFloat(value)
-            }
             val quantized = inputs.buffer()
-            inputs.encode(FloatArray(latents.elements) { goldenLatents.getFloat(4 * it) }, quantized)
+            val latents = when (val reads = model.reads) {
+                is LatentSpec -> quantizeLatents(reads, inputs, bundles, variant, quantized)
+                is PictureSpec -> null.also { quantizePictures(reads, inputs, bundles, variant, quantized) }
+            }
             val drawn = outputs.buffer()
             for (picture in 0 until count) {
                 generator.run { it.put(goldenInputs.part(picture, model.input.bytes)).rewind() }
@@ -53,13 +50,52 @@ class Proof(
             return Proof(
                 model,
                 count,
-                compare(latents, seeded, goldenLatents),
+                latents,
                 compare(inputs, quantized, goldenInputs),
                 compare(outputs, drawn, goldenOutputs),
                 plain?.let { compare(outputs, drawn, it) },
                 pictures(model, count, drawn),
                 pictures(model, count, goldenOutputs),
             )
+        }
+
+        /** Fills [quantized] with the golden latents; how far those of the seeds are from them. */
+        private fun quantizeLatents(
+            latent: LatentSpec,
+            inputs: TensorSpec,
+            bundles: Bundles,
+            variant: String,
+            quantized: ByteBuffer,
+        ): Agreement {
+            val real = TensorSpec("", ElementType.FLOAT32, inputs.shape)
+            val golden = bundles.golden(variant, "latents.f32", real.bytes)
+            val seeded = real.buffer()
+            for (seed in 0 until inputs.shape[0]) {
+                val label = seed % maxOf(latent.classNames.size, 1)
+                for (value in latent.draw(seed.toLong(), label)) seeded.putFloat(value)
+            }
+            inputs.encode(FloatArray(real.elements) { golden.getFloat(4 * it) }, quantized)
+            return compare(real, seeded, golden)
+        }
+
+        /** Fills [quantized] with the golden pictures, and their masks. */
+        private fun quantizePictures(
+            picture: PictureSpec,
+            inputs: TensorSpec,
+            bundles: Bundles,
+            variant: String,
+            quantized: ByteBuffer,
+        ) {
+            val (count, height, width) = inputs.shape
+            val size = Size(width, height)
+            val pictures = bundles.goldenPictures(variant, "pictures.png", size, count)
+            val masks = if (picture.mask) bundles.goldenPictures(variant, "masks.png", size, count) else null
+            val one = inputs.copy(shape = listOf(1) + inputs.shape.drop(1))
+            val buffer = one.buffer()
+            for (number in 0 until count) {
+                picture.encode(pictures[number], masks?.get(number), one, buffer)
+                quantized.put(buffer)
+            }
         }
 
         /** [a] and [b] value by value. */

@@ -39,7 +39,7 @@ class ProofScreen(activity: MainActivity, parent: ViewGroup) :
         card.findViewById<TextView>(R.id.details).text = listOfNotNull(
             line(R.string.proof_outputs, describe(proof.outputs, proof.model.output)),
             proof.plain?.let { line(R.string.proof_plain, describe(it, proof.model.output)) },
-            line(R.string.proof_seeds, describe(proof.latents, null)),
+            proof.latents?.let { line(R.string.proof_seeds, describe(it, null)) },
             line(R.string.proof_inputs, describe(proof.inputs, proof.model.input)),
             string(R.string.proof_golden_by, proof.model.goldenRuntime),
         ).joinToString("\n")

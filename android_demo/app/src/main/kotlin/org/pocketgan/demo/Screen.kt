@@ -1,5 +1,6 @@
 package org.pocketgan.demo
 
+import android.content.Intent
 import android.os.Bundle
 import android.view.View
 import android.view.ViewGroup
@@ -17,6 +18,9 @@ abstract class Screen(protected val activity: MainActivity, layout: Int, parent:
     open fun start() {}
 
     open fun stop() {}
+
+    /** What another app answers, which this screen has asked. */
+    open fun receive(code: Int, result: Int, data: Intent?) {}
 
     /** Keep what a new screen needs to look the same. */
     open fun save(state: Bundle) {}

@@ -10,12 +10,14 @@ data class SheetRequest(
     val label: Int?,
     /** Draw the same latents with this variant too. */
     val other: String?,
+    /** How far to go along each of the model's directions; as many as are known. */
+    val amounts: List<Float> = emptyList(),
 ) {
     fun label(picture: Int, classes: Int): Int =
         label ?: if (classes == 0) 0 else ((seed + picture) % classes).toInt()
 
     fun latent(spec: LatentSpec, picture: Int): FloatArray =
-        spec.draw(seed + picture, label(picture, spec.classNames.size))
+        spec.draw(seed + picture, label(picture, spec.classNames.size)).also { spec.steer(it, amounts) }
 }
 
 /** A sheet as it was drawn. */

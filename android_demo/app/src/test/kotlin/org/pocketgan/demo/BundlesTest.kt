@@ -2,6 +2,7 @@ package org.pocketgan.demo
 
 import android.content.Context
 import java.io.File
+import org.json.JSONArray
 import org.json.JSONObject
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertNotNull
@@ -62,7 +63,7 @@ class BundlesTest {
             open(variant).use { generator ->
                 val proof = Proof.of(generator, bundles, variant)
                 assertEquals(8, proof.count)
-                assertTrue("$variant: ${proof.latents}", proof.latents.equal)
+                assertTrue("$variant: ${proof.latents}", proof.latents!!.equal)
                 assertTrue("$variant: ${proof.inputs}", proof.inputs.equal)
                 // This machine's TensorFlow Lite draws without XNNPACK, a version before LiteRT's.
                 val plain = proof.plain!!
@@ -132,7 +133,10 @@ class BundlesTest {
     fun `a card that contradicts itself is refused`() {
         val edits = mapOf<String, (JSONObject) -> Unit>(
             "reads pocketgan.bundle 1 and 2" to { it.put("version", 3) },
-            "reads pictures" to { it.put("version", 2).put("latent", JSONObject.NULL) },
+            "a direction has not as many" to {
+                val direction = JSONObject().put("name", "x").put("vector", JSONArray(listOf(1.0)))
+                it.getJSONObject("latent").put("directions", JSONArray(listOf(direction)))
+            },
             "input.shape" to { it.getJSONObject("latent").put("length", 7) },
             "output.shape" to { it.getJSONObject("output").getJSONArray("shape").put(3, 2) },
             "as many as classes" to { it.getJSONObject("latent").put("classes", 3) },
@@ -149,6 +153,22 @@ class BundlesTest {
         }
         File(temporary.root, "int8/model.json").writeText("{")
         assertTrue(trouble(), "model.json" in trouble())
+    }
+
+    @Test
+    fun `a card of pictures that contradicts itself is refused`() {
+        val edits = mapOf<String, (JSONObject) -> Unit>(
+            "what is read asks for [1, 16, 16, 4]" to { it.put("mask", true) },
+            "what is read asks for [1, 16, 16, 1]" to { it.put("channels", "grey") },
+            "not grey or rgb" to { it.put("channels", "cmyk") },
+            "picture.tiles do not fit" to { it.getJSONObject("tiles").put("margin", 8) },
+            "picture.tiles.scale is not" to { it.getJSONObject("tiles").put("scale", 2) },
+        )
+        for ((words, edit) in edits) {
+            File(tests, "pictures").copyRecursively(temporary.root, overwrite = true)
+            change { edit(it.getJSONObject("picture")) }
+            assertTrue(trouble(), words in trouble())
+        }
     }
 
     @Test

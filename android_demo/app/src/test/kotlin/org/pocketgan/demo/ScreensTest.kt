@@ -18,6 +18,7 @@ import android.widget.ToggleButton
 import java.io.File
 import java.time.Duration
 import org.json.JSONArray
+import org.json.JSONObject
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
 import org.junit.Assert.assertNotEquals
@@ -110,6 +111,34 @@ class ScreensTest {
 
     private fun descriptions() =
         find<GridLayout>(R.id.sheet).children().map { it.contentDescription.toString() }
+
+    @Test
+    fun `a slider a direction changes what is drawn, and stays when the device is turned`() {
+        File(tests, "bundles").copyRecursively(temporary.root, overwrite = true)
+        for (variant in listOf("int8", "float32")) {
+            val card = File(temporary.root, "$variant/model.json")
+            val model = JSONObject(card.readText()).put("version", 2)
+            val vector = JSONArray(List(6) { if (it == 2) 1.0 else 0.0 })
+            val direction = JSONObject().put("name", "slant").put("vector", vector)
+            model.getJSONObject("latent").put("directions", JSONArray(listOf(direction)))
+            card.writeText(model.toString())
+        }
+        app.shelf = FolderShelf(temporary.root)
+        controller.pause().stop().destroy()
+        controller = start()
+        val straight = shown(R.id.sheet)
+        assertEquals("slant", find<View>(R.id.amount).contentDescription)
+        find<SeekBar>(R.id.amount).progress = 40
+        settle(activity)
+        val slanted = shown(R.id.sheet)
+        assertTrue(straight.zip(slanted).all { (a, b) -> a != b })
+        controller.recreate()
+        settle(activity)
+        assertEquals(slanted, shown(R.id.sheet))
+        find<SeekBar>(R.id.amount).progress = 20
+        settle(activity)
+        assertEquals(straight, shown(R.id.sheet))
+    }
 
     @Test
     fun `each picture and control says what it is`() {

@@ -4,6 +4,7 @@ import android.graphics.Bitmap
 import android.graphics.Canvas
 import android.view.View
 import android.widget.SeekBar
+import android.widget.Spinner
 import java.io.ByteArrayOutputStream
 import java.io.File
 import org.junit.Assert.assertTrue
@@ -29,6 +30,39 @@ class ScreenshotTest {
         val controller = Robolectric.buildActivity(MainActivity::class.java).setup()
         val activity = controller.get()
         settle(activity)
+        if (activity.findViewById<View>(R.id.tab_photo).isShown) shootPhoto(activity, theme)
+        if (activity.findViewById<View>(R.id.tab_draw).isShown) shootDraw(activity, theme)
+
+        activity.findViewById<View>(R.id.tab_proof).performClick()
+        settle(activity)
+        save("proof-$theme", activity.window.decorView)
+        controller.pause().stop().destroy()
+    }
+
+    /** A photo that is named, or a golden picture. */
+    private fun shootPhoto(activity: MainActivity, theme: String) {
+        activity.findViewById<View>(R.id.tab_photo).performClick()
+        settle(activity)
+        save("photo-empty-$theme", activity.window.decorView)
+        val variant = activity.studio.bundles.pictureReaders().first()
+        val named = System.getProperty("pocketgan.photo").orEmpty()
+        activity.darkroom.take {
+            if (named.isEmpty()) activity.assets.open("bundles/$variant/golden/pictures.png")
+            else File(named).inputStream()
+        }
+        for ((number, name) in listOf("photo", "variant", "difference").withIndex()) {
+            val beside = activity.findViewById<Spinner>(R.id.beside)
+            if (number < beside.count) beside.setSelection(number)
+            do settle(activity) while (activity.darkroom.running)
+            settle(activity)
+            save("$name-$theme", activity.window.decorView)
+        }
+        save("photo-end-$theme", activity.window.decorView) { it.scrollTo(0, it.getChildAt(0).height) }
+    }
+
+    private fun shootDraw(activity: MainActivity, theme: String) {
+        activity.findViewById<View>(R.id.tab_draw).performClick()
+        settle(activity)
         activity.findViewById<SeekBar>(R.id.walk).progress = 450
         settle(activity)
         save("draw-$theme", activity.window.decorView)
@@ -47,11 +81,6 @@ class ScreenshotTest {
         while (activity.benchmark.running) settle(activity)
         settle(activity)
         save("benchmark-$theme", activity.window.decorView)
-
-        activity.findViewById<View>(R.id.tab_proof).performClick()
-        settle(activity)
-        save("proof-$theme", activity.window.decorView)
-        controller.pause().stop().destroy()
     }
 
     private fun save(name: String, view: View, scroll: (android.widget.ScrollView) -> Unit = {}) {
