@@ -135,7 +135,7 @@ def picture_bundle(variant: str) -> Iterator[tuple[str, bytes]]:
     yield from drawn(folder, model, inputs)
 
 
-PICTURE = schema.Picture(
+PICTURE = schema.PictureInput(
     low=-1.0,
     high=1.0,
     channels="rgb",
