@@ -115,7 +115,7 @@ def bundle(variant: str) -> Iterator[tuple[str, bytes]]:
         "pixels": {"low": -1.0, "high": 1.0, "channels": "grey"},
     }
     yield f"{folder}/golden/latents.f32", latents.astype("<f4").tobytes()
-    yield from drawn(folder, model, inputs)
+    yield from model_and_outputs(folder, model, inputs)
     yield f"golden/{variant}.json", dumps(agent_outputs(plain))
 
 
@@ -132,7 +132,7 @@ def picture_bundle(variant: str) -> Iterator[tuple[str, bytes]]:
     pictures = example_pictures()
     yield f"{folder}/golden/pictures.png", sheet.stacked(pictures)
     inputs = stored_pictures(pictures, PICTURE, schema.TensorSpec(**model["input"]))
-    yield from drawn(folder, model, inputs)
+    yield from model_and_outputs(folder, model, inputs)
 
 
 PICTURE = schema.PictureInput(
@@ -166,7 +166,9 @@ def described(folder: str, variant: str, reads: str) -> dict[str, Any]:
     }
 
 
-def drawn(folder: str, model: dict[str, Any], inputs: np.ndarray) -> Iterator[tuple[str, bytes]]:
+def model_and_outputs(
+    folder: str, model: dict[str, Any], inputs: np.ndarray
+) -> Iterator[tuple[str, bytes]]:
     """The files that all bundles have: model.json, and what is drawn of the inputs."""
     interpreter, plain = both_kernels(folder)
     golden = {
