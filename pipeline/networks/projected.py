@@ -3,7 +3,9 @@ Faster"): it need not learn first what pictures of the world hold.
 
 Maps of four sizes of EfficientNet-Lite0, which are never trained, are mixed at random, across
 channels and from small to large, likewise never trained (section 3.2); a small discriminator on
-each tells real from drawn. The generator learns from all of them.
+each tells real from drawn. The generator learns from all of them. One more looks at the pixels
+themselves, which the paper has not: the largest of the maps has half of the side, and a generator
+that none but those see draws a grid in few colours (docs/decisions.md).
 """
 
 from collections.abc import Sequence
@@ -38,7 +40,8 @@ def discriminator(settings: DiscriminatorSettings, image: ImageShape) -> tf_kera
     layers = tf_keras.layers
     pictures = layers.Input(image.shape, name="pictures")
     maps = _mixed(build_feature_maps(BLOCKS)(pictures), settings.width)
-    heads = [_head(x, settings.width, f"scale_{number}") for number, x in enumerate(maps)]
+    views = [pictures, *maps]
+    heads = [_head(x, settings.width, f"scale_{number}") for number, x in enumerate(views)]
     logits = [
         layers.Flatten(name=f"scale_{number}_logits")(_normalized(1, 1, f"scale_{number}_logit")(x))
         for number, x in enumerate(heads)
@@ -63,11 +66,11 @@ def _mixed(maps: Sequence[Any], width: int) -> list[Any]:
     mixed: list[Any] = []
     smaller: Any = None
     for number, x in reversed([*enumerate(maps)]):
-        x = _frozen(width, 1, f"scale_{number}_channels")(x)
+        x = _frozen(width, 1, f"map_{number}_channels")(x)
         if smaller is not None:
-            doubled = layers.Resizing(*x.shape[1:3], name=f"scale_{number}_above")(smaller)
-            x = layers.Add(name=f"scale_{number}_sum")([x, doubled])
-        smaller = x = _frozen(width, 3, f"scale_{number}_mixed")(x)
+            doubled = layers.Resizing(*x.shape[1:3], name=f"map_{number}_above")(smaller)
+            x = layers.Add(name=f"map_{number}_sum")([x, doubled])
+        smaller = x = _frozen(width, 3, f"map_{number}_mixed")(x)
         mixed.insert(0, x)
     return mixed
 

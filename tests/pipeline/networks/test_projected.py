@@ -21,7 +21,7 @@ needs_weights = pytest.mark.skipif(
 
 
 @needs_weights
-@pytest.mark.parametrize(("side", "logits"), [(32, 52), (50, 64), (64, 64)])
+@pytest.mark.parametrize(("side", "logits"), [(32, 68), (50, 80), (64, 80)])
 def test_each_pixel_of_the_smallest_maps_has_a_logit(side: int, logits: int) -> None:
     assert discriminator(SETTINGS, ImageShape(side, 3, 0)).output_shape == (None, logits)
 
