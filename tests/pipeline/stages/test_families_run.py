@@ -43,7 +43,7 @@ LARGER_FAMILIES = {
     ),
     "stylegan": (
         *("--generator.name", "stylegan", "--generator.truncation", "0.7"),
-        *("--discriminator.name", "stylegan", "--convert.batch", "2"),
+        *("--discriminator.name", "stylegan"),
     ),
 }
 """What learns and becomes an int8 file in seconds in ``training/test_learning.py``."""
@@ -80,7 +80,7 @@ def _codes_are_directions(recipe: Path, more: Sequence[str], folder: Path) -> No
 
 
 STUDENT = (
-    *("--max-gzip-kb", "6", "--search.trials", "2", "--search.steps", "6", "--search.blocks"),
+    *("--max-gzip-kb", "5", "--search.trials", "2", "--search.steps", "6", "--search.blocks"),
     *("[slim]", "--student.imitate", "4", "--student.steps", "4", "--quantize.steps", "4"),
     *("--quantize.calibration", "32", "--convert.calibration", "32", "--teacher.lessons", "64"),
     *("--evaluate.samples", "64", "--evaluate.judge_steps", "20", "--benchmark.threads", "[1]"),
