@@ -1,6 +1,7 @@
 package org.pocketgan.demo
 
 import android.graphics.Bitmap
+import java.io.IOException
 import java.io.InputStream
 
 /**
@@ -57,6 +58,8 @@ class Darkroom(private val studio: Studio, private val photo: Photo) {
             open()
         } catch (error: SecurityException) {
             throw BadInput("The app that offered this picture does not let it be read.")
+        } catch (_: IOException) {
+            null
         } ?: throw BadInput("This picture cannot be opened. Choose another one.")
         stream.use(photo::keep)
         source = null
@@ -133,7 +136,7 @@ class Darkroom(private val studio: Studio, private val photo: Photo) {
         studio.submit({ if (order.cancelled) null else Result.success(work()) }) { result ->
             if (order !== this.order) return@submit
             result.onFailure { trouble = describe(it) }
-            val value = result.getOrNull()
+            val value = if (order.cancelled) null else result.getOrNull()
             if (value == null) end() else done(value.getOrThrow())
         }
     }

@@ -160,16 +160,14 @@ class PhotoScreen(activity: MainActivity, parent: ViewGroup, state: Bundle?) :
         )
     }
 
-    private fun facts(name: String, drawn: Filtered): String = string(
-        R.string.filtered,
-        name,
-        drawn.bitmap.width,
-        drawn.bitmap.height,
-        figure(drawn.seconds),
-        activity.resources.getQuantityString(R.plurals.tiles, drawn.tiles, drawn.tiles),
-        figure(drawn.tileMs),
-        drawn.memoryKb?.let { string(R.string.megabytes, figure(it / 1024.0)) } ?: string(R.string.unknown),
-    )
+    private fun facts(name: String, drawn: Filtered): String {
+        val tiles = activity.resources.getQuantityString(R.plurals.tiles, drawn.tiles, drawn.tiles)
+        val (width, height) = drawn.bitmap.run { width to height }
+        val seconds = figure(drawn.seconds)
+        val facts = string(R.string.filtered, name, width, height, seconds, tiles, figure(drawn.tileMs))
+        val grown = drawn.memoryKb ?: return facts
+        return facts + string(R.string.memory_grown, figure(grown / 1024.0))
+    }
 
     private fun choose() {
         val pick = if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.TIRAMISU) {

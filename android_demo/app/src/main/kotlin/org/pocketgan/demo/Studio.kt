@@ -5,6 +5,7 @@ import android.os.Looper
 import java.io.Closeable
 import java.util.concurrent.Executors
 import java.util.concurrent.Future
+import java.util.concurrent.FutureTask
 
 /**
  * The one thread that draws, and the generators open on it. It survives rotation; the activity that
@@ -16,13 +17,19 @@ class Studio(val bundles: Bundles, val runtime: Runtime) : Closeable {
     private val generators = HashMap<String, Generator>()
     private var settings: Settings? = null
 
-    /** Do [work] on the studio's thread, then [done] with what came of it on the main thread. */
-    fun <T> submit(work: () -> T, done: (Result<T>) -> Unit): Future<*> = thread.submit {
-        val result = runCatching(work)
-        main.post { done(result) }
+    /**
+     * Do [work] on the studio's thread, then [done] with what came of it on the main thread. Nothing
+     * happens once the studio is closed.
+     */
+    fun <T> submit(work: () -> T, done: (Result<T>) -> Unit): Future<*> {
+        val task = Runnable {
+            val result = runCatching(work)
+            main.post { done(result) }
+        }
+        return FutureTask(task, null).also(::execute)
     }
 
-    /** As [submit], for a frame: [work] is made once. Nothing happens once the studio is closed. */
+    /** As [submit], for a frame: [work] is made once. */
     fun execute(work: Runnable) {
         if (!thread.isShutdown) thread.execute(work)
     }
