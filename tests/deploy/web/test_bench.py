@@ -60,7 +60,7 @@ def test_a_measurement_is_taken_once(served: Bench) -> None:
     assert _post(served.url, SOUND) == 410
     answer = served.wait(5)
     assert isinstance(answer, BenchAnswer)
-    assert (answer.samples_ns, answer.drawn) == ((5, 6), b"\0\1\2")
+    assert (answer.samples_ns, answer.outputs_bytes) == ((5, 6), b"\0\1\2")
     assert served.wait(0.01) is None
 
 
