@@ -32,6 +32,8 @@ export interface PictureInput {
   channels: "grey" | "rgb";
   /** One more channel, the last: 255 where the picture is hidden. */
   mask: boolean;
+  /** With a mask: the level that stands in the picture where it hides it. */
+  hidden: number | null;
   tiles: Tiles | null;
 }
 

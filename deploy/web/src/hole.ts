@@ -3,9 +3,6 @@
 import { button, h } from "./elements";
 import { type Picture, context } from "./pictures";
 
-/** What such generators were trained to see where a picture is hidden (pipeline/data/degrade.py). */
-const HIDDEN = 128;
-
 /** A hole of a photo's size; what is opaque is hidden. */
 export class Hole {
   readonly canvas = document.createElement("canvas");
@@ -35,14 +32,14 @@ export class Hole {
   }
 }
 
-/** A picture with its mask as one more channel; `hole` is of the same size. */
-export function withHole(picture: Picture, hole: ImageData): Picture {
+/** A picture with its mask as one more channel, `hidden` where `hole`, of the same size, is opaque. */
+export function withHole(picture: Picture, hole: ImageData, hidden: number): Picture {
   const { channels } = picture;
   const depth = channels + 1;
   const levels = new Uint8ClampedArray(picture.width * picture.height * depth);
   for (let pixel = 0; pixel < picture.width * picture.height; pixel++) {
     const isHidden = hole.data[4 * pixel + 3] > 127;
-    for (let c = 0; c < channels; c++) levels[pixel * depth + c] = isHidden ? HIDDEN : picture.levels[pixel * channels + c];
+    for (let c = 0; c < channels; c++) levels[pixel * depth + c] = isHidden ? hidden : picture.levels[pixel * channels + c];
     levels[pixel * depth + channels] = isHidden ? 255 : 0;
   }
   return { ...picture, levels, channels: depth };

@@ -108,8 +108,9 @@ class Photo {
   /** The levels that the file reads: grey or colour, and what is hidden of them. */
   private read(photo: HTMLCanvasElement, hole: HTMLCanvasElement): Picture {
     const pixels = (canvas: HTMLCanvasElement) => context(canvas).getImageData(0, 0, photo.width, photo.height);
-    const picture = fromImageData(pixels(photo), this.stage.pictureInput.channels === "grey" ? 1 : 3);
-    return this.hasMask ? withHole(picture, pixels(hole)) : picture;
+    const { channels, hidden } = this.stage.pictureInput;
+    const picture = fromImageData(pixels(photo), channels === "grey" ? 1 : 3);
+    return hidden === null ? picture : withHole(picture, pixels(hole), hidden);
   }
 
   private async drawTiles(photo: HTMLCanvasElement, tiles: Tiles, signal: AbortSignal): Promise<void> {

@@ -18,6 +18,8 @@ from deploy.web.make import PageContents, PageFile, make
 
 LENGTH, CLASSES, SIDE = 8, 3, 6
 TILE = 16
+HIDDEN = 100
+"""The level that stands where a picture is hidden."""
 
 
 @cache
@@ -82,7 +84,8 @@ def page_of() -> PageOf:
             length=LENGTH, classes=CLASSES, class_names=("a", "b", "c"), directions=directions
         )
         tiles = Tiles(scale=2, multiple=1, margin=1, seamless=True)
-        picture = PictureInput(low=-1, high=1, channels="rgb", mask=kind == "hole", tiles=tiles)
+        hole: dict[str, Any] = {"mask": True, "hidden": HIDDEN} if kind == "hole" else {}
+        picture = PictureInput(low=-1, high=1, channels="rgb", tiles=tiles, **hole)
         files = [
             PageFile(
                 content=_file(kind, int8=int8),
