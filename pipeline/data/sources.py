@@ -91,21 +91,27 @@ def mistakes(name: str, settings: PictureSettings) -> Iterator[tuple[str, str]]:
             f"data.cut: the pictures of the source '{name}' cannot be cut into tiles.",
             f"Leave data.cut out, or name another source: {_names(lambda each: each.photos)}.",
         )
-    if settings.coupled and settings.coupled not in SECOND_DOMAINS:
-        yield (
-            f"data.coupled: there is no second domain '{settings.coupled}'.",
-            one_of(settings.coupled, SECOND_DOMAINS),
-        )
-    if settings.coupled and (has_inputs or settings.degrade or name == TEACHER):
-        yield (
-            "data.coupled: two domains are drawn of latents, and this data is for a generator that "
-            "reads pictures, or for a student.",
-            "Leave data.coupled out.",
-        )
+    if settings.coupled:
+        yield from _mistaken_coupling(name, settings)
     if settings.inputs is not None and name not in (PAIRS, DOMAINS):
         yield (
             f"data.inputs: the source '{name}' reads no folder of inputs.",
             f"Leave data.inputs out, or name the source '{PAIRS}' or '{DOMAINS}'.",
+        )
+
+
+def _mistaken_coupling(name: str, settings: PictureSettings) -> Iterator[tuple[str, str]]:
+    source = SOURCES[name]
+    if settings.coupled not in SECOND_DOMAINS:
+        yield (
+            f"data.coupled: there is no second domain '{settings.coupled}'.",
+            one_of(settings.coupled, SECOND_DOMAINS),
+        )
+    if settings.degrade or source.paired or source.unpaired or name == TEACHER:
+        yield (
+            "data.coupled: two domains are drawn of latents, and this data is for a generator that "
+            "reads pictures, or for a student.",
+            "Leave data.coupled out.",
         )
 
 

@@ -94,9 +94,9 @@ def main() -> int:
     inputs = latents(1, Purpose.FIXED, count=MEASURED, prior=prior)
     print(measured(draws, inputs, vectors).markdown())
     if options.picture:
-        shown = {name: vector for name, vector in vectors.items() if "weights" in name}
-        drawn = strips(draws, inputs[:SHOWN], shown)
-        Image.fromarray(drawn[..., 0] if drawn.shape[2] == 1 else drawn).save(options.picture)
+        by_weights = {name: vector for name, vector in vectors.items() if "weights" in name}
+        walks = strips(draws, inputs[:SHOWN], by_weights)
+        Image.fromarray(walks[..., 0] if walks.shape[2] == 1 else walks).save(options.picture)
     return 0
 
 
