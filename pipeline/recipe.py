@@ -54,6 +54,7 @@ LATER_KEYS = (
     *("data.image_width", "train.r2", "train.feature_matching", "train.information"),
     *("generator.codes", "discriminator.minibatch_deviation"),
     *("evaluate.directions", "generator.truncation", "train.growth", "train.multi_agent"),
+    "data.coupled",
     *(f"train.{side}_weights.orthogonal" for side in ("generator", "discriminator")),
     *(f"translation.{weight.name}" for weight in fields(TranslationWeights)),
 )
@@ -108,11 +109,14 @@ class DataSettings:
     """What makes the input out of the picture: grey, mask, half, quarter, blur, noise or jpeg."""
     cut: str = "whole"
     """whole: the largest part in the middle, resized. tiles: all of the size that fit, as is."""
+    coupled: str = ""
+    """Of latents: what stands beside each picture, as its second domain: negative or edges."""
 
     @property
     def shape(self) -> PictureShape:
-        """Height, width and channels."""
-        return self.image_size, self.image_width or self.image_size, self.channels
+        """Height, width and channels of what is drawn."""
+        width = self.image_width or self.image_size
+        return self.image_size, 2 * width if self.coupled else width, self.channels
 
     @property
     def translated(self) -> bool:

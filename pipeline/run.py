@@ -68,6 +68,7 @@ class Run:
             inputs=data.inputs and data.inputs.expanduser(),
             degrade=data.degrade,
             cut=data.cut,
+            coupled=data.coupled,
         )
         return sources.load(data.source, request, minimum=self.recipe.train.batch)
 

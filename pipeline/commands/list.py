@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.table import Table
 
 from pipeline.commands.arguments import OK, command_parser, parse, show
+from pipeline.data.coupling import SECOND_DOMAINS
 from pipeline.data.degrade import DEGRADATIONS
 from pipeline.data.sources import SOURCES
 from pipeline.native_log import native_log
@@ -36,6 +37,7 @@ def catalogue() -> Catalogue:
         "recipes": {name: _first_comment(name) for name in shipped_recipes()},
         "data sources": {name: source.describe for name, source in SOURCES.items()},
         "degradations": {name: each.describe for name, each in DEGRADATIONS.items()},
+        "second domains": {name: each.describe for name, each in SECOND_DOMAINS.items()},
         "generators": {
             name: _first_line(build) for name, build in (GENERATORS | TRANSLATORS).items()
         },

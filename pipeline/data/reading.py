@@ -69,6 +69,7 @@ class Request:
     inputs: Path | None = None
     degrade: str = ""
     cut: str = WHOLE
+    coupled: str = ""
 
     @property
     def size(self) -> tuple[int, int]:

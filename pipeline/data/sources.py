@@ -7,6 +7,7 @@ from typing import Protocol
 
 from deploy.errors import PocketganError, one_of
 from pipeline.data import digits, domains, folder, pairs, published, stacked
+from pipeline.data.coupling import SECOND_DOMAINS, coupled
 from pipeline.data.dataset import Dataset
 from pipeline.data.degrade import DEGRADATIONS, degrade
 from pipeline.data.picture import fit
@@ -30,6 +31,8 @@ class PictureSettings(Protocol):
     def degrade(self) -> str: ...
     @property
     def cut(self) -> str: ...
+    @property
+    def coupled(self) -> str: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,10 +91,27 @@ def mistakes(name: str, settings: PictureSettings) -> Iterator[tuple[str, str]]:
             f"data.cut: the pictures of the source '{name}' cannot be cut into tiles.",
             f"Leave data.cut out, or name another source: {_names(lambda each: each.photos)}.",
         )
+    if settings.coupled:
+        yield from _mistaken_coupling(name, settings)
     if settings.inputs is not None and name not in (PAIRS, DOMAINS):
         yield (
             f"data.inputs: the source '{name}' reads no folder of inputs.",
             f"Leave data.inputs out, or name the source '{PAIRS}' or '{DOMAINS}'.",
+        )
+
+
+def _mistaken_coupling(name: str, settings: PictureSettings) -> Iterator[tuple[str, str]]:
+    source = SOURCES[name]
+    if settings.coupled not in SECOND_DOMAINS:
+        yield (
+            f"data.coupled: there is no second domain '{settings.coupled}'.",
+            one_of(settings.coupled, SECOND_DOMAINS),
+        )
+    if settings.degrade or source.paired or source.unpaired or name == TEACHER:
+        yield (
+            "data.coupled: two domains are drawn of latents, and this data is for a generator that "
+            "reads pictures, or for a student.",
+            "Leave data.coupled out.",
         )
 
 
@@ -102,7 +122,8 @@ def _names(wanted: Callable[[Source], bool]) -> str:
 def load(source: str, request: Request, *, minimum: int) -> Dataset:
     """The data of a source in SOURCES, as images [N, height, width, channels], uint8.
 
-    With ``request.degrade``, the inputs are made out of them.
+    With ``request.degrade``, the inputs are made out of them; with ``request.coupled`` they are
+    twice as wide.
     Raises PocketganError for an unknown source, for what it cannot give, for fewer than
     ``minimum`` training images (the batch size), and for data that is missing or broken.
     """
@@ -132,6 +153,9 @@ def load(source: str, request: Request, *, minimum: int) -> Dataset:
         train=fit(data.train, size, channels),
         test=fit(data.test, size, channels),
     )
+    if request.coupled:
+        train, test = (coupled(part, request.coupled) for part in (data.train, data.test))
+        return replace(data, train=train, test=test)
     if not request.degrade:
         return data
     return replace(

@@ -24,6 +24,20 @@ def generator(settings: GeneratorSettings, image: ImageShape) -> tf_keras.Model:
 
     The map is doubled as often as the size asks for, each time with half of the channels.
     """
+    layers = tf_keras.layers
+    return tf_keras.Sequential(
+        [
+            *hidden_layers(settings, image),
+            layers.Conv2DTranspose(image.channels, 4, 2, padding="same", name="pixels"),
+            layers.Activation("tanh", name="image"),
+            *surplus_cropped(image.shape),
+        ],
+        name="dcgan_generator",
+    )
+
+
+def hidden_layers(settings: GeneratorSettings, image: ImageShape) -> list[Any]:
+    """All layers but those that make the picture: the input, then one behind another."""
     layers, (height, width) = tf_keras.layers, first_map(image.shape)
     hidden = doublings(image.shape) - 1
     wide = settings.width * 2**hidden
@@ -38,24 +52,18 @@ def generator(settings: GeneratorSettings, image: ImageShape) -> tf_keras.Model:
         return [transposed, batch_norm(f"{name}_norm"), layers.ReLU(name=f"{name}_act")]
 
     names = ["upsample", *(f"upsample_{number}" for number in range(2, hidden + 1))]
-    return tf_keras.Sequential(
-        [
-            layers.Input([settings.latent + image.classes], name="latent"),
-            layers.Dense(height * width * wide, use_bias=False, name="project"),
-            batch_norm("project_norm"),
-            layers.ReLU(name="project_act"),
-            layers.Reshape([height, width, wide], name="seed_map"),
-            *(
-                layer
-                for number, name in enumerate(names, start=1)
-                for layer in doubled(wide // 2**number, name)
-            ),
-            layers.Conv2DTranspose(image.channels, 4, 2, padding="same", name="pixels"),
-            layers.Activation("tanh", name="image"),
-            *surplus_cropped(image.shape),
-        ],
-        name="dcgan_generator",
-    )
+    return [
+        layers.Input([settings.latent + image.classes], name="latent"),
+        layers.Dense(height * width * wide, use_bias=False, name="project"),
+        batch_norm("project_norm"),
+        layers.ReLU(name="project_act"),
+        layers.Reshape([height, width, wide], name="seed_map"),
+        *(
+            layer
+            for number, name in enumerate(names, start=1)
+            for layer in doubled(wide // 2**number, name)
+        ),
+    ]
 
 
 def discriminator(settings: DiscriminatorSettings, image: ImageShape) -> tf_keras.Model:

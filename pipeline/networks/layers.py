@@ -81,14 +81,14 @@ class MinibatchDeviation(tf_keras.layers.Layer):  # type: ignore[misc]
         return (*input_shape[:-1], input_shape[-1] + 1)
 
 
-def surplus_cropped(image: PictureShape) -> list[tf_keras.layers.Layer]:
+def surplus_cropped(image: PictureShape, name: str = "crop") -> list[tf_keras.layers.Layer]:
     """What cuts the doubled first map to the picture, as much off both sides; empty if it fits."""
     sides = zip(first_map(image), image[:2], strict=True)
     surplus = [first * 2 ** doublings(image) - side for first, side in sides]
     if not any(surplus):
         return []
     cropping = [(pixels // 2, pixels - pixels // 2) for pixels in surplus]
-    return [tf_keras.layers.Cropping2D(cropping, name="crop")]
+    return [tf_keras.layers.Cropping2D(cropping, name=name)]
 
 
 def sub_pixels(x: Any, image: ImageShape) -> Any:

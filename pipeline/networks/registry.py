@@ -8,6 +8,7 @@ import tf_keras
 from deploy.errors import PocketganError, one_of
 from pipeline.networks import (
     biggan,
+    cogan,
     cyclegan,
     dcgan,
     dense,
@@ -37,6 +38,7 @@ GENERATORS: dict[str, Callable[[GeneratorSettings, ImageShape], tf_keras.Model]]
     STYLED: stylegan.generator,
     "biggan": biggan.generator,
     GROWING: progressive.generator,
+    "cogan": cogan.generator,
 }
 DISCRIMINATORS: dict[str, Callable[[DiscriminatorSettings, ImageShape], tf_keras.Model]] = {
     "dense": dense.discriminator,
@@ -47,6 +49,7 @@ DISCRIMINATORS: dict[str, Callable[[DiscriminatorSettings, ImageShape], tf_keras
     "biggan": r3gan.discriminator,
     GROWING: progressive.discriminator,
     PROJECTED: projected.discriminator,
+    "cogan": cogan.discriminator,
 }
 TRANSLATORS: dict[str, Callable[[GeneratorSettings, TranslatorShape], tf_keras.Model]] = {
     "unet": pix2pix.generator,

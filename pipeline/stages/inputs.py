@@ -156,8 +156,8 @@ def class_count(ctx: StageContext) -> int:
 
 def image_shape(ctx: StageContext) -> ImageShape:
     """What generator and discriminator agree on."""
-    data = ctx.recipe.data
-    return ImageShape(data.image_size, data.channels, class_count(ctx), data.image_width)
+    height, width, channels = ctx.recipe.data.shape
+    return ImageShape(height, channels, class_count(ctx), width)
 
 
 def batched_inputs(ctx: StageContext, purpose: Purpose, count: int) -> np.ndarray:

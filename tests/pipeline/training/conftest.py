@@ -53,7 +53,9 @@ def make_trainer(pictures: np.ndarray) -> TrainerMaker:
         **changes: Any,
     ) -> GANTrainer:
         prepare(start)
-        image, coded = ImageShape(SIDE, 1, classes), ImageShape(SIDE, 1, codes.discrete)
+        height, width, channels = real_pictures.shape[1:]
+        image = ImageShape(height, channels, classes, width)
+        coded = replace(image, classes=codes.discrete)
         plain = build_generator(
             GeneratorSettings(name=network, width=4, latent=LATENT), coded if codes else image
         )
