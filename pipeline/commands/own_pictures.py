@@ -1,14 +1,15 @@
 """`pocketgan run FOLDER`: a recipe for pictures of one's own, out of a look at them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from deploy.errors import PocketganError
 from pipeline.data.survey import survey
+from pipeline.networks.settings import LEAST_SIDE
 from pipeline.plans import RECIPE
-from pipeline.recipe import RECIPES_FOLDER, Recipe, read_values
+from pipeline.recipe import RECIPES_FOLDER, DataSettings, Recipe, load_recipe, read_values
 
 BASE = RECIPES_FOLDER / "base" / "own-pictures.yaml"
 STEPS = {64: 9000, 32: 12000}
@@ -20,40 +21,53 @@ SMALLEST_CLASS = 20
 MANY = 20_000
 """Pictures from which on they need no augmentation (Zhao 2020 has gains up to CIFAR's 50,000, but
 most below a fifth of them)."""
+UNPUBLISHED = {
+    "discriminator": {"name": "r3gan", "width": 16},
+    "train": {"loss": "relativistic", "r1": 0.5, "r2": 0.5},
+}
+"""Where the published network cannot look at the pictures."""
 
 
-def recipe_values(folder: Path) -> dict[str, Any]:
-    """What a recipe for a folder of pictures says, before the command line changes it.
+def recipe_of(folder: Path, overrides: Sequence[str]) -> Recipe:
+    """The recipe for a folder of pictures, changed by the command line.
 
-    Raises PocketganError for a folder without a picture that can be read, and for a run's folder.
+    Raises PocketganError for a folder without a picture that can be read, for a run's folder, and
+    as ``load_recipe`` does.
     """
-    folder = folder.expanduser()
     if (folder / RECIPE).is_file():
         raise PocketganError(
             f"{folder} is the folder of a run, not of pictures.",
             f"Go on with it by `pocketgan run {folder / RECIPE} --runs {folder.parent}`.",
         )
+    values = _merged({"name": _name(folder), **read_values(BASE)}, _of_pictures(folder))
+    size = load_recipe(values, overrides).data
+    return load_recipe(_merged(values, _of_size(size)), overrides)
+
+
+def _of_pictures(folder: Path) -> dict[str, Any]:
+    """What follows from a look at the pictures."""
     pictures = survey(folder)
-    side = next((size for size in STEPS if size <= pictures.side), pictures.side)
-    values = {"name": _name(folder), **read_values(BASE)}
-    test_fraction = TEST_FRACTION if pictures.count >= FEW else TEST_FRACTION_OF_FEW
-    train: dict[str, Any] = {"steps": STEPS.get(side, STEPS[min(STEPS)])}
-    if pictures.count >= MANY:
-        train["augment"] = []
-    return _merged(
-        values,
-        {
-            "data": {
-                "source": "folder",
-                "folder": str(folder),
-                "image_size": side,
-                "channels": 1 if pictures.grey else 3,
-                "test_fraction": test_fraction,
-            },
-            "generator": {"conditional": min(pictures.classes, default=0) >= SMALLEST_CLASS},
-            "train": train,
+    return {
+        "data": {
+            "source": "folder",
+            "folder": str(folder),
+            "image_size": next((size for size in STEPS if size <= pictures.side), pictures.side),
+            "channels": 1 if pictures.grey else 3,
+            "test_fraction": TEST_FRACTION if pictures.count >= FEW else TEST_FRACTION_OF_FEW,
         },
-    )
+        "generator": {"conditional": min(pictures.classes, default=0) >= SMALLEST_CLASS},
+        "train": {"augment": []} if pictures.count >= MANY else {},
+    }
+
+
+def _of_size(data: DataSettings) -> dict[str, Any]:
+    """What follows from the size and the colours that the pictures get."""
+    side = min(data.shape[:2])
+    steps = next((steps for size, steps in STEPS.items() if size <= side), STEPS[min(STEPS)])
+    values: dict[str, Any] = {"train": {"steps": steps}}
+    if data.channels == 3 and side >= LEAST_SIDE:
+        return values
+    return _merged(UNPUBLISHED, values)
 
 
 def choices(recipe: Recipe) -> list[str]:

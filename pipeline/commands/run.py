@@ -20,7 +20,7 @@ from pipeline.commands.arguments import (
     show,
 )
 from pipeline.commands.compress_options import in_recipe
-from pipeline.commands.own_pictures import choices, recipe_values
+from pipeline.commands.own_pictures import choices, recipe_of
 from pipeline.native_log import native_log
 from pipeline.plans import FROM_SCRATCH, FROM_TEACHER
 from pipeline.recipe import Recipe, load_recipe, shipped_recipes
@@ -101,7 +101,7 @@ def _recipe(name: str, overrides: Sequence[str]) -> Recipe:
     folder = Path(name).expanduser()
     if name in shipped_recipes() or not folder.is_dir():
         return load_recipe(name, overrides)
-    recipe = load_recipe(recipe_values(folder), overrides)
+    recipe = recipe_of(folder, overrides)
     _tell(choices(recipe))
     return recipe
 

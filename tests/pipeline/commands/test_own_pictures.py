@@ -8,8 +8,7 @@ from PIL import Image
 from deploy.errors import PocketganError
 from pipeline.cli import main
 from pipeline.commands import own_pictures
-from pipeline.commands.own_pictures import SMALLEST_CLASS, STEPS, choices, recipe_values
-from pipeline.recipe import load_recipe
+from pipeline.commands.own_pictures import SMALLEST_CLASS, STEPS, choices, recipe_of
 
 
 def fill(folder: Path, count: int = 4, *, side: int = 48, colour: bool = True) -> Path:
@@ -22,48 +21,71 @@ def fill(folder: Path, count: int = 4, *, side: int = 48, colour: bool = True) -
 
 @pytest.mark.parametrize(("side", "size"), [(300, 64), (64, 64), (63, 32), (20, 20)])
 def test_the_size_is_one_that_the_pictures_have(tmp_path: Path, side: int, size: int) -> None:
-    recipe = load_recipe(recipe_values(fill(tmp_path / "a", side=side)))
+    recipe = recipe_of(fill(tmp_path / "a", side=side), [])
     assert recipe.data.image_size == size
     assert recipe.train.steps == STEPS.get(size, STEPS[32])
 
 
 @pytest.mark.parametrize("colour", [True, False])
 def test_the_channels_are_those_of_the_pictures(tmp_path: Path, colour: bool) -> None:
-    values = recipe_values(fill(tmp_path / "a", colour=colour))
-    assert values["data"]["channels"] == (3 if colour else 1)
+    recipe = recipe_of(fill(tmp_path / "a", colour=colour), [])
+    assert recipe.data.channels == (3 if colour else 1)
+
+
+@pytest.mark.parametrize(
+    ("colour", "more", "discriminator"),
+    [
+        (True, [], "projected"),
+        (True, ["--data.image_size", "28"], "r3gan"),
+        (False, [], "r3gan"),
+        (False, ["--data.channels", "3"], "projected"),
+        (True, ["--discriminator.name", "dcgan"], "dcgan"),
+    ],
+)
+def test_the_published_network_teaches_where_it_can_look(
+    tmp_path: Path, colour: bool, more: list[str], discriminator: str
+) -> None:
+    recipe = recipe_of(fill(tmp_path / "a", side=64, colour=colour), more)
+    assert recipe.discriminator.name == discriminator
+
+
+def test_steps_follow_the_size_that_is_asked_for(tmp_path: Path) -> None:
+    pictures = fill(tmp_path / "a", side=64)
+    assert recipe_of(pictures, ["--data.image_size", "32"]).train.steps == STEPS[32]
+    assert recipe_of(pictures, ["--train.steps", "7"]).train.steps == 7
 
 
 @pytest.mark.parametrize("count", [SMALLEST_CLASS, SMALLEST_CLASS - 1])
 def test_classes_are_asked_for_where_each_has_enough(tmp_path: Path, count: int) -> None:
     fill(tmp_path / "cats", count)
     fill(tmp_path / "dogs", SMALLEST_CLASS + 5)
-    assert recipe_values(tmp_path)["generator"]["conditional"] == (count == SMALLEST_CLASS)
+    assert recipe_of(tmp_path, []).generator.conditional == (count == SMALLEST_CLASS)
 
 
 def test_many_pictures_are_not_augmented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(tmp_path / "a")
-    assert load_recipe(recipe_values(tmp_path / "a")).train.augment
+    assert recipe_of(tmp_path / "a", []).train.augment
     monkeypatch.setattr(own_pictures, "MANY", 4)
-    assert not load_recipe(recipe_values(tmp_path / "a")).train.augment
+    assert not recipe_of(tmp_path / "a", []).train.augment
 
 
 @pytest.mark.parametrize(
     ("name", "run"), [("my cats, 2024!", "my-cats-2024"), ("Füße", "Füße"), ("…", "pictures")]
 )
 def test_the_run_is_called_as_the_folder(tmp_path: Path, name: str, run: str) -> None:
-    assert load_recipe(recipe_values(fill(tmp_path / name))).name == run
+    assert recipe_of(fill(tmp_path / name), []).name == run
 
 
 def test_the_command_line_goes_before_what_was_chosen(tmp_path: Path) -> None:
     fill(tmp_path / "a")
-    recipe = load_recipe(recipe_values(tmp_path / "a"), ["--data.image_size", "16"])
+    recipe = recipe_of(tmp_path / "a", ["--data.image_size", "16"])
     assert "16 pixels a side" in choices(recipe)[1]
 
 
 def test_the_folder_of_a_run_is_refused_with_the_way_on(tmp_path: Path) -> None:
     (tmp_path / "recipe.yaml").write_text("name: a")
     with pytest.raises(PocketganError) as error:
-        recipe_values(tmp_path)
+        recipe_of(tmp_path, [])
     assert f"pocketgan run {tmp_path / 'recipe.yaml'}" in error.value.remedy
 
 
