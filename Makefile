@@ -6,7 +6,7 @@ RUN ?= runs/$(RECIPE)
 # One worker a core; a file's tests stay together, as what they share is made once a worker.
 PYTEST := $(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: run test test-all check android android-test lock clean
+.PHONY: run test test-all check android android-test web lock clean
 
 run: .venv/ready
 	$(BIN)/pocketgan run $(RECIPE)
@@ -29,6 +29,10 @@ android: .venv/ready
 
 android-test: .venv/ready
 	$(BIN)/python -m tools.android_tests
+
+# The gallery's page out of its sources: deploy/web/built, which is committed. Needs Node.js.
+web:
+	cd deploy/web && npm ci && npm run check && npm test && npm run build
 
 .venv/ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
