@@ -33,7 +33,6 @@ def gallery(arguments: list[str]) -> int:
     parser.add_argument(
         "--variants",
         type=str,
-        default="",
         help="files of a run to put in, with commas: int8,float16,float32 (int8, and those in "
         "float32 below 3 MB zipped)",
     )
@@ -41,7 +40,7 @@ def gallery(arguments: list[str]) -> int:
     runs = [open_run(name, Path(options.runs)) for name in options.run]
     path = Path(options.out) if options.out is not None else runs[0].folder / "gallery.html"
     _refuse_foreign(path)
-    facts, page = make(gallery_of(runs, _variants(options.variants)))
+    facts, page = make(gallery_of(runs, _variants(options.variants or "")))
     path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, page)
     document = {
