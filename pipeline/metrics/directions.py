@@ -135,11 +135,10 @@ class LatentDirection(BaseModel):
     """Of unit length, over the normal numbers at the start of a latent."""
     effect: float
     """How much of black to white a pixel changes from one end to the other, on average, in the
-    generator that it was found in."""
-    pixels: Sameness | None = None
-    """Of the file that ships, against the generator that it was found in; None where these are
-    one."""
-    features: Sameness | None = None
+    baseline."""
+    pixels: Sameness
+    """Of the file that ships, against the baseline."""
+    features: Sameness
     """The same of what the judge sees in the pictures: it forgives what moved by a pixel."""
 
 
@@ -160,8 +159,8 @@ class LatentDirections(BaseModel):
     reach: float = REACH
     directions: tuple[LatentDirection, ...]
     random_effect: float
-    """Mean effect of as many directions that nobody chose, in the same generator."""
-    random_agreement: float | None = None
+    """Mean effect of as many directions that nobody chose."""
+    random_agreement: float
     """Their mean agreement in pixels."""
 
 

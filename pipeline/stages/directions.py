@@ -1,6 +1,7 @@
 """What the latents of a run mean: found in its generator, walked in the file that ships."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -54,60 +55,56 @@ def explore_latents(
 ) -> Outcome:
     """Write directions, what they do in the baseline and in the file that ships, and walks.
 
-    ``drawing``: variant → what draws as it does. Directions are found in the baseline, or, where
-    that has no file, in what ships.
+    ``drawing``: variant → what draws as it does, whether it has a file or not. Directions are found
+    in the baseline, or, where that has no file, in what ships.
     """
     files = find_variants(ctx.inputs["convert"])
     source = BASELINE if BASELINE in files else SHIPPED
     inputs = batched_inputs(ctx, Purpose.FIXED, FIXED_PICTURES)
-    vectors, events = _vectors(ctx, source)
-    draws = [drawing[name] for name in dict.fromkeys((source, SHIPPED))]
+    vectors, events = _vectors(ctx, files[source])
+    draws = [drawing[name] for name in (BASELINE, SHIPPED)]
 
     def changes(vector: Rows) -> list[Change]:
         return [change(draw, judge.features, inputs, vector) for draw in draws]
 
     random = [changes(vector) for vector in _random(ctx)]
-    agreements = [
-        cosine(first.pixels, ships.pixels) for first, *others in random for ships in others
-    ]
     contents = LatentDirections(
         found_in=source,
         directions=tuple(
             _direction(name, vector, changes(vector), random) for name, vector in vectors.items()
         ),
-        random_effect=_mean([each[0].effect for each in random]),
-        random_agreement=_mean(agreements) if agreements else None,
+        random_effect=_mean([of_baseline.effect for of_baseline, _ in random]),
+        random_agreement=_mean([cosine(one.pixels, other.pixels) for one, other in random]),
     )
     write_directions(contents, _walks(ctx, draws, inputs, vectors), ctx.folder)
-    agreements = [each.pixels.agreement for each in contents.directions if each.pixels]
+    agreements = [each.pixels.agreement for each in contents.directions]
     return Outcome({"direction_agreement": _mean(agreements)} if agreements else {}, events)
 
 
 def _direction(
     name: str, vector: Rows, changes: Sequence[Change], random: Sequence[Sequence[Change]]
 ) -> LatentDirection:
-    """All of one. ``changes``: in the generator that it was found in, and in what ships."""
-    first, last = changes[0], changes[-1]
-    unrelated = [each[-1] for each in random]
-    alike = {
-        "pixels": sameness(last.pixels, first.pixels, [each.pixels for each in unrelated]),
-        "features": sameness(last.features, first.features, [each.features for each in unrelated]),
-    }
+    """All of one. ``changes``: in the baseline, and in what ships."""
+    of_baseline, of_shipped = changes
+    unrelated = [each for _, each in random]
     return LatentDirection(
         name=name,
         vector=tuple(round(float(number), 6) for number in vector),
-        effect=round(first.effect, 4),
-        **(alike if last is not first else {}),
+        effect=round(of_baseline.effect, 4),
+        pixels=sameness(of_shipped.pixels, of_baseline.pixels, [each.pixels for each in unrelated]),
+        features=sameness(
+            of_shipped.features, of_baseline.features, [each.features for each in unrelated]
+        ),
     )
 
 
-def _vectors(ctx: StageContext, source: str) -> tuple[dict[str, Rows], list[str]]:
+def _vectors(ctx: StageContext, file: Path) -> tuple[dict[str, Rows], list[str]]:
     """Directions by name, and why some could not be looked for."""
     count, latent = ctx.recipe.evaluate.directions, prior(ctx).latent
     codes = np.eye(ctx.recipe.generator.codes.continuous, latent, dtype=np.float32)
     rows, events = {"code": codes}, []
     try:
-        layer = first_layer(find_variants(ctx.inputs["convert"])[source])
+        layer = first_layer(file)
     except PocketganError as error:
         events.append(f"no directions but codes: {error.problem}")
     else:

@@ -35,9 +35,10 @@ def view(latents: LatentsReport, walks: Mapping[str, Images]) -> LatentsView:
         Strip(name, captions.get(name, "a column a value"), _strip(walk))
         for name, walk in walks.items()
     ]
-    random = f"changes a pixel by {latents.random_effect:.1%} of black to white"
-    if latents.random_agreement is not None:
-        random += f", and agrees to {latents.random_agreement:.2f}"
+    random = (
+        f"changes a pixel by {latents.random_effect:.1%} of black to white, and agrees to "
+        f"{latents.random_agreement:.2f}"
+    )
     return LatentsView(latents, strips, random)
 
 
@@ -46,14 +47,11 @@ def _strip(walk: Images) -> str:
 
 
 def _caption(direction: DirectionReport) -> str:
-    parts = [f"changes a pixel by {direction.effect:.1%}"]
-    for what, alike in {
-        "pixels": direction.pixels,
-        "the judge's features": direction.features,
-    }.items():
-        if alike is not None:
-            parts.append(f"agreement in {what} {_agreement(alike)}")
-    return "; ".join(parts)
+    return (
+        f"changes a pixel by {direction.effect:.1%}; agreement in pixels "
+        f"{_agreement(direction.pixels)}; agreement in the judge's features "
+        f"{_agreement(direction.features)}"
+    )
 
 
 def _agreement(alike: Sameness) -> str:

@@ -259,9 +259,9 @@ class DirectionReport(FrozenModel):
     name: str
     effect: NotNegative
     """How much of black to white a pixel changes along it."""
-    pixels: Sameness | None
-    """Of the file that ships against the generator that it was found in; None of one alone."""
-    features: Sameness | None
+    pixels: Sameness
+    """Of the file that ships against the baseline."""
+    features: Sameness
 
 
 class LatentsReport(FrozenModel):
@@ -271,7 +271,7 @@ class LatentsReport(FrozenModel):
     reach: float
     directions: tuple[DirectionReport, ...]
     random_effect: NotNegative
-    random_agreement: float | None
+    random_agreement: float
 
 
 class Report(FrozenModel):

@@ -32,21 +32,6 @@ def test_caption_tells_effect_agreement_chance_and_strength(latents: LatentsRepo
     )
 
 
-def test_direction_of_one_generator_alone_has_no_agreement(latents: LatentsReport) -> None:
-    alone = latents.model_copy(
-        update={
-            "random_agreement": None,
-            "directions": tuple(
-                each.model_copy(update={"pixels": None, "features": None})
-                for each in latents.directions
-            ),
-        }
-    )
-    shown = view(alone, {"weights 1": WALK})
-    assert [strip.caption for strip in shown.strips] == ["changes a pixel by 17.2%"]
-    assert "agrees" not in shown.random
-
-
 def test_values_of_a_discrete_code_are_no_direction(latents: LatentsReport) -> None:
     assert view(latents, {"discrete code": WALK}).strips[0].caption == "a column a value"
 
