@@ -43,42 +43,26 @@ COMMON: dict[str, Any] = {
     "train": {"batch": 32, "final_rate": 0.0, "ema": 0.998, "augment": ["shift", "cutout"]}
 }
 
+_TRAINED_HERE: dict[str, Any] = {"discriminator": {"name": "r3gan", "width": 16}}
+_RATES = {"generator_rate": 5e-4, "discriminator_rate": 5e-4}
+_RELATIVISTIC = {"train": {"loss": "relativistic", "r1": 0.5, "r2": 0.5, **_RATES}}
+_HINGE: dict[str, Any] = {
+    "discriminator": {**_TRAINED_HERE["discriminator"], "spectral_norm": True},
+    "train": {"loss": "hinge", "generator_rate": 2e-4, "discriminator_rate": 4e-4},
+}
+_PROJECTED = {"discriminator": {"name": "projected"}, "train": {"loss": "hinge", **_RATES}}
+_DCGAN = {"generator": {"name": "dcgan", "width": 32}}
+_RESIZE = {"generator": {"name": "resize", "width": 16}}
+
 SETTINGS: dict[str, dict[str, Any]] = {
-    "readme": {
-        "train": {"batch": 64, "augment": ["shift", "cutout", "brightness"], "r1": 0.1},
-    },
-    "dcgan, r1": {
-        "generator": {"name": "dcgan", "width": 32},
-        "discriminator": {"name": "r3gan", "width": 16},
-        "train": {"r1": 0.5, "generator_rate": 5e-4, "discriminator_rate": 5e-4},
-    },
-    "dcgan, hinge": {
-        "generator": {"name": "dcgan", "width": 32},
-        "discriminator": {"name": "r3gan", "width": 16, "spectral_norm": True},
-        "train": {"loss": "hinge", "generator_rate": 2e-4, "discriminator_rate": 4e-4},
-    },
-    "dcgan, relativistic": {
-        "generator": {"name": "dcgan", "width": 32},
-        "discriminator": {"name": "r3gan", "width": 16},
-        "train": {
-            "loss": "relativistic",
-            "r1": 0.5,
-            "r2": 0.5,
-            "generator_rate": 5e-4,
-            "discriminator_rate": 5e-4,
-        },
-    },
-    "r3gan, relativistic": {
-        "generator": {"name": "r3gan", "width": 16},
-        "discriminator": {"name": "r3gan", "width": 16},
-        "train": {
-            "loss": "relativistic",
-            "r1": 0.5,
-            "r2": 0.5,
-            "generator_rate": 5e-4,
-            "discriminator_rate": 5e-4,
-        },
-    },
+    "readme": {"train": {"batch": 64, "augment": ["shift", "cutout", "brightness"], "r1": 0.1}},
+    "dcgan, r1": {**_DCGAN, **_TRAINED_HERE, "train": {"r1": 0.5, **_RATES}},
+    "dcgan, hinge": {**_DCGAN, **_HINGE},
+    "dcgan, projected": {**_DCGAN, **_PROJECTED},
+    "r3gan, projected": {"generator": {"name": "r3gan", "width": 16}, **_PROJECTED},
+    "resize, hinge": {**_RESIZE, **_HINGE},
+    "resize, relativistic": {**_RESIZE, **_TRAINED_HERE, **_RELATIVISTIC},
+    "resize, projected": {**_RESIZE, **_PROJECTED},
 }
 
 
