@@ -135,10 +135,13 @@ class Photo {
       signal,
       onRows: (row, rows) => context(this.after).putImageData(toImageData(rows), 0, row),
       onTile: async (share) => {
-        if (performance.now() < pause) return;
+        const start = performance.now();
+        if (start < pause) return;
         this.bar.value = share;
         await breathe();
-        pause = performance.now() + 30;
+        const end = performance.now();
+        // Painting large canvases is slow without a GPU: it gets a quarter of the time at most.
+        pause = end + Math.min(500, Math.max(30, 3 * (end - start)));
       },
     });
   }
