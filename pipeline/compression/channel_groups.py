@@ -273,8 +273,10 @@ def _merge(trace: _Trace, node: Any, inputs: Sequence[Outputs]) -> Outputs | Non
     return first
 
 
-def _concatenate(_trace: _Trace, node: Any, inputs: Sequence[Outputs]) -> Outputs | None:
-    return np.concatenate(inputs) if node.layer.axis in (-1, len(node.outputs.shape) - 1) else None
+def _concatenate(trace: _Trace, node: Any, inputs: Sequence[Outputs]) -> Outputs | None:
+    if node.layer.axis in (-1, len(node.outputs.shape) - 1):
+        return np.concatenate(inputs)
+    return _merge(trace, node, inputs)  # side by side, in the same channels
 
 
 _RULES: Sequence[tuple[Sequence[type], _Rule]] = (

@@ -97,6 +97,17 @@ def r3gan() -> tf_keras.Model:
     return build_generator(GeneratorSettings(name="r3gan", width=3, latent=6), ImageShape(8))
 
 
+def cogan() -> tf_keras.Model:
+    settings = GeneratorSettings(name="cogan", width=3, latent=6)
+    return build_generator(settings, ImageShape(8, width=16))
+
+
+def side_by_side() -> tf_keras.Model:
+    latent, x = seed_map(5)
+    halves = [block(x, L.Conv2D(4, 3, padding="same", name=name)) for name in ("one", "two")]
+    return with_picture(latent, L.Concatenate(axis=2, name="both")(halves))
+
+
 def stylegan() -> tf_keras.Model:
     settings = GeneratorSettings(name="stylegan", width=3, latent=6, truncation=0.7)
     return build_generator(settings, ImageShape(8))
@@ -117,6 +128,8 @@ CUTS: list[tuple[Callable[[], tf_keras.Model], str, dict[str, Callable[..., np.n
     (r3gan, "map_1_in", {"map_1_act": as_is}),
     (r3gan, "project+map_1_out", {"seed_map": as_is, "map_1_sum": as_is}),
     (r3gan, "double_2+map_2_out", {"double_2_pixels": as_is, "map_2_sum": as_is}),
+    (cogan, "upsample", {"upsample_act": as_is}),
+    (side_by_side, "two+one", {"both": as_is}),
     (stylegan, "mapping_3", {"truncation": as_is}),
     (stylegan, "map_1_style", {"map_1_style": as_is}),
     (stylegan, "map_1_power+map_2_in_style+map_1", {"map_2_in_style": as_is}),

@@ -78,7 +78,8 @@ def test_nothing_is_looked_for_unasked(tiny: Run) -> None:
 def test_generators_of_pictures_have_none(
     tiny_recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    more = ["--data.degrade", "half", "--generator.name", "unet", "--runs", str(tmp_path), *ASKED]
+    translator = ["--data.degrade", "blur", "--data.image_size", "32", "--generator.name", "unet"]
+    more = [*translator, "--runs", str(tmp_path), *ASKED]
     assert main(["run", str(tiny_recipe), *more]) == 2
     message = capsys.readouterr().err
     assert "evaluate.directions: this generator reads pictures" in message

@@ -19,6 +19,9 @@ FAMILIES = {
     ),
     "infogan": ("--generator.codes.discrete", "3", "--generator.codes.continuous", "2"),
     "madgan": ("--generator.codes.discrete", "3", "--train.multi_agent", "true"),
+    "cogan": (
+        *("--data.coupled", "edges", "--generator.name", "cogan", "--discriminator.name", "cogan"),
+    ),
     "odd": (
         *("--data.image_size", "36", "--data.channels", "3"),
         *("--train.feature_matching", "1", "--discriminator.minibatch_deviation", "true"),
@@ -32,6 +35,7 @@ FIGURES = {
 READ = set().union(*FIGURES.values())
 
 LARGER_FAMILIES = {
+    "cogan": FAMILIES["cogan"],
     "biggan": (
         *("--generator.name", "biggan", "--generator.conditional", "true"),
         *("--discriminator.name", "biggan", "--discriminator.spectral_norm", "true"),
