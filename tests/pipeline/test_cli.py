@@ -187,7 +187,9 @@ def test_help_of_run_teaches_every_key(capsys: pytest.CaptureFixture[str]) -> No
     assert (
         "--train.steps STEPS Updates of the generator. (whole number ≥ 1, default: 2000)" in output
     )
-    assert output.index("The five that you may want to change first") < output.index("--train.steps STEPS")
+    assert output.index("The five that you may want to change first") < output.index(
+        "--train.steps STEPS"
+    )
     for jargon in ("Interval", "PositiveInt", "NonNegative", "null", "PictureSide", "type:"):
         assert jargon not in output
     assert "--seed SEED Everything random follows from it." in output
