@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from queue import Empty, Queue
+from queue import Empty, Full, Queue
 from threading import Thread
 from typing import Annotated
 
@@ -19,6 +19,7 @@ from deploy.jobs import Count, FrozenModel, Positive, Size
 from deploy.web.page import render
 
 MOST_ANSWER_BYTES = 64 << 20
+_MOST_DIGITS = len(str(MOST_ANSWER_BYTES))
 ISOLATION = {
     # What a browser asks for before its clock has fine steps.
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -109,6 +110,9 @@ class _BenchServer(ThreadingHTTPServer):
         self.path, self.page = path, page
         self.answers: Queue[Answer] = Queue(maxsize=1)
 
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of a browser that went away: standard error is the person's."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     """Answers requests to the secret path only; the first sound measurement is the only one."""
@@ -126,7 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "")
         if not length.isascii() or not length.isdigit():
             self._reply(HTTPStatus.LENGTH_REQUIRED)
-        elif int(length) > MOST_ANSWER_BYTES:
+        elif len(length) > _MOST_DIGITS or int(length) > MOST_ANSWER_BYTES:
             self._reply(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         elif self.headers.get_content_type() != "application/json":
             self._reply(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
@@ -137,11 +141,13 @@ class _Handler(BaseHTTPRequestHandler):
         answer = read_answer(body)
         if answer is None:
             self._reply(HTTPStatus.BAD_REQUEST)
-        elif self.server.answers.full():
+            return
+        try:
+            self.server.answers.put_nowait(answer)  # first, so that no other comes in between
+        except Full:
             self._reply(HTTPStatus.GONE)
         else:
             self._reply(HTTPStatus.NO_CONTENT)
-            self.server.answers.put(answer)
 
     def _is_secret(self) -> bool:
         if hmac.compare_digest(self.path.encode(), self.server.path.encode()):

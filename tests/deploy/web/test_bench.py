@@ -2,10 +2,14 @@
 
 import http.client
 import json
+import socket
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 
 from deploy.web import bench
@@ -83,6 +87,7 @@ def test_who_does_not_know_the_token_gets_nothing(method: str, served: Bench) ->
     [
         ({"Content-Type": "text/plain"}, 415),
         ({**JSON, "Content-Length": "99999999999"}, 413),
+        ({**JSON, "Content-Length": "9" * 5000}, 413),
         ({**JSON, "Content-Length": "many"}, 411),
         ({**JSON, "Content-Length": "-1"}, 411),
     ],
@@ -115,6 +120,22 @@ def test_an_answer_that_is_refused_leaves_room_for_a_sound_one(served: Bench) ->
     assert _ask(served.url, "POST", b"{", JSON).status == 400
     assert _post(served.url, SOUND) == 204
     assert served.wait(5) is not None
+
+
+def test_who_goes_away_in_mid_answer_is_no_traceback(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    job = BenchJob(warmup=0, runs=1, inputs=1, budget=1)
+    noise = np.random.default_rng(0).bytes(8 << 20)  # more than a socket takes at once
+    with serve(job, {"file": noise}) as served:
+        place = urlsplit(served.url)
+        with socket.create_connection((place.hostname, place.port), timeout=10) as connection:
+            connection.sendall(f"GET {place.path} HTTP/1.1\r\n\r\n".encode())
+            connection.recv(10)
+        while any("process_request_thread" in thread.name for thread in threading.enumerate()):
+            time.sleep(0.01)
+        assert _post(served.url, SOUND) == 204
+    assert capfd.readouterr().err == ""
 
 
 def test_two_benches_have_two_tokens() -> None:
