@@ -23,6 +23,7 @@ from pipeline.artifacts import read_teacher_dataset
 from pipeline.atomic import replace_folder, write_text
 from pipeline.data import sources
 from pipeline.data.dataset import Dataset
+from pipeline.data.folder import refuse_inside
 from pipeline.data.reading import Request
 from pipeline.data.sources import TEACHER
 from pipeline.native_log import LOG, native_log
@@ -198,7 +199,11 @@ class Run:
         )
 
     def check(self) -> None:
-        """Raise PocketganError for what a stage of the plan says cannot work; runs none of them."""
+        """Raise PocketganError for what cannot work, as a stage of the plan says or because the run
+        would lie among its pictures; runs no stage."""
+        for folder in (self.recipe.data.folder, self.recipe.data.inputs):
+            if folder is not None:
+                refuse_inside(folder.expanduser(), self.folder)
         stages = self.plan.stages.values()
         with native_log(Path(os.devnull)):
             for stage in stages:

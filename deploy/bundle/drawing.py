@@ -80,7 +80,8 @@ def encode(values: np.ndarray, tensor: TensorSpec) -> np.ndarray:
 def stored_pictures(pictures: np.ndarray, picture: PictureInput, tensor: TensorSpec) -> np.ndarray:
     """Pictures uint8 [N, h, w, c] as the tensor's type, by way of their real numbers in float64."""
     levels = np.arange(256, dtype=np.float64)
-    real = picture.low + (picture.high - picture.low) * levels / 255
+    with np.errstate(all="ignore"):  # a stranger's black and white may be anything, too
+        real = picture.low + (picture.high - picture.low) * levels / 255
     table = encode(real, tensor)
     stored: np.ndarray = table[pictures]
     return stored

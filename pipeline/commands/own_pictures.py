@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from deploy.errors import PocketganError
+from deploy.errors import PocketganError, plain
+from pipeline.data.reading import text
 from pipeline.data.survey import survey
 from pipeline.networks.settings import LEAST_SIDE
 from pipeline.plans import RECIPE
@@ -31,13 +32,18 @@ UNPUBLISHED = {
 def recipe_of(folder: Path, overrides: Sequence[str]) -> Recipe:
     """The recipe for a folder of pictures, changed by the command line.
 
-    Raises PocketganError for a folder without a picture that can be read, for a run's folder, and
-    as ``load_recipe`` does.
+    Raises PocketganError for a folder without a picture that can be read, for a run's folder, for
+    a name that no recipe can hold, and as ``load_recipe`` does.
     """
     if (folder / RECIPE).is_file():
         raise PocketganError(
             f"{folder} is the folder of a run, not of pictures.",
             f"Go on with it by `pocketgan run {folder / RECIPE} --runs {folder.parent}`.",
+        )
+    if text(str(folder)) != str(folder):
+        raise PocketganError(
+            f"{text(str(folder))}: the name is no UTF-8 text, and a recipe is.",
+            "Rename the folder, or run the command inside of it, on the folder `.`",
         )
     values = _merged({"name": _name(folder), **read_values(BASE)}, _of_pictures(folder))
     size = load_recipe(values, overrides).data
@@ -76,7 +82,7 @@ def choices(recipe: Recipe) -> list[str]:
     colour = "grey" if data.channels == 1 else "colour"
     classes = "classes: the sub-folders" if recipe.generator.conditional else "no classes"
     return [
-        f"recipe for {data.folder}, each value to be changed by its option:",
+        f"recipe for {plain(str(data.folder))}, each value to be changed by its option:",
         f"{data.image_size} pixels a side (--data.image_size), {colour} (--data.channels), "
         f"{classes} (--generator.conditional)",
         f"network {recipe.generator.name} (--generator.name), {train.steps:,} steps of "

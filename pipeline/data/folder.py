@@ -1,5 +1,6 @@
 """A user's own images: a folder of files of any size and format that Pillow reads."""
 
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,17 @@ from deploy.errors import PocketganError
 from pipeline.arrays import Labels
 from pipeline.data.dataset import Dataset, divide
 from pipeline.data.picture import TOO_SMALL
-from pipeline.data.reading import Decoded, Request, find, name, read, single, text, unread
+from pipeline.data.reading import (
+    Decoded,
+    Request,
+    find,
+    is_hidden,
+    name,
+    read,
+    single,
+    text,
+    unread,
+)
 
 NO_CLASSES = "no classes"
 """How a note begins that says why sub-folders are no classes."""
@@ -59,6 +70,19 @@ def load(request: Request) -> Dataset:
         test_labels=None if all_labels is None else all_labels[test],
         classes=classes,
         notes=notes,
+    )
+
+
+def refuse_inside(folder: Path, run: Path) -> None:
+    """PocketganError where ``load`` would find in ``folder`` what ``run`` draws: what is hidden it
+    does not."""
+    pictures, drawn = folder.resolve(), run.resolve()
+    if not drawn.is_relative_to(pictures) or is_hidden(drawn, pictures):
+        return
+    elsewhere = shlex.quote(str(pictures.parent / "runs"))
+    raise PocketganError(
+        f"{run} lies in {folder}, so that what the run draws would be read as pictures.",
+        f"Add --runs {elsewhere}, or any other folder that is not below the pictures.",
     )
 
 

@@ -29,18 +29,8 @@ LEAST_SIDE = 4
 """Pixels: a picture with a shorter side shows nothing that could be enlarged."""
 UNREAD = frozenset(
     (
-        ".heic",
-        ".heif",
-        ".svg",
-        ".svgz",
-        ".jxl",
-        ".raw",
-        ".cr2",
-        ".cr3",
-        ".nef",
-        ".arw",
-        ".dng",
-        ".xcf",
+        *(".heic", ".heif", ".svg", ".svgz", ".jxl", ".raw", ".cr2", ".cr3", ".nef", ".arw"),
+        *(".dng", ".xcf"),
     )
 )
 """Endings of pictures that Pillow does not open, in small letters."""
@@ -149,10 +139,12 @@ def _files(folder: Path, endings: Set[str]) -> list[Path]:
     return sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in endings
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and path.is_file()
+        if path.suffix.lower() in endings and not is_hidden(path, folder) and path.is_file()
     )
+
+
+def is_hidden(path: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
 def read(items: Sequence[tuple[Path, ...]], members: Members, request: Request) -> Decoded:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from deploy.errors import PocketganError
 from pipeline.data import picture
-from pipeline.data.reading import find
+from pipeline.data.reading import LEAST_SIDE, find
 
 SAMPLE = 200
 """So many files are opened, evenly spread over the folder."""
@@ -36,7 +36,8 @@ class Survey:
 def survey(folder: Path) -> Survey:
     """Open a sample of a folder's pictures.
 
-    Raises PocketganError where there is no folder, no picture in it, or none that can be read.
+    Raises PocketganError where there is no folder, no picture in it, none that can be read, or
+    most show nothing.
     """
     files = find(folder)
     chosen = np.unique(np.linspace(0, len(files) - 1, SAMPLE).round().astype(int))
@@ -47,9 +48,16 @@ def survey(folder: Path) -> Survey:
             "Open one in an image viewer; save it as PNG or JPEG.",
         )
     sides, colours = zip(*looks, strict=True)
+    side = round(float(np.median(sides)))
+    if side < LEAST_SIDE:
+        raise PocketganError(
+            f"{folder}: most pictures have a side of {side} pixels or less: fewer than "
+            f"{LEAST_SIDE} show nothing.",
+            "Give a folder of larger pictures.",
+        )
     return Survey(
         count=len(files),
-        side=round(float(np.median(sides))),
+        side=side,
         grey=not any(colours),
         classes=_classes(folder, files),
     )

@@ -89,6 +89,36 @@ def test_the_folder_of_a_run_is_refused_with_the_way_on(tmp_path: Path) -> None:
     assert f"pocketgan run {tmp_path / 'recipe.yaml'}" in error.value.remedy
 
 
+def test_pictures_of_hardly_any_pixels_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(PocketganError, match="side of 1 pixels or less"):
+        recipe_of(fill(tmp_path / "a", side=1), [])
+
+
+def test_a_name_that_no_recipe_can_hold_is_refused_with_a_way_that_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = fill(tmp_path / "b\udcff")
+    with pytest.raises(PocketganError, match="no UTF-8 text"):
+        recipe_of(folder, [])
+    monkeypatch.chdir(folder)
+    assert recipe_of(Path(), []).name == "b"
+
+
+def test_a_name_cannot_move_the_cursor(tmp_path: Path) -> None:
+    line, *_ = choices(recipe_of(fill(tmp_path / "a\n\x1b[2J"), []))
+    assert line.isprintable()
+
+
+def test_a_run_among_its_pictures_is_refused_before_it_draws_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = fill(tmp_path / "blots", 48, side=16)
+    monkeypatch.chdir(folder)
+    assert main(["train", "."]) == 2
+    assert f"--runs {tmp_path / 'runs'}" in " ".join(capsys.readouterr().err.split())
+    assert not (folder / "runs").exists()
+
+
 def test_a_training_starts_on_a_folder_and_says_what_was_chosen(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
