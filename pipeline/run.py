@@ -201,7 +201,8 @@ class Run:
     def check(self) -> None:
         """Raise PocketganError for what cannot work, as a stage of the plan says or because the run
         would lie among its pictures; runs no stage."""
-        for folder in (self.recipe.data.folder, self.recipe.data.inputs):
+        data, teacher = self.recipe.data, self.recipe.teacher
+        for folder in (data.folder, data.inputs, teacher.inputs):
             if folder is not None:
                 refuse_inside(folder.expanduser(), self.folder)
         stages = self.plan.stages.values()

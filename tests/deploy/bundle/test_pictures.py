@@ -86,6 +86,15 @@ def test_levels_become_numbers_in_double_precision() -> None:
     assert stored_pictures(levels, picture, tensor).tolist() == [-127, 0, 0, 127]
 
 
+@pytest.mark.parametrize("low", [-1e308, -1.7e308])
+def test_black_and_white_too_far_apart_for_a_number_warn_of_nothing(low: float) -> None:
+    """A warning fails a test: of a stranger's bundle it would be printed among the problems."""
+    picture = schema.PictureInput(low=low, high=1e308, channels="grey", tiles=None)
+    tensor = schema.TensorSpec(name="x", dtype="int8", shape=(1, 1, 1, 1), scale=0.5)
+    levels = np.array([0, 255], np.uint8)
+    assert stored_pictures(levels, picture, tensor).shape == (2,)
+
+
 def test_sheet_shows_inputs_above_what_became_of_them(
     picture_bundle_of: Bundles, picture_order_of: Orders
 ) -> None:

@@ -398,3 +398,15 @@ def test_folder_says_what_was_done_to_the_pixels(images: Path, load: Load) -> No
     Image.new("RGBA", (12, 12), (0, 0, 0, 0)).save(images / "clear.png")
     Image.new("RGBA", (12, 12), (0, 0, 0, 255)).save(images / "opaque.png")
     assert load().notes == ("transparent: laid on white (1 of 4)",)
+
+
+@pytest.mark.parametrize("place", ["photos/.runs/a", "runs/a", "photos-2/a"])
+def test_a_run_beside_its_pictures_or_hidden_from_them_is_fine(tmp_path: Path, place: str) -> None:
+    folder.refuse_inside(tmp_path / "photos", tmp_path / place)
+
+
+def test_a_run_below_its_pictures_is_refused_with_a_place_that_is_not(tmp_path: Path) -> None:
+    photos = tmp_path / "my own" / "photos"
+    with pytest.raises(PocketganError) as error:
+        folder.refuse_inside(photos, photos / "runs" / "a")
+    assert f"--runs '{tmp_path / 'my own' / 'runs'}'" in error.value.remedy
