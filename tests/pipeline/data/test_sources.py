@@ -43,6 +43,7 @@ def test_sources_are_described_in_one_line_each() -> None:
     assert list(SOURCES) == [
         "digits",
         "mnist",
+        "stacked-digits",
         "fashion",
         "folder",
         "pairs",
@@ -92,7 +93,7 @@ def test_load_refuses_a_folder_with_less_than_a_batch_and_lists_the_broken(
 def test_load_refuses_an_unknown_source_and_lists_the_known(ask: Load) -> None:
     with pytest.raises(PocketganError, match="'celeba'") as caught:
         ask("celeba")
-    assert "digits, mnist, fashion, folder" in caught.value.remedy
+    assert "digits, mnist, stacked-digits, fashion, folder" in caught.value.remedy
 
 
 @pytest.mark.parametrize("changes", [{"channels": 2}, {"channels": 4}, {"image_size": 0}])
