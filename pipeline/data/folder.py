@@ -76,8 +76,8 @@ def load(request: Request) -> Dataset:
 def refuse_inside(folder: Path, run: Path) -> None:
     """PocketganError where ``load`` would find in ``folder`` what ``run`` draws: what is hidden it
     does not."""
-    pictures, drawn = folder.resolve(), run.resolve()
-    if not drawn.is_relative_to(pictures) or is_hidden(drawn, pictures):
+    pictures, results = folder.resolve(), run.resolve()
+    if not results.is_relative_to(pictures) or is_hidden(results, pictures):
         return
     elsewhere = shlex.quote(str(pictures.parent / "runs"))
     raise PocketganError(
