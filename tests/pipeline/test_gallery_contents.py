@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.bundle.schema import Latent, Picture
+from deploy.bundle.schema import Latent, PictureInput
 from deploy.errors import PocketganError
 from pipeline import gallery_contents
 from pipeline.finished_run import open_run
@@ -67,5 +67,5 @@ def test_without_a_report_there_is_no_table(unfinished: Path) -> None:
 
 def test_classes_have_their_names(conditional_runs: Path) -> None:
     reads = gallery_of([open_run("told", conditional_runs)]).files[0].reads
-    assert not isinstance(reads, Picture)
+    assert not isinstance(reads, PictureInput)
     assert reads.class_names == tuple("0123456789")

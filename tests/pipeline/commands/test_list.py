@@ -8,7 +8,7 @@ def test_everything_a_recipe_may_name_is_described_in_a_line() -> None:
     assert set(names_by_kind) == {
         *("recipes", "data sources", "degradations", "generators", "discriminators", "losses"),
         *("blocks of students that read latents", "blocks of students that read pictures"),
-        "augmentations",
+        *("augmentations", "second domains"),
     }
     for kind, names in names_by_kind.items():
         assert names, kind

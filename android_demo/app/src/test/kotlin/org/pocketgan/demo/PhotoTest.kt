@@ -347,6 +347,7 @@ class PhotoTest {
         shadowOf(app.contentResolver).registerOutputStream(uri, written)
         press(R.id.save)
         assertTrue(text(R.id.outcome), "Saved among the pictures" in text(R.id.outcome))
+        @Suppress("DEPRECATION") // its successor is for stand-in providers
         val values = shadowOf(app.contentResolver).insertStatements.single().contentValues
         assertTrue(values.getAsString("_display_name").startsWith("pocketgan-"))
         val back = android.graphics.BitmapFactory.decodeByteArray(written.toByteArray(), 0, written.size())

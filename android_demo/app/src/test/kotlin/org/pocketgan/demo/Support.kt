@@ -54,7 +54,7 @@ fun settle(activity: MainActivity) {
     repeat(3) {
         var done = false
         activity.studio.submit({}) { done = true }
-        val end = System.nanoTime() + 20_000_000_000
+        val end = System.nanoTime() + 120_000_000_000 // a photo may be filtered just now
         while (!done && System.nanoTime() < end) {
             shadowOf(activity.mainLooper).idleFor(FRAME)
             Thread.sleep(1)
