@@ -55,7 +55,7 @@ def test_two_runs_share_a_page_and_files_bear_their_names(tiny_copy: Path) -> No
 
 def test_a_failed_gate_is_told(failed: Path) -> None:
     gates = gallery_of([open_run("tiny", failed)]).gates
-    assert [(gate.text, gate.passed) for gate in gates] == [("zeros >= 0.99", False)]
+    assert ("zeros >= 0.99", False) in [(gate.text, gate.passed) for gate in gates]
 
 
 def test_without_a_report_there_is_no_table(unfinished: Path) -> None:
