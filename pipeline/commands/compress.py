@@ -149,6 +149,8 @@ def _base_values(
         side, across = teacher.model.input_shape[1:3]
         values["train"]["batch"] = picture_batch(side * across)
     height, width, channels = teacher.model.output_shape[1:]
+    if values.get("data", {}).get("coupled"):  # the data has the width of one of both halves
+        width //= 2
     size = {"image_size": height, "image_width": None if width == height else width}
     values["data"] = {**values.get("data", {}), **size, "channels": channels}
     values["generator"] = {
