@@ -57,7 +57,7 @@ def load(request: Request) -> Dataset:
             f"{folder} holds a single usable image ({name(usable[0], folder)}).",
             "Add images: a GAN needs some hundreds to learn from, and some of them for the test.",
         )
-    classes, labels = _labels(folder, usable)
+    classes, labels = labels_of(folder, usable)
     counts = decoded.counts[decoded.counts > 0]
     train, test = divide(counts, labels, request.test_fraction, request.seed)
     images = decoded.pictures[:, 0]
@@ -108,7 +108,9 @@ def _loose(folder: Path, files: list[Path]) -> list[str]:
     ]
 
 
-def _labels(folder: Path, files: list[Path]) -> tuple[tuple[str, ...], Labels | None]:
+def labels_of(folder: Path, files: list[Path]) -> tuple[tuple[str, ...], Labels | None]:
+    """Names of the classes, and the class number of each file; none and None where sub-folders are
+    no classes."""
     parents = {path.parent for path in files}
     if len(parents) < 2 or any(parent.parent != folder for parent in parents):
         return (), None

@@ -1,6 +1,5 @@
 """A first look at a folder of pictures: what decides how a GAN for them is set up."""
 
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from PIL import Image
 
 from deploy.errors import PocketganError
 from pipeline.data import picture
+from pipeline.data.folder import labels_of
 from pipeline.data.reading import LEAST_SIDE, find
 
 SAMPLE = 200
@@ -47,6 +47,7 @@ def survey(folder: Path) -> Survey:
             f"{folder}: none of {len(chosen)} pictures out of {len(files)} can be read.",
             "Open one in an image viewer; save it as PNG or JPEG.",
         )
+    _, labels = labels_of(folder, files)
     sides, colours = zip(*looks, strict=True)
     side = round(float(np.median(sides)))
     if side < LEAST_SIDE:
@@ -59,7 +60,7 @@ def survey(folder: Path) -> Survey:
         count=len(files),
         side=side,
         grey=not any(colours),
-        classes=_classes(folder, files),
+        classes=() if labels is None else tuple(np.bincount(labels).tolist()),
     )
 
 
@@ -74,10 +75,3 @@ def _look(file: Path) -> tuple[int, bool] | None:
         return None
     channels = picture.as_array(small).astype(int)
     return side, int(np.ptp(channels, axis=-1).max()) > GREY_STEPS
-
-
-def _classes(folder: Path, files: list[Path]) -> tuple[int, ...]:
-    counts = Counter(path.parent for path in files)
-    if len(counts) < 2 or any(parent.parent != folder for parent in counts):
-        return ()
-    return tuple(counts.values())
