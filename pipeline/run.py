@@ -40,9 +40,9 @@ _LOCK = ".lock"
 class Run:
     """The folder ``root/NAME`` that a recipe fills. Create, ``lock``, then ``make`` stages."""
 
-    def __init__(self, recipe: Recipe, root: Path) -> None:
-        self.recipe = recipe
-        self.root = root
+    def __init__(self, recipe: Recipe, root: Path, *, workers: int | None = None) -> None:
+        self.recipe, self.root = recipe, root
+        self.workers = workers  # most processes side by side; None: as many as fit
         self.folder = root / recipe.name
         self.plan = plan_of(recipe)
         self._staleness: dict[str, str] = {}
@@ -196,6 +196,8 @@ class Run:
             lineage=set(stage.settings).union(*map(self.plan.lineage, stage.needs)),
             cache=self.root / CACHE,
             load_dataset=lambda: self.dataset,
+            workers=self.workers,
+            remake=(_context_in_worker, (self.recipe, self.root, stage.name, folder)),
         )
 
     def check(self) -> None:
@@ -260,6 +262,12 @@ class Run:
             if now.get(key) != then.get(key):
                 return f"{key}: {then.get(key)} then, {now.get(key)} now"
         return "other inputs or data"
+
+
+def _context_in_worker(recipe: Recipe, root: Path, stage: str, folder: Path) -> StageContext:
+    """What the stage that fills ``folder`` was handed, in another process, which has no workers."""
+    run = Run(recipe, root, workers=1)
+    return run.context(run.plan.stages[stage], folder)
 
 
 def read_record(folder: Path) -> Record | None:

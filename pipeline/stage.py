@@ -115,7 +115,8 @@ stage = _as_decorator(Stage)
 class StageContext:
     """What a stage is handed: its folder, and of everything else what it declares.
 
-    Reading anything undeclared raises UndeclaredError.
+    Reading anything undeclared raises UndeclaredError. It can be pickled for a worker, where it is
+    made anew.
     """
 
     def __init__(
@@ -129,6 +130,8 @@ class StageContext:
         lineage: Iterable[str],
         cache: Path,
         load_dataset: Callable[[], Dataset],
+        workers: int | None,
+        remake: tuple[Callable[..., "StageContext"], tuple[Any, ...]],
     ) -> None:
         self.stage = stage
         self.recipe = cast(Recipe, _DeclaredRecipe(recipe, stage))
@@ -141,9 +144,15 @@ class StageContext:
         """Stage → its record."""
         self.cache = cache
         """Folder of what all runs beside this one share."""
+        self.workers = workers
+        """Most processes that may work side by side; None for as many as fit."""
         self._whole = recipe
+        self._remake = remake  # function and arguments
         self._lineage = frozenset(lineage)
         self._load_dataset = load_dataset
+
+    def __reduce__(self) -> tuple[Callable[..., "StageContext"], tuple[Any, ...]]:
+        return self._remake
 
     @property
     def dataset(self) -> Dataset:

@@ -8,11 +8,16 @@ from importlib import import_module
 from deploy.errors import PocketganError
 from deploy.machine import graphics_cards
 
-SETTINGS = {
-    "TF_USE_LEGACY_KERAS": "1",
-    "TF_NUM_INTRAOP_THREADS": "2",
-    "TF_NUM_INTEROP_THREADS": "2",
-}
+THREADS = 2
+"""Of TensorFlow, unless a recipe says otherwise."""
+
+
+def thread_settings(count: int) -> dict[str, str]:
+    """What limits TensorFlow to so many threads, read at its first operation."""
+    return {"TF_NUM_INTRAOP_THREADS": f"{count}", "TF_NUM_INTEROP_THREADS": f"{count}"}
+
+
+SETTINGS = {"TF_USE_LEGACY_KERAS": "1", **thread_settings(THREADS)}
 
 
 def configure_tensorflow() -> None:
@@ -40,13 +45,36 @@ def configure_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
+def use_threads(count: int) -> None:
+    """Let TensorFlow compute on so many threads in this process.
+
+    Raises PocketganError where it has computed on another number already.
+    """
+    settings = thread_settings(count)
+    if settings.items() <= os.environ.items():
+        return
+    if "tensorflow" in sys.modules:
+        threading = import_module("tensorflow").config.threading
+        try:
+            threading.set_intra_op_parallelism_threads(count)
+            threading.set_inter_op_parallelism_threads(count)
+        except RuntimeError as error:
+            raise PocketganError(
+                f"TensorFlow has computed in this process on another number of threads than "
+                f"{count}.",
+                "Start Python again: one process has one number of threads.",
+            ) from error
+    os.environ.update(settings)
+
+
 def processor() -> str:
     """In a line: what networks are trained on, and why a card that is there is not used."""
     import tensorflow as tf
 
     if tf.config.list_physical_devices("GPU"):
         return f"on the GPU ({', '.join(graphics_cards()) or 'of unknown make'})"
-    threads = f"on {SETTINGS['TF_NUM_INTRAOP_THREADS']} threads of the CPU"
+    count = int(os.environ.get("TF_NUM_INTRAOP_THREADS", THREADS))
+    threads = f"on {count} thread{'s' * (count > 1)} of the CPU"
     cards = graphics_cards()
     if not cards:
         return f"{threads}; there is no GPU that TensorFlow could use"

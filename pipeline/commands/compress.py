@@ -33,6 +33,7 @@ from pipeline.report.run.gates import completed
 from pipeline.run import RECORD, Run, content_sha256, file_sha256
 from pipeline.search.budget import gates_of
 from pipeline.tensorflow_setup import load_tensorflow
+from pipeline.workers import refuse_too_many
 
 MORE = """: a generator goes in, and a budget; a small int8 .tflite that draws like it comes out,
 with a report. Students within the budget are tried, the best is trained on its pictures and
@@ -62,9 +63,11 @@ OF_A_RUN = (
 
 def compress(arguments: list[str]) -> int:
     options, overrides = parse_compress(arguments)
+    refuse_too_many(options.workers)
     with native_log(Path(os.devnull)):
         load_tensorflow()
         run = run_of(options, overrides)
+        run.workers = options.workers
     return run_all(run, options)
 
 
@@ -73,7 +76,7 @@ def parse_compress(arguments: list[str]) -> tuple[Any, list[str]]:
 
     Raises PocketganError for an unknown option, one without its value, or no generator.
     """
-    parser = command_parser("compress", "runs", "quiet", "json", more=MORE)
+    parser = command_parser("compress", "runs", "workers", "quiet", "json", more=MORE)
     explains = asks_for_help(arguments)
     if explains:
         parser.epilog = (

@@ -27,6 +27,7 @@ from pipeline.recipe import Recipe, load_recipe, shipped_recipes
 from pipeline.run import Run
 from pipeline.stage import Record
 from pipeline.tensorflow_setup import processor
+from pipeline.workers import refuse_too_many, workers_in_words
 
 NOTES = 6
 """So many notes on the pictures are printed before a training."""
@@ -55,6 +56,7 @@ def stage(name: str, arguments: list[str]) -> int:
             f"Its stages: {', '.join(run.plan.names)}. `pocketgan run` makes what is due.",
         )
     run.check()
+    _tell_workers(run)
     with run.lock():
         record = make_stage(run, name)
     if name == "report":
@@ -73,9 +75,9 @@ def run_of_recipe(command: str, arguments: list[str]) -> tuple[Run, Any]:
     """
     parser = command_parser(
         command,
-        *("runs", "quiet", "json"),
+        *("runs", "workers", "quiet", "json"),
         more=MORE,
-        usage=f"pocketgan {command} RECIPE|FOLDER [--runs DIR] [--quiet] [--json]"
+        usage=f"pocketgan {command} RECIPE|FOLDER [--runs DIR] [--workers N] [--quiet] [--json]"
         " [--SECTION.KEY VALUE …]",
     )
     parser.add_argument(
@@ -93,7 +95,10 @@ def run_of_recipe(command: str, arguments: list[str]) -> tuple[Run, Any]:
             f"{', '.join(shipped_recipes())}.",
         )
     options, overrides = parse_with_overrides(parser, arguments)
-    return _admitted(_recipe(options.recipe, overrides), Path(options.runs)), options
+    refuse_too_many(options.workers)
+    run = _admitted(_recipe(options.recipe, overrides), Path(options.runs))
+    run.workers = options.workers
+    return run, options
 
 
 def _recipe(name: str, overrides: Sequence[str]) -> Recipe:
@@ -127,9 +132,16 @@ def _admitted(recipe: Recipe, runs: Path) -> Run:
 def run_all(run: Run, options: Any) -> int:
     """Every stage of a run that is due, then its report; the exit code says if gates failed."""
     run.check()
+    _tell_workers(run)
     with run.lock():
         records = [make_stage(run, name) for name in run.plan.names]
     return show_report(run, records, options)
+
+
+def _tell_workers(run: Run) -> None:
+    """How much of the machine is used, unless all is done."""
+    if any(map(run.staleness, run.plan.names)):
+        _tell([workers_in_words(run.workers)])
 
 
 def make_stage(run: Run, name: str) -> Record:
