@@ -30,6 +30,7 @@ from pipeline.native_log import LOG, native_log
 from pipeline.plans import FROM_TEACHER, RECIPE, plan_of
 from pipeline.recipe import Recipe, as_dict, leaves, to_yaml
 from pipeline.stage import SCRATCH, Record, Stage, StageContext, package_versions
+from pipeline.tensorflow_setup import THREADS
 
 RECORD = "stage.json"
 CACHE = ".cache"
@@ -173,6 +174,7 @@ class Run:
                 if path.is_file() and path.name != _KEY_FILE
             },
             seed=self.recipe.seed,
+            threads=self.recipe.threads,
             versions=package_versions(),
             seconds=round(time.monotonic() - started, 2),
             metrics=outcome.metrics,
@@ -234,8 +236,10 @@ class Run:
     def _key(self, stage: Stage) -> str:
         """Hash of everything that decides the result."""
         files = {str(path): content_sha256(path) for path in stage.files(self.recipe) if path}
+        threads = self.recipe.threads
         facts = {
             **({"files": files} if files else {}),
+            **({"threads": threads} if threads != THREADS else {}),
             "stage": stage.name,
             "settings": self._settings(stage),
             "inputs": self._inputs(stage),
@@ -247,12 +251,13 @@ class Run:
 
     def _difference(self, stage: Stage, record: Record) -> str:
         """The first thing that differs, in words."""
-        seed, versions = self.recipe.seed, package_versions()
+        seed, threads, versions = self.recipe.seed, self.recipe.threads, package_versions()
         now, then = (
             {key: value for key, value in leaves(facts) if value != {}}
             for facts in (
-                {**self._settings(stage), "seed": seed, **versions},
-                {**record.settings, "seed": record.seed, **record.versions},
+                {**self._settings(stage), "seed": seed, "threads": threads, **versions},
+                {**record.settings, "seed": record.seed, "threads": record.threads}
+                | record.versions,
             )
         )
         for section in self._settings(stage):

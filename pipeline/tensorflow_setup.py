@@ -31,8 +31,8 @@ def configure_tensorflow() -> None:
         configure_tensorflow()
 
     Changes ``os.environ``, which processes started later inherit. TensorFlow's log is reduced to
-    errors unless TF_CPP_MIN_LOG_LEVEL is set. Raises PocketganError if TensorFlow was imported
-    before with other settings.
+    errors unless TF_CPP_MIN_LOG_LEVEL is set, and of a GPU's memory no more than is needed is
+    taken. Raises PocketganError if TensorFlow was imported before with other settings.
     """
     differing = {name: value for name, value in SETTINGS.items() if os.environ.get(name) != value}
     if differing and "tensorflow" in sys.modules:
@@ -43,6 +43,7 @@ def configure_tensorflow() -> None:
         )
     os.environ.update(differing)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # workers share the card
 
 
 def use_threads(count: int) -> None:

@@ -113,13 +113,15 @@ class Workers(Generic[Shared]):
     def results(
         self,
         pieces: Sequence[Piece[Shared, Result]],
-        on_wait: Callable[[], None] = lambda: None,
+        on_progress: Callable[[float], None] = lambda done: None,
     ) -> Iterator[tuple[int, Result]]:
         """The number of each piece and what it gave, in the order in which they end.
 
-        ``on_wait`` is called every second. Raises what a piece raises, and PocketganError naming
-        the piece whose worker died.
+        ``on_progress`` is called every second, with how many pieces are done: of those that show a
+        bar of progress the share that it shows counts. Raises what a piece raises, and
+        PocketganError naming the piece whose worker died.
         """
+        done = 0
         waiting = deque(enumerate(pieces))
         busy: dict[Connection, _Worker] = {}
         while waiting or busy:
@@ -128,9 +130,15 @@ class Workers(Generic[Shared]):
                 worker.begin(number, piece)
                 busy[worker.connection] = worker
             for connection in wait(list(busy), SECONDS_BETWEEN_SIGNS):
-                worker = busy.pop(cast(Connection, connection))
-                yield worker.number, worker.result()
-            on_wait()
+                worker = busy[cast(Connection, connection)]
+                answer = worker.answer()
+                if isinstance(answer, _Share):
+                    worker.share = answer.done
+                    continue
+                del busy[worker.connection]
+                done += 1
+                yield worker.number, answer
+            on_progress(done + sum(worker.share for worker in busy.values()))
 
     def _idle(self, wanted: int, busy: dict[Connection, "_Worker"]) -> "list[_Worker]":
         """As many as are wanted, some of them new."""
@@ -143,6 +151,7 @@ class _Worker:
     """A process, and the piece that it is at."""
 
     number = -1
+    share = 0.0
     _name = ""
 
     def __init__(self, threads: int, shared: bytes) -> None:
@@ -154,11 +163,12 @@ class _Worker:
         theirs.close()  # so that its death is the end of the pipe
 
     def begin(self, number: int, piece: Piece[Any, Any]) -> None:
-        self.number, self._name = number, piece.name
+        self.number, self._name, self.share = number, piece.name, 0.0
         with suppress(BrokenPipeError):  # it is dead: the result will say so
             self.connection.send_bytes(pickle.dumps(piece.work))
 
-    def result(self) -> Any:
+    def answer(self) -> Any:
+        """What the piece gave, or a share of it; raises what it raised."""
         try:
             answer = self.connection.recv()
         except (EOFError, ConnectionResetError) as error:
@@ -195,6 +205,13 @@ class _Failure:
     error: Exception
 
 
+@dataclass(frozen=True)
+class _Share:
+    """How much of a piece is done, 0 to 1."""
+
+    done: float
+
+
 def _death(name: str, number: int) -> PocketganError:
     return PocketganError(
         f"{name}: the process that worked on it ended: {guard.cause_of_death(number)}.",
@@ -208,7 +225,7 @@ def _serve(connection: Connection, threads: int, shared: bytes) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, who ends this
     threading.Thread(target=_end_with_parent, daemon=True).start()
     use_threads(threads)
-    progress.silence()
+    progress.report_to(lambda done: connection.send(_Share(done)))
     common: list[Any] = []
 
     def answer(work: bytes) -> Any:

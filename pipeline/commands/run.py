@@ -26,7 +26,7 @@ from pipeline.plans import FROM_SCRATCH, FROM_TEACHER
 from pipeline.recipe import Recipe, load_recipe, shipped_recipes
 from pipeline.run import Run
 from pipeline.stage import Record
-from pipeline.tensorflow_setup import processor
+from pipeline.tensorflow_setup import processor, use_threads
 from pipeline.workers import refuse_too_many, workers_in_words
 
 NOTES = 6
@@ -96,7 +96,9 @@ def run_of_recipe(command: str, arguments: list[str]) -> tuple[Run, Any]:
         )
     options, overrides = parse_with_overrides(parser, arguments)
     refuse_too_many(options.workers)
-    run = _admitted(_recipe(options.recipe, overrides), Path(options.runs))
+    recipe = _recipe(options.recipe, overrides)
+    use_threads(recipe.threads)
+    run = _admitted(recipe, Path(options.runs))
     run.workers = options.workers
     return run, options
 

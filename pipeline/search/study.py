@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from deploy.errors import PocketganError
 from pipeline.search.budget import Budget
 from pipeline.search.candidates import Candidate
-from pipeline.search.space import Space
+from pipeline.search.space import Proposal, Space
 from pipeline.search.trials import REDUCTION, RUNGS, TrialScore, TrialWork
 
 BATCH = 6
@@ -170,11 +170,15 @@ class Search:
     def _try(self, batch: Sequence[Trial]) -> None:
         """Run the trials of a batch to the first rung, and the best of them to the last."""
         # Where the smallest is wanted, small ones do not end early because large ones are better.
+        proposals: dict[int, Proposal] = {}
         for rung in (LAST,) if self.space.smallest_wanted else (FIRST, LAST):
             due = {trial.number: trial for trial in batch if rung == FIRST or self._goes_on(trial)}
             self._tell_progress(due)
-            for work, score in self.run([_work(trial, rung) for trial in due.values()]):
-                self._report(due[work.number], rung, score)
+            work = [_work(one, rung, proposals.get(one.number)) for one in due.values()]
+            for done, score in self.run(work):
+                if score is not None:
+                    proposals[done.number] = score.proposal
+                    self._report(due[done.number], rung, score)
                 self._tell_progress(due)
         for trial in batch:
             values = self._stored(trial).intermediate_values
@@ -195,9 +199,9 @@ class Search:
         best = sorted(there)[: max(1, len(there) // REDUCTION)]
         return trial.number in {number for _, number in best}
 
-    def _report(self, trial: Trial, rung: int, score: TrialScore | None) -> None:
+    def _report(self, trial: Trial, rung: int, score: TrialScore) -> None:
         """Let the study know what came of a trial at a rung, unless it does."""
-        if score is None or rung in self._stored(trial).intermediate_values:
+        if rung in self._stored(trial).intermediate_values:
             return
         proposal = {
             "student": asdict(score.proposal.student),
@@ -222,9 +226,9 @@ class Search:
         self.on_progress(done, ", ".join(blocks))
 
 
-def _work(trial: Trial, rung: int) -> TrialWork:
-    is_smallest = trial.user_attrs.get(_SMALLEST, False)
-    return TrialWork(number=trial.number, parameters={} if is_smallest else trial.params, rung=rung)
+def _work(trial: Trial, rung: int, proposal: Proposal | None) -> TrialWork:
+    parameters = {} if trial.user_attrs.get(_SMALLEST) else trial.params
+    return TrialWork(number=trial.number, parameters=parameters, rung=rung, proposal=proposal)
 
 
 def candidates_of(study: optuna.Study) -> list[Candidate]:

@@ -57,6 +57,8 @@ class TrialWork:
     """As the study proposes them; none for the smallest student that there is."""
     rung: int
     """1 is the first, RUNGS the last."""
+    proposal: Proposal | None = None
+    """The student, where it is known from the rung before."""
 
 
 @dataclass(frozen=True)
@@ -75,14 +77,10 @@ def reach_rung(context: SearchContext, work: TrialWork) -> TrialScore | None:
     """
     prepare(context.seed)
     try:
-        proposal = (
-            context.space.draw(FixedTrial(dict(work.parameters)), context.budget)
-            if work.parameters
-            else context.space.smallest(context.budget)
-        )
+        proposal = work.proposal or _propose(context, work.parameters)
     except PocketganError:
         return None
-    prepare(context.seed)
+    prepare(context.seed)  # the students that were weighed do not count
     steps = context.steps_of(proposal.cost)
     until = rungs(steps)[work.rung - 1]
     distiller, current_score = start_distillation(
@@ -95,6 +93,13 @@ def reach_rung(context: SearchContext, work: TrialWork) -> TrialScore | None:
         distiller.scores[until] = value if value < WORST else WORST  # NaN is not below it
         distiller.save()
     return TrialScore(proposal, until, distiller.scores[until])
+
+
+def _propose(context: SearchContext, parameters: Mapping[str, Any]) -> Proposal:
+    """PocketganError where not even the narrowest of the plainest fits the budget."""
+    if not parameters:
+        return context.space.smallest(context.budget)
+    return context.space.draw(FixedTrial(dict(parameters)), context.budget)
 
 
 def rungs(steps: int) -> list[int]:
@@ -148,11 +153,3 @@ def distillation_average(student: tf_keras.Model, pairs: DistillationSet) -> flo
 def picture_batch(pixels: int) -> int:
     """Pictures of so many pixels an update: the fewer, the larger they are."""
     return max(FEWEST_AT_ONCE, min(PICTURE_BATCH, PIXELS_AT_ONCE // pixels))
-
-
-def describe_proposal(proposal: Proposal) -> str:
-    """A student in few words, for the progress display."""
-    student = proposal.student
-    widths = "→".join(map(str, student.channels))
-    rank = f" rank {student.rank}" if student.rank else ""
-    return f"{student.block} {widths}{rank}, {proposal.spec.bits} bits"

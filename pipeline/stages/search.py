@@ -150,7 +150,7 @@ def _searched(ctx: StageContext, limits: budget.Budget, space: Space) -> tuple[C
             budget=limits,
             seed=ctx.recipe.seed,
             trials=settings.trials,
-            run=partial(_side_by_side, workers, lambda: bar.update(task)),
+            run=partial(_side_by_side, workers, lambda _: bar.update(task)),
             alone=settings.study is None,
             on_progress=tell,
         ).candidates()
@@ -164,7 +164,7 @@ def _searched(ctx: StageContext, limits: budget.Budget, space: Space) -> tuple[C
 
 def _side_by_side(
     workers: Workers[trials.SearchContext],
-    on_wait: Callable[[], None],
+    on_progress: Callable[[float], None],
     due: Sequence[trials.TrialWork],
 ) -> Iterator[tuple[trials.TrialWork, trials.TrialScore | None]]:
     """Trials in the workers, each with its score as it ends."""
@@ -172,7 +172,7 @@ def _side_by_side(
         Piece(f"student {one.number + 1} of the search", partial(trials.reach_rung, work=one))
         for one in due
     ]
-    for number, score in workers.results(pieces, on_wait):
+    for number, score in workers.results(pieces, on_progress):
         yield due[number], score
 
 
