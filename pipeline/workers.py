@@ -38,8 +38,8 @@ Shared = TypeVar("Shared")
 Result = TypeVar("Result")
 
 
-def most_workers(root: Path = Path("/")) -> int:
-    """As many as cores and free memory allow, and at least one.
+def most_workers(threads: int = 1, root: Path = Path("/")) -> int:
+    """As many of so many threads as cores and free memory allow, and at least one.
 
     Each may become as large as this process has been. ``root`` is above the system's files.
     """
@@ -47,7 +47,7 @@ def most_workers(root: Path = Path("/")) -> int:
     cores = min(machine.cores, machine.core_limit or math.inf)
     sizes = (machine.memory_free, machine.memory_limit)
     memory = min((size for size in sizes if size is not None), default=math.inf)
-    return max(1, int(min(cores, memory / max(LEAST_MEMORY, _peak_memory()))))
+    return max(1, int(min(cores / threads, memory / max(LEAST_MEMORY, _peak_memory()))))
 
 
 def _peak_memory() -> int:
@@ -98,7 +98,7 @@ class Workers(Generic[Shared]):
     """
 
     def __init__(self, count: int | None, *, threads: int, shared: Callable[[], Shared]) -> None:
-        self.count = most_workers() if count is None else count
+        self.count = most_workers(threads) if count is None else count
         self._threads, self._shared = threads, pickle.dumps(shared)
         self._workers: list[_Worker] = []
 

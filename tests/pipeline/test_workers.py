@@ -230,9 +230,10 @@ def test_no_more_work_than_cores_and_memory_allow(
 ) -> None:
     (tmp_path / "proc").mkdir()
     (tmp_path / "proc" / "meminfo").write_text(f"MemAvailable: {available // 1024} kB\n")
-    assert most_workers(tmp_path) == (most or len(os.sched_getaffinity(0)))
+    assert most_workers(root=tmp_path) == (most or len(os.sched_getaffinity(0)))
+    assert most_workers(threads=1000, root=tmp_path) == 1
     monkeypatch.setattr(workers, "_peak_memory", lambda: available)
-    assert most_workers(tmp_path) == 1
+    assert most_workers(root=tmp_path) == 1
 
 
 def test_more_workers_than_there_is_memory_for_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
