@@ -243,13 +243,13 @@ def _attempt(answer: Callable[[bytes], Any], work: bytes) -> bytes:
     try:
         return pickle.dumps(answer(work))
     except Exception as error:
-        told = traceback.format_exc()
-        error.add_note(told)
+        words = traceback.format_exc()
+        error.add_note(words)
         try:
             message = pickle.dumps(_Failure(error))
             pickle.loads(message)  # some errors cannot be made again of what they are pickled to
         except Exception:
-            message = pickle.dumps(_Failure(RuntimeError(told)))
+            message = pickle.dumps(_Failure(RuntimeError(words)))
         return message
 
 

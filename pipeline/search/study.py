@@ -23,6 +23,8 @@ from pipeline.search.trials import REDUCTION, RUNGS, TrialScore, TrialWork
 BATCH = 6
 """Students that are proposed at once: as many as Optuna draws at random before it learns."""
 FIRST, LAST = 1, RUNGS
+SHARES = {FIRST: 1 / REDUCTION, LAST: 1 - 1 / REDUCTION}
+"""Rung → share of a trial's work that leads to it from the one before."""
 _SMALLEST = "smallest"
 
 RunTrials = Callable[[Sequence[TrialWork]], Iterator[tuple[TrialWork, TrialScore | None]]]
@@ -148,15 +150,15 @@ class Search:
 
     def _proposed(self) -> dict[str, Any]:
         """The parameters of the next student, as they follow from the finished trials alone."""
-        known = optuna.create_study(sampler=_sampler(self.seed + len(self.study.trials)))
-        known.add_trials(finished_trials(self.study))
-        trial = known.ask()
+        earlier = optuna.create_study(sampler=_sampler(self.seed + len(self.study.trials)))
+        earlier.add_trials(finished_trials(self.study))
+        trial = earlier.ask()
         self.space.suggest(trial)
         return trial.params
 
     def _smallest(self) -> Trial:
         trial = self.study.ask()
-        trial.set_user_attr(_SMALLEST, True)
+        trial.set_user_attr(_SMALLEST, value=True)
         return trial
 
     def _refuse_smallest(self) -> None:
@@ -220,8 +222,8 @@ class Search:
         """A trial at the first rung has done a part of its work; one that ended there, all."""
         running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         at_rung = [max(trial.intermediate_values, default=0) for trial in running]
-        share = {0: 0.0, FIRST: 1 / REDUCTION, LAST: 1.0}
-        done = len(finished_trials(self.study)) + sum(map(share.__getitem__, at_rung))
+        parts = [sum(SHARES[rung] for rung in SHARES if rung <= at) for at in at_rung]
+        done = len(finished_trials(self.study)) + sum(parts)
         blocks = dict.fromkeys(trial.params.get("block", _SMALLEST) for trial in due.values())
         self.on_progress(done, ", ".join(blocks))
 

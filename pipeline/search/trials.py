@@ -10,6 +10,7 @@ import tf_keras
 from optuna.trial import FixedTrial
 
 from deploy.errors import PocketganError
+from pipeline import progress
 from pipeline.compression.spec import CompressionSpec
 from pipeline.determinism import prepare
 from pipeline.networks.settings import StudentSettings
@@ -88,7 +89,9 @@ def reach_rung(context: SearchContext, work: TrialWork) -> TrialScore | None:
     )
     distiller.resume(context.checkpoints / f"trial-{work.number}.npz", math.inf)
     if until not in distiller.scores:
-        distiller.train(until)
+        with progress.bar() as bar:
+            task = bar.add_task("trial", total=until - distiller.step)
+            distiller.train(until, lambda: bar.advance(task))
         value = current_score()
         distiller.scores[until] = value if value < WORST else WORST  # NaN is not below it
         distiller.save()

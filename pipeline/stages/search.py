@@ -138,11 +138,16 @@ def _searched(ctx: StageContext, limits: budget.Budget, space: Space) -> tuple[C
         Workers(ctx.workers, threads=trials.THREADS, shared=shared) as workers,
         progress.bar() as bar,
     ):
-        task = bar.add_task("search", total=settings.trials)
+        task, ended = bar.add_task("search", total=settings.trials), 0.0
 
         def tell(done: float, words: str) -> None:
+            nonlocal ended
+            ended = done
             described = _progress(study.candidates_of(opened), kind, words)
             bar.update(task, completed=done, description=described)
+
+        def tell_share(share: float) -> None:
+            bar.update(task, completed=ended + share)
 
         trained = study.Search(
             study=opened,
@@ -150,7 +155,7 @@ def _searched(ctx: StageContext, limits: budget.Budget, space: Space) -> tuple[C
             budget=limits,
             seed=ctx.recipe.seed,
             trials=settings.trials,
-            run=partial(_side_by_side, workers, lambda _: bar.update(task)),
+            run=partial(_side_by_side, workers, tell_share),
             alone=settings.study is None,
             on_progress=tell,
         ).candidates()
@@ -164,15 +169,24 @@ def _searched(ctx: StageContext, limits: budget.Budget, space: Space) -> tuple[C
 
 def _side_by_side(
     workers: Workers[trials.SearchContext],
-    on_progress: Callable[[float], None],
+    on_share: Callable[[float], None],
     due: Sequence[trials.TrialWork],
 ) -> Iterator[tuple[trials.TrialWork, trials.TrialScore | None]]:
-    """Trials in the workers, each with its score as it ends."""
+    """Trials in the workers, each with its score as it ends.
+
+    ``on_share`` is called with how many trials those amount to that are at work.
+    """
+    ended = 0
     pieces = [
         Piece(f"student {one.number + 1} of the search", partial(trials.reach_rung, work=one))
         for one in due
     ]
-    for number, score in workers.results(pieces, on_progress):
+
+    def tell(done: float) -> None:
+        on_share((done - ended) * study.SHARES[due[0].rung])
+
+    for number, score in workers.results(pieces, tell):
+        ended += 1
         yield due[number], score
 
 

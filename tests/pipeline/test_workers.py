@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from deploy.errors import PocketganError
-from pipeline import workers
+from pipeline import progress, workers
 from pipeline.workers import Piece, Workers, most_workers, refuse_too_many, workers_in_words
 
 PATIENCE = 120.0
@@ -222,6 +222,25 @@ def test_who_waits_can_show_a_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> N
     with Workers(1, threads=1, shared=int) as one:
         list(one.results([Piece("number", float)], signs.append))
     assert len(signs) > 1
+
+
+def test_bar_of_a_piece_counts_by_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    signs: list[float] = []
+    with Workers(1, threads=1, shared=int) as one:
+        results = list(one.results([Piece("half", _half_done), Piece("none", float)], signs.append))
+    assert results == [(0, 0.0), (1, 0.0)]
+    assert {0.25, 0.5} <= {*signs}
+    assert signs == sorted(signs)
+
+
+def _half_done(number: float) -> float:
+    progress.SECONDS_BETWEEN_REPORTS = 0
+    with progress.bar() as bar:
+        task = bar.add_task("working", total=8)
+        for _ in range(4):
+            bar.advance(task)
+            time.sleep(0.01)
+    return float(number)
 
 
 @pytest.mark.parametrize(("available", "most"), [(1 << 29, 1), (1 << 50, None)])
