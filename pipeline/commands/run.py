@@ -56,8 +56,8 @@ def stage(name: str, arguments: list[str]) -> int:
             f"Its stages: {', '.join(run.plan.names)}. `pocketgan run` makes what is due.",
         )
     run.check()
-    _tell_workers(run)
     with run.lock():
+        _tell_workers(run)
         record = make_stage(run, name)
     if name == "report":
         return show_report(run, [record], options)
@@ -134,8 +134,8 @@ def _admitted(recipe: Recipe, runs: Path) -> Run:
 def run_all(run: Run, options: Any) -> int:
     """Every stage of a run that is due, then its report; the exit code says if gates failed."""
     run.check()
-    _tell_workers(run)
     with run.lock():
+        _tell_workers(run)
         records = [make_stage(run, name) for name in run.plan.names]
     return show_report(run, records, options)
 
