@@ -298,7 +298,7 @@ sys.exit(main(sys.argv[1:]))
 @pytest.mark.parametrize(
     ("module", "name", "call", "stage"),
     [
-        ("search.study", "_work", 5, "2-search"),
+        ("search.study", "_work", 4, "2-search"),
         ("stages.training", "build_latent_discriminator", 1, "3-student"),
     ],
 )
