@@ -3,7 +3,7 @@
 import json
 import re
 import shlex
-from argparse import Action, ArgumentError
+from argparse import ZERO_OR_MORE, Action, ArgumentError
 from collections.abc import Callable, Iterable
 from dataclasses import fields
 from itertools import islice
@@ -53,7 +53,8 @@ _COMMON: dict[str, dict[str, Any]] = {
 
 
 class _HelpFormatter(DefaultHelpFormatter):
-    """The help in plain words, without defaults that say nothing: null, or False of a switch.
+    """The help in plain words, without defaults that say nothing (null, or False of a switch), and
+    without "required" where the command does without.
 
     Indented paragraphs keep their lines.
     """
@@ -72,6 +73,9 @@ class _HelpFormatter(DefaultHelpFormatter):
 
     def _get_help_string(self, action: Action) -> str:
         words = super()._get_help_string(action).replace("type: %(type)s", "%(type)s")
+        if action.option_strings or action.nargs == ZERO_OR_MORE:
+            # A recipe needs a name, but has one; argparse calls what may be left out required.
+            words = words.replace(" (required)", "").replace("(required, ", "(")
         is_switch = action.nargs == 0 and action.default is False
         if action.default is None or is_switch:
             words = words.replace(", default: %(default)s", "").replace(
