@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any
 
 from jsonargparse import ArgumentParser, DefaultHelpFormatter
+from jsonargparse.typing import PositiveInt
 from rich.console import Console, RenderableType
 
 from deploy.errors import PocketganError
@@ -42,6 +43,11 @@ SUMMARIES = {
 _COMMON: dict[str, dict[str, Any]] = {
     "runs": {"type": str, "default": "runs", "help": "folder in which each run has its own"},
     "quiet": {"action": "store_true", "help": "no progress, no notes"},
+    "workers": {
+        "type": PositiveInt,
+        "help": "most processes side by side where work is independent; as many as cores and "
+        "memory allow if left out",
+    },
     "json": {"action": "store_true", "help": "the result as JSON on standard output"},
 }
 
@@ -81,7 +87,7 @@ class _HelpFormatter(DefaultHelpFormatter):
 def command_parser(
     command: str, *common: str, more: str = "", usage: str | None = None
 ) -> ArgumentParser:
-    """A parser for ``pocketgan COMMAND`` with the ``common`` options ``runs``, ``quiet``, ``json``.
+    """A parser for ``pocketgan COMMAND`` with ``common`` options: ``runs``, ``quiet``, ``json``…
 
     ``more`` goes on after the command's summary. Give the parser to ``parse``: it raises where
     argparse would end the program.
