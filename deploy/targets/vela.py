@@ -14,7 +14,7 @@ import csv
 import re
 import subprocess
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -210,4 +210,6 @@ def cpu_operations(report: NpuReport) -> Iterator[str]:
         reason = re.sub(r" \(.*\)(?=:|$)", "", operation.reason or NO_REASON)
         by_reason[reason].append(operation.operation)
     for reason, names in by_reason.items():
-        yield f"{', '.join(names)} ({reason})"
+        counts = Counter(names).items()
+        words = (name if count == 1 else f"{name} ×{count}" for name, count in counts)
+        yield f"{', '.join(words)} ({reason})"

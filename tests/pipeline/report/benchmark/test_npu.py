@@ -3,40 +3,17 @@ from collections.abc import Callable
 import pytest
 from rich.console import Console
 
-from deploy.jobs import Measurement, NpuOperation, NpuReport
+from deploy.jobs import Measurement
 from pipeline.report.benchmark.advice import method, sentences
 from pipeline.report.benchmark.grid import columns
 from pipeline.report.benchmark.page import render, view
 from pipeline.report.benchmark.schema import Benchmark, MeasuredFile
 from pipeline.report.benchmark.terminal import render as on_terminal
+from tests.deploy.npu_reports import CPU, npu_report
 
 Make = Callable[..., Measurement]
 Files = tuple[MeasuredFile, ...]
 TARGET = "npu:ethos-u55-128"
-CPU = "2 of 3 operations stay on the CPU"
-
-
-def report(flash: int, *, on_npu: bool) -> NpuReport:
-    figures = ("sram_bytes", "cycles", "estimated_ms")
-    off = {"on_npu": on_npu, "reason": None if on_npu else "unsupported DataType Float32 (map)"}
-    return NpuReport(
-        accelerator="ethos-u55-128",
-        system="Ethos_U55_High_End_Embedded",
-        memory_mode="Shared_Sram",
-        clock_hz=5e8,
-        flash_bytes=flash,
-        npu_flash_bytes=flash - 100,
-        sram_bytes=6000 if on_npu else None,
-        cycles=400_000 if on_npu else None,
-        estimated_ms=0.8 if on_npu else None,
-        macs=1000,
-        operations=(
-            NpuOperation(index=0, operation="Reshape", layer="", on_npu=True),
-            NpuOperation(index=1, operation="Conv2D", layer="map", **off),
-            NpuOperation(index=2, operation="Tanh", layer="image", **off),
-        ),
-        absent={} if on_npu else dict.fromkeys(figures, CPU),
-    )
 
 
 @pytest.fixture
@@ -44,7 +21,7 @@ def compiled(measured: Make) -> tuple[Measurement, ...]:
     """float32, which stays on the CPU, and int8, which does not."""
     about = {"runtime": "ethos-u-vela", "runtime_version": "5.2.0"}
     return tuple(
-        measured(TARGET, name, **about, npu=report(flash, on_npu=name == "int8"))
+        measured(TARGET, name, **about, npu=npu_report(flash, on_npu=name == "int8"))
         for name, flash in (("float32", 90_000), ("int8", 30_000))
     )
 
