@@ -299,7 +299,7 @@ sys.exit(main(sys.argv[1:]))
     ("module", "name", "call", "stage"),
     [
         ("search.trials", "describe_proposal", 2, "2-search"),
-        ("stages.student", "build_discriminator", 1, "3-student"),
+        ("stages.training", "build_latent_discriminator", 1, "3-student"),
     ],
 )
 def test_killed_run_goes_on_where_it_was(
