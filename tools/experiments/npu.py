@@ -15,6 +15,7 @@ import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from deploy.jobs import NpuReport
 from deploy.targets.vela import compile_file, cpu_operations
@@ -40,6 +41,8 @@ class NpuRow:
     bytes: int
     bytes_gzip: int
     zeros: float
+    of_run: bool
+    """Whether a run made it, so that it draws what the others of runs draw."""
     p50_ms: float | None
     reports: tuple[NpuReport, ...]
 
@@ -61,7 +64,7 @@ def main() -> int:
 def rows_of(path: Path, accelerators: Sequence[str]) -> Iterator[NpuRow]:
     """The files of a run, or the one file."""
     if path.is_file():
-        yield _row(path.stem, path, None, accelerators)
+        yield NpuRow(**_of_file(path, accelerators), name=path.stem, of_run=False, p50_ms=None)
         return
     report = schema.read(next(path.glob("*-report/report.json")))
     student = report.search is not None
@@ -70,19 +73,18 @@ def rows_of(path: Path, accelerators: Sequence[str]) -> Iterator[NpuRow]:
             name = f"{report.recipe_name} {variant.name}" if student else variant.name
             file = path / variant.path
             timed = local_measurement(variant, 1)
-            yield _row(name, file, timed.p50_ms if timed else None, accelerators)
+            p50_ms = timed.p50_ms if timed else None
+            yield NpuRow(**_of_file(file, accelerators), name=name, of_run=True, p50_ms=p50_ms)
 
 
-def _row(name: str, file: Path, p50_ms: float | None, accelerators: Sequence[str]) -> NpuRow:
+def _of_file(file: Path, accelerators: Sequence[str]) -> dict[str, Any]:
     model = read_model(file)
-    return NpuRow(
-        name=name,
-        bytes=model.size,
-        bytes_gzip=model.size_gzip,
-        zeros=zero_share(kernels(model)) or 0.0,
-        p50_ms=p50_ms,
-        reports=tuple(compile_file(file, each) for each in accelerators),
-    )
+    return {
+        "bytes": model.size,
+        "bytes_gzip": model.size_gzip,
+        "zeros": zero_share(kernels(model)) or 0.0,
+        "reports": tuple(compile_file(file, each) for each in accelerators),
+    }
 
 
 def table(rows: Sequence[NpuRow], accelerators: Sequence[str]) -> Table:
@@ -118,14 +120,14 @@ def _npu(report: NpuReport) -> list[str]:
 
 
 def savings(rows: Sequence[NpuRow], accelerators: Sequence[str]) -> Iterator[str]:
-    """What each file that runs on the NPU takes of what the dense one does."""
+    """What each file of a run that runs on the NPU takes of what the dense one does."""
     dense = next((row for row in rows if row.name == DENSE), None)
     if dense is None:
         return
     for row in rows:
         for number, accelerator in enumerate(accelerators):
             ours, theirs = row.reports[number], dense.reports[number]
-            if row is dense or not ours.estimated_ms or not theirs.estimated_ms:
+            if row is dense or not row.of_run or not ours.estimated_ms or not theirs.estimated_ms:
                 continue
             yield (
                 f"`{row.name}` against `{DENSE}` on {accelerator}: "

@@ -10,6 +10,7 @@ def row(name: str, flash: int, *, on_npu: bool = True) -> NpuRow:
         bytes=2 * flash,
         bytes_gzip=flash // 2,
         zeros=0.5,
+        of_run=name != "theirs",
         p50_ms=None,
         reports=(npu_report(flash, on_npu=on_npu),),
     )
@@ -28,7 +29,7 @@ def test_row_holds_flash_and_estimate_and_dashes_for_what_stays_on_the_cpu() -> 
 
 
 def test_notes_hold_files_against_the_dense_one_and_say_what_is_on_the_cpu() -> None:
-    rows = [row("int8-qat", 40_000), row("int8", 10_000)]
+    rows = [row("int8-qat", 40_000), row("int8", 10_000), row("theirs", 50_000)]
     rows += [row(name, 90_000, on_npu=False) for name in ("float32", "float16")]
     assert table(rows, NPUS).notes == [
         "`int8` against `int8-qat` on ethos-u55-128: 0.25× the flash, 1.00× the estimated time.",
