@@ -24,7 +24,7 @@ def generator(settings: GeneratorSettings, image: ImageShape) -> tf_keras.Model:
     x = layers.Reshape([height, width, channels], name="seed_map")(normalized_relu(x, "project"))
     for number in range(1, doublings(image.shape) + 1):
         channels //= 2
-        x = repeated(x, channels, f"double_{number}")
+        x = _doubled(x, channels, f"double_{number}")
     x = layers.Conv2D(image.channels, 3, padding="same", name="pixels")(x)
     x = layers.Activation("tanh", name="image")(x)
     for crop in surplus_cropped(image.shape):
@@ -32,9 +32,8 @@ def generator(settings: GeneratorSettings, image: ImageShape) -> tf_keras.Model:
     return tf_keras.Model(latent, x, name="resize_generator")
 
 
-def repeated(x: Any, channels: int, name: str, *, hidden: bool = True) -> Any:
-    """Each pixel repeated to 2×2, then a convolution 3×3."""
+def _doubled(x: Any, channels: int, name: str) -> Any:
     layers = tf_keras.layers
     x = layers.UpSampling2D(2, name=f"{name}_pixels")(x)
-    x = layers.Conv2D(channels, 3, padding="same", use_bias=not hidden, name=name)(x)
-    return normalized_relu(x, name) if hidden else x
+    x = layers.Conv2D(channels, 3, padding="same", use_bias=False, name=name)(x)
+    return normalized_relu(x, name)

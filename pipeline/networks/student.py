@@ -13,7 +13,6 @@ from deploy.errors import PocketganError
 from pipeline.networks.layers import DepthToSpace, normalized_relu
 from pipeline.networks.map_sizes import map_sides
 from pipeline.networks.pixels import PixelRange
-from pipeline.networks.resize import repeated
 from pipeline.networks.settings import PictureShape, StudentSettings
 
 
@@ -96,7 +95,6 @@ DOUBLINGS: dict[str, Doubling] = {
     "sub_pixel": _sub_pixel,
     "depthwise": _depthwise,
     "transposed": _transposed,
-    "resize": repeated,
 }
 """A map [N, H, W, C], channels, name, whether ReLU follows → [N, 2H, 2W, channels]."""
 
