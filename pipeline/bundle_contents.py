@@ -24,6 +24,8 @@ from pipeline.tflite.read import read_model
 from pipeline.tflite.rewrite import PROVENANCE
 from pipeline.variants import BASELINE
 
+NAMELESS = ("ssh", "android", "browser:phone")
+"""Kinds of target whose names tell whose they are."""
 NO_SPEED = "Left out with `--no-speed`, so that the same recipe gives the same bytes."
 
 
@@ -144,15 +146,14 @@ def _quality(run: FinishedRun, variant: reports.VariantReport | None) -> schema.
 def _measurements(variant: reports.VariantReport) -> tuple[Measurement, ...]:
     """Figures only: what was drawn, and the time of each run, would make model.json heavy.
 
-    A bundle is given away: whose board (ssh:user@host) and which phone (android:SERIAL) it was
-    stays here.
+    A bundle is given away: whose board (ssh:user@host), which phone (android:SERIAL) and at what
+    address (browser:phone:ADDRESS) it was stays here.
     """
     left_out: dict[str, None] = dict.fromkeys(("outputs", "samples_ns", "histogram", "profile"))
     figures = []
     for it in variant.measurements:
-        kind = it.target.split(":")[0]
-        target = kind if kind in ("ssh", "android") else it.target
-        figures.append(it.model_copy(update={**left_out, "target": target}))
+        kind = next((kind for kind in NAMELESS if it.target.startswith(f"{kind}:")), it.target)
+        figures.append(it.model_copy(update={**left_out, "target": kind}))
     return tuple(figures)
 
 

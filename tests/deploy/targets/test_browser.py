@@ -99,10 +99,25 @@ def test_a_real_browser_draws_what_this_machine_draws(int8_file: Path) -> None:
     if find_browser() is None:
         pytest.skip(f"no browser on this machine: name one in {VARIABLE}")
     targets = [find_target("local"), find_target("browser")]
-    plan = MeasuringPlan(rounds=1, runs=16, warmup=2)
-    here, there = measure({"int8": int8_file}, targets, plan=plan)
-    assert there.error is None
-    assert there.output_sha256 == here.output_sha256
-    assert there.agreement is not None
-    assert there.agreement.equal
-    assert not any("coarse steps" in warning for warning in there.warnings)
+    plan = MeasuringPlan(rounds=1, runs=16, warmup=2, threads=(1, 2))
+    here, _, *there = measure({"int8": int8_file}, targets, plan=plan)
+    assert [measurement.threads for measurement in there] == [1, 2]
+    for measurement in there:
+        assert measurement.error is None
+        assert measurement.output_sha256 == here.output_sha256
+        assert measurement.agreement is not None
+        assert measurement.agreement.equal
+        assert not any("coarse steps" in warning for warning in measurement.warnings)
+
+
+@pytest.mark.parametrize(
+    ("name", "product"),
+    [
+        ("Mozilla/5.0 (X11; Linux) Gecko/20100101 Firefox/153.0", "Firefox/153.0"),
+        ("Mozilla/5.0 (Linux; Android 10; K) Chrome/156.0 Mobile Safari/537.36", "Chrome/156.0"),
+        ("Mozilla/5.0 (iPhone; CPU) Version/26.0 Mobile/15E1 Safari/604.1", "Safari/604.1"),
+        ("curl", "a browser"),
+    ],
+)
+def test_a_browser_is_called_by_its_own_name(name: str, product: str) -> None:
+    assert browser._product(name) == product

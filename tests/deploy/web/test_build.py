@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deploy.web.browsers import VARIABLE, find_browser
-from deploy.web.page import BUILT, MARK, PLACE, RUNTIME
+from deploy.web.page import BUILT, MARK, PLACE, RUNTIME, THREADED_RUNTIME
 
 WEB = BUILT.parent
 LONGEST = 300  # lines of a source
@@ -32,8 +32,9 @@ def copy(node: str, tmp_path: Path) -> Path:
 
 def test_built_page_is_what_the_sources_give(node: str, copy: Path) -> None:
     _run(node, "build.mjs", folder=copy)
-    assert (copy / "built/page.html").read_bytes() == (BUILT / "page.html").read_bytes()
-    for name in RUNTIME:
+    for name in ("page.html", "bench.html"):
+        assert (copy / "built" / name).read_bytes() == (BUILT / name).read_bytes()
+    for name in (*RUNTIME, *THREADED_RUNTIME):
         fresh, shipped = (folder / f"{name}.gz" for folder in (copy / "built", BUILT))
         assert gzip.decompress(fresh.read_bytes()) == gzip.decompress(shipped.read_bytes())
 
