@@ -58,7 +58,7 @@ def contents_of(run: FinishedRun, variant: str, *, speed: bool) -> BundleContent
     provenance = provenance_of(path, content)
     report = run.report.variant(variant) if run.report else None
     reads = reads_of(run, content, provenance)
-    examples = {}
+    examples: dict[str, Any] = {}
     if isinstance(reads, schema.PictureInput):
         examples = {"examples": example_inputs(run, reads)}
     return BundleContents(
@@ -98,6 +98,14 @@ def reads_of(
     """What a file of a run reads; PocketganError where no code of ours could feed it."""
     if provenance.input_pixels is None:
         return _latent(run, provenance)
+    return picture_of(content, provenance)
+
+
+def picture_of(content: bytes, provenance: Provenance) -> schema.PictureInput:
+    """What a file that reads pictures says of them; PocketganError where it reads none, or more
+    than our code could feed it."""
+    if provenance.input_pixels is None:
+        raise PocketganError("the file does not say what range of pixels it reads.")
     parts = tuple(InputKind(part["kind"]) for part in provenance.inputs)
     return picture_read(content, provenance.input_pixels, parts)
 

@@ -24,7 +24,7 @@ from deploy.errors import PocketganError
 from deploy.jobs import Job, Measurement, Subject, failure
 from deploy.targets.target import Availability, Target
 from deploy.web.bench import Answer, BenchAnswer, BenchJob, BenchProblem, serve
-from deploy.web.browsers import VARIABLE, find_browser
+from deploy.web.browsers import VARIABLE, find_browser, headless_command
 
 LITERT_JS = "2.5.3"
 """Version of the runtime in the page: that of deploy/web/package.json."""
@@ -34,14 +34,10 @@ PRODUCTS = (
     *("Chrome", "Safari"),
 )
 """Browsers' names, those first that also call themselves by a later one."""
-SWITCHES = (
-    *("--headless", "--disable-gpu", "--no-first-run", "--disable-extensions", "--mute-audio"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 
 
 class Browser(Target):
-    """A headless Chromium that this machine has."""
+    """A Chromium or Firefox of this machine, without a window."""
 
     timed_here = True
     name = "browser"
@@ -51,7 +47,7 @@ class Browser(Target):
         path = find_browser()
         if path is None:
             return Availability(
-                f"no Chromium on this machine: install one, or name it in {VARIABLE}"
+                f"no Chromium or Firefox on this machine: install one, or name it in {VARIABLE}"
             )
         return Availability(f"{path}, LiteRT.js {LITERT_JS}", ready=True)
 
@@ -117,10 +113,8 @@ def _inputs(job: Job, tensor: TensorSpec) -> np.ndarray:
 def _browsing(program: Path, url: str) -> Iterator[None]:
     """The browser at that address, in a process group and with a profile of its own."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        # Its sandbox needs rights that a container's root lacks; it opens nothing but our page.
-        own = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
         process = subprocess.Popen(
-            [str(program), *SWITCHES, *own, f"--user-data-dir={profile}", url],
+            headless_command(program, profile, url),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -2,6 +2,8 @@
 
 import base64
 import gzip
+import re
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -37,6 +39,20 @@ def render(
     ]
     elements += [_blob(name, gzip.compress(blob, 9, mtime=0)) for name, blob in blobs.items()]
     return before + b"\n".join(elements) + after
+
+
+def files_of(page: bytes) -> list[bytes]:
+    """The .tflite files in a gallery page, those that are damaged left out; of anything else
+    none."""
+    stored = re.findall(rb'<script type="text/plain" id="file-\d+">([^<]*)</script>', page)
+    return [*filter(None, map(_unpacked, stored if MARK in page else []))]
+
+
+def _unpacked(text: bytes) -> bytes | None:
+    try:
+        return gzip.decompress(base64.b64decode(text))
+    except (ValueError, OSError, EOFError, zlib.error):
+        return None
 
 
 def _blob(name: str, packed: bytes) -> bytes:

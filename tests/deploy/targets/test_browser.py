@@ -1,5 +1,6 @@
 import base64
 import hashlib
+import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from deploy.harness import MeasuringPlan, measure
 from deploy.jobs import Job
 from deploy.targets import browser, find_target
 from deploy.web.bench import BenchAnswer
-from deploy.web.browsers import VARIABLE, find_browser
+from deploy.web.browsers import FIREFOXES, VARIABLE, find_browser
 
 TENSOR = TensorSpec(name="image", dtype="float32", shape=(1, 2))
 DRAWN = np.arange(4, dtype=np.float32)
@@ -108,6 +109,22 @@ def test_a_real_browser_draws_what_this_machine_draws(int8_file: Path) -> None:
         assert measurement.agreement is not None
         assert measurement.agreement.equal
         assert not any("coarse steps" in warning for warning in measurement.warnings)
+
+
+def test_a_real_firefox_draws_what_this_machine_draws(
+    int8_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = next(filter(None, map(shutil.which, FIREFOXES)), None)
+    if path is None:
+        pytest.skip("no Firefox on this machine")
+    monkeypatch.setenv(VARIABLE, path)
+    plan = MeasuringPlan(rounds=1, runs=16, warmup=2)
+    (measurement,) = measure({"int8": int8_file}, [find_target("browser")], plan=plan)
+    assert measurement.error is None
+    assert "Firefox" in str(measurement.runtime)
+    assert measurement.agreement is not None
+    assert measurement.agreement.equal
+    assert not any("coarse steps" in warning for warning in measurement.warnings)
 
 
 @pytest.mark.parametrize(

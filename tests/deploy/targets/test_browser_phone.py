@@ -1,6 +1,5 @@
 """A headless Chromium plays the phone: it opens the page that a person would scan."""
 
-import os
 import re
 import socket
 import subprocess
@@ -14,9 +13,8 @@ from deploy.errors import PocketganError
 from deploy.harness import MeasuringPlan, measure
 from deploy.jobs import Job, Measurement
 from deploy.targets import find_target
-from deploy.targets.browser import SWITCHES
 from deploy.targets.target import Target, TargetLostError
-from deploy.web.browsers import VARIABLE, find_browser
+from deploy.web.browsers import VARIABLE, find_browser, headless_command, is_firefox
 
 PLAN = MeasuringPlan(rounds=2, runs=16, warmup=2, threads=(1, 2))
 
@@ -27,16 +25,15 @@ Scanning = Callable[[str], Target]
 def scanning(tmp_path: Path) -> Iterator[Scanning]:
     """A function that gives a target by its name, whose page a Chromium opens when it is told."""
     program = find_browser()
-    if program is None:
-        pytest.skip(f"no browser on this machine: name one in {VARIABLE}")
+    if program is None or is_firefox(program):
+        pytest.skip(f"no Chromium on this machine: name one in {VARIABLE}")
     with ExitStack() as stack:
 
         def scan(text: str) -> None:
             url = next(line for line in text.splitlines() if line.startswith("http"))
-            root = ["--no-sandbox"] if os.geteuid() == 0 else []
-            profile = f"--user-data-dir={tmp_path}"
+            command = headless_command(program, str(tmp_path), url)
             phone = subprocess.Popen(
-                [str(program), *SWITCHES, *root, "--ignore-certificate-errors", profile, url],
+                [*command, "--ignore-certificate-errors"],
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.web.browsers import VARIABLE, find_browser
+from deploy.web.browsers import VARIABLE, find_browser, headless_command
 from deploy.web.page import BUILT, MARK, PLACE, RUNTIME, THREADED_RUNTIME
 
 WEB = BUILT.parent
@@ -74,3 +74,6 @@ def test_a_browser_is_the_one_that_is_named(
     monkeypatch.delenv(VARIABLE)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert find_browser() == program
+    program.rename(tmp_path / "firefox")
+    assert find_browser() == tmp_path / "firefox"
+    assert headless_command(tmp_path / "firefox", "own", "url")[-3:] == ["--profile", "own", "url"]
