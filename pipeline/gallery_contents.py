@@ -6,12 +6,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 from deploy.bundle.schema import PictureInput
+from deploy.errors import PocketganError
 from deploy.web.gallery import FigureTable, GateLine
 from deploy.web.make import PageContents, PageFile
 from pipeline.artifacts import find_variants
 from pipeline.bundle_contents import provenance_of, reads_of
 from pipeline.finished_run import FinishedRun
 from pipeline.pictures_read import example_inputs
+from pipeline.plans import RECIPE
 from pipeline.report.run.columns import BY_NAME, columns_of
 from pipeline.report.run.schema import Report
 from pipeline.variants import BASELINE, SHIPPED
@@ -71,6 +73,14 @@ def _chosen(run: FinishedRun, variants: Sequence[str]) -> list[str]:
     files = find_variants(run.stage("convert"))
     if variants:
         return [name for name in variants if name in files] or [variants[0]]
+    if SHIPPED not in files:
+        raise PocketganError(
+            f"{run.folder} has no file '{SHIPPED}'.",
+            f"Name some that it has: --variants {','.join(files)}."
+            if files
+            else f"Finish the run first: `pocketgan run {run.folder / RECIPE} --runs "
+            f"{run.folder.parent}`.",
+        )
     return [SHIPPED, *(name for name in FLOATS if name in files and _is_light(files[name]))]
 
 
