@@ -38,6 +38,7 @@ from pipeline.networks.settings import (
     StudentSettings,
 )
 from pipeline.parser_words import reason
+from pipeline.tensorflow_setup import THREADS
 from pipeline.training.settings import Fraction, TrainSettings, TranslationWeights
 
 RECIPES_FOLDER = Path(__file__).parent / "recipes"
@@ -49,12 +50,12 @@ Samples = restricted_number_type(
 )
 LATER_KEYS = (
     *("data.inputs", "data.degrade", "data.cut", "evaluate.judge", "teacher.cut", "convert.sizes"),
-    *("budget.minutes", "search.halvings", "teacher.input_size"),
+    *("budget.minutes", "budget.max_flash_kb", "search.halvings", "teacher.input_size"),
     *("teacher.input", "teacher.output", "teacher.on_white", "teacher.signature"),
     *("data.image_width", "train.r2", "train.feature_matching", "train.information"),
     *("generator.codes", "discriminator.minibatch_deviation"),
     *("evaluate.directions", "generator.truncation", "train.growth", "train.multi_agent"),
-    "data.coupled",
+    *("data.coupled", "threads"),
     *(f"train.{side}_weights.orthogonal" for side in ("generator", "discriminator")),
     *(f"translation.{weight.name}" for weight in fields(TranslationWeights)),
 )
@@ -177,10 +178,12 @@ class BudgetSettings:
     """Multiply-accumulates of one picture."""
     max_ms: PositiveFloat | None = None
     """Median milliseconds of one picture on the target, one thread."""
+    max_flash_kb: PositiveFloat | None = None
+    """Flash that the compiled file takes on the target, an NPU, in 1,000 bytes."""
     max_quality_drop: PositiveFloat | None = None
     """Share by which the Fréchet distance may exceed the teacher's: 0.05 is 5 %."""
     target: str = "local"
-    """Where max_ms holds."""
+    """Where max_ms and max_flash_kb hold."""
     minutes: PositiveFloat | None = None
     """Of a student for pictures: how long its teacher's drawing, the search, distillation and
     rounding may take on two cores, reckoned from multiply-accumulates. With more than 15 the
@@ -340,6 +343,9 @@ class Recipe:
     """Names the folder of the run."""
     seed: Seed = 1  # type: ignore[valid-type]
     """Everything random follows from it."""
+    threads: PositiveInt = THREADS
+    """Of TensorFlow in one training, and in all else that it computes for this run. They cut its
+    sums, so that another number gives other bytes."""
     data: DataSettings = field(default_factory=DataSettings)
     generator: GeneratorSettings = field(default_factory=GeneratorSettings)
     discriminator: DiscriminatorSettings = field(default_factory=DiscriminatorSettings)
