@@ -95,7 +95,7 @@ def _footnotes(layers: Sequence[LayerReport]) -> Table:
 def _files(files: Sequence[TrialFile]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("as it is")
-    for column in ("bytes", "gzip", "MACs", "operations", "float", "not XNNPACK"):
+    for column in ("bytes", "gzip", "MACs", "operations", "float", "not XNNPACK", "not GPU"):
         table.add_column(column, justify="right", no_wrap=not column.startswith("not"))
     for file in files:
         if file.error:
@@ -109,6 +109,7 @@ def _files(files: Sequence[TrialFile]) -> Table:
             str(file.operations),
             str(len(file.float_ops)) if is_int8 else "all",
             str(len(file.outside_xnnpack)),
+            str(len(file.left_by_gpu)),
         )
         table.add_row(file.variant, *figures)
     return table
@@ -123,6 +124,11 @@ def _operations(files: Sequence[TrialFile]) -> list[Text]:
             lines.append(f"{file.variant}, in float: {_listed(file.float_ops)}")
         if file.outside_xnnpack:
             lines.append(f"{file.variant}, not run by XNNPACK: {_listed(file.outside_xnnpack)}")
+        if file.left_by_gpu:
+            lines.append(
+                f"{file.variant}, left to the CPU by LiteRT's GPU delegate: "
+                f"{_listed(file.left_by_gpu)} (docs/explain.md has the sources)"
+            )
     return [Text(line) for line in [*lines, *([""] if lines else [])]]
 
 

@@ -1,0 +1,89 @@
+from pipeline.report.explain.advice import advice
+from tests.pipeline.report.explain.conftest import Explained, File, Operation
+
+
+def test_transposed_convolutions_are_to_be_replaced_with_the_gain_measured_there(
+    explained: Explained,
+) -> None:
+    said = list(advice(explained()))
+    assert said[0].startswith("In place of its transposed convolutions (90.0 %)")
+    assert "on arm:cortex-a53 (0.64× to 1.16×, 5 pairs of generators); docs/suite.md." in said[0]
+    assert "depthwise" in said[1]
+    assert "pocketgan compress" in said[2]
+
+
+def test_where_it_was_not_measured_it_is_said_where_it_was(explained: Explained) -> None:
+    said = " ".join(advice(explained(target="ssh:pi@board")))
+    assert "on arm:cortex-a53" in said
+    assert "not measured on ssh:pi@board" in said
+
+
+def test_what_does_not_pay_on_a_core_is_not_advised(
+    explained: Explained, file: File, operation: Operation
+) -> None:
+    free = file(
+        operation("TRANSPOSE_CONV", 90.0, in_xnnpack=False, size_is_computed=True, macs=100)
+    )
+    said = {
+        target: " ".join(advice(explained(target=target, file=free, other=None)))
+        for target in ("arm:cortex-a53", "local")
+    }
+    assert "batch of 1" in said["local"]
+    assert "batch of 1" not in said["arm:cortex-a53"]  # it costs more there: docs/explain.md
+
+
+def test_normalization_of_instances_is_to_be_batch_norm(
+    explained: Explained, file: File, operation: Operation
+) -> None:
+    norms = file(
+        operation("CONV_2D", 50.0, macs=10), operation("MEAN", 30.0), operation("RSQRT", 5.0)
+    )
+    (said, *_) = advice(explained(file=norms, other=None))
+    assert said.startswith("Batch norm in place of instance")
+    assert "(41.2 %)" in said
+
+
+def test_rounding_between_costs_its_own_share(
+    explained: Explained, file: File, operation: Operation
+) -> None:
+    mixed = file(operation("CONV_2D", 90.0, macs=10), operation("QUANTIZE", 10.0))
+    said = " ".join(advice(explained(file=mixed, other=None)))
+    assert "QUANTIZE and DEQUANTIZE take 10.0 % here" in said
+
+
+def test_uneven_channels_are_named_where_they_cost(
+    explained: Explained, file: File, operation: Operation
+) -> None:
+    def of(channels: int) -> str:
+        wide = file(operation("CONV_2D", 90.0, macs=10, shape=(1, 8, 8, channels)))
+        return " ".join(advice(explained(target="local", file=wide, other=None)))
+
+    assert "there are 20 in conv_2d" in of(20)
+    assert "multiples of 8" not in of(24)
+    assert "multiples of 8" not in of(3)  # the picture
+
+
+def test_resizing_before_a_convolution_is_to_be_sub_pixel(
+    explained: Explained, file: File, operation: Operation
+) -> None:
+    resizes = file(operation("RESIZE_NEAREST_NEIGHBOR", 10.0), operation("CONV_2D", 90.0, macs=10))
+    said = " ".join(advice(explained(file=resizes, other=None)))
+    assert "In place of resizing and a convolution behind it" in said
+
+
+def test_float32_is_advised_only_where_it_is_cheaper(
+    explained: Explained, file: File, operation: Operation
+) -> None:
+    assert "ship float32" in " ".join(advice(explained()))
+    cheap = file(operation("TRANSPOSE_CONV", 100_000, macs=800_000))
+    assert "ship float32" not in " ".join(advice(explained(file=cheap)))
+
+
+def test_file_that_nothing_applies_to_is_told_so(
+    explained: Explained, file: File, operation: Operation
+) -> None:
+    plain = file(operation("FULLY_CONNECTED", 10.0, macs=10))
+    said = list(advice(explained(file=plain, other=None)))
+    assert said == [
+        "Nothing that was measured in docs/suite.md and docs/explain.md would make it cheaper here."
+    ]

@@ -1,0 +1,42 @@
+from pipeline.report.explain.limits import limits
+from tests.pipeline.report.explain.conftest import Explained, File, Operation
+
+
+def test_counted_core_has_the_least_of_instructions_and_of_cycles(explained: Explained) -> None:
+    least, over, cycles = limits(explained())
+    # 1.2 million MACs at 8 an SMLAL; 800,000 of them alone are 100,000 of 900,000.
+    assert "need 150 thousand instructions, 15.0 % of those executed" in least
+    assert "TRANSPOSE_CONV in transpose_conv 9×" in over
+    assert "executed take at least 500 thousand" in cycles
+    assert "multiply-accumulates take at least 300 thousand. The first is the nearer" in cycles
+
+
+def test_core_whose_pipelines_are_not_documented_has_no_cycles(explained: Explained) -> None:
+    assert len(list(limits(explained(target="arm:cortex-a72")))) == 2
+
+
+def test_file_without_multiplications_has_no_limit(
+    explained: Explained, file: File, operation: Operation
+) -> None:
+    assert not list(limits(explained(file=file(operation("TANH", 10.0)))))
+
+
+def test_this_machine_has_rates_and_its_memory(
+    explained: Explained, file: File, operation: Operation
+) -> None:
+    timed = file(
+        operation("CONV_2D", 0.5, macs=10_000_000),
+        operation("TRANSPOSE_CONV", 0.5, macs=1_000_000),
+        traffic=1_000_000,
+    )
+    rates, memory = limits(explained(unit="ms", target="local", file=timed, bandwidth=1e10))
+    assert "CONV_2D 20.0 and TRANSPOSE_CONV 2.00" in rates
+    assert "takes 0.100 ms, 10.0 % of the time, so arithmetic binds it" in memory
+
+
+def test_memory_binds_where_passing_it_takes_most_of_the_time(
+    explained: Explained, file: File, operation: Operation
+) -> None:
+    timed = file(operation("FULLY_CONNECTED", 0.1, macs=10), traffic=1_000_000)
+    *_, memory = limits(explained(unit="ms", target="local", file=timed, bandwidth=1e10))
+    assert "memory is what binds it" in memory
