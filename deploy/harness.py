@@ -70,6 +70,8 @@ class MeasuringPlan:
     """Seconds of running without a pause, in the last process of each job; None: not at all."""
     time_limit: float = 120.0
     """Seconds one process may take (without the sustained part)."""
+    compare_outputs: bool = True
+    """Whether what is drawn is compared with this machine's."""
 
 
 def measure(
@@ -147,7 +149,7 @@ def _jobs(
                 "seed": plan.seed,
                 "latents": None if plan.latents is None else str(plan.latents.resolve()),
                 "keep_samples": True,
-                "keep_outputs": target.compared,
+                "keep_outputs": target.compared and plan.compare_outputs,
                 "count": not target.timed,
                 "budget_s": min(plan.time_limit * BUDGET, LONGEST_TIMING),
             }

@@ -130,7 +130,14 @@ def _works_out_a_size(op: Op) -> bool:
 
 
 def _once(plan: MeasuringPlan) -> MeasuringPlan:
-    return replace(plan, threads=plan.threads[:1], keep_samples=False, sustain_s=None)
+    """Of a cut nothing but its cost is wanted."""
+    return replace(
+        plan,
+        threads=plan.threads[:1],
+        keep_samples=False,
+        sustain_s=None,
+        compare_outputs=False,
+    )
 
 
 def costs(

@@ -11,6 +11,7 @@ from rich.text import Text
 from deploy.errors import printable
 from pipeline.importers.layer_report import Check, LayerOutcome, LayerReport, TrialFile
 from pipeline.networks.pixels import PixelRange
+from pipeline.report.gpu import reasons_in_words
 
 _STYLES = {
     LayerOutcome.REWRITTEN: "yellow",
@@ -95,7 +96,7 @@ def _footnotes(layers: Sequence[LayerReport]) -> Table:
 def _files(files: Sequence[TrialFile]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("as it is")
-    for column in ("bytes", "gzip", "MACs", "operations", "float", "not XNNPACK", "not GPU"):
+    for column in ("bytes", "gzip", "MACs", "operations", "float", "not XNNPACK"):
         table.add_column(column, justify="right", no_wrap=not column.startswith("not"))
     for file in files:
         if file.error:
@@ -109,7 +110,6 @@ def _files(files: Sequence[TrialFile]) -> Table:
             str(file.operations),
             str(len(file.float_ops)) if is_int8 else "all",
             str(len(file.outside_xnnpack)),
-            str(len(file.left_by_gpu)),
         )
         table.add_row(file.variant, *figures)
     return table
@@ -125,10 +125,8 @@ def _operations(files: Sequence[TrialFile]) -> list[Text]:
         if file.outside_xnnpack:
             lines.append(f"{file.variant}, not run by XNNPACK: {_listed(file.outside_xnnpack)}")
         if file.left_by_gpu:
-            lines.append(
-                f"{file.variant}, left to the CPU by LiteRT's GPU delegate: "
-                f"{_listed(file.left_by_gpu)} (docs/explain.md has the sources)"
-            )
+            reasons = reasons_in_words(file.left_by_gpu)
+            lines.append(f"{file.variant}, left to the CPU by LiteRT's GPU delegate: {reasons}")
     return [Text(line) for line in [*lines, *([""] if lines else [])]]
 
 

@@ -31,7 +31,7 @@ def _with_gain(text: str, change: str, explanation: Explanation) -> Iterator[str
     if pays(change, explanation.target):
         place = SUITE if change in ("sub_pixel", "depthwise", "no_resizing") else EXPLAIN
         left = gain_in_words(change, explanation.target)
-        yield f"{text} What is left of the cost, measured: {left}; {place}."
+        yield f"{text} Measured, it left {left}; see {place}."
 
 
 def _share(explanation: Explanation, *names: str) -> float:

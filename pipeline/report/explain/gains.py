@@ -32,10 +32,11 @@ class Gain:
 
     @property
     def words(self) -> str:
-        """What is left: as in "0.87× on arm:cortex-a53 (0.64× to 1.16×, 5 pairs of generators)"."""
+        """As in "0.89× of the cost on local (median of 5 pairs of generators, 0.64× to 1.16×)"."""
         left = [1 / ratio for ratio in self.ratios]
-        spread = f"{times_of(min(left))} to {times_of(max(left))}, {len(left)} pairs of generators"
-        return f"{times_of(1 / self.median)} on {self.target} ({spread})"
+        pairs = f"median of {len(left)} pairs of generators"
+        spread = f"{times_of(min(left))} to {times_of(max(left))}"
+        return f"{times_of(1 / self.median)} of the cost on {self.target} ({pairs}, {spread})"
 
 
 @cache

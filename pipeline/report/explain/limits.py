@@ -40,7 +40,7 @@ def _instructions(explanation: Explanation) -> Iterator[str]:
         if each.cost / file.total >= WORTH_A_WORD and (least := _least(explanation.target, each))
     ]
     if parts:
-        yield f"What is executed over that least: {listed(parts)}."
+        yield f"Instructions executed, over that least: {listed(parts)}."
 
 
 def _least(target: str, operation: ExplainedOperation) -> float:

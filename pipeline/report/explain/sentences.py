@@ -16,6 +16,7 @@ from pipeline.report.explain.wording import (
     named,
     percent,
 )
+from pipeline.report.gpu import reasons_in_words
 from pipeline.report.quantities import listed, times_of
 
 WORTH_A_WORD = 0.02
@@ -63,11 +64,11 @@ def _cost(explanation: Explanation) -> Iterator[str]:
             yield f"There is nothing to compare it with: {explanation.other_absent}."
         return
     if explanation.other_is_twin:
-        name = f"its own layers take in {other.precision}, in a file made of it"
+        name = f"its own layers take in {other.precision} (a file made of it to compare with)"
     else:
         name = f"{other.name} takes"
     yield (
-        f"That is {times_of(file.whole / other.whole)} of the {cost_in_words(other.whole, unit)} "
+        f"That is {times_of(file.whole / other.whole)} the {cost_in_words(other.whole, unit)} "
         f"that {name}."
     )
 
@@ -245,17 +246,10 @@ def _outlier(rounded: ExplainedFile, floats: ExplainedFile) -> Iterator[str]:
 def _gpu(explanation: Explanation) -> Iterator[str]:
     left = explanation.left_by_gpu
     if left:
-        reasons: dict[str, Counter[str]] = {}
-        for each in left:
-            reasons.setdefault(f"{each.reason} ({each.source})", Counter())[each.operation] += 1
-        parts = [
-            f"{listed([f'{name} ({number})' for name, number in names.items()])}: {reason}"
-            for reason, names in reasons.items()
-        ]
         yield (
             f"Not GPU-clean: LiteRT's GPU delegate leaves {len(left)} operation"
             f"{'s' * (len(left) > 1)} to the CPU, and each change of place costs a copy. "
-            f"{'; '.join(parts)}."
+            f"{reasons_in_words(left)}."
         )
     else:
         yield "GPU-clean: no operation is known to fall back to the CPU in LiteRT's GPU delegate."

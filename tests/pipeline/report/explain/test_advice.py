@@ -7,7 +7,10 @@ def test_transposed_convolutions_are_to_be_replaced_with_the_gain_measured_there
 ) -> None:
     said = list(advice(explained()))
     assert said[0].startswith("In place of its transposed convolutions (90.0 %)")
-    assert "on arm:cortex-a53 (0.64× to 1.16×, 5 pairs of generators); docs/suite.md." in said[0]
+    assert (
+        "on arm:cortex-a53 (median of 5 pairs of generators, 0.64× to 1.16×); see docs/suite.md."
+        in said[0]
+    )
     assert "depthwise" in said[1]
     assert "pocketgan compress" in said[2]
 

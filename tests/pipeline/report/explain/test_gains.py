@@ -49,7 +49,9 @@ def test_every_change_was_measured_on_each_of_three_targets() -> None:
 def test_gain_is_the_median_and_says_how_far_pairs_lie_apart() -> None:
     gain = Gain("board", (2.0, 4.0, 1.0))
     assert gain.median == 2
-    assert gain.words == "0.50× on board (0.25× to 1.00×, 3 pairs of generators)"
+    assert (
+        gain.words == "0.50× of the cost on board (median of 3 pairs of generators, 0.25× to 1.00×)"
+    )
 
 
 def test_target_that_was_not_measured_has_the_others_gains() -> None:

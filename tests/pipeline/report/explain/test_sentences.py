@@ -12,12 +12,12 @@ def said(explanation: object, topic: str) -> str:
 def test_cost_is_set_against_the_other_file(explained: Explained) -> None:
     text = said(explained(), "What it costs")
     assert "takes 1.00 million instructions an inference on arm:cortex-a53" in text
-    assert "1.54× of the 650 thousand instructions that float32.tflite takes" in text
+    assert "1.54× the 650 thousand instructions that float32.tflite takes" in text
 
 
 def test_twin_is_called_the_files_own_layers(explained: Explained) -> None:
     text = said(explained(other_is_twin=True), "What it costs")
-    assert "that its own layers take in float32, in a file made of it." in text
+    assert "that its own layers take in float32 (a file made of it to compare with)." in text
 
 
 def test_why_there_is_nothing_to_compare_with_is_said(explained: Explained) -> None:
