@@ -136,7 +136,7 @@ def _once(plan: MeasuringPlan) -> MeasuringPlan:
         threads=plan.threads[:1],
         keep_samples=False,
         sustain_s=None,
-        compare_outputs=False,
+        costs_only=True,
     )
 
 
