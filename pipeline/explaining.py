@@ -139,7 +139,7 @@ def _file(
     graph = model.subgraphs[0]
     outside = _outside_xnnpack(model, profile.whole)
     operations = tuple(
-        _operation(graph, op, cost.cost, None if outside is None else op not in outside)
+        _operation(graph, op, cost.cost, _why_off(graph, op, outside))
         for op, cost in zip(profiled_operations(graph), profile.operations, strict=True)
     )
     return ExplainedFile(
@@ -156,7 +156,8 @@ def _file(
     )
 
 
-def _operation(graph: Subgraph, op: Op, cost: float, in_xnnpack: bool | None) -> ExplainedOperation:
+def _operation(graph: Subgraph, op: Op, cost: float, why_off: str | None) -> ExplainedOperation:
+    """``why_off`` is why it leaves the fast path: empty if it does not, None if nobody can tell."""
     kernel = next(
         (
             constant.shape
@@ -174,7 +175,8 @@ def _operation(graph: Subgraph, op: Op, cost: float, in_xnnpack: bool | None) ->
         macs=op.macs,
         macs_int8=op.macs if count.is_int8(graph, op) else 0,
         cost=cost,
-        in_xnnpack=in_xnnpack,
+        on_fast_path=None if why_off is None else not why_off,
+        why_off=why_off or "",
         size_is_computed=_size_is_computed(graph, op),
     )
 
@@ -186,6 +188,21 @@ def _size_is_computed(graph: Subgraph, op: Op) -> bool:
     if slot is None or slot >= len(op.inputs) or op.inputs[slot] is None:
         return False
     return graph.constant(op.inputs[slot]) is None
+
+
+def _why_off(graph: Subgraph, op: Op, outside: set[Op] | None) -> str | None:
+    if outside is None:
+        return None
+    if op not in outside:
+        return ""
+    if len(outside) == len(graph.ops):
+        return "this target runs nothing through XNNPACK"
+    if _size_is_computed(graph, op):
+        return (
+            "the file leaves its batch free, so that other operations work out its size while it "
+            "runs, and XNNPACK takes only what is fixed"
+        )
+    return "XNNPACK has no kernel for it, or none for these types and shapes"
 
 
 def _outside_xnnpack(model: LiteModel, whole: Measurement) -> set[Op] | None:

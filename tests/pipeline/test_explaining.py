@@ -43,7 +43,7 @@ def test_each_operation_has_its_cost_and_what_is_known_of_it(int8: ExplainQuesti
     assert explanation.file.sha256 == model.sha256
     transposed = next(e for e in explanation.file.operations if e.operation == "TRANSPOSE_CONV")
     assert transposed.weights == (6, 4, 4, 5)
-    assert transposed.in_xnnpack
+    assert transposed.on_fast_path
     assert not transposed.size_is_computed
 
 
@@ -68,7 +68,7 @@ def test_another_file_takes_the_twins_place(
 
 def test_plain_kernels_run_nothing_through_xnnpack(int8: ExplainQuestion) -> None:
     explanation = explain(replace(int8, target=Local(xnnpack=False)))
-    assert {each.in_xnnpack for each in explanation.file.operations} == {False}
+    assert {each.on_fast_path for each in explanation.file.operations} == {False}
 
 
 def test_operation_whose_size_is_worked_out_while_it_runs_is_marked(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_operation_whose_size_is_worked_out_while_it_runs_is_marked(tmp_path: Pa
     file = explain(question).file
     transposed = next(each for each in file.operations if each.operation == "TRANSPOSE_CONV")
     assert transposed.size_is_computed
-    assert transposed.in_xnnpack is False
+    assert transposed.on_fast_path is False
     assert "SHAPE" not in {each.operation for each in file.operations}  # a part of its reader
 
 

@@ -42,7 +42,7 @@ def _share(explanation: Explanation, *names: str) -> float:
 
 def _fixed_batch(explanation: Explanation) -> Iterator[str]:
     computed = [each for each in explanation.file.operations if each.size_is_computed]
-    if any(each.in_xnnpack is False for each in computed):
+    if any(each.on_fast_path is False for each in computed):
         text = (
             "Convert it with a batch of 1 (in Keras, Input(…, batch_size=1)): its sizes are then "
             f"fixed, and XNNPACK takes {len(computed)} more operations."

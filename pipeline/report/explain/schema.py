@@ -9,7 +9,8 @@ from deploy.jobs import FrozenModel, NotNegative, Positive, Share, Size
 SCHEMA: Literal["pocketgan.explain"] = "pocketgan.explain"
 VERSION: Literal[1] = 1
 
-Unit = Literal["instructions", "ms"]
+Unit = Literal["instructions", "ms", "cycles"]
+FastPath = Literal["XNNPACK", "NPU"]
 
 
 class ExplainedOperation(FrozenModel):
@@ -30,8 +31,10 @@ class ExplainedOperation(FrozenModel):
     """Those of them that int8 instructions may carry out."""
     cost: NotNegative
     """In the explanation's unit."""
-    in_xnnpack: bool | None = None
-    """Whether XNNPACK runs it; None where nobody can tell."""
+    on_fast_path: bool | None = None
+    """Whether the explanation's fast path runs it; None where nobody can tell."""
+    why_off: str = ""
+    """Why it does not; empty where it does, or where nobody can tell."""
     size_is_computed: bool = False
     """Whether another operation works out its sizes while it runs."""
 
@@ -79,7 +82,9 @@ class Explanation(FrozenModel):
     target: str
     runtime: str
     unit: Unit
-    """Instructions of one inference where they are counted; else ms of the quickest one."""
+    """Instructions of one inference where they are counted, cycles where a compiler estimates
+    them; else ms of the quickest one."""
+    fast_path: FastPath = "XNNPACK"
     spread: NotNegative | None = None
     """How far the medians of the processes lie apart; None where nothing was timed."""
     bandwidth: Annotated[float, Field(gt=0)] | None = None

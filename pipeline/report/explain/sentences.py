@@ -8,7 +8,13 @@ from pipeline.report.cores import core_of, int8_instruction, lacks_dot_product
 from pipeline.report.explain.advice import TILE, advice
 from pipeline.report.explain.compared import Kind, counterparts, kinds, rounded_and_float
 from pipeline.report.explain.limits import limits
-from pipeline.report.explain.schema import ExplainedFile, ExplainedOperation, Explanation
+from pipeline.report.explain.schema import (
+    ExplainedFile,
+    ExplainedOperation,
+    Explanation,
+    FastPath,
+    Unit,
+)
 from pipeline.report.explain.wording import (
     cost_in_words,
     count_in_words,
@@ -43,16 +49,18 @@ def sections(explanation: Explanation) -> dict[str, list[str]]:
     return {topic: said for topic, each in topics.items() if (said := list(each))}
 
 
+_HOW: dict[Unit, str] = {
+    "instructions": "counted while the core is emulated: exact, and no time",
+    "ms": "the quickest inference, as neighbours on the machine only add to it",
+    "cycles": "its compiler's estimate",
+}
+
+
 def _cost(explanation: Explanation) -> Iterator[str]:
     file, other, unit = explanation.file, explanation.other, explanation.unit
-    how = (
-        "counted while the core is emulated: exact, and no time"
-        if unit == "instructions"
-        else "the quickest inference, as neighbours on the machine only add to it"
-    )
     yield (
         f"{file.name} ({file.precision}, {count_in_words(file.macs)} multiply-accumulates) takes "
-        f"{cost_in_words(file.whole, unit)} an inference on {explanation.target} ({how})."
+        f"{cost_in_words(file.whole, unit)} an inference on {explanation.target} ({_HOW[unit]})."
     )
     if explanation.spread is not None and explanation.spread > SPREAD_LIMIT:
         yield (
@@ -107,13 +115,19 @@ def _adds_up(explanation: Explanation) -> Iterator[str]:
 
 
 def _slow_paths(explanation: Explanation) -> Iterator[str]:
-    file = explanation.file
-    outside = [each for each in file.operations if each.in_xnnpack is False]
-    if outside:
-        yield _outside(explanation, outside)
-        yield from _why_outside(explanation, outside)
-    elif all(each.in_xnnpack for each in file.operations):
-        yield "XNNPACK, LiteRT's library of fast kernels, runs every operation."
+    file, name = explanation.file, _FAST[explanation.fast_path]
+    outside = [each for each in file.operations if each.on_fast_path is False]
+    if len(outside) == len(file.operations):
+        yield f"{explanation.target} runs none of it through {name.rstrip(',')}."
+    elif outside:
+        share = sum(each.cost for each in outside) / (file.total or 1.0)
+        yield (
+            f"{name} leaves {len(outside)} of {len(file.operations)} operations to the CPU's plain "
+            f"kernels{_share_in_words(explanation, share)}."
+        )
+        yield from _why_off(outside)
+    elif all(each.on_fast_path for each in file.operations):
+        yield f"{name} runs every operation."
     yield from _dot_product(explanation)
     rounding = [each for each in file.operations if each.operation in ROUNDING]
     if rounding and file.precision == "mixed":
@@ -124,37 +138,25 @@ def _slow_paths(explanation: Explanation) -> Iterator[str]:
         )
 
 
-def _outside(explanation: Explanation, outside: Sequence[ExplainedOperation]) -> str:
-    file = explanation.file
-    share = sum(each.cost for each in outside) / (file.total or 1.0)
-    if len(outside) == len(file.operations):
-        return (
-            f"{explanation.target} runs none of it through XNNPACK, LiteRT's library of fast "
-            "kernels: the runtime's own kernels do it all."
-        )
-    several = Counter(each.operation for each in outside)
-    names = listed([f"{name} ({number})" for name, number in several.items()])
-    return (
-        f"XNNPACK, LiteRT's library of fast kernels, leaves {len(outside)} of "
-        f"{len(file.operations)} operations to the runtime's own: {names}. They take "
-        f"{percent(share)} of the cost."
-    )
+_FAST: dict[FastPath, str] = {
+    "XNNPACK": "XNNPACK, LiteRT's library of fast kernels,",
+    "NPU": "The NPU",
+}
 
 
-def _why_outside(explanation: Explanation, outside: Sequence[ExplainedOperation]) -> Iterator[str]:
-    if len(outside) == len(explanation.file.operations):
-        return
-    computed = [each for each in outside if each.size_is_computed]
-    if computed:
-        names = listed(list(dict.fromkeys(each.operation for each in computed)))
-        yield (
-            f"Why {names}: the file leaves its batch free, so that other operations work out their "
-            "sizes while it runs, and XNNPACK takes only what is fixed."
-        )
-    others = [each for each in outside if not each.size_is_computed]
-    if others:
-        names = listed(list(dict.fromkeys(each.operation for each in others)))
-        yield f"Why {names}: XNNPACK has no kernel for it, or none for these types and shapes."
+def _share_in_words(explanation: Explanation, share: float) -> str:
+    """An NPU's compiler counts nothing of what it leaves."""
+    if explanation.fast_path == "NPU":
+        return ", and nobody counts what they take there"
+    return f", and they take {percent(share)} of the cost"
+
+
+def _why_off(outside: Sequence[ExplainedOperation]) -> Iterator[str]:
+    reasons: dict[str, Counter[str]] = {}
+    for each in outside:
+        reasons.setdefault(each.why_off, Counter())[each.operation] += 1
+    for reason, names in reasons.items():
+        yield f"{listed([f'{name} ({number})' for name, number in names.items()])}: {reason}."
 
 
 def _dot_product(explanation: Explanation) -> Iterator[str]:

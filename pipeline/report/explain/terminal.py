@@ -30,7 +30,13 @@ def _table(explanation: Explanation, top: int) -> Table:
     table.add_column("layer", overflow="fold")
     table.add_column("output", no_wrap=True)
     other = _other_in_words(explanation)
-    for column in ("MACs", unit, "share", *([f"of {other}"] if other else []), "XNNPACK"):
+    for column in (
+        "MACs",
+        unit,
+        "share",
+        *([f"of {other}"] if other else []),
+        explanation.fast_path,
+    ):
         table.add_column(column, justify="right", no_wrap=True)
     partners = counterparts(file, explanation.other)
     largest = sorted(file.operations, key=lambda operation: -operation.cost)[:top]
@@ -61,7 +67,7 @@ def _row(
     cost = operation.cost
     written = number(cost) if explanation.unit == "instructions" else significant(cost)
     ratio = times_of(cost / partner.cost) if partner and partner.cost else NONE
-    taken = {True: "yes", False: "no", None: NONE}[operation.in_xnnpack]
+    taken = {True: "yes", False: "no", None: NONE}[operation.on_fast_path]
     return [
         Text(operation.operation),
         Text(printable(operation.layer)),
@@ -70,5 +76,5 @@ def _row(
         written,
         percent(cost / (explanation.file.total or 1.0)),
         *([ratio] if compared else []),
-        Text(taken, style="yellow" if operation.in_xnnpack is False else ""),
+        Text(taken, style="yellow" if operation.on_fast_path is False else ""),
     ]

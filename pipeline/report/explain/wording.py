@@ -36,7 +36,7 @@ def cost_in_words(cost: float, unit: Unit) -> str:
     """As in "20.3 million instructions" or "1.12 ms"."""
     if unit == "ms":
         return f"{significant(cost)} ms"
-    return f"{count_in_words(cost)} instructions"
+    return f"{count_in_words(cost)} {unit}"
 
 
 def count_in_words(number: float) -> str:

@@ -30,7 +30,7 @@ def operation() -> Operation:
             "macs": macs,
             "macs_int8": macs,
             "cost": cost,
-            "in_xnnpack": True,
+            "on_fast_path": True,
         }
         return ExplainedOperation.model_validate(values | others)
 

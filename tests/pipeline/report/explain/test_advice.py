@@ -25,7 +25,7 @@ def test_what_does_not_pay_on_a_core_is_not_advised(
     explained: Explained, file: File, operation: Operation
 ) -> None:
     free = file(
-        operation("TRANSPOSE_CONV", 90.0, in_xnnpack=False, size_is_computed=True, macs=100)
+        operation("TRANSPOSE_CONV", 90.0, on_fast_path=False, size_is_computed=True, macs=100)
     )
     said = {
         target: " ".join(advice(explained(target=target, file=free, other=None)))

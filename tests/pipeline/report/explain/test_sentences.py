@@ -64,25 +64,23 @@ def test_operations_outside_xnnpack_are_named_with_the_reason(
 ) -> None:
     slow = file(
         operation("CONV_2D", 60.0, macs=100),
-        operation("TRANSPOSE_CONV", 30.0, in_xnnpack=False, size_is_computed=True, macs=100),
-        operation("RSQRT", 10.0, in_xnnpack=False),
+        operation("TRANSPOSE_CONV", 30.0, on_fast_path=False, why_off="its batch is free"),
+        operation("RSQRT", 5.0, on_fast_path=False, why_off="there is no kernel"),
+        operation("RSQRT", 5.0, on_fast_path=False, why_off="there is no kernel"),
     )
     text = said(explained(file=slow), "Off the fast path")
-    assert "leaves 2 of 3 operations to the runtime's own: TRANSPOSE_CONV (1) and RSQRT (1)" in text
-    assert "They take 40.0 % of the cost." in text
-    assert "Why TRANSPOSE_CONV: the file leaves its batch free" in text
-    assert "Why RSQRT: XNNPACK has no kernel for it" in text
+    assert "leaves 3 of 4 operations to the CPU's plain kernels, and they take 40.0 %" in text
+    assert "TRANSPOSE_CONV (1): its batch is free. RSQRT (2): there is no kernel." in text
 
 
 def test_target_without_xnnpack_is_said_once(
     explained: Explained, file: File, operation: Operation
 ) -> None:
     slow = file(
-        operation("CONV_2D", 60.0, in_xnnpack=False), operation("TANH", 1.0, in_xnnpack=False)
+        operation("CONV_2D", 60.0, on_fast_path=False), operation("TANH", 1.0, on_fast_path=False)
     )
     text = said(explained(target="local:plain", file=slow), "Off the fast path")
     assert text.startswith("local:plain runs none of it through XNNPACK")
-    assert "Why" not in text
 
 
 def test_types_are_compared_in_all_by_kind_and_at_their_worst(explained: Explained) -> None:
@@ -133,3 +131,19 @@ def test_clean_file_is_called_so_with_what_is_drawn_otherwise(
     text = said(explained(otherwise_on_gpu=otherwise), "On a phone's GPU")
     assert text.startswith("GPU-clean")
     assert "TRANSPOSE_CONV was reported to draw otherwise (https://rules.example)." in text
+
+
+def test_estimates_of_a_compiler_are_called_so_and_what_it_leaves_has_no_cost(
+    explained: Explained, file: File, operation: Operation
+) -> None:
+    compiled = file(
+        operation("CONV_2D", 900.0, macs=1000),
+        operation("CUMSUM", 0.0, on_fast_path=False, why_off="Unsupported opType"),
+    )
+    figures = {"target": "npu:ethos-u55-128", "unit": "cycles", "fast_path": "NPU"}
+    explanation = explained(**figures, file=compiled, other=None)
+    assert "900 cycles an inference" in said(explanation, "What it costs")
+    assert "its compiler's estimate" in said(explanation, "What it costs")
+    text = said(explanation, "Off the fast path")
+    assert "The NPU leaves 1 of 2 operations" in text
+    assert "nobody counts what they take there. CUMSUM (1): Unsupported opType." in text
