@@ -116,12 +116,51 @@ class Histogram(FrozenModel):
 
 
 class OperationCost(FrozenModel):
-    """What one operation of the file costs, in ms or, on a counted target, instructions."""
+    """What one operation of the file costs, in ms; on a counted target in instructions, of an NPU
+    in cycles."""
 
     operation: str  # e.g. "TRANSPOSE_CONV"
     layer: str  # as `pocketgan inspect` names it
     cost: Annotated[float, Field(ge=0)]
-    unit: Literal["ms", "instructions"]
+    unit: Literal["ms", "instructions", "cycles"]
+
+
+class NpuOperation(FrozenModel):
+    """One operation of a file, as an NPU's compiler maps it."""
+
+    index: Size  # in the file
+    operation: str  # as the compiler calls it, e.g. "TransposeConv2D"
+    layer: str  # its output; "" of an operation that the compiler took away
+    on_npu: bool
+    reason: str | None = None  # why it stays on the CPU, in the compiler's words
+    cycles: Size | None = None  # estimated; None on the CPU, of which the compiler knows nothing
+    macs: Size | None = None
+    weight_bytes: Size | None = None  # as the NPU reads them, compressed
+
+
+class NpuReport(FrozenModel):
+    """What an NPU's compiler says of a file. Nothing was run: times are its estimates.
+
+    Where operations stay on the CPU it counts neither their memory nor their time, so that what
+    holds of the whole file is absent.
+    """
+
+    accelerator: str  # e.g. "ethos-u55-128"
+    system: str  # the compiler's name for the clock and the memories that it reckons with
+    memory_mode: str
+    clock_hz: Positive
+    flash_bytes: Count  # of the compiled file, which is what a device stores
+    npu_flash_bytes: Size  # of them what the NPU reads: weights and commands
+    sram_bytes: Count | None
+    cycles: Count | None  # estimated, of one inference
+    estimated_ms: Positive | None
+    macs: Size  # on the NPU, as it carries them out
+    operations: tuple[NpuOperation, ...]
+    absent: dict[str, str] = {}
+
+    @property
+    def on_cpu(self) -> tuple[NpuOperation, ...]:
+        return tuple(operation for operation in self.operations if not operation.on_npu)
 
 
 class Measurement(Subject):
@@ -167,10 +206,22 @@ class Measurement(Subject):
     before: Conditions | None = None
     after: Conditions | None = None
     profile: tuple[OperationCost, ...] | None = None
+    npu: NpuReport | None = None  # of a compiler's targets only, where nothing is run
 
     absent: dict[str, str] = {}  # figure -> why it is missing
     warnings: tuple[str, ...] = ()
     error: str | None = None
+
+    def figure(self, name: str) -> float | None:
+        """A figure of its own or of its NPU report; None where it is missing."""
+        holder = self if name in Measurement.model_fields else self.npu
+        value: float | None = getattr(holder, name, None)
+        return value
+
+    def reason(self, name: str) -> str:
+        """Why a figure is missing."""
+        holder = self if name in Measurement.model_fields else self.npu
+        return (holder and holder.absent.get(name)) or self.error or ""
 
     @model_validator(mode="after")
     def _missing_figures_have_reasons(self) -> Self:

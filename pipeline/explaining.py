@@ -13,10 +13,17 @@ from deploy.errors import PocketganError
 from deploy.harness import MeasuringPlan, Progress
 from deploy.jobs import Measurement
 from deploy.machine import memory_bandwidth
+from deploy.targets.npu import Npu
 from deploy.targets.target import Target
 from pipeline import guard
 from pipeline.measured_files import MeasuredFiles
-from pipeline.profiling import Profile, profiled_operations, profiles
+from pipeline.profiling import (
+    Profile,
+    compiled_profile,
+    off_the_npu,
+    profiled_operations,
+    profiles,
+)
 from pipeline.report.benchmark.schema import MeasuredFile
 from pipeline.report.explain.schema import (
     SCHEMA,
@@ -59,7 +66,7 @@ def explain(question: ExplainQuestion, on_progress: Progress | None = None) -> E
     """
     target = question.target
     target.require()
-    if not target.profiled:
+    if not target.profiled and not isinstance(target, Npu):
         raise PocketganError(
             f"target {target.name} measures whole files: what one operation costs there cannot be "
             "told",
@@ -71,8 +78,12 @@ def explain(question: ExplainQuestion, on_progress: Progress | None = None) -> E
         if fact.problem:
             remedy = "Name a .tflite file that is whole; `pocketgan inspect` shows what one holds."
             raise PocketganError(f"{paths[fact.name]}: {fact.problem}", remedy)
-    with files.copied() as copies, _with_twin(copies) as (measured, why_no_twin):
-        costs = profiles(measured, target, question.plan, on_progress)
+    no_twin = "an NPU computes in integers only" if isinstance(target, Npu) else ""
+    with files.copied() as copies, _with_twin(copies, no_twin) as (measured, why_no_twin):
+        if isinstance(target, Npu):
+            costs = {name: compiled_profile(path, target) for name, path in measured.items()}
+        else:
+            costs = profiles(measured, target, question.plan, on_progress)
         models = {name: read_model(path) for name, path in measured.items()}
     facts = {fact.name: fact for fact in files.facts}
     explained = {
@@ -83,10 +94,10 @@ def explain(question: ExplainQuestion, on_progress: Progress | None = None) -> E
 
 
 @contextmanager
-def _with_twin(copies: Mapping[str, Path]) -> Iterator[tuple[dict[str, Path], str]]:
+def _with_twin(copies: Mapping[str, Path], no_twin: str) -> Iterator[tuple[dict[str, Path], str]]:
     """The files to measure, with the file's twin if there is no other; or why there is none."""
-    if OTHER in copies:
-        yield dict(copies), ""
+    if OTHER in copies or no_twin:
+        yield dict(copies), "" if OTHER in copies else no_twin
         return
     with TemporaryDirectory(prefix="pocketgan-") as folder:
         path = Path(folder) / "twin.tflite"
@@ -121,6 +132,7 @@ def _explanation(
         target=question.target.name,
         runtime=" ".join(filter(None, (whole.runtime, whole.runtime_version))),
         unit=profile.operations[0].unit,
+        fast_path="NPU" if whole.npu else "XNNPACK",
         spread=whole.spread if profile.operations[0].unit == "ms" else None,
         bandwidth=memory_bandwidth() if timed_here else None,
         delegated=whole.delegated,
@@ -137,10 +149,12 @@ def _file(
     model: LiteModel, profile: Profile, path: Path, fact: MeasuredFile | None
 ) -> ExplainedFile:
     graph = model.subgraphs[0]
-    outside = _outside_xnnpack(model, profile.whole)
+    rows = profiled_operations(graph)
     operations = tuple(
-        _operation(graph, op, cost.cost, _why_off(graph, op, outside))
-        for op, cost in zip(profiled_operations(graph), profile.operations, strict=True)
+        _operation(graph, op, cost.cost, reason)
+        for op, cost, reason in zip(
+            rows, profile.operations, _reasons(model, profile.whole), strict=True
+        )
     )
     return ExplainedFile(
         name=path.name if fact else f"{path.name}, turned",
@@ -150,10 +164,27 @@ def _file(
         macs=count.total_macs(model),
         macs_int8=count.int8_macs(model),
         traffic=count.traffic(model),
-        whole=profile.whole.instructions or profile.whole.min_ms or 0.0,
+        whole=_whole(profile),
         dot_products=profile.whole.dot_products,
         operations=operations,
     )
+
+
+def _whole(profile: Profile) -> float:
+    """What the whole takes; of an NPU that leaves operations to the CPU, what is its own."""
+    whole = profile.whole
+    if whole.npu:
+        return whole.npu.cycles or sum(each.cost for each in profile.operations)
+    return whole.instructions or whole.min_ms or 0.0
+
+
+def _reasons(model: LiteModel, whole: Measurement) -> list[str | None]:
+    """Why each profiled operation leaves the fast path; empty where not, None where unknown."""
+    graph = model.subgraphs[0]
+    if whole.npu:
+        return [*off_the_npu(whole.npu, graph)]
+    outside = _outside_xnnpack(model, whole)
+    return [_why_off(graph, op, outside) for op in profiled_operations(graph)]
 
 
 def _operation(graph: Subgraph, op: Op, cost: float, why_off: str | None) -> ExplainedOperation:

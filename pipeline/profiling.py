@@ -8,7 +8,8 @@ from typing import Literal
 
 from deploy.errors import PocketganError
 from deploy.harness import MeasuringPlan, Progress, measure
-from deploy.jobs import Measurement, OperationCost
+from deploy.jobs import Measurement, NpuOperation, NpuReport, OperationCost
+from deploy.targets.npu import Npu
 from deploy.targets.target import Target
 from pipeline.tflite.model import Op, Subgraph
 from pipeline.tflite.read import read_model
@@ -75,6 +76,52 @@ def profiles(
         name: Profile(by_name[name], costs(each.operations, [by_name[cut] for cut in each.files]))
         for name, each in cuts.items()
     }
+
+
+def compiled_profile(path: Path, target: Npu) -> Profile:
+    """What an NPU's compiler says of each operation of the file, in cycles; nothing is run.
+
+    What it leaves to the CPU costs nothing here, as it counts nothing of it.
+
+    Raises:
+        PocketganError: it cannot compile the file.
+    """
+    plan = MeasuringPlan(rounds=1, runs=1, costs_only=True)
+    (whole,) = measure({path.stem: path}, [target], plan=plan)
+    if whole.npu is None:
+        raise PocketganError(f"{target.name}: {whole.error}", "Is it a whole .tflite file?")
+    rows = [
+        OperationCost(
+            operation=op.label,
+            layer=op.layer,
+            cost=sum(each.cycles or 0 for each in compiled),
+            unit="cycles",
+        )
+        for op, compiled in _compiled(whole.npu, read_model(path).subgraphs[0])
+    ]
+    return Profile(whole, tuple(rows))
+
+
+def off_the_npu(report: NpuReport, graph: Subgraph) -> list[str]:
+    """Why each profiled operation stays on the CPU; empty where it does not."""
+    return [
+        next((each.reason or "" for each in compiled if not each.on_npu), "")
+        for _, compiled in _compiled(report, graph)
+    ]
+
+
+def _compiled(report: NpuReport, graph: Subgraph) -> list[tuple[Op, list[NpuOperation]]]:
+    """The profiled operations, each with the compiler's rows of it and of what belongs to it."""
+    by_index = {each.index: each for each in report.operations}
+    wanted = set(profiled_operations(graph))
+    rows: list[tuple[Op, list[NpuOperation]]] = []
+    pending: list[NpuOperation] = []
+    for index, op in enumerate(graph.ops):
+        pending += [by_index[index]] if index in by_index else []
+        if op in wanted:
+            rows.append((op, pending))
+            pending = []
+    return rows
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ Samples = restricted_number_type(
 )
 LATER_KEYS = (
     *("data.inputs", "data.degrade", "data.cut", "evaluate.judge", "teacher.cut", "convert.sizes"),
-    *("budget.minutes", "search.halvings", "teacher.input_size"),
+    *("budget.minutes", "budget.max_flash_kb", "search.halvings", "teacher.input_size"),
     *("teacher.input", "teacher.output", "teacher.on_white", "teacher.signature"),
     *("data.image_width", "train.r2", "train.feature_matching", "train.information"),
     *("generator.codes", "discriminator.minibatch_deviation"),
@@ -177,10 +177,12 @@ class BudgetSettings:
     """Multiply-accumulates of one picture."""
     max_ms: PositiveFloat | None = None
     """Median milliseconds of one picture on the target, one thread."""
+    max_flash_kb: PositiveFloat | None = None
+    """Flash that the compiled file takes on the target, an NPU, in 1,000 bytes."""
     max_quality_drop: PositiveFloat | None = None
     """Share by which the Fréchet distance may exceed the teacher's: 0.05 is 5 %."""
     target: str = "local"
-    """Where max_ms holds."""
+    """Where max_ms and max_flash_kb hold."""
     minutes: PositiveFloat | None = None
     """Of a student for pictures: how long its teacher's drawing, the search, distillation and
     rounding may take on two cores, reckoned from multiply-accumulates. With more than 15 the

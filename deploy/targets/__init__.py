@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from deploy.errors import PocketganError, one_of
-from deploy.targets import android, arm, sysroot
+from deploy.targets import android, arm, npu, sysroot, vela
 from deploy.targets.browser import Browser
 from deploy.targets.installing import Say
 from deploy.targets.litert_benchmark import LitertBenchmark
@@ -32,6 +32,7 @@ KINDS: Mapping[str, TargetKind] = {
     "browser": TargetKind("a browser of this machine, without a window", lambda: [Browser()]),
     "micro": TargetKind("a microcontroller's runtime: memory, not speed", lambda: [Micro()]),
     "arm": TargetKind("an ARM core, emulated: its instructions are counted", arm.cores),
+    "npu": TargetKind("an Arm NPU, by its compiler's report: nothing is run", npu.accelerators),
     "android": TargetKind("a phone, through adb: android:SERIAL", android.phones, android.Android),
     "ssh": TargetKind("a board reached by ssh: ssh:user@host[:port]", list, Ssh),
 }
@@ -40,6 +41,7 @@ INSTALLERS: Mapping[str, Callable[[Say], None]] = {
     "tflite-runtime": TfliteRuntime.environment.install,
     "arm": sysroot.install,
     "micro": Micro.environment.install,
+    "npu": vela.ENVIRONMENT.install,
 }
 """What ``pocketgan targets install NAME`` adds; each tells its steps, a line at a time."""
 

@@ -93,7 +93,7 @@ def fetch_wheels(requirements: Sequence[str], selected: Sequence[str], folder: P
     return sorted(folder.glob("*.whl"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Environment:
     """Pinned ``packages`` with a Python that their wheels are built for."""
 
@@ -105,6 +105,8 @@ class Environment:
     """What must be importable when it is done."""
     pythons: tuple[str, ...]
     """Versions that there are wheels for, best first, e.g. "3.11"."""
+    hashes: Path | None = None
+    """A requirements file of pip with the hashes of ``packages`` and of all that they need."""
 
     @property
     def folder(self) -> Path:
@@ -149,9 +151,10 @@ class Environment:
             folder = Path(aside) / self.name
             inside = str(folder / "bin" / "python")
             pip = [*PIP, "--python", inside, "install", *QUIET, "--only-binary=:all:"]
+            wanted = ["--require-hashes", "-r", str(self.hashes)] if self.hashes else self.packages
             steps = {
                 "cannot be made": [python, "-I", "-m", "venv", "--without-pip", str(folder)],
-                "cannot be filled": [*pip, *self.packages],
+                "cannot be filled": [*pip, *wanted],
                 "does not work": [inside, "-I", "-c", f"import {self.module}"],
             }
             say(f"{self.name}: installing {', '.join(self.packages)} beside {python}")

@@ -18,7 +18,7 @@ def admitted(recipe: Recipe, teacher: "Teacher", runs: Path) -> Run:
     the teacher, and for one of which no student can be made.
     """
     from pipeline.search.builder import StudentBuilder
-    from pipeline.search.dry_run import without_refused
+    from pipeline.search.dry_run import without_cpu_blocks, without_refused
     from pipeline.search.refuse import refuse_budget, refuse_mismatches, refuse_shape
     from pipeline.search.sizes import with_sizes
     from pipeline.search.space import space_of
@@ -34,4 +34,5 @@ def admitted(recipe: Recipe, teacher: "Teacher", runs: Path) -> Run:
     pictures = refuse_mismatches(recipe, builder, read_dataset=lambda: run.dataset, cache=cache)
     with progress.console.status("try the smallest students"):
         narrowed = without_refused(recipe, builder, path, pictures)
+        narrowed = without_cpu_blocks(narrowed, builder)
     return Run(narrowed, runs)

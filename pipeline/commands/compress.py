@@ -43,6 +43,7 @@ EPILOG = """Every value of the recipe can be changed too, for instance --search.
 --student.steps 8000 or --search.study sqlite:///study.db; `pocketgan run --help` explains each.
 Examples: pocketgan compress runs/digits --max-gzip-kb 12;
 pocketgan compress dcgan.keras --max-kb 60 --max-ms 0.2;
+pocketgan compress dcgan.keras --max-flash-kb 64 --target npu:ethos-u55-128;
 pocketgan compress pix2pix.keras --inputs photos --max-macs 20000000.
 Of latents a budget is asked for; a generator that reads pictures may have a
 quarter of its multiply-accumulates where none is given."""
@@ -227,6 +228,7 @@ def _name(path: Path, options: Any) -> str:
         (options.max_gzip_kb, "kbgz"),
         (options.max_ms, "ms"),
         (options.max_macs, "macs"),
+        (options.max_flash_kb, "kbflash"),
         (options.max_quality_drop, "drop"),
     ]
     free = ["free"] if options.data_free else []

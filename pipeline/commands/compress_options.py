@@ -7,6 +7,10 @@ OPTIONS = {
     "max_gzip_kb": ("budget.max_gzip_kb", "the gzipped file's length, in 1,000 bytes"),
     "max_macs": ("budget.max_macs", "multiply-accumulates of a picture"),
     "max_ms": ("budget.max_ms", "median milliseconds of a picture on the target, one thread"),
+    "max_flash_kb": (
+        "budget.max_flash_kb",
+        "flash that the compiled file takes on the target, an npu:, in 1,000 bytes",
+    ),
     "max_quality_drop": (
         "budget.max_quality_drop",
         "by what share the file's Fréchet distance to the pictures may exceed its teacher's: 5% or "
@@ -17,7 +21,10 @@ OPTIONS = {
         "budget.minutes",
         "how long all of it may take on two cores, for a generator that reads pictures",
     ),
-    "target": ("budget.target", "where --max-ms holds; `pocketgan targets` lists them"),
+    "target": (
+        "budget.target",
+        "where --max-ms and --max-flash-kb hold; `pocketgan targets` lists them",
+    ),
     "data": ("data.source", "real pictures: a source of `pocketgan list`; without, none are used"),
     "data_folder": ("data.folder", "folder of real pictures, or of the source's files"),
     "discriminator": (

@@ -7,7 +7,7 @@ from pipeline.importers.missing import MissingFact
 if TYPE_CHECKING:  # a command that only shows its help starts without TensorFlow
     from pipeline.importers.teacher import Teacher
 
-_LIMITS = ("max_kb", "max_gzip_kb", "max_macs", "max_ms", "max_quality_drop")
+_LIMITS = ("max_kb", "max_gzip_kb", "max_macs", "max_ms", "max_flash_kb", "max_quality_drop")
 WEIGHTS_A_BYTE = 25
 """For the gzipped file that is proposed: a hundredth of the weights' float32."""
 LEAST_GZIP_KB = 12

@@ -8,7 +8,7 @@ from typing import Any
 from deploy.errors import PocketganError, plain
 from pipeline.data.reading import text
 from pipeline.data.survey import survey
-from pipeline.networks.settings import LEAST_SIDE
+from pipeline.networks.settings import IMAGENET_SIDE
 from pipeline.plans import RECIPE
 from pipeline.recipe import RECIPES_FOLDER, DataSettings, Recipe, load_recipe, read_values
 
@@ -71,7 +71,7 @@ def _of_size(data: DataSettings) -> dict[str, Any]:
     side = min(data.shape[:2])
     steps = next((steps for size, steps in STEPS.items() if size <= side), STEPS[min(STEPS)])
     values: dict[str, Any] = {"train": {"steps": steps}}
-    if data.channels == 3 and side >= LEAST_SIDE:
+    if data.channels == 3 and side >= IMAGENET_SIDE:
         return values
     return _merged(UNPUBLISHED, values)
 

@@ -1,6 +1,6 @@
 """Slimming: whole channels of a generator's maps are cut away, and its first Dense layer is split.
 
-Fewer channels are what makes a generator faster; zeros do not.
+Fewer channels are what makes a generator faster; on a CPU zeros do not.
 """
 
 from collections.abc import Callable, Mapping

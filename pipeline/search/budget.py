@@ -23,6 +23,8 @@ class FileCost:
     """Median latency; None where no target is given, or one that counts."""
     instructions: int | None = None
     """Of one picture; None where no target is given, or one that times."""
+    flash_bytes: int | None = None
+    """Of the compiled file on an NPU; None where they are not limited."""
 
 
 class BudgetLimit(NamedTuple):
@@ -65,6 +67,12 @@ def budget_of(settings: BudgetSettings) -> Budget:
         ("bytes_gzip", settings.max_gzip_kb and settings.max_gzip_kb * KILO, "--max-gzip-kb", "kB"),
         ("macs", settings.max_macs, "--max-macs", "MACs"),
         ("p50_ms", settings.max_ms, "--max-ms", f"ms on {settings.target}"),
+        (
+            "flash_bytes",
+            settings.max_flash_kb and settings.max_flash_kb * KILO,
+            "--max-flash-kb",
+            f"kB of flash on {settings.target}",
+        ),
     )
     return Budget(
         tuple(
@@ -97,10 +105,11 @@ def gates_of(settings: BudgetSettings) -> list[str]:
         f"p50_ms <= {settings.max_ms:.6f}"
         if settings.max_ms and settings.target == "local"
         else "",
+        f"flash_bytes <= {settings.max_flash_kb * KILO:.0f}" if settings.max_flash_kb else "",
         f"frechet_ratio <= {1 + drop:.6f}" if drop else "",
     ]
     return ["float_ops == 0", *filter(None, gates)]
 
 
 def _number(field: str, most: float) -> str:
-    return f"{most / KILO:g}" if field.startswith("bytes") else f"{most:g}"
+    return f"{most / KILO:g}" if "bytes" in field else f"{most:g}"

@@ -11,6 +11,7 @@ import numpy as np
 from tensorflow.python.autograph.core.ag_ctx import ControlStatusCtx, Status
 
 from deploy.errors import PocketganError, one_line
+from deploy.targets.vela import cpu_operations
 from pipeline import guard, progress
 from pipeline.arrays import Images
 from pipeline.compression.bits import layer_bits
@@ -24,6 +25,7 @@ from pipeline.networks.registry import build_discriminator
 from pipeline.networks.settings import ImageShape, StudentSettings
 from pipeline.recipe import Recipe
 from pipeline.search.builder import SLIM, StudentBuilder
+from pipeline.search.flash import compiler_of
 from pipeline.search.pairs import drawn_pairs, refuse_alike
 from pipeline.search.space import Space, space_of
 from pipeline.tflite.convert import to_int8_student
@@ -51,6 +53,27 @@ def without_refused(
         progress.console.print(f"search without {reason}", markup=False)
     blocks = [block for block in recipe.search.blocks if block not in refused]
     return replace(recipe, search=replace(recipe.search, blocks=blocks))
+
+
+def without_cpu_blocks(recipe: Recipe, builder: StudentBuilder) -> Recipe:
+    """The recipe, its search without blocks that the NPU whose flash is limited leaves to the CPU
+    in part. Each is printed; where no other would be left all stay.
+    """
+    compiler = compiler_of(recipe.budget)
+    if compiler is None or recipe.search.student is not None:
+        return recipe
+    space = space_of(recipe.search, recipe.budget, builder)
+    inputs, left = builder.teacher.random_inputs(COMPARED), list[str]()
+    for block in space.blocks:
+        student = builder.build(space.narrowest(block))
+        report = compiler.report(student, inputs, CompressionSpec(), trained=True)
+        if report.on_cpu:
+            words = "; ".join(cpu_operations(report))
+            note = f"block {block} is not all on {recipe.budget.target}; on the CPU: {words}"
+            progress.console.print(note, markup=False)
+        else:
+            left.append(block)
+    return replace(recipe, search=replace(recipe.search, blocks=left or list(space.blocks)))
 
 
 def refused_blocks(

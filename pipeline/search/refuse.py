@@ -6,6 +6,7 @@ from pathlib import Path
 
 from deploy.errors import PocketganError
 from pipeline.arrays import Images
+from pipeline.compression.spec import CompressionSpec
 from pipeline.data.dataset import Dataset
 from pipeline.data.sources import TEACHER
 from pipeline.importers.discriminator import load_discriminator
@@ -25,8 +26,7 @@ from pipeline.search.budget import (
     search_budget,
 )
 from pipeline.search.builder import StudentBuilder
-from pipeline.search.cost import predict_cost
-from pipeline.search.space import Space, latency_of
+from pipeline.search.space import Space, network_costs
 from pipeline.search.trials import open_study
 
 
@@ -55,7 +55,7 @@ def refuse_budget(settings: BudgetSettings, builder: StudentBuilder, space: Spac
     if not named and settings.max_quality_drop is None:
         raise PocketganError(
             "no budget was given.",
-            "Give one or more of --max-kb, --max-gzip-kb, --max-macs, --max-ms and "
+            "Give one or more of --max-kb, --max-gzip-kb, --max-macs, --max-ms, --max-flash-kb and "
             "--max-quality-drop, for instance --max-gzip-kb 12.",
         )
     limits = search_budget(settings, builder.weight_count)
@@ -79,7 +79,8 @@ def _refuse_met(
     """A teacher that meets the budget as soon as it is rounded needs no student."""
     if builder.why_not_slim or settings.max_quality_drop is not None:
         return  # what its int8 file costs is not known before it is converted
-    rounded = predict_cost(builder.teacher.folded, latency=latency_of(settings), trained=True)
+    predict = network_costs(builder, settings)
+    rounded = predict(builder.teacher.folded, CompressionSpec(), trained=True)
     if limits.share(rounded) <= 1:
         smaller = _between(limits.tightest(rounded), smallest, rounded)
         raise PocketganError(
@@ -152,4 +153,6 @@ def _described(cost: FileCost) -> str:
     ]
     if cost.p50_ms is not None:
         parts.append(f"about {cost.p50_ms:.4f} ms")
+    if cost.flash_bytes is not None:
+        parts.append(f"{cost.flash_bytes:,} bytes of flash")
     return ", ".join(parts)

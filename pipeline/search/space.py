@@ -7,10 +7,15 @@ student that keeps it is the one worth trying (as in CAT, Jin 2021, where the wi
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache
+from typing import Protocol
 
+import tf_keras
 from optuna.trial import BaseTrial
 
 from deploy.errors import PocketganError, one_of
+from deploy.targets import find_target
+from deploy.targets.npu import Npu
 from pipeline.compression.bits import kernel_layers
 from pipeline.compression.int8_layers import FULL_BITS
 from pipeline.compression.spec import CompressionSpec
@@ -22,6 +27,7 @@ from pipeline.search.budget import Budget, FileCost
 from pipeline.search.builder import PERCENT, SLIM, StudentBuilder
 from pipeline.search.calibration import calibration_of
 from pipeline.search.cost import predict_cost
+from pipeline.search.flash import compiler_of
 from pipeline.search.latency import Latency
 
 NARROWEST, WIDEST = 2, PERCENT
@@ -38,6 +44,9 @@ SHARES = (0.5, 1.0)
 """Range of the budget that a trial uses: smaller students make the front of size and quality."""
 WIDE_SHARES = (0.03, 1.0)
 """The same where the smallest file is wanted that is good enough."""
+
+CALIBRATED = 2
+"""Inputs by which an untrained student's ranges are set: they decide no byte."""
 
 CostModel = Callable[[StudentSettings, CompressionSpec], FileCost]
 
@@ -219,7 +228,8 @@ def space_of(settings: SearchSettings, limits: BudgetSettings, builder: StudentB
             f"Allow others in search.blocks: {', '.join(suitable)}.",
         )
     # Neither bits nor zeros change the raw file or its speed: they would only cost quality.
-    matters = limits.max_gzip_kb is not None or limits.max_quality_drop is not None
+    packed = (limits.max_gzip_kb, limits.max_flash_kb, limits.max_quality_drop)
+    matters = any(limit is not None for limit in packed)
     return Space(
         blocks=tuple(blocks),
         bits=tuple(settings.bits) if matters else (FULL_BITS,),
@@ -228,7 +238,7 @@ def space_of(settings: SearchSettings, limits: BudgetSettings, builder: StudentB
         groups=len(builder.groups),
         latent=builder.teacher.latent,
         halvings=most,
-        cost_of=_cost_model(builder, latency_of(limits)),
+        cost_of=cost_model(builder, limits),
         shares=SHARES if limits.max_quality_drop is None else WIDE_SHARES,
     )
 
@@ -240,6 +250,11 @@ def latency_of(limits: BudgetSettings) -> Latency | None:
     """
     if limits.max_ms is None:
         return None
+    if isinstance(find_target(limits.target), Npu):
+        raise PocketganError(
+            f"target {limits.target} tells no time but its compiler's estimate.",
+            "Give --max-flash-kb there, or --max-ms with a target that times.",
+        )
     latency = calibration_of(limits.target).latency
     if latency.unit != "ms":
         raise PocketganError(
@@ -249,21 +264,48 @@ def latency_of(limits: BudgetSettings) -> Latency | None:
     return latency
 
 
-def _cost_model(builder: StudentBuilder, latency: Latency | None) -> CostModel:
-    """Predicts a student's costs, its time only where ``latency`` is given."""
+def cost_model(builder: StudentBuilder, limits: BudgetSettings) -> CostModel:
+    """Predicts a student's costs; its time and its flash only where they are limited.
 
+    Raises PocketganError for a target that cannot tell these, or is not there.
+    """
+    predict = network_costs(builder, limits)
+
+    @cache
     def cost_of(student: StudentSettings, spec: CompressionSpec) -> FileCost:
-        model = builder.build(student)
+        return predict(builder.build(student), spec, trained=student.block == SLIM)
+
+    return cost_of
+
+
+class NetworkCosts(Protocol):
+    """Predicts what the int8 file of a network will cost."""
+
+    def __call__(
+        self, model: tf_keras.Model, spec: CompressionSpec, *, trained: bool
+    ) -> FileCost: ...
+
+
+def network_costs(builder: StudentBuilder, limits: BudgetSettings) -> NetworkCosts:
+    """As ``cost_model``, of any network that reads what the teacher reads."""
+    latency, compiler = latency_of(limits), compiler_of(limits)
+    inputs = builder.teacher.random_inputs(CALIBRATED) if compiler else None
+
+    def predict(model: tf_keras.Model, spec: CompressionSpec, *, trained: bool) -> FileCost:
         layers = kernel_layers(model)
-        return predict_cost(
+        cost = predict_cost(
             model,
             bits=dict.fromkeys(layers, spec.bits),
             sparsity=dict.fromkeys(layers[:-1], spec.sparsity),
             latency=latency,
-            trained=student.block == SLIM,
+            trained=trained,
         )
+        if compiler is None or inputs is None:
+            return cost
+        report = compiler.report(model, inputs, spec, trained=trained)
+        return replace(cost, flash_bytes=report.flash_bytes)
 
-    return cost_of
+    return predict
 
 
 def _ever_plainer(shape: StudentShape) -> list[StudentShape]:

@@ -313,12 +313,16 @@ def _predictions(
 ) -> tuple[schema.Prediction, ...]:
     """What is known of a file before it is written, and then its speed on the budget's target."""
     speed = "p50_ms" if cost.instructions is None else "instructions"
+    speed = speed if cost.flash_bytes is None else "flash_bytes"
     there = [m for m in shipped.measurements if (m.target, m.threads) == (target, 1)]
     timed = min(there, key=lambda m: m.delegate != "xnnpack", default=None)
     return (
         *(_prediction(name, cost, getattr(shipped, name), "") for name in _OF_FILE),
         _prediction(
-            speed, cost, getattr(timed, speed, None), f"not measured on {target}, one thread"
+            speed,
+            cost,
+            timed.figure(speed) if timed else None,
+            f"not measured on {target}, one thread",
         ),
     )
 

@@ -9,6 +9,7 @@ from deploy.harness import MeasuringPlan
 from deploy.targets import find_target
 from deploy.targets.arm import Arm
 from deploy.targets.local import Local, Micro
+from deploy.targets.npu import Npu
 from deploy.targets.sysroot import ARM64
 from deploy.targets.target import Availability
 from pipeline.explaining import ExplainQuestion, explain
@@ -21,6 +22,7 @@ from tests.pipeline.tflite.conftest import generator, variant
 __all__ = ["generator", "variant"]
 Variant = Callable[[str], bytes]
 QUICK = MeasuringPlan(rounds=1, runs=16, warmup=2)
+NPU = Npu("ethos-u55-128")
 COUNTED = Arm(ARM64, "cortex-a53", "ai-edge-litert")
 
 
@@ -114,6 +116,26 @@ def test_file_without_a_twin_says_why(tmp_path: Path) -> None:
     assert explanation.other is None or explanation.other_is_twin
     if explanation.other is None:
         assert explanation.other_absent
+
+
+@pytest.mark.skipif(not NPU.availability().ready, reason=NPU.availability().detail)
+def test_npu_is_explained_by_its_compiler(int8: ExplainQuestion) -> None:
+    explanation = explain(replace(int8, target=NPU))
+    assert (explanation.unit, explanation.fast_path) == ("cycles", "NPU")
+    assert explanation.file.total == pytest.approx(explanation.file.whole, rel=0.03)
+    assert explanation.other is None
+    assert explanation.other_absent == "an NPU computes in integers only"
+    rows = {each.operation: each for each in explanation.file.operations}
+    assert rows["TRANSPOSE_CONV"].on_fast_path
+
+
+@pytest.mark.skipif(not NPU.availability().ready, reason=NPU.availability().detail)
+def test_what_an_npu_leaves_has_the_compilers_reason(
+    int8: ExplainQuestion, variant: Variant
+) -> None:
+    int8.file.write_bytes(variant("float32"))
+    operations = explain(replace(int8, target=NPU)).file.operations
+    assert any(each.on_fast_path is False and each.why_off for each in operations)
 
 
 @pytest.mark.skipif(not COUNTED.availability().ready, reason=COUNTED.availability().detail)

@@ -35,7 +35,7 @@ from pipeline.metrics.imagenet import ImageNetJudge
 from pipeline.metrics.judge import train_judge
 from pipeline.metrics.quality import FeatureNetwork, Quality, RealImages, measure
 from pipeline.networks.efficientnet import weights_file
-from pipeline.networks.settings import LEAST_SIDE
+from pipeline.networks.settings import IMAGENET_SIDE
 from pipeline.stage import StageContext
 from pipeline.stages.evaluate import find_judge, pictures
 from pipeline.stages.inputs import generator_inputs
@@ -93,7 +93,7 @@ def judges_of(ctx: StageContext) -> Iterator[tuple[str, FeatureNetwork]]:
             yield name, train_judge(labelled, steps=steps, seed=ctx.recipe.seed)
     if not isinstance(own, ImageNetJudge) and weights_file():
         judge = ImageNetJudge()
-        factor = -(-LEAST_SIDE // min(data.test.shape[1:3]))
+        factor = -(-IMAGENET_SIDE // min(data.test.shape[1:3]))
         yield "imagenet", judge if factor == 1 else EnlargedPictures(judge, factor)
 
 

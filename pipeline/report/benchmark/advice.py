@@ -7,6 +7,7 @@ from deploy.agreement import SECOND_OPINION
 from deploy.harness import ENOUGH_RUNS, SPREAD_LIMIT
 from deploy.jobs import Agreement, Measurement
 from pipeline.report.benchmark.grid import ALIKE, TargetColumn, comparable
+from pipeline.report.benchmark.npu import off_the_npu, reckonings
 from pipeline.report.benchmark.schema import MeasuredFile
 from pipeline.report.cores import (
     FMLA,
@@ -31,7 +32,7 @@ def sentences(columns: Sequence[TargetColumn], files: Sequence[MeasuredFile]) ->
     if not comparable(files):
         said.append(NOT_COMPARED)
     for column in columns:
-        said += [verdict(column, files), int8_costs_more(column, files)]
+        said += [verdict(column, files), int8_costs_more(column, files), *off_the_npu(column)]
     if any(column.chooses and column.deciding.figures for column in columns):
         said.append(WEIGHED)
     said += alike_by_target(columns)
@@ -127,6 +128,8 @@ def int8_costs_more(column: TargetColumn, files: Sequence[MeasuredFile]) -> str 
     headline = column.headline
     if not column.chooses or name is None or baseline is None or ratio is None or headline is None:
         return None
+    if column.estimated:
+        return None  # a few bytes of commands weigh in tiny files, and nothing was slow
     if ratio <= 1 or (headline.name not in EXACT and column.alike(name, baseline)):
         return None
     what = headline.title if headline.name in EXACT else "time"
@@ -221,10 +224,11 @@ def method(measurements: Sequence[Measurement], plan: Mapping[str, Any]) -> list
     parts = [_repetitions(done)]
     if plan.get("latents"):
         parts.append("Inputs are those of --latents, where the target takes them.")
-    elif "seed" in plan:
+    elif "seed" in plan and not all(m.npu for m in done):
         parts.append(f"Inputs are random, by seed {plan['seed']}.")
     if any(m.peak_rss_kb for m in done):
         parts.append("Peak memory is above an idle interpreter, in a fresh process.")
+    parts += reckonings(done)
     if any(m.instructions for m in done):
         parts.append("Instructions are counted between two marks around the inference, not timed.")
     return [*filter(None, parts)]

@@ -17,10 +17,13 @@ SAME_WORK = 2
 
 
 HEADLINES = tuple(
-    QUANTITIES[name] for name in ("p90_ms", "instructions", "arena_bytes", "p50_ms", "mean_ms")
+    QUANTITIES[name]
+    for name in ("p90_ms", "instructions", "arena_bytes", "flash_bytes", "p50_ms", "mean_ms")
 )
 """The first of these that a target's measurements hold is what it is read by."""
 MEDIAN = QUANTITIES["p50_ms"]
+OF_NPU = (QUANTITIES["sram_bytes"], QUANTITIES["estimated_ms"])
+"""What stands below the flash that an NPU needs."""
 BY = {"p50_ms": ", by the median", "mean_ms": ", by the mean"}
 """What a sentence says of the figure that it goes by; nothing where that is exact."""
 
@@ -81,7 +84,7 @@ class TargetColumn(NamedTuple):
     target: str
     threads: int
     readings: tuple[Reading, ...]
-    """The headline figure first; last what a choice goes by, mostly the same."""
+    """The headline figure first, below it others."""
     baseline: str | None
     """What the files are compared with; None where they do not compare."""
 
@@ -99,16 +102,21 @@ class TargetColumn(NamedTuple):
 
     @property
     def deciding(self) -> Reading:
-        """What a choice goes by: the median where there is one.
+        """What a choice goes by: the median where it stands below, else the headline.
 
         A neighbour's visit moves the 90th percentile of one file and not of another.
         """
-        return self.readings[-1]
+        return self.readings[1] if self.has_median else self.readings[0]
 
     @property
     def has_median(self) -> bool:
         """Whether it stands below another headline."""
-        return len(self.readings) > 1
+        return any(reading.headline is MEDIAN for reading in self.readings[1:])
+
+    @property
+    def estimated(self) -> bool:
+        """Whether all is a compiler's report, and nothing was run."""
+        return self.target.startswith("npu:")
 
     @property
     def by(self) -> str:
@@ -178,7 +186,7 @@ def _column(
     by_name = {m.variant: m for m in measurements if (m.target, m.threads) == target}
     here = {name: by_name[name] for name in names if name in by_name}
     headline = next(
-        (h for h in HEADLINES if any(_value(m, h) is not None for m in here.values())), None
+        (h for h in HEADLINES if any(m.figure(h.name) is not None for m in here.values())), None
     )
     if headline and target[0] == SECOND_OPINION:
         headline = replace(headline, form=f"{{:.{SECOND_OPINION_DECIMALS}f}}".format)
@@ -187,6 +195,9 @@ def _column(
         medians = _reading(MEDIAN, here, names, baseline)
         if medians.figures.keys() == readings[0].figures.keys():
             readings.append(medians)
+    if headline and headline.name == "flash_bytes":
+        below = [_reading(quantity, here, names, baseline) for quantity in OF_NPU]
+        readings += [reading for reading in below if reading.figures]
     return TargetColumn(*target, tuple(readings), baseline)
 
 
@@ -196,13 +207,8 @@ def _reading(
     names: Sequence[str],
     baseline: str | None,
 ) -> Reading:
-    base = _value(here[baseline], headline) if headline and baseline and baseline in here else None
+    base = here[baseline].figure(headline.name) if headline and baseline in here else None
     return Reading(headline, {name: _cell(here.get(name), headline, base) for name in names})
-
-
-def _value(measurement: Measurement, headline: Quantity) -> float | None:
-    value: float | None = getattr(measurement, headline.name)
-    return value
 
 
 def _cell(
@@ -210,8 +216,8 @@ def _cell(
 ) -> FileFigure:
     if measurement is None:
         return FileFigure(None, None, None, "not measured")
-    value = _value(measurement, headline) if headline else None
+    value = measurement.figure(headline.name) if headline else None
     if headline is None or value is None:
-        reason = measurement.error or (measurement.absent.get(headline.name) if headline else "")
+        reason = measurement.error or (measurement.reason(headline.name) if headline else "")
         return FileFigure(measurement, None, None, reason or "not measured")
     return FileFigure(measurement, value, value / base if base else None, "")

@@ -119,6 +119,9 @@ def _cells(m: Measurement, file: MeasuredFile | None, bandwidth: float | None) -
         "Dot products": figure(m, "dot_products"),
         "Loads": figure(m, "loads"),
         "Stores": figure(m, "stores"),
+        "Flash, bytes": figure(m, "flash_bytes"),
+        "SRAM, bytes": figure(m, "sram_bytes"),
+        "Compiler's estimate, ms": figure(m, "estimated_ms"),
         "Delegated": share(m, "delegated"),
         "Of the limit": _limit(m, file, bandwidth),
         "Output": output(m),
@@ -136,7 +139,7 @@ def remarks(m: Measurement) -> Cell:
 
 def figure(m: Measurement, name: str) -> Cell:
     """A figure as it is written, or a dash with the reason behind it."""
-    value = getattr(m, name)
+    value = m.figure(name)
     if value is None:
         return _absent(m, name)
     if m.target == SECOND_OPINION and name.endswith("_ms"):
@@ -150,7 +153,7 @@ def share(m: Measurement, name: str) -> Cell:
 
 
 def _absent(m: Measurement, name: str) -> Cell:
-    return Cell(NONE, m.absent.get(name) or m.error or "")
+    return Cell(NONE, m.reason(name) or "told of NPUs only")
 
 
 def _sustained(m: Measurement) -> Cell:

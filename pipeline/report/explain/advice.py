@@ -16,19 +16,32 @@ DEARER = 1.05
 _ACTIVATIONS = ("LEAKY_RELU", "PRELU", "ELU", "GELU", "HARD_SWISH")
 _NORM = ("MEAN", "RSQRT", "SQUARED_DIFFERENCE", "SQUARE", "SUM")
 _WITH_KERNELS = ("CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED", "DEPTHWISE_CONV_2D")
+NOT_ON_NPUS = "No change of a network was measured on an NPU; docs/targets.md compares files."
 SUITE, EXPLAIN = "docs/suite.md", "docs/explain.md"
 
 
 def advice(explanation: Explanation) -> Iterator[str]:
     """Each in a sentence or two; what does not pay on the target is left out."""
     said = [sentence for each in _ADVICE for sentence in each(explanation)]
+    if explanation.fast_path == "NPU":
+        said = [*_dense_on_npu(explanation), *said] or [NOT_ON_NPUS]
     nothing = f"Nothing that was measured in {SUITE} and {EXPLAIN} would make it cheaper here."
     yield from said or [nothing]
 
 
+def _dense_on_npu(explanation: Explanation) -> Iterator[str]:
+    share = _share(explanation, "FULLY_CONNECTED")
+    if share >= WORTH_A_CHANGE:
+        yield (
+            f"A dense layer ({percent(share)}) uses each weight once, so that reading them is what "
+            "it waits for: fewer weights, or more zeros among them, pay here, as this compiler "
+            "packs weights (docs/targets.md compares files)."
+        )
+
+
 def _with_gain(text: str, change: str, explanation: Explanation) -> Iterator[str]:
     """The advice, if it pays there, with what is left of the cost."""
-    if pays(change, explanation.target):
+    if explanation.fast_path == "XNNPACK" and pays(change, explanation.target):
         place = SUITE if change in ("sub_pixel", "depthwise", "no_resizing") else EXPLAIN
         left = gain_in_words(change, explanation.target)
         yield f"{text} Measured, it left {left}; see {place}."

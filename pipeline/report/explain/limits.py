@@ -15,12 +15,33 @@ MOST = 4
 
 def limits(explanation: Explanation) -> Iterator[str]:
     """Of a counted core the instructions and cycles, of this machine the memory."""
-    if explanation.unit == "instructions":
+    if explanation.unit == "cycles":
+        yield from _npu(explanation)
+    elif explanation.unit == "instructions":
         yield from _instructions(explanation)
         yield from _cycles(explanation)
     else:
         yield from _rates(explanation.file)
         yield from _memory(explanation)
+
+
+def _npu(explanation: Explanation) -> Iterator[str]:
+    """The multiply-accumulates a cycle that its name says, as in "npu:ethos-u55-128"."""
+    file, width = explanation.file, explanation.target.rpartition("-")[2]
+    if not width.isdigit() or not file.macs:
+        return
+    least = file.macs / int(width)
+    yield (
+        f"It does {width} multiply-accumulates a cycle at peak, so that they take at least "
+        f"{count_in_words(least)} cycles, {percent(least / file.whole)} of the estimate."
+    )
+    parts = [
+        f"{named(each)} {significant(each.macs / each.cost)}"
+        for each in sorted(file.operations, key=lambda operation: -operation.cost)[:MOST]
+        if each.macs and each.cost / file.total >= WORTH_A_WORD
+    ]
+    if parts:
+        yield f"Multiply-accumulates a cycle that it reaches: {listed(parts)}."
 
 
 def _instructions(explanation: Explanation) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from rich import box
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -18,7 +19,7 @@ def render(explanation: Explanation, top: int) -> RenderableType:
     parts: list[RenderableType] = [_table(explanation, top)]
     for topic, said in sections(explanation).items():
         parts += [Text(topic, style="bold")]
-        parts += [Text(f"  {printable(sentence)}") for sentence in said]
+        parts += [Padding(Text(printable(sentence)), (0, 0, 0, 2)) for sentence in said]
         parts.append(Text())
     return Group(*parts[:-1])
 
@@ -65,7 +66,7 @@ def _row(
     compared: bool,
 ) -> list[Text | str]:
     cost = operation.cost
-    written = number(cost) if explanation.unit == "instructions" else significant(cost)
+    written = significant(cost) if explanation.unit == "ms" else number(cost)
     ratio = times_of(cost / partner.cost) if partner and partner.cost else NONE
     taken = {True: "yes", False: "no", None: NONE}[operation.on_fast_path]
     return [

@@ -77,10 +77,30 @@ def _of_speed(field: str, threads: int, **changes: str) -> VariantColumn:
     return _column(QUANTITIES[field], f"{threads} thread{plural}", read=read, **changes)
 
 
+def npu_figure(variant: VariantReport, name: str) -> Figure:
+    """A figure of an NPU's compiler: of several NPUs the largest, which a limit must hold."""
+    reports = [m for m in variant.measurements if m.target.startswith("npu:")]
+    if not reports:
+        return Figure(None, "no npu: target is among benchmark.targets")
+    missing = [m for m in reports if m.figure(name) is None]
+    if missing:
+        return Figure(None, f"{missing[0].target}: {missing[0].reason(name)}")
+    return Figure(max(m.figure(name) or 0.0 for m in reports))
+
+
+def _of_npu(name: str) -> VariantColumn:
+    return _column(
+        QUANTITIES[name], "NPU, by its compiler", read=lambda variant: npu_figure(variant, name)
+    )
+
+
 _TIMED = "of many runs after a warm-up, in a process of its own, the variants taking turns."
 
 OF_TRANSLATIONS = ("psnr_truth", "ssim_truth", "psnr_hole", "colourfulness")
 """Columns that only reports of translators show."""
+
+OF_NPUS = ("flash_bytes", "sram_bytes", "estimated_ms")
+"""Columns that only reports with an NPU among their targets show."""
 
 COLUMNS: tuple[VariantColumn, ...] = (
     *(_of_file(name, "Size") for name in ("bytes", "bytes_gzip", "bytes_zstd", "zeros")),
@@ -95,6 +115,7 @@ COLUMNS: tuple[VariantColumn, ...] = (
     _of_speed("p90_ms", 1, how=f"90th percentile {_TIMED}"),
     _of_speed("peak_rss_kb", 1),
     _of_speed("p50_ms", 2, name="p50_ms_2_threads", how=f"Median {_TIMED}"),
+    *(_of_npu(name) for name in OF_NPUS),
 )
 
 BY_NAME = {column.name: column for column in COLUMNS}
@@ -105,6 +126,9 @@ def columns_of(report: Report) -> tuple[VariantColumn, ...]:
     without: tuple[str, ...] = () if report.trivial else OF_TRANSLATIONS
     if report.trivial and report.trivial.quality.psnr_hole is None:
         without = ("psnr_hole",)
+    measurements = [m for variant in report.variants for m in variant.measurements]
+    if not any(m.npu for m in measurements):
+        without += OF_NPUS
     if report.floor.sliced_wasserstein is None:  # of an older version
         without += ("sliced_wasserstein",)
     return tuple(column for column in COLUMNS if column.name not in without)

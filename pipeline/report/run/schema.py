@@ -192,6 +192,8 @@ class GateResult(FrozenModel):
 class StudentReport(Figures):
     """One student of a search; what its int8 file costs is expected, not measured."""
 
+    LATER = frozenset({"flash_bytes"})
+
     number: Size
     words: str
     bytes: Size
@@ -199,6 +201,8 @@ class StudentReport(Figures):
     macs: Size
     p50_ms: NotNegative | None
     instructions: Size | None
+    flash_bytes: Size | None = None
+    """Of the compiled file on an NPU; None where no flash was limited."""
     distance: NotNegative | None
     """Fréchet distance to the teacher's pictures, after ``steps`` updates of distillation."""
     steps: Size

@@ -14,7 +14,10 @@ from pipeline.report.run.charts import (
 from pipeline.report.run.schema import Prediction, SearchReport, StudentReport
 
 GZIP = QUANTITIES["bytes_gzip"]
-COSTS = (GZIP, *(QUANTITIES[name] for name in ("bytes", "macs", "p50_ms", "instructions")))
+COSTS = (
+    GZIP,
+    *(QUANTITIES[name] for name in ("bytes", "macs", "p50_ms", "instructions", "flash_bytes")),
+)
 """What students are weighed by, in the order of the table."""
 
 

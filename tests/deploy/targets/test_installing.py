@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from deploy.errors import PocketganError
+from deploy.targets import vela
 from deploy.targets.installing import Environment, fetch_wheels, find_python, wheel_options
 from deploy.targets.local import Micro, TfliteRuntime
 
@@ -31,7 +32,7 @@ def tiny(tmp_path: Path) -> Environment:
             f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         )
         archive.writestr(f"{info}/RECORD", f"tiny.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n")
-    return Environment("tiny", (str(wheel),), "tiny", (HERE,))
+    return Environment(name="tiny", packages=(str(wheel),), module="tiny", pythons=(HERE,))
 
 
 def stand_in(folder: Path, name: str, script: str) -> None:
@@ -56,6 +57,15 @@ def test_installed_environment_runs_its_package_and_is_not_made_again(tiny: Envi
 
     tiny.python.unlink()  # as when the Python it was made with is taken away
     assert not tiny.ready
+
+
+def test_package_whose_hash_is_another_is_not_installed(tiny: Environment, tmp_path: Path) -> None:
+    hashes = tmp_path / "hashes.txt"
+    hashes.write_text(f"{tiny.packages[0]} --hash=sha256:{'0' * 64}\n")
+    guarded = replace(tiny, hashes=hashes)
+    with pytest.raises(PocketganError, match="cannot be filled"):
+        guarded.install(lambda line: None)
+    assert not guarded.ready
 
 
 def test_failed_installation_leaves_nothing_behind(tiny: Environment, cache: Path) -> None:
@@ -86,7 +96,9 @@ def test_missing_python_is_named_with_what_to_do(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("environment", [TfliteRuntime.environment, Micro.environment])
+@pytest.mark.parametrize(
+    "environment", [TfliteRuntime.environment, Micro.environment, vela.ENVIRONMENT]
+)
 def test_environments_of_the_targets_can_be_installed(environment: Environment) -> None:
     environment.install(lambda line: None)
     assert environment.ready

@@ -299,7 +299,7 @@ sys.exit(main(sys.argv[1:]))
     ("module", "name", "call", "stage"),
     [
         ("search.trials", "describe_proposal", 2, "2-search"),
-        ("stages.student", "build_discriminator", 1, "3-student"),
+        ("stages.training", "build_latent_discriminator", 1, "3-student"),
     ],
 )
 def test_killed_run_goes_on_where_it_was(
@@ -459,3 +459,48 @@ def test_target_that_counts_instructions_has_no_milliseconds(
 
     monkeypatch.setattr(space, "calibration_of", lambda target: Counted)
     assert "tells no milliseconds" in refusal("--max-ms", "1", "--target", "arm")
+
+
+NPU = ("--target", "npu:ethos-u55-128")
+
+
+def test_npu_has_no_time_that_a_budget_could_hold(refusal: Callable[..., str]) -> None:
+    assert "no time but its compiler's estimate" in refusal("--max-ms", "1", *NPU)
+
+
+def test_flash_is_limited_on_npus_only(refusal: Callable[..., str]) -> None:
+    said = refusal("--max-flash-kb", "64")
+    assert "target local tells nothing of flash" in said
+    assert "--target npu:ethos-u55-" in said
+
+
+def test_flash_without_the_compiler_says_what_installs_it(
+    refusal: Callable[..., str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("POCKETGAN_CACHE", str(tmp_path))
+    assert "pocketgan targets install npu" in refusal("--max-flash-kb", "64", *NPU)
+
+
+@pytest.mark.slow
+def test_budget_of_flash_gives_a_student_that_the_npu_runs_whole(
+    compress: Callable[..., int], tmp_path: Path
+) -> None:
+    from deploy.targets import vela
+    from pipeline.report.run.schema import read
+
+    if not vela.ENVIRONMENT.ready:
+        pytest.skip("pocketgan targets install npu")
+    limits = ("--max-flash-kb", "9", *NPU, "--search.blocks", "[sub_pixel, transposed]")
+    assert compress(tmp_path, *limits, "--search.trials", "1", "--report.gates", "[]") in (0, 3)
+    report = read(next((tmp_path / "small").glob("*-report/report.json")))
+    shipped = report.variant("int8")
+    assert shipped is not None
+    assert report.search is not None
+    [compiled] = [m.npu for m in shipped.measurements if m.npu]
+    assert compiled.on_cpu == ()
+    gate = next(gate for gate in report.gates if "flash_bytes" in gate.text)
+    assert gate.text == "flash_bytes <= 9000"
+    assert gate.value == compiled.flash_bytes
+    assert report.search.limits["flash_bytes"] == 9000
+    expected = next(p for p in report.search.predictions if p.quantity == "flash_bytes")
+    assert expected.predicted == pytest.approx(compiled.flash_bytes, rel=0.15)

@@ -26,6 +26,7 @@ TINY = (
     *("--quantize.calibration", "16", "--convert.calibration", "16", "--teacher.lessons", "64"),
     *("--evaluate.samples", "32", "--evaluate.judge_steps", "8", "--benchmark.threads", "[1]"),
     *("--benchmark.runs", "4", "--benchmark.rounds", "1", "--benchmark.warmup", "0"),
+    *("--report.gates", "[float_ops == 0]"),
 )
 
 

@@ -25,6 +25,7 @@ TINY = (
     *("--quantize.calibration", "64", "--convert.calibration", "64", "--teacher.lessons", "512"),
     *("--evaluate.samples", "64", "--evaluate.judge_steps", "4", "--benchmark.threads", "[1]"),
     *("--benchmark.runs", "4", "--benchmark.rounds", "1", "--benchmark.warmup", "0"),
+    *("--report.gates", "[float_ops == 0]"),
 )
 
 

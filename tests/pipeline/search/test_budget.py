@@ -4,7 +4,7 @@ from pipeline.recipe import BudgetSettings
 from pipeline.report.run.gates import parse_gate
 from pipeline.search.budget import Budget, FileCost, budget_of, gates_of, search_budget
 
-COST = FileCost(bytes=20_000, bytes_gzip=6_000, macs=50_000, p50_ms=0.02)
+COST = FileCost(bytes=20_000, bytes_gzip=6_000, macs=50_000, p50_ms=0.02, flash_bytes=24_000)
 
 
 def test_share_is_that_of_the_tightest_limit() -> None:
@@ -20,6 +20,7 @@ def test_share_is_that_of_the_tightest_limit() -> None:
         (BudgetSettings(max_gzip_kb=12), 0.5),
         (BudgetSettings(max_macs=25_000), 2.0),
         (BudgetSettings(max_ms=0.04), 0.5),
+        (BudgetSettings(max_flash_kb=32), 0.75),
     ],
 )
 def test_each_limit_holds_alone(settings: BudgetSettings, share: float) -> None:
@@ -46,6 +47,18 @@ def test_every_gate_of_a_budget_can_be_read() -> None:
     ]
     for gate in gates:
         parse_gate(gate)
+
+
+def test_flash_is_a_gate_in_bytes() -> None:
+    gates = gates_of(BudgetSettings(max_flash_kb=64, target="npu:ethos-u55-128"))
+    assert gates == ["float_ops == 0", "flash_bytes <= 64000"]
+    assert parse_gate(gates[1]).limit == 64_000
+
+
+def test_limit_of_flash_is_proposed_as_its_option_in_kilobytes() -> None:
+    (limit,) = budget_of(BudgetSettings(max_flash_kb=64, target="npu:ethos-u55-128")).limits
+    assert limit.description == "--max-flash-kb 64 (kB of flash on npu:ethos-u55-128)"
+    assert limit.option(32_400) == "--max-flash-kb 32.4"
 
 
 def test_time_on_another_target_is_no_gate_of_this_machine() -> None:

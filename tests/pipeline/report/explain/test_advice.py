@@ -90,3 +90,17 @@ def test_file_that_nothing_applies_to_is_told_so(
     assert said == [
         "Nothing that was measured in docs/suite.md and docs/explain.md would make it cheaper here."
     ]
+
+
+def test_on_an_npu_only_what_holds_there_is_said(
+    explained: Explained, file: File, operation: Operation
+) -> None:
+    def on_npu(name: str) -> list[str]:
+        compiled = file(operation(name, 90.0, macs=10))
+        npu = {"target": "npu:ethos-u55-128", "unit": "cycles", "fast_path": "NPU"}
+        return list(advice(explained(**npu, file=compiled, other=None)))
+
+    (dense,) = on_npu("FULLY_CONNECTED")
+    assert "uses each weight once" in dense
+    (other,) = on_npu("TRANSPOSE_CONV")
+    assert other.startswith("No change of a network was measured on an NPU")

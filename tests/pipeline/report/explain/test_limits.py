@@ -40,3 +40,13 @@ def test_memory_binds_where_passing_it_takes_most_of_the_time(
     timed = file(operation("FULLY_CONNECTED", 0.1, macs=10), traffic=1_000_000)
     *_, memory = limits(explained(unit="ms", target="local", file=timed, bandwidth=1e10))
     assert "memory is what binds it" in memory
+
+
+def test_npu_has_the_peak_that_its_name_says(
+    explained: Explained, file: File, operation: Operation
+) -> None:
+    compiled = file(operation("CONV_2D", 100.0, macs=6400))
+    npu = {"target": "npu:ethos-u55-128", "unit": "cycles", "fast_path": "NPU"}
+    least, reached = limits(explained(**npu, file=compiled, other=None))
+    assert "at least 50 cycles, 50.0 % of the estimate" in least
+    assert "CONV_2D in conv_2d 64.0" in reached

@@ -1,5 +1,6 @@
-from pipeline.report.run.columns import BY_NAME, best
+from pipeline.report.run.columns import BY_NAME, OF_NPUS, best, columns_of
 from pipeline.report.run.gates import check, parse_gate
+from tests.deploy.npu_reports import npu_report
 
 
 def test_best_follows_the_direction_of_the_quantity(report):
@@ -13,6 +14,39 @@ def test_best_is_nobody_where_all_read_the_same(report):
 
 def test_label_tells_threads_and_unit():
     assert BY_NAME["p50_ms_2_threads"].label == "p50, 2 threads, ms"
+
+
+def with_npus(report, measured, *reports):
+    """The report, its int8 file compiled for so many NPUs."""
+    compiled = tuple(
+        measured(f"npu:{each.accelerator}-{number}", "int8", npu=each)
+        for number, each in enumerate(reports)
+    )
+    variants = tuple(
+        v.model_copy(update={"measurements": (*v.measurements, *compiled)}) if compiled else v
+        for v in report.variants
+        if v.name == "int8"
+    )
+    return report.model_copy(update={"variants": variants})
+
+
+def test_flash_is_that_of_the_npu_that_needs_most(report, measured):
+    two = with_npus(report, measured, npu_report(30_000), npu_report(40_000))
+    assert BY_NAME["flash_bytes"].read(two.variants[0]).value == 40_000
+    (passed, failed) = (
+        check(parse_gate(f"flash_bytes <= {limit}"), two) for limit in (40_000, 39_999)
+    )
+    assert (passed.passed, failed.passed) == (True, False)
+    assert BY_NAME["estimated_ms"] in columns_of(two)
+
+
+def test_gate_of_flash_fails_with_the_reason_where_nothing_was_compiled(report, measured):
+    result = check(parse_gate("flash_bytes <= 40000"), report)
+    assert not result.passed
+    assert "no npu: target" in result.reason
+    assert {BY_NAME[name] for name in OF_NPUS}.isdisjoint(columns_of(report))
+    partly = with_npus(report, measured, npu_report(30_000, on_npu=False))
+    assert "stay on the CPU" in BY_NAME["estimated_ms"].read(partly.variants[0]).reason
 
 
 def test_macs_are_told_in_millions_and_their_gate_in_ones(report):
