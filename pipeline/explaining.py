@@ -251,7 +251,7 @@ def _outside_xnnpack(model: LiteModel, whole: Measurement) -> set[Op] | None:
 
 
 def _precision(model: LiteModel) -> Literal["int8", "float32", "mixed"]:
-    floats = len(count.float_ops(model))
-    if not floats:
+    if not count.float_ops(model):
         return "int8"
-    return "mixed" if count.int8_macs(model) or floats < len(model.ops) else "float32"
+    rounded = any(t.scales and not t.is_float for op in model.ops for t in op.outputs)
+    return "mixed" if rounded or count.int8_macs(model) else "float32"

@@ -20,11 +20,16 @@ class GpuReason(Protocol):
 
 def reasons_in_words(remarks: Iterable[GpuReason]) -> str:
     """As in "SHAPE (4) and CONV_3D (1): the delegate has no such operation (https://…)"; each
-    reason once, operations by how often it holds for them."""
-    by_reason: dict[str, Counter[str]] = {}
+    reason once, operations by how often it holds for them, and each source behind its last."""
+    by_source: dict[str, dict[str, Counter[str]]] = {}
     for each in remarks:
-        by_reason.setdefault(f"{each.reason} ({each.source})", Counter())[each.operation] += 1
+        reasons = by_source.setdefault(each.source, {})
+        reasons.setdefault(each.reason, Counter())[each.operation] += 1
     return "; ".join(
-        f"{listed([f'{name} ({number})' for name, number in names.items()])}: {reason}"
-        for reason, names in by_reason.items()
+        f"{'; '.join(_of_reason(reason, names) for reason, names in reasons.items())} ({source})"
+        for source, reasons in by_source.items()
     )
+
+
+def _of_reason(reason: str, names: Counter[str]) -> str:
+    return f"{listed([f'{name} ({number})' for name, number in names.items()])}: {reason}"

@@ -115,7 +115,9 @@ def _always(row: _Row) -> str:
 
 
 def _one_computed(row: _Row) -> str:
-    return "" if len(row.computed) == 1 else "it takes exactly one input that is no constant"
+    if len(row.computed) > 1:
+        return "its size is worked out while it runs"
+    return "" if row.computed else "it reads a constant"
 
 
 def _same_axes(row: _Row) -> str:

@@ -83,6 +83,7 @@ def test_operation_whose_size_is_worked_out_while_it_runs_is_marked(tmp_path: Pa
     assert transposed.size_is_computed
     assert transposed.on_fast_path is False
     assert "SHAPE" not in {each.operation for each in file.operations}  # a part of its reader
+    assert file.precision == "float32"  # whatever integers its sizes are
 
 
 def test_picture_input_without_size_is_asked_for_one(tmp_path: Path) -> None:

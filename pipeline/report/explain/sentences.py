@@ -210,7 +210,9 @@ def _by_kind(file: ExplainedFile, other: ExplainedFile, name: str) -> Iterator[s
     large = [
         kind
         for kind in dict.fromkeys([*ours, *theirs])
-        if theirs[kind] and max(ours[kind] / file.whole, theirs[kind] / other.whole) >= WORTH_A_WORD
+        if ours[kind]
+        and theirs[kind]
+        and max(ours[kind] / file.whole, theirs[kind] / other.whole) >= WORTH_A_WORD
     ]
     parts = [f"{kind} {times_of(ours[kind] / theirs[kind])}" for kind in large]
     if parts:

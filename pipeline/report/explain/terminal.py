@@ -67,7 +67,7 @@ def _row(
 ) -> list[Text | str]:
     cost = operation.cost
     written = significant(cost) if explanation.unit == "ms" else number(cost)
-    ratio = times_of(cost / partner.cost) if partner and partner.cost else NONE
+    ratio = times_of(cost / partner.cost) if cost and partner and partner.cost else NONE
     taken = {True: "yes", False: "no", None: NONE}[operation.on_fast_path]
     return [
         Text(operation.operation),

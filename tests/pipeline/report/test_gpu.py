@@ -6,11 +6,11 @@ def remark(operation: str, reason: str) -> GpuRemark:
     return GpuRemark(operation=operation, layer="a", reason=reason, source="https://rules.example")
 
 
-def test_each_reason_stands_once_with_how_often_it_holds() -> None:
+def test_each_reason_and_each_source_stands_once_with_how_often_it_holds() -> None:
     deep, unknown = "it has more than 4 axes", "the delegate has no such operation"
     remarks = [remark("SUM", deep), remark("SHAPE", unknown), remark("SUM", deep)]
     assert reasons_in_words(remarks) == (
-        "SUM (2): it has more than 4 axes (https://rules.example); "
+        "SUM (2): it has more than 4 axes; "
         "SHAPE (1): the delegate has no such operation (https://rules.example)"
     )
 
