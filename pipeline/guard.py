@@ -204,9 +204,15 @@ def _suspend(child: "subprocess.Popen[bytes]") -> None:
 def _death(
     arguments: Sequence[str], at: GuardedStep | None, number: signal.Signals
 ) -> PocketganError:
-    how = "the system killed it, as it does where memory runs out"
-    if number != signal.SIGKILL:
-        how = f"a native library crashed ({number.name})"
+    how = cause_of_death(number)
     if at is None:
         return PocketganError(f"pocketgan {arguments[0]} ended early: {how}.", _GOES_ON)
     return PocketganError(f"{at.path}: {how} while it was being {at.verb}.", at.remedy)
+
+
+def cause_of_death(number: int) -> str:
+    """What it means that a process of ours was ended by the signal ``number``; 0: by none."""
+    if number == signal.SIGKILL:
+        return "the system killed it, as it does where memory runs out"
+    name = signal.Signals(number).name if number > 0 else "of itself"
+    return f"a native library crashed ({name})"

@@ -4,7 +4,7 @@ A bar where somebody watches; in a log a line now and then.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -24,8 +24,21 @@ T = TypeVar("T")
 
 console = consoles.console(stderr=True, highlight=False)
 SECONDS_BETWEEN_LINES = 30
+SECONDS_BETWEEN_REPORTS = 1
 SECONDS_OF_SPEED = 3600.0
 """Over which the speed is averaged: longer than the longest wait between two signs of life."""
+
+
+class _Listener:
+    """Who hears of all bars of this process in their place."""
+
+    hear: Callable[[float], None] | None = None
+
+
+def report_to(hear: Callable[[float], None]) -> None:
+    """Show nothing from now on: ``hear`` is called with the share that is done of a work."""
+    silence()
+    _Listener.hear = hear
 
 
 def silence() -> None:
@@ -48,6 +61,8 @@ def bar() -> Progress:
             *columns, console=console, transient=True, speed_estimate_period=SECONDS_OF_SPEED
         )
     # a bar would leave empty lines in a log
+    if _Listener.hear is not None:
+        return ReportedProgress(_Listener.hear)
     return LoggedProgress(disable=True, speed_estimate_period=SECONDS_OF_SPEED)
 
 
@@ -81,6 +96,20 @@ class LoggedProgress(Progress):
         if task.time_remaining:
             parts.append(f"{timedelta(seconds=round(task.time_remaining))} left")
         console.print(f"  {task.description}: {', '.join(parts)}", markup=False)
+
+
+class ReportedProgress(LoggedProgress):
+    """A progress display that somebody else shows: what is done as a share, once a second."""
+
+    def __init__(self, hear: Callable[[float], None]) -> None:
+        super().__init__(disable=True)
+        self._hear = hear
+
+    def _write(self, task_id: TaskID) -> None:
+        task = self._tasks[task_id]
+        if task.total and time.monotonic() - self._last_line >= SECONDS_BETWEEN_REPORTS:
+            self._last_line = time.monotonic()
+            self._hear(task.completed / task.total)
 
 
 def track(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:

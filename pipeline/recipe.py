@@ -38,6 +38,7 @@ from pipeline.networks.settings import (
     StudentSettings,
 )
 from pipeline.parser_words import reason
+from pipeline.tensorflow_setup import THREADS
 from pipeline.training.settings import Fraction, TrainSettings, TranslationWeights
 
 RECIPES_FOLDER = Path(__file__).parent / "recipes"
@@ -54,7 +55,7 @@ LATER_KEYS = (
     *("data.image_width", "train.r2", "train.feature_matching", "train.information"),
     *("generator.codes", "discriminator.minibatch_deviation"),
     *("evaluate.directions", "generator.truncation", "train.growth", "train.multi_agent"),
-    "data.coupled",
+    *("data.coupled", "threads"),
     *(f"train.{side}_weights.orthogonal" for side in ("generator", "discriminator")),
     *(f"translation.{weight.name}" for weight in fields(TranslationWeights)),
 )
@@ -342,6 +343,9 @@ class Recipe:
     """Names the folder of the run."""
     seed: Seed = 1  # type: ignore[valid-type]
     """Everything random follows from it."""
+    threads: PositiveInt = THREADS
+    """Of TensorFlow in one training, and in all else that it computes for this run. They cut its
+    sums, so that another number gives other bytes."""
     data: DataSettings = field(default_factory=DataSettings)
     generator: GeneratorSettings = field(default_factory=GeneratorSettings)
     discriminator: DiscriminatorSettings = field(default_factory=DiscriminatorSettings)

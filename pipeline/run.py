@@ -30,6 +30,7 @@ from pipeline.native_log import LOG, native_log
 from pipeline.plans import FROM_TEACHER, RECIPE, plan_of
 from pipeline.recipe import Recipe, as_dict, leaves, to_yaml
 from pipeline.stage import SCRATCH, Record, Stage, StageContext, package_versions
+from pipeline.tensorflow_setup import THREADS
 
 RECORD = "stage.json"
 CACHE = ".cache"
@@ -40,9 +41,9 @@ _LOCK = ".lock"
 class Run:
     """The folder ``root/NAME`` that a recipe fills. Create, ``lock``, then ``make`` stages."""
 
-    def __init__(self, recipe: Recipe, root: Path) -> None:
-        self.recipe = recipe
-        self.root = root
+    def __init__(self, recipe: Recipe, root: Path, *, workers: int | None = None) -> None:
+        self.recipe, self.root = recipe, root
+        self.workers = workers  # most processes side by side; None: as many as fit
         self.folder = root / recipe.name
         self.plan = plan_of(recipe)
         self._staleness: dict[str, str] = {}
@@ -173,6 +174,7 @@ class Run:
                 if path.is_file() and path.name != _KEY_FILE
             },
             seed=self.recipe.seed,
+            threads=self.recipe.threads,
             versions=package_versions(),
             seconds=round(time.monotonic() - started, 2),
             metrics=outcome.metrics,
@@ -196,6 +198,8 @@ class Run:
             lineage=set(stage.settings).union(*map(self.plan.lineage, stage.needs)),
             cache=self.root / CACHE,
             load_dataset=lambda: self.dataset,
+            workers=self.workers,
+            remake=(_context_in_worker, (self.recipe, self.root, stage.name, folder)),
         )
 
     def check(self) -> None:
@@ -232,8 +236,10 @@ class Run:
     def _key(self, stage: Stage) -> str:
         """Hash of everything that decides the result."""
         files = {str(path): content_sha256(path) for path in stage.files(self.recipe) if path}
+        threads = self.recipe.threads
         facts = {
             **({"files": files} if files else {}),
+            **({"threads": threads} if threads != THREADS else {}),
             "stage": stage.name,
             "settings": self._settings(stage),
             "inputs": self._inputs(stage),
@@ -245,12 +251,13 @@ class Run:
 
     def _difference(self, stage: Stage, record: Record) -> str:
         """The first thing that differs, in words."""
-        seed, versions = self.recipe.seed, package_versions()
+        seed, threads, versions = self.recipe.seed, self.recipe.threads, package_versions()
         now, then = (
             {key: value for key, value in leaves(facts) if value != {}}
             for facts in (
-                {**self._settings(stage), "seed": seed, **versions},
-                {**record.settings, "seed": record.seed, **record.versions},
+                {**self._settings(stage), "seed": seed, "threads": threads, **versions},
+                {**record.settings, "seed": record.seed, "threads": record.threads}
+                | record.versions,
             )
         )
         for section in self._settings(stage):
@@ -260,6 +267,12 @@ class Run:
             if now.get(key) != then.get(key):
                 return f"{key}: {then.get(key)} then, {now.get(key)} now"
         return "other inputs or data"
+
+
+def _context_in_worker(recipe: Recipe, root: Path, stage: str, folder: Path) -> StageContext:
+    """What the stage that fills ``folder`` was handed, in another process, which has no workers."""
+    run = Run(recipe, root, workers=1)
+    return run.context(run.plan.stages[stage], folder)
 
 
 def read_record(folder: Path) -> Record | None:

@@ -15,8 +15,11 @@ from pydantic import BaseModel, ConfigDict
 
 from pipeline.data.dataset import Dataset
 from pipeline.recipe import Recipe, as_dict
+from pipeline.tensorflow_setup import THREADS
 
-SECTIONS = tuple(section.name for section in fields(Recipe) if section.name not in ("name", "seed"))
+FOR_ALL = ("name", "seed", "threads")
+"""What all stages read of a recipe."""
+SECTIONS = tuple(section.name for section in fields(Recipe) if section.name not in FOR_ALL)
 """The sections of a recipe, in its order."""
 SCRATCH = ".scratch"
 FIRST_FILE = "first.tflite"
@@ -50,6 +53,7 @@ class Record(BaseModel):
     outputs: dict[str, str]
     """File → sha256."""
     seed: int
+    threads: int = THREADS
     versions: dict[str, str]
     seconds: float
     metrics: dict[str, Any] = {}
@@ -115,7 +119,8 @@ stage = _as_decorator(Stage)
 class StageContext:
     """What a stage is handed: its folder, and of everything else what it declares.
 
-    Reading anything undeclared raises UndeclaredError.
+    Reading anything undeclared raises UndeclaredError. It can be pickled for a worker, where it is
+    made anew.
     """
 
     def __init__(
@@ -129,10 +134,12 @@ class StageContext:
         lineage: Iterable[str],
         cache: Path,
         load_dataset: Callable[[], Dataset],
+        workers: int | None,
+        remake: tuple[Callable[..., "StageContext"], tuple[Any, ...]],
     ) -> None:
         self.stage = stage
         self.recipe = cast(Recipe, _DeclaredRecipe(recipe, stage))
-        """Name, seed and the declared sections."""
+        """What all stages read, and the declared sections."""
         self.folder = folder
         """To fill; it becomes the stage's folder when the work is done."""
         self.inputs: Mapping[str, Path] = _DeclaredInputs(stage, inputs)
@@ -141,9 +148,15 @@ class StageContext:
         """Stage → its record."""
         self.cache = cache
         """Folder of what all runs beside this one share."""
+        self.workers = workers
+        """Most processes that may work side by side; None for as many as fit."""
         self._whole = recipe
+        self._remake = remake  # function and arguments
         self._lineage = frozenset(lineage)
         self._load_dataset = load_dataset
+
+    def __reduce__(self) -> tuple[Callable[..., "StageContext"], tuple[Any, ...]]:
+        return self._remake
 
     @property
     def dataset(self) -> Dataset:
@@ -165,8 +178,8 @@ class StageContext:
         return self.folder.parent / FIRST_FILE
 
     def declared_settings(self) -> dict[str, Any]:
-        """Name, seed and the declared sections, as plain values in the recipe's order."""
-        declared = ("name", "seed", *self.stage.settings)
+        """What all stages read and the declared sections, as plain values in the recipe's order."""
+        declared = (*FOR_ALL, *self.stage.settings)
         return {name: value for name, value in as_dict(self._whole).items() if name in declared}
 
     def lineage_settings(self) -> dict[str, Any]:

@@ -8,11 +8,16 @@ from importlib import import_module
 from deploy.errors import PocketganError
 from deploy.machine import graphics_cards
 
-SETTINGS = {
-    "TF_USE_LEGACY_KERAS": "1",
-    "TF_NUM_INTRAOP_THREADS": "2",
-    "TF_NUM_INTEROP_THREADS": "2",
-}
+THREADS = 2
+"""Of TensorFlow, unless a recipe says otherwise."""
+
+
+def thread_settings(count: int) -> dict[str, str]:
+    """What limits TensorFlow to so many threads, read at its first operation."""
+    return {"TF_NUM_INTRAOP_THREADS": f"{count}", "TF_NUM_INTEROP_THREADS": f"{count}"}
+
+
+SETTINGS = {"TF_USE_LEGACY_KERAS": "1", **thread_settings(THREADS)}
 
 
 def configure_tensorflow() -> None:
@@ -26,8 +31,8 @@ def configure_tensorflow() -> None:
         configure_tensorflow()
 
     Changes ``os.environ``, which processes started later inherit. TensorFlow's log is reduced to
-    errors unless TF_CPP_MIN_LOG_LEVEL is set. Raises PocketganError if TensorFlow was imported
-    before with other settings.
+    errors unless TF_CPP_MIN_LOG_LEVEL is set, and of a GPU's memory no more than is needed is
+    taken. Raises PocketganError if TensorFlow was imported before with other settings.
     """
     differing = {name: value for name, value in SETTINGS.items() if os.environ.get(name) != value}
     if differing and "tensorflow" in sys.modules:
@@ -38,6 +43,29 @@ def configure_tensorflow() -> None:
         )
     os.environ.update(differing)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # workers share the card
+
+
+def use_threads(count: int) -> None:
+    """Let TensorFlow compute on so many threads in this process.
+
+    Raises PocketganError where it has computed on another number already.
+    """
+    settings = thread_settings(count)
+    if settings.items() <= os.environ.items():
+        return
+    if "tensorflow" in sys.modules:
+        threading = import_module("tensorflow").config.threading
+        try:
+            threading.set_intra_op_parallelism_threads(count)
+            threading.set_inter_op_parallelism_threads(count)
+        except RuntimeError as error:
+            raise PocketganError(
+                f"TensorFlow has computed in this process on another number of threads than "
+                f"{count}.",
+                "Start Python again: one process has one number of threads.",
+            ) from error
+    os.environ.update(settings)
 
 
 def processor() -> str:
@@ -46,7 +74,8 @@ def processor() -> str:
 
     if tf.config.list_physical_devices("GPU"):
         return f"on the GPU ({', '.join(graphics_cards()) or 'of unknown make'})"
-    threads = f"on {SETTINGS['TF_NUM_INTRAOP_THREADS']} threads of the CPU"
+    count = int(os.environ.get("TF_NUM_INTRAOP_THREADS", THREADS))
+    threads = f"on {count} thread{'s' * (count > 1)} of the CPU"
     cards = graphics_cards()
     if not cards:
         return f"{threads}; there is no GPU that TensorFlow could use"

@@ -3,13 +3,14 @@
 import json
 import re
 import shlex
-from argparse import Action, ArgumentError
+from argparse import ZERO_OR_MORE, Action, ArgumentError
 from collections.abc import Callable, Iterable
 from dataclasses import fields
 from itertools import islice
 from typing import Any
 
 from jsonargparse import ArgumentParser, DefaultHelpFormatter
+from jsonargparse.typing import PositiveInt
 from rich.console import Console, RenderableType
 
 from deploy.errors import PocketganError
@@ -43,12 +44,18 @@ SUMMARIES = {
 _COMMON: dict[str, dict[str, Any]] = {
     "runs": {"type": str, "default": "runs", "help": "folder in which each run has its own"},
     "quiet": {"action": "store_true", "help": "no progress, no notes"},
+    "workers": {
+        "type": PositiveInt,
+        "help": "most processes side by side where work is independent; as many as cores and "
+        "memory allow if left out",
+    },
     "json": {"action": "store_true", "help": "the result as JSON on standard output"},
 }
 
 
 class _HelpFormatter(DefaultHelpFormatter):
-    """The help in plain words, without defaults that say nothing: null, or False of a switch.
+    """The help in plain words, without defaults that say nothing (null, or False of a switch), and
+    without "required" where the command does without.
 
     Indented paragraphs keep their lines.
     """
@@ -67,6 +74,9 @@ class _HelpFormatter(DefaultHelpFormatter):
 
     def _get_help_string(self, action: Action) -> str:
         words = super()._get_help_string(action).replace("type: %(type)s", "%(type)s")
+        if action.option_strings or action.nargs == ZERO_OR_MORE:
+            # A recipe needs a name, but has one; argparse calls what may be left out required.
+            words = words.replace(" (required)", "").replace("(required, ", "(")
         is_switch = action.nargs == 0 and action.default is False
         if action.default is None or is_switch:
             words = words.replace(", default: %(default)s", "").replace(
@@ -78,7 +88,7 @@ class _HelpFormatter(DefaultHelpFormatter):
 def command_parser(
     command: str, *common: str, more: str = "", usage: str | None = None
 ) -> ArgumentParser:
-    """A parser for ``pocketgan COMMAND`` with the ``common`` options ``runs``, ``quiet``, ``json``.
+    """A parser for ``pocketgan COMMAND`` with ``common`` options: ``runs``, ``quiet``, ``json``…
 
     ``more`` goes on after the command's summary. Give the parser to ``parse``: it raises where
     argparse would end the program.

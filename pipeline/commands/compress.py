@@ -32,7 +32,8 @@ from pipeline.recipe import Recipe, load_recipe, read_values
 from pipeline.report.run.gates import completed
 from pipeline.run import RECORD, Run, content_sha256, file_sha256
 from pipeline.search.budget import gates_of
-from pipeline.tensorflow_setup import load_tensorflow
+from pipeline.tensorflow_setup import load_tensorflow, use_threads
+from pipeline.workers import refuse_too_many
 
 MORE = """: a generator goes in, and a budget; a small int8 .tflite that draws like it comes out,
 with a report. Students within the budget are tried, the best is trained on its pictures and
@@ -55,7 +56,7 @@ L1_OF_COPIES = 1e-5
 saving: docs/decisions.md."""
 FEWER_MACS, FEWEST_PARTS = 4, 4
 OF_A_RUN = (
-    *("seed", "data", "generator", "discriminator", "train", "translation", "convert"),
+    *("seed", "threads", "data", "generator", "discriminator", "train", "translation", "convert"),
     "evaluate",
 )
 """Sections of a run's recipe that its student keeps."""
@@ -63,9 +64,11 @@ OF_A_RUN = (
 
 def compress(arguments: list[str]) -> int:
     options, overrides = parse_compress(arguments)
+    refuse_too_many(options.workers)
     with native_log(Path(os.devnull)):
         load_tensorflow()
         run = run_of(options, overrides)
+        run.workers = options.workers
     return run_all(run, options)
 
 
@@ -74,7 +77,7 @@ def parse_compress(arguments: list[str]) -> tuple[Any, list[str]]:
 
     Raises PocketganError for an unknown option, one without its value, or no generator.
     """
-    parser = command_parser("compress", "runs", "quiet", "json", more=MORE)
+    parser = command_parser("compress", "runs", "workers", "quiet", "json", more=MORE)
     explains = asks_for_help(arguments)
     if explains:
         parser.epilog = (
@@ -99,6 +102,7 @@ def run_of(options: Any, overrides: list[str]) -> Run:
     """
     path = Path(options.generator)
     of_run = read_values(path / RECIPE) if (path / RECIPE).is_file() else {}
+    use_threads(_threads(of_run, overrides))
     paired = bool(of_run) and load_recipe(of_run).data.translated
     with progress.console.status(f"load {path}"):
         teacher = teacher_of(
@@ -106,6 +110,15 @@ def run_of(options: Any, overrides: list[str]) -> Run:
         )
     recipe = _recipe_of(teacher, options, of_run, overrides)
     return admitted(recipe, teacher, Path(options.runs))
+
+
+def _threads(of_run: Mapping[str, Any], overrides: list[str]) -> int:
+    """Of the recipe that is not there yet: loading its teacher is TensorFlow's work already."""
+    values = {"name": "threads", **{key: of_run[key] for key in ("threads",) if key in of_run}}
+    places = [at for at, word in enumerate(overrides) if word.split("=")[0] == "--threads"]
+    words = [overrides[at : at + 1 + ("=" not in overrides[at])] for at in places]
+    threads: int = load_recipe(values, *words).threads
+    return threads
 
 
 def _recipe_of(

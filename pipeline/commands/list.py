@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from itertools import takewhile
 from pathlib import Path
 
 from rich.table import Table
@@ -70,5 +71,7 @@ def _first_line(documented: object) -> str:
 
 
 def _first_comment(name: str) -> str:
-    first = find_recipe(name).read_text(encoding="utf-8").splitlines()[0]
-    return first.removeprefix("#").strip()
+    """All lines of the comment that a recipe begins with, as one."""
+    lines = find_recipe(name).read_text(encoding="utf-8").splitlines()
+    comment = takewhile(lambda line: line.startswith("#"), lines)
+    return " ".join(line.removeprefix("#").strip() for line in comment)

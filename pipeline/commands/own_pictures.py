@@ -17,6 +17,8 @@ STEPS = {64: 9000, 32: 12000}
 """Side in pixels → steps of the training; larger pictures are shrunk to the largest side here."""
 TEST_FRACTION, TEST_FRACTION_OF_FEW, FEW = 0.1, 0.2, 1000
 """Share of the pictures kept for the test, and that of fewer than FEW, since a judge needs some."""
+LEAST_TEST = 6
+"""Test pictures that the figures need (``evaluate.FEWEST``, whose module loads TensorFlow)."""
 SMALLEST_CLASS = 20
 """With fewer pictures of a class the network learns them by heart."""
 MANY = 20_000
@@ -45,25 +47,38 @@ def recipe_of(folder: Path, overrides: Sequence[str]) -> Recipe:
             f"{text(str(folder))}: the name is no UTF-8 text, and a recipe is.",
             "Rename the folder, or run the command inside of it, on the folder `.`",
         )
-    values = _merged({"name": _name(folder), **read_values(BASE)}, _of_pictures(folder))
+    base = read_values(BASE)
+    values = _merged({"name": _name(folder), **base}, _of_pictures(folder, base["train"]["batch"]))
     size = load_recipe(values, overrides).data
     return load_recipe(_merged(values, _of_size(size)), overrides)
 
 
-def _of_pictures(folder: Path) -> dict[str, Any]:
-    """What follows from a look at the pictures."""
+def _of_pictures(folder: Path, batch: int) -> dict[str, Any]:
+    """What follows from a look at the pictures; ``batch`` is that of a training on enough."""
     pictures = survey(folder)
+    test_fraction = _test_fraction(pictures.count)
+    to_train_on = pictures.count - max(1, round(test_fraction * pictures.count))
+    train: dict[str, Any] = {"batch": max(1, min(batch, to_train_on))}
+    if pictures.count >= MANY:
+        train["augment"] = []
     return {
         "data": {
             "source": "folder",
             "folder": str(folder),
             "image_size": next((size for size in STEPS if size <= pictures.side), pictures.side),
             "channels": 1 if pictures.grey else 3,
-            "test_fraction": TEST_FRACTION if pictures.count >= FEW else TEST_FRACTION_OF_FEW,
+            "test_fraction": test_fraction,
         },
         "generator": {"conditional": min(pictures.classes, default=0) >= SMALLEST_CLASS},
-        "train": {"augment": []} if pictures.count >= MANY else {},
+        "train": train,
     }
+
+
+def _test_fraction(count: int) -> float:
+    """A share that leaves the figures enough of ``count`` pictures, half of them at most."""
+    if count >= FEW:
+        return TEST_FRACTION
+    return max(TEST_FRACTION_OF_FEW, min(0.5, LEAST_TEST / count))
 
 
 def _of_size(data: DataSettings) -> dict[str, Any]:

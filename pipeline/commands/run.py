@@ -26,7 +26,8 @@ from pipeline.plans import FROM_SCRATCH, FROM_TEACHER
 from pipeline.recipe import Recipe, load_recipe, shipped_recipes
 from pipeline.run import Run
 from pipeline.stage import Record
-from pipeline.tensorflow_setup import processor
+from pipeline.tensorflow_setup import processor, use_threads
+from pipeline.workers import refuse_too_many, workers_in_words
 
 NOTES = 6
 """So many notes on the pictures are printed before a training."""
@@ -56,6 +57,7 @@ def stage(name: str, arguments: list[str]) -> int:
         )
     run.check()
     with run.lock():
+        _tell_workers(run)
         record = make_stage(run, name)
     if name == "report":
         return show_report(run, [record], options)
@@ -73,9 +75,9 @@ def run_of_recipe(command: str, arguments: list[str]) -> tuple[Run, Any]:
     """
     parser = command_parser(
         command,
-        *("runs", "quiet", "json"),
+        *("runs", "workers", "quiet", "json"),
         more=MORE,
-        usage=f"pocketgan {command} RECIPE|FOLDER [--runs DIR] [--quiet] [--json]"
+        usage=f"pocketgan {command} RECIPE|FOLDER [--runs DIR] [--workers N] [--quiet] [--json]"
         " [--SECTION.KEY VALUE …]",
     )
     parser.add_argument(
@@ -93,7 +95,12 @@ def run_of_recipe(command: str, arguments: list[str]) -> tuple[Run, Any]:
             f"{', '.join(shipped_recipes())}.",
         )
     options, overrides = parse_with_overrides(parser, arguments)
-    return _admitted(_recipe(options.recipe, overrides), Path(options.runs)), options
+    refuse_too_many(options.workers)
+    recipe = _recipe(options.recipe, overrides)
+    use_threads(recipe.threads)
+    run = _admitted(recipe, Path(options.runs))
+    run.workers = options.workers
+    return run, options
 
 
 def _recipe(name: str, overrides: Sequence[str]) -> Recipe:
@@ -128,8 +135,15 @@ def run_all(run: Run, options: Any) -> int:
     """Every stage of a run that is due, then its report; the exit code says if gates failed."""
     run.check()
     with run.lock():
+        _tell_workers(run)
         records = [make_stage(run, name) for name in run.plan.names]
     return show_report(run, records, options)
+
+
+def _tell_workers(run: Run) -> None:
+    """How much of the machine is used, unless all is done."""
+    if any(map(run.staleness, run.plan.names)):
+        _tell([workers_in_words(run.workers)])
 
 
 def make_stage(run: Run, name: str) -> Record:

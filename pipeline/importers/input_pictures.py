@@ -139,13 +139,16 @@ def read_input_pictures(folder: Path, teacher: Teacher, *, cut: str, cache: Path
     notes = reading.listed(skipped, f"of {len(files)} files in {folder} were skipped")
     notes += [f"{folder}: {note}" for note in reading.unread(folder)]
     usable = int((decoded.counts > 0).sum())
-    least, size = FEWEST_INPUTS, ""
-    if cut == reading.TILES:
-        least, size = FEWEST_PHOTOS, f" of at least {height}×{width} pixels"
-    if usable < least:
+    tiles = cut == reading.TILES
+    if usable < (FEWEST_PHOTOS if tiles else FEWEST_INPUTS):
+        large = f"{FEWEST_PHOTOS} or more of at least {height}×{width} pixels"
         raise PocketganError(
             ". ".join([f"{folder} holds {usable} pictures that can be used", *notes]) + ".",
-            f"Give {least} or more{size}: some to learn from, some to judge by.",
+            f"Give {large if tiles else f'{FEWEST_INPUTS} or more'}: some to learn from, some to "
+            "judge by."
+            + (
+                "" if tiles else f" With --cut tiles, which cuts many out of each, {large} will do."
+            ),
         )
     images = decoded.pictures[:, 0]
     if (images == images[0]).all():

@@ -1,6 +1,7 @@
 """What a teacher reads, with the pictures that it draws of it."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -9,8 +10,11 @@ from pipeline import progress
 from pipeline.importers.teacher import Teacher
 from pipeline.networks.pixels import to_uint8
 from pipeline.training.distillation_set import DistillationSet
+from pipeline.workers import Piece, Workers
 
 BATCH = 64
+PIECE = 4 * BATCH
+"""Inputs that a worker draws at once."""
 
 
 def drawn_pairs(teacher: Teacher, inputs: np.ndarray, description: str = "") -> DistillationSet:
@@ -30,6 +34,29 @@ def drawn_pairs(teacher: Teacher, inputs: np.ndarray, description: str = "") -> 
             )
         pictures.append(to_uint8(batch, teacher.pixels))
     return replace(pairs, pictures=np.concatenate(pictures))
+
+
+def drawn_side_by_side(
+    workers: Workers[Teacher], teacher: Teacher, inputs: np.ndarray, description: str
+) -> DistillationSet:
+    """As ``drawn_pairs``; the workers share the teacher."""
+    pieces = [
+        Piece(
+            f"{teacher.origin}: drawing", partial(_pictures, inputs=inputs[start : start + PIECE])
+        )
+        for start in range(0, len(inputs), PIECE)
+    ]
+    with progress.bar() as bar:
+        task = bar.add_task(description, total=len(inputs))
+        pictures = dict(
+            workers.results(pieces, lambda done: bar.update(task, completed=done * PIECE))
+        )
+    whole = np.concatenate([pictures[number] for number in range(len(pieces))])
+    return DistillationSet(inputs, whole, teacher.classes, teacher.input_pixels)
+
+
+def _pictures(teacher: Teacher, *, inputs: np.ndarray) -> np.ndarray:
+    return drawn_pairs(teacher, inputs).pictures
 
 
 def refuse_alike(teacher: Teacher, pairs: DistillationSet) -> None:

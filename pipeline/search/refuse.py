@@ -27,7 +27,7 @@ from pipeline.search.budget import (
 )
 from pipeline.search.builder import StudentBuilder
 from pipeline.search.space import Space, network_costs
-from pipeline.search.trials import open_study
+from pipeline.search.study import open_study
 
 
 def refuse_shape(recipe: Recipe, teacher: Teacher) -> None:

@@ -106,6 +106,15 @@ class Space:
         Where none does, of the next plainer shape; PocketganError where not even the narrowest of
         the plainest does.
         """
+        first, spec, share = self.suggest(trial)
+        *shapes, plainest = _ever_plainer(first)
+        for shape in shapes:
+            with suppress(PocketganError):
+                return self.widest(shape, spec, budget, share=share)
+        return self.widest(plainest, spec, budget)
+
+    def suggest(self, trial: BaseTrial) -> tuple[StudentShape, CompressionSpec, float]:
+        """What is drawn of a student: its shape, its compression, its share of the budget."""
         block = trial.suggest_categorical("block", self.blocks)
         rank = mixers = depth = 0
         if self.latent:
@@ -120,13 +129,8 @@ class Space:
             trial.suggest_categorical("zeros", self.zeros),
         )
         share = trial.suggest_float("share", *self.shares, log=True)
-        *shapes, plainest = _ever_plainer(
-            StudentShape(block=block, rank=rank, taper=taper, mixers=mixers, depth=depth)
-        )
-        for shape in shapes:
-            with suppress(PocketganError):
-                return self.widest(shape, spec, budget, share=share)
-        return self.widest(plainest, spec, budget)
+        shape = StudentShape(block=block, rank=rank, taper=taper, mixers=mixers, depth=depth)
+        return shape, spec, share
 
     def widest(
         self, shape: StudentShape, spec: CompressionSpec, budget: Budget, *, share: float = 1.0

@@ -19,6 +19,8 @@ OVERHEAD = 0.012
 DRAWING_SPEED = 40.0e9
 """Multiply-accumulates a second where a teacher only draws: one of 354 million drew 7,232 pictures
 in a minute, with other work beside it."""
+HEAVY = 2.0e12
+"""Multiply-accumulates of a teacher's drawing, in all, from which it draws in workers: a minute."""
 USUAL_MINUTES = 15.0
 """The recipe's own numbers of steps are meant for so many."""
 FEWEST_STEPS = 300

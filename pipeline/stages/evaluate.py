@@ -27,8 +27,10 @@ from pipeline.networks.settings import PROJECTED
 from pipeline.search.scorers import draw_pictures
 from pipeline.stage import Outcome, StageContext, package_versions, stage
 from pipeline.stages.directions import check_directions, explore_latents
+from pipeline.stages.file_pictures import draw_side_by_side
 from pipeline.stages.inputs import HeldBack, batched_inputs, held_back
 from pipeline.stages.provenance import read_pixel_range
+from pipeline.tensorflow_setup import THREADS
 from pipeline.tflite.runtime import draw
 from pipeline.training.objectives.generation import FIXED_PICTURES
 from pipeline.training.randomness import Purpose
@@ -93,8 +95,11 @@ def _evaluate(ctx: StageContext) -> Outcome:
     qualities: dict[str, Quality] = {}
     reference: np.ndarray | None = None
     drawing = _drawing(ctx)
+    ready = draw_side_by_side(ctx, find_variants(ctx.inputs["convert"]), inputs)
     for name, draw_pictures_of in drawing.items():
-        drawings = draw_pictures_of(inputs, f"evaluate {name}")[:count]
+        drawings = (
+            np.load(ready[name]) if name in ready else draw_pictures_of(inputs, f"evaluate {name}")
+        )[:count]
         if name == BASELINE:
             reference = drawings
         other = None if name == BASELINE else reference
@@ -215,6 +220,8 @@ def _trained_judge(ctx: StageContext, dataset: Dataset) -> Judge:
         "seed": seed,
         "versions": package_versions(),
     }
+    if ctx.recipe.threads != THREADS:
+        facts["threads"] = ctx.recipe.threads
     name = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
     path = ctx.cache / f"judge-{name[:16]}.npz"
     if path.exists():

@@ -1,7 +1,9 @@
 """Fold batch norm, round to int8 while the training goes on, with and without pruning."""
 
 from dataclasses import replace
+from functools import partial
 
+from pipeline import progress
 from pipeline.artifacts import (
     GENERATOR,
     folded_generator,
@@ -17,6 +19,7 @@ from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages import training
 from pipeline.stages.inputs import generator_inputs
 from pipeline.training.randomness import Purpose
+from pipeline.workers import Piece, Workers
 
 BASES = {"int8": "prune", "int8-qat": "train"}
 """Quantized variant → the stage whose generator it starts from."""
@@ -37,11 +40,28 @@ def _check_layers(ctx: StageContext) -> None:
 )
 def quantize(ctx: StageContext) -> Outcome:
     """For each quantized variant write its folded float start, its weights, history and film."""
-    outcomes = {variant: _fine_tune(ctx, variant) for variant in BASES}
+    outcomes = _outcomes(ctx)
     return Outcome(
         {variant: outcome.metrics for variant, outcome in outcomes.items()},
         [f"{name}: {event}" for name, outcome in outcomes.items() for event in outcome.events],
     )
+
+
+def _outcomes(ctx: StageContext) -> dict[str, Outcome]:
+    """Variant → its outcome; both are trained side by side where there are cores for both."""
+    threads = ctx.recipe.threads
+    with Workers(ctx.workers, threads=threads, shared=partial(_itself, ctx)) as workers:
+        if workers.count == 1:
+            return {variant: _fine_tune(ctx, variant) for variant in BASES}
+        pieces = [Piece(f"quantize {name}", partial(_fine_tune, variant=name)) for name in BASES]
+        with progress.bar() as bar:
+            task = bar.add_task(f"quantize {', '.join(BASES)}", total=len(pieces))
+            outcomes = dict(workers.results(pieces, lambda done: bar.update(task, completed=done)))
+    return {variant: outcomes[number] for number, variant in enumerate(BASES)}
+
+
+def _itself(ctx: StageContext) -> StageContext:
+    return ctx
 
 
 def _fine_tune(ctx: StageContext, variant: str) -> Outcome:

@@ -2,8 +2,9 @@
 
 import math
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 
 from pipeline import progress
 from pipeline.artifacts import CHOICE, PAIRS, REFERENCE, STUDY, read_distillation_set
@@ -12,17 +13,18 @@ from pipeline.determinism import prepare
 from pipeline.importers.saved_teacher import read_saved_teacher
 from pipeline.networks.settings import StudentSettings
 from pipeline.recipe import Recipe
-from pipeline.search import budget, candidates, trials, work
+from pipeline.search import budget, candidates, study, trials, work
 from pipeline.search.budget import FileCost
 from pipeline.search.builder import SLIM, StudentBuilder
 from pipeline.search.candidates import Candidate, Choice, ScoreKind
 from pipeline.search.scorers import frechet_scorer, pixel_scorer
 from pipeline.search.space import Space, space_of
-from pipeline.stage import Outcome, StageContext, stage
+from pipeline.stage import SCRATCH, Outcome, StageContext, stage
 from pipeline.stages.evaluate import find_judge
 from pipeline.stages.inputs import generator_inputs
 from pipeline.stages.prospects import prospect
 from pipeline.training.randomness import Purpose
+from pipeline.workers import Piece, Workers
 
 COMPARED = 1000
 """Pairs by which a student that reads pictures is compared with its teacher."""
@@ -38,14 +40,11 @@ def search(ctx: StageContext) -> Outcome:
     """Write what was chosen and tried, and the study where it has no other place."""
     recipe, settings = ctx.recipe, ctx.recipe.search
     prepare(recipe.seed)
-    teacher = read_saved_teacher(ctx.inputs["teacher"])
-    builder = StudentBuilder(teacher, recipe.seed)
-    limits = budget.search_budget(recipe.budget, builder.weight_count)
-    space = space_of(recipe.search, recipe.budget, builder)
+    builder, limits, space = _students(ctx)
     choice, events = (
         (_named_student(space, settings.student), [])
         if settings.student
-        else _searched(ctx, builder, space, limits)
+        else _searched(ctx, limits, space)
     )
     CHOICE.write(choice, ctx.folder)
     if SLIM in settings.blocks and not builder.groups:
@@ -87,10 +86,9 @@ def _progress(trained: Sequence[Candidate], kind: ScoreKind, words: str) -> str:
     return f"search, best {score} at {best.cost.bytes_gzip / 1000:.1f} kB: {words}"
 
 
-def search_context(
-    ctx: StageContext, builder: StudentBuilder, space: Space, limits: budget.Budget
-) -> trials.SearchContext:
+def search_context(ctx: StageContext) -> trials.SearchContext:
     """What the trials of a run share."""
+    builder, limits, space = _students(ctx)
     pairs = read_distillation_set(ctx.inputs["teacher"], PAIRS)
     if builder.teacher.latent:
         judge = find_judge(ctx)
@@ -105,47 +103,91 @@ def search_context(
         budget=limits,
         distillation_set=pairs,
         scorer=scorer,
-        steps_of=lambda cost: _steps(ctx.recipe, cost.macs, trials.distillation_batch(pairs)),
+        steps_of=partial(_steps, ctx.recipe, batch=trials.distillation_batch(pairs)),
+        checkpoints=ctx.folder / SCRATCH,
         seed=ctx.recipe.seed,
     )
 
 
-def _steps(recipe: Recipe, macs: int, batch: int) -> int:
+def _students(ctx: StageContext) -> tuple[StudentBuilder, budget.Budget, Space]:
+    """Who builds students, what they may cost, and which there are."""
+    recipe = ctx.recipe
+    builder = StudentBuilder(read_saved_teacher(ctx.inputs["teacher"]), recipe.seed)
+    limits = budget.search_budget(recipe.budget, builder.weight_count)
+    return builder, limits, space_of(recipe.search, recipe.budget, builder)
+
+
+def _steps(recipe: Recipe, cost: FileCost, *, batch: int) -> int:
     """Updates of a trial: each has an equal part of the time."""
     share = work.SEARCH / recipe.search.trials
     return work.affordable_steps(
-        recipe.search.steps, recipe.budget, macs=macs, batch=batch, share=share
+        recipe.search.steps, recipe.budget, macs=cost.macs, batch=batch, share=share
     )
 
 
-def _searched(
-    ctx: StageContext, builder: StudentBuilder, space: Space, limits: budget.Budget
-) -> tuple[Choice, list[str]]:
+def _searched(ctx: StageContext, limits: budget.Budget, space: Space) -> tuple[Choice, list[str]]:
     """The choice, and what more time would bring."""
     settings = ctx.recipe.search
-    context = search_context(ctx, builder, space, limits)
     kind = ScoreKind.FRECHET if space.latent else ScoreKind.PIXELS
+    if space.latent:
+        find_judge(ctx)  # trained once, here: the workers find it
     journal = ctx.scratch / STUDY
-    study = trials.open_study(settings.study or journal, ctx.recipe.seed)
-    if settings.study is None:
-        trials.requeue_interrupted(study)
-    with progress.bar() as bar:
-        task = bar.add_task("search", total=settings.trials)
-        trained = trials.search(
-            study,
-            context,
-            settings.trials,
-            lambda done, words: bar.update(
-                task,
-                completed=done,
-                description=_progress(trials.candidates_of(study), kind, words),
-            ),
-        )
+    opened = study.open_study(settings.study or journal, ctx.recipe.seed)
+    shared = partial(search_context, ctx)
+    with (
+        Workers(ctx.workers, threads=trials.THREADS, shared=shared) as workers,
+        progress.bar() as bar,
+    ):
+        task, ended = bar.add_task("search", total=settings.trials), 0.0
+
+        def tell(done: float, words: str) -> None:
+            nonlocal ended
+            ended = done
+            described = _progress(study.candidates_of(opened), kind, words)
+            bar.update(task, completed=done, description=described)
+
+        def tell_share(share: float) -> None:
+            bar.update(task, completed=ended + share)
+
+        trained = study.Search(
+            study=opened,
+            space=space,
+            budget=limits,
+            seed=ctx.recipe.seed,
+            trials=settings.trials,
+            run=partial(_side_by_side, workers, tell_share),
+            alone=settings.study is None,
+            on_progress=tell,
+        ).candidates()
     if journal.exists():
         shutil.copyfile(journal, ctx.folder / STUDY)
     finite = [one for one in trained if math.isfinite(one.score)]
     choice = candidates.choose(finite, smallest=_smallest(ctx.recipe), kind=kind)
-    return choice, prospects(ctx.recipe, choice, context.steps_of)
+    batch = trials.distillation_batch(read_distillation_set(ctx.inputs["teacher"], PAIRS))
+    return choice, prospects(ctx.recipe, choice, partial(_steps, ctx.recipe, batch=batch))
+
+
+def _side_by_side(
+    workers: Workers[trials.SearchContext],
+    on_share: Callable[[float], None],
+    due: Sequence[trials.TrialWork],
+) -> Iterator[tuple[trials.TrialWork, trials.TrialScore | None]]:
+    """Trials in the workers, each with its score as it ends.
+
+    ``on_share`` is called with how many trials those amount to that are at work.
+    """
+    ended = 0
+    pieces = [
+        Piece(f"student {one.number + 1} of the search", partial(trials.reach_rung, work=one))
+        for one in due
+    ]
+
+    def tell(done: float) -> None:
+        on_share((done - ended) * study.SHARES[due[0].rung])
+
+    for number, score in workers.results(pieces, tell):
+        ended += 1
+        yield due[number], score
 
 
 def _smallest(recipe: Recipe) -> bool:

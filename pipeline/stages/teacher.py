@@ -1,5 +1,7 @@
 """Import a generator that somebody trained; let it draw what its student learns from."""
 
+from collections.abc import Mapping
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -25,14 +27,15 @@ from pipeline.importers.input_pictures import (
     with_further_parts,
 )
 from pipeline.importers.input_roles import read_roles
-from pipeline.importers.saved_teacher import save_teacher
+from pipeline.importers.saved_teacher import read_saved_teacher, save_teacher
 from pipeline.importers.teacher import Teacher, load_teacher
 from pipeline.recipe import Recipe, TeacherSettings, height_and_width
 from pipeline.search import work
-from pipeline.search.pairs import drawn_pairs, refuse_alike
+from pipeline.search.pairs import drawn_pairs, drawn_side_by_side, refuse_alike
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages.inputs import prior
 from pipeline.training.randomness import Prior, Purpose, latents
+from pipeline.workers import Workers
 
 REFERENCE_SIZE = 5000
 """Pictures to judge by where there are no others."""
@@ -96,10 +99,7 @@ def teacher(ctx: StageContext) -> Outcome:
             f"it draws slowly: of {lessons:,} inputs its student learns from "
             f"{len(parts[PAIRS]):,}, and --minutes decides on that"
         )
-    for name, inputs in parts.items():
-        pairs = drawn_pairs(loaded, inputs, f"teacher draws {Path(name).stem}")
-        refuse_alike(loaded, pairs)
-        write_distillation_set(pairs, ctx.folder, name)
+    _draw(ctx, loaded, parts)
     return Outcome(
         {
             "generator_parameters": loaded.model.count_params(),
@@ -108,6 +108,20 @@ def teacher(ctx: StageContext) -> Outcome:
         },
         notes,
     )
+
+
+def _draw(ctx: StageContext, loaded: Teacher, parts: Mapping[str, np.ndarray]) -> None:
+    """Write the teacher's pictures of the inputs that go to each file.
+
+    Whether workers draw follows from the work alone: one thread rounds otherwise than several.
+    """
+    macs = work.known_macs(loaded) * sum(map(len, parts.values()))
+    with Workers(ctx.workers, threads=1, shared=partial(read_saved_teacher, ctx.folder)) as workers:
+        draw = partial(drawn_side_by_side, workers) if macs >= work.HEAVY else drawn_pairs
+        for name, inputs in parts.items():
+            pairs = draw(loaded, inputs, f"teacher draws {Path(name).stem}")
+            refuse_alike(loaded, pairs)
+            write_distillation_set(pairs, ctx.folder, name)
 
 
 def _affordable(ctx: StageContext, loaded: Teacher, inputs: Images) -> Images:

@@ -193,6 +193,7 @@ def test_help_of_run_teaches_every_key(capsys: pytest.CaptureFixture[str]) -> No
     for jargon in ("Interval", "PositiveInt", "NonNegative", "null", "PictureSide", "type:"):
         assert jargon not in output
     assert "--seed SEED Everything random follows from it." in output
+    assert output.count("(required") == 1, "the recipe; all else has a default"
     for option in ("--runs", "--quiet", "--json", "--prune.layers", "--report.gates"):
         assert option in output
 
@@ -205,6 +206,8 @@ def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -
     output = " ".join(capsys.readouterr().out.split())
     assert f"pocketgan {name}" in output
     assert SUMMARIES[name] in output
+    if name in ("data", "targets"):
+        assert "(required" not in output, "without arguments they list"
 
 
 def test_quiet_stage_says_nothing(

@@ -237,6 +237,38 @@ def test_stage_whose_input_is_of_another_recipe_names_the_key(
     assert files(tiny_copy / "tiny") == before
 
 
+def test_other_number_of_threads_makes_every_stage_stale_and_is_named(
+    open_run: Callable[..., Run],
+) -> None:
+    assert not open_run("--threads", "2").staleness("report")
+    run = open_run("--threads", "3")
+    assert "threads: 2 then, 3 now" in run.staleness("train")
+    assert all(map(run.staleness, run.plan.names))
+
+
+def test_threads_are_refused_where_this_process_has_computed_on_others(
+    command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("train", "--threads", "3") == 2
+    assert "computed in this process on another number of threads" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [("0", "must be > 0"), ("-1", "must be > 0"), ("1000000", "this machine has memory for")],
+)
+@pytest.mark.parametrize("name", ["run", "compress", "train"])
+def test_workers_that_cannot_be_are_refused(
+    name: str, count: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [name, "digits", "--workers", count, "--runs", str(tmp_path / "runs")]
+    assert main(arguments) == 2
+    message = capsys.readouterr().err
+    assert "workers" in message
+    assert words in message
+    assert not (tmp_path / "runs").exists()
+
+
 def test_stage_whose_input_is_half_written_names_the_file(
     command: Command, tiny_copy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -38,6 +38,31 @@ def test_second_call_changes_nothing() -> None:
     assert dict(os.environ) == before
 
 
+THREADS = """
+import os
+from pipeline.tensorflow_setup import configure_tensorflow, use_threads
+configure_tensorflow()
+import tensorflow as tf
+use_threads(2)
+use_threads(1)
+assert tf.config.threading.get_intra_op_parallelism_threads() == 1
+assert tf.config.threading.get_inter_op_parallelism_threads() == 1
+assert os.environ["TF_NUM_INTRAOP_THREADS"] == "1"
+tf.constant(1)
+use_threads(1)
+try:
+    use_threads(3)
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+def test_threads_are_settled_at_the_first_operation() -> None:
+    done = run_python(THREADS)
+    assert done.returncode == 0, done.stderr
+    assert "PocketganError TensorFlow has computed in this process on another num" in done.stdout
+
+
 def test_log_level_of_the_user_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
     configure_tensorflow()

@@ -17,15 +17,11 @@ from scipy.stats import spearmanr
 from pipeline.artifacts import REPORT, STUDENT_FACTS
 from pipeline.compression.spec import CompressionSpec
 from pipeline.determinism import prepare
-from pipeline.importers.saved_teacher import read_saved_teacher
 from pipeline.plans import FROM_TEACHER
 from pipeline.report.run import schema
 from pipeline.report.run.gates import measure
 from pipeline.search import trials
-from pipeline.search.budget import budget_of
-from pipeline.search.builder import StudentBuilder
 from pipeline.search.candidates import Candidate
-from pipeline.search.space import space_of
 from pipeline.stages.search import search_context
 from tools.console import run_as_program
 from tools.experiments.finished_run import open_run
@@ -43,9 +39,7 @@ def main() -> int:
     options = parser.parse_args()
     ctx = open_run(options.run)
     prepare(ctx.recipe.seed)
-    builder = StudentBuilder(read_saved_teacher(ctx.inputs["teacher"]), ctx.recipe.seed)
-    space = space_of(ctx.recipe.search, ctx.recipe.budget, builder)
-    context = search_context(ctx, builder, space, budget_of(ctx.recipe.budget))
+    context = search_context(ctx)
     students = [
         STUDENT_FACTS.read(FROM_TEACHER.folder(run, "student")).tried for run in options.students
     ]

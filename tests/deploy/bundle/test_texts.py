@@ -7,6 +7,7 @@ from deploy.bundle import schema
 from deploy.bundle.make import BundleContents, make
 from deploy.bundle.texts import Baseline, CardFacts, render_card
 from deploy.jobs import Measurement
+from tests.deploy.npu_reports import npu_report
 
 Orders = Callable[..., BundleContents]
 
@@ -52,6 +53,24 @@ def test_card_tells_speed_by_target_and_what_could_not_be_measured(
         "Not measured."
         in render_card(measured.model_copy(update={"measurements": ()}), CardFacts()).decode()
     )
+
+
+def test_card_tells_an_npus_estimate_below_the_table_of_times(measured: schema.Model) -> None:
+    timed, failed = measured.measurements
+    about = {"target": "npu:ethos-u55-128", "runtime": "ethos-u-vela", "runtime_version": "5.2.0"}
+    compiled, partly = (
+        timed.model_copy(update={**about, "p50_ms": None, "npu": npu_report(30_000, on_npu=whole)})
+        for whole in (True, False)
+    )
+    measurements = (timed, compiled, partly, failed)
+    card = render_card(measured.model_copy(update={"measurements": measurements}), CardFacts())
+    answer = card.decode()
+    assert (
+        "npu:ethos-u55-128: 30,000 bytes of flash, 6,000 of SRAM; 0.8000 ms by its compiler's "
+        "estimate (ethos-u-vela 5.2.0; nothing was run)."
+    ) in answer
+    assert "2 of 3 operations stay on the CPU (ethos-u-vela" in answer
+    assert "| npu:" not in answer
 
 
 def test_card_says_why_there_is_no_speed(model: schema.Model) -> None:

@@ -298,14 +298,14 @@ sys.exit(main(sys.argv[1:]))
 @pytest.mark.parametrize(
     ("module", "name", "call", "stage"),
     [
-        ("search.trials", "describe_proposal", 2, "2-search"),
+        ("search.study", "_work", 4, "2-search"),
         ("stages.training", "build_latent_discriminator", 1, "3-student"),
     ],
 )
 def test_killed_run_goes_on_where_it_was(
     module: str, name: str, call: int, stage: str, small_copy: Path, compress_arguments: Any
 ) -> None:
-    """Killed in the second trial, or after the imitation; the same command then ends the same."""
+    """Killed at the search's second rung, or after the imitation; the command then ends alike."""
     arguments = [*compress_arguments(small_copy), "--name", "killed", "--data-free"]
     code = KILLED.format(module=module, name=name, call=call)
     killed = subprocess.run([sys.executable, "-c", code, *arguments], check=False)

@@ -17,6 +17,10 @@ def test_everything_a_recipe_may_name_is_described_in_a_line() -> None:
             assert "\n" not in described, name
 
 
+def test_recipe_is_described_by_its_whole_comment() -> None:
+    assert "come to mean something without any label" in catalogue()["recipes"]["infogan"]
+
+
 def test_catalogue_is_shown_with_every_name() -> None:
     console = Console(width=100)
     with console.capture() as output:

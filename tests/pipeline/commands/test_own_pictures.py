@@ -8,7 +8,10 @@ from PIL import Image
 from deploy.errors import PocketganError
 from pipeline.cli import main
 from pipeline.commands import own_pictures
-from pipeline.commands.own_pictures import SMALLEST_CLASS, STEPS, choices, recipe_of
+from pipeline.commands.own_pictures import LEAST_TEST, SMALLEST_CLASS, STEPS, choices, recipe_of
+from pipeline.data.reading import Request
+from pipeline.data.sources import load
+from pipeline.stages.evaluate import FEWEST
 
 
 def fill(folder: Path, count: int = 4, *, side: int = 48, colour: bool = True) -> Path:
@@ -53,6 +56,25 @@ def test_steps_follow_the_size_that_is_asked_for(tmp_path: Path) -> None:
     pictures = fill(tmp_path / "a", side=64)
     assert recipe_of(pictures, ["--data.image_size", "32"]).train.steps == STEPS[32]
     assert recipe_of(pictures, ["--train.steps", "7"]).train.steps == 7
+
+
+@pytest.mark.parametrize(("count", "batch"), [(100, 32), (20, 14), (12, 6), (2, 1)])
+def test_few_pictures_suffice_for_a_batch_and_for_the_test(
+    tmp_path: Path, count: int, batch: int
+) -> None:
+    recipe = recipe_of(fill(tmp_path / "a", count), [])
+    assert recipe.train.batch == batch
+    request = Request(
+        image_size=48,
+        channels=3,
+        folder=tmp_path / "a",
+        cache=tmp_path / "cache",
+        test_fraction=recipe.data.test_fraction,
+        seed=1,
+    )
+    pictures = load("folder", request, minimum=batch)
+    assert len(pictures.train) >= batch
+    assert len(pictures.test) >= FEWEST == LEAST_TEST or count < 2 * FEWEST
 
 
 @pytest.mark.parametrize("count", [SMALLEST_CLASS, SMALLEST_CLASS - 1])

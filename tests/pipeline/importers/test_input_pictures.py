@@ -75,6 +75,9 @@ def test_too_few_usable_pictures_are_refused_with_what_is_wrong_with_others(fold
     Image.new("RGB", (300, 1)).save(folder / "00.png")
     message = refusal(folder)
     assert f"holds {FEWEST_INPUTS - 1} pictures that can be used" in message
+    assert (
+        f"With --cut tiles, which cuts many out of each, 3 or more of at least {SIZE}×" in message
+    )
     assert "00.png: 300×1 pixels: fewer than 4 on a side show nothing" in message
 
 

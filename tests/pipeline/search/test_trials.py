@@ -1,12 +1,9 @@
 import dataclasses
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from deploy.errors import PocketganError
 from pipeline.networks.pixels import to_uint8
 from pipeline.networks.settings import StudentSettings
 from pipeline.networks.translators import TranslatorShape, build_translator_student
@@ -15,10 +12,13 @@ from pipeline.search import trials
 from pipeline.search.budget import budget_of
 from pipeline.search.builder import StudentBuilder
 from pipeline.search.scorers import frechet_scorer
-from pipeline.search.space import LEAST_RANK, WIDE_SHARES, Space, space_of
+from pipeline.search.space import space_of
+from pipeline.search.study import STARTS
+from pipeline.search.trials import TrialWork, reach_rung
 from pipeline.training.distillation_set import DistillationSet
 
 SUB_PIXEL = StudentSettings("sub_pixel", 4, (4, 2), 0)
+PARAMETERS = {**STARTS[-1], "rank": 8}
 
 
 class Blurred:
@@ -29,8 +29,8 @@ class Blurred:
         return squares.mean(axis=(2, 4)).reshape(len(pictures), 16) / 255
 
 
-@pytest.fixture(scope="module")
-def context(builder: StudentBuilder) -> trials.SearchContext:
+@pytest.fixture
+def context(builder: StudentBuilder, tmp_path: Path) -> trials.SearchContext:
     inputs = np.random.default_rng(1).normal(size=(128, 8)).astype(np.float32)
     pictures = to_uint8(builder.teacher.model(inputs).numpy(), (-1.0, 1.0))
     settings = BudgetSettings(max_gzip_kb=6)
@@ -41,12 +41,9 @@ def context(builder: StudentBuilder) -> trials.SearchContext:
         distillation_set=DistillationSet(inputs, pictures),
         scorer=frechet_scorer(Blurred(), pictures, inputs),  # type: ignore[arg-type]
         steps_of=lambda cost: 6,
+        checkpoints=tmp_path,
         seed=1,
     )
-
-
-def quiet(_: int, __: str) -> None:
-    pass
 
 
 def test_score_is_0_for_the_teacher_and_infinite_for_what_is_no_number(
@@ -59,117 +56,61 @@ def test_score_is_0_for_the_teacher_and_infinite_for_what_is_no_number(
     assert context.scorer(broken, (-1.0, 1.0)) == np.inf
 
 
-def test_search_tries_as_many_as_asked_and_goes_on_after_a_kill(
+def test_student_goes_on_at_the_next_rung_from_where_another_process_left_it(
     context: trials.SearchContext, tmp_path: Path
 ) -> None:
-    study = trials.open_study(tmp_path / "study", 1)
-    candidates = trials.search(study, context, 2, quiet)
-    assert [one.number for one in candidates] == [0, 1]
-    assert candidates[0].finished
-    assert candidates[0].steps == 6
-    trials.enqueue_starts(study, context.space)
-    killed = study.ask()
-    context.space.draw(killed, context.budget)
-    again = trials.open_study(tmp_path / "study", 1)
-    trials.requeue_interrupted(again)
-    rest = trials.search(again, context, 3, quiet)
-    assert rest[:2] == candidates
-    assert [one.number for one in rest] == [0, 1, 3]
-    assert again.trials[3].params == again.trials[2].params
-    assert trials.search(again, context, 3, quiet) == rest
-
-
-def test_running_trial_of_another_process_neither_counts_nor_blocks(
-    context: trials.SearchContext, tmp_path: Path
-) -> None:
-    study = trials.open_study(f"sqlite:///{tmp_path / 'study.db'}", 1)
-    study.ask()
-    assert len(trials.search(study, context, 1, quiet)) == 1
-    assert len(trials.finished_trials(study)) == 1
-
-
-def test_process_that_goes_on_draws_other_students(
-    context: trials.SearchContext, tmp_path: Path
-) -> None:
-    for number in (2, 3, 4):
-        study = trials.open_study(tmp_path / "study", 1)
-        candidates = trials.search(
-            study, dataclasses.replace(context, steps_of=lambda cost: 1), number, quiet
+    first = reach_rung(context, TrialWork(number=0, parameters=PARAMETERS, rung=1))
+    assert first is not None
+    assert first.steps == 2
+    tmp_path.joinpath("trial-0.npz").rename(tmp_path / "trial-1.npz")
+    one, other = (
+        reach_rung(
+            context,
+            TrialWork(number=number, parameters=PARAMETERS, rung=2, proposal=first.proposal),
         )
-    parameters = [json.dumps(trial.params, sort_keys=True) for trial in study.trials]
-    assert len(candidates) == 4
-    assert len(set(parameters)) == 4
-
-
-def test_score_that_is_no_number_counts_as_the_worst(
-    context: trials.SearchContext, tmp_path: Path
-) -> None:
-    blind = dataclasses.replace(context, scorer=lambda *_: float("nan"), steps_of=lambda cost: 1)
-    (one,) = trials.search(trials.open_study(tmp_path / "study", 1), blind, 1, quiet)
-    assert one.score == trials.WORST
-
-
-def test_search_in_which_nothing_fits_says_so(
-    context: trials.SearchContext, tmp_path: Path
-) -> None:
-    tight = dataclasses.replace(context, budget=budget_of(BudgetSettings(max_macs=10)))
-    with pytest.raises(PocketganError, match="no student fits: the smallest"):
-        trials.search(trials.open_study(tmp_path / "study", 1), tight, 2, quiet)
-
-
-def test_smallest_student_is_tried_where_chance_drew_none_that_fits(
-    context: trials.SearchContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def unfit(*_: Any) -> None:
-        raise PocketganError("too large", "No.")
-
-    monkeypatch.setattr(Space, "draw", unfit)
-    quick = dataclasses.replace(context, steps_of=lambda cost: 1)
-    (one,) = trials.search(trials.open_study(tmp_path / "study", 1), quick, 2, quiet)
-    assert one.student == context.space.smallest(context.budget).student
-
-
-def test_interrupted_trial_is_tried_again(context: trials.SearchContext, tmp_path: Path) -> None:
-    def interrupt(_: int, __: str) -> None:
-        raise KeyboardInterrupt
-
-    study = trials.open_study(tmp_path / "study", 1)
-    with pytest.raises(KeyboardInterrupt):
-        trials.search(study, context, 1, interrupt)
-    (one,) = trials.search(study, dataclasses.replace(context, steps_of=lambda cost: 1), 1, quiet)
-    assert study.trials[one.number].params == study.trials[0].params
-
-
-def test_starts_are_only_those_of_the_space(context: trials.SearchContext, tmp_path: Path) -> None:
-    space = dataclasses.replace(context.space, bits=(8,), zeros=(0.0,), latent=2)
-    study = trials.open_study(tmp_path / "study", 1)
-    trials.enqueue_starts(study, space)
-    (start,) = (trial.system_attrs["fixed_params"] for trial in study.trials)
-    assert (start["block"], start["bits"], start["rank"]) == ("sub_pixel", 8, LEAST_RANK)
-
-
-def test_search_for_the_smallest_starts_with_one_shape_at_ever_smaller_shares_and_ends_none_early(
-    context: trials.SearchContext, tmp_path: Path
-) -> None:
-    wide = dataclasses.replace(context.space, shares=WIDE_SHARES)
-    everything = budget_of(BudgetSettings(max_gzip_kb=100))
-    candidates = trials.search(
-        trials.open_study(tmp_path / "study", 1),
-        dataclasses.replace(context, space=wide, budget=everything, steps_of=lambda cost: 3),
-        len(trials.DESCENT),
-        quiet,
+        for number in (1, 2)
     )
-    sizes = [one.cost.bytes_gzip for one in candidates]
-    assert sizes == sorted(sizes, reverse=True)
-    assert sizes[0] > 10 * sizes[-1]
-    assert {one.student.block for one in candidates} == {"sub_pixel"}
-    assert all(one.finished for one in candidates)
+    assert one is not None
+    assert other is not None
+    assert one.steps == other.steps == 6
+    assert one.score != first.score
+    assert one.score != other.score  # which was never settled on the way
 
 
-@pytest.mark.parametrize("place", ["nowhere/study", "nosuch://database"])
-def test_study_that_cannot_be_opened_is_named(place: str) -> None:
-    with pytest.raises(PocketganError, match=f"the study at {place} cannot be opened"):
-        trials.open_study(place, 1)
+def test_rung_that_was_reached_is_not_trained_for_again(
+    context: trials.SearchContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = TrialWork(number=0, parameters=PARAMETERS, rung=1)
+    score = reach_rung(context, work)
+    monkeypatch.setattr("pipeline.training.distiller.Distiller.train", None)
+    assert reach_rung(context, work) == score
+
+
+def test_trial_does_not_depend_on_what_its_process_did_before(
+    context: trials.SearchContext,
+) -> None:
+    first = reach_rung(context, TrialWork(number=0, parameters=PARAMETERS, rung=1))
+    reach_rung(context, TrialWork(number=1, parameters={**PARAMETERS, "rank": 4}, rung=1))
+    assert reach_rung(context, TrialWork(number=2, parameters=PARAMETERS, rung=1)) == first
+
+
+def test_score_that_is_no_number_counts_as_the_worst(context: trials.SearchContext) -> None:
+    blind = dataclasses.replace(context, scorer=lambda *_: float("nan"), steps_of=lambda cost: 1)
+    score = reach_rung(blind, TrialWork(number=0, parameters=PARAMETERS, rung=1))
+    assert score is not None
+    assert score.score == trials.WORST
+
+
+def test_student_that_does_not_fit_is_not_trained(context: trials.SearchContext) -> None:
+    tight = dataclasses.replace(context, budget=budget_of(BudgetSettings(max_macs=10)))
+    assert reach_rung(tight, TrialWork(number=0, parameters=PARAMETERS, rung=1)) is None
+
+
+def test_without_parameters_the_smallest_student_is_tried(context: trials.SearchContext) -> None:
+    score = reach_rung(context, TrialWork(number=0, parameters={}, rung=2))
+    assert score is not None
+    assert score.proposal == context.space.smallest(context.budget)
+    assert score.steps == 6
 
 
 @pytest.mark.parametrize(
