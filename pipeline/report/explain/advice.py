@@ -6,7 +6,7 @@ from pipeline.report.explain.compared import rounded_and_float
 from pipeline.report.explain.gains import gain_in_words, pays
 from pipeline.report.explain.schema import ExplainedOperation, Explanation
 from pipeline.report.explain.wording import percent
-from pipeline.report.quantities import listed
+from pipeline.report.quantities import listed, times_of
 
 WORTH_A_CHANGE = 0.02
 """Share of the cost from which on an operation is worth a change of the network."""
@@ -137,6 +137,13 @@ def _is_uneven(operation: ExplainedOperation) -> bool:
     return operation.operation in _WITH_KERNELS and channels > TILE and channels % TILE != 0
 
 
+def _round(explanation: Explanation) -> Iterator[str]:
+    pair = rounded_and_float(explanation)
+    if pair and explanation.file is pair[1] and pair[1].whole > DEARER * pair[0].whole:
+        left = times_of(pair[0].whole / pair[1].whole)
+        yield f"int8 in place of float32: it takes {left} of the cost here, as measured above."
+
+
 def _ship_float(explanation: Explanation) -> Iterator[str]:
     pair = rounded_and_float(explanation)
     if pair and explanation.file is pair[0] and pair[0].whole > DEARER * pair[1].whole:
@@ -151,5 +158,6 @@ _ADVICE: tuple[Callable[[Explanation], Iterator[str]], ...] = (
     _rounding,
     _activation,
     _width,
+    _round,
     _ship_float,
 )

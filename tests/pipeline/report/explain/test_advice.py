@@ -104,3 +104,16 @@ def test_on_an_npu_only_what_holds_there_is_said(
     assert "uses each weight once" in dense
     (other,) = on_npu("TRANSPOSE_CONV")
     assert other.startswith("No change of a network was measured on an NPU")
+
+
+def test_int8_is_advised_for_a_float_file_where_it_is_cheaper(
+    explained: Explained, file: File, operation: Operation
+) -> None:
+    floats = explained().other
+    cheap = file(operation("TRANSPOSE_CONV", 65_000, macs=800_000))
+    assert "int8 in place of float32: it takes 0.10× of the cost" in " ".join(
+        advice(explained(file=floats, other=cheap))
+    )
+    assert "in place of float32" not in " ".join(
+        advice(explained(file=floats, other=explained().file))
+    )
