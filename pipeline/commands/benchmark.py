@@ -50,7 +50,9 @@ def benchmark(arguments: list[str]) -> int:
     files = benchmarking.find(options.files)
     question = benchmarking.Question(
         files=files,
-        targets=[find_target(name) for name in dict.fromkeys(options.target or ["local"])],
+        targets=[
+            find_target(name, progress.ask) for name in dict.fromkeys(options.target or ["local"])
+        ],
         plan=_plan(options),
         baseline=benchmarking.choose_baseline(options.baseline, list(files)),
         profile=options.profile,
