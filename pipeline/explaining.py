@@ -90,7 +90,13 @@ def explain(question: ExplainQuestion, on_progress: Progress | None = None) -> E
         name: _file(model, costs[name], paths.get(name, question.file), facts.get(name))
         for name, model in models.items()
     }
-    return _explanation(question, costs[FILE], models[FILE], explained, why_no_twin)
+    return _explanation(
+        question,
+        profile=costs[FILE],
+        model=models[FILE],
+        explained=explained,
+        why_no_twin=why_no_twin,
+    )
 
 
 @contextmanager
@@ -114,6 +120,7 @@ def _with_twin(copies: Mapping[str, Path], no_twin: str) -> Iterator[tuple[dict[
 
 def _explanation(
     question: ExplainQuestion,
+    *,
     profile: Profile,
     model: LiteModel,
     explained: Mapping[str, ExplainedFile],

@@ -9,7 +9,7 @@ from deploy.jobs import FrozenModel, NotNegative, Positive, Share, Size
 SCHEMA: Literal["pocketgan.explain"] = "pocketgan.explain"
 VERSION: Literal[1] = 1
 
-Unit = Literal["instructions", "ms", "cycles"]
+CostUnit = Literal["instructions", "ms", "cycles"]
 FastPath = Literal["XNNPACK", "NPU"]
 
 
@@ -81,7 +81,7 @@ class Explanation(FrozenModel):
     date: str
     target: str
     runtime: str
-    unit: Unit
+    unit: CostUnit
     """Instructions of one inference where they are counted, cycles where a compiler estimates
     them; else ms of the quickest one."""
     fast_path: FastPath = "XNNPACK"

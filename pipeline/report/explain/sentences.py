@@ -13,7 +13,7 @@ from pipeline.report.explain.schema import (
     ExplainedOperation,
     Explanation,
     FastPath,
-    Unit,
+    CostUnit,
 )
 from pipeline.report.explain.wording import (
     cost_in_words,
@@ -49,7 +49,7 @@ def sections(explanation: Explanation) -> dict[str, list[str]]:
     return {topic: said for topic, each in topics.items() if (said := list(each))}
 
 
-_HOW: dict[Unit, str] = {
+_HOW: dict[CostUnit, str] = {
     "instructions": "counted while the core is emulated: exact, and no time",
     "ms": "the quickest inference, as neighbours on the machine only add to it",
     "cycles": "its compiler's estimate",

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pipeline.report.explain.schema import ExplainedOperation, Unit
+from pipeline.report.explain.schema import ExplainedOperation, CostUnit
 from pipeline.report.quantities import significant
 
 _PLAIN = {
@@ -32,7 +32,7 @@ def kind_in_words(operation: str, number: int = 1) -> str:
     return f"{number} × {plain} ({operation})" if number > 1 else f"{plain} ({operation})"
 
 
-def cost_in_words(cost: float, unit: Unit) -> str:
+def cost_in_words(cost: float, unit: CostUnit) -> str:
     """As in "20.3 million instructions" or "1.12 ms"."""
     if unit == "ms":
         return f"{significant(cost)} ms"
