@@ -9,11 +9,11 @@ from pipeline.report.explain.advice import TILE, advice
 from pipeline.report.explain.compared import Kind, counterparts, kinds, rounded_and_float
 from pipeline.report.explain.limits import limits
 from pipeline.report.explain.schema import (
+    CostUnit,
     ExplainedFile,
     ExplainedOperation,
     Explanation,
     FastPath,
-    CostUnit,
 )
 from pipeline.report.explain.wording import (
     cost_in_words,

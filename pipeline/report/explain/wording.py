@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pipeline.report.explain.schema import ExplainedOperation, CostUnit
+from pipeline.report.explain.schema import CostUnit, ExplainedOperation
 from pipeline.report.quantities import significant
 
 _PLAIN = {
