@@ -19,7 +19,9 @@ def render(explanation: Explanation, top: int) -> RenderableType:
     parts: list[RenderableType] = [_table(explanation, top)]
     for topic, said in sections(explanation).items():
         parts += [Text(topic, style="bold")]
-        parts += [Padding(Text(printable(sentence)), (0, 0, 0, 2)) for sentence in said]
+        parts += [
+            Padding(Text(printable(sentence)), (0, 0, 0, 2), expand=False) for sentence in said
+        ]
         parts.append(Text())
     return Group(*parts[:-1])
 

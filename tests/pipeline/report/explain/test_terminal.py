@@ -1,5 +1,6 @@
 from rich.console import Console
 
+from pipeline.consoles import UNWRAPPED
 from pipeline.report.explain.terminal import render
 from tests.pipeline.report.explain.conftest import Explained
 
@@ -36,3 +37,12 @@ def test_topics_stand_above_their_sentences(explained: Explained) -> None:
 
 def test_ratios_are_left_out_where_nothing_is_compared(explained: Explained) -> None:
     assert "of float32" not in text(explained, other=None).split("What it costs")[0]
+
+
+def test_sentences_are_as_long_as_their_words_where_lines_are_not_wrapped(
+    explained: Explained,
+) -> None:
+    printer = Console(width=UNWRAPPED)
+    with printer.capture() as captured:
+        printer.print(render(explained(), top=9))
+    assert max(map(len, captured.get().splitlines())) < 1000
