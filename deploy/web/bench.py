@@ -93,7 +93,7 @@ class BenchProblem(FrozenModel):
 Answer = BenchAnswer | BenchProblem
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Task:
     """One job as the page gets it, and the room for its answer."""
 
@@ -118,7 +118,7 @@ class Bench:
         path = f"{self._server.secret}/{secrets.token_urlsafe(24)}"
         document = BenchPage(job=job, answer_to=path, next=self._server.secret + _NEXT)
         runtime = THREADED_RUNTIME if job.threads > 1 else RUNTIME
-        self._server.task = _Task(render("bench", document, blobs, runtime), path)
+        self._server.task = _Task(page=render("bench", document, blobs, runtime), path=path)
 
     def wait(self, seconds: float) -> Answer | None:
         """The answer to what was assigned; None if there is none after so long."""

@@ -54,7 +54,9 @@ def bundle(arguments: list[str]) -> int:
     _refuse_foreign(folder)
     described = contents_of(run, options.variant, speed=not options.no_speed)
     if options.gallery:
-        described = replace(described, gallery=_gallery(run, options.variant, options.no_speed))
+        described = replace(
+            described, gallery=_gallery(run, options.variant, speed=not options.no_speed)
+        )
     contents = make(described, key)
     packed = files.pack(contents)
     _write(contents, packed, folder)
@@ -71,10 +73,10 @@ def bundle(arguments: list[str]) -> int:
     return OK
 
 
-def _gallery(run: FinishedRun, variant: str, no_speed: bool) -> bytes:
+def _gallery(run: FinishedRun, variant: str, *, speed: bool) -> bytes:
     """The page of that variant, and of float32 beside it where it is the one that ships."""
     variants = [] if variant == SHIPPED else [variant]
-    return make_page(gallery_of([run], variants, speed=not no_speed))[1]
+    return make_page(gallery_of([run], variants, speed=speed))[1]
 
 
 def _refuse_unfit(run: FinishedRun) -> None:
