@@ -54,9 +54,8 @@ def bundle(arguments: list[str]) -> int:
     _refuse_foreign(folder)
     described = contents_of(run, options.variant, speed=not options.no_speed)
     if options.gallery:
-        described = replace(
-            described, gallery=_gallery(run, options.variant, speed=not options.no_speed)
-        )
+        page = _gallery(run, options.variant, speed=not options.no_speed)
+        described = replace(described, gallery=page)
     contents = make(described, key)
     packed = files.pack(contents)
     _write(contents, packed, folder)
