@@ -17,8 +17,12 @@ from deploy.errors import PocketganError, one_of, printable
 from pipeline.commands.arguments import BAD_INPUT, INTERRUPTED, OK, SUMMARIES
 from pipeline.commands.run import stage
 from pipeline.consoles import console
+from pipeline.guard import GOES_ON
 from pipeline.plans import FROM_SCRATCH
 from pipeline.tensorflow_setup import configure_tensorflow
+
+_UNMAPPED = "failed to map segment"
+"""What the loader says of a library for which there is no memory."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,6 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except OSError as error:
         return complain(_explain(error))
+    except (MemoryError, ImportError) as error:
+        if isinstance(error, ImportError) and _UNMAPPED not in str(error):
+            raise
+        return complain(f"memory ran out.\n  {GOES_ON}")
 
 
 def _print_overview() -> None:
