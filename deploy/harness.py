@@ -70,6 +70,8 @@ class MeasuringPlan:
     """Seconds of running without a pause, in the last process of each job; None: not at all."""
     time_limit: float = 120.0
     """Seconds one process may take (without the sustained part)."""
+    costs_only: bool = False
+    """Neither compare what is drawn with this machine's, nor pack the files to weigh them."""
 
 
 def measure(
@@ -98,7 +100,8 @@ def measure(
     Raises:
         PocketganError: a file cannot be read, or a target is not available. Nothing has run then.
     """
-    files = {name: describe_file(path) for name, path in variants.items()}
+    packed = not plan.costs_only
+    files = {name: describe_file(path, packed=packed) for name, path in variants.items()}
     for target in targets:
         target.require()
     desktop = cache(lambda job: Local().answer(job, REFERENCE_SECONDS))
@@ -147,7 +150,7 @@ def _jobs(
                 "seed": plan.seed,
                 "latents": None if plan.latents is None else str(plan.latents.resolve()),
                 "keep_samples": True,
-                "keep_outputs": target.compared,
+                "keep_outputs": target.compared and not plan.costs_only,
                 "count": not target.timed,
                 "budget_s": min(plan.time_limit * BUDGET, LONGEST_TIMING),
             }

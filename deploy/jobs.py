@@ -116,12 +116,13 @@ class Histogram(FrozenModel):
 
 
 class OperationCost(FrozenModel):
-    """What one operation of the file costs, in ms or, on a counted target, instructions."""
+    """What one operation of the file costs, in ms; on a counted target in instructions, of an NPU
+    in cycles."""
 
     operation: str  # e.g. "TRANSPOSE_CONV"
     layer: str  # as `pocketgan inspect` names it
     cost: Annotated[float, Field(ge=0)]
-    unit: Literal["ms", "instructions"]
+    unit: Literal["ms", "instructions", "cycles"]
 
 
 class NpuOperation(FrozenModel):
@@ -246,9 +247,9 @@ NAME_A_FILE = "Name a .tflite file that exists."
 MOST_BYTES = (1 << 31) - 1
 
 
-def describe_file(path: Path) -> dict[str, str | int]:
+def describe_file(path: Path, *, packed: bool = True) -> dict[str, str | int]:
     """The fields of a job that tell of its file: path (absolute), sha256, bytes, bytes_gzip,
-    bytes_zstd.
+    bytes_zstd. Without ``packed`` the last two are as long as the file, which takes no time.
 
     Raises:
         PocketganError: the file cannot be read, is none (a pipe or a device might never end), is
@@ -272,14 +273,18 @@ def describe_file(path: Path) -> dict[str, str | int]:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise PocketganError(f"cannot read {path}: {reason}", NAME_A_FILE) from error
-    return {"path": str(absolute), **weigh(content)}
+    return {"path": str(absolute), **weigh(content, packed=packed)}
 
 
-def weigh(content: bytes) -> dict[str, str | int]:
+def weigh(content: bytes, *, packed: bool = True) -> dict[str, str | int]:
     """sha256, bytes, and the bytes that gzip (level 9) and zstd (level 19) leave of a file."""
-    return {
+    about: dict[str, str | int] = {
         "sha256": hashlib.sha256(content).hexdigest(),
         "bytes": len(content),
+    }
+    if not packed:
+        return about | dict.fromkeys(("bytes_gzip", "bytes_zstd"), len(content))
+    return about | {
         "bytes_gzip": len(gzip.compress(content, compresslevel=9)),
         "bytes_zstd": len(zstandard.ZstdCompressor(level=19).compress(content)),
     }

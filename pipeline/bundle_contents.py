@@ -24,6 +24,8 @@ from pipeline.tflite.read import read_model
 from pipeline.tflite.rewrite import PROVENANCE
 from pipeline.variants import BASELINE
 
+NAMELESS = ("ssh", "android", "browser:phone")
+"""Kinds of target whose names tell whose they are."""
 NO_SPEED = "Left out with `--no-speed`, so that the same recipe gives the same bytes."
 
 
@@ -56,7 +58,7 @@ def contents_of(run: FinishedRun, variant: str, *, speed: bool) -> BundleContent
     provenance = provenance_of(path, content)
     report = run.report.variant(variant) if run.report else None
     reads = reads_of(run, content, provenance)
-    examples = {}
+    examples: dict[str, Any] = {}
     if isinstance(reads, schema.PictureInput):
         examples = {"examples": example_inputs(run, reads)}
     return BundleContents(
@@ -96,6 +98,14 @@ def reads_of(
     """What a file of a run reads; PocketganError where no code of ours could feed it."""
     if provenance.input_pixels is None:
         return _latent(run, provenance)
+    return picture_of(content, provenance)
+
+
+def picture_of(content: bytes, provenance: Provenance) -> schema.PictureInput:
+    """What a file that reads pictures says of them; PocketganError where it reads none, or more
+    than our code could feed it."""
+    if provenance.input_pixels is None:
+        raise PocketganError("the file does not say what range of pixels it reads.")
     parts = tuple(InputKind(part["kind"]) for part in provenance.inputs)
     return picture_read(content, provenance.input_pixels, parts)
 
@@ -144,15 +154,14 @@ def _quality(run: FinishedRun, variant: reports.VariantReport | None) -> schema.
 def _measurements(variant: reports.VariantReport) -> tuple[Measurement, ...]:
     """Figures only: what was drawn, and the time of each run, would make model.json heavy.
 
-    A bundle is given away: whose board (ssh:user@host) and which phone (android:SERIAL) it was
-    stays here.
+    A bundle is given away: whose board (ssh:user@host), which phone (android:SERIAL) and at what
+    address (browser:phone:ADDRESS) it was stays here.
     """
     left_out: dict[str, None] = dict.fromkeys(("outputs", "samples_ns", "histogram", "profile"))
     figures = []
     for it in variant.measurements:
-        kind = it.target.split(":")[0]
-        target = kind if kind in ("ssh", "android") else it.target
-        figures.append(it.model_copy(update={**left_out, "target": target}))
+        kind = next((kind for kind in NAMELESS if it.target.startswith(f"{kind}:")), it.target)
+        figures.append(it.model_copy(update={**left_out, "target": kind}))
     return tuple(figures)
 
 

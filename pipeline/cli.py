@@ -103,6 +103,7 @@ COMMANDS: dict[str, Callable[[list[str]], int]] = {
     **{name: _in(f"{name}:{name}") for name in SUMMARIES},
     **{name: partial(stage, name) for name in FROM_SCRATCH.names},
     "benchmark": _in("benchmark:benchmark"),
+    "explain": _in("explain:explain_file"),
     "verify": _in("verify:verify"),
     "list": _in("list:list_names"),
 }

@@ -6,12 +6,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 from deploy.bundle.schema import PictureInput
+from deploy.errors import PocketganError
 from deploy.web.gallery import FigureTable, GateLine
 from deploy.web.make import PageContents, PageFile
 from pipeline.artifacts import find_variants
 from pipeline.bundle_contents import provenance_of, reads_of
 from pipeline.finished_run import FinishedRun
 from pipeline.pictures_read import example_inputs
+from pipeline.plans import command_for
 from pipeline.report.run.columns import BY_NAME, columns_of
 from pipeline.report.run.schema import Report
 from pipeline.variants import BASELINE, SHIPPED
@@ -20,15 +22,18 @@ FLOATS = ("student-float32", BASELINE)
 """Variants that a page shows beside the shipped one unless others are named."""
 MOST_UNASKED = 3_000_000
 """Bytes, zipped, of a file in float32 that nobody named: a page is to be sent by mail."""
-KEY_COLUMNS = ("bytes", "bytes_gzip", "zeros", "frechet", "psnr", "psnr_truth", "macs", "p50_ms")
+SPEED = "p50_ms"
+KEY_COLUMNS = ("bytes", "bytes_gzip", "zeros", "frechet", "psnr", "psnr_truth", "macs", SPEED)
 
 
-def gallery_of(runs: Sequence[FinishedRun], variants: Sequence[str] = ()) -> PageContents:
+def gallery_of(
+    runs: Sequence[FinishedRun], variants: Sequence[str] = (), *, speed: bool = True
+) -> PageContents:
     """The page of one run, or of several whose files read the same.
 
     Of each run it holds those of ``variants`` that are there; where none is named the shipped file
-    and what it may be compared with. Raises PocketganError where a run has none of them, or a file
-    is not of this project.
+    and what it may be compared with. What was timed stands in it only with ``speed``. Raises
+    PocketganError where a run has none of them, or a file is not of this project.
     """
     files = _distinct(
         _file(run, name, several=len(runs) > 1) for run in runs for name in _chosen(run, variants)
@@ -45,7 +50,7 @@ def gallery_of(runs: Sequence[FinishedRun], variants: Sequence[str] = ()) -> Pag
         shipped=names.index(SHIPPED) if SHIPPED in names else 0,
         reference=next((names.index(name) for name in FLOATS[::-1] if name in names), None),
         **examples,
-        table=_table(report) if report else None,
+        table=_table(report, speed=speed) if report else None,
         gates=_gates(report) if report else (),
         warnings=tuple(lack for run in runs for lack in run.unfinished),
     )
@@ -68,6 +73,13 @@ def _chosen(run: FinishedRun, variants: Sequence[str]) -> list[str]:
     files = find_variants(run.stage("convert"))
     if variants:
         return [name for name in variants if name in files] or [variants[0]]
+    if SHIPPED not in files:
+        raise PocketganError(
+            f"{run.folder} has no file '{SHIPPED}'.",
+            f"Name some that it has: --variants {','.join(files)}."
+            if files
+            else f"Finish the run first: {command_for(run.folder)}",
+        )
     return [SHIPPED, *(name for name in FLOATS if name in files and _is_light(files[name]))]
 
 
@@ -99,8 +111,9 @@ def _quality(run: FinishedRun, name: str) -> str:
     return next((f"{column.label} {column.text(variant)}" for column in figures), "")
 
 
-def _table(report: Report) -> FigureTable:
-    columns = [column for column in columns_of(report) if column.name in KEY_COLUMNS]
+def _table(report: Report, *, speed: bool) -> FigureTable:
+    names = [name for name in KEY_COLUMNS if speed or name != SPEED]
+    columns = [column for column in columns_of(report) if column.name in names]
     return FigureTable(
         columns=("file", *(column.label for column in columns)),
         rows=tuple(

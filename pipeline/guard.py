@@ -23,7 +23,17 @@ from typing import Any
 from deploy.errors import PocketganError
 
 GUARDED = frozenset(
-    {"check", "compress", "run", "quantize", "convert", "evaluate", "benchmark", "inspect"}
+    {
+        "check",
+        "compress",
+        "run",
+        "quantize",
+        "convert",
+        "evaluate",
+        "benchmark",
+        "inspect",
+        "explain",
+    }
 )
 """The commands that load, draw or convert files of others."""
 SECONDS = 900.0

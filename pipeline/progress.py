@@ -17,6 +17,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from pipeline import consoles
 
@@ -44,6 +45,14 @@ def report_to(hear: Callable[[float], None]) -> None:
 def silence() -> None:
     """Show neither bars nor notes from now on; errors are still printed by the command line."""
     console.quiet = True
+
+
+def ask(text: str) -> None:
+    """Tell a person what to do, in colours as they are in the text, even where all else is silent:
+    nothing goes on until it is done."""
+    quiet, console.quiet = console.quiet, False
+    console.print(Text.from_ansi(text), soft_wrap=True)
+    console.quiet = quiet
 
 
 def bar() -> Progress:

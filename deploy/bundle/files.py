@@ -32,6 +32,7 @@ INPUTS = "golden/inputs.bin"
 OUTPUTS = "golden/outputs.bin"
 PLAIN = "golden/plain.bin"
 JAVASCRIPT = "code/generator.js"
+GALLERY = "gallery.html"
 CODE = (
     *("code/Generator.kt", "code/Generator.swift", "code/generator.cc", "code/generator.py"),
     JAVASCRIPT,
@@ -39,8 +40,9 @@ CODE = (
 SUMS = "SHA256SUMS"
 SIGNATURE = "SHA256SUMS.sig"
 
-DEPENDING = (LATENTS, PICTURES, MASKS, JAVASCRIPT)
-"""What only some bundles hold: model.json says what is read, and of which version it is."""
+DEPENDING = (LATENTS, PICTURES, MASKS, JAVASCRIPT, GALLERY)
+"""What only some bundles hold: model.json says what is read, of which version it is, and whether a
+page that draws is there."""
 COVERED = tuple(sorted({GENERATOR, MODEL, CARD, SHEET, INPUTS, OUTPUTS, PLAIN, *CODE, *DEPENDING}))
 """What the checksums are of."""
 REQUIRED = (*(name for name in COVERED if name not in DEPENDING), SUMS)

@@ -47,6 +47,8 @@ class BundleContents:
     origin: schema.Origin
     data: schema.Data
     card: CardFacts
+    gallery: bytes | None = None
+    """A page that draws with this file, where the bundle is to hold it."""
 
 
 def make(contents: BundleContents, key: Ed25519PrivateKey | None = None) -> dict[str, bytes]:
@@ -71,6 +73,8 @@ def make(contents: BundleContents, key: Ed25519PrivateKey | None = None) -> dict
         files.PLAIN: wire(plain.outputs),
         **render_code(model),
     }
+    if contents.gallery is not None:
+        bundle[files.GALLERY] = contents.gallery
     bundle[files.SUMS] = files.checksums(bundle)
     if key is not None:
         bundle[files.SIGNATURE] = key.sign(bundle[files.SUMS])
@@ -155,6 +159,7 @@ def _describe(contents: BundleContents, proof: _Proof) -> schema.Model:
                 "cpu": _CPUS.get(platform.machine(), platform.machine() or "unknown"),
             }
         ),
+        gallery=None if contents.gallery is None else "gallery.html",
         quality=contents.quality,
         measurements=contents.measurements,
         made=contents.origin,

@@ -201,6 +201,7 @@ class Model(FrozenModel):
     pixels: Pixels
     seeding: Text | None  # None where no latent is read
     golden: Golden
+    gallery: Literal["gallery.html"] | None = None  # a page that draws with the file, in a browser
     quality: BundleQuality
     measurements: tuple[Measurement, ...]
     origin: Origin = Field(alias="made")
@@ -230,6 +231,8 @@ class Model(FrozenModel):
             raise ValueError("either latent or picture must be there, and the other null")
         if self.version == 1 and (self.picture or (self.latent and self.latent.directions)):
             raise ValueError("version 1 knows neither pictures that are read nor directions")
+        if self.version == 1 and self.gallery:
+            raise ValueError("version 1 knows no gallery")
         reads = (
             self.latent is not None,
             self.picture is not None,

@@ -13,11 +13,15 @@ from deploy.bundle.drawing import GeneratorRun, draw, encode, stored_pictures, u
 from deploy.bundle.files import Contents
 from deploy.bundle.signature import is_good
 from deploy.errors import PocketganError
+from deploy.jobs import weigh
+from deploy.web.page import files_of
 
 ALLOWED_STEPS = 8
 """Of an int8 output, for a runtime that rounds neither as LiteRT does with XNNPACK nor as without.
 One step in front of tanh is four behind it (TensorFlow Lite's plain kernels against XNNPACK's: 4 at
 most, in 210 of 6,272 values of `digits`); behind a bilinear resize it is two steps."""
+ALLOWED_SIZE = 0.02
+"""Of what a compressor leaves of the file, for one of another version."""
 ALLOWED_SHARE = 1 / 255
 """Of the range from black to white, for finer outputs: a level of grey."""
 
@@ -114,6 +118,7 @@ def _mismatches(model: schema.Model, contents: Contents) -> Iterator[str]:
         yield f"{files.MODEL}: file.bytes is {model.file.bytes}, the file has {len(generator)}"
     if model.file.sha256 != hashlib.sha256(generator).hexdigest():
         yield f"{files.MODEL}: file.sha256 is that of another file"
+    yield from _wrong_sizes(model, generator)
     depending = _depending(model)
     for name in files.DEPENDING:
         if name in depending and name not in contents:
@@ -124,12 +129,24 @@ def _mismatches(model: schema.Model, contents: Contents) -> Iterator[str]:
     yield from (f"{name} is empty" for name in sources if not contents[name])
     if not contents[files.SHEET].startswith(b"\x89PNG\r\n\x1a\n"):
         yield f"{files.SHEET} is no PNG"
+    if files.GALLERY in contents and generator not in files_of(contents[files.GALLERY]):
+        yield f"{files.GALLERY} does not draw with {files.GENERATOR}"
+
+
+def _wrong_sizes(model: schema.Model, generator: bytes) -> Iterator[str]:
+    """Two versions of a compressor give nearly the same size, and seldom the same."""
+    sizes = weigh(generator)
+    for name in ("bytes_gzip", "bytes_zstd"):
+        stored, size = getattr(model.file, name), int(sizes[name])
+        if abs(stored - size) > ALLOWED_SIZE * size:
+            yield f"{files.MODEL}: file.{name} is {stored}, here it is {size}"
 
 
 def _depending(model: schema.Model) -> set[str]:
     """Which of the files that only some bundles hold this one must have."""
     golden = {model.golden.latents, model.golden.pictures, model.golden.masks} - {None}
-    return {str(name) for name in golden} | ({files.JAVASCRIPT} if model.version > 1 else set())
+    others = {model.gallery, files.JAVASCRIPT if model.version > 1 else None} - {None}
+    return {str(name) for name in golden | others}
 
 
 def _golden(model: schema.Model, contents: Contents) -> tuple[np.ndarray, dict[str, np.ndarray]]:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from deploy.errors import PocketganError, one_of
 from deploy.targets import android, arm, npu, sysroot, vela
 from deploy.targets.browser import Browser
-from deploy.targets.installing import Say
+from deploy.targets.browser_phone import PhoneBrowser
 from deploy.targets.litert_benchmark import LitertBenchmark
 from deploy.targets.local import Local, Micro, TfliteRuntime
 from deploy.targets.ssh import Ssh
-from deploy.targets.target import Target
+from deploy.targets.target import Say, Target
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,11 @@ KINDS: Mapping[str, TargetKind] = {
     "litert-benchmark": TargetKind(
         "this machine by LiteRT's own tool: a second opinion", lambda: [LitertBenchmark()]
     ),
-    "browser": TargetKind("a browser of this machine, without a window", lambda: [Browser()]),
+    "browser": TargetKind(
+        "a browser: of this machine, or of a phone that scans a code, browser:phone[:ADDRESS]",
+        lambda: [Browser(), PhoneBrowser()],
+        PhoneBrowser.named,
+    ),
     "micro": TargetKind("a microcontroller's runtime: memory, not speed", lambda: [Micro()]),
     "arm": TargetKind("an ARM core, emulated: its instructions are counted", arm.cores),
     "npu": TargetKind("an Arm NPU, by its compiler's report: nothing is run", npu.accelerators),
@@ -62,18 +66,18 @@ def offered() -> list[Target]:
     return [target for kind in KINDS.values() for target in kind.offered()]
 
 
-def find_target(name: str) -> Target:
-    """The target called ``name``.
+def find_target(name: str, say: Say = Target.say) -> Target:
+    """The target called ``name``, which calls ``say`` with what a person must do there.
 
     Raises:
         PocketganError: there is no such target; lists those that there are.
     """
-    for target in offered():
-        if target.name == name:
-            return target
     kind, _, detail = name.partition(":")
-    match = KINDS[kind].find(detail) if kind in KINDS else None
+    match = next((target for target in offered() if target.name == name), None)
+    if match is None and kind in KINDS:
+        match = KINDS[kind].find(detail)
     if match is None:
         names = [target.name for target in offered()]
         raise PocketganError(f"no target is called {name!r}", one_of(name, names))
+    match.say = say
     return match

@@ -1,4 +1,4 @@
-"""A browser of this machine, without a window: LiteRT compiled to WebAssembly, on one thread.
+"""A browser of this machine, without a window: LiteRT compiled to WebAssembly.
 
 The page runs the very file, int8 inputs and outputs included. It is served on the loopback address
 with the headers that isolate it from other pages: only then has a browser's clock steps of 5 µs.
@@ -7,10 +7,11 @@ Other pages of the same origin there are none.
 
 import hashlib
 import os
+import re
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -22,57 +23,71 @@ from deploy.bundle.schema import TensorSpec
 from deploy.errors import PocketganError
 from deploy.jobs import Job, Measurement, Subject, failure
 from deploy.targets.target import Availability, Target
-from deploy.web.bench import BenchAnswer, BenchJob, BenchProblem, serve
-from deploy.web.browsers import VARIABLE, find_browser
+from deploy.web.bench import Answer, BenchAnswer, BenchJob, BenchProblem, serve
+from deploy.web.browsers import VARIABLE, find_browser, headless_command
 
 LITERT_JS = "2.5.3"
 """Version of the runtime in the page: that of deploy/web/package.json."""
 UNHURRIED_MS = 60_000.0
-SWITCHES = (
-    *("--headless", "--disable-gpu", "--no-first-run", "--disable-extensions", "--mute-audio"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+PRODUCTS = (
+    *("HeadlessChrome", "Firefox", "FxiOS", "CriOS", "EdgA", "Edg", "OPR", "SamsungBrowser"),
+    *("Chrome", "Safari"),
 )
+"""Browsers' names, those first that also call themselves by a later one."""
 
 
 class Browser(Target):
-    """A headless Chromium that this machine has."""
+    """A Chromium or Firefox of this machine, without a window."""
 
     timed_here = True
     name = "browser"
     profiled = False
 
-    def threads(self, wanted: Sequence[int]) -> Sequence[int]:
-        """One: the page has the runtime without threads, which runs in every browser."""
-        return (1,)
-
     def availability(self) -> Availability:
         path = find_browser()
         if path is None:
             return Availability(
-                f"no Chromium on this machine: install one, or name it in {VARIABLE}"
+                f"no Chromium or Firefox on this machine: install one, or name it in {VARIABLE}"
             )
         return Availability(f"{path}, LiteRT.js {LITERT_JS}", ready=True)
 
     def answer(self, job: Job, time_limit: float) -> Measurement:
-        try:
-            content = Path(job.path).read_bytes()
-            source, target = _interface(content)
-            inputs = _inputs(job, source)
-        except (PocketganError, agent.AgentError, OSError) as error:
-            return failure(job, getattr(error, "problem", str(error)))
-        budget = job.budget_s * 1e3 if job.budget_s else UNHURRIED_MS
-        order = BenchJob(warmup=job.warmup, runs=job.runs, inputs=len(inputs), budget=budget)
         program = find_browser()
         if program is None:
             return failure(job, self.availability().detail)
-        blobs = {"file": content, "inputs": wire(inputs)}
-        with serve(order, blobs) as bench, _browsing(program, bench.url):
-            answer = bench.wait(time_limit)
-        if answer is None:
-            return failure(job, f"no answer within {time_limit:g} s")
-        if isinstance(answer, BenchProblem):
-            return failure(job, answer.error)
-        return _measurement(job, answer, target, len(inputs))
+
+        def ask(order: BenchJob, blobs: Mapping[str, bytes]) -> Answer:
+            with serve() as bench:
+                bench.assign(order, blobs)
+                with _browsing(program, bench.url):
+                    answer = bench.wait(time_limit)
+            return answer or BenchProblem(error=f"no answer within {time_limit:g} s")
+
+        machine = {"device": agent.device_name(), "cpu": agent.cpu_name()}
+        return measured_by_page(job, ask).model_copy(update=machine)
+
+
+def measured_by_page(
+    job: Job, ask: Callable[[BenchJob, Mapping[str, bytes]], Answer]
+) -> Measurement:
+    """What the benchmark page measures of a job's file, wherever ``ask`` lets it do so."""
+    try:
+        content = Path(job.path).read_bytes()
+        source, target = _interface(content)
+        inputs = _inputs(job, source)
+    except (PocketganError, agent.AgentError, OSError) as error:
+        return failure(job, getattr(error, "problem", str(error)))
+    order = BenchJob(
+        warmup=job.warmup,
+        runs=job.runs,
+        inputs=len(inputs),
+        budget=job.budget_s * 1e3 if job.budget_s else UNHURRIED_MS,
+        threads=job.threads,
+    )
+    answer = ask(order, {"file": content, "inputs": wire(inputs)})
+    if isinstance(answer, BenchProblem):
+        return failure(job, answer.error)
+    return _measurement(job, answer, target, len(inputs))
 
 
 def _interface(content: bytes) -> tuple[TensorSpec, TensorSpec]:
@@ -98,10 +113,8 @@ def _inputs(job: Job, tensor: TensorSpec) -> np.ndarray:
 def _browsing(program: Path, url: str) -> Iterator[None]:
     """The browser at that address, in a process group and with a profile of its own."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        # Its sandbox needs rights that a container's root lacks; it opens nothing but our page.
-        own = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
         process = subprocess.Popen(
-            [str(program), *SWITCHES, *own, f"--user-data-dir={profile}", url],
+            headless_command(program, profile, url),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -133,8 +146,7 @@ def _measurement(job: Job, answer: BenchAnswer, tensor: TensorSpec, inputs: int)
     return Measurement.model_validate(
         {
             **job.model_dump(include=set(Subject.model_fields)),
-            "device": agent.device_name(),
-            "cpu": agent.cpu_name(),
+            "device": _system(answer.browser),
             "runtime": f"LiteRT.js, {_product(answer.browser)}",
             "runtime_version": LITERT_JS,
             "init_ms": answer.init_ms,
@@ -156,5 +168,11 @@ def _measurement(job: Job, answer: BenchAnswer, tensor: TensorSpec, inputs: int)
 
 def _product(user_agent: str) -> str:
     """ "Chrome/147.0.0.0" of a browser's long name for itself."""
-    names = [part for part in user_agent.split() if part.startswith(("HeadlessChrome/", "Chrome/"))]
-    return names[0] if names else "a browser"
+    parts = dict(part.split("/", 1) for part in user_agent.split() if "/" in part)
+    return next((f"{name}/{parts[name]}" for name in PRODUCTS if name in parts), "a browser")
+
+
+def _system(user_agent: str) -> str | None:
+    """ "Linux; Android 10; K": all that a browser tells of the machine that it runs on."""
+    match = re.search(r"\(([^()]+)\)", user_agent)
+    return match[1] if match else None

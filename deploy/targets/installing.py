@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -17,9 +17,7 @@ from pathlib import Path
 from deploy import cache_folder
 from deploy.agent import read_text
 from deploy.errors import PocketganError
-from deploy.targets.target import Availability
-
-Say = Callable[[str], None]
+from deploy.targets.target import Availability, Say
 
 PIP = (sys.executable, "-I", "-m", "pip")
 QUIET = ("--quiet", "--no-input", "--disable-pip-version-check")

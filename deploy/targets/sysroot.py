@@ -21,10 +21,10 @@ from deploy.targets.installing import (
     PIP,
     QUIET,
     TFLITE_RUNTIME,
-    Say,
     run_step,
     wheel_options,
 )
+from deploy.targets.target import Say
 
 INSTALL_COMMAND = "pocketgan targets install arm"
 

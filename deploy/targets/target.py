@@ -27,6 +27,9 @@ LIKELY_CAUSES = {
     "SIGABRT": "the runtime gave up on this file",
 }
 
+Say = Callable[[str], object]
+"""Tell a person something, in a text of one line or more."""
+
 Session = Callable[[Job, float], Measurement]
 """Carry out a job within so many seconds. Whatever befalls it becomes the answer's ``error``; only
 TargetLostError is raised."""
@@ -72,6 +75,8 @@ class Target(ABC):
     profiled: bool = True
     """Whether the difference of two files' figures tells what an operation costs."""
     delegate: Literal["xnnpack", "none"] = "xnnpack"
+    say: Say = staticmethod(lambda text: None)
+    """Called with what a person must do before the target can measure."""
 
     def threads(self, wanted: Sequence[int]) -> Sequence[int]:
         """Those numbers of threads, of the ``wanted``, that mean something here.

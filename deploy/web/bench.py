@@ -1,27 +1,35 @@
-"""The benchmark page: served to one browser on this machine, which posts what it measured, once."""
+"""The benchmark page: served to one browser, which measures a file and posts the result, once.
+
+The page stays at one address, under a secret path. What it is to measure changes: each job has a
+one-time token of its own, under which its first sound answer is taken and no second one.
+"""
 
 import base64
 import binascii
 import hmac
 import secrets
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from queue import Empty, Full, Queue
-from threading import Thread
+from queue import Empty, Queue
+from threading import Event, Lock, Thread
 from typing import Annotated
 
 from pydantic import Field, ValidationError, field_validator
 
 from deploy.errors import printable
 from deploy.jobs import Count, FrozenModel, Positive, Size
-from deploy.web.page import render
+from deploy.web.page import RUNTIME, THREADED_RUNTIME, render
 
+LOOPBACK = "127.0.0.1"
 MOST_ANSWER_BYTES = 64 << 20
 _MOST_DIGITS = len(str(MOST_ANSWER_BYTES))
+_NEXT = "/next"
 ISOLATION = {
-    # What a browser asks for before its clock has fine steps.
+    # What a browser asks for before its clock has fine steps and it lends a page threads.
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
     "Cache-Control": "no-store",
@@ -36,6 +44,18 @@ class BenchJob(FrozenModel):
     inputs: Count
     budget: Positive
     """Milliseconds that the timed runs may take together."""
+    threads: Count = 1
+
+
+class BenchPage(FrozenModel):
+    """The document in the page."""
+
+    job: BenchJob | None = None
+    """None while there is nothing to measure."""
+    answer_to: str = ""
+    """The path that takes the answer, once."""
+    next: str
+    """The path that tells whether there is something to measure."""
 
 
 class BenchAnswer(FrozenModel):
@@ -73,87 +93,134 @@ class BenchProblem(FrozenModel):
 Answer = BenchAnswer | BenchProblem
 
 
-class Bench:
-    """A page that is being served, until its answer is there."""
+@dataclass(frozen=True, kw_only=True)
+class _Task:
+    """One job as the page gets it, and the room for its answer."""
 
-    def __init__(self, url: str, answers: "Queue[Answer]") -> None:
+    page: bytes
+    path: str
+    answers: "Queue[Answer]" = field(default_factory=Queue)
+    taken: Lock = field(default_factory=Lock)
+    """Locked from the first sound answer on."""
+    fetched: Event = field(default_factory=Event)
+    """Set once a browser has asked for the page."""
+
+
+class Bench:
+    """A page that is being served."""
+
+    def __init__(self, url: str, server: "_BenchServer") -> None:
         self.url = url
-        self._answers = answers
+        self._server = server
+
+    def assign(self, job: BenchJob, blobs: Mapping[str, bytes]) -> None:
+        """Let the page carry out ``job`` with ``file`` and ``inputs``; what was before is over."""
+        path = f"{self._server.secret}/{secrets.token_urlsafe(24)}"
+        document = BenchPage(job=job, answer_to=path, next=self._server.secret + _NEXT)
+        runtime = THREADED_RUNTIME if job.threads > 1 else RUNTIME
+        self._server.task = _Task(page=render("bench", document, blobs, runtime), path=path)
 
     def wait(self, seconds: float) -> Answer | None:
-        """The answer; None if there is none after so long."""
+        """The answer to what was assigned; None if there is none after so long."""
+        task = self._server.task
         try:
-            return self._answers.get(timeout=seconds)
+            return task.answers.get(timeout=seconds) if task else None
         except Empty:
             return None
 
+    @property
+    def was_opened(self) -> bool:
+        """Whether a browser has asked for what was assigned."""
+        return self._server.task is not None and self._server.task.fetched.is_set()
+
 
 @contextmanager
-def serve(job: BenchJob, blobs: Mapping[str, bytes]) -> Iterator[Bench]:
-    """Serve the page with ``file`` and ``inputs`` on this machine's loopback address only."""
-    path = f"/{secrets.token_urlsafe(24)}"
-    with _BenchServer(path, render("bench", job, blobs)) as server:
+def serve(
+    address: str = LOOPBACK, port: int = 0, encryption: ssl.SSLContext | None = None
+) -> Iterator[Bench]:
+    """Serve the page on that address of this machine and no other; port 0 is any free one.
+
+    Raises OSError where the address is not this machine's, or the port is taken.
+    """
+    secret = f"/{secrets.token_urlsafe(24)}"
+    with _BenchServer((address, port), secret, encryption) as server:
         Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        scheme = "https" if encryption else "http"
         try:
-            yield Bench(f"http://127.0.0.1:{server.server_address[1]}{path}", server.answers)
+            yield Bench(f"{scheme}://{address}:{server.server_address[1]}{secret}", server)
         finally:
             server.shutdown()
 
 
 class _BenchServer(ThreadingHTTPServer):
-    """Serves one ``page`` under a secret ``path``, and keeps the first sound answer to it."""
+    """Serves under a ``secret`` path the page of one task after another."""
 
     daemon_threads = True
 
-    def __init__(self, path: str, page: bytes) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.path, self.page = path, page
-        self.answers: Queue[Answer] = Queue(maxsize=1)
+    def __init__(
+        self, address: tuple[str, int], secret: str, encryption: ssl.SSLContext | None
+    ) -> None:
+        super().__init__(address, _Handler)
+        self.secret = secret
+        self.task: _Task | None = None
+        self.waiting = render("bench", BenchPage(next=secret + _NEXT), {}, ())
+        if encryption:
+            # Hands are shaken in a request's own thread: who is slow holds up nobody.
+            self.socket = encryption.wrap_socket(
+                self.socket, server_side=True, do_handshake_on_connect=False
+            )
 
     def handle_error(self, *_: object) -> None:
         """Say nothing of a browser that went away: standard error is the person's."""
 
+    def pending(self) -> _Task | None:
+        """What has no answer yet."""
+        return self.task if self.task and not self.task.taken.locked() else None
+
 
 class _Handler(BaseHTTPRequestHandler):
-    """Answers requests to the secret path only; the first sound measurement is the only one."""
+    """Answers requests to secret paths only."""
 
     server: _BenchServer
     timeout = 60
 
     def do_GET(self) -> None:
-        if self._is_secret():
-            self._reply(HTTPStatus.OK, self.server.page)
+        task = self.server.pending()
+        if self._is_at(self.server.secret):
+            if task:
+                task.fetched.set()
+            self._reply(HTTPStatus.OK, task.page if task else self.server.waiting)
+        elif self._is_at(self.server.secret + _NEXT):
+            self._reply(HTTPStatus.OK if task else HTTPStatus.NO_CONTENT)
+        else:
+            self._reply(HTTPStatus.NOT_FOUND)
 
     def do_POST(self) -> None:
-        if not self._is_secret():
-            return
+        task = self.server.task
         length = self.headers.get("Content-Length", "")
-        if not length.isascii() or not length.isdigit():
+        if task is None or not self._is_at(task.path):
+            self._reply(HTTPStatus.NOT_FOUND)
+        elif not length.isascii() or not length.isdigit():
             self._reply(HTTPStatus.LENGTH_REQUIRED)
         elif len(length) > _MOST_DIGITS or int(length) > MOST_ANSWER_BYTES:
             self._reply(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         elif self.headers.get_content_type() != "application/json":
             self._reply(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
         else:
-            self._take(self.rfile.read(int(length)))
+            self._take(self.rfile.read(int(length)), task)
 
-    def _take(self, body: bytes) -> None:
+    def _take(self, body: bytes, task: _Task) -> None:
         answer = read_answer(body)
         if answer is None:
             self._reply(HTTPStatus.BAD_REQUEST)
-            return
-        try:
-            self.server.answers.put_nowait(answer)  # first, so that no other comes in between
-        except Full:
-            self._reply(HTTPStatus.GONE)
-        else:
+        elif task.taken.acquire(blocking=False):  # first, so that no other comes in between
+            task.answers.put(answer)
             self._reply(HTTPStatus.NO_CONTENT)
+        else:
+            self._reply(HTTPStatus.GONE)
 
-    def _is_secret(self) -> bool:
-        if hmac.compare_digest(self.path.encode(), self.server.path.encode()):
-            return True
-        self._reply(HTTPStatus.NOT_FOUND)
-        return False
+    def _is_at(self, path: str) -> bool:
+        return hmac.compare_digest(self.path.encode(), path.encode())
 
     def _reply(self, status: HTTPStatus, body: bytes = b"") -> None:
         self.send_response(status)

@@ -6,15 +6,33 @@ from pathlib import Path
 
 VARIABLE = "POCKETGAN_BROWSER"
 """The environment variable that names a browser's program."""
-NAMES = (
+CHROMIUMS = (
     *("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"),
     *("microsoft-edge", "headless_shell"),
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 )
-MAC = ("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",)
+FIREFOXES = ("firefox", "firefox-esr", "/Applications/Firefox.app/Contents/MacOS/firefox")
+SWITCHES = (
+    *("--headless", "--disable-gpu", "--no-first-run", "--disable-extensions", "--mute-audio"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
 
 
 def find_browser() -> Path | None:
-    """The program that ``POCKETGAN_BROWSER`` names, or a Chromium of this machine."""
+    """The program that ``POCKETGAN_BROWSER`` names; else a Chromium that is here, or a Firefox."""
     named = os.environ.get(VARIABLE)
-    places = [named] if named else [*map(shutil.which, NAMES), *MAC]
+    places = [named] if named else map(shutil.which, (*CHROMIUMS, *FIREFOXES))
     return next((Path(place) for place in places if place and Path(place).is_file()), None)
+
+
+def is_firefox(program: Path) -> bool:
+    return "firefox" in program.name.lower()
+
+
+def headless_command(program: Path, profile: str, url: str) -> list[str]:
+    """What starts that browser at ``url``, without a window, with a folder for its own data."""
+    if is_firefox(program):
+        return [str(program), "--headless", "--no-remote", "--profile", profile, url]
+    # Its sandbox needs rights that a container's root lacks; it opens nothing but our page.
+    own = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    return [str(program), *SWITCHES, *own, f"--user-data-dir={profile}", url]

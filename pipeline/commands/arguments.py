@@ -27,6 +27,7 @@ SUMMARIES = {
     "compress": "The smallest generator within a budget, from yours or anyone's",
     **{name: step.title for name, step in FROM_SCRATCH.steps.items()},
     "benchmark": "Measure .tflite files of any origin, or a recipe's, on any target",
+    "explain": "Why a .tflite costs what it costs on a target, and what would change it",
     "check": "What compressing a generator, yours or anyone's, will meet",
     "bundle": "Write what an app developer needs of a finished run",
     "gallery": "Write a web page that draws with a finished run's files",

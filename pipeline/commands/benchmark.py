@@ -50,7 +50,9 @@ def benchmark(arguments: list[str]) -> int:
     files = benchmarking.find(options.files)
     question = benchmarking.Question(
         files=files,
-        targets=[find_target(name) for name in dict.fromkeys(options.target or ["local"])],
+        targets=[
+            find_target(name, progress.ask) for name in dict.fromkeys(options.target or ["local"])
+        ],
         plan=_plan(options),
         baseline=benchmarking.choose_baseline(options.baseline, list(files)),
         profile=options.profile,
@@ -58,7 +60,7 @@ def benchmark(arguments: list[str]) -> int:
     )
     folder = Path(options.out)
     with progress.bar() as bar:
-        answer = benchmarking.benchmark(question, folder, _progress_lines(bar))
+        answer = benchmarking.benchmark(question, folder, progress_lines(bar))
     show(options, schema.dumps(answer), lambda: terminal.render(answer, folder / benchmarking.PAGE))
     failed = [measurement.error is not None for measurement in answer.measurements]
     return BAD_INPUT if all(failed) else FAILED if any(failed) else OK
@@ -137,7 +139,7 @@ def _numbers(text: str) -> tuple[int, ...]:
     return numbers
 
 
-def _progress_lines(bar: Progress) -> ProgressCall:
+def progress_lines(bar: Progress) -> ProgressCall:
     """Show each target's progress in a line of its own."""
     tasks: dict[str, Any] = {}
 

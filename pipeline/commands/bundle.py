@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Group
@@ -12,11 +13,13 @@ from rich.table import Table
 from deploy.bundle import files, schema, signature
 from deploy.bundle.make import make
 from deploy.errors import PocketganError
+from deploy.web.make import make as make_page
 from pipeline.atomic import replace_folder, write_bytes
 from pipeline.bundle_contents import contents_of
 from pipeline.commands.arguments import OK, command_parser, parse, show
 from pipeline.consoles import caution, console, done, title
 from pipeline.finished_run import FinishedRun, open_run
+from pipeline.gallery_contents import gallery_of
 from pipeline.plans import command_for
 from pipeline.variants import SHIPPED
 
@@ -38,6 +41,9 @@ def bundle(arguments: list[str]) -> int:
         action="store_true",
         help="leave measurements out: the same recipe then gives the same bytes, trained anew",
     )
+    parser.add_argument(
+        "--gallery", action="store_true", help="with a page that draws in a browser (4 MB and more)"
+    )
     parser.add_argument("--sign", type=str, metavar="KEYFILE", help="Ed25519 private key, PEM")
     options = parse(parser, arguments)
     key = signature.read_private_key(Path(options.sign)) if options.sign else None
@@ -46,7 +52,11 @@ def bundle(arguments: list[str]) -> int:
         _refuse_unfit(run)
     folder = Path(options.out) if options.out is not None else run.folder / "bundle"
     _refuse_foreign(folder)
-    contents = make(contents_of(run, options.variant, speed=not options.no_speed), key)
+    described = contents_of(run, options.variant, speed=not options.no_speed)
+    if options.gallery:
+        page = _gallery(run, options.variant, speed=not options.no_speed)
+        described = replace(described, gallery=page)
+    contents = make(described, key)
     packed = files.pack(contents)
     _write(contents, packed, folder)
     document = {
@@ -60,6 +70,12 @@ def bundle(arguments: list[str]) -> int:
     size = f"{len(packed):,} bytes"
     show(options, document, lambda: _summary(contents, folder, size), console(highlight=False))
     return OK
+
+
+def _gallery(run: FinishedRun, variant: str, *, speed: bool) -> bytes:
+    """The page of that variant, and of float32 beside it where it is the one that ships."""
+    variants = [] if variant == SHIPPED else [variant]
+    return make_page(gallery_of([run], variants, speed=speed))[1]
 
 
 def _refuse_unfit(run: FinishedRun) -> None:

@@ -1,5 +1,6 @@
 """The command gallery: a finished run as one page that draws in any browser."""
 
+import os
 from pathlib import Path
 
 from rich.console import Group
@@ -65,7 +66,11 @@ def _variants(text: str) -> list[str]:
 
 
 def _refuse_foreign(path: Path) -> None:
-    """Only a gallery is replaced: whatever else is in the way may be somebody's work."""
+    """Only a gallery is replaced: whatever else is in the way may be somebody's work. Told before
+    anything is drawn, as is a folder that takes no file."""
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise PocketganError(f"{path} cannot be written in {above}.", "Name another with --out.")
     if path.is_dir():
         raise PocketganError(
             f"--out {path} is a folder.", f"Name a file in it: --out {path / 'gallery.html'}."

@@ -10,7 +10,8 @@ from types import MappingProxyType
 
 from deploy import cache_folder
 from deploy.errors import PocketganError, one_of
-from deploy.targets.installing import FETCH_SECONDS, Say, fetch_wheels, run_step
+from deploy.targets.installing import FETCH_SECONDS, fetch_wheels, run_step
+from deploy.targets.target import Say
 from pipeline.data import published
 from pipeline.data.published import Published
 from pipeline.data.unpacking import INPUTS, TARGETS, Unpack, unpack_drawings, unpack_relief

@@ -18,6 +18,7 @@ from pipeline.networks.pixels import PixelRange
 from pipeline.tflite import convert as lite
 from pipeline.tflite import count
 from pipeline.tflite.count import float_ops
+from pipeline.tflite.gpu import GpuRemark, gpu_check
 from pipeline.tflite.read import read_model
 from pipeline.tflite.runtime import left_behind
 
@@ -161,6 +162,8 @@ class TrialFile:
     """Operations in float, with their layers; listed for int8 files only."""
     outside_xnnpack: tuple[str, ...] = ()
     """Operations that the runtime does not give to XNNPACK, with their layers."""
+    left_by_gpu: tuple[GpuRemark, ...] = ()
+    """Operations that LiteRT's GPU delegate leaves to the CPU."""
     error: str = ""
     """Why there is no such file; empty where there is one."""
 
@@ -296,4 +299,5 @@ def _trial(path: str, variant: str, convert: Callable[[], bytes]) -> TrialFile:
         operations=len(model.ops),
         float_ops=tuple(f"{op.op} in {op.layer}" for op in floats),
         outside_xnnpack=tuple(f"{op.label} in {op.layer}" for op in outside),
+        left_by_gpu=gpu_check(model).left,
     )

@@ -11,6 +11,7 @@ from rich.text import Text
 from deploy.errors import printable
 from pipeline.importers.layer_report import Check, LayerOutcome, LayerReport, TrialFile
 from pipeline.networks.pixels import PixelRange
+from pipeline.report.gpu import reasons_in_words
 
 _STYLES = {
     LayerOutcome.REWRITTEN: "yellow",
@@ -123,6 +124,9 @@ def _operations(files: Sequence[TrialFile]) -> list[Text]:
             lines.append(f"{file.variant}, in float: {_listed(file.float_ops)}")
         if file.outside_xnnpack:
             lines.append(f"{file.variant}, not run by XNNPACK: {_listed(file.outside_xnnpack)}")
+        if file.left_by_gpu:
+            reasons = reasons_in_words(file.left_by_gpu)
+            lines.append(f"{file.variant}, left to the CPU by LiteRT's GPU delegate: {reasons}")
     return [Text(line) for line in [*lines, *([""] if lines else [])]]
 
 

@@ -29,7 +29,7 @@ def _benchmark(ctx: StageContext) -> Outcome:
         task = bar.add_task("benchmark", total=None)
         measurements = measure(
             find_variants(ctx.inputs["convert"]),
-            [find_target(name) for name in settings.targets],
+            [find_target(name, progress.ask) for name in settings.targets],
             plan=MeasuringPlan(
                 threads=settings.threads,
                 rounds=settings.rounds,

@@ -127,11 +127,12 @@ def int8_macs(model: LiteModel) -> int:
     because a dynamic-range kernel quantizes them on its way in.
     """
     return sum(
-        op.macs for subgraph in model.subgraphs for op in subgraph.ops if _is_int8(subgraph, op)
+        op.macs for subgraph in model.subgraphs for op in subgraph.ops if is_int8(subgraph, op)
     )
 
 
-def _is_int8(subgraph: Subgraph, op: Op) -> bool:
+def is_int8(subgraph: Subgraph, op: Op) -> bool:
+    """Whether int8 instructions may carry out its multiply-accumulates (see ``int8_macs``)."""
     slots = KERNEL_INPUTS.get(op.name, ())
     weights = [subgraph.constant(op.inputs[slot]) for slot in slots if slot < len(op.inputs)]
     narrow = [weight for weight in weights if weight and weight.dtype in _NARROW]

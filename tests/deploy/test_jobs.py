@@ -131,3 +131,13 @@ def test_agent_speaks_this_schema() -> None:
     assert {"schema_version", *agent.SUBJECT} == set(Subject.model_fields)
     assert {"schema_version", *agent.SUBJECT, *agent.SETTINGS} == set(Job.model_fields)
     assert agent.SCHEMA_VERSION == SCHEMA_VERSION
+
+
+def test_file_that_is_not_packed_is_as_long_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "zeros.tflite"
+    path.write_bytes(bytes(1000))
+    about = describe_file(path, packed=False)
+    assert about["bytes"] == about["bytes_gzip"] == about["bytes_zstd"] == 1000
+    packed = describe_file(path)
+    assert packed["sha256"] == about["sha256"]
+    assert int(packed["bytes_gzip"]) < 100

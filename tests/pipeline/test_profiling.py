@@ -8,7 +8,7 @@ from deploy.errors import PocketganError
 from deploy.harness import MeasuringPlan
 from deploy.jobs import Measurement
 from deploy.targets.local import Local
-from pipeline.profiling import costs, operation_costs
+from pipeline.profiling import costs, operation_costs, profiled_operations, profiles
 from pipeline.tflite import convert
 from pipeline.tflite.read import read_model
 from tests.pipeline.tflite import others
@@ -78,3 +78,24 @@ def test_file_of_thousands_of_operations_is_not_cut_after_each(tmp_path: Path) -
     path.write_bytes(others.long_chain(9000))
     with pytest.raises(PocketganError, match="each of its 9,000 operations, more than 1,000"):
         operation_costs(path, Local(), MeasuringPlan())
+
+
+def test_files_are_profiled_beside_each_other_and_as_a_whole(
+    small_generator: Any, tmp_path: Path
+) -> None:
+    files = {"one": tmp_path / "one.tflite", "two": tmp_path / "two.tflite"}
+    files["one"].write_bytes(convert.to_float32(small_generator))
+    files["two"].write_bytes(others.latent_reader())
+    found = profiles(files, Local(), MeasuringPlan(rounds=1, runs=16, warmup=2))
+    assert list(found) == ["one", "two"]
+    for name, path in files.items():
+        graph = read_model(path).subgraphs[0]
+        assert len(found[name].operations) == len(profiled_operations(graph))
+        assert found[name].whole.min_ms is not None
+        assert found[name].whole.outputs is None  # nothing but the cost is wanted
+
+
+def test_what_only_works_out_a_size_belongs_to_its_reader() -> None:
+    graph = read_model(others.enlarger()).subgraphs[0]
+    assert "SHAPE" in {op.name for op in graph.ops}
+    assert [op.name for op in profiled_operations(graph)] == ["CONV_2D", "TRANSPOSE_CONV"]

@@ -3,9 +3,12 @@
     python -m tools.experiments.gallery_page runs/digits/gallery.html more/gallery.html …
 
 Of each page: its bytes; milliseconds from opening it until its first pictures are drawn, the median
-of five; frames a second of the walk; pictures a second of the shipped file, one after another; and
-of ``--inputs`` inputs, drawn from seeds or noise, how many pictures equal those of the desktop's
-runtime, every pixel. With ``--megapixels`` a photo of that size goes through by tiles.
+of five; frames a second of the walk, and the median of the milliseconds that the page works for
+one of them (60 a second leave 16.7; other jobs on the machine hardly touch a median); pictures a
+second of the shipped file, one after another, and the median of one; and of ``--inputs`` inputs,
+drawn from seeds or noise, how many pictures equal those of the desktop's runtime, every pixel. With
+``--megapixels`` a photo of that size goes through by tiles, in so many seconds, and another is
+stopped on the way. Above the table stands how busy the machine was.
 
 The browser is the one that POCKETGAN_BROWSER names; Playwright drives it. Its figures stand in
 docs/gallery.md.
@@ -15,6 +18,7 @@ import argparse
 import base64
 import gzip
 import io
+import os
 import re
 import statistics
 from collections.abc import Iterator
@@ -33,10 +37,33 @@ from deploy.web.gallery import Gallery, GalleryFile
 from tools.console import run_as_program
 from tools.tables import Table
 
-HEAD = ("page", "MB", "first picture, ms", "frames/s", "pictures/s", "equal pictures", "photo")
+HEAD = (
+    *("page", "MB", "first picture, ms", "frames/s", "work a frame, ms", "pictures/s"),
+    *("median, ms", "equal pictures", "photo, s", "stopped after, ms"),
+)
 OPENED = 5
+SMALLEST_PHOTO = 256
+"""Pixels of its width: what is narrower is an example that the page brings along."""
 BATCH = 50
 """Inputs that are sent to the page at a time."""
+TIME_FRAMES = """() => {
+    const raf = window.requestAnimationFrame.bind(window);
+    window.work = new Map(); // time of a frame -> ms that the page works for it
+    window.requestAnimationFrame = act => {
+        let start;
+        const number = raf(time => { start = performance.now(); act(time); });
+        // Called next, when all that the first call led to is done.
+        raf(time => work.set(time, (work.get(time) ?? 0) + performance.now() - start));
+        return number;
+    };
+}"""
+STOP = """() => new Promise(resolve => {
+    const start = performance.now();
+    [...document.querySelectorAll('#photo button')].find(it => it.textContent === 'Stop').click();
+    const look = () => document.querySelector('#photo output').textContent === 'Stopped.'
+        ? resolve(performance.now() - start) : setTimeout(look);
+    look();
+})"""
 DRAW = """rows => {
     const bytes = row => Uint8Array.from(atob(row), letter => letter.charCodeAt(0));
     const draw = row => gallery.stage.generator.drawEncoded(bytes(row)).levels;
@@ -52,6 +79,7 @@ def main() -> int:
     parser.add_argument("--inputs", type=int, default=1000)
     parser.add_argument("--megapixels", type=float, default=0)
     options = parser.parse_args()
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.0f} before\n")
     with headless() as browser:
         rows = [row_of(browser, page, options.inputs, options.megapixels) for page in options.pages]
     print(Table(HEAD, rows, ()).markdown())
@@ -85,10 +113,10 @@ def row_of(browser: Any, path: Path, inputs: int, megapixels: float) -> list[str
         path.stem,
         f"{path.stat().st_size / 1e6:.1f}",
         f"{statistics.median(firsts):.0f}",
-        frames_a_second(page),
-        pictures_a_second(page),
+        *frames_a_second(page),
+        *pictures_a_second(page),
         f"{equal} of {inputs}",
-        by_tiles(page, megapixels) if megapixels else "–",
+        *(by_tiles(page, megapixels) if megapixels else ("–", "–")),
     ]
 
 
@@ -138,26 +166,31 @@ def count_equal(page: Any, file: GalleryFile, content: bytes, count: int) -> int
     return equal
 
 
-def frames_a_second(page: Any) -> str:
+def frames_a_second(page: Any) -> tuple[str, str]:
+    """Of the walk, and what the page works for one frame."""
     if not page.locator("#walk").count():
-        return "–"
+        return "–", "–"
+    page.evaluate(TIME_FRAMES)
     page.get_by_role("button", name="Let it walk").click()
     page.wait_for_timeout(4000)
     words: str = page.locator("#walk > output").inner_text()
     page.get_by_role("button", name="Stop").click()
-    return words.split()[0]
+    work = statistics.median(page.evaluate("[...work.values()]"))
+    return words.split()[0], f"{work:.1f}"
 
 
-def pictures_a_second(page: Any) -> str:
+def pictures_a_second(page: Any) -> tuple[str, str]:
+    """Of the shipped file, and the median of one in ms."""
     page.get_by_role("button", name="Measure").click()
     page.locator("#speed tbody tr").wait_for(timeout=120_000)
     cells: list[str] = page.locator("#speed tbody td").all_inner_texts()
-    return cells[-1]
+    return cells[-1], cells[1]
 
 
-def by_tiles(page: Any, megapixels: float) -> str:
+def by_tiles(page: Any, megapixels: float) -> tuple[str, str]:
+    """Seconds of a photo by tiles, and ms from asking for an end to having it."""
     if not page.locator("#photo").count():
-        return "–"
+        return "–", "–"
     height = round((megapixels * 1e6 * 3 / 4) ** 0.5)
     width = round(height * 4 / 3)
     levels = np.add.outer(np.arange(height), np.arange(width)) % 256
@@ -166,12 +199,16 @@ def by_tiles(page: Any, megapixels: float) -> str:
     page.get_by_role("radio", name="All of it").check(force=True)
     photo = {"name": "photo.png", "mimeType": "image/png", "buffer": content.getvalue()}
     page.locator("#photo-file").set_input_files(photo)
-    words = page.locator("#photo output")
+    words = "document.querySelector('#photo output').textContent"
+    done = f"parseInt({words}) > {SMALLEST_PHOTO} && {words}.endsWith('s.')"
+    page.wait_for_function(done, timeout=900_000)
+    seconds = str(page.evaluate(words)).rpartition(" in ")[2]
+    page.locator("#photo-file").set_input_files(photo)
     page.wait_for_function(
-        f"document.querySelector('#photo output').textContent.startsWith('{width} × {height}')",
-        timeout=600_000,
+        "document.querySelector('#photo progress').value > 0.01", timeout=120_000
     )
-    return str(words.inner_text())
+    stopped = page.evaluate(STOP)
+    return seconds.rstrip("."), f"{stopped:.0f}"
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-// The page of the target `browser`: carries out one job and posts what it measured, once.
-// deploy/web/bench.py writes the job and reads the answer.
+// The page of the target `browser`: carries out one job, posts what it measured, once, and waits
+// for the next. deploy/web/bench.py writes the job and reads the answer.
 
 import { readBlob, reason } from "./document";
 import { breathe } from "./elements";
@@ -11,14 +11,24 @@ interface Job {
   inputs: number;
   /** Milliseconds that the timed runs may take together. */
   budget: number;
+  threads: number;
+}
+
+interface Bench {
+  /** Nothing where there is nothing to measure yet. */
+  job: Job | null;
+  /** The path that takes the answer. */
+  answer_to: string;
+  /** The path that tells whether there is something to measure. */
+  next: string;
 }
 
 const NS = 1e6;
+const WAIT_MS = 500;
 
-async function carryOut(): Promise<object> {
-  const job: Job = JSON.parse(document.getElementById("document")!.textContent!);
+async function carryOut(job: Job): Promise<object> {
   const loader = new TextDecoder().decode(await readBlob("litert.js"));
-  const runtime = await Runtime.start(loader, await readBlob("litert.wasm"));
+  const runtime = await Runtime.start(loader, await readBlob("litert.wasm"), job.threads);
   const content = await readBlob("file");
   const inputs = await readBlob("inputs");
   const beforeOpening = performance.now();
@@ -72,11 +82,32 @@ function say(words: string): void {
   document.getElementById("words")!.textContent = words;
 }
 
-carryOut()
-  .catch((error) => ({ error: reason(error) }))
-  .then(async (answer) => {
-    const headers = { "Content-Type": "application/json" };
-    const response = await fetch(location.href, { method: "POST", headers, body: JSON.stringify(answer) });
-    say(response.ok ? "Done: this page can be closed." : `The answer was refused (${response.status}).`);
-  })
-  .catch((error) => say(`The answer did not arrive (${reason(error)}).`));
+async function measure(job: Job, path: string): Promise<void> {
+  const answer = await carryOut(job).catch((error) => ({ error: reason(error) }));
+  const headers = { "Content-Type": "application/json" };
+  const response = await fetch(path, { method: "POST", headers, body: JSON.stringify(answer) });
+  if (!response.ok) throw new Error(`it was refused: ${response.status}`);
+}
+
+/** Load the page anew as soon as there is something to measure: a fresh page for each job. */
+async function waitForMore(path: string): Promise<void> {
+  say("Waiting for something to measure …");
+  for (;;) {
+    const response = await fetch(path).catch(() => null);
+    if (!response) break;
+    if (response.status === 200) {
+      location.reload();
+      return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, WAIT_MS));
+  }
+  say("Done: this page can be closed.");
+}
+
+async function main(): Promise<void> {
+  const bench: Bench = JSON.parse(document.getElementById("document")!.textContent!);
+  if (bench.job) await measure(bench.job, bench.answer_to);
+  await waitForMore(bench.next);
+}
+
+main().catch((error) => say(`The answer did not arrive (${reason(error)}).`));

@@ -34,23 +34,28 @@ interface Wasm {
 }
 type Factory = (options: object) => Promise<Wasm>;
 
-const CPU = { accelerator: "wasm", cpuOptions: { numThreads: 1 }, gpuOptions: {}, webNNOptions: {} };
-
 export class Runtime {
   private constructor(
     readonly wasm: Wasm,
     readonly environment: unknown,
+    private readonly threads: number,
   ) {}
 
-  /** Start it from the text of its loader and its WebAssembly. */
-  static async start(loader: string, wasmBinary: Uint8Array): Promise<Runtime> {
+  /** Start it from the text of its loader and its WebAssembly: those with threads, for several. */
+  static async start(loader: string, wasmBinary: Uint8Array, threads = 1): Promise<Runtime> {
+    if (threads > 1 && !crossOriginIsolated) {
+      throw new Error("this browser lends threads only to pages that it isolates: served encrypted, or on loopback");
+    }
     const element = document.createElement("script");
     element.textContent = loader;
     document.head.append(element);
     const factory = (globalThis as unknown as { ModuleFactory: Factory }).ModuleFactory;
     // It logs what it does as errors; what matters it throws.
-    const wasm = await factory({ wasmBinary, print: () => {}, printErr: () => {} });
-    return new Runtime(wasm, wasm.LiteRtEnvironment.create(null));
+    const quiet = { print: () => {}, printErr: () => {} };
+    // Each thread starts from the loader's text, too.
+    const workers = threads > 1 ? { mainScriptUrlOrBlob: new Blob([loader], { type: "text/javascript" }) } : {};
+    const wasm = await factory({ wasmBinary, ...quiet, ...workers });
+    return new Runtime(wasm, wasm.LiteRtEnvironment.create(null), threads);
   }
 
   /** A .tflite of one input and one output. Throws where it does not load. */
@@ -61,7 +66,13 @@ export class Runtime {
     const address = this.wasm._malloc(content.length); // the model stays there while it runs
     this.wasm.HEAPU8.set(content, address);
     const model = this.wasm.loadModel(this.environment, address, content.length);
-    const compiled = await this.wasm.compileModel(this.environment, model, CPU);
+    const options = {
+      accelerator: "wasm",
+      cpuOptions: { numThreads: this.threads },
+      gpuOptions: {},
+      webNNOptions: {},
+    };
+    const compiled = await this.wasm.compileModel(this.environment, model, options);
     return new Interpreter(this, model, compiled);
   }
 }

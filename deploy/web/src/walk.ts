@@ -42,6 +42,9 @@ class Walk {
   private corners: Float32Array[] = [];
   private readonly watchers: (() => void)[] = [];
   private isAsked = false;
+  /** Nobody who watches draws before this time, in ms. */
+  private pause = 0;
+  private later: ReturnType<typeof setTimeout> | undefined;
   private times: number[] = [];
 
   constructor(
@@ -81,7 +84,20 @@ class Walk {
     const weights = cornerWeights(this.x, this.y);
     this.vector = this.moved(blend(this.corners, weights, this.stage.latent.length));
     show(this.canvas, this.stage.generator.drawLatent(this.vector));
+    this.notify();
+  }
+
+  /** Tell who watches. They draw in float32, which is slow: a quarter of the time is theirs at most. */
+  private notify(): void {
+    clearTimeout(this.later);
+    const start = performance.now();
+    if (start < this.pause) {
+      this.later = setTimeout(() => this.notify(), this.pause - start);
+      return;
+    }
     for (const act of this.watchers) act();
+    const end = performance.now();
+    this.pause = end + 3 * (end - start);
   }
 
   /** The vector, moved along the directions that the latents have. */

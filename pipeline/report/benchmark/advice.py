@@ -9,6 +9,12 @@ from deploy.jobs import Agreement, Measurement
 from pipeline.report.benchmark.grid import ALIKE, TargetColumn, comparable
 from pipeline.report.benchmark.npu import off_the_npu, reckonings
 from pipeline.report.benchmark.schema import MeasuredFile
+from pipeline.report.cores import (
+    FMLA,
+    int8_instruction,
+    lacks_dot_product,
+    needed_instructions,
+)
 from pipeline.report.quantities import listed, times, times_of
 from pipeline.variants import SHIPPED
 
@@ -140,8 +146,7 @@ def _why(column: TargetColumn, name: str) -> str:
     runtime = measurement.runtime if measurement else None
     if runtime == "tflite-runtime":
         return " (tflite-runtime runs int8 through its own kernels, without XNNPACK)"
-    core = column.target.split(":")[1] if column.target.startswith("arm:") else ""
-    if runtime == "ai-edge-litert" and core and core not in DOT_PRODUCT_CORES:
+    if runtime == "ai-edge-litert" and lacks_dot_product(column.target):
         return " (this core has no dot-product instruction)"
     return ""
 
@@ -254,12 +259,6 @@ def _span(numbers: Sequence[int]) -> str:
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
-# Multiply-accumulates of one vector instruction on 128-bit registers: SDOT sums 4 × 4 products of
-# int8, SMLAL 8 of them, FMLA and VMLA 4 of float32 (Arm Architecture Reference Manual, A64 SIMD).
-SDOT, SMLAL, FMLA = 16, 8, 4
-DOT_PRODUCT_CORES = ("cortex-a76", "neoverse-n1")
-
-
 class ShareOfLimit(NamedTuple):
     """The share of the best possible, 0 to 1; None where it is unknown."""
 
@@ -291,10 +290,9 @@ def _of_instructions(target: str, executed: int, file: MeasuredFile) -> ShareOfL
     int8 = file.macs if file.macs_int8 is None and file.float_ops == 0 else file.macs_int8
     if not file.macs or int8 is None:
         return ShareOfLimit(None, "the file's multiply-accumulates are not known by their types")
-    dots = target.partition(":")[2].split(":")[0] in DOT_PRODUCT_CORES
-    width, name = (SDOT, "SDOT") if dots else (SMLAL, "SMLAL")
+    width, name = int8_instruction(target)
     parts = [(int8, "int8", width, name), (file.macs - int8, "other", FMLA, "FMLA")]
-    needed = sum(macs / each for macs, _, each, _ in parts)
+    needed = needed_instructions(target, int8=int8, other=file.macs - int8)
     work = " and ".join(
         f"{macs:,} {kind} MACs, {each} each {by}" for macs, kind, each, by in parts if macs
     )

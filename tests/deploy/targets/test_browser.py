@@ -1,5 +1,6 @@
 import base64
 import hashlib
+import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from deploy.harness import MeasuringPlan, measure
 from deploy.jobs import Job
 from deploy.targets import browser, find_target
 from deploy.web.bench import BenchAnswer
-from deploy.web.browsers import VARIABLE, find_browser
+from deploy.web.browsers import FIREFOXES, VARIABLE, find_browser
 
 TENSOR = TensorSpec(name="image", dtype="float32", shape=(1, 2))
 DRAWN = np.arange(4, dtype=np.float32)
@@ -99,10 +100,41 @@ def test_a_real_browser_draws_what_this_machine_draws(int8_file: Path) -> None:
     if find_browser() is None:
         pytest.skip(f"no browser on this machine: name one in {VARIABLE}")
     targets = [find_target("local"), find_target("browser")]
+    plan = MeasuringPlan(rounds=1, runs=16, warmup=2, threads=(1, 2))
+    here, _, *there = measure({"int8": int8_file}, targets, plan=plan)
+    assert [measurement.threads for measurement in there] == [1, 2]
+    for measurement in there:
+        assert measurement.error is None
+        assert measurement.output_sha256 == here.output_sha256
+        assert measurement.agreement is not None
+        assert measurement.agreement.equal
+        assert not any("coarse steps" in warning for warning in measurement.warnings)
+
+
+def test_a_real_firefox_draws_what_this_machine_draws(
+    int8_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = next(filter(None, map(shutil.which, FIREFOXES)), None)
+    if path is None:
+        pytest.skip("no Firefox on this machine")
+    monkeypatch.setenv(VARIABLE, path)
     plan = MeasuringPlan(rounds=1, runs=16, warmup=2)
-    here, there = measure({"int8": int8_file}, targets, plan=plan)
-    assert there.error is None
-    assert there.output_sha256 == here.output_sha256
-    assert there.agreement is not None
-    assert there.agreement.equal
-    assert not any("coarse steps" in warning for warning in there.warnings)
+    (measurement,) = measure({"int8": int8_file}, [find_target("browser")], plan=plan)
+    assert measurement.error is None
+    assert "Firefox" in str(measurement.runtime)
+    assert measurement.agreement is not None
+    assert measurement.agreement.equal
+    assert not any("coarse steps" in warning for warning in measurement.warnings)
+
+
+@pytest.mark.parametrize(
+    ("name", "product"),
+    [
+        ("Mozilla/5.0 (X11; Linux) Gecko/20100101 Firefox/153.0", "Firefox/153.0"),
+        ("Mozilla/5.0 (Linux; Android 10; K) Chrome/156.0 Mobile Safari/537.36", "Chrome/156.0"),
+        ("Mozilla/5.0 (iPhone; CPU) Version/26.0 Mobile/15E1 Safari/604.1", "Safari/604.1"),
+        ("curl", "a browser"),
+    ],
+)
+def test_a_browser_is_called_by_its_own_name(name: str, product: str) -> None:
+    assert browser._product(name) == product

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from deploy.bundle.schema import Direction, Latent, PictureInput, Tiles
-from deploy.web.browsers import find_browser
+from deploy.web.browsers import FIREFOXES, find_browser, is_firefox
 from deploy.web.gallery import FigureTable, GateLine
 from deploy.web.make import PageContents, PageFile, make
+from tests.deploy.web.marionette import Marionette, running
 
 LENGTH, CLASSES, SIDE = 8, 3, 6
 TILE = 16
@@ -135,14 +136,24 @@ def chromium() -> Iterator[Any]:
     """A headless Chromium, driven by Playwright; skips where one of them is missing."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     path = find_browser()
-    if path is None:
-        pytest.skip("no browser on this machine: name one in POCKETGAN_BROWSER")
+    if path is None or is_firefox(path):
+        pytest.skip("no Chromium on this machine: name one in POCKETGAN_BROWSER")
     with playwright.sync_playwright() as driver:
         # A sandbox needs rights that a container does not give.
         options = ["--no-sandbox"] if os.geteuid() == 0 else []
         browser = driver.chromium.launch(executable_path=str(path), args=options)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marionette]:
+    """A headless Firefox, driven by what is built into it; skips where there is none."""
+    path = next(filter(None, map(shutil.which, FIREFOXES)), None)
+    if path is None:
+        pytest.skip("no Firefox on this machine")
+    with running(path, tmp_path_factory.mktemp("firefox")) as driver:
+        yield driver
 
 
 @pytest.fixture(scope="session")

@@ -297,6 +297,15 @@ def test_nothing_is_wider_than_a_phone_and_axe_finds_nothing(
     assert [(each["id"], each["nodes"][0]["html"]) for each in violations] == []
 
 
+@pytest.mark.parametrize("width", [360, 640, 920, 1280])
+def test_headers_of_tables_are_not_cut(width: int, pages: Path, opened: Open) -> None:
+    page = opened(pages / "latent.html", viewport={"width": width, "height": 800})
+    page.get_by_role("button", name="Measure").click()
+    page.locator("#speed tbody tr").wait_for()
+    hidden = "[...document.querySelectorAll('.scroll')].map(it => it.scrollWidth - it.clientWidth)"
+    assert page.evaluate(hidden) == [0, 0]
+
+
 def test_nothing_is_asked_of_the_network(pages: Path, chromium: Any) -> None:
     page = chromium.new_page()
     asked_for: list[str] = []

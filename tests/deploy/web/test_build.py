@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.web.browsers import VARIABLE, find_browser
-from deploy.web.page import BUILT, MARK, PLACE, RUNTIME
+from deploy.web.browsers import VARIABLE, find_browser, headless_command
+from deploy.web.page import BUILT, MARK, PLACE, RUNTIME, THREADED_RUNTIME
 
 WEB = BUILT.parent
 LONGEST = 300  # lines of a source
@@ -32,8 +32,9 @@ def copy(node: str, tmp_path: Path) -> Path:
 
 def test_built_page_is_what_the_sources_give(node: str, copy: Path) -> None:
     _run(node, "build.mjs", folder=copy)
-    assert (copy / "built/page.html").read_bytes() == (BUILT / "page.html").read_bytes()
-    for name in RUNTIME:
+    for name in ("page.html", "bench.html"):
+        assert (copy / "built" / name).read_bytes() == (BUILT / name).read_bytes()
+    for name in (*RUNTIME, *THREADED_RUNTIME):
         fresh, shipped = (folder / f"{name}.gz" for folder in (copy / "built", BUILT))
         assert gzip.decompress(fresh.read_bytes()) == gzip.decompress(shipped.read_bytes())
 
@@ -73,3 +74,6 @@ def test_a_browser_is_the_one_that_is_named(
     monkeypatch.delenv(VARIABLE)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert find_browser() == program
+    program.rename(tmp_path / "firefox")
+    assert find_browser() == tmp_path / "firefox"
+    assert headless_command(tmp_path / "firefox", "own", "url")[-3:] == ["--profile", "own", "url"]

@@ -137,7 +137,7 @@ def test_interrupted_call_keeps_the_rounds_that_were_done(
         if done == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "_progress_lines", lambda bar: interrupt)
+    monkeypatch.setattr(commands, "progress_lines", lambda bar: interrupt)
     assert ask(*question) == 130
     result = schema.read_if_sound(tmp_path / benchmarking.RESULT)
     assert result is not None

@@ -11,8 +11,20 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from deploy.bundle.files import JAVASCRIPT, LATENTS, REQUIRED, SIGNATURE
+from deploy.bundle.files import (
+    GALLERY,
+    GENERATOR,
+    JAVASCRIPT,
+    LATENTS,
+    MODEL,
+    REQUIRED,
+    SIGNATURE,
+    SUMS,
+    checksums,
+    read,
+)
 from deploy.bundle.verify import verify
+from deploy.web.page import files_of
 from pipeline.cli import main
 
 Ask = Callable[..., tuple[int, str, str]]
@@ -51,6 +63,48 @@ def test_bundle_goes_into_the_runs_folder_unless_told_where(tiny_copy: Path, ask
     assert ask("bundle", tiny_copy / "tiny")[0] == 0
     assert verify(tiny_copy / "tiny" / "bundle").problems == ()
     assert verify(tiny_copy / "tiny" / "bundle.zip").problems == ()
+
+
+def test_a_bundle_with_a_gallery_draws_with_its_own_file(
+    tiny_runs: Path, tmp_path: Path, ask: Ask
+) -> None:
+    out = tmp_path / "bundle"
+    assert ask("bundle", "tiny", "--runs", tiny_runs, "--out", out, "--gallery")[0] == 0
+    assert verify(out).problems == ()
+    page = (out / GALLERY).read_bytes()
+    assert (out / GENERATOR).read_bytes() in files_of(page)
+    contents, _ = read(out)
+    other = page.replace(b'id="file-', b'id="no-file-')
+    contents[GALLERY] = other
+    (out / GALLERY).write_bytes(other)
+    (out / SUMS).write_bytes(checksums(contents))
+    assert verify(out).problems == (f"{GALLERY} does not draw with {GENERATOR}",)
+
+
+@pytest.mark.parametrize(
+    ("section", "changes"),
+    [
+        ("pixels", {"low": -0.5}),
+        ("made", {"recipe": "another"}),
+        ("made", {"seed": 99}),
+        ("latent", {"length": 15, "classes": 1, "class_names": ["a"]}),
+    ],
+)
+def test_verify_holds_model_json_against_what_the_file_says_of_itself(
+    section: str, changes: dict[str, object], tiny_runs: Path, tmp_path: Path, ask: Ask
+) -> None:
+    out = tmp_path / "bundle"
+    assert ask("bundle", "tiny", "--runs", tiny_runs, "--out", out)[0] == 0
+    model = json.loads((out / MODEL).read_bytes())
+    if section == "latent":
+        changes["length"] = model["latent"]["length"] - 1
+    model[section] |= changes
+    (out / MODEL).write_text(json.dumps(model))
+    (out / SUMS).write_bytes(checksums(read(out)[0]))
+    code, _, err = ask("verify", out)
+    assert code == 2
+    name, value = next(iter(changes.items()))
+    assert f"{section}.{name} is {value}, {GENERATOR} says" in " ".join(err.split())
 
 
 @pytest.mark.parametrize("variant", ["float32", "dynamic-range", "int8-ptq", "int8", "int16x8"])

@@ -42,6 +42,7 @@ def test_gallery_as_json_says_what_is_in_it(tiny_runs: Path, tmp_path: Path, ask
         (["--variants", "student-float32"], "no variant 'student-float32'", "It has: float32"),
         (["--out", "."], "is a folder", "Name a file in it"),
         (["--speed", "9"], "--speed", "pocketgan gallery --help"),
+        (["--out", "/dev/null/page.html"], "cannot be written in /dev/null", "--out"),
     ],
 )
 def test_gallery_refuses_with_a_remedy(
@@ -51,6 +52,22 @@ def test_gallery_refuses_with_a_remedy(
     assert (code, answer) == (2, "")
     assert problem in err
     assert remedy in err
+
+
+def test_gallery_of_a_run_without_the_shipped_file_says_what_to_name(
+    tiny_copy: Path, ask: Ask
+) -> None:
+    folder = tiny_copy / "tiny" / "4-convert"
+    (folder / "int8.tflite").unlink()
+    code, _, err = ask("gallery", tiny_copy / "tiny")
+    assert code == 2
+    assert "has no file 'int8'" in err
+    assert "--variants float32," in err
+    for file in folder.glob("*.tflite"):
+        file.unlink()
+    code, _, err = ask("gallery", tiny_copy / "tiny")
+    assert code == 2
+    assert "Finish the run first: `pocketgan run" in err
 
 
 def test_gallery_of_no_run_names_those_there_are(tiny_runs: Path, ask: Ask) -> None:

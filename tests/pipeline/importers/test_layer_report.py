@@ -95,6 +95,20 @@ def test_trial_files_are_real_ones(checked: Mapping[str, Check], foreign: Any) -
     assert int8.float_ops == ()
     assert len(int8.outside_xnnpack) == 2
     assert all("RESIZE_NEAREST_NEIGHBOR" in op for op in int8.outside_xnnpack)
+    assert float32.left_by_gpu == int8.left_by_gpu == ()
+
+
+def test_operations_that_a_gpu_leaves_are_named_with_reason_and_source(
+    checked: Mapping[str, Check],
+) -> None:
+    unet = checked["unet.keras"]
+    reasons = {(each.operation, each.reason) for each in unet.files[0].left_by_gpu}
+    assert ("RESHAPE", "it has more than 4 axes") in reasons  # of its group norms
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(render(unet))
+    assert "float32, left to the CPU by LiteRT's GPU delegate: RESHAPE" in captured.get()
+    assert "(https://github.com/" in captured.get()
 
 
 def test_float_operations_of_the_int8_file_are_named(checked: Mapping[str, Check]) -> None:

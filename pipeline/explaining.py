@@ -1,0 +1,264 @@
+"""Why a .tflite costs what it costs on a target: its operations measured, and those of another."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+from deploy.errors import PocketganError
+from deploy.harness import MeasuringPlan, Progress
+from deploy.jobs import Measurement
+from deploy.machine import memory_bandwidth
+from deploy.targets.npu import Npu
+from deploy.targets.target import Target
+from pipeline import guard
+from pipeline.measured_files import MeasuredFiles
+from pipeline.profiling import (
+    Profile,
+    compiled_profile,
+    off_the_npu,
+    profiled_operations,
+    profiles,
+)
+from pipeline.report.benchmark.schema import MeasuredFile
+from pipeline.report.explain.schema import (
+    SCHEMA,
+    ExplainedFile,
+    ExplainedOperation,
+    Explanation,
+    GpuFinding,
+)
+from pipeline.tflite import count
+from pipeline.tflite.entry import NO_CHOICE, EntryChoice
+from pipeline.tflite.gpu import gpu_check
+from pipeline.tflite.model import LiteModel, Op, Subgraph
+from pipeline.tflite.read import read_model
+from pipeline.tflite.runtime import left_behind
+from pipeline.tflite.twin import twin
+
+FILE, OTHER = "file", "other"
+PLAN = MeasuringPlan(rounds=2, runs=256, warmup=32)
+"""Each of some dozens of files takes part: fewer runs than a benchmark has."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplainQuestion:
+    """What a person asks: this file on this target, beside ``other`` or the file's own twin."""
+
+    file: Path
+    other: Path | None
+    target: Target
+    choice: EntryChoice = NO_CHOICE
+    """Which signature of the files is meant, and how large their inputs are."""
+    plan: MeasuringPlan = PLAN
+
+
+def explain(question: ExplainQuestion, on_progress: Progress | None = None) -> Explanation:
+    """Measure each operation, and note all that is known of it.
+
+    Raises:
+        PocketganError: a file cannot be read or leaves sizes free, the target is not available or
+            cannot tell what an operation costs, or a part of the file does not run there.
+    """
+    target = question.target
+    target.require()
+    if not target.profiled and not isinstance(target, Npu):
+        raise PocketganError(
+            f"target {target.name} measures whole files: what one operation costs there cannot be "
+            "told",
+            "Name one that times or counts, such as --target local or --target arm:cortex-a53.",
+        )
+    paths = {FILE: question.file} | ({OTHER: question.other} if question.other else {})
+    files = MeasuredFiles(paths, question.choice)
+    for fact in files.facts:
+        if fact.problem:
+            remedy = "Name a .tflite file that is whole; `pocketgan inspect` shows what one holds."
+            raise PocketganError(f"{paths[fact.name]}: {fact.problem}", remedy)
+    no_twin = "an NPU computes in integers only" if isinstance(target, Npu) else ""
+    with files.copied() as copies, _with_twin(copies, no_twin) as (measured, why_no_twin):
+        if isinstance(target, Npu):
+            costs = {name: compiled_profile(path, target) for name, path in measured.items()}
+        else:
+            costs = profiles(measured, target, question.plan, on_progress)
+        models = {name: read_model(path) for name, path in measured.items()}
+    facts = {fact.name: fact for fact in files.facts}
+    explained = {
+        name: _file(model, costs[name], paths.get(name, question.file), facts.get(name))
+        for name, model in models.items()
+    }
+    return _explanation(
+        question,
+        profile=costs[FILE],
+        model=models[FILE],
+        explained=explained,
+        why_no_twin=why_no_twin,
+    )
+
+
+@contextmanager
+def _with_twin(copies: Mapping[str, Path], no_twin: str) -> Iterator[tuple[dict[str, Path], str]]:
+    """The files to measure, with the file's twin if there is no other; or why there is none."""
+    if OTHER in copies or no_twin:
+        yield dict(copies), "" if OTHER in copies else no_twin
+        return
+    with TemporaryDirectory(prefix="pocketgan-") as folder:
+        path = Path(folder) / "twin.tflite"
+        try:
+            with guard.step("turned into its twin", str(copies[FILE]), "Name the other file too."):
+                content = twin(read_model(copies[FILE])).content
+                left_behind(content)  # it must load
+        except PocketganError as error:
+            yield dict(copies), error.problem
+            return
+        path.write_bytes(content)
+        yield {**copies, OTHER: path}, ""
+
+
+def _explanation(
+    question: ExplainQuestion,
+    *,
+    profile: Profile,
+    model: LiteModel,
+    explained: Mapping[str, ExplainedFile],
+    why_no_twin: str,
+) -> Explanation:
+    whole, gpu = profile.whole, gpu_check(model)
+    timed_here = question.target.timed_here and profile.operations[0].unit == "ms"
+    left, otherwise = (
+        tuple(GpuFinding.model_validate(asdict(remark)) for remark in remarks)
+        for remarks in (gpu.left, gpu.otherwise)
+    )
+    return Explanation(
+        schema=SCHEMA,
+        pocketgan=version("pocketgan"),
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        target=question.target.name,
+        runtime=" ".join(filter(None, (whole.runtime, whole.runtime_version))),
+        unit=profile.operations[0].unit,
+        fast_path="NPU" if whole.npu else "XNNPACK",
+        spread=whole.spread if profile.operations[0].unit == "ms" else None,
+        bandwidth=memory_bandwidth() if timed_here else None,
+        delegated=whole.delegated,
+        file=explained[FILE],
+        other=explained.get(OTHER),
+        other_is_twin=OTHER in explained and question.other is None,
+        other_absent=why_no_twin,
+        left_by_gpu=left,
+        otherwise_on_gpu=otherwise,
+    )
+
+
+def _file(
+    model: LiteModel, profile: Profile, path: Path, fact: MeasuredFile | None
+) -> ExplainedFile:
+    graph = model.subgraphs[0]
+    rows = profiled_operations(graph)
+    operations = tuple(
+        _operation(graph, op, cost.cost, reason)
+        for op, cost, reason in zip(
+            rows, profile.operations, _reasons(model, profile.whole), strict=True
+        )
+    )
+    return ExplainedFile(
+        name=path.name if fact else f"{path.name}, turned",
+        sha256=fact.sha256 if fact else model.sha256,
+        bytes=fact.bytes if fact else model.size,
+        precision=_precision(model),
+        macs=count.total_macs(model),
+        macs_int8=count.int8_macs(model),
+        traffic=count.traffic(model),
+        whole=_whole(profile),
+        dot_products=profile.whole.dot_products,
+        operations=operations,
+    )
+
+
+def _whole(profile: Profile) -> float:
+    """What the whole takes; of an NPU that leaves operations to the CPU, what is its own."""
+    whole = profile.whole
+    if whole.npu:
+        return whole.npu.cycles or sum(each.cost for each in profile.operations)
+    return whole.instructions or whole.min_ms or 0.0
+
+
+def _reasons(model: LiteModel, whole: Measurement) -> list[str | None]:
+    """Why each profiled operation leaves the fast path; empty where not, None where unknown."""
+    graph = model.subgraphs[0]
+    if whole.npu:
+        return [*off_the_npu(whole.npu, graph)]
+    outside = _outside_xnnpack(model, whole)
+    return [_why_off(graph, op, outside) for op in profiled_operations(graph)]
+
+
+def _operation(graph: Subgraph, op: Op, cost: float, why_off: str | None) -> ExplainedOperation:
+    """``why_off`` is why it leaves the fast path: empty if it does not, None if nobody can tell."""
+    kernel = next(
+        (
+            constant.shape
+            for slot in count.KERNEL_INPUTS.get(op.name, ())
+            if slot < len(op.inputs) and (constant := graph.constant(op.inputs[slot]))
+        ),
+        (),
+    )
+    return ExplainedOperation(
+        operation=op.label,
+        layer=op.layer,
+        shape=op.outputs[0].shape if op.outputs else (),
+        dtype=op.outputs[0].dtype if op.outputs else "",
+        weights=kernel,
+        macs=op.macs,
+        macs_int8=op.macs if count.is_int8(graph, op) else 0,
+        cost=cost,
+        on_fast_path=None if why_off is None else not why_off,
+        why_off=why_off or "",
+        size_is_computed=_size_is_computed(graph, op),
+    )
+
+
+def _size_is_computed(graph: Subgraph, op: Op) -> bool:
+    """Whether one of its inputs is a shape that another operation works out."""
+    shapes = {"RESHAPE": 1, "TRANSPOSE_CONV": 0, "RESIZE_BILINEAR": 1, "RESIZE_NEAREST_NEIGHBOR": 1}
+    slot = shapes.get(op.name)
+    if slot is None or slot >= len(op.inputs) or op.inputs[slot] is None:
+        return False
+    return graph.constant(op.inputs[slot]) is None
+
+
+def _why_off(graph: Subgraph, op: Op, outside: set[Op] | None) -> str | None:
+    if outside is None:
+        return None
+    if op not in outside:
+        return ""
+    if len(outside) == len(graph.ops):
+        return "this target runs nothing through XNNPACK"
+    if _size_is_computed(graph, op):
+        return (
+            "the file leaves its batch free, so that other operations work out its size while it "
+            "runs, and XNNPACK takes only what is fixed"
+        )
+    return "XNNPACK has no kernel for it, or none for these types and shapes"
+
+
+def _outside_xnnpack(model: LiteModel, whole: Measurement) -> set[Op] | None:
+    """What XNNPACK does not take there; None where the target does not tell.
+
+    Which they are is asked of the runtime here, which is that of most targets.
+    """
+    graph = model.subgraphs[0]
+    if whole.delegated == 0 or whole.delegate == "none":
+        return set(graph.ops)
+    if whole.delegated is None:
+        return None
+    here = {tensor.index for op in left_behind(model.content) for tensor in op.outputs}
+    return {op for op in graph.ops if any(tensor.index in here for tensor in op.outputs)}
+
+
+def _precision(model: LiteModel) -> Literal["int8", "float32", "mixed"]:
+    if not count.float_ops(model):
+        return "int8"
+    rounded = any(t.scales and not t.is_float for op in model.ops for t in op.outputs)
+    return "mixed" if rounded or count.int8_macs(model) else "float32"

@@ -1,0 +1,119 @@
+from pipeline.report.explain.advice import advice
+from tests.pipeline.report.explain.conftest import Explained, File, Operation
+
+
+def test_transposed_convolutions_are_to_be_replaced_with_the_gain_measured_there(
+    explained: Explained,
+) -> None:
+    said = list(advice(explained()))
+    assert said[0].startswith("In place of its transposed convolutions (90.0 %)")
+    assert (
+        "on arm:cortex-a53 (median of 5 pairs of generators, 0.64× to 1.16×); see docs/suite.md."
+        in said[0]
+    )
+    assert "depthwise" in said[1]
+    assert "pocketgan compress" in said[2]
+
+
+def test_where_it_was_not_measured_it_is_said_where_it_was(explained: Explained) -> None:
+    said = " ".join(advice(explained(target="ssh:pi@board")))
+    assert "on arm:cortex-a53" in said
+    assert "not measured on ssh:pi@board" in said
+
+
+def test_what_does_not_pay_on_a_core_is_not_advised(
+    explained: Explained, file: File, operation: Operation
+) -> None:
+    free = file(
+        operation("TRANSPOSE_CONV", 90.0, on_fast_path=False, size_is_computed=True, macs=100)
+    )
+    said = {
+        target: " ".join(advice(explained(target=target, file=free, other=None)))
+        for target in ("arm:cortex-a53", "local")
+    }
+    assert "batch of 1" in said["local"]
+    assert "batch of 1" not in said["arm:cortex-a53"]  # it costs more there: docs/explain.md
+
+
+def test_normalization_of_instances_is_to_be_batch_norm(
+    explained: Explained, file: File, operation: Operation
+) -> None:
+    norms = file(
+        operation("CONV_2D", 50.0, macs=10), operation("MEAN", 30.0), operation("RSQRT", 5.0)
+    )
+    (said, *_) = advice(explained(file=norms, other=None))
+    assert said.startswith("Batch norm in place of instance")
+    assert "(41.2 %)" in said
+
+
+def test_rounding_between_costs_its_own_share(
+    explained: Explained, file: File, operation: Operation
+) -> None:
+    mixed = file(operation("CONV_2D", 90.0, macs=10), operation("QUANTIZE", 10.0))
+    said = " ".join(advice(explained(file=mixed, other=None)))
+    assert "QUANTIZE and DEQUANTIZE take 10.0 % here" in said
+
+
+def test_uneven_channels_are_named_where_they_cost(
+    explained: Explained, file: File, operation: Operation
+) -> None:
+    def of(channels: int) -> str:
+        wide = file(operation("CONV_2D", 90.0, macs=10, shape=(1, 8, 8, channels)))
+        return " ".join(advice(explained(target="local", file=wide, other=None)))
+
+    assert "there are 20 in conv_2d" in of(20)
+    assert "multiples of 8" not in of(24)
+    assert "multiples of 8" not in of(3)  # the picture
+
+
+def test_resizing_before_a_convolution_is_to_be_sub_pixel(
+    explained: Explained, file: File, operation: Operation
+) -> None:
+    resizes = file(operation("RESIZE_NEAREST_NEIGHBOR", 10.0), operation("CONV_2D", 90.0, macs=10))
+    said = " ".join(advice(explained(file=resizes, other=None)))
+    assert "In place of resizing and a convolution behind it" in said
+
+
+def test_float32_is_advised_only_where_it_is_cheaper(
+    explained: Explained, file: File, operation: Operation
+) -> None:
+    assert "ship float32" in " ".join(advice(explained()))
+    cheap = file(operation("TRANSPOSE_CONV", 100_000, macs=800_000))
+    assert "ship float32" not in " ".join(advice(explained(file=cheap)))
+
+
+def test_file_that_nothing_applies_to_is_told_so(
+    explained: Explained, file: File, operation: Operation
+) -> None:
+    plain = file(operation("FULLY_CONNECTED", 10.0, macs=10))
+    said = list(advice(explained(file=plain, other=None)))
+    assert said == [
+        "Nothing that was measured in docs/suite.md and docs/explain.md would make it cheaper here."
+    ]
+
+
+def test_on_an_npu_only_what_holds_there_is_said(
+    explained: Explained, file: File, operation: Operation
+) -> None:
+    def on_npu(name: str) -> list[str]:
+        compiled = file(operation(name, 90.0, macs=10))
+        npu = {"target": "npu:ethos-u55-128", "unit": "cycles", "fast_path": "NPU"}
+        return list(advice(explained(**npu, file=compiled, other=None)))
+
+    (dense,) = on_npu("FULLY_CONNECTED")
+    assert "uses each weight once" in dense
+    (other,) = on_npu("TRANSPOSE_CONV")
+    assert other.startswith("No change of a network was measured on an NPU")
+
+
+def test_int8_is_advised_for_a_float_file_where_it_is_cheaper(
+    explained: Explained, file: File, operation: Operation
+) -> None:
+    floats = explained().other
+    cheap = file(operation("TRANSPOSE_CONV", 65_000, macs=800_000))
+    assert "int8 in place of float32: it takes 0.10× of the cost" in " ".join(
+        advice(explained(file=floats, other=cheap))
+    )
+    assert "in place of float32" not in " ".join(
+        advice(explained(file=floats, other=explained().file))
+    )
