@@ -1,6 +1,11 @@
 """Where things live that are made once for all runs: environments, the ARM sysroot, plugins."""
 
+import fcntl
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -11,3 +16,31 @@ def cache() -> Path:
         return Path(named).expanduser().absolute()
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(base).expanduser().absolute() / "pocketgan"
+
+
+@contextmanager
+def aside(final: Path) -> Iterator[Path]:
+    """An empty folder beside ``final``, to make it in; gone at the end.
+
+    What killed processes left of theirs is removed first: some are of hundreds of megabytes.
+    """
+    prefix = f".{final.name}-"
+    final.parent.mkdir(parents=True, exist_ok=True)
+    for left in final.parent.glob(f"{prefix}*"):
+        with suppress(OSError), _held(left):  # a living process holds its own
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=final.parent) as name:
+        folder = Path(name)
+        with _held(folder):
+            yield folder
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Nobody else holds it meanwhile; the system lets go of what a killed process held."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)

@@ -18,7 +18,7 @@ from pipeline.data.sources import SOURCES, TEACHER
 from pipeline.finished_run import FinishedRun
 from pipeline.importers.input_roles import InputKind
 from pipeline.pictures_read import example_inputs, picture_read
-from pipeline.plans import FROM_TEACHER, RECIPE
+from pipeline.plans import FROM_TEACHER, command_for
 from pipeline.report.run import schema as reports
 from pipeline.tflite.read import read_model
 from pipeline.tflite.rewrite import PROVENANCE
@@ -170,7 +170,7 @@ def _origin(run: FinishedRun, provenance: Provenance) -> schema.Origin:
     if first is None:
         raise PocketganError(
             f"{run.folder}: no stage of this run is complete: {run.unfinished[0]}.",
-            f"Make it again with `pocketgan run {run.folder / RECIPE}`.",
+            f"Make it again: {command_for(run.folder)}",
         )
     return schema.Origin(
         pocketgan=provenance.pocketgan.get("pocketgan", version("pocketgan")),

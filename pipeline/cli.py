@@ -11,13 +11,18 @@ from importlib.metadata import version
 from pkgutil import resolve_name
 
 from rich.table import Table
+from rich.text import Text
 
-from deploy.errors import PocketganError, one_of
+from deploy.errors import PocketganError, one_of, printable
 from pipeline.commands.arguments import BAD_INPUT, INTERRUPTED, OK, SUMMARIES
 from pipeline.commands.run import stage
 from pipeline.consoles import console
+from pipeline.guard import GOES_ON
 from pipeline.plans import FROM_SCRATCH
 from pipeline.tensorflow_setup import configure_tensorflow
+
+_UNMAPPED = "failed to map segment"
+"""What the loader says of a library for which there is no memory."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,6 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except OSError as error:
         return complain(_explain(error))
+    except (MemoryError, ImportError) as error:
+        if isinstance(error, ImportError) and _UNMAPPED not in str(error):
+            raise
+        return complain(f"memory ran out.\n  {GOES_ON}")
 
 
 def _print_overview() -> None:
@@ -49,11 +58,12 @@ def _print_overview() -> None:
         "[bold]pocketgan[/]: a GAN goes in; a small int8 .tflite generator that still draws comes "
         "out, with proof.\n\nStart with  [bold]pocketgan run digits[/]  and open "
         "runs/digits/7-report/report.html.\nA generator that reads pictures: "
-        "[bold]pocketgan compress GENERATOR --inputs PHOTOS --max-gzip-kb 20[/].\n"
+        "[bold]pocketgan compress GENERATOR --inputs PHOTOS --max-gzip-kb 20[/].\n",
+        markup=True,
     )
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for name, summary in SUMMARIES.items():
-        table.add_row(f"[bold]{name}[/]", summary)
+        table.add_row(Text(name, style="bold"), summary)
     output.print(table)
     output.print(
         "\n`pocketgan COMMAND --help` tells more of each, `pocketgan --version` which this is."
@@ -61,9 +71,8 @@ def _print_overview() -> None:
 
 
 def complain(message: str) -> int:
-    console(stderr=True, highlight=False, soft_wrap=True).print(
-        f"pocketgan: {message}", style="red", markup=False
-    )
+    text = "\n".join(map(printable, f"pocketgan: {message}".split("\n")))
+    console(stderr=True, highlight=False, soft_wrap=True).print(text, style="red")
     return BAD_INPUT
 
 

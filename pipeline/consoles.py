@@ -5,6 +5,9 @@ import sys
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
+
+from deploy.errors import printable
 
 UNWRAPPED = 100_000
 """Columns of what is no terminal: a path that is wrapped cannot be used any more."""
@@ -13,8 +16,25 @@ UNWRAPPED = 100_000
 def console(*, stderr: bool = False, **options: Any) -> Console:
     """A console that breaks lines on a terminal only, or where COLUMNS says how wide it is.
 
+    Brackets and colons are what they are, not marks of style: paths and names are a stranger's.
     ``options`` are those of rich.
     """
     stream = sys.stderr if stderr else sys.stdout
     wraps = stream.isatty() or "COLUMNS" in os.environ
-    return Console(stderr=stderr, width=None if wraps else UNWRAPPED, **options)
+    width = None if wraps else UNWRAPPED
+    return Console(stderr=stderr, width=width, markup=False, emoji=False, **options)
+
+
+def title(name: str, more: str = "") -> Text:
+    """A line that begins with a name."""
+    return Text.assemble((printable(name), "bold"), printable(more))
+
+
+def done(text: str) -> Text:
+    """A line that tells of something that went well."""
+    return Text.assemble(("✓", "green"), f" {printable(text)}")
+
+
+def caution(text: str) -> Text:
+    """A line that warns."""
+    return Text.assemble(("!", "yellow"), f" {printable(text)}")

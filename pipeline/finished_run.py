@@ -9,7 +9,7 @@ from deploy.errors import PocketganError
 from pipeline.artifacts import GENERATOR, REPORT, find_variants
 from pipeline.importers.formats import SAVED_MODEL, GeneratorSource
 from pipeline.networks.pixels import TRANSLATED
-from pipeline.plans import FROM_SCRATCH, FROM_TEACHER, RECIPE, Plan, plan_of_folder
+from pipeline.plans import FROM_SCRATCH, FROM_TEACHER, RECIPE, Plan, command_for, plan_of_folder
 from pipeline.recipe import load_recipe
 from pipeline.report.run import schema
 from pipeline.run import RECORD, changed_output, file_sha256, read_record
@@ -115,7 +115,7 @@ def generator_of(path: Path) -> GeneratorSource:
         )
     raise PocketganError(
         f"{path} is a run without a trained generator.",
-        f"Train it with `pocketgan train {path / RECIPE} --runs {path.parent}`.",
+        f"Train it: {command_for(path, 'train')}",
     )
 
 

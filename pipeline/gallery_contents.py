@@ -13,7 +13,7 @@ from pipeline.artifacts import find_variants
 from pipeline.bundle_contents import provenance_of, reads_of
 from pipeline.finished_run import FinishedRun
 from pipeline.pictures_read import example_inputs
-from pipeline.plans import RECIPE
+from pipeline.plans import command_for
 from pipeline.report.run.columns import BY_NAME, columns_of
 from pipeline.report.run.schema import Report
 from pipeline.variants import BASELINE, SHIPPED
@@ -78,8 +78,7 @@ def _chosen(run: FinishedRun, variants: Sequence[str]) -> list[str]:
             f"{run.folder} has no file '{SHIPPED}'.",
             f"Name some that it has: --variants {','.join(files)}."
             if files
-            else f"Finish the run first: `pocketgan run {run.folder / RECIPE} --runs "
-            f"{run.folder.parent}`.",
+            else f"Finish the run first: {command_for(run.folder)}",
         )
     return [SHIPPED, *(name for name in FLOATS if name in files and _is_light(files[name]))]
 

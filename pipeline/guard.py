@@ -44,7 +44,7 @@ _SOCKET = "POCKETGAN_GUARD"
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SHELLS = 128
 """What shells add to the number of the signal that ended a program."""
-_GOES_ON = (
+GOES_ON = (
     "What was done is kept, and the same command goes on from there. If it ends there again, give "
     "it more memory or less to do."
 )
@@ -206,7 +206,7 @@ def _death(
 ) -> PocketganError:
     how = cause_of_death(number)
     if at is None:
-        return PocketganError(f"pocketgan {arguments[0]} ended early: {how}.", _GOES_ON)
+        return PocketganError(f"pocketgan {arguments[0]} ended early: {how}.", GOES_ON)
     return PocketganError(f"{at.path}: {how} while it was being {at.verb}.", at.remedy)
 
 

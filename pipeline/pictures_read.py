@@ -10,7 +10,7 @@ from pipeline.data.degrade import HIDDEN
 from pipeline.finished_run import FinishedRun
 from pipeline.importers.input_roles import InputKind
 from pipeline.networks.pixels import PixelRange
-from pipeline.plans import FROM_TEACHER, RECIPE
+from pipeline.plans import FROM_TEACHER, command_for
 from pipeline.tflite.read import read_model
 from pipeline.tflite.receptive_field import UnknownReachError, reach
 
@@ -91,8 +91,7 @@ def example_inputs(run: FinishedRun, picture: schema.PictureInput) -> Images:
         raise PocketganError(
             f"{run.folder}: a bundle shows what becomes of pictures, and there are none to show: "
             "stage evaluate has not run.",
-            f"Finish the run first: `pocketgan run {run.folder / RECIPE} --runs "
-            f"{run.folder.parent}`.",
+            f"Finish the run first: {command_for(run.folder)}",
         )
     if picture.mask and run.plan is FROM_TEACHER:
         return read_distillation_set(run.stage("teacher"), HELD_BACK).inputs

@@ -1,6 +1,7 @@
 """The two plans that a run can follow: a GAN is trained here, or a generator is there already."""
 
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,13 @@ from pipeline.recipe import Recipe
 from pipeline.stage import Stage
 
 RECIPE = "recipe.yaml"
+
+
+def command_for(folder: Path, command: str = "run") -> str:
+    """What makes all that is due in a run's folder, or one stage: a line for a shell."""
+    folder = folder.absolute()
+    recipe, runs = str(folder / RECIPE), str(folder.parent)
+    return shlex.join(["pocketgan", command, recipe, "--runs", runs])
 
 
 class Step(NamedTuple):

@@ -104,7 +104,7 @@ class LoggedProgress(Progress):
             parts.append(f"{timedelta(seconds=round(task.elapsed))}")
         if task.time_remaining:
             parts.append(f"{timedelta(seconds=round(task.time_remaining))} left")
-        console.print(f"  {task.description}: {', '.join(parts)}", markup=False)
+        console.print(f"  {task.description}: {', '.join(parts)}")
 
 
 class ReportedProgress(LoggedProgress):

@@ -86,15 +86,15 @@ class Run:
         """
         missing = [folder for folder in (self.folder, *self.folder.parents) if not folder.exists()]
         self.folder.mkdir(parents=True, exist_ok=True)
-        try:
-            with self._locked():
+        with self._locked():  # who finds it locked leaves it: another may just have begun there
+            try:
                 yield
-        finally:
-            if missing and {path.name for path in self.folder.iterdir()} <= {_LOCK, RECIPE}:
-                shutil.rmtree(self.folder)
-                with suppress(OSError):  # what is not empty stays
-                    for folder in missing[1:]:
-                        folder.rmdir()
+            finally:
+                if missing and {path.name for path in self.folder.iterdir()} <= {_LOCK, RECIPE}:
+                    shutil.rmtree(self.folder)
+                    with suppress(OSError):  # what is not empty stays
+                        for folder in missing[1:]:
+                            folder.rmdir()
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -143,7 +143,17 @@ class Workers(Generic[Shared]):
     def _idle(self, wanted: int, busy: dict[Connection, "_Worker"]) -> "list[_Worker]":
         """As many as are wanted, some of them new."""
         new = min(self.count, len(busy) + wanted) - len(self._workers)
-        self._workers += [_Worker(self._threads, self._shared) for _ in range(new)]
+        for _ in range(new):
+            try:
+                self._workers.append(_Worker(self._threads, self._shared))
+            except OSError as error:  # memory, or the number of processes, is at its limit
+                if not self._workers:
+                    raise PocketganError(
+                        f"no process could be started to work in: {error.strerror}.",
+                        "Give it more memory or more processes (`ulimit -a` says what is allowed).",
+                    ) from error
+                self.count = len(self._workers)  # they give the same, only later
+                break
         return [one for one in self._workers if one.connection not in busy][:wanted]
 
 

@@ -37,7 +37,7 @@ def run_as_program(main: Callable[[], int]) -> NoReturn:
     try:
         sys.exit(main())
     except (PocketganError, OSError) as error:
-        console(stderr=True, soft_wrap=True).print(str(error), style="red", markup=False)
+        console(stderr=True, soft_wrap=True).print(str(error), style="red")
         sys.exit(BAD_INPUT)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

@@ -96,7 +96,7 @@ def _about(model: Model) -> str:
 
 def _escape(text: str) -> str:
     """Text as Markdown shows it literally; names are a stranger's."""
-    return re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", plain(text))
+    return re.sub(r"([\\`*_{}\[\]<>#|&])", r"\\\1", plain(text))
 
 
 def _figure(value: float | None, digits: int) -> str:

@@ -130,11 +130,10 @@ def compile_counter() -> None:
     wanted = counter_plugin()
     if wanted.is_file():
         return
-    wanted.parent.mkdir(parents=True, exist_ok=True)
     if not can_compile_counter():
         raise PocketganError("no C compiler (cc) for the counter", COMPILER_PACKAGES)
-    with tempfile.TemporaryDirectory(prefix=".counter-", dir=wanted.parent) as aside:
-        compiled = Path(aside) / wanted.name
+    with cache_folder.aside(wanted) as folder:
+        compiled = folder / wanted.name
         command = ["cc", *COMPILER_FLAGS, "-o", str(compiled), str(COUNTER_SOURCE)]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:

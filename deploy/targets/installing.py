@@ -9,7 +9,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -119,6 +118,14 @@ class Environment:
         """Whether it is there, with the packages asked for and a Python that still exists."""
         return read_text(self.folder / _LIST) == self._list and self.python.exists()
 
+    def works(self) -> bool:
+        """Whether what it is for can be imported, too, which takes a second."""
+        command = [str(self.python), "-I", "-c", f"import {self.module}"]
+        try:
+            return self.ready and subprocess.run(command, capture_output=True).returncode == 0
+        except OSError:  # a Python that cannot be run
+            return False
+
     def availability(self) -> Availability:
         """Whether a target that runs in here can be used."""
         if self.ready:
@@ -136,17 +143,15 @@ class Environment:
         Raises:
             PocketganError: no fitting Python, no pip, no network, or no wheel for this machine.
         """
-        if self.ready:
+        if self.works():
             say(f"{self.name}: {', '.join(self.packages)} already in {self.folder}")
             return
         if not any(metadata.distributions(name="pip")):
             problem = f"the environment {self.name} cannot be filled: no pip beside pocketgan"
             raise PocketganError(problem, f"Add it: {sys.executable} -m ensurepip")
         python = find_python(self.pythons)
-        parent = self.folder.parent
-        parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{self.name}-", dir=parent) as aside:
-            folder = Path(aside) / self.name
+        with cache_folder.aside(self.folder) as aside:
+            folder = aside / self.name
             inside = str(folder / "bin" / "python")
             pip = [*PIP, "--python", inside, "install", *QUIET, "--only-binary=:all:"]
             wanted = ["--require-hashes", "-r", str(self.hashes)] if self.hashes else self.packages

@@ -8,7 +8,6 @@ looks up each file that the program opens in there first.
 
 import json
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -175,12 +174,11 @@ def install(say: Say) -> None:
         if shutil.which(tool) is None:
             problem = f"no {tool} here: the ARM sysroots are made of Debian's packages"
             raise PocketganError(problem, "Use a Debian 12 system, or a container with one.")
-    folder().parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".sysroots-", dir=folder().parent) as aside:
-        home = Path(aside) / "sysroots"
-        _download(Path(aside), say)
+    with cache_folder.aside(folder()) as aside:
+        home = aside / "sysroots"
+        _download(aside, say)
         for machine in MACHINES:
-            _unpack(Path(aside), machine, home / machine.name, say)
+            _unpack(aside, machine, home / machine.name, say)
             _add_runtimes(machine, home / machine.name, say)
             _try(machine, home / machine.name, say)
         (home / _RECORD).write_text(_recipe())

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from deploy.errors import PocketganError, plain
+from deploy.errors import PocketganError, one_line, plain
 from deploy.jobs import NpuOperation, NpuReport
 from deploy.targets.installing import Environment
 from deploy.targets.target import last_line, name_signal
@@ -80,7 +80,13 @@ def compile_file(path: Path, accelerator: str, *, time_limit: float = COMPILE_SE
         folder = Path(name)
         (folder / "file.tflite").symlink_to(path.resolve())
         text = _compile(path, folder, accelerator, time_limit)
-        return _read(folder, accelerator, text)
+        try:
+            return _read(folder, accelerator, text)
+        except (ValueError, LookupError, OSError, ElementTree.ParseError) as error:
+            raise PocketganError(
+                f"what {PACKAGE} {VERSION} says of {plain(path.name)} cannot be read: "
+                f"{plain(one_line(error, 200))}"
+            ) from error
 
 
 def _compile(path: Path, folder: Path, accelerator: str, time_limit: float) -> str:
@@ -94,7 +100,7 @@ def _compile(path: Path, folder: Path, accelerator: str, time_limit: float) -> s
     }
     command = [str(ENVIRONMENT.python), "-I", "-m", "ethosu.vela", str(folder / "file.tflite")]
     command += [f"--{name}={value}" for name, value in options.items()]
-    problem = f"{PACKAGE} {VERSION} cannot compile {path.name} for {accelerator}"
+    problem = f"{PACKAGE} {VERSION} cannot compile {plain(path.name)} for {accelerator}"
     try:
         process = subprocess.run(
             [*command, "--enable-debug-db"],
@@ -106,9 +112,18 @@ def _compile(path: Path, folder: Path, accelerator: str, time_limit: float) -> s
         )
     except subprocess.TimeoutExpired as error:
         raise PocketganError(f"{problem}: no end after {time_limit:g} s") from error
+    except OSError as error:
+        raise _damaged() from error
     if process.returncode != 0:
+        if not ENVIRONMENT.works():
+            raise _damaged()
         raise PocketganError(f"{problem}: {explain(process)}", "Is it a whole .tflite file?")
     return process.stdout
+
+
+def _damaged() -> PocketganError:
+    again = f"pocketgan targets install {ENVIRONMENT.name}"
+    return PocketganError(f"{PACKAGE} does not start; `{again}` installs it again", f"Run: {again}")
 
 
 def explain(process: "subprocess.CompletedProcess[str]") -> str:

@@ -17,10 +17,10 @@ from deploy.web.make import make as make_page
 from pipeline.atomic import replace_folder, write_bytes
 from pipeline.bundle_contents import contents_of
 from pipeline.commands.arguments import OK, command_parser, parse, show
-from pipeline.consoles import console
+from pipeline.consoles import caution, console, done, title
 from pipeline.finished_run import FinishedRun, open_run
 from pipeline.gallery_contents import gallery_of
-from pipeline.plans import RECIPE
+from pipeline.plans import command_for
 from pipeline.variants import SHIPPED
 
 BUNDLE_MORE = """, as a folder and the same as a zip: the .tflite, model.json, a card, a contact
@@ -83,8 +83,8 @@ def _refuse_unfit(run: FinishedRun) -> None:
         more = f" (and {len(run.unfinished) - 1} more)" if len(run.unfinished) > 1 else ""
         raise PocketganError(
             f"{run.folder} is not finished: {run.unfinished[0]}{more}.",
-            f"Finish it with `pocketgan run {run.folder / RECIPE} --runs "
-            f"{run.folder.parent}`, or bundle what there is with --force; the card will say so.",
+            f"Finish it: {command_for(run.folder)}\n"
+            "  Or bundle what there is with --force; the card will say so.",
         )
     failed = run.report.failed_gates if run.report else ()
     if failed:
@@ -150,10 +150,10 @@ def _summary(contents: dict[str, bytes], folder: Path, size: str) -> Group:
     for name in sorted(contents):
         table.add_row(f"  {name}", f"{len(contents[name]):,}")
     return Group(
-        f"[bold]{model.name}[/], {model.variant}, from seed {model.origin.seed}",
+        title(model.name, f", {model.variant}, from seed {model.origin.seed}"),
         table,
-        *(f"[yellow]![/] {warning}" for warning in warnings_of(model)),
-        f"[green]✓[/] {folder} and {_zip_of(folder)} ({size})",
+        *map(caution, warnings_of(model)),
+        done(f"{folder} and {_zip_of(folder)} ({size})"),
     )
 
 

@@ -6,7 +6,7 @@ from deploy.errors import PocketganError
 from pipeline.artifacts import REPORT
 from pipeline.commands.arguments import OK, command_parser, parse, show
 from pipeline.finished_run import open_run
-from pipeline.plans import RECIPE
+from pipeline.plans import command_for
 
 
 def compare(arguments: list[str]) -> int:
@@ -35,5 +35,5 @@ def _report_file(path: Path) -> Path:
     unfinished = open_run(str(path.resolve()), path.parent).unfinished[0]
     raise PocketganError(
         f"{path} has no report yet: {unfinished}.",
-        f"Finish it: pocketgan run {path / RECIPE} --runs {path.resolve().parent}",
+        f"Finish it: {command_for(path)}",
     )

@@ -37,7 +37,7 @@ def data(arguments: list[str]) -> int:
         install(
             name,
             downloads=options.downloads,
-            say=lambda step: progress.console.print(step, markup=False),
+            say=lambda step: progress.console.print(step),
         )
     return OK
 

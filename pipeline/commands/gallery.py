@@ -3,13 +3,15 @@
 import os
 from pathlib import Path
 
-from deploy.errors import PocketganError, one_of
+from rich.console import Group
+
+from deploy.errors import PocketganError, one_of, printable
 from deploy.web.gallery import Gallery
 from deploy.web.make import make
 from deploy.web.page import MARK
 from pipeline.atomic import write_bytes
 from pipeline.commands.arguments import OK, command_parser, parse, show
-from pipeline.consoles import console
+from pipeline.consoles import caution, console, done, title
 from pipeline.finished_run import open_run
 from pipeline.gallery_contents import gallery_of
 from pipeline.variants import VARIANTS
@@ -80,11 +82,13 @@ def _refuse_foreign(path: Path) -> None:
         )
 
 
-def _summary(document: Gallery, path: Path, size: int) -> str:
+def _summary(document: Gallery, path: Path, size: int) -> Group:
     rows = [f"  {file.label:24} {file.bytes:>12,} bytes  {file.quality}" for file in document.files]
-    warnings = [f"[yellow]![/] unfinished: {text}" for text in document.warnings]
-    warnings += [
-        f"[yellow]![/] failed gate: {gate.text}" for gate in document.gates if not gate.passed
-    ]
-    done = f"[green]✓[/] {path} ({size / 1e6:.1f} MB): open it in a browser"
-    return "\n".join([f"[bold]{document.title}[/]", *rows, *warnings, done])
+    warnings = [f"unfinished: {text}" for text in document.warnings]
+    warnings += [f"failed gate: {gate.text}" for gate in document.gates if not gate.passed]
+    return Group(
+        title(document.title),
+        *map(printable, rows),
+        *map(caution, warnings),
+        done(f"{path} ({size / 1e6:.1f} MB): open it in a browser"),
+    )

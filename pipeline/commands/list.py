@@ -6,6 +6,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from rich.table import Table
+from rich.text import Text
 
 from pipeline.commands.arguments import OK, command_parser, parse, show
 from pipeline.data.coupling import SECOND_DOMAINS
@@ -60,7 +61,7 @@ def render(catalogue: Mapping[str, Mapping[str, str]]) -> Table:
     """The catalogue as a table for the terminal."""
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for kind, names in catalogue.items():
-        table.add_row(f"[bold]{kind}[/]", "")
+        table.add_row(Text(kind, style="bold"), "")
         for name, describe in names.items():
             table.add_row(f"  {name}", describe)
     return table

@@ -9,7 +9,7 @@ from deploy.errors import PocketganError, plain
 from pipeline.data.reading import text
 from pipeline.data.survey import survey
 from pipeline.networks.settings import IMAGENET_SIDE
-from pipeline.plans import RECIPE
+from pipeline.plans import RECIPE, command_for
 from pipeline.recipe import RECIPES_FOLDER, DataSettings, Recipe, load_recipe, read_values
 
 BASE = RECIPES_FOLDER / "base" / "own-pictures.yaml"
@@ -40,7 +40,7 @@ def recipe_of(folder: Path, overrides: Sequence[str]) -> Recipe:
     if (folder / RECIPE).is_file():
         raise PocketganError(
             f"{folder} is the folder of a run, not of pictures.",
-            f"Go on with it by `pocketgan run {folder / RECIPE} --runs {folder.parent}`.",
+            f"Go on with it: {command_for(folder)}",
         )
     if text(str(folder)) != str(folder):
         raise PocketganError(

@@ -21,6 +21,7 @@ from pipeline.commands.arguments import (
 )
 from pipeline.commands.compress_options import in_recipe
 from pipeline.commands.own_pictures import choices, recipe_of
+from pipeline.consoles import done, title
 from pipeline.native_log import native_log
 from pipeline.plans import FROM_SCRATCH, FROM_TEACHER
 from pipeline.recipe import Recipe, load_recipe, shipped_recipes
@@ -151,11 +152,11 @@ def make_stage(run: Run, name: str) -> Record:
     reason = run.staleness(name)
     record = run.record(name)
     if not reason and record:
-        progress.console.print(f"[green]✓[/] {name}: fresh")
+        progress.console.print(done(f"{name}: fresh"))
         return record
-    progress.console.print(f"[bold]›[/] {name}: {run.plan.steps[name].title}")
+    progress.console.print(title("›", f" {name}: {run.plan.steps[name].title}"))
     if record:
-        progress.console.print(f"  again: {reason}", markup=False)
+        progress.console.print(f"  again: {reason}")
     if name == FROM_SCRATCH.names[0]:
         _tell_beginning(run)
     try:
@@ -163,9 +164,9 @@ def make_stage(run: Run, name: str) -> Record:
     except OSError as error:
         error.filename = error.filename or str(run.folder)  # a failed write names no file
         raise
-    progress.console.print(f"[green]✓[/] {name}: {record.seconds:.0f} s")
+    progress.console.print(done(f"{name}: {record.seconds:.0f} s"))
     if "reason" in record.metrics:
-        progress.console.print(f"  {record.metrics['reason']}", markup=False)
+        progress.console.print(f"  {record.metrics['reason']}")
     if name == FROM_TEACHER.names[0]:
         _tell(_first_notes(record.events))  # of the pictures that it read
     return record
@@ -188,7 +189,7 @@ def _first_notes(notes: Sequence[str]) -> list[str]:
 
 def _tell(lines: Sequence[str]) -> None:
     for line in lines:
-        progress.console.print(f"  {line}", markup=False, soft_wrap=True)
+        progress.console.print(f"  {line}", soft_wrap=True)
 
 
 def show_report(run: Run, records: list[Record], options: Any) -> int:

@@ -30,7 +30,7 @@ def targets(arguments: list[str]) -> int:
             f"pocketgan targets install NAME, with a name of: {', '.join(INSTALLERS)}.",
         )
     for name in options.names:
-        install(name, lambda step: progress.console.print(step, markup=False))
+        install(name, lambda step: progress.console.print(step))
     return OK
 
 

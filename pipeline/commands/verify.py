@@ -14,7 +14,7 @@ from deploy.errors import PocketganError
 from pipeline.bundle_contents import picture_of, provenance_of
 from pipeline.commands.arguments import BAD_INPUT, OK, command_parser, parse
 from pipeline.commands.bundle import warnings_of
-from pipeline.consoles import console
+from pipeline.consoles import caution, console, done, title
 
 VERIFY_MORE = """. Looks at checksums, schema and signature, and lets the generator draw its
 golden outputs here."""
@@ -96,17 +96,19 @@ def _show_check(check: BundleCheck, path: Path) -> None:
     assert model is not None
     assert likeness is not None
     lines = [
-        f"[bold]{model.name}[/], {model.variant}, {model.file.bytes:,} bytes",
-        f"[green]✓[/] {check.covered} files as {files.SUMS} has them",
-        f"[green]✓[/] model.json fits {files.GENERATOR}",
-        f"[green]✓[/] {model.golden.count} golden outputs of {model.golden.runtime} on "
-        f"{model.golden.cpu}; {likeness.runtime} here: {likeness.words}",
+        title(model.name, f", {model.variant}, {model.file.bytes:,} bytes"),
+        done(f"{check.covered} files as {files.SUMS} has them"),
+        done(f"model.json fits {files.GENERATOR}"),
+        done(
+            f"{model.golden.count} golden outputs of {model.golden.runtime} on "
+            f"{model.golden.cpu}; {likeness.runtime} here: {likeness.words}"
+        ),
     ]
     if check.signature_checked:
-        lines.append("[green]✓[/] signed by the owner of this key")
+        lines.append(done("signed by the owner of this key"))
     elif check.signed:
-        lines.append("[yellow]![/] signed, but not checked by whom: give --public-key")
-    lines += [f"[yellow]![/] {warning}" for warning in warnings_of(model)]
+        lines.append(caution("signed, but not checked by whom: give --public-key"))
+    lines += map(caution, warnings_of(model))
     for line in lines:
         output.print(line)
-    output.print(f"[green]✓[/] {path} is sound")
+    output.print(done(f"{path} is sound"))

@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import MappingProxyType
 
 from deploy import cache_folder
@@ -112,9 +111,7 @@ class PackagedSet(PictureSet):
         return self.folder if self.folder.is_dir() else None
 
     def bring(self, downloads: Path | None, say: Say) -> None:
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=f".{self.name}-", dir=self.folder.parent) as temporary:
-            aside = Path(temporary)
+        with cache_folder.aside(self.folder) as aside:
             if downloads is None:
                 self._fetch(aside, say)
             files = [archive.verified(downloads or aside) for archive in self.archives]

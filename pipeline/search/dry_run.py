@@ -50,7 +50,7 @@ def without_refused(
     """The recipe, its search without ``refused_blocks``, which is printed. Raises as that does."""
     refused = refused_blocks(recipe, builder, path, pictures)
     for reason in refused.values():
-        progress.console.print(f"search without {reason}", markup=False)
+        progress.console.print(f"search without {reason}")
     blocks = [block for block in recipe.search.blocks if block not in refused]
     return replace(recipe, search=replace(recipe.search, blocks=blocks))
 
@@ -70,7 +70,7 @@ def without_cpu_blocks(recipe: Recipe, builder: StudentBuilder) -> Recipe:
         if report.on_cpu:
             words = "; ".join(cpu_operations(report))
             note = f"block {block} is not all on {recipe.budget.target}; on the CPU: {words}"
-            progress.console.print(note, markup=False)
+            progress.console.print(note)
         else:
             left.append(block)
     return replace(recipe, search=replace(recipe.search, blocks=left or list(space.blocks)))

@@ -179,7 +179,7 @@ class GANTrainer:
         watched = bool(self.objective.discriminators)
         events = new_events(rows, settings.collapse_ratio) if watched else []
         for event in events:
-            progress.console.print(f"[yellow]{event}[/]")
+            progress.console.print(event, style="yellow")
         frame = self.objective.frame(pictures)
         on_row(row, frame)
         due = len(history.frames) * settings.steps / max(1, settings.film_frames - 1)
@@ -201,7 +201,7 @@ class GANTrainer:
         scale = state.rate_scale / 2
         self._rate_scale.assign(scale)
         event = f"step {at}: NaN or infinite; back to step {state.step} with half the learning rate"
-        progress.console.print(f"[red]{event}[/]")
+        progress.console.print(event, style="red")
         history = replace(state.history, events=[*state.history.events, event])
         return self._state(history, rate_scale=scale, rollbacks=state.rollbacks + 1)
 

@@ -210,6 +210,22 @@ def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -
         assert "(required" not in output, "without arguments they list"
 
 
+@pytest.mark.parametrize(
+    "error", [MemoryError(), ImportError("lib.so: failed to map segment from shared object")]
+)
+def test_memory_that_runs_out_is_told_without_a_traceback(
+    error: Exception, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run_out(_: list[str]) -> int:
+        raise error
+
+    monkeypatch.setitem(COMMANDS, "list", run_out)
+    code, _, err = ask("list")
+    assert code == 2
+    assert "memory ran out." in err
+    assert "the same command goes on from there" in " ".join(err.split())
+
+
 def test_quiet_stage_says_nothing(
     tiny_recipe: Path, tiny_copy: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

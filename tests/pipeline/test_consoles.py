@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from pipeline.consoles import console
+from pipeline.consoles import caution, console, done, title
 
 LONG = "/a/path/" + "x" * 300
 
@@ -31,3 +31,17 @@ def test_lines_break_where_columns_says_so(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(sys, "stdout", stream := io.StringIO())
     console().print(LONG)
     assert stream.getvalue().count("\n") > 1
+
+
+HOSTILE = "runs/[/x]/[red]a:dog:\x1b[2J\n.zip"
+
+
+def test_names_of_strangers_are_printed_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", stream := io.StringIO())
+    console().print("[/x] [red] :dog:")
+    for line in (title(HOSTILE, ", int8"), done(HOSTILE), caution(HOSTILE)):
+        console().print(line)
+    shown = HOSTILE.replace("\x1b", "\\x1b").replace("\n", "\\n")
+    assert stream.getvalue().splitlines() == [
+        *("[/x] [red] :dog:", f"{shown}, int8", f"✓ {shown}", f"! {shown}")
+    ]

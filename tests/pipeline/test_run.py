@@ -292,6 +292,18 @@ def test_locked_folder_is_refused_and_freed_again(
     assert command("run", "--quiet") == 0
 
 
+def test_folder_that_another_has_just_locked_stays(
+    open_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    run = open_run()
+    run.folder = tmp_path / "new"
+    taken = BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+    monkeypatch.setattr(fcntl, "flock", lambda *_: (_ for _ in ()).throw(taken))
+    with pytest.raises(PocketganError, match="another pocketgan"), run.lock():
+        pass
+    assert run.folder.is_dir(), "both began at once, and the other is at work there"
+
+
 def test_lock_is_lifted_after_an_error(open_run: Callable[..., Run]) -> None:
     run = open_run()
     with pytest.raises(PocketganError, match="first"), run.lock():

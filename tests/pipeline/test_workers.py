@@ -1,5 +1,6 @@
 """Worker processes: what they give, what their end becomes, and that none is left behind."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -163,6 +165,28 @@ def test_workers_have_the_threads_that_they_are_given_whatever_the_parent_has() 
 def _thread_names(_: dict[str, str]) -> str:
     names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OPENBLAS_NUM_THREADS")
     return " ".join(os.environ[name] for name in names)
+
+
+@pytest.mark.parametrize("allowed", [0, 1])
+def test_work_is_done_by_those_workers_that_the_system_lets_start(
+    allowed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_one, started = workers._Worker, []
+
+    def limited(*arguments: Any) -> Any:
+        if len(started) == allowed:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        started.append(start_one(*arguments))
+        return started[-1]
+
+    monkeypatch.setattr(workers, "_Worker", limited)
+    with Workers(2, threads=1, shared=dict) as two:
+        results = two.results([Piece("names", _thread_names)] * 2)
+        if allowed:
+            assert sorted(results) == [(0, "1 1 1"), (1, "1 1 1")]
+        else:
+            with pytest.raises(PocketganError, match="no process could be started"):
+                next(results)
 
 
 def test_worker_that_is_killed_is_one_message_that_names_its_piece_and_the_others_end(

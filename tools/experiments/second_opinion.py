@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from deploy.agreement import FIRST_OPINION, OPINION_LIMIT, SECOND_OPINION, Opinion, opinions
 from deploy.errors import PocketganError
@@ -87,7 +88,11 @@ def render(rows: Sequence[dict[str, Any]]) -> Table:
     for heading in ("ours\nms", "theirs\nms", "ratio", "clock\nshare"):
         table.add_column(heading, justify="right")
     table.add_column(f"within\n{OPINION_LIMIT:.0%}")
-    words = {True: "yes", False: "[red]no[/]", None: "[dim]too short to say[/]"}
+    words = {
+        True: "yes",
+        False: Text("no", style="red"),
+        None: Text("too short to say", style="dim"),
+    }
     for row in rows:
         cells = (
             Path(row["file"]).name,

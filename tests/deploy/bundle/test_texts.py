@@ -129,3 +129,20 @@ def test_names_cannot_write_markup(order_of: Orders) -> None:
     assert "<script>" not in answer
     assert "\n# c" not in answer
     assert "[x](" not in answer
+
+
+def test_how_it_was_made_cannot_write_markup(model: schema.Model) -> None:
+    steps = ("A teacher of run a<script>.",)
+    assert (
+        "1. A teacher of run a\\<script\\>." in render_card(model, CardFacts(steps=steps)).decode()
+    )
+
+
+def test_name_is_no_statement_of_an_encoding(order_of: Orders) -> None:
+    source = make(replace(order_of(), name="coding:rot13"))["code/generator.py"]
+    compile(source, "generator.py", "exec")  # Python looks for one in the first two lines
+
+
+def test_entity_in_a_name_is_shown_as_it_is(order_of: Orders) -> None:
+    answer = make(replace(order_of(), name="&lt;b&gt;"))["CARD.md"].decode()
+    assert answer.startswith("# \\&lt;b\\&gt;")

@@ -59,6 +59,15 @@ def test_installed_environment_runs_its_package_and_is_not_made_again(tiny: Envi
     assert not tiny.ready
 
 
+def test_environment_that_lost_its_package_is_installed_again(tiny: Environment) -> None:
+    tiny.install(lambda line: None)
+    [module] = tiny.folder.rglob("tiny.py")
+    module.unlink()
+    assert not tiny.works()
+    tiny.install(lambda line: None)
+    assert tiny.works()
+
+
 def test_package_whose_hash_is_another_is_not_installed(tiny: Environment, tmp_path: Path) -> None:
     hashes = tmp_path / "hashes.txt"
     hashes.write_text(f"{tiny.packages[0]} --hash=sha256:{'0' * 64}\n")

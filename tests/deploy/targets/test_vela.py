@@ -185,3 +185,34 @@ def test_missing_compiler_is_named_with_what_installs_it(
     with pytest.raises(PocketganError, match="not installed") as caught:
         vela.compile_file(int8_file, U55)
     assert "pocketgan targets install npu" in caught.value.remedy
+
+
+@pytest.mark.parametrize("python", ["#!/bin/sh\nexit 1\n", "no program"])
+def test_damaged_installation_is_told_from_a_damaged_file(
+    python: str, int8_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POCKETGAN_CACHE", str(tmp_path))
+    environment = vela.ENVIRONMENT
+    environment.python.parent.mkdir(parents=True)
+    environment.python.write_text(python)
+    environment.python.chmod(0o755)
+    (environment.folder / "packages.txt").write_text("\n".join(environment.packages))
+    with pytest.raises(PocketganError, match="does not start") as caught:
+        vela.compile_file(int8_file, U55)
+    assert caught.value.remedy == "Run: pocketgan targets install npu"
+    assert "targets install npu" in caught.value.problem  # rows hold the problem alone
+
+
+@pytest.mark.parametrize("database", [DATABASE, DATABASE.replace("map", "\x01")])
+def test_report_that_cannot_be_read_is_an_error_in_words(
+    database: str, int8_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compile_badly(path: Path, folder: Path, *_: object) -> str:
+        (folder / "file_summary_x.csv").write_text("core_clock\n5e8\n")
+        (folder / "file_debug.xml").write_text(database)
+        return ""
+
+    monkeypatch.setattr(vela.Environment, "ready", True)
+    monkeypatch.setattr(vela, "_compile", compile_badly)
+    with pytest.raises(PocketganError, match=r"says of int8\.tflite cannot be read"):
+        vela.compile_file(int8_file, U55)

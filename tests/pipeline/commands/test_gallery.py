@@ -67,7 +67,7 @@ def test_gallery_of_a_run_without_the_shipped_file_says_what_to_name(
         file.unlink()
     code, _, err = ask("gallery", tiny_copy / "tiny")
     assert code == 2
-    assert "Finish the run first: `pocketgan run" in err
+    assert "Finish the run first: pocketgan run" in err
 
 
 def test_gallery_of_no_run_names_those_there_are(tiny_runs: Path, ask: Ask) -> None:
