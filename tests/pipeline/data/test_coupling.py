@@ -26,11 +26,12 @@ def test_a_negative_of_a_negative_is_the_picture() -> None:
     np.testing.assert_array_equal(twice, PICTURES)
 
 
-def test_edges_are_white_where_black_meets_white_and_black_elsewhere() -> None:
-    step = np.zeros([1, 8, 8, 1], np.uint8)
-    step[:, :, 4:] = 255
-    np.testing.assert_array_equal(edges(step)[0, 4, :, 0], [0, 0, 0, 255, 255, 0, 0, 0])
-    np.testing.assert_array_equal(edges(step), edges(255 - step))
+def test_edges_are_lines_one_pixel_wide_around_what_is_bright() -> None:
+    dot = np.zeros([1, 5, 6, 1], np.uint8)
+    dot[:, 2, 2:4] = 255
+    lines = np.zeros_like(dot)
+    lines[:, 1:4, 1:5] = 255
+    np.testing.assert_array_equal(edges(dot), lines - dot)
 
 
 def test_data_of_a_recipe_is_coupled_in_both_parts(tmp_path: Path) -> None:
