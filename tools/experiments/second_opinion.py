@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -88,7 +89,7 @@ def render(rows: Sequence[dict[str, Any]]) -> Table:
     for heading in ("ours\nms", "theirs\nms", "ratio", "clock\nshare"):
         table.add_column(heading, justify="right")
     table.add_column(f"within\n{OPINION_LIMIT:.0%}")
-    words = {
+    words: dict[bool | None, RenderableType] = {
         True: "yes",
         False: Text("no", style="red"),
         None: Text("too short to say", style="dim"),
