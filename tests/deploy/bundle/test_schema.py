@@ -15,7 +15,8 @@ def test_it_has_the_fields_that_the_format_promises(parts: dict[str, bytes]) -> 
     answer = json.loads(parts["model.json"])
     assert [*answer] == [
         *("schema", "version", "name", "variant", "file", "input", "output", "latent"),
-        *("picture", "pixels", "seeding", "golden", "quality", "measurements", "made", "data"),
+        *("picture", "pixels", "seeding", "golden", "gallery", "quality", "measurements", "made"),
+        "data",
     ]
     assert answer["input"]["shape"] == [1, 11]
     assert answer["output"]["shape"] == [1, 6, 6, 1]

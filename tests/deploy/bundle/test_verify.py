@@ -1,5 +1,4 @@
 import contextlib
-import hashlib
 import json
 import random
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from deploy.bundle import verify as module
 from deploy.bundle.make import BundleContents, make
 from deploy.bundle.verify import verify
 from deploy.errors import PocketganError
+from deploy.jobs import weigh
 
 Bundles = Callable[[str, int, int], dict[str, bytes]]
 Orders = Callable[..., BundleContents]
@@ -179,17 +179,7 @@ def test_a_generator_that_does_not_run_is_found(
     again: Callable[..., module.BundleCheck], parts: dict[str, bytes]
 ) -> None:
     cut = parts["generator.tflite"][:500]
-    sha, size = hashlib.sha256(cut).hexdigest(), len(cut)
-    changed = _edited(
-        parts,
-        file={
-            "path": "generator.tflite",
-            "sha256": sha,
-            "bytes": size,
-            "bytes_gzip": 1,
-            "bytes_zstd": 1,
-        },
-    )
+    changed = _edited(parts, file={"path": "generator.tflite", **weigh(cut)})
     (problem,) = again(generator_tflite=cut, model_json=changed).problems
     assert "the file does not run" in problem
 

@@ -458,7 +458,7 @@ def test_target_that_counts_instructions_has_no_milliseconds(
             unit = "instructions"
 
     monkeypatch.setattr(space, "calibration_of", lambda target: Counted)
-    assert "tells no milliseconds" in refusal("--max-ms", "1", "--target", "arm")
+    assert "tells no milliseconds" in refusal("--max-ms", "1", "--target", "arm:cortex-a53")
 
 
 NPU = ("--target", "npu:ethos-u55-128")
