@@ -82,6 +82,8 @@ def explain(question: ExplainQuestion, on_progress: Progress | None = None) -> E
     with files.copied() as copies, _with_twin(copies, no_twin) as (measured, why_no_twin):
         if isinstance(target, Npu):
             costs = {name: compiled_profile(path, target) for name, path in measured.items()}
+            for name, path in paths.items():
+                _refuse_left_whole(path, costs[name].whole)
         else:
             costs = profiles(measured, target, question.plan, on_progress)
         models = {name: read_model(path) for name, path in measured.items()}
@@ -97,6 +99,16 @@ def explain(question: ExplainQuestion, on_progress: Progress | None = None) -> E
         explained=explained,
         why_no_twin=why_no_twin,
     )
+
+
+def _refuse_left_whole(path: Path, whole: Measurement) -> None:
+    """Raises PocketganError where an NPU runs nothing: then its compiler reckons with no time."""
+    if whole.npu and len(whole.npu.on_cpu) == len(whole.npu.operations):
+        reason = next((each.reason for each in whole.npu.on_cpu if each.reason), "no reason given")
+        raise PocketganError(
+            f"{path}: {whole.npu.accelerator} runs no operation of it: {reason}.",
+            "Name an int8 file, or a target that runs this one, such as --target local.",
+        )
 
 
 @contextmanager

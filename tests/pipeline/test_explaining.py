@@ -131,12 +131,13 @@ def test_npu_is_explained_by_its_compiler(int8: ExplainQuestion) -> None:
 
 
 @pytest.mark.skipif(not NPU.availability().ready, reason=NPU.availability().detail)
-def test_what_an_npu_leaves_has_the_compilers_reason(
+def test_file_of_which_an_npu_runs_nothing_is_refused_with_the_compilers_reason(
     int8: ExplainQuestion, variant: Variant
 ) -> None:
     int8.file.write_bytes(variant("float32"))
-    operations = explain(replace(int8, target=NPU)).file.operations
-    assert any(each.on_fast_path is False and each.why_off for each in operations)
+    with pytest.raises(PocketganError, match=r"runs no operation of it: .*Float32") as caught:
+        explain(replace(int8, target=NPU))
+    assert "Name an int8 file" in caught.value.remedy
 
 
 @pytest.mark.skipif(not COUNTED.availability().ready, reason=COUNTED.availability().detail)

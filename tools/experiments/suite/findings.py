@@ -97,12 +97,12 @@ def views(suite: Suite) -> list[View]:
 
 def _headline(suite: Suite, target: str) -> Quantity | None:
     here = [m for r in suite.results for m in r.measurements if m.target == target]
-    return next((h for h in FIGURES if any(getattr(m, h.name) is not None for m in here)), None)
+    return next((h for h in FIGURES if any(m.figure(h.name) is not None for m in here)), None)
 
 
 def _measured(result: Result, target: str, headline: Quantity) -> bool:
     return any(
-        m.target == target and getattr(m, headline.name) is not None for m in result.measurements
+        m.target == target and m.figure(headline.name) is not None for m in result.measurements
     )
 
 
