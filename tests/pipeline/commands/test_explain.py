@@ -30,8 +30,9 @@ def file(variant: Callable[[str], bytes], tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_explanation_is_a_table_and_sentences(
-    file: Path, capsys: pytest.CaptureFixture[str]
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     assert main(["explain", str(file), "--quiet", "--top", "2"]) == 0
     out = capsys.readouterr().out
     assert "others: --top)" in out

@@ -97,7 +97,7 @@ def test_blocks_that_the_npu_leaves_to_the_cpu_are_not_searched(
     assert without_cpu_blocks(limited, builder).search.blocks == ["transposed"]
     said = " ".join(capsys.readouterr().err.split())
     assert "sub_pixel" in said
-    assert "DepthToSpace (Unsupported opType)" in said
+    assert "DepthToSpace ×2 (Unsupported opType)" in said
     only = replace(limited, search=replace(recipe.search, blocks=["sub_pixel"]))
     assert without_cpu_blocks(only, builder).search.blocks == ["sub_pixel"]
 
