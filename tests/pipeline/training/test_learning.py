@@ -26,7 +26,13 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "r3gan": {"network": "r3gan", "loss": "relativistic", "r1": 1.0, "r2": 1.0, "r1_every": 2},
     "biggan": {"network": "biggan", "loss": "hinge", "spectral_norm": True},
     "progressive": {"network": "progressive", "growth": 0.6},
-    "stylegan": {"network": "stylegan", "loss": "relativistic", "r1": 1.0, "r2": 1.0},
+    "stylegan": {
+        "network": "stylegan",
+        "loss": "relativistic",
+        "r1": 1.0,
+        "r2": 1.0,
+        "r1_every": 1,
+    },
 }
 STEPS = 200
 
