@@ -1,3 +1,4 @@
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -13,4 +14,6 @@ def fake_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
+    # urllib keeps the proxies of its first request for the rest of the process.
+    monkeypatch.setattr(urllib.request, "_opener", None)
     return home
