@@ -1,42 +1,26 @@
 """Every variant on every target, with one method: interleaved rounds, outputs compared.
 
-A clock that slows down or a neighbour that wakes up must hit all variants alike. So each job runs
-in several fresh processes, a round at a time, and each round takes the jobs in another order; what
-the rounds gave is pooled.
+Targets of one machine follow each other, or take turns where its clock times them; machines work
+side by side.
 """
 
-import random
-import statistics
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from functools import cache, partial
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from threading import RLock
 from typing import Any, Literal
 
-import numpy as np
-
-from deploy.agent import summarize
 from deploy.agreement import compare
-from deploy.errors import PocketganError
-from deploy.jobs import FIGURES, Agreement, Histogram, Job, Measurement, describe_file, failure
+from deploy.jobs import Agreement, Job, Measurement, describe_file
+from deploy.rounds import ENOUGH_RUNS, run_rounds
+from deploy.side_by_side import Lanes, LastingSession
 from deploy.targets.local import Local
-from deploy.targets.target import Session, Target, TargetLostError
-
-# MLPerf's single stream asks for this many samples.
-ENOUGH_RUNS = 1024
-# Rounds whose medians differ by more than this share deserve no trust.
-SPREAD_LIMIT = 0.10
-# From this temperature on, °C, processors begin to slow themselves down.
-HOT_CELSIUS = 80.0
-# Share of the frequency whose loss is worth a word.
-FREQUENCY_LOSS = 0.10
-# A sustained run whose end is slower than its start by more than this share.
-SLOWDOWN = 0.05
+from deploy.targets.target import HERE, Target
 
 REFERENCE_SECONDS = 120.0
-
 # Of the time limit, for the timed runs; the rest is for loading, drawing, and a machine in a mood.
 BUDGET = 0.5
 # Seconds of timed runs in one process: enough for MLPerf's 1,024 samples where a run takes 40 ms,
@@ -83,13 +67,14 @@ def measure(
     on_progress: Progress | None = None,
     on_round: Callable[[list[Measurement]], object] | None = None,
 ) -> list[Measurement]:
-    """Measure each of ``variants`` (name → .tflite) on each of ``targets``.
+    """Measure each of ``variants`` (name → .tflite) on each of ``targets``, machines side by side.
 
     Args:
         earlier: measurements of an earlier, interrupted call: those without an error are not
             repeated.
-        on_round: called after each round with all measurements so far, so that they can be kept;
-            those of rounds that are not all done carry an error.
+        on_progress: called by one thread at a time, as is ``on_round``.
+        on_round: called after each round of a machine with all measurements so far, so that they
+            can be kept; those of rounds that are not all done carry an error.
 
     Returns:
         One measurement a target, variant and number of threads, in that order. A variant that
@@ -98,32 +83,36 @@ def measure(
         same.
 
     Raises:
-        PocketganError: a file cannot be read, or a target is not available. Nothing has run then.
+        PocketganError: a file cannot be read, or a target that is no board of a shelf is not
+            available. Nothing has run then.
     """
     packed = not plan.costs_only
     files = {name: describe_file(path, packed=packed) for name, path in variants.items()}
     for target in targets:
-        target.require()
-    desktop = cache(lambda job: Local().answer(job, REFERENCE_SECONDS))
-    finished = {_key(m): m for m in earlier if m.error is None}
-    measurements: list[Measurement] = []
-    for group in _groups(targets):
-        jobs = [job for target in group for job in _jobs(target, files, plan)]
-        pending = [job for job in jobs if _key(job) not in finished]
-        by_key = {_key(job): finished[_key(job)] for job in jobs if _key(job) in finished}
-        timed_earlier = {m.target for m in by_key.values() if m.p50_ms is not None}
-        with ExitStack() as stack:
-            for fresh in _rounds_on(
-                group, pending, stack=stack, plan=plan, on_progress=on_progress
-            ):
-                for measurement, job in zip(fresh, pending, strict=True):
-                    late = job.target in timed_earlier
-                    compared = _agreeing(measurement, job, desktop)
-                    by_key[_key(job)] = _reported(compared, plan, late=late)
-                if on_round is not None:
-                    on_round([*measurements, *(by_key[_key(job)] for job in jobs)])
-        measurements += [by_key[_key(job)] for job in jobs]
-    return measurements
+        if not target.label:  # a board of a shelf that is away costs its own rows only
+            target.require()
+    lanes = Lanes()
+    call = _Call(
+        plan=plan,
+        lanes=lanes,
+        results=_Results([job for t in targets for job in _jobs(t, files, plan)], targets, earlier),
+        desktop=_Desktop(lanes),
+        on_progress=on_progress,
+        on_round=on_round,
+    )
+    for side_by_side in _lanes(targets):
+        lanes.run([partial(call.measure_on, machine) for machine in side_by_side])
+    return call.results.so_far()
+
+
+def _lanes(targets: Sequence[Target]) -> list[list[list[Target]]]:
+    """The targets of each machine, all machines together; then what may run on any."""
+    by_machine: dict[str, list[Target]] = {}
+    for target in targets:
+        if target.machine is not None:
+            by_machine.setdefault(target.machine, []).append(target)
+    unknown = [[[target]] for target in targets if target.machine is None]
+    return [list(by_machine.values()), *unknown] if by_machine else unknown
 
 
 def _groups(targets: Sequence[Target]) -> list[list[Target]]:
@@ -160,63 +149,113 @@ def _jobs(
     ]
 
 
-def _rounds_on(
-    group: Sequence[Target],
-    jobs: Sequence[Job],
-    *,
-    stack: ExitStack,
-    plan: MeasuringPlan,
-    on_progress: Progress | None,
-) -> Iterator[list[Measurement]]:
-    """As ``run_rounds``, on targets that stay open until ``stack`` closes; nothing for no job."""
-    if not jobs:
-        return
-    timed = all(target.timed for target in group)
-    rounds = plan.rounds if timed else 1
-    name = " and ".join(target.name for target in group)
-    sessions = {target.name: _lasting_session(target, stack) for target in group}
-    started: Counter[Job] = Counter()
+class _Results:
+    """What is known of each of ``jobs``, in their order."""
 
-    def run(job: Job) -> Measurement:
-        started[job] += 1
-        session = sessions[job.target]
-        if plan.sustain_s is None or not timed or started[job] < rounds:
-            return session(job, plan.time_limit)
-        long = job.model_copy(update={"sustain_s": plan.sustain_s})
-        return session(long, plan.time_limit + plan.sustain_s)
+    def __init__(
+        self, jobs: Sequence[Job], targets: Sequence[Target], earlier: Sequence[Measurement]
+    ) -> None:
+        finished = {_key(m): m for m in earlier if m.error is None}
+        self._jobs = jobs
+        self._labels = {target.name: target.label or None for target in targets}
+        self._by_key = {_key(job): finished[_key(job)] for job in jobs if _key(job) in finished}
+        self._timed_earlier = {m.target for m in self._by_key.values() if m.p50_ms is not None}
 
-    progress = partial(on_progress, name) if on_progress else None
-    yield from run_rounds(jobs, run, rounds=rounds, seed=plan.seed, on_progress=progress)
+    def pending(self, targets: Sequence[Target]) -> list[Job]:
+        """What is still to be done on ``targets``."""
+        names = {target.name for target in targets}
+        return [j for j in self._jobs if j.target in names and _key(j) not in self._by_key]
 
+    def is_late(self, job: Job) -> bool:
+        """Whether other jobs of its target were timed in an earlier call."""
+        return job.target in self._timed_earlier
 
-def _reported(measurement: Measurement, plan: MeasuringPlan, *, late: bool) -> Measurement:
-    """Without what only the comparison, or only a plot, needed."""
-    unneeded = ("outputs",) if plan.keep_samples else ("outputs", "samples_ns")
-    warnings = (*measurement.warnings, LATE) if late else measurement.warnings
-    return measurement.model_copy(update={**dict.fromkeys(unneeded), "warnings": warnings})
+    def add(self, measurements: Sequence[Measurement]) -> None:
+        self._by_key |= {_key(measurement): measurement for measurement in measurements}
+
+    def so_far(self) -> list[Measurement]:
+        """All measurements, under the labels that their boards have now."""
+        present = [self._by_key[_key(job)] for job in self._jobs if _key(job) in self._by_key]
+        return [m.model_copy(update={"label": self._labels[m.target]}) for m in present]
 
 
-def _lasting_session(target: Target, stack: ExitStack) -> Session:
-    """A session on ``target`` until ``stack`` closes.
+@dataclass(kw_only=True)
+class _Call:
+    """One call of ``measure``; its lanes share it."""
 
-    Where the target cannot be opened, or once it is lost, every job fails at once with the reason.
-    """
-    try:
-        session = stack.enter_context(target.open())
-    except PocketganError as error:
-        reason = f"{error.problem} ({error.remedy})" if error.remedy else error.problem
-        return lambda job, time_limit: failure(job, reason)
-    lost: list[str] = []
+    plan: MeasuringPlan
+    lanes: Lanes
+    results: _Results
+    desktop: "_Desktop"
+    on_progress: Progress | None
+    on_round: Callable[[list[Measurement]], object] | None
+    one_at_a_time: RLock = field(default_factory=RLock)
+    """Of the results, and of whom is told of them."""
 
-    def answer(job: Job, time_limit: float) -> Measurement:
-        if not lost:
-            try:
-                return session(job, time_limit)
-            except TargetLostError as error:
-                lost.append(error.problem)
-        return failure(job, lost[0])
+    def measure_on(self, machine: Sequence[Target]) -> None:
+        """All that is to be done on the targets of one machine."""
+        for group in _groups(machine):
+            jobs = self.results.pending(group)
+            if not jobs:
+                continue
+            with ExitStack() as stack:
+                for measurements in self._rounds(group, jobs, stack):
+                    pairs = zip(measurements, jobs, strict=True)
+                    finished = [self._finished(measurement, job) for measurement, job in pairs]
+                    with self.one_at_a_time:
+                        self.results.add(finished)
+                        if self.on_round is not None:
+                            self.on_round(self.results.so_far())
 
-    return answer
+    def _rounds(
+        self, group: Sequence[Target], jobs: Sequence[Job], stack: ExitStack
+    ) -> Iterator[list[Measurement]]:
+        """As ``run_rounds``, on targets that stay open until ``stack`` closes."""
+        plan = self.plan
+        timed = all(target.timed for target in group)
+        rounds = plan.rounds if timed else 1
+        name = " and ".join(target.title for target in group)
+        sessions = {target.name: LastingSession(target, self.lanes) for target in group}
+        for session in sessions.values():
+            stack.callback(session.close)
+            session.open()
+        started: Counter[Job] = Counter()
+
+        def run(job: Job) -> Measurement:
+            started[job] += 1
+            answer = sessions[job.target].answer
+            if plan.sustain_s is None or not timed or started[job] < rounds:
+                return answer(job, plan.time_limit)
+            long = job.model_copy(update={"sustain_s": plan.sustain_s})
+            return answer(long, plan.time_limit + plan.sustain_s)
+
+        def progress(done: int, total: int) -> None:
+            if self.on_progress is not None:
+                with self.one_at_a_time:
+                    self.on_progress(name, done, total)
+
+        yield from run_rounds(jobs, run, rounds=rounds, seed=plan.seed, on_progress=progress)
+
+    def _finished(self, measurement: Measurement, job: Job) -> Measurement:
+        """Compared, and without what only the comparison, or only a plot, needed."""
+        compared = _agreeing(measurement, job, self.desktop)
+        unneeded = ("outputs",) if self.plan.keep_samples else ("outputs", "samples_ns")
+        warnings = (*compared.warnings, *[LATE] * self.results.is_late(job))
+        return compared.model_copy(update={**dict.fromkeys(unneeded), "warnings": warnings})
+
+
+class _Desktop:
+    """What this machine draws, for comparison; while nothing else is measured on it."""
+
+    def __init__(self, lanes: Lanes) -> None:
+        self._lanes = lanes
+        self._answers: dict[Job, Measurement] = {}
+
+    def __call__(self, job: Job) -> Measurement:
+        if job not in self._answers:
+            with self._lanes.turn_on(HERE).take():
+                self._answers[job] = Local().answer(job, REFERENCE_SECONDS)
+        return self._answers[job]
 
 
 def _agreeing(
@@ -259,141 +298,3 @@ def _key(subject: Job | Measurement) -> tuple[object, ...]:
     """What two measurements of the same thing on the same target have in common."""
     file = (subject.variant, subject.sha256)
     return subject.target, *file, subject.threads, subject.delegate
-
-
-def schedule(jobs: int, rounds: int, seed: int) -> list[list[int]]:
-    """The order in which each round takes jobs 0…``jobs`` - 1: a fresh shuffle a round."""
-    shuffle = random.Random(seed).sample
-    return [shuffle(range(jobs), jobs) for _ in range(rounds)]
-
-
-def run_rounds(
-    jobs: Sequence[Job],
-    run: Callable[[Job], Measurement],
-    *,
-    rounds: int,
-    seed: int,
-    on_progress: Callable[[int, int], object] | None = None,
-) -> Iterator[list[Measurement]]:
-    """Run each of ``jobs`` once a round; yield one pooled measurement a job after each round.
-
-    A job that failed is left out of later rounds: it would fail again, perhaps slowly. The others
-    go on. ``jobs`` should keep their samples. ``on_progress(done, total)`` counts runs of ``run``.
-    """
-    answers: list[list[Measurement]] = [[] for _ in jobs]
-    done, total = 0, len(jobs) * rounds
-    for order in schedule(len(jobs), rounds, seed):
-        for index in order:
-            if all(answer.error is None for answer in answers[index]):
-                answers[index].append(run(jobs[index]))
-            done += 1
-            if on_progress is not None:
-                on_progress(done, total)
-        yield [combine(answer, rounds) for answer in answers]
-
-
-def combine(rounds: Sequence[Measurement], planned: int = 0) -> Measurement:
-    """Pool measurements of one job: percentiles over all samples, medians of what comes once.
-
-    Where a target has no samples to tell, its own percentiles are what comes once. Peak memory is
-    the highest of the rounds. A round that failed, or fewer of them than ``planned``, make the
-    whole carry an error, beside the figures of the others.
-
-    Raises:
-        ValueError: some rounds hold samples and others none, or there is no round.
-    """
-    good = [measurement for measurement in rounds if measurement.error is None]
-    if not good:
-        return rounds[0]
-    peaks = [m.peak_rss_kb for m in good if m.peak_rss_kb is not None]
-    hashes = {m.output_sha256 for m in good}
-    fields = good[0].model_dump() | _times(good)
-    fields |= {
-        "rounds": len(good),
-        "peak_rss_kb": max(peaks, default=None),
-        "output_sha256": hashes.pop() if len(hashes) == 1 else None,
-        "sustained": next((m.sustained for m in good if m.sustained), None),
-        "after": good[-1].after,
-    }
-    reasons = {"output_sha256": "the rounds gave different outputs"}
-    for measurement in good:
-        reasons |= measurement.absent
-    fields["absent"] = {name: reasons[name] for name in FIGURES if fields[name] is None}
-    cautions = dict.fromkeys(w for m in good for w in m.warnings)
-    fields["warnings"] = [*cautions, *doubts(fields, good)]
-    planned = max(planned, len(rounds))
-    if len(good) < planned:
-        then = next((f", then: {m.error}" for m in rounds if m.error is not None), "")
-        fields["error"] = f"{len(good)} of {planned} rounds went well{then or ' until now'}"
-    return Measurement.model_validate(fields)
-
-
-def _times(good: Sequence[Measurement]) -> dict[str, Any]:
-    """The time figures of all rounds together; none where the target is not timed.
-
-    The spread is that of the rounds' medians or, where a tool shows no median, of their means.
-    """
-    names = ("init_ms", "first_ms", "p50_ms", "p90_ms", "p99_ms", "mean_ms", "per_second")
-    values_by_name = {
-        name: [v for m in good if (v := getattr(m, name)) is not None] for name in names
-    }
-    figures = {name: statistics.median(values) for name, values in values_by_name.items() if values}
-    if not figures:
-        return {}
-    figures["spread"] = spread(values_by_name["p50_ms"] or values_by_name["mean_ms"])
-    with_samples = {measurement.samples_ns is not None for measurement in good}
-    if with_samples == {False}:
-        return figures | {
-            "min_ms": min((m.min_ms for m in good if m.min_ms is not None), default=None),
-            "runs": sum(m.runs for m in good if m.runs is not None) or None,
-        }
-    if with_samples == {True, False}:
-        raise ValueError("rounds with samples and rounds without cannot be pooled")
-    samples = [sample for m in good for sample in m.samples_ns or ()]
-    return figures | {
-        **summarize(samples),
-        "overhead_ns": statistics.median_low(m.overhead_ns for m in good if m.overhead_ns),
-        "histogram": histogram(samples),
-        "samples_ns": samples,
-    }
-
-
-def histogram(samples_ns: Sequence[int], bins: int = 24) -> Histogram:
-    """Counts of ``samples_ns`` between edges that grow by one factor, fastest to slowest run."""
-    low, high = min(samples_ns), max(samples_ns) + 1
-    edges = np.geomspace(low, high, bins + 1)
-    counts, _ = np.histogram(samples_ns, edges)
-    return Histogram(edges_ms=tuple((edges / 1e6).tolist()), counts=tuple(counts.tolist()))
-
-
-def spread(medians_ms: Sequence[float]) -> float | None:
-    """How far apart the rounds' medians lie, relative to their median; None for one round."""
-    if len(medians_ms) < 2:
-        return None
-    return (max(medians_ms) - min(medians_ms)) / statistics.median(medians_ms)
-
-
-def doubts(fields: dict[str, Any], good: Sequence[Measurement]) -> list[str]:
-    """What a reader must know before trusting the times, and what heat did, or may have done."""
-    warnings = []
-    if fields["spread"] is not None and fields["spread"] > SPREAD_LIMIT:
-        warnings.append(
-            f"the rounds' medians lie {fields['spread']:.0%} apart (trust ends at "
-            f"{SPREAD_LIMIT:.0%}): the machine was busy"
-        )
-    timed = fields["p50_ms"] is not None and fields["runs"] is not None
-    if timed and fields["runs"] < ENOUGH_RUNS:
-        warnings.append(f"{fields['runs']} runs; MLPerf's single stream asks for {ENOUGH_RUNS}")
-    conditions = [c for m in good for c in (m.before, m.after) if c is not None]
-    hottest = max((c.celsius for c in conditions if c.celsius is not None), default=0.0)
-    if hottest >= HOT_CELSIUS:
-        warnings.append(f"the processor was {hottest:.0f} °C hot: it may have slowed itself down")
-    mhz = [c.mhz for c in conditions if c.mhz is not None]
-    if mhz and mhz[-1] < mhz[0] * (1 - FREQUENCY_LOSS):
-        warnings.append(f"the processor's frequency fell from {mhz[0]:.0f} to {mhz[-1]:.0f} MHz")
-    warnings += [
-        f"slows down by {m.sustained.last_ms / m.sustained.first_ms - 1:.0%} under load"
-        for m in good
-        if m.sustained and m.sustained.last_ms > m.sustained.first_ms * (1 + SLOWDOWN)
-    ]
-    return warnings

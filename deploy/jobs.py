@@ -169,6 +169,7 @@ class Measurement(Subject):
     With an ``error`` the figures are missing, or cover the rounds that went well.
     """
 
+    label: str | None = None  # what its owner's shelf calls the target
     device: str | None = None
     cpu: str | None = None
     runtime: str | None = None  # "ai-edge-litert" or "tflite-runtime"
@@ -211,6 +212,11 @@ class Measurement(Subject):
     absent: dict[str, str] = {}  # figure -> why it is missing
     warnings: tuple[str, ...] = ()
     error: str | None = None
+
+    @property
+    def title(self) -> str:
+        """What a person calls the target."""
+        return self.label or self.target
 
     def figure(self, name: str) -> float | None:
         """A figure of its own or of its NPU report; None where it is missing."""

@@ -75,6 +75,19 @@ def bar() -> Progress:
     return LoggedProgress(disable=True, speed_estimate_period=SECONDS_OF_SPEED)
 
 
+def lines(display: Progress) -> Callable[[str, int, int], None]:
+    """Show works side by side, each in a line of its own: called with a work's name, what is done
+    of it, and of how much."""
+    tasks: dict[str, TaskID] = {}
+
+    def show(name: str, done: int, total: int) -> None:
+        if name not in tasks:
+            tasks[name] = display.add_task(name, total=total)
+        display.update(tasks[name], completed=done, total=total)
+
+    return show
+
+
 class LoggedProgress(Progress):
     """A progress display for logs: a line every half minute."""
 

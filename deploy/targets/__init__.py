@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from deploy.errors import PocketganError, one_of
-from deploy.targets import android, arm, npu, sysroot, vela
+from deploy.targets import android, arm, npu, shelf, sysroot, vela
 from deploy.targets.browser import Browser
 from deploy.targets.browser_phone import PhoneBrowser
 from deploy.targets.litert_benchmark import LitertBenchmark
@@ -72,6 +72,10 @@ def find_target(name: str, say: Say = Target.say) -> Target:
     Raises:
         PocketganError: there is no such target; lists those that there are.
     """
+    if boards := _boards(name):
+        raise PocketganError(
+            f"{name} is a shelf, and one target is meant", one_of("", boards.values())
+        )
     kind, _, detail = name.partition(":")
     match = next((target for target in offered() if target.name == name), None)
     if match is None and kind in KINDS:
@@ -81,3 +85,31 @@ def find_target(name: str, say: Say = Target.say) -> Target:
         raise PocketganError(f"no target is called {name!r}", one_of(name, names))
     match.say = say
     return match
+
+
+def find_targets(names: Sequence[str], say: Say = Target.say) -> list[Target]:
+    """The targets called ``names``, each once, with the boards of a shelf in its place.
+
+    Raises:
+        PocketganError: there is no such target or shelf, a shelf cannot be read, or two boards have
+            one label.
+    """
+    targets: dict[str, Target] = {}
+    owners: dict[str, str] = {}
+    for name in names:
+        boards = _boards(name)
+        for label, board in boards.items():
+            if owners.setdefault(label, board) != board:
+                problem = f"{name} calls {board} {label!r}, and another shelf {owners[label]}"
+                raise PocketganError(problem, "Give one of them another label.")
+            target = find_target(board, say)
+            target.label = label
+            targets[board] = target
+        if not boards and name not in targets:
+            targets[name] = find_target(name, say)
+    return list(targets.values())
+
+
+def _boards(name: str) -> dict[str, str]:
+    """Label → target's name, of a shelf; of nothing else."""
+    return {k: v for path in shelf.paths([name]) for k, v in shelf.read_shelf(path).items()}

@@ -22,7 +22,7 @@ from deploy import agent
 from deploy.errors import PocketganError
 from deploy.jobs import Conditions, Job, Measurement, failure
 from deploy.machine import listed_numbers
-from deploy.targets.target import TargetLostError
+from deploy.targets.target import BOOT_ID, TargetLostError
 
 CONNECTING_LIMIT = 1.0  # seconds; the server is mostly on this machine
 QUERY_LIMIT = 5.0
@@ -143,6 +143,9 @@ class AndroidBackend(ABC):
         """Names of the files that are on the phone already."""
         self._cores = listed_numbers(phone.shell("cat /sys/devices/system/cpu/online")[1])
         self._device = read_device(phone.shell(SHOW_DEVICE)[1])
+        code, text = phone.shell(f"cat {BOOT_ID}")
+        self.boot_id = "" if code else text.strip()
+        """What tells the phone apart, through whatever cable or network; empty if it is secret."""
         self._cpu = agent.parse_cpu_name(phone.shell("cat /proc/cpuinfo")[1]) or None
 
     def answer(self, job: Job, time_limit: float) -> Measurement:

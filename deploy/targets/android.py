@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from deploy.errors import PocketganError
-from deploy.targets.target import Availability, Session, Target
+from deploy.targets.target import Availability, Session, Target, TargetLostError
 
 # At run time these are imported where a phone is asked for: adbutils, which they need, loads half a
 # second of other packages.
@@ -35,6 +35,7 @@ class Android(Target):
 
     def __init__(self, serial: str = "") -> None:
         self.name = f"android:{serial}" if serial else "android"
+        self.machine = self.name
         self._serial = serial
 
     def availability(self) -> Availability:
@@ -60,9 +61,13 @@ class Android(Target):
 
     @contextmanager
     def open(self) -> Iterator[Session]:
-        self.require()
+        try:
+            self.require()
+        except PocketganError as error:  # a cable may be plugged in yet, a dialogue answered
+            raise TargetLostError(error.problem, error.remedy) from None
         place, _ = choose_backend(self._serial or next(iter(list_phones() or {}), ""))
         with place() as backend:
+            self.machine = backend.boot_id or self.machine
             yield backend.answer
 
 

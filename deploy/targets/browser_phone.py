@@ -34,6 +34,7 @@ class PhoneBrowser(Target):
     """A browser that a person lets open the benchmark page."""
 
     profiled = False
+    machine = None  # it may be a phone that adb measures, too, or this machine itself
 
     def __init__(self, address: str = LOOPBACK, port: int = 0) -> None:
         self.address, self.port = address, port

@@ -35,6 +35,7 @@ from deploy.targets.installing import (
     wheel_options,
 )
 from deploy.targets.target import (
+    BOOT_ID,
     GRACE,
     TIMED_OUT,
     Availability,
@@ -129,6 +130,7 @@ class Ssh(Target):
             )
         self.name = f"ssh:{address}"
         self._address = address
+        self.machine = self.name
         host, port = match.groups()
         self._login = host.replace("[", "").replace("]", "")
         self._port = ("-p", port) if port else ()
@@ -146,9 +148,10 @@ class Ssh(Target):
             try:
                 copy(board, Path(agent.__file__).read_bytes(), "agent.py")
                 python, pins = prepare_python(board)
+                self.machine = boot_id(board) or self.machine
             except subprocess.TimeoutExpired as error:
                 problem = f"{self._address} did nothing for {error.timeout:g} s"
-                raise PocketganError(problem, "Is it busy? Try again.") from None
+                raise TargetLostError(problem, "Is it busy? Try again.") from None
             sent: dict[str, str] = {}
 
             def put(path: str, suffix: str) -> str:
@@ -211,7 +214,9 @@ class Board:
             TargetLostError: the connection is gone.
             subprocess.TimeoutExpired: no end within ``time_limit`` seconds.
         """
-        whole = f"cd {shlex.quote(self._folder)} || exit\n{script}"
+        # The folder goes with the first connection. Where the board came back since, ssh makes
+        # another one by itself and finds it gone.
+        whole = f"cd {shlex.quote(self._folder)} || exit {CONNECTION_FAILED}\n{script}"
         process = subprocess.run(
             [*self._client, f"sh -c {shlex.quote(whole)}"],
             input=data,
@@ -277,6 +282,8 @@ REFUSALS = (
         "it lets nobody in with your keys",
         "Copy your key there: `ssh-copy-id {login}`. A key with a passphrase must be in ssh-agent.",
     ),
+)
+AWAY = (
     (
         "Connection refused",
         "no ssh server listens there",
@@ -288,16 +295,17 @@ REFUSALS = (
         "Check the name, or write the board's IP address.",
     ),
 )
-"""What the client says, what it means, and the remedy."""
+"""What the client says, what it means, and the remedy; what may pass by itself is in ``AWAY``."""
 
 
 def explain_refusal(login: str, said: str) -> PocketganError:
     """Why no connection was made to ``login`` (ssh's arguments), from what the client ``said``."""
-    for sign, problem, remedy in REFUSALS:
+    for sign, problem, remedy in (*REFUSALS, *AWAY):
         if sign in said:
+            kind = PocketganError if (sign, problem, remedy) in REFUSALS else TargetLostError
             problem = f"ssh {login}: {problem} ({last_line(said)})"
-            return PocketganError(problem, remedy.format(login=login))
-    return PocketganError(
+            return kind(problem, remedy.format(login=login))
+    return TargetLostError(
         f"ssh {login}: {last_line(said)}",
         f"Is the board on? `ssh {login} true` must work first, without a question.",
     )
@@ -335,6 +343,14 @@ def prepare_python(board: Board) -> tuple[str, bool]:
         )
     executable, pins = json.loads(last_line(search.stdout))
     return str(executable), bool(pins)
+
+
+def boot_id(board: Board) -> str:
+    """What tells the machine apart from others, whatever its address; empty where it is no Linux.
+
+    Containers of one machine share it, as they share its cores.
+    """
+    return board.run(f"cat {BOOT_ID}", time_limit=OPENING_LIMIT).stdout.strip()
 
 
 def copy_wheels(board: Board) -> None:

@@ -14,6 +14,7 @@ from typing import Literal
 
 from pydantic import ValidationError
 
+from deploy import agent
 from deploy.errors import PocketganError
 from deploy.jobs import Job, Measurement, failure
 
@@ -26,6 +27,11 @@ LIKELY_CAUSES = {
     "SIGSEGV": "the runtime crashed on this file",
     "SIGABRT": "the runtime gave up on this file",
 }
+
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+"""A file of Linux that tells machines apart, whatever they are called and whoever asks."""
+HERE = agent.read_text(BOOT_ID) or "here"
+"""This machine, as a target's ``machine``."""
 
 Say = Callable[[str], object]
 """Tell a person something, in a text of one line or more."""
@@ -58,7 +64,7 @@ def cautions(job: Job, tool: str, own: Mapping[str, bool] | None = None) -> list
 
 
 class TargetLostError(PocketganError):
-    """The target went away in the middle: no further job can succeed there."""
+    """The target is away, or went away in the middle. It may come back."""
 
 
 class Target(ABC):
@@ -66,6 +72,11 @@ class Target(ABC):
 
     name: str
     """As a person types it, e.g. ``arm:cortex-a53``."""
+    label: str = ""
+    """What its owner's shelf calls it; empty where no shelf holds it."""
+    machine: str | None = HERE
+    """Whose cores carry jobs out: never two jobs at once on those of one machine. Known for sure
+    once the target is open; None where it cannot be known."""
     timed: bool = True
     """False where figures are counts, the same in every process: one round is enough."""
     timed_here: bool = False
@@ -77,6 +88,11 @@ class Target(ABC):
     delegate: Literal["xnnpack", "none"] = "xnnpack"
     say: Say = staticmethod(lambda text: None)
     """Called with what a person must do before the target can measure."""
+
+    @property
+    def title(self) -> str:
+        """What a person calls it."""
+        return self.label or self.name
 
     def threads(self, wanted: Sequence[int]) -> Sequence[int]:
         """Those numbers of threads, of the ``wanted``, that mean something here.

@@ -6,12 +6,10 @@ from typing import Any
 
 from jsonargparse import ArgumentParser
 from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt
-from rich.progress import Progress
 
 from deploy.errors import PocketganError
 from deploy.harness import MeasuringPlan
-from deploy.harness import Progress as ProgressCall
-from deploy.targets import find_target
+from deploy.targets import find_targets
 from pipeline import benchmarking, progress
 from pipeline.commands.arguments import BAD_INPUT, FAILED, OK, command_parser, parse, show
 from pipeline.commands.entry_options import add_entry_options, entry_choice
@@ -50,9 +48,7 @@ def benchmark(arguments: list[str]) -> int:
     files = benchmarking.find(options.files)
     question = benchmarking.Question(
         files=files,
-        targets=[
-            find_target(name, progress.ask) for name in dict.fromkeys(options.target or ["local"])
-        ],
+        targets=find_targets(options.target or ["local"], progress.ask),
         plan=_plan(options),
         baseline=benchmarking.choose_baseline(options.baseline, list(files)),
         profile=options.profile,
@@ -60,7 +56,7 @@ def benchmark(arguments: list[str]) -> int:
     )
     folder = Path(options.out)
     with progress.bar() as bar:
-        answer = benchmarking.benchmark(question, folder, progress_lines(bar))
+        answer = benchmarking.benchmark(question, folder, progress.lines(bar))
     show(options, schema.dumps(answer), lambda: terminal.render(answer, folder / benchmarking.PAGE))
     failed = [measurement.error is not None for measurement in answer.measurements]
     return BAD_INPUT if all(failed) else FAILED if any(failed) else OK
@@ -137,15 +133,3 @@ def _numbers(text: str) -> tuple[int, ...]:
     if min(numbers) < 1:
         raise PocketganError(f"--threads {text}: not numbers of threads", "Write for instance 1,2.")
     return numbers
-
-
-def progress_lines(bar: Progress) -> ProgressCall:
-    """Show each target's progress in a line of its own."""
-    tasks: dict[str, Any] = {}
-
-    def show_progress(name: str, done: int, total: int) -> None:
-        if name not in tasks:
-            tasks[name] = bar.add_task(name, total=total)
-        bar.update(tasks[name], completed=done, total=total)
-
-    return show_progress

@@ -51,6 +51,8 @@ quarter of its multiply-accumulates where none is given."""
 LOCAL = "local"
 ENOUGH_STEPS = {"student": 3000, "quantize": 2000}
 """Steps that a student gets even where half of its teacher's are fewer, but no more than those."""
+MATCHING_OF_COPIES = 100.0
+"""Where a fresh discriminator compares copies with their teacher's pictures (docs/decisions.md)."""
 L1_OF_COPIES = 1e-5
 """A student that sees its teacher's pictures only loses more to the penalty, and fewer bytes need
 saving: docs/decisions.md."""
@@ -158,7 +160,9 @@ def _base_values(
             values[section] |= {"steps": max(math.ceil(steps / 2), min(steps, enough))}
     if copies_only:
         values["data"] = {"source": TEACHER}
-        values["quantize"] |= {"l1": L1_OF_COPIES} if teacher.latent else {}
+        if teacher.latent:
+            values["quantize"] |= {"l1": L1_OF_COPIES}
+            values["student"] |= {"matching": MATCHING_OF_COPIES}
     if not teacher.latent:
         side, across = teacher.model.input_shape[1:3]
         values["train"]["batch"] = picture_batch(side * across)

@@ -7,7 +7,6 @@ from jsonargparse.typing import PositiveInt
 from deploy.targets import find_target
 from pipeline import progress
 from pipeline.commands.arguments import OK, command_parser, parse, show
-from pipeline.commands.benchmark import progress_lines
 from pipeline.commands.entry_options import add_entry_options, entry_choice
 from pipeline.explaining import ExplainQuestion, explain
 from pipeline.report.explain.sentences import sections
@@ -64,7 +63,7 @@ def explain_file(arguments: list[str]) -> int:
         choice=entry_choice(options),
     )
     with progress.bar() as bar:
-        explanation = explain(question, progress_lines(bar))
+        explanation = explain(question, progress.lines(bar))
     document = explanation.model_dump(mode="json", by_alias=True)
     document["sentences"] = sections(explanation)
     show(options, document, lambda: render(explanation, options.top))

@@ -1,14 +1,16 @@
 """Speed and memory of each .tflite file on each target, each in fresh processes."""
 
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 
 from deploy.harness import MeasuringPlan, measure
 from deploy.machine import describe_machine
-from deploy.targets import find_target
+from deploy.targets import find_targets, shelf
 from pipeline import progress
 from pipeline.artifacts import MACHINE, MEASUREMENTS, find_variants
+from pipeline.recipe import Recipe
 from pipeline.report.benchmark.grid import target_title
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages.inputs import batched_inputs
@@ -26,10 +28,9 @@ def _benchmark(ctx: StageContext) -> Outcome:
     values = batched_inputs(ctx, Purpose.EVALUATION, INPUTS)
     np.save(inputs, values.reshape(len(values), -1))
     with progress.bar() as bar:
-        task = bar.add_task("benchmark", total=None)
         measurements = measure(
             find_variants(ctx.inputs["convert"]),
-            [find_target(name, progress.ask) for name in settings.targets],
+            find_targets(settings.targets, progress.ask),
             plan=MeasuringPlan(
                 threads=settings.threads,
                 rounds=settings.rounds,
@@ -38,9 +39,7 @@ def _benchmark(ctx: StageContext) -> Outcome:
                 seed=ctx.recipe.seed,
                 latents=inputs,
             ),
-            on_progress=lambda name, done, total: bar.update(
-                task, description=f"benchmark {name}", completed=done, total=total
-            ),
+            on_progress=progress.lines(bar),
         )
     MEASUREMENTS.write(tuple(measurements), ctx.folder)
     MACHINE.write(asdict(describe_machine()), ctx.folder)
@@ -52,19 +51,28 @@ def _benchmark(ctx: StageContext) -> Outcome:
             if m.target == "local" and m.threads == first
         },
         [
-            f"{m.variant} on {target_title(m.target, m.threads)}: {m.error}"
+            f"{m.variant} on {target_title(m.title, m.threads)}: {m.error}"
             for m in measurements
             if m.error
         ],
     )
 
 
-benchmark = stage("benchmark", needs=("convert",), settings=_SETTINGS, reads_pictures=True)(
-    _benchmark
-)
+def _shelves(recipe: Recipe) -> list[Path]:
+    """The shelves among the targets, read once, so that a bad one is told before anything runs."""
+    paths = shelf.paths(recipe.benchmark.targets)
+    for path in paths:
+        shelf.read_shelf(path)
+    return paths
+
+
+benchmark = stage(
+    "benchmark", needs=("convert",), settings=_SETTINGS, reads_pictures=True, files=_shelves
+)(_benchmark)
 benchmark_student = stage(
     "benchmark",
     needs=("teacher", "convert"),
     settings=("data", *_SETTINGS, "teacher"),
     reads_pictures=True,
+    files=_shelves,
 )(_benchmark)

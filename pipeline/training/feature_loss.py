@@ -7,17 +7,20 @@ from deploy.errors import PocketganError
 from pipeline.arrays import Tensor
 from pipeline.networks.efficientnet import build_feature_maps, looks_at
 
+_ACTIVATIONS = tuple(
+    getattr(tf_keras.layers, name) for name in ("LeakyReLU", "ReLU", "PReLU", "ELU", "Activation")
+)
+
 
 def discriminator_maps(discriminator: tf_keras.Model) -> tf_keras.Model:
     """A discriminator's input → the map behind each activation on the way to its logit.
 
-    A second head that reads codes is not on it.
+    A second head that reads codes is not on it. Where no layer of it is an activation alone, as in
+    discriminators of others: what its last layer reads.
     """
     to_logit = tf_keras.Model(discriminator.inputs, discriminator.outputs[0])
-    activations = [
-        layer.output for layer in to_logit.layers if isinstance(layer, tf_keras.layers.LeakyReLU)
-    ]
-    return tf_keras.Model(discriminator.inputs, activations)
+    maps = [layer.output for layer in to_logit.layers if isinstance(layer, _ACTIVATIONS)]
+    return tf_keras.Model(discriminator.inputs, maps or [to_logit.layers[-1].input])
 
 
 def perceptual_maps(shape: tuple[int, int, int]) -> tf_keras.Model:

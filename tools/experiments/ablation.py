@@ -47,8 +47,10 @@ BITS = 5
 ROOM = 1.05
 RANK, TAPER, MIXERS = 16, 0.7, 0
 FRESH = ("--discriminator", "none")
-SILENT = ("--student.distill", "0", "--quantize.distill", "0")
+UNMATCHED = ("--student.matching", "0")
+SILENT = (*UNMATCHED, "--student.distill", "0", "--quantize.distill", "0")
 COPYING = (
+    *UNMATCHED,
     *("--student.adversarial", "0", "--student.distill", "100", "--quantize.distill", "100"),
 )
 RULES_OF_THE_TEACHER = (
@@ -110,6 +112,7 @@ def rows(run: Path, max_gzip_kb: float) -> Iterator[StudentVariation]:
     yield StudentVariation("a fresh discriminator", plain, BITS, FRESH)
     yield StudentVariation("no teacher in adversarial training", plain, BITS, SILENT)
     yield StudentVariation("adversarial training by the teacher's rules", plain, BITS, rules)
+    yield StudentVariation("no matching", plain, BITS, UNMATCHED)
     yield StudentVariation("no L1 while rounding", plain, BITS, ("--quantize.l1", "0"))
     even = json.dumps(dict.fromkeys(kernel_layers(builder.build(plain)), BITS))
     # Bits that are fixed are not fitted to what is aimed at, a little below the limit.

@@ -24,8 +24,8 @@ from rich.text import Text
 
 from deploy.agreement import FIRST_OPINION, OPINION_LIMIT, SECOND_OPINION, Opinion, opinions
 from deploy.errors import PocketganError
-from deploy.harness import ENOUGH_RUNS, run_rounds
 from deploy.jobs import Job, Measurement, describe_file
+from deploy.rounds import ENOUGH_RUNS, run_rounds
 from deploy.targets import find_target
 from pipeline.consoles import console
 from tools.console import run_as_program

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from deploy.agreement import SECOND_OPINION
-from deploy.harness import ENOUGH_RUNS, SPREAD_LIMIT
 from deploy.jobs import Agreement, Measurement
+from deploy.rounds import ENOUGH_RUNS, SPREAD_LIMIT
 from pipeline.report.benchmark.grid import ALIKE, TargetColumn, comparable
 from pipeline.report.benchmark.npu import off_the_npu, reckonings
 from pipeline.report.benchmark.schema import MeasuredFile
@@ -197,7 +197,7 @@ def drawn_alike(measurements: Sequence[Measurement]) -> str | None:
     )
     if plain:
         parts.append(f"{', '.join(plain)} drew bit for bit what this machine draws without XNNPACK")
-    return f"{measurements[0].target}: {'; '.join(parts)}."
+    return f"{measurements[0].title}: {'; '.join(parts)}."
 
 
 def _steps(agreement: Agreement) -> str:
@@ -213,7 +213,7 @@ def failures(columns: Sequence[TargetColumn]) -> list[str]:
     for column in columns:
         for name, cell in column.cells.items():
             if column.deciding.figures and cell.measurement and cell.measurement.error:
-                error = f"{column.target}: {cell.measurement.error}"
+                error = f"{column.label}: {cell.measurement.error}"
                 by_error.setdefault(error, []).append(name)
     return [f"{error} ({', '.join(dict.fromkeys(names))})" for error, names in by_error.items()]
 

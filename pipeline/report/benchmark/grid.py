@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from deploy.agreement import SECOND_OPINION, SECOND_OPINION_DECIMALS
-from deploy.harness import SPREAD_LIMIT
 from deploy.jobs import Measurement
+from deploy.rounds import SPREAD_LIMIT
 from pipeline.report.benchmark.schema import MeasuredFile
 from pipeline.report.quantities import NONE, QUANTITIES, Quantity, times_of
 
@@ -89,8 +89,14 @@ class TargetColumn(NamedTuple):
     """What the files are compared with; None where they do not compare."""
 
     @property
+    def label(self) -> str:
+        """The target, as its owner's shelf calls it if one does."""
+        present = [cell.measurement for cell in self.cells.values() if cell.measurement]
+        return present[0].title if present else self.target
+
+    @property
     def title(self) -> str:
-        return target_title(self.target, self.threads)
+        return target_title(self.label, self.threads)
 
     @property
     def headline(self) -> Quantity | None:

@@ -24,7 +24,7 @@ def render(benchmark: Benchmark) -> str:
         benchmark=benchmark,
         view=view(measurements, benchmark.files, benchmark.baseline, benchmark.bandwidth),
         histograms=plots(
-            (f"{m.variant} on {target_title(m.target, m.threads)}", charts.histogram(m))
+            (f"{m.variant} on {target_title(m.title, m.threads)}", charts.histogram(m))
             for m in measurements
         ),
         profiles=plots(
@@ -44,7 +44,7 @@ def _profiles(benchmark: Benchmark) -> dict[str, tuple[OperationCost, ...]]:
         for name, costs in by_file.items()
     }
     own = {
-        f"{m.variant} on {target_title(m.target, m.threads)}": m.profile
+        f"{m.variant} on {target_title(m.title, m.threads)}": m.profile
         for m in benchmark.measurements
         if m.profile
     }
@@ -100,7 +100,7 @@ def _cells(m: Measurement, file: MeasuredFile | None, bandwidth: float | None) -
     """A row by its headings, what matters first."""
     runtime = f"{m.runtime or NONE} {m.runtime_version or ''}"
     return {
-        "Target": Cell(m.target, kind="text"),
+        "Target": Cell(m.title, m.target if m.label else "", kind="text"),
         "Threads": Cell(str(m.threads)),
         "Remarks": remarks(m),
         "p50, ms": figure(m, "p50_ms"),

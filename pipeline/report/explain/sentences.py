@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
-from deploy.harness import SPREAD_LIMIT
+from deploy.rounds import SPREAD_LIMIT
 from pipeline.report.cores import core_of, int8_instruction, lacks_dot_product
 from pipeline.report.explain.advice import TILE, advice
 from pipeline.report.explain.compared import Kind, counterparts, kinds, rounded_and_float

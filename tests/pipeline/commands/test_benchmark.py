@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from deploy.errors import PocketganError
-from pipeline import benchmarking
+from pipeline import benchmarking, progress
 from pipeline.cli import main
-from pipeline.commands import benchmark as commands
+from pipeline.commands.benchmark import asks_for_files
 from pipeline.report.benchmark import schema
 from tests.pipeline.tflite import others
 
@@ -137,7 +137,7 @@ def test_interrupted_call_keeps_the_rounds_that_were_done(
         if done == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "progress_lines", lambda bar: interrupt)
+    monkeypatch.setattr(progress, "lines", lambda bar: interrupt)
     assert ask(*question) == 130
     result = schema.read_if_sound(tmp_path / benchmarking.RESULT)
     assert result is not None
@@ -188,7 +188,7 @@ def test_nothing_measured_at_all_is_bad_input(tmp_path: Path) -> None:
     ],
 )
 def test_recipe_is_told_from_files(arguments: list[str], files: bool) -> None:
-    assert commands.asks_for_files(arguments) is files
+    assert asks_for_files(arguments) is files
 
 
 def test_each_option_of_benchmark_can_be_read_alone(capsys: pytest.CaptureFixture[str]) -> None:

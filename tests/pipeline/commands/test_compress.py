@@ -18,6 +18,7 @@ from pipeline.artifacts import find_variants
 from pipeline.cli import main
 from pipeline.commands.compress import (
     L1_OF_COPIES,
+    MATCHING_OF_COPIES,
     _name,
     _sha256,
     _share,
@@ -185,6 +186,11 @@ def test_student_without_real_pictures_is_rounded_with_a_smaller_penalty(
         for more in ((), ("--data-free",), ("--data-free", "--quantize.l1", "0.5"))
     )
     assert (with_pictures, without, by_hand) == (3e-5, L1_OF_COPIES, 0.5)
+    matchings = [
+        run_of(*parse_compress([*command, *more])).recipe.student.matching
+        for more in ((), ("--data-free",), ("--data-free", "--student.matching", "0.5"))
+    ]
+    assert matchings == [0.0, MATCHING_OF_COPIES, 0.5]
 
 
 def test_int8_file_keeps_the_budget_and_float32_is_the_teachers(

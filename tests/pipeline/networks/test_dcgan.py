@@ -37,11 +37,15 @@ def test_discriminator_gives_one_unbounded_logit_a_picture(size: int, channels: 
     assert np.abs(logits).max() > 1
 
 
-@pytest.mark.parametrize("side", [28, 64, 100])
-def test_discriminator_halves_its_picture_twice_whatever_the_size(side: int) -> None:
+@pytest.mark.parametrize(
+    ("side", "expected"), [(28, [4, 8]), (64, [4, 8, 16]), (100, [4, 8, 16, 32])]
+)
+def test_discriminator_halves_its_picture_down_to_8_pixels_and_doubles_its_width(
+    side: int, expected: list[int]
+) -> None:
     discriminator = dcgan.discriminator(DiscriminatorSettings(width=4), ImageShape(side))
     widths = [layer.filters for layer in discriminator.layers if layer.name.endswith(DIGITS)]
-    assert widths == [4, 8]
+    assert widths == expected
 
 
 def test_logit_of_a_picture_does_not_depend_on_the_batch_it_is_in() -> None:

@@ -42,6 +42,16 @@ def test_half_the_budget_gives_a_narrower_student(builder: StudentBuilder) -> No
     assert half.cost.macs <= 100_000 < whole.cost.macs <= 200_000
 
 
+def test_slim_student_of_latents_keeps_more_of_the_later_channels(builder: StudentBuilder) -> None:
+    space = space_of(SearchSettings(), BudgetSettings(max_gzip_kb=8), builder)
+    space = dataclasses.replace(space, groups=3)
+    shape = StudentShape(block="slim", rank=4, taper=0.5, mixers=0)
+    assert space.student(shape, 20).channels == (20, 40, 80)
+    assert space.student(shape, 40).channels == (40, 80, 100)
+    of_pictures = dataclasses.replace(space, latent=0)
+    assert of_pictures.student(shape, 20).channels == (20, 20, 20)
+
+
 def test_shape_that_is_too_large_at_its_narrowest_is_refused(builder: StudentBuilder) -> None:
     settings = BudgetSettings(max_macs=1000)
     with pytest.raises(PocketganError, match="the smallest sub_pixel student of that shape"):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, groupby
 
-from deploy.harness import SPREAD_LIMIT
+from deploy.rounds import SPREAD_LIMIT
 from pipeline.report.benchmark.grid import ALIKE, HEADLINES, MEDIAN
 from pipeline.report.quantities import Quantity, listed, significant, times, times_of
 from tools.experiments.suite.generators import DOUBLINGS
