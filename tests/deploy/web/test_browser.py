@@ -179,7 +179,7 @@ def test_another_file_draws_everything_anew(kind: str, pages: Path, opened: Open
 def test_a_dropped_photo_goes_through_by_tiles_without_a_seam(
     size: tuple[int, int], pages: Path, page_of: Callable[..., Any], opened: Open
 ) -> None:
-    """Tiles larger than the file's, and a picture larger than is shown, against the file's windows."""
+    """Tiles and a picture larger than the file's and than is shown, against the file's windows."""
     height, width = size
     photo = np.random.default_rng(2).integers(0, 256, (height, width, 3), np.uint8)
     page = opened(pages / "picture.html")
