@@ -24,7 +24,7 @@ from pipeline.tflite.read import read_model
 from pipeline.tflite.rewrite import PROVENANCE
 from pipeline.variants import BASELINE
 
-NAMELESS = ("ssh", "android", "browser:phone")
+NAMELESS = ("ssh", "android", "browser:phone:webgpu", "browser:phone")
 """Kinds of target whose names tell whose they are."""
 NO_SPEED = "Left out with `--no-speed`, so that the same recipe gives the same bytes."
 
@@ -160,7 +160,9 @@ def _measurements(variant: reports.VariantReport) -> tuple[Measurement, ...]:
     left_out: dict[str, None] = dict.fromkeys(("outputs", "samples_ns", "histogram", "profile"))
     figures = []
     for it in variant.measurements:
-        kind = next((kind for kind in NAMELESS if it.target.startswith(f"{kind}:")), it.target)
+        kind = next(
+            (kind for kind in NAMELESS if f"{it.target}:".startswith(f"{kind}:")), it.target
+        )
         figures.append(it.model_copy(update={**left_out, "target": kind}))
     return tuple(figures)
 
