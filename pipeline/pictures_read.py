@@ -113,5 +113,5 @@ def with_size(inputs: Images, read: schema.PictureInput, size: tuple[int, int]) 
         return resized
     masks = np.stack([cropped(as_image(each), size) for each in inputs[..., colours:]])
     hidden = masks > 127
-    shown = np.where(hidden, np.uint8(read.hidden or 0), resized)
-    return np.concatenate([shown, np.where(hidden, np.uint8(255), np.uint8(0))], axis=-1)
+    painted_over = np.where(hidden, np.uint8(read.hidden or 0), resized)
+    return np.concatenate([painted_over, np.where(hidden, np.uint8(255), np.uint8(0))], axis=-1)

@@ -50,11 +50,7 @@ def bundle(arguments: list[str]) -> int:
     parser.add_argument("--sign", type=str, metavar="KEYFILE", help="Ed25519 private key, PEM")
     options = parse(parser, arguments)
     key = signature.read_private_key(Path(options.sign)) if options.sign else None
-    if options.size and options.gallery:
-        raise PocketganError(
-            "--gallery shows the files of the recipe's own size, and --size bundles another.",
-            "Leave one of them out.",
-        )
+    _refuse_both(options.size, page=options.gallery)
     run = open_run(options.run, Path(options.runs))
     if not options.force:
         _refuse_unfit(run)
@@ -85,6 +81,14 @@ def _gallery(run: FinishedRun, variant: str, *, speed: bool) -> bytes:
     """The page of that variant, and of float32 beside it where it is the one that ships."""
     variants = [] if variant == SHIPPED else [variant]
     return make_page(gallery_of([run], variants, speed=speed))[1]
+
+
+def _refuse_both(size: str | None, *, page: bool) -> None:
+    if size and page:
+        raise PocketganError(
+            "--gallery shows the files of the recipe's own size, and --size bundles another.",
+            "Leave one of them out.",
+        )
 
 
 def _refuse_unfit(run: FinishedRun) -> None:
