@@ -268,6 +268,12 @@ def find_variants(folder: Path) -> dict[str, Path]:
     return {name: file for name, file in files.items() if file.is_file()}
 
 
+def find_other_sizes(folder: Path, variant: str) -> dict[str, Path]:
+    """Size, as 480x320, → file of a variant for pictures of that size."""
+    files = sorted((folder / SIZES).glob(f"{variant}-*.tflite"))
+    return {file.stem.removeprefix(f"{variant}-"): file for file in files}
+
+
 # ---------------------------------------------------------------------- evaluate and benchmark
 
 

@@ -17,14 +17,14 @@ from pipeline.artifacts import find_variants, read_bits, read_directions
 from pipeline.data.sources import SOURCES, TEACHER
 from pipeline.finished_run import FinishedRun
 from pipeline.importers.input_roles import InputKind
-from pipeline.pictures_read import example_inputs, picture_read
+from pipeline.pictures_read import example_inputs, picture_read, with_size
 from pipeline.plans import FROM_TEACHER, command_for
 from pipeline.report.run import schema as reports
 from pipeline.tflite.read import read_model
 from pipeline.tflite.rewrite import PROVENANCE
 from pipeline.variants import BASELINE
 
-NAMELESS = ("ssh", "android", "browser:phone")
+NAMELESS = ("ssh", "android", "browser:phone:webgpu", "browser:phone")
 """Kinds of target whose names tell whose they are."""
 NO_SPEED = "Left out with `--no-speed`, so that the same recipe gives the same bytes."
 
@@ -47,20 +47,24 @@ class Provenance(BaseModel):
     pocketgan: dict[str, str]
 
 
-def contents_of(run: FinishedRun, variant: str, *, speed: bool) -> BundleContents:
+def contents_of(
+    run: FinishedRun, variant: str, *, speed: bool, size: str | None = None
+) -> BundleContents:
     """All that a bundle of one variant needs; measurements only with ``speed``.
 
-    Raises PocketganError where the run has no such variant, its file is not of this project, or
-    reads what no bundle can hold.
+    ``size``, as 480x320, takes its file for pictures of that size, which the run did not measure.
+    Raises PocketganError where the run has no such file, it is not of this project, or it reads
+    what no bundle can hold.
     """
-    path = run.variant(variant)
+    path = run.other_size(variant, size) if size else run.variant(variant)
     content = path.read_bytes()
     provenance = provenance_of(path, content)
-    report = run.report.variant(variant) if run.report else None
+    report = run.report.variant(variant) if run.report and not size else None
     reads = reads_of(run, content, provenance)
     examples: dict[str, Any] = {}
     if isinstance(reads, schema.PictureInput):
-        examples = {"examples": example_inputs(run, reads)}
+        height, width = read_model(content).subgraphs[0].inputs[0].shape[1:3]
+        examples = {"examples": with_size(example_inputs(run, reads), reads, (height, width))}
     return BundleContents(
         content=content,
         name=provenance.recipe,
@@ -77,7 +81,7 @@ def contents_of(run: FinishedRun, variant: str, *, speed: bool) -> BundleContent
             variant,
             steps=how_made(run, variant, reads_pictures=isinstance(reads, schema.PictureInput)),
             report=report,
-            speed=speed,
+            no_speed=_why_no_speed(speed=speed, size=size),
         ),
     )
 
@@ -160,7 +164,9 @@ def _measurements(variant: reports.VariantReport) -> tuple[Measurement, ...]:
     left_out: dict[str, None] = dict.fromkeys(("outputs", "samples_ns", "histogram", "profile"))
     figures = []
     for it in variant.measurements:
-        kind = next((kind for kind in NAMELESS if it.target.startswith(f"{kind}:")), it.target)
+        kind = next(
+            (kind for kind in NAMELESS if f"{it.target}:".startswith(f"{kind}:")), it.target
+        )
         figures.append(it.model_copy(update={**left_out, "target": kind}))
     return tuple(figures)
 
@@ -206,7 +212,7 @@ def _card(
     *,
     steps: tuple[str, ...],
     report: reports.VariantReport | None,
-    speed: bool,
+    no_speed: str,
 ) -> CardFacts:
     dense = run.report.variant(BASELINE) if run.report and report and name != BASELINE else None
     figures = ("parameters", "macs", "zeros", "float_ops") if report else ()
@@ -214,8 +220,14 @@ def _card(
         steps=steps,
         baseline=Baseline(dense.bytes, dense.bytes_gzip, _quality(run, dense)) if dense else None,
         **{figure: getattr(report, figure) for figure in figures},
-        no_speed="" if speed else NO_SPEED,
+        no_speed=no_speed,
     )
+
+
+def _why_no_speed(*, speed: bool, size: str | None) -> str:
+    if not speed:
+        return NO_SPEED
+    return f"Not measured: the run measured its own size, and not {size}." if size else ""
 
 
 # ---------------------------------------------------------------------- how it was made

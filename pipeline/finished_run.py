@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.errors import PocketganError
-from pipeline.artifacts import GENERATOR, REPORT, find_variants
+from pipeline.artifacts import GENERATOR, REPORT, find_other_sizes, find_variants
 from pipeline.importers.formats import SAVED_MODEL, GeneratorSource
 from pipeline.networks.pixels import TRANSLATED
 from pipeline.plans import FROM_SCRATCH, FROM_TEACHER, RECIPE, Plan, command_for, plan_of_folder
@@ -61,6 +61,19 @@ class FinishedRun:
                 f"It has: {', '.join(variants) or 'none yet; run `pocketgan run RECIPE`'}.",
             )
         return variants[name]
+
+    def other_size(self, name: str, size: str) -> Path:
+        """The file of a variant for pictures of that size, as 480x320; PocketganError where the run
+        has none."""
+        sizes = find_other_sizes(self.stage("convert"), name)
+        if size not in sizes:
+            raise PocketganError(
+                f"{self.folder} has no file of '{name}' for pictures of {size}.",
+                f"It has: {', '.join(sizes)}."
+                if sizes
+                else f"Add `convert: {{sizes: [{size}]}}` to its recipe and run it again.",
+            )
+        return sizes[size]
 
 
 def open_run(name: str, runs: Path) -> FinishedRun:

@@ -7,6 +7,7 @@ from deploy.errors import PocketganError
 from pipeline.arrays import Images
 from pipeline.artifacts import HELD_BACK, INPUT, read_distillation_set, read_samples
 from pipeline.data.degrade import HIDDEN
+from pipeline.data.picture import as_image, cropped
 from pipeline.finished_run import FinishedRun
 from pipeline.importers.input_roles import InputKind
 from pipeline.networks.pixels import PixelRange
@@ -100,3 +101,17 @@ def example_inputs(run: FinishedRun, picture: schema.PictureInput) -> Images:
         return pictures
     hidden = (pictures == HIDDEN).all(axis=-1, keepdims=True)
     return np.concatenate([pictures, np.where(hidden, np.uint8(255), np.uint8(0))], axis=-1)
+
+
+def with_size(inputs: Images, read: schema.PictureInput, size: tuple[int, int]) -> Images:
+    """Inputs [N, h, w, c] with that height and width: the largest part in their middle, resized."""
+    if inputs.shape[1:3] == size:
+        return inputs
+    colours = read.colours
+    resized = np.stack([cropped(as_image(each), size) for each in inputs[..., :colours]])
+    if not read.mask:
+        return resized
+    masks = np.stack([cropped(as_image(each), size) for each in inputs[..., colours:]])
+    hidden = masks > 127
+    painted_over = np.where(hidden, np.uint8(read.hidden or 0), resized)
+    return np.concatenate([painted_over, np.where(hidden, np.uint8(255), np.uint8(0))], axis=-1)

@@ -30,8 +30,9 @@ KINDS: Mapping[str, TargetKind] = {
         "this machine by LiteRT's own tool: a second opinion", lambda: [LitertBenchmark()]
     ),
     "browser": TargetKind(
-        "a browser: of this machine, or of a phone that scans a code, browser:phone[:ADDRESS]",
-        lambda: [Browser(), PhoneBrowser()],
+        "a browser: of this machine, or of a phone that scans a code, browser:phone[:ADDRESS]; "
+        "browser:webgpu and browser:phone:webgpu draw by the GPU",
+        lambda: [Browser(), Browser("webgpu"), PhoneBrowser()],
         PhoneBrowser.named,
     ),
     "micro": TargetKind("a microcontroller's runtime: memory, not speed", lambda: [Micro()]),

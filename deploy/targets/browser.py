@@ -11,7 +11,7 @@ import re
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -23,12 +23,21 @@ from deploy.bundle.schema import TensorSpec
 from deploy.errors import PocketganError
 from deploy.jobs import Job, Measurement, Subject, failure
 from deploy.targets.target import Availability, Target
-from deploy.web.bench import Answer, BenchAnswer, BenchJob, BenchProblem, serve
-from deploy.web.browsers import VARIABLE, find_browser, headless_command
+from deploy.web.bench import Accelerator, Answer, BenchAnswer, BenchJob, BenchProblem, serve
+from deploy.web.browsers import (
+    VARIABLE,
+    WITH_GPU,
+    WITHOUT_GPU,
+    find_browser,
+    headless_command,
+    is_firefox,
+)
 
 LITERT_JS = "2.5.3"
 """Version of the runtime in the page: that of deploy/web/package.json."""
 UNHURRIED_MS = 60_000.0
+PLAYED_GPU = "swiftshader"
+"""Chromium's name for what draws where it finds no GPU."""
 PRODUCTS = (
     *("HeadlessChrome", "Firefox", "FxiOS", "CriOS", "EdgA", "Edg", "OPR", "SamsungBrowser"),
     *("Chrome", "Safari"),
@@ -37,14 +46,22 @@ PRODUCTS = (
 
 
 class Browser(Target):
-    """A Chromium or Firefox of this machine, without a window."""
+    """A Chromium or Firefox of this machine, without a window; its GPU in a Chromium only."""
 
     timed_here = True
-    name = "browser"
     profiled = False
+
+    def __init__(self, accelerator: Accelerator = "wasm") -> None:
+        self.accelerator = accelerator
+        self.name = "browser" if accelerator == "wasm" else f"browser:{accelerator}"
+
+    def threads(self, wanted: Sequence[int]) -> Sequence[int]:
+        return wanted if self.accelerator == "wasm" else (1,)
 
     def availability(self) -> Availability:
         path = find_browser()
+        if self.accelerator == "webgpu" and path is not None and is_firefox(path):
+            return Availability(f"WebGPU is measured in a Chromium only: name one in {VARIABLE}")
         if path is None:
             return Availability(
                 f"no Chromium or Firefox on this machine: install one, or name it in {VARIABLE}"
@@ -59,16 +76,19 @@ class Browser(Target):
         def ask(order: BenchJob, blobs: Mapping[str, bytes]) -> Answer:
             with serve() as bench:
                 bench.assign(order, blobs)
-                with _browsing(program, bench.url):
+                switches = WITHOUT_GPU if self.accelerator == "wasm" else WITH_GPU
+                with _browsing(program, bench.url, switches):
                     answer = bench.wait(time_limit)
             return answer or BenchProblem(error=f"no answer within {time_limit:g} s")
 
         machine = {"device": agent.device_name(), "cpu": agent.cpu_name()}
-        return measured_by_page(job, ask).model_copy(update=machine)
+        return measured_by_page(job, ask, self.accelerator).model_copy(update=machine)
 
 
 def measured_by_page(
-    job: Job, ask: Callable[[BenchJob, Mapping[str, bytes]], Answer]
+    job: Job,
+    ask: Callable[[BenchJob, Mapping[str, bytes]], Answer],
+    accelerator: Accelerator = "wasm",
 ) -> Measurement:
     """What the benchmark page measures of a job's file, wherever ``ask`` lets it do so."""
     try:
@@ -83,6 +103,7 @@ def measured_by_page(
         inputs=len(inputs),
         budget=job.budget_s * 1e3 if job.budget_s else UNHURRIED_MS,
         threads=job.threads,
+        accelerator=accelerator,
     )
     answer = ask(order, {"file": content, "inputs": wire(inputs)})
     if isinstance(answer, BenchProblem):
@@ -110,11 +131,11 @@ def _inputs(job: Job, tensor: TensorSpec) -> np.ndarray:
 
 
 @contextmanager
-def _browsing(program: Path, url: str) -> Iterator[None]:
+def _browsing(program: Path, url: str, switches: Sequence[str]) -> Iterator[None]:
     """The browser at that address, in a process group and with a profile of its own."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         process = subprocess.Popen(
-            headless_command(program, profile, url),
+            headless_command(program, profile, url, switches),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -140,14 +161,11 @@ def _measurement(job: Job, answer: BenchAnswer, tensor: TensorSpec, inputs: int)
     packed = None
     if job.keep_outputs and outputs[0].nbytes <= agent.MOST_KEPT_BYTES:
         packed = [agent.pack(tensor.name, [row[np.newaxis] for row in outputs[:count]])]
-    clock = [] if answer.isolated else ["the page was not isolated: its clock has coarse steps"]
-    if job.sustain_s is not None:
-        clock.append("sustained speed was not measured: the page cannot")
     return Measurement.model_validate(
         {
             **job.model_dump(include=set(Subject.model_fields)),
             "device": _system(answer.browser),
-            "runtime": f"LiteRT.js, {_product(answer.browser)}",
+            "runtime": ", ".join([_runtime(answer.gpu), _product(answer.browser)]),
             "runtime_version": LITERT_JS,
             "init_ms": answer.init_ms,
             "first_ms": answer.first_ms,
@@ -161,9 +179,24 @@ def _measurement(job: Job, answer: BenchAnswer, tensor: TensorSpec, inputs: int)
                 **dict.fromkeys(("peak_rss_kb", "arena_bytes", "delegated"), "a page cannot tell"),
                 "spread": "needs more than one round",
             },
-            "warnings": clock,
+            "warnings": list(_warnings(job, answer)),
         }
     )
+
+
+def _runtime(gpu: str | None) -> str:
+    return "LiteRT.js" if gpu is None else f"LiteRT.js on WebGPU ({gpu})"
+
+
+def _warnings(job: Job, answer: BenchAnswer) -> Iterator[str]:
+    if not answer.isolated:
+        yield "the page was not isolated: its clock has coarse steps"
+    if job.sustain_s is not None:
+        yield "sustained speed was not measured: the page cannot"
+    if answer.gpu is not None:
+        yield "drawn by a GPU: its pictures are compared with the desktop's, and may differ"
+    if PLAYED_GPU in (answer.gpu or ""):
+        yield f"the processor played the GPU ({PLAYED_GPU}): the times are none of a GPU's"
 
 
 def _product(user_agent: str) -> str:

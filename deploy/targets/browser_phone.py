@@ -9,7 +9,7 @@ with a certificate made for this one session, which the phone's browser asks abo
 import io
 import ipaddress
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Self
@@ -21,11 +21,13 @@ from deploy.errors import PocketganError
 from deploy.jobs import Job, Measurement
 from deploy.targets.browser import LITERT_JS, measured_by_page
 from deploy.targets.target import Availability, Session, Target, TargetLostError
-from deploy.web.bench import LOOPBACK, Answer, Bench, BenchJob, BenchProblem, serve
+from deploy.web.bench import LOOPBACK, Accelerator, Answer, Bench, BenchJob, BenchProblem, serve
 from deploy.web.certificate import Certificate
 
 NAME = "phone"
-_DETAIL = re.compile(rf"{NAME}(?::(?P<address>[0-9.]+))?(?::(?P<port>\d{{1,5}}))?", re.ASCII)
+_DETAIL = re.compile(
+    rf"{NAME}(?P<gpu>:webgpu)?(?::(?P<address>[0-9.]+))?(?::(?P<port>\d{{1,5}}))?", re.ASCII
+)
 _INVERTED = "\x1b[97;40m{}\x1b[0m"
 """White on black, whatever the terminal's colours: a code is read by its dark parts."""
 
@@ -36,23 +38,30 @@ class PhoneBrowser(Target):
     profiled = False
     machine = None  # it may be a phone that adb measures, too, or this machine itself
 
-    def __init__(self, address: str = LOOPBACK, port: int = 0) -> None:
-        self.address, self.port = address, port
-        place = ":".join([address] * (address != LOOPBACK or port > 0) + [str(port)] * (port > 0))
-        self.name = f"browser:{NAME}:{place}" if place else f"browser:{NAME}"
+    def __init__(
+        self, address: str = LOOPBACK, port: int = 0, accelerator: Accelerator = "wasm"
+    ) -> None:
+        self.address, self.port, self.accelerator = address, port, accelerator
+        parts = ["browser", NAME, *[accelerator] * (accelerator != "wasm")]
+        place = [address] * (address != LOOPBACK or port > 0) + [str(port)] * (port > 0)
+        self.name = ":".join(parts + place)
+
+    def threads(self, wanted: Sequence[int]) -> Sequence[int]:
+        return wanted if self.accelerator == "wasm" else (1,)
 
     @classmethod
     def named(cls, detail: str) -> Self | None:
-        """Of ``phone``, ``phone:ADDRESS`` or ``phone:ADDRESS:PORT``; None where it is no such."""
+        """Of ``phone[:webgpu][:ADDRESS[:PORT]]``; None where it is no such."""
         match = _DETAIL.fullmatch(detail)
         if match is None:
             return None
         address, port = match["address"] or LOOPBACK, int(match["port"] or 0)
+        accelerator: Accelerator = "webgpu" if match["gpu"] else "wasm"
         try:
             ip = ipaddress.IPv4Address(address)
         except ValueError:
             return None
-        return None if ip.is_unspecified or port > 65535 else cls(address, port)
+        return None if ip.is_unspecified or port > 65535 else cls(address, port, accelerator)
 
     @property
     def is_loopback(self) -> bool:
@@ -79,7 +88,7 @@ class PhoneBrowser(Target):
             yield partial(self._measure, bench)
 
     def _measure(self, bench: Bench, job: Job, time_limit: float) -> Measurement:
-        return measured_by_page(job, partial(_ask, bench, time_limit))
+        return measured_by_page(job, partial(_ask, bench, time_limit), self.accelerator)
 
 
 def _ask(bench: Bench, time_limit: float, order: BenchJob, blobs: Mapping[str, bytes]) -> Answer:

@@ -16,13 +16,13 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import Empty, Queue
 from threading import Event, Lock, Thread
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
 from deploy.errors import printable
 from deploy.jobs import Count, FrozenModel, Positive, Size
-from deploy.web.page import RUNTIME, THREADED_RUNTIME, render
+from deploy.web.page import GPU_RUNTIME, RUNTIME, THREADED_RUNTIME, render
 
 LOOPBACK = "127.0.0.1"
 MOST_ANSWER_BYTES = 64 << 20
@@ -36,6 +36,10 @@ ISOLATION = {
 }
 
 
+Accelerator = Literal["wasm", "webgpu"]
+"""What draws: the processor, or the GPU with the processor for what it does not take."""
+
+
 class BenchJob(FrozenModel):
     """What the page is to do; src/bench.ts reads it."""
 
@@ -45,6 +49,7 @@ class BenchJob(FrozenModel):
     budget: Positive
     """Milliseconds that the timed runs may take together."""
     threads: Count = 1
+    accelerator: Accelerator = "wasm"
 
 
 class BenchPage(FrozenModel):
@@ -69,6 +74,8 @@ class BenchAnswer(FrozenModel):
     """Base64 of what the file drew of all inputs, in order."""
     browser: Annotated[str, Field(max_length=500)]
     isolated: bool
+    gpu: Annotated[str, Field(max_length=200)] | None = None
+    """The GPU that drew, as the browser calls it."""
 
     @field_validator("outputs")
     @classmethod
@@ -117,8 +124,7 @@ class Bench:
         """Let the page carry out ``job`` with ``file`` and ``inputs``; what was before is over."""
         path = f"{self._server.secret}/{secrets.token_urlsafe(24)}"
         document = BenchPage(job=job, answer_to=path, next=self._server.secret + _NEXT)
-        runtime = THREADED_RUNTIME if job.threads > 1 else RUNTIME
-        self._server.task = _Task(page=render("bench", document, blobs, runtime), path=path)
+        self._server.task = _Task(page=render("bench", document, blobs, _runtime(job)), path=path)
 
     def wait(self, seconds: float) -> Answer | None:
         """The answer to what was assigned; None if there is none after so long."""
@@ -235,6 +241,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *_: object) -> None:
         """Say nothing: standard error is the person's."""
+
+
+def _runtime(job: BenchJob) -> tuple[str, ...]:
+    if job.accelerator == "webgpu":
+        return GPU_RUNTIME
+    return THREADED_RUNTIME if job.threads > 1 else RUNTIME
 
 
 def read_answer(body: bytes) -> Answer | None:

@@ -4,8 +4,13 @@ import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
 
 // Of LiteRT's builds the one that every browser with SIMD runs; relaxed SIMD was no faster in int8.
-// The one with threads is for the benchmark: browsers lend threads to isolated pages only.
-const RUNTIMES = { "litert": "litert_wasm_compat_internal", "litert-threads": "litert_wasm_threaded_internal" };
+// The others are for the benchmark: browsers lend threads to isolated pages only, and WebGPU is waited
+// for (JSPI).
+const RUNTIMES = {
+  "litert": "litert_wasm_compat_internal",
+  "litert-threads": "litert_wasm_threaded_internal",
+  "litert-gpu": "litert_wasm_jspi_internal",
+};
 const PACKAGE = "node_modules/@litertjs/core/wasm";
 
 async function bundle(entry) {

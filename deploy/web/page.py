@@ -18,6 +18,8 @@ RUNTIME = ("litert.js", "litert.wasm")
 """On one thread, which every browser runs."""
 THREADED_RUNTIME = ("litert-threads.js", "litert-threads.wasm")
 """On several: only for pages that a browser isolates from all others."""
+GPU_RUNTIME = ("litert-gpu.js", "litert-gpu.wasm")
+"""Through WebGPU, in browsers whose WebAssembly can wait (JSPI)."""
 
 
 def render(

@@ -34,6 +34,9 @@ def bundle(arguments: list[str]) -> int:
     parser.add_argument("--out", type=str, help="folder to write; FOLDER.zip too (RUN/bundle)")
     parser.add_argument("--variant", type=str, default=SHIPPED, help="which file of the run")
     parser.add_argument(
+        "--size", type=str, metavar="480x320", help="its file for that one of the convert.sizes"
+    )
+    parser.add_argument(
         "--force", action="store_true", help="though unfinished or failed; the card says so"
     )
     parser.add_argument(
@@ -47,12 +50,14 @@ def bundle(arguments: list[str]) -> int:
     parser.add_argument("--sign", type=str, metavar="KEYFILE", help="Ed25519 private key, PEM")
     options = parse(parser, arguments)
     key = signature.read_private_key(Path(options.sign)) if options.sign else None
+    _refuse_both(options.size, page=options.gallery)
     run = open_run(options.run, Path(options.runs))
     if not options.force:
         _refuse_unfit(run)
-    folder = Path(options.out) if options.out is not None else run.folder / "bundle"
+    default = f"bundle-{options.size}" if options.size else "bundle"
+    folder = Path(options.out) if options.out is not None else run.folder / default
     _refuse_foreign(folder)
-    described = contents_of(run, options.variant, speed=not options.no_speed)
+    described = contents_of(run, options.variant, speed=not options.no_speed, size=options.size)
     if options.gallery:
         page = _gallery(run, options.variant, speed=not options.no_speed)
         described = replace(described, gallery=page)
@@ -76,6 +81,14 @@ def _gallery(run: FinishedRun, variant: str, *, speed: bool) -> bytes:
     """The page of that variant, and of float32 beside it where it is the one that ships."""
     variants = [] if variant == SHIPPED else [variant]
     return make_page(gallery_of([run], variants, speed=speed))[1]
+
+
+def _refuse_both(size: str | None, *, page: bool) -> None:
+    if size and page:
+        raise PocketganError(
+            "--gallery shows the files of the recipe's own size, and --size bundles another.",
+            "Leave one of them out.",
+        )
 
 
 def _refuse_unfit(run: FinishedRun) -> None:

@@ -12,7 +12,7 @@ from deploy.errors import PocketganError
 from pipeline.artifacts import HELD_BACK
 from pipeline.finished_run import FinishedRun, open_run
 from pipeline.importers.input_roles import InputKind
-from pipeline.pictures_read import example_inputs, picture_read, tiles_of
+from pipeline.pictures_read import example_inputs, picture_read, tiles_of, with_size
 from pipeline.plans import FROM_TEACHER
 from pipeline.tflite.convert import to_float32
 
@@ -133,3 +133,16 @@ def test_without_an_evaluation_there_is_nothing_to_show(run: FinishedRun) -> Non
     with pytest.raises(PocketganError, match="stage evaluate has not run") as raised:
         example_inputs(replace(run, records=records), PLAIN)
     assert f"pocketgan run {run.folder / 'recipe.yaml'}" in str(raised.value)
+
+
+def test_pictures_for_another_size_are_grey_exactly_where_their_masks_hide_them() -> None:
+    picture = schema.PictureInput(low=-1, high=1, channels="rgb", mask=True, hidden=128, tiles=None)
+    inputs = np.zeros((2, 16, 16, 4), np.uint8)
+    inputs[:, 4:9, 4:9] = (128, 128, 128, 255)
+    enlarged = with_size(inputs, picture, (24, 40))
+    assert enlarged.shape == (2, 24, 40, 4)
+    hidden = enlarged[..., 3] == 255
+    assert hidden.any()
+    assert set(np.unique(enlarged[..., 3])) == {0, 255}
+    assert (enlarged[hidden][:, :3] == 128).all()
+    assert with_size(inputs, picture, (16, 16)) is inputs

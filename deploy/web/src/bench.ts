@@ -3,7 +3,8 @@
 
 import { readBlob, reason } from "./document";
 import { breathe } from "./elements";
-import { type Interpreter, Runtime } from "./litert";
+import { Runtime } from "./litert";
+import { GpuInterpreter, requestGpu } from "./webgpu";
 
 interface Job {
   warmup: number;
@@ -12,6 +13,7 @@ interface Job {
   /** Milliseconds that the timed runs may take together. */
   budget: number;
   threads: number;
+  accelerator: "wasm" | "webgpu";
 }
 
 interface Bench {
@@ -26,38 +28,50 @@ interface Bench {
 const NS = 1e6;
 const WAIT_MS = 500;
 
+type Bytes = Uint8Array<ArrayBuffer>;
+type Act = () => unknown;
+
 async function carryOut(job: Job): Promise<object> {
+  const gpu = job.accelerator === "webgpu" ? await requestGpu() : null;
   const loader = new TextDecoder().decode(await readBlob("litert.js"));
-  const runtime = await Runtime.start(loader, await readBlob("litert.wasm"), job.threads);
+  const runtime = await Runtime.start(loader, await readBlob("litert.wasm"), job.threads, gpu?.device);
   const content = await readBlob("file");
   const inputs = await readBlob("inputs");
   const beforeOpening = performance.now();
-  const interpreter = await runtime.open(content);
+  const interpreter = gpu ? await GpuInterpreter.open(runtime, content, gpu) : await runtime.open(content);
   const init = performance.now() - beforeOpening;
   const size = inputs.length / job.inputs;
   const input = (number: number) => inputs.subarray(number * size, (number + 1) * size);
-  const first = timed(() => interpreter.run(input(0)));
+  const draw = () => interpreter.run(input(0));
+  const first = await timed(draw);
   const affordable = Math.max(8, Math.floor(job.budget / Math.max(first, 0.005)));
   say(`${job.runs} runs …`);
   await breathe();
-  for (let run = 0; run < Math.min(job.warmup, affordable); run++) interpreter.run(input(0));
+  for (let run = 0; run < Math.min(job.warmup, affordable); run++) await draw();
   const runs = Math.min(job.runs, affordable);
-  const samples = Array.from({ length: runs }, () => timed(() => interpreter.run(input(0))));
-  const overhead = Array.from({ length: runs }, () => timed(() => {}));
+  const samples = await timedRuns(runs, draw);
+  const overhead = await timedRuns(runs, () => {});
   return {
     init_ms: init,
     first_ms: first,
-    samples_ns: samples.map(toNs),
-    overhead_ns: overhead.map(toNs).sort((a, b) => a - b)[runs >> 1],
-    outputs: outputsOf(interpreter, job, input),
+    samples_ns: samples,
+    overhead_ns: overhead.sort((a, b) => a - b)[runs >> 1],
+    outputs: await outputsOf((bytes) => interpreter.run(bytes), job, input),
     browser: navigator.userAgent,
     isolated: crossOriginIsolated,
+    gpu: gpu && gpu.name,
   };
 }
 
-function timed(act: () => void): number {
+async function timedRuns(runs: number, act: Act): Promise<number[]> {
+  const samples: number[] = [];
+  for (let run = 0; run < runs; run++) samples.push(toNs(await timed(act)));
+  return samples;
+}
+
+async function timed(act: Act): Promise<number> {
   const start = performance.now();
-  act();
+  await act();
   return performance.now() - start;
 }
 
@@ -67,10 +81,10 @@ function toNs(milliseconds: number): number {
 }
 
 /** Base64 of what the file draws of every input, in order. */
-function outputsOf(interpreter: Interpreter, job: Job, input: (number: number) => Uint8Array): string {
+async function outputsOf(draw: (bytes: Bytes) => Bytes | Promise<Bytes>, job: Job, input: (number: number) => Bytes): Promise<string> {
   const pieces: string[] = [];
   for (let number = 0; number < job.inputs; number++) {
-    const bytes = interpreter.run(input(number));
+    const bytes = await draw(input(number));
     for (let start = 0; start < bytes.length; start += 8192) {
       pieces.push(String.fromCharCode(...bytes.subarray(start, start + 8192)));
     }

@@ -3,11 +3,12 @@
 import { type Tiles, readBlob, reason } from "./document";
 import { breathe, button, canvas, choice, h, panel } from "./elements";
 import { Hole, holeButtons, withHole } from "./hole";
-import { type Picture, context, fromImageData, savePng, show, toImageData } from "./pictures";
+import { type Picture, context, fromImageData, savePng, show } from "./pictures";
 import type { Stage } from "./stage";
 import { cut, drawByTiles } from "./tiles";
 import { reveal } from "./reveal";
 import { camera } from "./camera";
+import { View } from "./view";
 import type { Source } from "./walk";
 
 /** The largest canvas that phones show, in pixels; larger photos are made smaller first. */
@@ -26,8 +27,8 @@ class Photo {
 
   constructor(
     readonly stage: Stage,
-    readonly before: HTMLCanvasElement,
-    readonly after: HTMLCanvasElement,
+    readonly before: View,
+    readonly after: View,
     readonly words: HTMLElement,
     readonly bar: HTMLProgressElement,
     /** Shown while tiles are being drawn. */
@@ -85,7 +86,7 @@ class Photo {
       else this.drawWhole(this.photo);
       const seconds = (performance.now() - start) / 1000;
       const took = seconds < 1 ? `${(seconds * 1000).toFixed(0)} ms` : `${seconds.toFixed(1)} s`;
-      this.words.textContent = `${this.before.width} × ${this.before.height} → ${this.after.width} × ${this.after.height} pixels in ${took}.`;
+      this.words.textContent = `${sizeOf(this.before)} → ${sizeOf(this.after)} pixels in ${took}.`;
     } catch (error) {
       if (cancel !== this.cancel) return; // another picture was taken meanwhile
       this.words.textContent = cancel.signal.aborted ? "Stopped." : reason(error);
@@ -100,8 +101,8 @@ class Photo {
     const part = (whole: Sized, paper?: string) =>
       resized(whole, middle(whole.width, whole.height, width / height), width, height, paper);
     this.tile = this.read(part(photo), part(this.hole.canvas, ""));
-    show(this.before, this.tile);
-    show(this.after, this.stage.generator.drawPicture(this.tile.levels));
+    this.before.show(this.tile);
+    this.after.show(this.stage.generator.drawPicture(this.tile.levels));
     for (const act of this.watchers) act();
   }
 
@@ -114,36 +115,31 @@ class Photo {
   }
 
   private async drawTiles(photo: HTMLCanvasElement, tiles: Tiles, signal: AbortSignal): Promise<void> {
-    const { generator } = this.stage;
     const [height, width, channels] = this.inputShape;
     const picture = this.read(photo, this.hole.canvas);
     const [top, left] = [Math.max(0, (picture.height - height) >> 1), Math.max(0, (picture.width - width) >> 1)];
     this.tile = { levels: cut(picture, { height, width }, top, left), height, width, channels };
-    show(this.before, picture);
-    this.after.width = picture.width * tiles.scale;
-    this.after.height = picture.height * tiles.scale;
+    this.before.show(picture);
+    this.after.begin(picture.width * tiles.scale, picture.height * tiles.scale);
     for (const act of this.watchers) act();
     this.work.hidden = false;
     this.words.textContent = "Drawing …";
     let pause = performance.now() + 30;
-    const drawer = {
-      ...{ height, width, tiles },
-      outputChannels: generator.channels,
-      draw: (levels: Uint8ClampedArray<ArrayBuffer>) => generator.drawPicture(levels).levels,
-    };
+    const drawer = await this.stage.generator.tileDrawer(tiles, picture);
     await drawByTiles(picture, drawer, {
       signal,
-      onRows: (row, rows) => context(this.after).putImageData(toImageData(rows), 0, row),
+      onRows: (top, rows) => this.after.putRows(top, rows),
       onTile: async (share) => {
         const start = performance.now();
         if (start < pause) return;
         this.bar.value = share;
         await breathe();
         const end = performance.now();
-        // Painting large canvases is slow without a GPU: it gets a quarter of the time at most.
+        // Painting gets a quarter of the time at most.
         pause = end + Math.min(500, Math.max(30, 3 * (end - start)));
       },
     });
+    this.after.finish();
   }
 }
 
@@ -154,7 +150,7 @@ export async function photoPanel(stage: Stage): Promise<Source> {
   const words = h("output", { class: "facts" });
   const bar = h("progress", { max: 1, value: 0, "aria-label": "Share of the picture that is drawn" });
   const work = h("div", { class: "work", hidden: true }, bar, button("Stop", () => photo.stop()));
-  const photo = new Photo(stage, before, after, words, bar, work);
+  const photo = new Photo(stage, new View(before), new View(after), words, bar, work);
   const file = h("input", { type: "file", accept: "image/*", class: "visually-hidden", id: "photo-file" });
   const takeFile = async (blob: Blob | null | undefined) => {
     if (!blob) return;
@@ -194,7 +190,7 @@ export async function photoPanel(stage: Stage): Promise<Source> {
         onEnd: (video) => void photo.take(video, video.width, video.height),
         onProblem: (problem) => (words.textContent = problem),
       }),
-      button("Save as PNG", () => savePng(after, `${stage.gallery.title}-photo`)),
+      button("Save as PNG", () => savePng(photo.after.whole, `${stage.gallery.title}-photo`)),
     ),
     ...(tiles ? [mode] : []),
   );
@@ -242,6 +238,10 @@ type Box = [left: number, top: number, width: number, height: number];
 export function middle(width: number, height: number, aspect: number): Box {
   const [w, t] = width / height > aspect ? [height * aspect, height] : [width, width / aspect];
   return [(width - w) / 2, (height - t) / 2, w, t];
+}
+
+function sizeOf({ whole }: View): string {
+  return `${whole.width} × ${whole.height}`;
 }
 
 /** What is transparent becomes the `paper`; without one it stays so. */

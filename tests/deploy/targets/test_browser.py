@@ -13,7 +13,7 @@ from deploy.harness import MeasuringPlan, measure
 from deploy.jobs import Job
 from deploy.targets import browser, find_target
 from deploy.web.bench import BenchAnswer
-from deploy.web.browsers import FIREFOXES, VARIABLE, find_browser
+from deploy.web.browsers import FIREFOXES, VARIABLE, find_browser, is_firefox
 
 TENSOR = TensorSpec(name="image", dtype="float32", shape=(1, 2))
 DRAWN = np.arange(4, dtype=np.float32)
@@ -68,6 +68,26 @@ def test_answer_becomes_figures_and_reasons(float_file: Path, job_for: Callable[
     assert "coarse steps" in coarse.warnings[0]
 
 
+def test_what_a_gpu_drew_is_marked(float_file: Path, job_for: Callable[..., Job]) -> None:
+    job = job_for(float_file, target="browser:webgpu")
+    answer = _answer(DRAWN.tobytes()).model_copy(update={"gpu": "arm mali"})
+    measurement = browser._measurement(job, answer, TENSOR, inputs=2)
+    assert measurement.runtime == "LiteRT.js on WebGPU (arm mali), HeadlessChrome/147.0.0.0"
+    assert len(measurement.warnings) == 1
+    assert "may differ" in measurement.warnings[0]
+    played = answer.model_copy(update={"gpu": "google swiftshader"})
+    warnings = browser._measurement(job, played, TENSOR, inputs=2).warnings
+    assert "the processor played the GPU" in warnings[1]
+
+
+def test_webgpu_asks_for_a_chromium(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "firefox"
+    path.touch()
+    monkeypatch.setenv(VARIABLE, str(path))
+    assert find_target("browser").availability().ready
+    assert not find_target("browser:webgpu").availability().ready
+
+
 def test_outputs_of_another_size_are_an_error(
     float_file: Path, job_for: Callable[..., Job]
 ) -> None:
@@ -109,6 +129,25 @@ def test_a_real_browser_draws_what_this_machine_draws(int8_file: Path) -> None:
         assert measurement.agreement is not None
         assert measurement.agreement.equal
         assert not any("coarse steps" in warning for warning in measurement.warnings)
+
+
+@pytest.mark.parametrize("kind", ["int8", "float32"])
+def test_a_real_browsers_gpu_draws_nearly_what_this_machine_draws(
+    kind: str, int8_file: Path, float_file: Path
+) -> None:
+    program = find_browser()
+    if program is None or is_firefox(program):
+        pytest.skip(f"no Chromium on this machine: name one in {VARIABLE}")
+    file = int8_file if kind == "int8" else float_file
+    plan = MeasuringPlan(rounds=1, runs=16, warmup=2, threads=(1, 2))
+    (measurement,) = measure({kind: file}, [find_target("browser:webgpu")], plan=plan)
+    if "lends no GPU" in str(measurement.error):
+        pytest.skip(str(measurement.error))
+    assert measurement.error is None
+    assert measurement.threads == 1
+    assert "LiteRT.js on WebGPU" in str(measurement.runtime)
+    assert measurement.agreement is not None
+    assert measurement.agreement.largest <= (1 if kind == "int8" else 1e-3)
 
 
 def test_a_real_firefox_draws_what_this_machine_draws(

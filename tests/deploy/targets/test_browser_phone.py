@@ -103,8 +103,9 @@ def test_what_is_no_address_of_one_machine_is_no_target(detail: str) -> None:
 
 
 def test_a_target_bears_the_name_that_it_was_found_by() -> None:
-    for name in ("browser:phone", "browser:phone:192.0.2.7", "browser:phone:127.0.0.1:8080"):
-        assert find_target(name).name == name
+    for phone in ("browser:phone", "browser:phone:webgpu"):
+        for name in (phone, f"{phone}:192.0.2.7", f"{phone}:127.0.0.1:8080"):
+            assert find_target(name).name == name
 
 
 def test_an_address_of_another_machine_is_refused_with_what_to_do() -> None:

@@ -109,12 +109,15 @@ def test_each_job_has_a_token_of_its_own_and_the_page_waits_in_between(served: B
     assert served.wait(5) == BenchProblem(error="no")
 
 
-def test_only_a_job_with_threads_gets_the_runtime_with_threads(served: Bench) -> None:
+def test_a_job_gets_the_runtime_that_it_needs(served: Bench) -> None:
     one = _ask(served.url).body  # type: ignore[attr-defined]
     served.assign(BenchJob(warmup=1, runs=2, inputs=1, budget=100, threads=2), {})
     several = _ask(served.url).body  # type: ignore[attr-defined]
+    served.assign(BenchJob(warmup=1, runs=2, inputs=1, budget=100, accelerator="webgpu"), {})
+    gpu = _ask(served.url).body  # type: ignore[attr-defined]
     assert _blob(one, "litert.wasm") == _stored("litert.wasm")
     assert _blob(several, "litert.wasm") == _stored("litert-threads.wasm")
+    assert _blob(gpu, "litert.wasm") == _stored("litert-gpu.wasm")
 
 
 def _blob(page: bytes, name: str) -> bytes:

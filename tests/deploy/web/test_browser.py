@@ -175,14 +175,13 @@ def test_another_file_draws_everything_anew(kind: str, pages: Path, opened: Open
     assert "Largest difference 0 of 255" in page.locator("#compare output").inner_text()
 
 
+@pytest.mark.parametrize("size", [(37, 50), (600, 900)])
 def test_a_dropped_photo_goes_through_by_tiles_without_a_seam(
-    pages: Path, page_of: Callable[..., Any], opened: Open
+    size: tuple[int, int], pages: Path, page_of: Callable[..., Any], opened: Open
 ) -> None:
-    """A row of tiles in a picture as wide as a tile, against the file on windows of it."""
-    rng = np.random.default_rng(2)
-    photo = rng.integers(0, 256, (37, 50, 3), np.uint8)
-    packed = io.BytesIO()
-    Image.fromarray(photo).save(packed, "PNG")
+    """Tiles and a picture larger than the file's and than is shown, against the file's windows."""
+    height, width = size
+    photo = np.random.default_rng(2).integers(0, 256, (height, width, 3), np.uint8)
     page = opened(pages / "picture.html")
     page.evaluate(
         """content => {
@@ -192,20 +191,58 @@ def test_a_dropped_photo_goes_through_by_tiles_without_a_seam(
             const drop = new DragEvent('drop', {dataTransfer: transfer, bubbles: true});
             document.querySelector('#photo').dispatchEvent(drop);
         }""",
-        base64.b64encode(packed.getvalue()).decode(),
+        base64.b64encode(_png(photo)).decode(),
     )
-    page.get_by_text("50 × 37 → 100 × 74 pixels").wait_for()
-    drawn = np.array(_levels(page, ".reveal canvas + canvas")).reshape(74, 100)
+    page.get_by_text(f"{width} × {height} → {2 * width} × {2 * height} pixels").wait_for()
+    with page.expect_download() as waiting:
+        page.locator("#photo").get_by_role("button", name="Save as PNG").click()
+    drawn = np.asarray(Image.open(waiting.value.path()).convert("RGB"))
     file = page_of("picture").files[0]
     tensor = draw(file.content, photo[:0].astype(np.float32)).input
-    corners = ((0, 0), (21, 34), (10, 20))
+    corners = ((0, 0), (height - 16, width - 16), (10, 20), (height // 2 - 8, width // 2 - 8))
     windows = np.stack([photo[top : top + 16, left : left + 16] for top, left in corners])
     run = draw(file.content, stored_pictures(windows, file.reads, tensor))
     pixels = to_pixels(run.outputs, run.output, Pixels(low=-1, high=1, channels="rgb"))
-    for (top, left), alone in zip(corners, pixels[..., 0], strict=True):
+    for (top, left), alone in zip(corners, pixels, strict=True):
         here = drawn[2 * top : 2 * top + 32, 2 * left : 2 * left + 32]
         inside = slice(2, -2)  # what the margin leaves
         assert np.array_equal(here[inside, inside], alone[inside, inside])
+
+
+def test_a_large_photo_is_shown_smaller(pages: Path, opened: Open) -> None:
+    photo = np.full((400, 1600, 3), 255, np.uint8)
+    photo[:, 800:] = 0
+    page = opened(pages / "picture.html")
+    page.locator("#photo-file").set_input_files(_file_of(photo))
+    page.get_by_text("1600 × 400 → 3200 × 800 pixels").wait_for()
+    before = np.array(_levels(page, ".reveal canvas")).reshape(384, 1536)
+    assert (before[:, :760] == 255).all()
+    assert (before[:, 776:] == 0).all()
+    assert len(_levels(page, ".reveal canvas + canvas")) == 384 * 1536
+
+
+def test_a_photo_is_stopped_on_the_way(pages: Path, opened: Open) -> None:
+    page = opened(pages / "picture.html")
+    page.evaluate(
+        """() => {
+            const work = document.querySelector('#photo .work');
+            const stop = () => work.hidden || work.querySelector('button').click();
+            new MutationObserver(stop).observe(work, {attributes: true});
+        }"""
+    )
+    page.locator("#photo-file").set_input_files(_file_of(np.zeros((600, 900, 3), np.uint8)))
+    page.get_by_text("Stopped.").wait_for()
+    assert page.locator("#photo .work").is_hidden()
+
+
+def _png(photo: np.ndarray) -> bytes:
+    packed = io.BytesIO()
+    Image.fromarray(photo).save(packed, "PNG")
+    return packed.getvalue()
+
+
+def _file_of(photo: np.ndarray) -> dict[str, Any]:
+    return {"name": "photo.png", "mimeType": "image/png", "buffer": _png(photo)}
 
 
 def test_a_hole_is_painted_and_hidden_from_the_file(pages: Path, opened: Open) -> None:

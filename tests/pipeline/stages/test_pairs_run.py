@@ -100,6 +100,24 @@ def test_further_sizes_are_written_oblong_ones_too(runs: Path) -> None:
     assert not float_ops(model)
 
 
+def test_bundle_of_a_further_size_holds_its_file_and_pictures_of_that_size(
+    runs: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "bundle"
+    command = ["bundle", "pairs", "--runs", str(runs), "--out", str(out), "--force"]
+    assert main([*command, "--size", "24x16"]) == 0
+    check = verify(out)
+    assert check.problems == ()
+    assert check.model is not None
+    assert check.model.input.shape == (1, 16, 24, 3)
+    assert check.model.measurements == ()
+    file = runs / "pairs" / "4-convert" / SIZES / "int8-24x16.tflite"
+    assert (out / "generator.tflite").read_bytes() == file.read_bytes()
+    assert "measured its own size, and not 24x16" in (out / "CARD.md").read_text(encoding="utf-8")
+    assert main([*command, "--size", "9x9"]) == 2
+    assert main([*command, "--size", "24x16", "--gallery"]) == 2
+
+
 @pytest.mark.parametrize(("run", "number"), [("pairs", 7), ("small", 8)])
 def test_report_holds_a_translator_against_the_truth_and_what_needs_no_network(
     run: str, number: int, runs: Path
