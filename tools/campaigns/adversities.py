@@ -17,6 +17,8 @@ from tools.campaigns.victims import Ending, Moment, moment_by, run_victim
 YEARS = 10 * 365 * 86400
 NOBODY = 65534
 """A user who owns nothing."""
+LEAST_FILE = 4096
+"""Bytes of a message to a file, and more."""
 MEBIBYTE = 1 << 20
 
 
@@ -69,7 +71,7 @@ def disk_full(strike: Strike) -> Ending:
 
 def file_too_large(strike: Strike) -> Ending:
     """Where the system limits how large a file may become."""
-    limit = int(strike.chance.random() * 0.5 * strike.room)
+    limit = LEAST_FILE + int(strike.chance.random() * 0.5 * strike.room)
     return strike.start(lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
 
 

@@ -136,14 +136,20 @@ def _be_victim(work: Deed, log: Path, mark: str, moment: Moment) -> None:
         sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
         counted = os.open(log.with_suffix(".changes"), os.O_WRONLY | os.O_CREAT)
         changes = _counted(moment.change)
-        code = work()
+        code = _attempt(work)
         os.write(counted, str(changes()).encode())  # open before anything is forbidden
-    except BaseException:
-        traceback.print_exc()
-    finally:
         sys.stdout.flush()
         sys.stderr.flush()
+    finally:
         os._exit(code)
+
+
+def _attempt(work: Deed) -> int:
+    try:
+        return work()
+    except BaseException:
+        traceback.print_exc()
+        return 1
 
 
 def _counted(last: int | None) -> Callable[[], int]:
