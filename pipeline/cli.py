@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         configure_tensorflow()
         if command not in COMMANDS:
             raise PocketganError(f"There is no command '{command}'.", one_of(command, COMMANDS))
+        _refuse_unreadable(others)
         return COMMANDS[command](others)
     except PocketganError as error:
         return complain(str(error))
@@ -50,6 +51,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(error, ImportError) and _UNMAPPED not in str(error):
             raise
         return complain(f"memory ran out.\n  {GOES_ON}")
+
+
+def _refuse_unreadable(arguments: Sequence[str]) -> None:
+    """PocketganError for a name whose bytes are no text: no report could hold it."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError as error:
+            raise PocketganError(f"the name {argument!a} is not UTF-8.", "Rename it.") from error
 
 
 def _print_overview() -> None:

@@ -106,6 +106,10 @@ BAD_REQUESTS = (
     (("compare", "a"), "required: b"),
     (("compare", "nowhere", "nowhere"), "nowhere"),
     (("list", "everything"), "everything"),
+    *(
+        ((command, "caf\udce9"), "is not UTF-8")
+        for command in ("bundle", "check", "gallery", "run")
+    ),
 )
 
 

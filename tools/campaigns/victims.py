@@ -70,6 +70,8 @@ def moment_by(chance: Random, whole: Ending) -> Moment:
 def run_victim(work: Deed, log: Path, moment: Moment = NEVER) -> Ending:
     """Do ``work`` in a fork of this process, which has imported all and run nothing."""
     mark, started = uuid.uuid4().hex, time.monotonic()
+    changes = log.with_suffix(".changes")
+    changes.touch()
     child = os.fork()
     if not child:
         _be_victim(work, log, mark, moment)
@@ -83,7 +85,6 @@ def run_victim(work: Deed, log: Path, moment: Moment = NEVER) -> Ending:
         _, status = os.waitpid(child, 0)
     seconds = time.monotonic() - started
     code = os.waitstatus_to_exitcode(status)
-    changes = log.with_suffix(".changes")
     ending = Ending(
         code=code,
         changes=int(changes.read_text() or 0),
@@ -134,7 +135,7 @@ def _be_victim(work: Deed, log: Path, mark: str, moment: Moment) -> None:
         for number in (1, 2):
             os.dup2(descriptor, number)
         sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
-        counted = os.open(log.with_suffix(".changes"), os.O_WRONLY | os.O_CREAT)
+        counted = os.open(log.with_suffix(".changes"), os.O_WRONLY)
         changes = _counted(moment.change)
         code = _attempt(work)
         os.write(counted, str(changes()).encode())  # open before anything is forbidden

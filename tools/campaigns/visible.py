@@ -156,11 +156,12 @@ def _content(path: Path) -> Any:
 
 
 def _names(folder: Path) -> set[str]:
-    """Files that are seen; TensorBoard's have times and processes in their names."""
+    """Files that are seen; TensorBoard's have times and processes in their names, and the first
+    file goes when there are better ones."""
     return {
         str(path.relative_to(folder))
         for path in folder.rglob("*")
-        if path.is_file() and not path.name.startswith((".", "events.out"))
+        if path.is_file() and not path.name.startswith((".", "events.out", FIRST_FILE))
     }
 
 
