@@ -24,6 +24,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from pipeline.atomic import write_text
 from pipeline.consoles import console
 from pipeline.tensorflow_setup import configure_tensorflow, load_tensorflow
 from tools.console import run_as_program
@@ -40,6 +41,7 @@ def main() -> int:
     parser.add_argument("--strikes", type=int, default=500, help="of each kind, at most")
     parser.add_argument("--scenes", nargs="+", help="all, if left out")
     parser.add_argument("--adversities", nargs="+", default=["kill"])
+    parser.add_argument("--markdown", type=Path, help="write the table to this file, for the docs")
     options = parser.parse_args()
     end = time.monotonic() + 60 * options.minutes
     _start()
@@ -59,6 +61,8 @@ def main() -> int:
         _live(*kind, folder, seed=options.seed)
     rows = _rows(folder)
     console().print(_table(rows).for_terminal())
+    if options.markdown:
+        write_text(options.markdown, _table(rows).markdown())
     return int(any(row["faults"] for row in rows))
 
 

@@ -77,7 +77,7 @@ def file_too_large(strike: Strike) -> Ending:
 
 def memory_out(strike: Strike) -> Ending:
     """With less address space than the work needs."""
-    most = strike.chance.randint(0, 1500) * MEBIBYTE
+    most = int(1500 * strike.chance.random() ** 3) * MEBIBYTE  # mostly little
 
     def limit() -> None:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
