@@ -1,23 +1,61 @@
 """Files and folders that appear whole or not at all."""
 
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+LEFT = ".*.partial"
+"""Names of what killed processes leave; nobody reads it, and the next to write there clears it."""
+
 
 @contextmanager
 def replaced(path: Path) -> Iterator[Path]:
-    """A name beside ``path`` to write to; it takes the place of ``path`` if no error is raised."""
+    """A file beside ``path`` to write to; it takes the place of ``path`` if no error is raised.
+
+    Several processes may write the same file: each waits for the one before.
+    """
     aside = path.with_name(f".{path.name}.partial")
-    try:
-        yield aside
-        flush(aside)
-        os.replace(aside, path)
+    with _held(aside):
+        try:
+            yield aside
+            flush(aside)
+            os.replace(aside, path)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
         flush(path.parent)
-    finally:
-        aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """One process at a time, of all that ask so for this ``path``; the others wait."""
+    lock = path.with_name(f".{path.name}.lock")
+    with _held(lock):
+        try:
+            yield
+        finally:
+            lock.unlink()
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[None]:
+    """The file at ``path``, new or left by a killed process, is this process's alone."""
+    while True:
+        with path.open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # the system lets go of what a killed process held
+            if _is_at(file.fileno(), path):  # else whoever had it moved or removed it
+                yield
+                return
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def write_text(path: Path, text: str) -> None:
@@ -37,13 +75,25 @@ def replace_folder(partial: Path, final: Path) -> None:
     for path in partial.rglob("*"):
         flush(path)
     flush(partial)
-    old = final.with_name(f".{final.name}.old")
+    old = _replaced_name(final)
     shutil.rmtree(old, ignore_errors=True)
     if final.exists():
         os.replace(final, old)
     os.replace(partial, final)
     flush(final.parent)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def tidy_folder(final: Path) -> None:
+    """Clear what a killed ``replace_folder`` left; the old folder is back where no new one is."""
+    old = _replaced_name(final)
+    if old.exists() and not final.exists():
+        os.replace(old, final)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _replaced_name(final: Path) -> Path:
+    return final.with_name(f".{final.name}.old")
 
 
 def flush(path: Path) -> None:

@@ -6,6 +6,7 @@ Exit codes: 0 done; 2 bad input, said in one message; 3 a gate of the recipe fai
 import errno
 import sys
 from collections.abc import Callable, Sequence
+from datetime import date
 from functools import partial
 from importlib.metadata import version
 from pkgutil import resolve_name
@@ -21,6 +22,7 @@ from pipeline.guard import GOES_ON
 from pipeline.plans import FROM_SCRATCH
 from pipeline.tensorflow_setup import configure_tensorflow
 
+ZIP_YEARS = range(1980, 2108)
 _UNMAPPED = "failed to map segment"
 """What the loader says of a library for which there is no memory."""
 
@@ -36,8 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return OK
     try:
         configure_tensorflow()
+        _refuse_clock()
         if command not in COMMANDS:
             raise PocketganError(f"There is no command '{command}'.", one_of(command, COMMANDS))
+        _refuse_unreadable(others)
         return COMMANDS[command](others)
     except PocketganError as error:
         return complain(str(error))
@@ -50,6 +54,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(error, ImportError) and _UNMAPPED not in str(error):
             raise
         return complain(f"memory ran out.\n  {GOES_ON}")
+
+
+def _refuse_clock() -> None:
+    """PocketganError where the clock stands at a year that the archives we write cannot hold."""
+    today = date.today()
+    if today.year not in ZIP_YEARS:
+        raise PocketganError(
+            f"this machine's clock says {today}; archives, as networks are kept in, hold years "
+            f"from {ZIP_YEARS[0]} to {ZIP_YEARS[-1]}.",
+            "Set the clock, then give the command again.",
+        )
+
+
+def _refuse_unreadable(arguments: Sequence[str]) -> None:
+    """PocketganError for a name whose bytes are no text: no report could hold it."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError as error:
+            raise PocketganError(f"the name {argument!a} is not UTF-8.", "Rename it.") from error
 
 
 def _print_overview() -> None:

@@ -1,5 +1,6 @@
 """A finished run, read without TensorFlow and without the pictures it was trained on."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +89,8 @@ def open_run(name: str, runs: Path) -> FinishedRun:
             f"Runs in {runs}: {', '.join(names)}." if names else f"There is no run in {runs} yet."
         )
         raise PocketganError(
-            f"There is no run '{name}'.", f"{others} `pocketgan run {Path(name).name}` makes one."
+            f"There is no run '{name}'.",
+            f"{others} `pocketgan run {shlex.quote(Path(name).name)}` makes one.",
         )
     records: dict[str, Record] = {}
     problems: list[str] = []

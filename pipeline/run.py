@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from deploy.errors import PocketganError
 from pipeline.artifacts import read_teacher_dataset
-from pipeline.atomic import replace_folder, write_text
+from pipeline.atomic import LEFT, replace_folder, tidy_folder, write_text
 from pipeline.data import sources
 from pipeline.data.dataset import Dataset
 from pipeline.data.folder import refuse_inside
@@ -87,6 +87,7 @@ class Run:
         missing = [folder for folder in (self.folder, *self.folder.parents) if not folder.exists()]
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._locked():  # who finds it locked leaves it: another may just have begun there
+            self._tidy()
             try:
                 yield
             finally:
@@ -95,6 +96,14 @@ class Run:
                     with suppress(OSError):  # what is not empty stays
                         for folder in missing[1:]:
                             folder.rmdir()
+
+    def _tidy(self) -> None:
+        """Clear what killed processes left, but for what is resumed."""
+        for name in self.plan.names:
+            tidy_folder(self.path(name))
+        for path in self.folder.glob(LEFT):
+            if path.is_file():
+                path.unlink()
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -154,6 +163,17 @@ class Run:
         key = self._key(stage)
         partial = self._partial(stage, key)
         write_text(self.folder / RECIPE, to_yaml(self.recipe))
+        record = read_record(partial)  # there where only its last steps are left to do
+        if record is None or changed_output(partial, record):
+            record = self._fill(partial, stage, key)
+        shutil.rmtree(partial / SCRATCH, ignore_errors=True)
+        (partial / _KEY_FILE).unlink(missing_ok=True)
+        replace_folder(partial, self.path(name))
+        self._staleness.clear()
+        return record
+
+    def _fill(self, partial: Path, stage: Stage, key: str) -> Record:
+        """Do the stage's work; its record, written when all else is."""
         started = time.monotonic()
         try:
             with native_log(partial / LOG):
@@ -162,17 +182,12 @@ class Run:
             if not (partial / SCRATCH).exists():  # nothing there could be resumed
                 shutil.rmtree(partial)
             raise
-        shutil.rmtree(partial / SCRATCH, ignore_errors=True)
         record = Record(
-            stage=name,
+            stage=stage.name,
             key=key,
             settings=self._settings(stage),
             inputs=self._inputs(stage),
-            outputs={
-                str(path.relative_to(partial)): file_sha256(path)
-                for path in sorted(partial.rglob("*"))
-                if path.is_file() and path.name != _KEY_FILE
-            },
+            outputs=_outputs(partial),
             seed=self.recipe.seed,
             threads=self.recipe.threads,
             versions=package_versions(),
@@ -180,10 +195,7 @@ class Run:
             metrics=outcome.metrics,
             events=outcome.events,
         )
-        (partial / _KEY_FILE).unlink()
         write_text(partial / RECORD, record.model_dump_json(indent=1) + "\n")
-        replace_folder(partial, self.path(name))
-        self._staleness.clear()
         return record
 
     def context(self, stage: Stage, folder: Path) -> StageContext:
@@ -218,11 +230,12 @@ class Run:
     def _partial(self, stage: Stage, key: str) -> Path:
         """The folder that is being filled: kept if a killed run left it for the same result."""
         partial = self.folder / f".{self.path(stage.name).name}.partial"
-        key_file = partial / _KEY_FILE
-        if not key_file.is_file() or key_file.read_text() != key:
+        if _key_of(partial) != key:
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True)
-            write_text(key_file, key)
+            write_text(partial / _KEY_FILE, key)
+        for path in partial.rglob(LEFT):
+            path.unlink()
         return partial
 
     def _settings(self, stage: Stage) -> dict[str, Any]:
@@ -273,6 +286,25 @@ def _context_in_worker(recipe: Recipe, root: Path, stage: str, folder: Path) -> 
     """What the stage that fills ``folder`` was handed, in another process, which has no workers."""
     run = Run(recipe, root, workers=1)
     return run.context(run.plan.stages[stage], folder)
+
+
+def _key_of(partial: Path) -> str:
+    """What a folder was being filled for; empty where that is unknown."""
+    file = partial / _KEY_FILE
+    if file.is_file():
+        return file.read_text()
+    record = read_record(partial)
+    return record.key if record else ""
+
+
+def _outputs(partial: Path) -> dict[str, str]:
+    """File → sha256, of what a stage leaves."""
+    paths = {str(path.relative_to(partial)): path for path in sorted(partial.rglob("*"))}
+    return {
+        name: file_sha256(path)
+        for name, path in paths.items()
+        if path.is_file() and name not in (_KEY_FILE, RECORD) and SCRATCH not in path.parts
+    }
 
 
 def read_record(folder: Path) -> Record | None:

@@ -5,6 +5,7 @@ drawing follows the page's typeface, light and dark. The same figures give the s
 """
 
 import io
+import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from matplotlib.path import Path
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 from matplotlib.transforms import Bbox
 
+from deploy.errors import printable
 from pipeline import pareto
 
 WIDTH = 420
@@ -152,12 +154,17 @@ def settle(figure: Figure) -> None:
         figure.set_layout_engine("none")
 
 
+def _parsable(text: str) -> str:
+    """XML has no control characters, not even as references; names of files may hold them."""
+    return re.sub(r"[\0-\x08\x0b\x0c\x0e-\x1f]", lambda match: printable(match[0]), text)
+
+
 def svg(figure: Figure, title: str, description: str) -> str:
     """The drawing for the inside of a page, with ids of its own, a title and a description."""
     settle(figure)
     content = io.BytesIO()
     figure.savefig(content, format="svg", transparent=True, metadata={"Date": None})
-    root = ElementTree.fromstring(content.getvalue())
+    root = ElementTree.fromstring(_parsable(content.getvalue().decode()))
     for child in list(root):
         # The metadata (addresses) and the style sheet (it would reach the whole page).
         if _local_name(child.tag) == "metadata" or child.find("{*}style") is not None:
@@ -178,7 +185,7 @@ def svg(figure: Figure, title: str, description: str) -> str:
     }
     for index, (tag, text) in enumerate((("title", title), ("desc", description))):
         child = ElementTree.Element(tag, {"id": f"{key}-{tag}"})
-        child.text = text
+        child.text = _parsable(text)
         root.insert(index, child)
     return ElementTree.tostring(root, encoding="unicode")
 

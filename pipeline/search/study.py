@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from deploy.errors import PocketganError
 from pipeline.search.budget import Budget
 from pipeline.search.candidates import Candidate
+from pipeline.search.journal import JournalLock
 from pipeline.search.space import Proposal, Space
 from pipeline.search.trials import REDUCTION, RUNGS, TrialScore, TrialWork
 
@@ -39,7 +40,7 @@ def open_study(path_or_url: Path | str, seed: int) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         name = str(path_or_url)
-        storage = RDBStorage(name) if "://" in name else JournalStorage(JournalFileBackend(name))
+        storage = RDBStorage(name) if "://" in name else _journal(name)
         return optuna.create_study(
             study_name="students",
             storage=storage,
@@ -51,6 +52,10 @@ def open_study(path_or_url: Path | str, seed: int) -> optuna.Study:
             f"the study at {path_or_url} cannot be opened: {' '.join(str(error).split())[:200]}",
             "Give a file's path, or a database's URL such as sqlite:///study.db.",
         ) from error
+
+
+def _journal(path: str) -> JournalStorage:
+    return JournalStorage(JournalFileBackend(path, JournalLock(Path(path))))
 
 
 def _sampler(seed: int) -> optuna.samplers.BaseSampler:

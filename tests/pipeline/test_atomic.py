@@ -1,9 +1,33 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from pipeline.atomic import replace_folder, replaced, write_bytes, write_text
+from pipeline import atomic
+from pipeline.atomic import alone, replace_folder, replaced, tidy_folder, write_bytes, write_text
+
+WRITERS = """
+import sys, time
+from pathlib import Path
+from pipeline.atomic import alone, replaced
+
+path, letter, way = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+for _ in range(40):
+    if way == "replaced":
+        with replaced(path) as aside, aside.open("w") as file:
+            for _ in range(20):
+                file.write(letter * 50)
+                file.flush()
+        assert set(path.read_text()) <= {"a", "b"} and len(path.read_text()) == 1000
+        assert len(set(path.read_text())) == 1
+    else:
+        with alone(path):
+            path.mkdir()
+            time.sleep(0.001)
+            path.rmdir()
+"""
 
 
 def names(folder: Path) -> list[str]:
@@ -96,3 +120,41 @@ def test_old_folder_is_not_removed_before_the_new_one_is_in_its_place(
         replace_folder(partial, final)
     assert (tmp_path / ".final.old" / "old.txt").read_text() == "old"
     assert (partial / "inner" / "new.txt").read_text() == "new"
+
+
+@pytest.mark.parametrize("way", ["replaced", "alone"])
+def test_processes_that_write_the_same_file_wait_for_each_other(way: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WRITERS, str(tmp_path / "file")]
+    writers = [
+        subprocess.Popen(
+            [*command, letter, way],
+            env={**os.environ, "PYTHONPATH": str(Path(atomic.__file__).parents[1])},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for letter in "ab"
+    ]
+    assert [(writer.communicate()[1], writer.returncode) for writer in writers] == [("", 0)] * 2
+    assert names(tmp_path) == (["file"] if way == "replaced" else [])
+
+
+def test_lock_that_a_killed_process_left_is_taken_and_cleared(tmp_path: Path) -> None:
+    (tmp_path / ".bundle.lock").touch()
+    with alone(tmp_path / "bundle"):
+        pass
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("moment", ["before the last move", "after it"])
+def test_what_a_killed_replacement_left_is_cleared_and_a_whole_folder_stays(
+    moment: str, tmp_path: Path
+) -> None:
+    final, old = tmp_path / "final", tmp_path / ".final.old"
+    old.mkdir()
+    (old / "old.txt").write_text("old")
+    if moment == "after it":
+        final.mkdir()
+        (final / "new.txt").write_text("new")
+    tidy_folder(final)
+    assert names(tmp_path) == ["final"]
+    assert names(final) == ["old.txt" if moment == "before the last move" else "new.txt"]

@@ -2,13 +2,15 @@ import errno
 import json
 import os
 from collections.abc import Callable
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Self, cast
 
 import pytest
 
+from pipeline import cli
 from pipeline.cli import COMMANDS, main
 from pipeline.commands.arguments import SUMMARIES
 from pipeline.commands.run import make_stage
@@ -106,6 +108,10 @@ BAD_REQUESTS = (
     (("compare", "a"), "required: b"),
     (("compare", "nowhere", "nowhere"), "nowhere"),
     (("list", "everything"), "everything"),
+    *(
+        ((command, "caf\udce9"), "is not UTF-8")
+        for command in ("bundle", "check", "gallery", "run")
+    ),
 )
 
 
@@ -224,6 +230,23 @@ def test_memory_that_runs_out_is_told_without_a_traceback(
     assert code == 2
     assert "memory ran out." in err
     assert "the same command goes on from there" in " ".join(err.split())
+
+
+@pytest.mark.parametrize("year", [1970, 2108])
+def test_clock_whose_year_no_archive_holds_is_refused_before_anything_is_done(
+    year: int, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Clock(date):
+        @classmethod
+        def today(cls) -> Self:
+            return cls(year, 1, 3)
+
+    monkeypatch.setattr(cli, "date", Clock)
+    code, _, err = ask("run", "digits", "--runs", str(tmp_path))
+    assert code == 2
+    assert err.startswith(f"pocketgan: this machine's clock says {year}-01-03; ")
+    assert err.endswith("Set the clock, then give the command again.")
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_quiet_stage_says_nothing(

@@ -17,7 +17,7 @@ from pipeline.plans import FROM_SCRATCH, plan_of_folder
 from pipeline.recipe import load_recipe, to_yaml
 from pipeline.report.run import schema
 from pipeline.run import RECORD, Run
-from pipeline.stage import SCRATCH
+from pipeline.stage import SCRATCH, Record
 from pipeline.tflite.count import float_ops
 from pipeline.tflite.read import read_model
 from pipeline.variants import VARIANTS
@@ -340,6 +340,35 @@ def test_full_disk_is_told_and_keeps_what_there_was(
     assert {path: after[path] for path in earlier} == {path: before[path] for path in earlier}
     assert command("run", "--quiet", "--benchmark.runs", "20") == 0
     assert not [*tiny_copy.rglob("*.partial"), *tiny_copy.rglob("*.old")]
+
+
+@pytest.mark.parametrize("rest", [(), (".scratch/int8.npz", "key", ".log.txt.partial")])
+def test_stage_that_was_killed_when_all_was_written_is_not_made_again(
+    rest: tuple[str, ...], command: Command, tiny_copy: Path
+) -> None:
+    before = files(tiny_copy / "tiny")
+    folder = tiny_copy / "tiny" / "6-benchmark"
+    record = Record.model_validate_json((folder / RECORD).read_bytes())
+    partial = folder.with_name(".6-benchmark.partial")
+    folder.rename(partial)
+    for name in rest:
+        (partial / name).parent.mkdir(exist_ok=True)
+        (partial / name).write_text(record.key)
+    assert command("benchmark", "--quiet") == 0
+    assert files(tiny_copy / "tiny") == before
+
+
+def test_stage_that_was_killed_while_it_took_the_place_of_another_leaves_that_one(
+    command: Command, tiny_copy: Path
+) -> None:
+    before = files(tiny_copy / "tiny")
+    for name in ("6-benchmark", "7-report"):
+        folder = tiny_copy / "tiny" / name
+        shutil.copytree(folder, folder.with_name(f".{name}.old"))
+    shutil.rmtree(tiny_copy / "tiny" / "6-benchmark")
+    (tiny_copy / "tiny" / ".recipe.yaml.partial").write_text("half")
+    assert command("run", "--quiet") == 0
+    assert files(tiny_copy / "tiny") == before
 
 
 @pytest.mark.parametrize("resumable", [False, True])

@@ -24,6 +24,14 @@ def test_svg_is_well_formed_and_described(chart):
     assert [(e.tag, e.text) for e in described] == [("title", "A title"), ("desc", "It rises.")]
 
 
+def test_svg_of_a_name_with_control_characters_is_well_formed():
+    with drawing(120) as figure:
+        figure.subplots().set_xlabel("a\x1b[31mb\x00")
+        chart = svg(figure, "title \x07", "It is\x08 described.")
+    assert "a\\x1b[31mb\\x00" in chart
+    ElementTree.fromstring(chart)
+
+
 def test_svg_takes_its_colours_from_the_page(chart):
     assert "stroke: var(--accent)" in chart
     assert not re.search(r"#[0-9a-f]{6}\b", chart)

@@ -1,5 +1,7 @@
 """Which students a study proposes, and that its choice depends on nothing but their scores."""
 
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -223,3 +225,49 @@ def test_progress_counts_a_student_at_the_first_rung_in_part(search: Search) -> 
 def test_study_that_cannot_be_opened_is_named(place: str) -> None:
     with pytest.raises(PocketganError, match=f"the study at {place} cannot be opened"):
         open_study(place, 1)
+
+
+def test_half_a_line_that_a_kill_or_a_full_disk_left_does_not_end_a_study(
+    space: Space, tmp_path: Path
+) -> None:
+    whole = search_in(tmp_path / "whole", space).candidates()
+    with pytest.raises(KilledError):
+        replace(search_in(tmp_path / "study", space), run=KilledAt(BATCH + 1)).candidates()
+    with (tmp_path / "study").open("ab") as journal:
+        journal.write(b'{"op_code":8,"work')
+    assert search_in(tmp_path / "study", space).candidates() == whole
+
+
+def test_lock_that_a_killed_process_left_does_not_hold_up_a_study(
+    space: Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "study.lock").symlink_to("runs/study")
+    assert search_in("runs/study", space).candidates()
+
+
+def test_journal_that_another_process_writes_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "study"
+    opened = open_study(path, 1)
+    other = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE, text=True
+    )
+    with other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        opened.enqueue_trial({"rank": 1})
+    assert len(open_study(path, 1).trials) == 1
+    assert (tmp_path / "released").exists()
+
+
+HOLDER = """
+import fcntl, sys, time
+from pathlib import Path
+path = Path(sys.argv[1])
+with path.open("ab") as file:
+    fcntl.flock(file, fcntl.LOCK_EX)
+    print("locked", flush=True)
+    time.sleep(0.3)
+    (path.parent / "released").touch()
+"""
