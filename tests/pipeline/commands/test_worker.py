@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -34,29 +35,35 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def database() -> Iterator[str]:
     """The address of an empty database of a PostgreSQL server of one's own."""
     server = shutil.which("pg_ctl", path=":".join(FOLDERS))
     if server is None or find_spec("psycopg") is None:
         pytest.skip("needs PostgreSQL (apt-get install postgresql) and psycopg[binary]")
-    folder, port = tmp_path_factory.mktemp("postgres"), free_port()
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are closed to others
+        yield from _server(Path(folder), Path(server).resolve().parent)
+
+
+def _server(folder: Path, binaries: Path) -> Iterator[str]:
+    """Start it, give the database's address, stop it."""
+    port = free_port()
     as_user: list[str] = []
     if os.getuid() == 0:  # which the server refuses to run as
         as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
         shutil.chown(folder, "postgres")
-        for above in list(folder.parents)[:-2]:
-            above.chmod(above.stat().st_mode | 0o011)
 
     def run(name: str, *arguments: str) -> None:
-        command = [*as_user, str(Path(server).resolve().parent / name), *arguments]
+        command = [*as_user, str(binaries / name), *arguments]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder)
 
     run("initdb", "-D", f"{folder}/data", "-A", "trust", "-U", "lab")
     options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1"
     run("pg_ctl", "-w", "-D", f"{folder}/data", "-o", options, "-l", f"{folder}/log", "start")
     run("createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "lab", "searches")
-    yield f"postgresql://lab:word@127.0.0.1:{port}/searches"
-    run("pg_ctl", "-D", f"{folder}/data", "-m", "immediate", "stop")
+    try:
+        yield f"postgresql://lab:word@127.0.0.1:{port}/searches"
+    finally:
+        run("pg_ctl", "-D", f"{folder}/data", "-m", "immediate", "stop")
 
 
 @contextmanager
