@@ -55,7 +55,7 @@ LATER_KEYS = (
     *("data.image_width", "train.r2", "train.feature_matching", "train.information"),
     *("generator.codes", "discriminator.minibatch_deviation"),
     *("evaluate.directions", "generator.truncation", "train.growth", "train.multi_agent"),
-    *("data.coupled", "threads"),
+    *("data.coupled", "threads", "student.matching"),
     *(f"train.{side}_weights.orthogonal" for side in ("generator", "discriminator")),
     *(f"translation.{weight.name}" for weight in fields(TranslationWeights)),
 )
@@ -230,6 +230,9 @@ class DistillSettings:
     """R1's γ in that training and in the rounding: a small student needs a gentle discriminator."""
     distill: NonNegativeFloat = 10.0
     """Weight of the squared difference to the teacher's picture in that training."""
+    matching: NonNegativeFloat = 0.0
+    """Weight of the absolute difference to the teacher's picture as the discriminator's layers see
+    both, in that training and in the rounding to int8."""
     adversarial: NonNegativeFloat = 1.0
     """Weight of the adversarial loss in that training and in the rounding to int8."""
 

@@ -14,10 +14,6 @@ from pipeline.networks.layers import (
 from pipeline.networks.map_sizes import doublings, first_map
 from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings, ImageShape
 
-HALVINGS = 2
-"""Of the discriminator's pictures, whatever their size: one that halved larger pictures down to 8
-pixels taught a small student of a face GAN less (docs/decisions.md)."""
-
 
 def generator(settings: GeneratorSettings, image: ImageShape) -> tf_keras.Model:
     """Latents [N, latent + classes] → pictures [N, height, width, channels] in -1..1.
@@ -69,7 +65,7 @@ def hidden_layers(settings: GeneratorSettings, image: ImageShape) -> list[Any]:
 def discriminator(settings: DiscriminatorSettings, image: ImageShape) -> tf_keras.Model:
     """Pictures [N, height, width, channels], one-hot classes if any → logits [N, 1], real is high.
 
-    They are halved HALVINGS times, the width doubled each time.
+    They are halved as often as the generator doubles its first map, the width doubled each time.
     No batch norm: it ties the logits of a batch together, which R1 and WGAN-GP forbid
     (Gulrajani 2017, section 4).
     """
@@ -77,7 +73,7 @@ def discriminator(settings: DiscriminatorSettings, image: ImageShape) -> tf_kera
 
     def features(pictures: Any) -> Any:
         x = pictures
-        for number in range(1, HALVINGS + 1):
+        for number in range(1, doublings(image.shape) + 1):
             width = settings.width * 2 ** (number - 1)
             conv = layers.Conv2D(width, 4, 2, padding="same", name=f"conv_{number}")
             x = normalized(conv, spectral_norm=settings.spectral_norm)(x)

@@ -34,7 +34,7 @@ NARROWEST, WIDEST = 2, PERCENT
 """Channels of the first map; of a slim student percent of the teacher's channels."""
 LEAST_RANK, MOST_RANK = 3, 64
 TAPERS = (0.5, 1.0)
-"""Range of the ratio of one map's channels to those of the smaller map before it."""
+"""Range of the ratio of channels, see StudentShape."""
 MOST_MIXERS = 2
 MOST_LEVELS = 5
 DEPTHS = (2, 7)
@@ -58,7 +58,8 @@ class StudentShape:
     block: str
     rank: int
     taper: float
-    """Ratio of one map's channels to those of the smaller map before it."""
+    """Ratio of one map's channels to those of the smaller map before it; of a slim student, of one
+    group's share of the teacher's channels to that of the next."""
     mixers: int
     depth: int = 0
     """Maps of a student that reads pictures; of others their size decides."""
@@ -174,13 +175,18 @@ class Space:
     def student(self, shape: StudentShape, width: int) -> StudentSettings:
         """A shape at a width."""
         if shape.block == SLIM:
-            return StudentSettings(SLIM, shape.rank, (width,) * self.groups, 0)
+            return StudentSettings(SLIM, shape.rank, self._kept(shape, width), 0)
         if not self.latent:
             return StudentSettings(shape.block, 0, self._translator_channels(shape, width), 0)
         channels = [
             max(NARROWEST, round(width * shape.taper**number)) for number in range(self.maps)
         ]
         return StudentSettings(shape.block, shape.rank, tuple(channels), shape.mixers)
+
+    def _kept(self, shape: StudentShape, width: int) -> tuple[int, ...]:
+        """Percent of each group's channels: more of those that come later, which cost least."""
+        shares = (round(width / shape.taper**number) for number in range(self.groups))
+        return tuple(min(PERCENT, share) for share in shares)
 
     def _translator_channels(self, shape: StudentShape, width: int) -> tuple[int, ...]:
         """The first map's first: alike at one size, more where maps are halved (by 1/taper)."""

@@ -159,14 +159,20 @@ def student_trainer(
             distill=distill,
             pixels=pixels,
         )
-    adversarial = ctx.recipe.student.adversarial
+    weights = ctx.recipe.student
     objective = PairedTranslation(
         network,
         discriminator,
         pairs=pairs,
         fixed=read_distillation_set(ctx.inputs["teacher"], REFERENCE),
         pixels=pixels,
-        weights=TranslationWeights(l1=0.0, l2=distill, adversarial=adversarial, mirror=False),
+        weights=TranslationWeights(
+            l1=0.0,
+            l2=distill,
+            adversarial=weights.adversarial,
+            feature_matching=weights.matching,
+            mirror=False,
+        ),
         settings=settings,
         seed=ctx.recipe.seed,
     )

@@ -197,8 +197,8 @@ def _generation(
     distill: float,
     pixels: PixelRange | None,
 ) -> Generation:
-    stored = isinstance(teacher, DistillationSet)
-    own_range = networks.generator if stored or teacher is None else teacher
+    student = ctx.recipe.student if isinstance(teacher, DistillationSet) else None
+    own_range = networks.generator if student or teacher is None else teacher
     objective: Any = Generation
     if has_code_head(networks.discriminator):
         codes = ctx.recipe.generator.codes
@@ -217,7 +217,8 @@ def _generation(
         seed=ctx.recipe.seed,
         teacher=teacher,
         distill=distill,
-        adversarial=ctx.recipe.student.adversarial if stored else 1.0,
+        matching=student.matching if student else 0.0,
+        adversarial=student.adversarial if student else 1.0,
     )
 
 

@@ -14,7 +14,11 @@ import tf_keras
 from pipeline.arrays import Tensor
 from pipeline.networks.pixels import PixelRange, to_uint8
 from pipeline.training.distillation_set import DistillationSet
-from pipeline.training.feature_loss import discriminator_maps, mean_feature_difference
+from pipeline.training.feature_loss import (
+    discriminator_maps,
+    feature_difference,
+    mean_feature_difference,
+)
 from pipeline.training.losses import Verdict
 from pipeline.training.objective import Objective
 from pipeline.training.randomness import Prior, Purpose, StepSeeds, draw_latents, seed_pair
@@ -41,8 +45,10 @@ class Generation(Objective):
     ``pictures``: uint8 [N, H, W, C]; ``labels``: class numbers int [N], unused where the ``prior``
     draws no classes.
     ``teacher``: a frozen generator, or stored pairs of one, whose picture of the same input is a
-    second target: ``distill`` times the mean squared difference is added to the generator's loss.
-    Stored pairs also are where the generator's inputs come from.
+    second target: ``distill`` times the mean squared difference is added to the generator's loss,
+    and ``matching`` times the mean absolute difference of the discriminator's maps: what both
+    pictures are to a network that learns what tells them apart (Larsen 2016, section 2.1; Wang
+    2018, pix2pixHD, equation 4). Stored pairs also are where the generator's inputs come from.
     """
 
     def __init__(
@@ -58,13 +64,14 @@ class Generation(Objective):
         seed: int,
         teacher: tf_keras.Model | DistillationSet | None = None,
         distill: float = 0.0,
+        matching: float = 0.0,
         adversarial: float = 1.0,
     ) -> None:
         super().__init__([generator], [discriminator], settings)
         self.generator, self.discriminator = generator, discriminator
         self._prior, self._pixels = prior, pixels
         self._seed = seed
-        self._distill = distill
+        self._distill, self._matching = distill, matching
         self._adversarial = adversarial
         self._real_pictures = pictures
         self._pictures = tf.constant(pictures)
@@ -74,7 +81,7 @@ class Generation(Objective):
             labels if self._judges_classes else np.zeros(len(pictures)), tf.int32
         )
         self._features: Any = None
-        if settings.feature_matching:
+        if settings.feature_matching or matching:
             self._features = discriminator_maps(discriminator)
         stored = teacher if isinstance(teacher, DistillationSet) else None
         self._stored_pairs = None if stored is None else stored.on_device(pixels)
@@ -126,7 +133,7 @@ class Generation(Objective):
         targets = batch.targets
         if self._teacher is not None:
             targets = self._teacher(batch.inputs, training=False)
-        if self._features is not None:
+        if self.settings.feature_matching:
             loss += self.settings.feature_matching * mean_feature_difference(
                 self._features,
                 self._judged(fakes, batch.input_classes),
@@ -134,6 +141,12 @@ class Generation(Objective):
             )
         if targets is not None:
             loss += self._distill * tf.reduce_mean(tf.square(fakes - targets))
+        if targets is not None and self._matching:
+            loss += self._matching * feature_difference(
+                self._features,
+                self._judged(fakes, batch.input_classes),
+                self._judged(targets, batch.input_classes),
+            )
         return loss
 
     def recalibrate(self, number: Tensor) -> None:

@@ -48,6 +48,7 @@ def make_trainer(pictures: np.ndarray) -> TrainerMaker:
         generator: Callable[[tf_keras.Model], tf_keras.Model] = lambda plain: plain,
         teacher: tf_keras.Model | None = None,
         distill: float = 0.0,
+        matching: float = 0.0,
         real_pictures: np.ndarray = pictures,
         codes: Codes = NO_CODES,
         **changes: Any,
@@ -81,6 +82,7 @@ def make_trainer(pictures: np.ndarray) -> TrainerMaker:
             seed=1,
             teacher=teacher,
             distill=distill,
+            **({"matching": matching} if matching else {}),
         )
         return GANTrainer(objective, seed=1)
 

@@ -196,6 +196,20 @@ def test_teacher_pulls_the_generator_to_its_pictures(make_trainer: Any, tmp_path
     assert same(frozen, teacher.get_weights())
 
 
+def test_matching_adds_how_differently_the_discriminator_sees_both_pictures(
+    make_trainer: Any,
+) -> None:
+    teacher = make_trainer(start=3).objective.generator
+
+    def first_loss(matching: float) -> float:
+        trainer = make_trainer(teacher=teacher, matching=matching)
+        return float(trainer.step(regularize=False)[1])
+
+    plain, some, more = (first_loss(weight) for weight in (0.0, 1.0, 2.0))
+    assert some > plain
+    assert more - some == pytest.approx(some - plain, rel=1e-3)
+
+
 def test_kept_generator_is_the_average(make_trainer: Any, tmp_path: Path) -> None:
     trainer = make_trainer(ema=0.9)
     before = trainer.objective.generator.get_weights()
