@@ -199,7 +199,7 @@ class SearchSettings:
     steps: PositiveInt = 600
     """Updates of those that reach the last rung; at the one before, a third of them."""
     study: str | None = None
-    """Where the trials are kept: a file, or the URL of a database that several machines share."""
+    """File in which the trials are kept, to go on with; several processes may share it."""
     blocks: list[str] = field(
         default_factory=lambda: ["sub_pixel", "depthwise", "transposed", "slim"]
     )
@@ -599,6 +599,11 @@ def _mistakes(recipe: Recipe) -> Iterator[tuple[str, str]]:
     for key, limit in vars(recipe.budget).items():
         if isinstance(limit, float) and math.isinf(limit):
             yield f"budget.{key}: {limit} is no limit.", "Leave it out, or give a finite number."
+    if "://" in (recipe.search.study or ""):
+        yield (
+            "search.study: a database's address has no place in a recipe: it may hold a password.",
+            "Give a file, or the command --storage ADDRESS (docs/distributed.md).",
+        )
     yield from _mistaken_codes(recipe)
     yield from _mistaken_families(recipe)
     if not recipe.benchmark.threads:

@@ -29,7 +29,14 @@ from pipeline.data.sources import TEACHER
 from pipeline.native_log import LOG, native_log
 from pipeline.plans import FROM_TEACHER, RECIPE, plan_of
 from pipeline.recipe import Recipe, as_dict, leaves, to_yaml
-from pipeline.stage import SCRATCH, Record, Stage, StageContext, package_versions
+from pipeline.stage import (
+    SCRATCH,
+    Record,
+    SharedStorage,
+    Stage,
+    StageContext,
+    package_versions,
+)
 from pipeline.tensorflow_setup import THREADS
 
 RECORD = "stage.json"
@@ -44,6 +51,7 @@ class Run:
     def __init__(self, recipe: Recipe, root: Path, *, workers: int | None = None) -> None:
         self.recipe, self.root = recipe, root
         self.workers = workers  # most processes side by side; None: as many as fit
+        self.storage: SharedStorage | None = None  # whose workers make the trials of a search
         self.folder = root / recipe.name
         self.plan = plan_of(recipe)
         self._staleness: dict[str, str] = {}
@@ -211,6 +219,7 @@ class Run:
             cache=self.root / CACHE,
             load_dataset=lambda: self.dataset,
             workers=self.workers,
+            storage=self.storage,
             remake=(_context_in_worker, (self.recipe, self.root, stage.name, folder)),
         )
 

@@ -72,6 +72,16 @@ Work = Callable[["StageContext"], Outcome]
 Declared = ParamSpec("Declared")
 
 
+@dataclass(frozen=True)
+class SharedStorage:
+    """Where workers on other machines find the trials of a search. It decides no byte."""
+
+    address: str = field(repr=False)
+    """Of an Optuna storage; may hold a password, so it stands in no file."""
+    artifacts: str | None = field(default=None, repr=False)
+    """Folder or fsspec URL for what trials read; None for the run's own folder."""
+
+
 class UndeclaredError(Exception):
     """A stage reads what it does not declare: a fault of the stage, not of the person's input."""
 
@@ -135,6 +145,7 @@ class StageContext:
         cache: Path,
         load_dataset: Callable[[], Dataset],
         workers: int | None,
+        storage: SharedStorage | None,
         remake: tuple[Callable[..., "StageContext"], tuple[Any, ...]],
     ) -> None:
         self.stage = stage
@@ -150,6 +161,8 @@ class StageContext:
         """Folder of what all runs beside this one share."""
         self.workers = workers
         """Most processes that may work side by side; None for as many as fit."""
+        self.storage = storage
+        """Whose workers make the trials of the search; None where this machine does."""
         self._whole = recipe
         self._remake = remake  # function and arguments
         self._lineage = frozenset(lineage)

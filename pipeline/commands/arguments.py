@@ -26,6 +26,7 @@ SUMMARIES = {
     "run": "All stages of a recipe, only what is stale",
     "compress": "The smallest generator within a budget, from yours or anyone's",
     **{name: step.title for name, step in FROM_SCRATCH.steps.items()},
+    "worker": "Try students of searches that other machines lead",
     "benchmark": "Measure .tflite files of any origin, or a recipe's, on any target",
     "explain": "Why a .tflite costs what it costs on a target, and what would change it",
     "check": "What compressing a generator, yours or anyone's, will meet",
@@ -41,6 +42,8 @@ SUMMARIES = {
 }
 """Command → what it is for, in a line."""
 
+RUNNING = ("runs", "workers", "storage", "artifacts", "quiet", "json")
+"""Common options of what runs the stages of a recipe."""
 _COMMON: dict[str, dict[str, Any]] = {
     "runs": {"type": str, "default": "runs", "help": "folder in which each run has its own"},
     "quiet": {"action": "store_true", "help": "no progress, no notes"},
@@ -48,6 +51,17 @@ _COMMON: dict[str, dict[str, Any]] = {
         "type": PositiveInt,
         "help": "most processes side by side where work is independent; as many as cores and "
         "memory allow if left out",
+    },
+    "storage": {
+        "type": str,
+        "metavar": "ADDRESS",
+        "help": "let `pocketgan worker ADDRESS`, on any machine, try the students of a search: a "
+        "database (postgresql://…), or Optuna's proxy before one (grpc://host:port)",
+    },
+    "artifacts": {
+        "type": str,
+        "metavar": "PLACE",
+        "help": "folder or bucket (s3://…) that those workers reach; the run's folder if left out",
     },
     "json": {"action": "store_true", "help": "the result as JSON on standard output"},
 }

@@ -12,11 +12,11 @@ from deploy.errors import PocketganError
 from pipeline import progress
 from pipeline.artifacts import DISCRIMINATOR
 from pipeline.commands.admission import admitted
-from pipeline.commands.arguments import asks_for_help, command_parser, parse_with_overrides
+from pipeline.commands.arguments import RUNNING, asks_for_help, command_parser, parse_with_overrides
 from pipeline.commands.check import add_generator, teacher_of
 from pipeline.commands.compress_options import AS_THEY_ARE, OPTIONS
 from pipeline.commands.missing_options import missing_options
-from pipeline.commands.run import run_all
+from pipeline.commands.run import run_all, storage_of
 from pipeline.commands.starting_values import (
     LATENTS_BASE,
     PICTURES_BASE,
@@ -41,7 +41,7 @@ rounded to int8. GENERATOR is a run's folder, a .keras or .h5 file, an ONNX file
 model.json of TensorFlow.js, or any .tflite (`pocketgan check` says whether it can be compressed).
 The same command again goes on where it was stopped, and does nothing that is done."""
 EPILOG = """Every value of the recipe can be changed too, for instance --search.trials 40,
---student.steps 8000 or --search.study sqlite:///study.db; `pocketgan run --help` explains each.
+--student.steps 8000 or --search.study study.journal; `pocketgan run --help` explains each.
 Examples: pocketgan compress runs/digits --max-gzip-kb 12;
 pocketgan compress dcgan.keras --max-kb 60 --max-ms 0.2;
 pocketgan compress dcgan.keras --max-flash-kb 64 --target npu:ethos-u55-128;
@@ -67,10 +67,11 @@ OF_A_RUN = (
 def compress(arguments: list[str]) -> int:
     options, overrides = parse_compress(arguments)
     refuse_too_many(options.workers)
+    storage = storage_of(options)
     with native_log(Path(os.devnull)):
         load_tensorflow()
         run = run_of(options, overrides)
-        run.workers = options.workers
+        run.workers, run.storage = options.workers, storage
     return run_all(run, options)
 
 
@@ -79,7 +80,7 @@ def parse_compress(arguments: list[str]) -> tuple[Any, list[str]]:
 
     Raises PocketganError for an unknown option, one without its value, or no generator.
     """
-    parser = command_parser("compress", "runs", "workers", "quiet", "json", more=MORE)
+    parser = command_parser("compress", *RUNNING, more=MORE)
     explains = asks_for_help(arguments)
     if explains:
         parser.epilog = (

@@ -14,6 +14,7 @@ from pipeline.artifacts import watched
 from pipeline.commands.arguments import (
     FAILED,
     OK,
+    RUNNING,
     asks_for_help,
     command_parser,
     parse_with_overrides,
@@ -26,7 +27,7 @@ from pipeline.native_log import native_log
 from pipeline.plans import FROM_SCRATCH, FROM_TEACHER
 from pipeline.recipe import Recipe, load_recipe, shipped_recipes
 from pipeline.run import Run
-from pipeline.stage import Record
+from pipeline.stage import Record, SharedStorage
 from pipeline.tensorflow_setup import processor, use_threads
 from pipeline.workers import refuse_too_many, workers_in_words
 
@@ -76,7 +77,7 @@ def run_of_recipe(command: str, arguments: list[str]) -> tuple[Run, Any]:
     """
     parser = command_parser(
         command,
-        *("runs", "workers", "quiet", "json"),
+        *RUNNING,
         more=MORE,
         usage=f"pocketgan {command} RECIPE|FOLDER [--runs DIR] [--workers N] [--quiet] [--json]"
         " [--SECTION.KEY VALUE …]",
@@ -97,10 +98,11 @@ def run_of_recipe(command: str, arguments: list[str]) -> tuple[Run, Any]:
         )
     options, overrides = parse_with_overrides(parser, arguments)
     refuse_too_many(options.workers)
+    storage = storage_of(options)
     recipe = _recipe(options.recipe, overrides)
     use_threads(recipe.threads)
     run = _admitted(recipe, Path(options.runs))
-    run.workers = options.workers
+    run.workers, run.storage = options.workers, storage
     return run, options
 
 
@@ -141,10 +143,33 @@ def run_all(run: Run, options: Any) -> int:
     return show_report(run, records, options)
 
 
+def storage_of(options: Any) -> SharedStorage | None:
+    """Where workers of other machines find the trials of a search; None where this machine's do.
+
+    Raises PocketganError where nobody answers there.
+    """
+    if options.storage is None:
+        if options.artifacts is not None:
+            raise PocketganError(
+                "--artifacts is what workers of a --storage fetch, and there is none.",
+                "Give --storage ADDRESS too, or leave --artifacts out.",
+            )
+        return None
+    from pipeline.search.storage import open_storage
+
+    open_storage(options.storage)
+    return SharedStorage(options.storage, options.artifacts)
+
+
 def _tell_workers(run: Run) -> None:
-    """How much of the machine is used, unless all is done."""
+    """How much of the machine is used, unless all is done; how others help with a search."""
     if any(map(run.staleness, run.plan.names)):
         _tell([workers_in_words(run.workers)])
+    if run.storage and "search" in run.plan.names and run.staleness("search"):
+        from pipeline.search.storage import redacted
+
+        address = redacted(run.storage.address)
+        _tell([f"the search is done by workers, here or elsewhere: pocketgan worker {address}"])
 
 
 def make_stage(run: Run, name: str) -> Record:

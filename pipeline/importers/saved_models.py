@@ -1,7 +1,7 @@
 """SavedModels of any origin: their layers of tf_keras, or else what their signature draws."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -85,12 +85,21 @@ def _tags(stored: Any) -> list[str] | None:
 
 def _refuse_unsafe_operations(path: Path, stored: Any) -> None:
     """PocketganError for operations that run Python or touch files."""
+    _refuse_unsafe_graphs(path, [meta.graph_def for meta in stored.meta_graphs])
+
+
+def refuse_unsafe_graph(path: Path) -> None:
+    """The same of a file with a GraphDef."""
+    _refuse_unsafe_graphs(path, [tf.compat.v1.GraphDef.FromString(path.read_bytes())])
+
+
+def _refuse_unsafe_graphs(path: Path, graphs: Iterable[Any]) -> None:
     unsafe = safety.unsafe_operations(
         node.op
-        for meta in stored.meta_graphs
+        for graph in graphs
         for node in [
-            *meta.graph_def.node,
-            *(node for each in meta.graph_def.library.function for node in each.node_def),
+            *graph.node,
+            *(node for each in graph.library.function for node in each.node_def),
         ]
     )
     if unsafe:

@@ -1,13 +1,13 @@
 """How near a student is to its teacher: by the distance of what both draw, or pixel by pixel."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 import tf_keras
 
 from pipeline.arrays import Images
-from pipeline.metrics.distances import frechet_distance
-from pipeline.metrics.quality import FeatureNetwork
+from pipeline.metrics.distances import Features, frechet_distance
 from pipeline.networks.pixels import PixelRange, to_uint8
 from pipeline.training.distillation_set import DistillationSet
 
@@ -17,7 +17,14 @@ Scorer = Callable[[tf_keras.Model, PixelRange], float]
 """A student, and black and white in its pictures → its distance to the teacher."""
 
 
-def frechet_scorer(judge: FeatureNetwork, reference: Images, inputs: np.ndarray) -> Scorer:
+class PictureFeatures(Protocol):
+    """Of a judge what a score needs."""
+
+    def features(self, images: Images) -> Features:
+        """Features [N, D] of uint8 [N, H, W, C]."""
+
+
+def frechet_scorer(judge: PictureFeatures, reference: Images, inputs: np.ndarray) -> Scorer:
     """Scores a student by the Fréchet distance of its pictures for ``inputs`` to ``reference``.
 
     ``reference``: the teacher's pictures, uint8 [M, H, W, C]. Real pictures play no part, so that

@@ -212,9 +212,15 @@ def _halvings(settings: SearchSettings, builder: StudentBuilder) -> int:
     return most if settings.halvings is None else min(most, settings.halvings)
 
 
-def space_of(settings: SearchSettings, limits: BudgetSettings, builder: StudentBuilder) -> Space:
+def space_of(
+    settings: SearchSettings,
+    limits: BudgetSettings,
+    builder: StudentBuilder,
+    latency: Latency | None = None,
+) -> Space:
     """The students that a recipe allows of a teacher.
 
+    ``latency``: of the target, where it is known; else it is measured if its time is limited.
     Raises PocketganError for a block that there is not, and where no block is left.
     """
     most = _halvings(settings, builder)
@@ -249,7 +255,7 @@ def space_of(settings: SearchSettings, limits: BudgetSettings, builder: StudentB
         groups=len(builder.groups),
         latent=builder.teacher.latent,
         halvings=most,
-        cost_of=cost_model(builder, limits),
+        cost_of=cost_model(builder, limits, latency),
         shares=SHARES if limits.max_quality_drop is None else WIDE_SHARES,
     )
 
@@ -275,12 +281,15 @@ def latency_of(limits: BudgetSettings) -> Latency | None:
     return latency
 
 
-def cost_model(builder: StudentBuilder, limits: BudgetSettings) -> CostModel:
+def cost_model(
+    builder: StudentBuilder, limits: BudgetSettings, latency: Latency | None = None
+) -> CostModel:
     """Predicts a student's costs; its time and its flash only where they are limited.
 
-    Raises PocketganError for a target that cannot tell these, or is not there.
+    ``latency`` as of ``space_of``. Raises PocketganError for a target that cannot tell these, or is
+    not there.
     """
-    predict = network_costs(builder, limits)
+    predict = network_costs(builder, limits, latency)
 
     @cache
     def cost_of(student: StudentSettings, spec: CompressionSpec) -> FileCost:
@@ -297,9 +306,11 @@ class NetworkCosts(Protocol):
     ) -> FileCost: ...
 
 
-def network_costs(builder: StudentBuilder, limits: BudgetSettings) -> NetworkCosts:
+def network_costs(
+    builder: StudentBuilder, limits: BudgetSettings, latency: Latency | None = None
+) -> NetworkCosts:
     """As ``cost_model``, of any network that reads what the teacher reads."""
-    latency, compiler = latency_of(limits), compiler_of(limits)
+    latency, compiler = latency or latency_of(limits), compiler_of(limits)
     inputs = builder.teacher.random_inputs(CALIBRATED) if compiler else None
 
     def predict(model: tf_keras.Model, spec: CompressionSpec, *, trained: bool) -> FileCost:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages import JournalStorage, RDBStorage
+from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
@@ -32,30 +32,28 @@ RunTrials = Callable[[Sequence[TrialWork]], Iterator[tuple[TrialWork, TrialScore
 """Runs trials, in any order and side by side; gives each with its score as it ends."""
 
 
-def open_study(path_or_url: Path | str, seed: int) -> optuna.Study:
-    """The study in a file (a journal that several processes may share) or at a database's URL.
+def open_study(path: Path | str, seed: int) -> optuna.Study:
+    """The study in a file, a journal that several processes may share.
 
     Raises PocketganError where it cannot be opened.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
-        name = str(path_or_url)
-        storage = RDBStorage(name) if "://" in name else _journal(name)
         return optuna.create_study(
             study_name="students",
-            storage=storage,
+            storage=_journal(path),
             sampler=_sampler(seed),
             load_if_exists=True,
         )
-    except Exception as error:  # a database's driver raises what it likes
+    except Exception as error:  # a damaged journal makes its reader raise anything
         raise PocketganError(
-            f"the study at {path_or_url} cannot be opened: {' '.join(str(error).split())[:200]}",
-            "Give a file's path, or a database's URL such as sqlite:///study.db.",
+            f"the study at {path} cannot be opened: {' '.join(str(error).split())[:200]}",
+            "Give the path of a file that can be written.",
         ) from error
 
 
-def _journal(path: str) -> JournalStorage:
-    return JournalStorage(JournalFileBackend(path, JournalLock(Path(path))))
+def _journal(path: Path | str) -> JournalStorage:
+    return JournalStorage(JournalFileBackend(str(path), JournalLock(Path(path))))
 
 
 def _sampler(seed: int) -> optuna.samplers.BaseSampler:

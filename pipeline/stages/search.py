@@ -1,33 +1,37 @@
 """Find the student that fits the budget: many are tried for a little while."""
 
+import hashlib
+import json
 import math
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 
 from pipeline import progress
-from pipeline.artifacts import CHOICE, PAIRS, REFERENCE, STUDY, read_distillation_set
+from pipeline.artifacts import CHOICE, PAIRS, STUDY, read_distillation_set
 from pipeline.compression.spec import CompressionSpec
 from pipeline.determinism import prepare
+from pipeline.importers.facts import read_facts
 from pipeline.importers.saved_teacher import read_saved_teacher
 from pipeline.networks.settings import StudentSettings
 from pipeline.recipe import Recipe
 from pipeline.search import budget, candidates, study, trials, work
 from pipeline.search.budget import FileCost
-from pipeline.search.builder import SLIM, StudentBuilder
+from pipeline.search.builder import SLIM
 from pipeline.search.candidates import Candidate, Choice, ScoreKind
-from pipeline.search.scorers import frechet_scorer, pixel_scorer
-from pipeline.search.space import Space, space_of
-from pipeline.stage import SCRATCH, Outcome, StageContext, stage
+from pipeline.search.distributed import results, title
+from pipeline.search.sent_files import send
+from pipeline.search.space import Space
+from pipeline.search.storage import open_storage
+from pipeline.search.work_study import StudyFacts, WorkStudy
+from pipeline.stage import Outcome, StageContext, package_versions, stage
 from pipeline.stages.evaluate import find_judge
-from pipeline.stages.inputs import generator_inputs
 from pipeline.stages.prospects import prospect
-from pipeline.training.randomness import Purpose
+from pipeline.stages.search_context import search_context, steps_of, students
+from pipeline.stages.trial_files import pack
 from pipeline.workers import Piece, Workers
-
-COMPARED = 1000
-"""Pairs by which a student that reads pictures is compared with its teacher."""
 
 
 @stage(
@@ -40,7 +44,7 @@ def search(ctx: StageContext) -> Outcome:
     """Write what was chosen and tried, and the study where it has no other place."""
     recipe, settings = ctx.recipe, ctx.recipe.search
     prepare(recipe.seed)
-    builder, limits, space = _students(ctx)
+    builder, limits, space = students(recipe, read_saved_teacher(ctx.inputs["teacher"]))
     choice, events = (
         (_named_student(space, settings.student), [])
         if settings.student
@@ -86,85 +90,73 @@ def _progress(trained: Sequence[Candidate], kind: ScoreKind, words: str) -> str:
     return f"search, best {score} at {best.cost.bytes_gzip / 1000:.1f} kB: {words}"
 
 
-def search_context(ctx: StageContext) -> trials.SearchContext:
-    """What the trials of a run share."""
-    builder, limits, space = _students(ctx)
-    pairs = read_distillation_set(ctx.inputs["teacher"], PAIRS)
-    if builder.teacher.latent:
-        judge = find_judge(ctx)
-        inputs = generator_inputs(ctx, Purpose.SEARCH, judge.enough)
-        scorer = frechet_scorer(judge, pairs.pictures[: judge.enough], inputs)
-    else:
-        reference = read_distillation_set(ctx.inputs["teacher"], REFERENCE)
-        scorer = pixel_scorer(reference.first(COMPARED))
-    return trials.SearchContext(
-        builder=builder,
-        space=space,
-        budget=limits,
-        distillation_set=pairs,
-        scorer=scorer,
-        steps_of=partial(_steps, ctx.recipe, batch=trials.distillation_batch(pairs)),
-        checkpoints=ctx.folder / SCRATCH,
-        seed=ctx.recipe.seed,
-    )
-
-
-def _students(ctx: StageContext) -> tuple[StudentBuilder, budget.Budget, Space]:
-    """Who builds students, what they may cost, and which there are."""
-    recipe = ctx.recipe
-    builder = StudentBuilder(read_saved_teacher(ctx.inputs["teacher"]), recipe.seed)
-    limits = budget.search_budget(recipe.budget, builder.weight_count)
-    return builder, limits, space_of(recipe.search, recipe.budget, builder)
-
-
-def _steps(recipe: Recipe, cost: FileCost, *, batch: int) -> int:
-    """Updates of a trial: each has an equal part of the time."""
-    share = work.SEARCH / recipe.search.trials
-    return work.affordable_steps(
-        recipe.search.steps, recipe.budget, macs=cost.macs, batch=batch, share=share
-    )
-
-
 def _searched(ctx: StageContext, limits: budget.Budget, space: Space) -> tuple[Choice, list[str]]:
     """The choice, and what more time would bring."""
     settings = ctx.recipe.search
     kind = ScoreKind.FRECHET if space.latent else ScoreKind.PIXELS
-    if space.latent:
-        find_judge(ctx)  # trained once, here: the workers find it
     journal = ctx.scratch / STUDY
     opened = study.open_study(settings.study or journal, ctx.recipe.seed)
-    shared = partial(search_context, ctx)
-    with (
-        Workers(ctx.workers, threads=trials.THREADS, shared=shared) as workers,
-        progress.bar() as bar,
-    ):
-        task, ended = bar.add_task("search", total=settings.trials), 0.0
+    with progress.bar() as bar:
+        task, ended, doing = bar.add_task("search", total=settings.trials), 0.0, ""
 
         def tell(done: float, words: str) -> None:
-            nonlocal ended
-            ended = done
-            described = _progress(study.candidates_of(opened), kind, words)
-            bar.update(task, completed=done, description=described)
+            nonlocal ended, doing
+            ended, doing = done, _progress(study.candidates_of(opened), kind, words)
+            bar.update(task, completed=done, description=doing)
 
         def tell_share(share: float) -> None:
             bar.update(task, completed=ended + share)
 
-        trained = study.Search(
-            study=opened,
-            space=space,
-            budget=limits,
-            seed=ctx.recipe.seed,
-            trials=settings.trials,
-            run=partial(_side_by_side, workers, tell_share),
-            alone=settings.study is None,
-            on_progress=tell,
-        ).candidates()
+        def tell_workers(count: int) -> None:
+            bar.update(task, description=f"{doing} ({count or 'no'} workers at it)")
+
+        def candidates_by(run: study.RunTrials) -> list[Candidate]:
+            return study.Search(
+                study=opened,
+                space=space,
+                budget=limits,
+                seed=ctx.recipe.seed,
+                trials=settings.trials,
+                run=run,
+                alone=settings.study is None,
+                on_progress=tell,
+            ).candidates()
+
+        with _in_storage(ctx, tell_workers) if ctx.storage else _here(ctx, tell_share) as run:
+            trained = candidates_by(run)
     if journal.exists():
         shutil.copyfile(journal, ctx.folder / STUDY)
     finite = [one for one in trained if math.isfinite(one.score)]
     choice = candidates.choose(finite, smallest=_smallest(ctx.recipe), kind=kind)
     batch = trials.distillation_batch(read_distillation_set(ctx.inputs["teacher"], PAIRS))
-    return choice, prospects(ctx.recipe, choice, partial(_steps, ctx.recipe, batch=batch))
+    return choice, prospects(ctx.recipe, choice, partial(steps_of, ctx.recipe, batch=batch))
+
+
+@contextmanager
+def _here(ctx: StageContext, on_share: Callable[[float], None]) -> Iterator[study.RunTrials]:
+    """Trials in workers of this machine."""
+    if read_facts(ctx.inputs["teacher"])["latent"]:
+        find_judge(ctx)  # trained once, here: the workers find it
+    shared = partial(search_context, ctx)
+    with Workers(ctx.workers, threads=trials.THREADS, shared=shared) as workers:
+        yield partial(_side_by_side, workers, on_share)
+
+
+@contextmanager
+def _in_storage(ctx: StageContext, on_look: Callable[[int], None]) -> Iterator[study.RunTrials]:
+    """Trials in workers of whatever machine, who find them in the context's storage."""
+    assert ctx.storage is not None
+    address, versions = ctx.storage.address, package_versions()
+    files = send(pack(ctx), ctx.storage.artifacts or str(ctx.scratch))
+    digest = hashlib.sha256(f"{files.sha256} {json.dumps(versions)}".encode()).hexdigest()
+    shared = WorkStudy.begin(
+        open_storage(address),
+        f"{ctx.recipe.name}-{digest[:8]}",
+        address=address,
+        facts=StudyFacts(versions=versions, files=files),
+    )
+    yield partial(results, shared, on_look=on_look)
+    shared.end()
 
 
 def _side_by_side(
@@ -177,10 +169,7 @@ def _side_by_side(
     ``on_share`` is called with how many trials those amount to that are at work.
     """
     ended = 0
-    pieces = [
-        Piece(f"student {one.number + 1} of the search", partial(trials.reach_rung, work=one))
-        for one in due
-    ]
+    pieces = [Piece(title(one), partial(trials.reach_rung, work=one)) for one in due]
 
     def tell(done: float) -> None:
         on_share((done - ended) * study.SHARES[due[0].rung])

@@ -22,7 +22,7 @@ from pipeline.report.run import schema
 from pipeline.report.run.gates import measure
 from pipeline.search import trials
 from pipeline.search.candidates import Candidate
-from pipeline.stages.search import search_context
+from pipeline.stages.search_context import search_context
 from tools.console import run_as_program
 from tools.experiments.finished_run import open_run
 from tools.tables import Table

@@ -74,7 +74,7 @@ def search(space: Space, tmp_path: Path) -> Search:
     return search_in(tmp_path / "study", space)
 
 
-def search_in(journal: Path | str, space: Space) -> Search:
+def search_in(journal: Path, space: Space) -> Search:
     return Search(
         study=open_study(journal, 1),
         space=space,
@@ -160,7 +160,7 @@ def test_seeds_propose_other_students(space: Space, tmp_path: Path) -> None:
 def test_trial_of_another_process_neither_counts_nor_is_taken_up(
     space: Space, tmp_path: Path
 ) -> None:
-    shared = replace(search_in(f"sqlite:///{tmp_path / 'study.db'}", space), alone=False, trials=1)
+    shared = replace(search_in(tmp_path / "study", space), alone=False, trials=1)
     theirs = shared.study.ask()
     (one,) = shared.candidates()
     assert one.number != theirs.number
@@ -221,10 +221,9 @@ def test_progress_counts_a_student_at_the_first_rung_in_part(search: Search) -> 
     assert lines[0][1] == "sub_pixel, depthwise"
 
 
-@pytest.mark.parametrize("place", ["nowhere/study", "nosuch://database"])
-def test_study_that_cannot_be_opened_is_named(place: str) -> None:
-    with pytest.raises(PocketganError, match=f"the study at {place} cannot be opened"):
-        open_study(place, 1)
+def test_study_that_cannot_be_opened_is_named() -> None:
+    with pytest.raises(PocketganError, match="the study at nowhere/study cannot be opened"):
+        open_study("nowhere/study", 1)
 
 
 def test_half_a_line_that_a_kill_or_a_full_disk_left_does_not_end_a_study(
