@@ -195,8 +195,8 @@ export async function photoPanel(stage: Stage): Promise<Source> {
     h(
       "div",
       { class: "buttons" },
+      file, // ahead of its label, which is what shows that it has the focus
       h("label", { class: "button primary", for: "photo-file" }, "Choose a photo"),
-      file,
       ...camera({
         onFrame: (video) => photo.drawWhole(video),
         onEnd: (video) => void photo.take(video, video.width, video.height),
@@ -231,13 +231,14 @@ async function examples(stage: Stage, take: (picture: Picture) => void): Promise
   return row;
 }
 
+/** Anywhere on the page: what misses a part of it would replace the page. */
 function acceptDrops(element: HTMLElement, take: (file: Blob | null | undefined) => void): void {
-  element.addEventListener("dragover", (event) => {
+  document.addEventListener("dragover", (event) => {
     event.preventDefault();
     element.classList.add("dropping");
   });
-  element.addEventListener("dragleave", () => element.classList.remove("dropping"));
-  element.addEventListener("drop", (event) => {
+  document.addEventListener("dragleave", () => element.classList.remove("dropping"));
+  document.addEventListener("drop", (event) => {
     event.preventDefault();
     element.classList.remove("dropping");
     take(event.dataTransfer?.files[0]);

@@ -151,7 +151,7 @@ def test_a_dropped_photo_goes_through_by_tiles_without_a_seam(
             const transfer = new DataTransfer();
             transfer.items.add(new File([bytes], 'photo.png', {type: 'image/png'}));
             const drop = new DragEvent('drop', {dataTransfer: transfer, bubbles: true});
-            document.querySelector('#photo').dispatchEvent(drop);
+            document.querySelector('header').dispatchEvent(drop);
         }""",
         base64.b64encode(png(photo)).decode(),
     )
@@ -212,6 +212,15 @@ def test_of_many_files_a_slider_chooses(
     page.wait_for_timeout(300)
     assert page.locator(".file-name").inner_text() == "large"
     assert levels(page, "#grid canvas") != first
+
+
+def test_keys_reach_the_choice_of_a_photo_and_it_is_seen(pages: Path, opened: Open) -> None:
+    page = opened(pages / "picture.html")
+    page.get_by_role("slider", name="Before and after").focus()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "photo-file"
+    label = page.get_by_text("Choose a photo", exact=True)
+    assert label.evaluate("label => getComputedStyle(label).outlineStyle") == "solid"
 
 
 def test_what_is_no_picture_is_said(pages: Path, opened: Open) -> None:
