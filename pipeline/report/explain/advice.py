@@ -121,7 +121,8 @@ def _norm(explanation: Explanation) -> Iterator[str]:
 
 def _rounding(explanation: Explanation) -> Iterator[str]:
     share = _share(explanation, "QUANTIZE", "DEQUANTIZE")
-    if share >= WORTH_A_CHANGE:
+    # Where nothing is int8, DEQUANTIZE widens weights that are stored in half precision.
+    if share >= WORTH_A_CHANGE and explanation.file.precision != "float32":
         yield (
             f"Inputs and outputs in int8, and nothing in between that has no int8 form: QUANTIZE "
             f"and DEQUANTIZE take {percent(share)} here, and that is what can be gained. "

@@ -55,6 +55,15 @@ def test_rounding_between_costs_its_own_share(
     assert "QUANTIZE and DEQUANTIZE take 10.0 % here" in said
 
 
+def test_weights_of_half_precision_are_not_taken_for_rounding(
+    explained: Explained, file: File, operation: Operation
+) -> None:
+    half = file(
+        operation("DEQUANTIZE", 10.0), operation("CONV_2D", 90.0, macs=10), precision="float32"
+    )
+    assert "DEQUANTIZE" not in " ".join(advice(explained(file=half, other=None)))
+
+
 def test_uneven_channels_are_named_where_they_cost(
     explained: Explained, file: File, operation: Operation
 ) -> None:
