@@ -117,4 +117,4 @@ def _memory(explanation: Explanation) -> Iterator[str]:
 def _what_binds(share: float) -> str:
     if share > 1:
         return "it is quicker than that, as its weights stay in caches between inferences"
-    return "memory is what binds it" if share > MEMORY_BINDS else "arithmetic binds it, not memory"
+    return "memory is what binds it" if share > MEMORY_BINDS else "memory is not what binds it"

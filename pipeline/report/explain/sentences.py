@@ -38,6 +38,8 @@ ALIKE = 1.05
 """Costs whose ratio lies within are the same."""
 ADDS_UP = 0.03
 """How far the sum of the parts may lie from the whole."""
+MOSTLY_ENTERING_MS = 0.005
+"""The runtime itself takes tenths of a microsecond and more to be entered and left."""
 ROUNDING = ("QUANTIZE", "DEQUANTIZE")
 
 
@@ -101,6 +103,11 @@ def _where(explanation: Explanation) -> Iterator[str]:
     dearest = max(file.operations, key=lambda operation: operation.cost)
     if len(file.operations) > 1:
         yield f"The dearest single one is {named(dearest)}: {percent(dearest.cost / total)}."
+    if explanation.unit == "ms" and file.whole < MOSTLY_ENTERING_MS:
+        yield (
+            "Entering and leaving the runtime is in the first one's cost, and in so quick a file "
+            "that is much of it."
+        )
     yield from _adds_up(explanation)
 
 
@@ -196,11 +203,12 @@ def _types(explanation: Explanation) -> Iterator[str]:
     rounded, floats = pair
     ratio = rounded.whole / floats.whole
     name = rounded_in_words(rounded)
+    instead = "bytes only" if rounded.bytes < floats.bytes else "nothing here"
     verdict = (
-        f"{name} is the cheaper one" if ratio < 1 else f"{name} costs more, and buys bytes only"
+        f"{name} is the cheaper one" if ratio < 1 else f"{name} costs more, and buys {instead}"
     )
     if max(ratio, 1 / ratio) <= ALIKE:
-        verdict = f"they cost alike, and {name} buys bytes only"
+        verdict = f"they cost alike, and {name} buys {instead}"
     yield (
         f"In all {name} has {times_of(ratio)} the cost of float32 and "
         f"{times_of(rounded.bytes / floats.bytes)} its bytes: {verdict}."

@@ -111,6 +111,23 @@ def test_file_of_both_types_is_not_called_int8(explained: Explained, file: File)
     assert "In all int8 and float together has 1.54× the cost of float32" in text
 
 
+def test_int8_file_that_is_larger_buys_nothing(explained: Explained, file: File) -> None:
+    larger = file(*explained().file.operations, bytes=5000)
+    text = said(explained(file=larger), "int8 against float32")
+    assert "1.25× its bytes: int8 costs more, and buys nothing here" in text
+
+
+def test_quick_file_is_said_to_be_mostly_the_runtimes_entrance(
+    explained: Explained, file: File, operation: Operation
+) -> None:
+    def of(ms: float) -> str:
+        timed = file(operation("CONV_2D", ms, macs=10))
+        return said(explained(target="local", unit="ms", file=timed, other=None), "Where that goes")
+
+    assert "Entering and leaving the runtime" in of(0.0006)
+    assert "Entering and leaving the runtime" not in of(0.6)
+
+
 def test_layer_of_few_channels_is_said_to_waste_int8_kernels(
     explained: Explained, file: File, operation: Operation
 ) -> None:
