@@ -1,0 +1,67 @@
+"""A PostgreSQL server of one's own, for tests and measurements of searches on several machines."""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+from deploy.errors import PocketganError
+
+DATABASE, USER = "searches", "lab"
+MISSING = "needs PostgreSQL (apt-get install postgresql) and psycopg[binary]"
+
+
+def programs() -> Path | None:
+    """The folder of the server's programs; None where they, or its driver, are not installed."""
+    debian = map(str, Path("/usr/lib/postgresql").glob("*/bin"))
+    control = shutil.which("pg_ctl", path=":".join([*os.get_exec_path(), *debian]))
+    if control is None or find_spec("psycopg") is None:
+        return None
+    return Path(control).resolve().parent
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """The address, with a password, of an empty database on a server that ends with the block.
+
+    Raises PocketganError where PostgreSQL is not installed.
+    """
+    folder_of_programs = programs()
+    if folder_of_programs is None:
+        raise PocketganError("there is no PostgreSQL here.", f"This {MISSING}.")
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # open to the server's user
+        yield from _serve(Path(folder), folder_of_programs)
+
+
+def _serve(folder: Path, folder_of_programs: Path) -> Iterator[str]:
+    """Start it, give the database's address, stop it."""
+    port = free_port()
+    as_user: list[str] = []
+    if os.getuid() == 0:  # which the server refuses to run as
+        as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+        shutil.chown(folder, "postgres")
+
+    def run(name: str, *arguments: str) -> None:
+        command = [*as_user, str(folder_of_programs / name), *arguments]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder)
+
+    run("initdb", "-D", f"{folder}/data", "-A", "trust", "-U", USER)
+    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1"
+    run("pg_ctl", "-w", "-D", f"{folder}/data", "-o", options, "-l", f"{folder}/log", "start")
+    try:
+        run("createdb", "-h", "127.0.0.1", "-p", str(port), "-U", USER, DATABASE)
+        yield f"postgresql://{USER}:word@127.0.0.1:{port}/{DATABASE}"
+    finally:
+        run("pg_ctl", "-D", f"{folder}/data", "-m", "immediate", "stop")
+
+
+def free_port() -> int:
+    """A port of this machine at which nobody listens."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
