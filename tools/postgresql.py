@@ -1,6 +1,7 @@
 """A PostgreSQL server of one's own, for tests and measurements of searches on several machines."""
 
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -46,18 +47,18 @@ def _serve(folder: Path, folder_of_programs: Path) -> Iterator[str]:
         as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
         shutil.chown(folder, "postgres")
 
-    def run(name: str, *arguments: str) -> None:
-        command = [*as_user, str(folder_of_programs / name), *arguments]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder)
+    def run(command: str) -> None:
+        program, *arguments = shlex.split(command)
+        words = [*as_user, str(folder_of_programs / program), *arguments]
+        subprocess.run(words, check=True, stdout=subprocess.DEVNULL, cwd=folder)
 
-    run("initdb", "-D", f"{folder}/data", "-A", "trust", "-U", USER)
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1"
-    run("pg_ctl", "-w", "-D", f"{folder}/data", "-o", options, "-l", f"{folder}/log", "start")
+    run(f"initdb -D data -A trust -U {USER}")
+    run(f"pg_ctl start -w -D data -l log -o '-p {port} -k {folder} -h 127.0.0.1'")
     try:
-        run("createdb", "-h", "127.0.0.1", "-p", str(port), "-U", USER, DATABASE)
+        run(f"createdb -h 127.0.0.1 -p {port} -U {USER} {DATABASE}")
         yield f"postgresql://{USER}:word@127.0.0.1:{port}/{DATABASE}"
     finally:
-        run("pg_ctl", "-D", f"{folder}/data", "-m", "immediate", "stop")
+        run("pg_ctl stop -D data -m immediate")
 
 
 def free_port() -> int:

@@ -24,11 +24,11 @@ SECONDS_TO_END = 1.0
 PATIENCE = 120.0
 """Seconds in which workers end when the work is done."""
 
-Scores = Mapping[object, object]
+ScoreByWork = Mapping[object, object]
 """What is done of the work → what came of it."""
 
 
-class Member:
+class CrewMember:
     """A process of a crew; its output goes to ``log``."""
 
     def __init__(self, role: str, work: Callable[[], int], log: Path) -> None:
@@ -44,7 +44,7 @@ class Member:
             return
         code = 1
         try:
-            descriptor = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            descriptor = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
             for number in (1, 2):
                 os.dup2(descriptor, number)
             sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
@@ -103,12 +103,12 @@ class Kills:
 
 
 def kill_until_done(
-    leader: Member,
-    workers: Sequence[Member],
+    leader: CrewMember,
+    workers: Sequence[CrewMember],
     *,
     random: Random,
     pause: float,
-    scores: Callable[[], Scores],
+    scores: Callable[[], ScoreByWork],
 ) -> Kills:
     """Kill one of them now and then, every ``pause`` seconds on average, until the leader is done.
 

@@ -53,7 +53,7 @@ def lead(folder: Path, address: str) -> int:
 def work(folder: Path, address: str) -> int:
     """As a worker process of `pocketgan worker`."""
     _hurry()
-    distributed.reach_rung = _reach_rung
+    setattr(distributed, "reach_rung", _reach_rung)  # noqa: B010  mypy: it is imported there
     folder.joinpath("checkpoints").mkdir(exist_ok=True)
     shared: Mapping[str, Any] = dict.fromkeys(SearchContext.__dataclass_fields__)
     context = SearchContext(**{**shared, "checkpoints": folder / "checkpoints"})
@@ -69,9 +69,9 @@ def violations(folder: Path) -> Iterator[str]:
         numbers = sorted(range(first, first + BATCH), key=_score)
         expected |= {f"{number} 1": _score(number) for number in numbers}
         expected |= {f"{number} 2": _score(number) / 2 for number in numbers[:ON]}
-    found = json.loads((folder / RESULT).read_bytes())
-    yield from (f"{key} has another score" for key in expected if found.get(key) != expected[key])
-    yield from (f"{key} was not asked for" for key in found.keys() - expected.keys())
+    actual = json.loads((folder / RESULT).read_bytes())
+    yield from (f"{key} has another score" for key in expected if actual.get(key) != expected[key])
+    yield from (f"{key} was not asked for" for key in actual.keys() - expected.keys())
 
 
 def _hurry() -> None:

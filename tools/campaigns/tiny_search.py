@@ -15,7 +15,7 @@ from pipeline.recipe import load_recipe
 from pipeline.run import Run
 from pipeline.search import distributed
 from pipeline.stage import SharedStorage
-from tools.campaigns.crews import LEADER, Member
+from tools.campaigns.crews import LEADER, CrewMember
 from tools.campaigns.scenes import COMPRESS, SCRATCH_RUN, STUDENT_RUN, TINY
 from tools.campaigns.visible import differences, half_made, left_over
 
@@ -66,7 +66,7 @@ def _make_base(base: Path) -> None:
     shutil.rmtree(base, ignore_errors=True)
     base.mkdir(parents=True)
     log = base.with_suffix(".txt")
-    child = Member(LEADER, partial(_run_all, base), log)
+    child = CrewMember(LEADER, partial(_run_all, base), log)
     if not child.wait(float("inf")) or child.code:
         raise OSError(f"the undisturbed runs could not be made: see {log}")
     (base / "whole").touch()

@@ -18,7 +18,6 @@ import json
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -29,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.atomic import write_text
 from pipeline.consoles import console
 from pipeline.tensorflow_setup import configure_tensorflow, load_tensorflow
-from tools.campaigns.crews import LEADER, WORKER, Member, kill_until_done
+from tools.campaigns.crews import LEADER, WORKER, CrewMember, kill_until_done
 from tools.console import run_as_program
 from tools.postgresql import server
 from tools.tables import Table, whole
@@ -77,15 +76,15 @@ def disturb(name: str, folder: Path, address: str, seed: str) -> dict[str, Any]:
     log = folder / "log.txt"
     log.unlink(missing_ok=True)
     kills = kill_until_done(
-        Member(LEADER, partial(search.lead, folder, address), log),
-        [Member(WORKER, partial(search.work, folder, address), log) for _ in range(WORKERS)],
+        CrewMember(LEADER, partial(search.lead, folder, address), log),
+        [CrewMember(WORKER, partial(search.work, folder, address), log) for _ in range(WORKERS)],
         random=Random(seed),
         pause=SEARCHES[name],
         scores=lambda: _scores(storage),
     )
     violations = [*kills.violations, *_without_score(_works(storage)), *search.violations(folder)]
     seconds = round(time.monotonic() - started, 1)
-    return asdict(kills) | {"violations": violations, "seconds": seconds}
+    return {"counts": dict(kills.counts), "violations": violations, "seconds": seconds}
 
 
 def _search(name: str) -> ModuleType:

@@ -2,16 +2,17 @@
 
 import io
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import tf_keras
 
 from deploy.errors import PocketganError
-from pipeline.plans import FROM_TEACHER, RECIPE
-from pipeline.recipe import load_recipe
-from pipeline.run import Run
+from pipeline.commands.compress import parse_compress, run_of
+from pipeline.networks.registry import build_generator
+from pipeline.networks.settings import GeneratorSettings, ImageShape
+from pipeline.plans import FROM_TEACHER
+from pipeline.search.calibration import with_random_weights
 from pipeline.search.study import STARTS
 from pipeline.search.trials import TrialWork, reach_rung
 from pipeline.stage import SCRATCH, StageContext
@@ -20,22 +21,24 @@ from pipeline.stages.trial_files import pack, read_trial_files, unpack
 
 
 @pytest.fixture
-def search_of(small_copy: Path, tmp_path: Path) -> Callable[[], StageContext]:
-    """A function: the context of the search of the run ``small``."""
+def ctx(tmp_path: Path) -> StageContext:
+    """Of the search of a run whose teacher is ready: a small generator of latents."""
+    model = build_generator(GeneratorSettings(width=4, latent=8), ImageShape(28))
+    with_random_weights(model).save(tmp_path / "teacher.keras")
+    options, overrides = parse_compress(
+        [
+            *(str(tmp_path / "teacher.keras"), "--runs", str(tmp_path / "runs"), "--quiet"),
+            *("--max-gzip-kb", "6", "--teacher.lessons", "128", "--search.steps", "9"),
+            *("--evaluate.samples", "64", "--evaluate.judge_steps", "4"),
+        ]
+    )
+    run = run_of(options, overrides)
+    run.make("teacher")
+    (tmp_path / "stage" / SCRATCH).mkdir(parents=True)
+    return run.context(FROM_TEACHER.stages["search"], tmp_path / "stage")
 
-    def make() -> StageContext:
-        run = Run(load_recipe(str(small_copy / "small" / RECIPE)), small_copy)
-        folder = tmp_path / "stage"
-        (folder / SCRATCH).mkdir(parents=True)
-        return run.context(FROM_TEACHER.stages["search"], folder)
 
-    return make
-
-
-def test_trial_scores_the_same_by_the_file_as_by_the_run(
-    search_of: Callable[[], StageContext], tmp_path: Path
-) -> None:
-    ctx = search_of()
+def test_trial_scores_the_same_by_the_file_as_by_the_run(ctx: StageContext, tmp_path: Path) -> None:
     content = pack(ctx)
     assert pack(ctx) == content
     assert [*ctx.scratch.iterdir()] == []

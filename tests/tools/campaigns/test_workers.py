@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from tools.campaigns import light_search
-from tools.campaigns.crews import LEADER, WORKER, Kills, Member, Scores, kill_until_done
+from tools.campaigns.crews import LEADER, WORKER, CrewMember, Kills, ScoreByWork, kill_until_done
 from tools.campaigns.workers import _empty_storage, _scores, _without_score, _works
 
 
@@ -19,11 +19,11 @@ def address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return f"sqlite:///{tmp_path / 'storage.db'}"
 
 
-def kill(folder: Path, address: str, scores: Callable[[], Scores] | None = None) -> Kills:
+def kill(folder: Path, address: str, scores: Callable[[], ScoreByWork] | None = None) -> Kills:
     storage = _empty_storage(address)
     kills = kill_until_done(
-        Member(LEADER, partial(light_search.lead, folder, address), folder / "log.txt"),
-        [Member(WORKER, partial(light_search.work, folder, address), folder / "log.txt")],
+        CrewMember(LEADER, partial(light_search.lead, folder, address), folder / "log.txt"),
+        [CrewMember(WORKER, partial(light_search.work, folder, address), folder / "log.txt")],
         random=Random(1),
         pause=0.5,
         scores=scores or partial(_scores, storage),
@@ -50,7 +50,7 @@ def test_score_that_goes_is_a_violation(address: str, tmp_path: Path) -> None:
 
 def test_leader_that_fails_is_a_violation(tmp_path: Path) -> None:
     kills = kill_until_done(
-        Member(LEADER, lambda: 3, tmp_path / "log.txt"),
+        CrewMember(LEADER, lambda: 3, tmp_path / "log.txt"),
         [],
         random=Random(1),
         pause=5.0,
