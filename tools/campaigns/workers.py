@@ -71,7 +71,7 @@ def main() -> int:
 
 def disturb(name: str, folder: Path, address: str, seed: str) -> dict[str, Any]:
     """A search whose processes are killed: how many were, and what was wrong after that."""
-    search, storage, started = _search(name), _empty_storage(address), time.monotonic()
+    search, storage, started = _search(name), empty_storage(address), time.monotonic()
     search.prepare(folder)
     log = folder / "log.txt"
     log.unlink(missing_ok=True)
@@ -92,7 +92,8 @@ def _search(name: str) -> ModuleType:
     return import_module(f"tools.campaigns.{name}_search")
 
 
-def _empty_storage(address: str) -> "BaseStorage":
+def empty_storage(address: str) -> "BaseStorage":
+    """Without searches."""
     from pipeline.search.storage import open_storage
 
     storage = open_storage(address)

@@ -23,7 +23,7 @@ from pipeline.stages.trial_files import pack, read_trial_files, unpack
 @pytest.fixture
 def ctx(tmp_path: Path) -> StageContext:
     """Of the search of a run whose teacher is ready: a small generator of latents."""
-    model = build_generator(GeneratorSettings(width=4, latent=8), ImageShape(28))
+    model = build_generator(GeneratorSettings(width=16, latent=8), ImageShape(28))
     with_random_weights(model).save(tmp_path / "teacher.keras")
     options, overrides = parse_compress(
         [

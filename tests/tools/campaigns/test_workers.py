@@ -9,7 +9,7 @@ import pytest
 
 from tools.campaigns import light_search
 from tools.campaigns.crews import LEADER, WORKER, CrewMember, Kills, ScoreByWork, kill_until_done
-from tools.campaigns.workers import _empty_storage, _scores, _without_score, _works
+from tools.campaigns.workers import _scores, _without_score, _works, empty_storage
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def kill(folder: Path, address: str, scores: Callable[[], ScoreByWork] | None = None) -> Kills:
-    storage = _empty_storage(address)
+    storage = empty_storage(address)
     kills = kill_until_done(
         CrewMember(LEADER, partial(light_search.lead, folder, address), folder / "log.txt"),
         [CrewMember(WORKER, partial(light_search.work, folder, address), folder / "log.txt")],
