@@ -35,7 +35,7 @@ def server() -> Iterator[str]:
     folder_of_programs = programs()
     if folder_of_programs is None:
         raise PocketganError("there is no PostgreSQL here.", f"This {MISSING}.")
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # open to the server's user
+    with tempfile.TemporaryDirectory() as folder:
         yield from _serve(Path(folder), folder_of_programs)
 
 

@@ -20,7 +20,7 @@ SLOWER, FASTER = 1.5, 0.9
 LONGEST = 3600.0
 """Seconds that the work may take on a busy machine."""
 SECONDS_TO_END = 1.0
-"""After a kill."""
+"""In which a process may end because one that works for it was killed."""
 PATIENCE = 120.0
 """Seconds in which workers end when the work is done."""
 
@@ -72,11 +72,10 @@ class CrewMember:
         """Kill it, or a process that works for it; whether there was one to kill."""
         if self.wait(0):
             return False
-        try:
-            os.kill(random.choice([self._pid, *self._children()]), signal.SIGKILL)
-        except ProcessLookupError:
-            return False
-        self.wait(SECONDS_TO_END)
+        victim = random.choice([self._pid, *self._children()])
+        with suppress(ProcessLookupError):  # it has ended by itself
+            os.kill(victim, signal.SIGKILL)
+        self.wait(PATIENCE if victim == self._pid else SECONDS_TO_END)
         return True
 
     def end(self) -> None:

@@ -82,7 +82,10 @@ def disturb(name: str, folder: Path, address: str, seed: str) -> dict[str, Any]:
         pause=SEARCHES[name],
         scores=lambda: _scores(storage),
     )
-    violations = [*kills.violations, *_without_score(_works(storage)), *search.violations(folder)]
+    violations = kills.violations or [
+        *_without_score(_works(storage)),
+        *search.violations(folder),
+    ]
     seconds = round(time.monotonic() - started, 1)
     return {"counts": dict(kills.counts), "violations": violations, "seconds": seconds}
 

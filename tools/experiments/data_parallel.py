@@ -123,7 +123,8 @@ def _work(recipe: str, steps: int, file: Path) -> None:
 
 
 def _trainer(name: str, steps: int) -> Any:
-    """As the stage train has it, without augmentation, whose numbers are a part's own."""
+    """As the stage train has it, without R1 and R2, and without augmentation: its random numbers
+    are a part's own."""
     from pipeline.determinism import prepare
     from pipeline.networks.pixels import pixel_range
     from pipeline.recipe import load_recipe
@@ -145,7 +146,7 @@ def _trainer(name: str, steps: int) -> Any:
         labels=dataset.train_labels,
         prior=Prior.even(networks.latent, classes),
         pixels=pixel_range(networks.generator),
-        settings=replace(recipe.train, augment=[], steps=steps),
+        settings=replace(recipe.train, augment=[], r1=0.0, r2=0.0, steps=steps),
         seed=recipe.seed,
     )
     return GANTrainer(objective, recipe.seed)
@@ -167,7 +168,8 @@ def _share(trainer: Any, strategy: Any, *, count: int, index: int) -> None:
     def mean(values: list[Any]) -> Any:
         def reduce() -> Any:
             context = tf.distribute.get_replica_context()
-            return context.all_reduce(tf.distribute.ReduceOp.MEAN, values)
+            placed = [tf.identity(value) for value in values]  # on the device of the replica
+            return context.all_reduce(tf.distribute.ReduceOp.MEAN, placed)
 
         return strategy.run(reduce)
 

@@ -53,7 +53,7 @@ def test_leader_that_fails_is_a_violation(tmp_path: Path) -> None:
         CrewMember(LEADER, lambda: 3, tmp_path / "log.txt"),
         [],
         random=Random(1),
-        pause=5.0,
+        pause=1000.0,
         scores=dict,
     )
     assert kills.violations == ["the leader ended with exit code 3"]
