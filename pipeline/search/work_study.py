@@ -165,7 +165,8 @@ class WorkStudy:
                 + (f": {', '.join(due)}." if due else "."),
                 "Say which one: --search NAME."
                 if due
-                else f"Begin one first: pocketgan compress … --storage {where}",
+                else f"Begin one first: pocketgan compress … --storage {where}\n"
+                "  One that runs is there once its teacher is ready: give the same command then.",
             )
         return cls(storage, name or due[0], address)
 
