@@ -123,8 +123,8 @@ def _work(recipe: str, steps: int, file: Path) -> None:
 
 
 def _trainer(name: str, steps: int) -> Any:
-    """As the stage train has it, without R1 and R2, and without augmentation: its random numbers
-    are a part's own."""
+    """As the stage train has it, but without augmentation, whose random numbers are a part's own,
+    and without R1 and R2, which cost time and ask nothing else."""
     from pipeline.determinism import prepare
     from pipeline.networks.pixels import pixel_range
     from pipeline.recipe import load_recipe
