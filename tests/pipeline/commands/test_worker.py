@@ -106,3 +106,21 @@ def test_worker_without_a_search_is_told_what_to_begin(
     code, _, error = ask("worker", f"sqlite:///{tmp_path / 'storage.db'}")
     assert code == 2
     assert "Begin one first: pocketgan compress … --storage sqlite" in error
+
+
+FIRST_REACHED = """
+import sys
+from pathlib import Path
+from deploy.errors import PocketganError
+from pipeline.commands.worker import _read_shared
+try:
+    _read_shared("sqlite:////nowhere/storage.db", Path())
+except PocketganError:
+    print("tensorflow" in sys.modules)
+"""
+
+
+def test_process_of_a_worker_reaches_the_storage_before_it_loads_tensorflow() -> None:
+    """After it, psycopg's first connection by TLS ends the process: free(): invalid pointer."""
+    command = [sys.executable, "-c", FIRST_REACHED]
+    assert subprocess.run(command, capture_output=True, text=True).stdout == "False\n"
