@@ -139,7 +139,7 @@ def map_layer(
         return MappedLayer((), note="does nothing at inference")
     if class_name in ("Activation", "LeakyReLU", "ReLU"):
         return MappedLayer((_activation_layer(layer, name),))
-    return _with_activation_behind(layer, _same_class(layer, class_name, name))
+    return _with_activation_behind(layer, class_name, name)
 
 
 def _unwrapped(wrapper: Any, name: str) -> MappedLayer:
@@ -160,13 +160,13 @@ def _is_built_in(layer: Any) -> bool:
     return built_in or isinstance(layer, _OURS)
 
 
-def _with_activation_behind(layer: Any, copy: tf_keras.layers.Layer) -> MappedLayer:
+def _with_activation_behind(layer: Any, class_name: str, name: str) -> MappedLayer:
     weights = [np.asarray(weight) for weight in layer.get_weights()]
     activation = getattr(layer, "activation", None)
     recurrent = hasattr(layer, "recurrent_activation")  # used within, not at the end
     if activation is None or _function_name(activation) == "linear" or recurrent:
-        return MappedLayer((copy,), weights)
-    copy.activation = tf_keras.activations.linear
+        return MappedLayer((_same_class(layer, class_name, name),), weights)
+    copy = _same_class(layer, class_name, name, activation="linear")
     function = _function_name(activation)
     behind = _activation_layer(activation, f"{copy.name}_{function}")
     return MappedLayer((copy, behind), weights, f"its {function} became a layer of its own")
@@ -197,9 +197,9 @@ def _activation_layer(activation: Any, name: str) -> tf_keras.layers.Layer:
     raise UnmappedLayerError(f"the activation {function} of '{name}' is not known to tf_keras")
 
 
-def _same_class(layer: Any, class_name: str, name: str) -> tf_keras.layers.Layer:
-    """A layer of the class of that name in tf_keras, with the same settings."""
-    config = {**layer.get_config(), "name": name, "dtype": "float32"}
+def _same_class(layer: Any, class_name: str, name: str, **changes: Any) -> tf_keras.layers.Layer:
+    """A layer of the class of that name in tf_keras, with the same settings but for ``changes``."""
+    config = {**layer.get_config(), "name": name, "dtype": "float32", **changes}
     config.pop("batch_input_shape", None)
     if isinstance(layer, tf_keras.layers.Layer):
         return type(layer).from_config(config)
