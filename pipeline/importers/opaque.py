@@ -21,7 +21,10 @@ from pipeline.importers.loaded import TRIAL_INPUTS, LoadedGenerator, alike
 from pipeline.importers.model_input import ModelInput
 from pipeline.networks.pixels import PixelRange
 
-_KEEP_NUMBERS = ("Identity", "StopGradient", "Reshape", "Cast", "Squeeze", "ExpandDims")
+_KEEP_NUMBERS = (
+    *("Identity", "StopGradient", "Reshape", "Cast", "Squeeze", "ExpandDims", "EnsureShape"),
+    *("Transpose", "StridedSlice", "DepthToSpace"),
+)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tf_keras.protobuf import saved_metadata_pb2
 
 from deploy.errors import PocketganError, printable
-from pipeline.channel_order import COLOURS
+from pipeline.channel_order import COLOURS, TO_FIRST, TO_LAST, channels_first
 from pipeline.importers import safety
 from pipeline.importers.formats import SAVED_MODEL
 from pipeline.importers.keras_files import COPY_AGAIN, UNSAFE, reason, refuse_unsafe
@@ -129,10 +129,10 @@ def _load_signature(path: Path, tags: list[str] | None, facts: StatedFacts) -> L
     function = _signature(path, restored.signatures, facts)
     specs = dict(function.structured_input_signature[1])
     _refuse_without_batch(path, specs)
-    shapes = [tuple(spec.shape) for spec in specs.values()]
+    shapes = [_channels_last(spec.shape) for spec in specs.values()]
     inputs = tuple(
-        ModelInput.declared(name, tuple(spec.shape), among=shapes, dtype=spec.dtype.name)
-        for name, spec in specs.items()
+        ModelInput.declared(name, shape, among=shapes, dtype=spec.dtype.name)
+        for (name, spec), shape in zip(specs.items(), shapes, strict=True)
     )
     batches = {
         spec.shape[0] for each, spec in zip(inputs, specs.values(), strict=True) if each.has_batch
@@ -142,7 +142,12 @@ def _load_signature(path: Path, tags: list[str] | None, facts: StatedFacts) -> L
 
     def compute(*tensors: Any) -> list[Any]:
         _alive = restored  # a signature does not keep its own variables
-        return list(function(**dict(zip(specs, tensors, strict=True))).values())
+        own = [
+            tf.transpose(tensor, TO_FIRST) if _is_first(spec.shape) else tensor
+            for tensor, spec in zip(tensors, specs.values(), strict=True)
+        ]
+        outputs = function(**dict(zip(specs, own, strict=True))).values()
+        return [tf.transpose(each, TO_LAST) if _is_first(each.shape) else each for each in outputs]
 
     weights = tuple((variable.name, variable.numpy()) for variable in function.variables)
     return LoadedGenerator(
@@ -161,6 +166,16 @@ def _load_signature(path: Path, tags: list[str] | None, facts: StatedFacts) -> L
         batch=next(iter(batches)),
         outputs=tuple(function.structured_outputs),
     )
+
+
+def _is_first(shape: tf.TensorShape) -> bool:
+    """Of maps as converters from PyTorch leave them; Keras has its channels last."""
+    return shape.rank is not None and channels_first(tuple(shape), unless_clear=False)
+
+
+def _channels_last(shape: tf.TensorShape) -> tuple[int | None, ...]:
+    """With its channels behind the map."""
+    return tuple(shape[axis] for axis in TO_LAST) if _is_first(shape) else tuple(shape)
 
 
 def _refuse_without_batch(path: Path, specs: Mapping[str, tf.TensorSpec]) -> None:
