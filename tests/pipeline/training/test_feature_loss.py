@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 
 from pipeline.networks.codes import with_code_head
 from pipeline.networks.registry import DISCRIMINATORS
@@ -26,3 +27,15 @@ def test_equal_means_match_whatever_the_pictures_are() -> None:
     network = DISCRIMINATORS["dcgan"](DiscriminatorSettings("dcgan", 4), ImageShape(16, 1))
     maps = discriminator_maps(network)
     assert float(mean_feature_difference(maps, PICTURES, PICTURES[::-1])) == pytest.approx(0)
+
+
+def test_a_discriminator_without_an_activation_of_its_own_is_matched_before_its_logit() -> None:
+    network = tf_keras.Sequential(
+        [
+            tf_keras.layers.Conv2D(4, 4, 2, activation="relu", input_shape=(16, 16, 1)),
+            tf_keras.layers.Flatten(),
+            tf_keras.layers.Dense(1),
+        ]
+    )
+    (read_by_logit,) = discriminator_maps(network).outputs
+    assert read_by_logit.shape[1:] == network.layers[1].output.shape[1:]
