@@ -102,7 +102,7 @@ def _gate_slopes(
     kernels = [layer.kernel for layer in readers]
     random = tf.random.Generator.from_seed(seed)
 
-    @tf.function(autograph=False)
+    @graph
     def products(batch: Any) -> list[Any]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(kernels)

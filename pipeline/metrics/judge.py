@@ -21,6 +21,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from deploy.errors import PocketganError
 from pipeline.arrays import Images, Labels, TrainAndTestImages
 from pipeline.atomic import replaced
+from pipeline.graphs import as_it_stands
 from pipeline.metrics.distances import Features
 from pipeline.progress import track
 
@@ -244,7 +245,8 @@ def _compiled_step(network: Any, rate: Any) -> Callable[[Images, Labels], None]:
 
     # One signature, one trace: NumPy arrays alone would be traced as they come.
     compiled: Callable[[Images, Labels], None] = tf.function(
-        step,
+        as_it_stands(step),
+        autograph=False,
         input_signature=[
             tf.TensorSpec(network.input_shape, tf.uint8),
             tf.TensorSpec([None], tf.int64),
