@@ -59,7 +59,7 @@ def tiny_copy(tiny_runs: Path, tmp_path: Path) -> Path:
 
 
 COMPRESS = (
-    *("--max-gzip-kb", "5", "--name", "small", "--quiet"),
+    *("--max-gzip-kb", "5", "--name", "small", "--quiet", "--workers", "1"),
     *("--search.trials", "3", "--search.steps", "9", "--search.blocks", "[sub_pixel, slim]"),
     *("--student.imitate", "8", "--student.steps", "8", "--quantize.steps", "8"),
     *("--quantize.calibration", "32", "--convert.calibration", "32", "--teacher.lessons", "128"),
