@@ -19,7 +19,7 @@ def as_it_stands(function: Function) -> Function:
     return plain
 
 
-def graph(function: Function) -> Function:
+def tf_graph(function: Function) -> Function:
     """Decorator: a ``tf.function`` of the function as it stands."""
     traced: Function = tf.function(as_it_stands(function), autograph=False)
     return traced
