@@ -37,6 +37,9 @@ def _talkative() -> Iterator[None]:
     progress.console.quiet = False
 
 
+MadeOnce = Callable[[str, Callable[[Path], None]], Path]
+
+
 @pytest.fixture(scope="session")
 def tiny_recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("recipes") / "tiny.yaml"
@@ -45,12 +48,14 @@ def tiny_recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_runs(tiny_recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_runs(tiny_recipe: Path, made_once: MadeOnce) -> Path:
     """The folder of runs that holds the finished run ``tiny``. For looking at only."""
-    runs = tmp_path_factory.mktemp("runs")
-    assert main(["run", str(tiny_recipe), "--runs", str(runs), "--quiet"]) == 0
-    progress.console.quiet = False
-    return runs
+
+    def fill(runs: Path) -> None:
+        assert main(["run", str(tiny_recipe), "--runs", str(runs), "--quiet"]) == 0
+        progress.console.quiet = False
+
+    return made_once("runs", fill)
 
 
 @pytest.fixture
@@ -60,7 +65,7 @@ def tiny_copy(tiny_runs: Path, tmp_path: Path) -> Path:
 
 
 COMPRESS = (
-    *("--max-gzip-kb", "5", "--name", "small", "--quiet"),
+    *("--max-gzip-kb", "5", "--name", "small", "--quiet", "--workers", "1"),
     *("--search.trials", "3", "--search.steps", "9", "--search.blocks", "[sub_pixel, slim]"),
     *("--student.imitate", "8", "--student.steps", "8", "--quantize.steps", "8"),
     *("--quantize.calibration", "32", "--convert.calibration", "32", "--teacher.lessons", "128"),
@@ -85,12 +90,14 @@ def compress(compress_arguments: Callable[[Path], list[str]]) -> Compress:
 
 
 @pytest.fixture(scope="session")
-def small_runs(compress: Compress, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_runs(compress: Compress, made_once: MadeOnce) -> Path:
     """The folder of runs that holds the finished run ``small``. For looking at only."""
-    runs = tmp_path_factory.mktemp("compressed")
-    assert compress(runs) == 0
-    progress.console.quiet = False
-    return runs
+
+    def fill(runs: Path) -> None:
+        assert compress(runs) == 0
+        progress.console.quiet = False
+
+    return made_once("compressed", fill)
 
 
 @pytest.fixture
@@ -115,12 +122,14 @@ def ask(capfd: pytest.CaptureFixture[str]) -> Ask:
 
 
 @pytest.fixture(scope="session")
-def conditional_runs(tiny_recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def conditional_runs(tiny_recipe: Path, made_once: MadeOnce) -> Path:
     """The folder of runs that holds the finished, class-conditional run ``told``."""
-    runs = tmp_path_factory.mktemp("conditional")
     more = ["--name", "told", "--generator.conditional", "true", "--convert.int16x8", "true"]
-    assert main(["run", str(tiny_recipe), "--runs", str(runs), "--quiet", *more]) == 0
-    return runs
+
+    def fill(runs: Path) -> None:
+        assert main(["run", str(tiny_recipe), "--runs", str(runs), "--quiet", *more]) == 0
+
+    return made_once("conditional", fill)
 
 
 @pytest.fixture
