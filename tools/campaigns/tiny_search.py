@@ -16,8 +16,8 @@ from pipeline.run import Run
 from pipeline.search import distributed
 from pipeline.stage import SharedStorage
 from tools.campaigns.crews import LEADER, CrewMember
-from tools.campaigns.scenes import COMPRESS, SCRATCH_RUN, STUDENT_RUN, TINY
-from tools.campaigns.visible import differences, half_made, left_over
+from tools.campaigns.invariants import differences, half_made, left_over
+from tools.campaigns.workloads import COMPRESS, SCRATCH_RUN, STUDENT_RUN, TINY
 
 SECONDS_UNTIL_LOST = 15.0
 """In place of a minute, so that a kill costs less; a worker says every five that it is there."""
