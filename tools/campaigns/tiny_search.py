@@ -55,8 +55,7 @@ def work(folder: Path, address: str) -> int:
 def violations(folder: Path) -> Iterator[str]:
     """What is not as in the undisturbed run."""
     base, runs = folder / "base" / "runs", folder / "runs"
-    for name in (SCRATCH_RUN, STUDENT_RUN):
-        yield from half_made(runs, name)
+    yield from half_made(runs, STUDENT_RUN)
     yield from left_over(runs)
     search = FROM_TEACHER.folder(Path(STUDENT_RUN), "search")
     yield from differences(base / search, runs / search)
