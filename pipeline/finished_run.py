@@ -11,7 +11,7 @@ from pipeline.artifacts import GENERATOR, REPORT, find_other_sizes, find_variant
 from pipeline.importers.formats import SAVED_MODEL, GeneratorSource
 from pipeline.networks.pixels import TRANSLATED
 from pipeline.plans import FROM_SCRATCH, FROM_TEACHER, RECIPE, Plan, command_for, plan_of_folder
-from pipeline.recipe import load_recipe
+from pipeline.recipe import load_recipe, shipped_recipes
 from pipeline.report.run import schema
 from pipeline.run import RECORD, changed_output, file_sha256, read_record
 from pipeline.stage import Record
@@ -88,9 +88,11 @@ def open_run(name: str, runs: Path) -> FinishedRun:
         others = (
             f"Runs in {runs}: {', '.join(names)}." if names else f"There is no run in {runs} yet."
         )
+        recipe = name if name in shipped_recipes() else "digits"
+        way = f"`pocketgan run {recipe} --runs {shlex.quote(str(runs))}` makes one"
         raise PocketganError(
             f"There is no run '{name}'.",
-            f"{others} `pocketgan run {shlex.quote(Path(name).name)}` makes one.",
+            f"{others} Name one, or the folder of one; {way}.",
         )
     records: dict[str, Record] = {}
     problems: list[str] = []

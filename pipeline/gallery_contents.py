@@ -108,7 +108,8 @@ def _quality(run: FinishedRun, name: str) -> str:
         return ""
     columns = (BY_NAME[name] for name in ("psnr_truth", "frechet", "psnr"))
     figures = (column for column in columns if column.read(variant).value is not None)
-    return next((f"{column.label} {column.text(variant)}" for column in figures), "")
+    texts = (f"{column.title} {column.text(variant)} {column.unit}".strip() for column in figures)
+    return next(texts, "")
 
 
 def _table(report: Report, *, speed: bool) -> FigureTable:

@@ -68,7 +68,10 @@ class PhoneBrowser(Target):
         return ipaddress.IPv4Address(self.address).is_loopback
 
     def availability(self) -> Availability:
-        return Availability(f"serves a page on {self.address}, LiteRT.js {LITERT_JS}", ready=True)
+        reach = ", reached through adb (:ADDRESS for a network)" if self.is_loopback else ""
+        return Availability(
+            f"serves a page on {self.address}{reach}, LiteRT.js {LITERT_JS}", ready=True
+        )
 
     @contextmanager
     def open(self) -> Iterator[Session]:

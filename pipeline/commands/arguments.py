@@ -25,7 +25,7 @@ OK, BAD_INPUT, FAILED, INTERRUPTED = 0, 2, 3, 130
 SUMMARIES = {
     "run": "All stages of a recipe, only what is stale",
     "compress": "The smallest generator within a budget, from yours or anyone's",
-    **{name: step.title for name, step in FROM_SCRATCH.steps.items()},
+    **{name: step.title[0].upper() + step.title[1:] for name, step in FROM_SCRATCH.steps.items()},
     "worker": "Try students of searches that other machines lead",
     "benchmark": "Measure .tflite files of any origin, or a recipe's, on any target",
     "explain": "Why a .tflite costs what it costs on a target, and what would change it",

@@ -10,30 +10,31 @@ from pipeline.plans import command_for
 
 
 def compare(arguments: list[str]) -> int:
-    parser = command_parser("compare", "json")
-    parser.add_argument("a", type=str, help="a run's folder or its report.json")
+    parser = command_parser("compare", "runs", "json")
+    parser.add_argument("a", type=str, help="name of a run, its folder, or its report.json")
     parser.add_argument("b", type=str, help="another")
     options = parse(parser, arguments)
     from pipeline.report.run import schema, terminal
 
-    a, b = (schema.read(_report_file(Path(path))) for path in (options.a, options.b))
+    runs = Path(options.runs)
+    a, b = (schema.read(_report_file(name, runs)) for name in (options.a, options.b))
     comparison = terminal.compare(a, b)
     show(options, comparison, lambda: terminal.render_comparison(comparison))
     return OK
 
 
-def _report_file(path: Path) -> Path:
-    """The report.json that a folder of a run holds, or the path itself.
+def _report_file(name: str, runs: Path) -> Path:
+    """The report.json of the run of that name in ``runs`` or of that folder, or the file itself.
 
-    PocketganError for a folder without one: whether it is a run that is not finished, or no run.
+    PocketganError where there is none: whether it is a run that is not finished, or no run.
     """
-    if not path.is_dir():
-        return path
-    inside = sorted(path.glob(f"*-report/{REPORT}"))
-    if inside:
-        return inside[0]
-    unfinished = open_run(str(path.resolve()), path.parent).unfinished[0]
+    if Path(name).is_file():
+        return Path(name)
+    for folder in (runs / name, Path(name)):
+        if inside := sorted(folder.glob(f"*-report/{REPORT}")):
+            return inside[0]
+    run = open_run(name, runs)
     raise PocketganError(
-        f"{path} has no report yet: {unfinished}.",
-        f"Finish it: {command_for(path)}",
+        f"{run.folder} has no report yet: {run.unfinished[0]}.",
+        f"Finish it: {command_for(run.folder)}",
     )

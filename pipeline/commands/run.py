@@ -102,6 +102,11 @@ def run_of_recipe(command: str, arguments: list[str]) -> tuple[Run, Any]:
     recipe = _recipe(options.recipe, overrides)
     use_threads(recipe.threads)
     run = _admitted(recipe, Path(options.runs))
+    if storage and "search" not in run.plan.names:
+        raise PocketganError(
+            f"--storage is where a search meets its workers; recipe {recipe.name} has no search.",
+            "Leave --storage out; `pocketgan compress` searches.",
+        )
     run.workers, run.storage = options.workers, storage
     return run, options
 

@@ -25,14 +25,16 @@ if TYPE_CHECKING:  # a command that only shows its help starts without TensorFlo
 MORE = """. Begin the search with --storage ADDRESS, then start as many workers as you like, there
 and on every machine with this package:
 
-  pocketgan compress runs/digits --max-gzip-kb 12 --storage postgresql://lab@db/pocketgan
+  pocketgan compress runs/digits --max-gzip-kb 12 --storage postgresql://lab@db/pocketgan \\
+      --artifacts /mnt/lab
 
   pocketgan worker postgresql://lab@db/pocketgan
 
-A worker fetches what it needs by the address alone, tries one student at a time on each core, and
-ends with the search. It may be stopped or killed at any moment: what it was at is tried by another.
-The choice is the same with any number of workers. ADDRESS may be grpc://host:port of Optuna's proxy
-before the database. docs/distributed.md tells how either is started."""
+A worker learns everything at that address but the teacher's file, which it reads from the search's
+--artifacts: a folder or bucket that all these machines reach. It ends with the search, and may be
+stopped or killed at any moment: what it was at is tried by another. The choice is the same with any
+number of workers. ADDRESS may be grpc://host:port of Optuna's proxy before the database.
+docs/distributed.md tells how either is started."""
 
 
 def worker(arguments: list[str]) -> int:

@@ -179,6 +179,7 @@ def test_compare_sets_two_runs_side_by_side(tiny_runs: Path, ask: Ask) -> None:
     code, out, _ = ask("compare", str(run), str(run / "7-report" / "report.json"))
     assert code == 0
     assert "int8" in out
+    assert ask("compare", run.name, run.name, "--runs", str(run.parent))[1] == out
     code, out, err = ask("compare", str(run), str(run), "--json")
     assert (code, err) == (0, "")
     assert json.loads(out)["variants"]["int8"]["bytes"]["ratio"] == 1

@@ -26,6 +26,15 @@ def test_a_run_that_is_not_there_is_told_with_those_that_are(tiny_runs: Path) ->
         open_run("large", tiny_runs / "nowhere")
 
 
+@pytest.mark.parametrize(("name", "recipe"), [("article", "article"), ("mine", "digits")])
+def test_way_to_a_run_that_is_not_there_names_a_recipe(
+    name: str, recipe: str, tmp_path: Path
+) -> None:
+    with pytest.raises(PocketganError) as raised:
+        open_run(name, tmp_path)
+    assert f"`pocketgan run {recipe} --runs {tmp_path}` makes one" in raised.value.remedy
+
+
 @pytest.mark.parametrize(
     ("gone", "problem"),
     [

@@ -44,6 +44,13 @@ def refusal(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[...,
     return run
 
 
+def test_storage_where_nothing_is_searched_is_refused(
+    tmp_path: Path, refusal: Callable[..., str]
+) -> None:
+    said = refusal("digits", "--storage", f"sqlite:///{tmp_path / 'storage.db'}")
+    assert "recipe digits has no search" in said
+
+
 def collapsed(k3: Callable[..., Path]) -> Path:
     paint = L.Conv2D(1, 3, padding="same", activation="tanh", kernel_initializer="zeros")
     return k3((8,), L.Dense(8 * 8 * 64), L.Reshape((8, 8, 64)), paint)
