@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from deploy.jobs import FIGURES, Measurement
-from pipeline.atomic import alone
+from pipeline.atomic import exclusive
 from pipeline.tensorflow_setup import configure_tensorflow, load_tensorflow
 
 configure_tensorflow()
@@ -33,7 +33,7 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
 
     def give(name: str, fill: Callable[[Path], None]) -> Path:
         full = shared / f"{name}.full"
-        with alone(shared / name):
+        with exclusive(shared / name):
             if not full.exists():
                 fill(shared / name)
                 full.touch()

@@ -108,7 +108,8 @@ def _searched(ctx: StageContext, limits: budget.Budget, space: Space) -> tuple[C
             bar.update(task, completed=ended + share)
 
         def tell_workers(count: int) -> None:
-            bar.update(task, description=f"{doing} ({count or 'no'} workers at it)")
+            workers = f"{count or 'no'} worker{'s' * (count != 1)}"
+            bar.update(task, description=f"{doing} ({workers} at it)")
 
         def candidates_by(run: study.RunTrials) -> list[Candidate]:
             return study.Search(
@@ -172,7 +173,7 @@ def _side_by_side(
     pieces = [Piece(title(one), partial(trials.reach_rung, work=one)) for one in due]
 
     def tell(done: float) -> None:
-        on_share((done - ended) * study.SHARES[due[0].rung])
+        on_share((done - ended) * study.SHARE_OF_WORK[due[0].rung])
 
     for number, score in workers.results(pieces, tell):
         ended += 1

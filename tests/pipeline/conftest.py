@@ -2,7 +2,12 @@
 
 import json
 import shutil
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +15,7 @@ import pytest
 
 from pipeline import progress
 from pipeline.cli import main
+from tools import postgresql
 
 TINY = """\
 # A GAN too small to draw anything
@@ -162,3 +168,43 @@ def small_generator() -> Any:
             layers.Conv2D(4, 5, padding="same"),
         ]
     )
+
+
+@pytest.fixture(scope="session")
+def database() -> Iterator[str]:
+    """The address of a database on a PostgreSQL server of one's own; not empty after a test."""
+    if postgresql.programs() is None:
+        pytest.skip(postgresql.MISSING)
+    with postgresql.server() as address:
+        yield address
+
+
+PROXY = """
+import sys
+from optuna.storages import get_storage, run_grpc_proxy_server
+run_grpc_proxy_server(get_storage(sys.argv[1]), host="127.0.0.1", port=int(sys.argv[2]))
+"""
+
+
+@pytest.fixture(scope="session")
+def proxy() -> Callable[[str], AbstractContextManager[str]]:
+    """A function: Optuna's proxy before a database, whose address it gives."""
+
+    @contextmanager
+    def serve(database: str) -> Iterator[str]:
+        port = postgresql.free_port()
+        with subprocess.Popen([sys.executable, "-c", PROXY, database, str(port)]) as process:
+            try:
+                while not _answers(port):
+                    assert process.poll() is None
+                    time.sleep(0.1)
+                yield f"grpc://127.0.0.1:{port}"
+            finally:
+                process.kill()
+
+    return serve
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
