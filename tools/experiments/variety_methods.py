@@ -64,8 +64,8 @@ def importance_by_latents(
     for start in range(0, len(latents), AT_ONCE):
         answers = np.zeros([DIRECTIONS, graph.count])
         for answer in answers:
-            move = random.normal(size=latents.shape[1]) * free
-            move *= STRENGTH / np.linalg.norm(move)
+            direction = np.asarray(random.normal(size=latents.shape[1])) * free
+            move = direction * STRENGTH / np.linalg.norm(direction)
             batch = tf.constant(latents[start : start + AT_ONCE], tf.float32)
             for layer, slope in zip(
                 readers, slopes(batch, tf.constant(move[None], tf.float32)), strict=True
