@@ -4,7 +4,8 @@
 
 Each row is ``pocketgan compress`` of the run with one method of ``variety_methods`` in its place;
 student, bits a weight, budget and steps are the same. Folder: --runs. A row that is there is not
-made again. What comes after ``--`` goes to every row.
+made again; the others take from the first one what is the same in both. What comes after ``--``
+goes to every row.
 
 Its figures stand in docs/compress.md and docs/decisions.md.
 """
@@ -20,17 +21,19 @@ from pathlib import Path
 from unittest.mock import patch
 
 from pipeline import cli
-from pipeline.artifacts import REPORT, load_network
+from pipeline.artifacts import DISCRIMINATOR, REPORT, load_network
 from pipeline.networks.settings import StudentSettings
 from pipeline.plans import FROM_TEACHER
 from pipeline.report.run import schema
-from pipeline.report.run.gates import measure
 from pipeline.search.builder import SLIM
+from pipeline.variants import BASELINE, SHIPPED
 
 SHARED = ("teacher", "search")
 """Stages before any method acts: what they leave is the same in all rows."""
-FIGURES = ("bytes_gzip", "frechet_ratio", "recall_drop")
-AS_IT_IS = "as it is"
+ROUNDED_ANEW = (*SHARED, "student")
+"""Where a method acts on the rounding only."""
+UNROUNDED = "student-float32"
+AS_IT_IS, ROUNDING_ONLY = "as it is", "selective discriminator while rounding only"
 
 Method = Callable[[], AbstractContextManager[object]]
 
@@ -61,11 +64,26 @@ def selective_discriminator() -> AbstractContextManager[object]:
     return patches
 
 
+def selective_rounding() -> AbstractContextManager[object]:
+    """The discriminator of the student as it is gets the gates when that student is rounded."""
+    from tools.experiments.variety_methods import SelectiveDiscrimination, gated
+
+    def load(path: Path) -> object:
+        network = load_network(path)
+        return gated(network) if path.name == DISCRIMINATOR else network
+
+    patches = ExitStack()
+    patches.enter_context(patch("pipeline.stages.training.Generation", SelectiveDiscrimination))
+    patches.enter_context(patch("pipeline.stages.quantize_student.load_network", load))
+    return patches
+
+
 METHODS: Mapping[str, Method] = {
     AS_IT_IS: ExitStack,
     "channels by latent sensitivity (DCP-GAN)": latent_sensitivity,
     "MMD in the discriminator's features (DiME)": distribution_matching,
     "selective discriminator (GCC)": selective_discriminator,
+    ROUNDING_ONLY: selective_rounding,
 }
 
 
@@ -82,11 +100,15 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=METHODS, default=METHODS)
     cut = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
     options, everywhere = parser.parse_args(sys.argv[1:cut]), sys.argv[cut + 1 :]
-    print("| row | gzip B | Fréchet ÷ teacher's | recall drop |")
-    print("| :-- | --: | --: | --: |", flush=True)
+    print("| row | gzip B | Fréchet ÷ teacher's | recall drop | before rounding | recall drop |")
+    print("| :-- | --: | --: | --: | --: | --: |", flush=True)
     for name in options.only:
-        folder = options.runs / "-".join(name.split())
-        share_stages(options.runs, folder)
+        folder = folder_of(options.runs, name)
+        share_stages(
+            folder_of(options.runs, AS_IT_IS),
+            folder,
+            ROUNDED_ANEW if name == ROUNDING_ONLY else SHARED,
+        )
         with METHODS[name]():
             code = cli.main(_command(options, folder, everywhere))
         if code not in (0, 3):
@@ -94,13 +116,17 @@ def main() -> None:
         print(f"| {name} | {figures_of(folder)} |", flush=True)
 
 
-def share_stages(runs: Path, folder: Path) -> None:
-    """What another row has of the stages that are the same in all becomes this row's, too."""
-    for stage in SHARED:
-        own = FROM_TEACHER.folder(folder, stage)
-        for other in sorted(runs.glob(f"*/{own.name}")):
-            if not own.exists():
-                shutil.copytree(other, own)
+def folder_of(runs: Path, name: str) -> Path:
+    """Where the run of a row is."""
+    return runs / "-".join(name.split())
+
+
+def share_stages(first: Path, folder: Path, stages: Sequence[str]) -> None:
+    """What the first row has of the ``stages`` becomes that of another row, too."""
+    for stage in stages:
+        own, other = (FROM_TEACHER.folder(run, stage) for run in (folder, first))
+        if other.exists() and not own.exists():
+            shutil.copytree(other, own)
 
 
 def _command(options: argparse.Namespace, folder: Path, everywhere: Sequence[str]) -> list[str]:
@@ -114,10 +140,28 @@ def _command(options: argparse.Namespace, folder: Path, everywhere: Sequence[str
 
 
 def figures_of(folder: Path) -> str:
-    """The cells of a row, off its report."""
+    """The cells of a row, off its report: bytes of the file, then file and unrounded student."""
     report = schema.read(FROM_TEACHER.folder(folder, "report") / REPORT)
-    size, ratio, drop = (measure(quantity, report).value or float("nan") for quantity in FIGURES)
-    return f"{size:,.0f} | {ratio:.3f} | {drop:.3f}"
+    teacher, unrounded, shipped = (report.variant(name) for name in (BASELINE, UNROUNDED, SHIPPED))
+    assert teacher
+    assert unrounded
+    assert shipped
+    cells = [f"{shipped.bytes_gzip:,}"]
+    for student in (shipped, unrounded):
+        cells += compared(student.quality, teacher.quality)
+    return " | ".join(cells)
+
+
+def compared(student: schema.ReportedQuality, teacher: schema.ReportedQuality) -> list[str]:
+    """Fréchet distance over the teacher's, and what is lost of its recall."""
+    assert student.frechet
+    assert teacher.frechet
+    assert student.recall is not None
+    assert teacher.recall is not None
+    return [
+        f"{student.frechet / teacher.frechet:.3f}",
+        f"{teacher.recall - student.recall:.3f}",
+    ]
 
 
 if __name__ == "__main__":

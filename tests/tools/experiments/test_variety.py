@@ -20,6 +20,10 @@ PLACES = {
         "pipeline.stages.training:Generation",
         variety_methods.SelectiveDiscrimination,
     ),
+    variety.ROUNDING_ONLY: (
+        "pipeline.stages.training:Generation",
+        variety_methods.SelectiveDiscrimination,
+    ),
 }
 
 
@@ -36,14 +40,14 @@ def test_a_method_is_in_place_within_its_row_only(name: str) -> None:
     assert resolve_name(place) is before
 
 
-def test_a_row_takes_teacher_and_search_of_another_one_and_keeps_its_own(tmp_path: Path) -> None:
+def test_a_row_takes_what_it_shares_of_the_first_one_and_keeps_its_own(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
     for stage in ("1-teacher", "2-search", "3-student"):
-        (tmp_path / "first" / stage).mkdir(parents=True)
-        (tmp_path / "first" / stage / "file").write_text("first")
-    own = tmp_path / "second" / "2-search"
-    own.mkdir(parents=True)
-    (own / "file").write_text("second")
-    variety.share_stages(tmp_path, tmp_path / "second")
-    assert (tmp_path / "second" / "1-teacher" / "file").read_text() == "first"
-    assert (own / "file").read_text() == "second"
-    assert not (tmp_path / "second" / "3-student").exists()
+        (first / stage).mkdir(parents=True)
+        (first / stage / "file").write_text("first")
+    (second / "2-search").mkdir(parents=True)
+    (second / "2-search" / "file").write_text("second")
+    variety.share_stages(first, second, variety.SHARED)
+    assert (second / "1-teacher" / "file").read_text() == "first"
+    assert (second / "2-search" / "file").read_text() == "second"
+    assert not (second / "3-student").exists()
