@@ -1,7 +1,7 @@
 """The agent: measures one .tflite on the device it runs on. Job in, measurement out.
 
-This one file is copied to a target. It needs Python 3.9, numpy and a TFLite runtime, and nothing of
-this repository; ``deploy/jobs.py`` describes what it reads and prints::
+This file is copied to a target, ``energy.py`` beside it. Both need Python 3.9, numpy and a TFLite
+runtime, and nothing else of this repository; ``deploy/jobs.py`` says what is read and printed::
 
     python agent.py JOB.json        # or the job on standard input
     {"schema_version": 2, "target": "local", "p90_ms": 0.041, ..., "error": null}
@@ -22,7 +22,7 @@ import base64
 import contextlib
 import gc
 import hashlib
-import importlib
+import importlib.util
 import json
 import os
 import platform
@@ -60,7 +60,7 @@ SUBJECT = (
 )
 SETTINGS = (
     *("path", "warmup", "runs", "seed", "latents", "keep_samples", "keep_outputs"),
-    *("count", "sustain_s", "budget_s"),
+    *("count", "sustain_s", "energy_s", "budget_s"),
 )
 
 TIMES = (
@@ -210,7 +210,6 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     leave_memory_to_others()
     before = None if job["count"] else conditions()
     memory = watch_memory()
-
     start = time.perf_counter_ns()
     interpreter = open_interpreter(runtime, job)
     init_ns = time.perf_counter_ns() - start
@@ -228,12 +227,13 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
         figures = count_runs(interpreter, job["runs"])
     else:
         figures = timed_figures(interpreter, job, init_ns=init_ns, first_ns=first_ns)
+    energy = beside("energy").of_one_call(interpreter.invoke, job["energy_s"])
     after = None if job["count"] else conditions()
     gc.enable()
 
     feeds = make_feeds(interpreter.get_input_details(), latents, job["seed"])
     digest, outputs = draw_outputs(interpreter, feeds, keep=job["keep_outputs"])
-    figures.update(peak_rss_kb=peak, delegated=delegated_share(interpreter))
+    figures |= {"peak_rss_kb": peak, "delegated": delegated_share(interpreter), **energy.fields}
     return {
         "device": device_name(),
         "cpu": cpu_name(),
@@ -244,7 +244,7 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
         "outputs": outputs,
         "before": before,
         "after": after,
-        "absent": reasons(job, figures, memory),
+        "absent": reasons(job, figures, memory) | energy.absent,
         "warnings": [memory.warning] if memory.warning else [],
         "error": None,
     }
@@ -265,6 +265,15 @@ def timed_figures(
         "samples_ns": samples if job["keep_samples"] else None,
         "sustained": sustain(interpreter.invoke, job["sustain_s"]) if job["sustain_s"] else None,
     }
+
+
+def beside(name: str) -> Any:
+    """The module in the file beside this one: scripts that run isolated find none by its name."""
+    path = Path(__file__).with_name(f"{name}.py")
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
+    spec.loader.exec_module(module)  # type: ignore[union-attr]
+    return module
 
 
 def reasons(job: dict[str, Any], figures: dict[str, Any], memory: Memory) -> dict[str, str]:

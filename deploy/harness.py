@@ -26,7 +26,10 @@ BUDGET = 0.5
 # Seconds of timed runs in one process: enough for MLPerf's 1,024 samples where a run takes 40 ms,
 # in the usual four rounds. Slower files have fewer samples, and the report says so.
 LONGEST_TIMING = 10.0
+# Seconds for the energy of an inference, where nobody says how long: RAPL and INA sensors need two.
+ENERGY_S = 10.0
 
+NO_METER_READ = "what measures on this target reads no meter"
 LATE = "timed in a later call than others of this target: ratios hold the drift between the calls"
 
 Progress = Callable[[str, int, int], None]
@@ -52,8 +55,11 @@ class MeasuringPlan:
     """Keep the time of each run, in order of the rounds."""
     sustain_s: float | None = None
     """Seconds of running without a pause, in the last process of each job; None: not at all."""
+    energy_s: float | None = None
+    """Most seconds of running without a pause to meter the energy of an inference, in the last
+    process of each job, where the target has a meter; None: not at all."""
     time_limit: float = 120.0
-    """Seconds one process may take (without the sustained part)."""
+    """Seconds one process may take (without the sustained part, and that for the energy)."""
     costs_only: bool = False
     """Neither compare what is drawn with this machine's, nor pack the files to weigh them."""
 
@@ -224,10 +230,12 @@ class _Call:
         def run(job: Job) -> Measurement:
             started[job] += 1
             answer = sessions[job.target].answer
-            if plan.sustain_s is None or not timed or started[job] < rounds:
+            longer = (plan.sustain_s or 0.0) + (plan.energy_s or 0.0)
+            if not longer or not timed or started[job] < rounds:
                 return answer(job, plan.time_limit)
-            long = job.model_copy(update={"sustain_s": plan.sustain_s})
-            return answer(long, plan.time_limit + plan.sustain_s)
+            settings = {"sustain_s": plan.sustain_s, "energy_s": plan.energy_s}
+            long = job.model_copy(update=settings)
+            return _with_reason(answer(long, plan.time_limit + longer), long)
 
         def progress(done: int, total: int) -> None:
             if self.on_progress is not None:
@@ -242,6 +250,14 @@ class _Call:
         unneeded = ("outputs",) if self.plan.keep_samples else ("outputs", "samples_ns")
         warnings = (*compared.warnings, *[LATE] * self.results.is_late(job))
         return compared.model_copy(update={**dict.fromkeys(unneeded), "warnings": warnings})
+
+
+def _with_reason(measurement: Measurement, job: Job) -> Measurement:
+    """``measurement``, which says why the energy is absent where its target reads no meter."""
+    absent = measurement.absent
+    if job.energy_s is None or measurement.energy_mj or "energy_mj" in absent or measurement.error:
+        return measurement
+    return measurement.model_copy(update={"absent": {**absent, "energy_mj": NO_METER_READ}})
 
 
 class _Desktop:

@@ -65,6 +65,7 @@ class Job(Subject):
     keep_outputs: bool = False  # answer with what was drawn, for comparison with another target
     count: bool = False  # mark each run for an emulator that counts; nothing is timed
     sustain_s: Positive | None = None  # then run this long without a pause, seconds
+    energy_s: Positive | None = None  # then run at most this long to meter the energy, seconds
     budget_s: Positive | None = None  # fewer timed runs if all would take longer than this
 
 
@@ -198,6 +199,8 @@ class Measurement(Subject):
     stores: Size | None = None
     delegated: Share | None = None  # share of the file's operations that the delegate took
     output_sha256: Sha256 | None = None
+    energy_mj: Positive | None = None  # of one inference, what the meter's device draws at rest too
+    energy_source: str | None = None  # the meter, e.g. "RAPL package-0"
 
     outputs: tuple[Output, ...] | None = None  # only where the job asks to keep them
     agreement: Agreement | None = None  # with the desktop
@@ -234,8 +237,10 @@ class Measurement(Subject):
         if self.error is not None:
             return self
         missing = {name for name in FIGURES if getattr(self, name) is None}
-        if missing != set(self.absent):
-            wrong = ", ".join(sorted(missing ^ set(self.absent)))
+        optional = {name for name in WHERE_ASKED_FOR if getattr(self, name) is None}
+        explained = set(self.absent)
+        if unclear := (missing - explained) | (explained - missing - optional):
+            wrong = ", ".join(sorted(unclear))
             raise ValueError(f"a figure is either present or absent with a reason: {wrong}")
         return self
 
@@ -246,6 +251,8 @@ FIGURES = (
     *COUNTS,
     *("delegated", "output_sha256"),
 )
+# Absent with a reason only where a job asks for them.
+WHERE_ASKED_FOR = ("energy_mj",)
 
 
 NAME_A_FILE = "Name a .tflite file that exists."

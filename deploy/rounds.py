@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from deploy.agent import summarize
-from deploy.jobs import FIGURES, Histogram, Job, Measurement
+from deploy.jobs import FIGURES, WHERE_ASKED_FOR, Histogram, Job, Measurement
 
 # MLPerf's single stream asks for this many samples.
 ENOUGH_RUNS = 1024
@@ -78,12 +78,15 @@ def combine(rounds: Sequence[Measurement], planned: int = 0) -> Measurement:
         "peak_rss_kb": max(peaks, default=None),
         "output_sha256": hashes.pop() if len(hashes) == 1 else None,
         "sustained": next((m.sustained for m in good if m.sustained), None),
+        "energy_mj": next((m.energy_mj for m in good if m.energy_mj), None),
+        "energy_source": next((m.energy_source for m in good if m.energy_source), None),
         "after": good[-1].after,
     }
     reasons = {"output_sha256": "the rounds gave different outputs"}
     for measurement in good:
         reasons |= measurement.absent
-    fields["absent"] = {name: reasons[name] for name in FIGURES if fields[name] is None}
+    wanted = (*FIGURES, *(name for name in WHERE_ASKED_FOR if name in reasons))
+    fields["absent"] = {name: reasons[name] for name in wanted if fields[name] is None}
     cautions = dict.fromkeys(w for m in good for w in m.warnings)
     fields["warnings"] = [*cautions, *doubts(fields, good)]
     planned = max(planned, len(rounds))

@@ -183,6 +183,7 @@ def _once(plan: MeasuringPlan) -> MeasuringPlan:
         threads=plan.threads[:1],
         keep_samples=False,
         sustain_s=None,
+        energy_s=None,
         costs_only=True,
     )
 

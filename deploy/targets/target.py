@@ -52,6 +52,17 @@ class Availability:
     ready: bool = field(default=False, kw_only=True)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis:
+    """What a target that is asked says of itself."""
+
+    answers: bool
+    detail: str
+    """What is there, or why it does not answer."""
+    missing: tuple[str, ...] = ()
+    """What it lacks, or what would make it answer, each with what to do."""
+
+
 def cautions(job: Job, tool: str, own: Mapping[str, bool] | None = None) -> list[str]:
     """What a reader must know of the figures of a tool that takes no latents and runs no longer
     than it has to; and those of its ``own`` that hold."""
@@ -104,6 +115,12 @@ class Target(ABC):
     @abstractmethod
     def availability(self) -> Availability:
         """Look, without changing anything, and without waiting long."""
+
+    def diagnose(self) -> Diagnosis:
+        """Ask it, without installing anything, for as long as opening it may take."""
+        state = self.availability()
+        missing = (f"Run: {state.remedy}",) if state.remedy else ()
+        return Diagnosis(answers=state.ready, detail=state.detail, missing=missing)
 
     @contextmanager
     def open(self) -> Iterator[Session]:

@@ -28,11 +28,12 @@ def admitted(recipe: Recipe, teacher: "Teacher", runs: Path) -> Run:
     refuse_shape(recipe, teacher)
     builder = StudentBuilder(teacher, recipe.seed)
     recipe = with_sizes(recipe, builder)
-    refuse_budget(recipe.budget, builder, space_of(recipe.search, recipe.budget, builder))
+    space = space_of(recipe.search, recipe.budget, builder)
+    refuse_budget(recipe.budget, builder, space)
     run = Run(recipe, runs)
     cache = run.root / CACHE
     pictures = refuse_mismatches(recipe, builder, read_dataset=lambda: run.dataset, cache=cache)
     with progress.console.status("try the smallest students"):
         narrowed = without_refused(recipe, builder, path, pictures)
-        narrowed = without_cpu_blocks(narrowed, builder)
+        narrowed = without_cpu_blocks(narrowed, space, builder)
     return Run(narrowed, runs)

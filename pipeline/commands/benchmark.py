@@ -8,7 +8,7 @@ from jsonargparse import ArgumentParser
 from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt
 
 from deploy.errors import PocketganError
-from deploy.harness import MeasuringPlan
+from deploy.harness import ENERGY_S, MeasuringPlan
 from deploy.targets import find_targets
 from pipeline import benchmarking, progress
 from pipeline.commands.arguments import BAD_INPUT, FAILED, OK, command_parser, parse, show
@@ -69,6 +69,7 @@ def _plan(options: Any) -> MeasuringPlan:
         threads=_numbers(options.threads),
         latents=latents,
         sustain_s=options.sustain,
+        energy_s=options.energy,
         **unchanged,
     )
 
@@ -92,6 +93,12 @@ _OPTIONS: dict[str, tuple[Any, Any, str]] = {
         PositiveFloat,
         None,
         "seconds to run each file without a pause in the end, to see whether it slows down",
+    ),
+    "energy": (
+        PositiveFloat,
+        ENERGY_S,
+        "seconds to run each file without a pause in the end, at most, to meter the energy of an "
+        "inference, where the device has a meter (INA sensor, RAPL, battery)",
     ),
     "baseline": (
         str,

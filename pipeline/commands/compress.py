@@ -105,7 +105,7 @@ def run_of(options: Any, overrides: list[str]) -> Run:
     """
     path = Path(options.generator)
     of_run = read_values(path / RECIPE) if (path / RECIPE).is_file() else {}
-    use_threads(_threads(of_run, overrides))
+    use_threads(_threads(options, of_run))
     paired = bool(of_run) and load_recipe(of_run).data.translated
     with progress.console.status(f"load {path}"):
         teacher = teacher_of(
@@ -115,12 +115,11 @@ def run_of(options: Any, overrides: list[str]) -> Run:
     return admitted(recipe, teacher, Path(options.runs))
 
 
-def _threads(of_run: Mapping[str, Any], overrides: list[str]) -> int:
+def _threads(options: Any, of_run: Mapping[str, Any]) -> int:
     """Of the recipe that is not there yet: loading its teacher is TensorFlow's work already."""
-    values = {"name": "threads", **{key: of_run[key] for key in ("threads",) if key in of_run}}
-    places = [at for at, word in enumerate(overrides) if word.split("=")[0] == "--threads"]
-    words = [overrides[at : at + 1 + ("=" not in overrides[at])] for at in places]
-    threads: int = load_recipe(values, *words).threads
+    of_run = {key: of_run[key] for key in ("threads",) if key in of_run}
+    asked_for = {} if options.threads is None else {"threads": options.threads}
+    threads: int = load_recipe({"name": "threads"}, of_run, asked_for).threads
     return threads
 
 

@@ -34,6 +34,7 @@ OPTIONS = {
     "inputs": ("teacher.inputs", "folder of pictures, for a generator that reads pictures"),
     "cut": ("teacher.cut", "how they become its inputs: whole, tiles, or auto"),
     "trials": ("search.trials", "students to try"),
+    "threads": ("threads", "of one training (2): with another number it gives other bytes"),
     "name": ("name", "of the run's folder; by default the generator's with the budget"),
 }
 """Name of an option → the key of the recipe that it sets, and its help."""

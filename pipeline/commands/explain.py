@@ -24,7 +24,8 @@ Beside it is measured OTHER, the same generator in another type; without one, th
 in the other type, which are made of it.
 
 A target that counts (arm:cortex-a53, arm:cortex-a76, …: emulated cores) gives instructions, exact
-and the same each time. One that times (local, ssh:…) gives ms, and wants a quiet machine.
+and the same each time. One that times (local, ssh:…) gives ms, and wants a quiet machine. An NPU
+(npu:ethos-u55-128, …) gives its compiler's estimated cycles, of int8 files, in seconds.
 
 For instance:
 

@@ -55,16 +55,16 @@ def without_refused(
     return replace(recipe, search=replace(recipe.search, blocks=blocks))
 
 
-def without_cpu_blocks(recipe: Recipe, builder: StudentBuilder) -> Recipe:
+def without_cpu_blocks(recipe: Recipe, space: Space, builder: StudentBuilder) -> Recipe:
     """The recipe, its search without blocks that the NPU whose flash is limited leaves to the CPU
-    in part. Each is printed; where no other would be left all stay.
+    in part; ``space`` has the students. Each is printed; where no other would be left all stay.
     """
     compiler = compiler_of(recipe.budget)
     if compiler is None or recipe.search.student is not None:
         return recipe
-    space = space_of(recipe.search, recipe.budget, builder)
+    blocks = [block for block in space.blocks if block in recipe.search.blocks]
     inputs, left = builder.teacher.random_inputs(COMPARED), list[str]()
-    for block in space.blocks:
+    for block in blocks:
         student = builder.build(space.narrowest(block))
         report = compiler.report(student, inputs, CompressionSpec(), trained=True)
         if report.on_cpu:
@@ -73,7 +73,7 @@ def without_cpu_blocks(recipe: Recipe, builder: StudentBuilder) -> Recipe:
             progress.console.print(note)
         else:
             left.append(block)
-    return replace(recipe, search=replace(recipe.search, blocks=left or list(space.blocks)))
+    return replace(recipe, search=replace(recipe.search, blocks=left or blocks))
 
 
 def refused_blocks(

@@ -40,9 +40,9 @@ MOST_LEVELS = 5
 DEPTHS = (2, 7)
 """Maps of a student that reads pictures."""
 ZEROS = (0.0, 0.3, 0.5)
-SHARES = (0.5, 1.0)
+BUDGET_SHARES = (0.5, 1.0)
 """Range of the budget that a trial uses: smaller students make the front of size and quality."""
-WIDE_SHARES = (0.03, 1.0)
+WIDE_BUDGET_SHARES = (0.03, 1.0)
 """The same where the smallest file is wanted that is good enough."""
 
 CALIBRATED = 2
@@ -88,14 +88,14 @@ class Space:
     latent: int
     """Length of the latent without the classes; 0 for a generator that reads pictures."""
     cost_of: CostModel
-    shares: tuple[float, float] = SHARES
+    shares: tuple[float, float] = BUDGET_SHARES
     halvings: int = 0
     """How often the pictures that are read may be halved; 0 for a generator of latents."""
 
     @property
     def smallest_wanted(self) -> bool:
         """Whether the search is for the smallest student that is good enough, not for the best."""
-        return self.shares == WIDE_SHARES
+        return self.shares == WIDE_BUDGET_SHARES
 
     @property
     def most_rank(self) -> int:
@@ -256,7 +256,7 @@ def space_of(
         latent=builder.teacher.latent,
         halvings=most,
         cost_of=cost_model(builder, limits, latency),
-        shares=SHARES if limits.max_quality_drop is None else WIDE_SHARES,
+        shares=BUDGET_SHARES if limits.max_quality_drop is None else WIDE_BUDGET_SHARES,
     )
 
 

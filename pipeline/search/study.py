@@ -24,7 +24,7 @@ from pipeline.search.trials import REDUCTION, RUNGS, TrialScore, TrialWork
 BATCH = 6
 """Students that are proposed at once: as many as Optuna draws at random before it learns."""
 FIRST, LAST = 1, RUNGS
-SHARES = {FIRST: 1 / REDUCTION, LAST: 1 - 1 / REDUCTION}
+SHARE_OF_WORK = {FIRST: 1 / REDUCTION, LAST: 1 - 1 / REDUCTION}
 """Rung → share of a trial's work that leads to it from the one before."""
 _SMALLEST = "smallest"
 
@@ -225,7 +225,7 @@ class Search:
         """A trial at the first rung has done a part of its work; one that ended there, all."""
         running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         at_rung = [max(trial.intermediate_values, default=0) for trial in running]
-        parts = [sum(SHARES[rung] for rung in SHARES if rung <= at) for at in at_rung]
+        parts = [sum(SHARE_OF_WORK[rung] for rung in SHARE_OF_WORK if rung <= at) for at in at_rung]
         done = len(finished_trials(self.study)) + sum(parts)
         blocks = dict.fromkeys(trial.params.get("block", _SMALLEST) for trial in due.values())
         self.on_progress(done, ", ".join(blocks))

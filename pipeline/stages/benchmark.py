@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deploy.harness import MeasuringPlan, measure
+from deploy.harness import ENERGY_S, MeasuringPlan, measure
 from deploy.machine import describe_machine
 from deploy.targets import find_targets, shelf
 from pipeline import progress
@@ -38,6 +38,7 @@ def _benchmark(ctx: StageContext) -> Outcome:
                 warmup=settings.warmup,
                 seed=ctx.recipe.seed,
                 latents=inputs,
+                energy_s=ENERGY_S,
             ),
             on_progress=progress.lines(bar),
         )

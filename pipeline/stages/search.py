@@ -172,7 +172,7 @@ def _side_by_side(
     pieces = [Piece(title(one), partial(trials.reach_rung, work=one)) for one in due]
 
     def tell(done: float) -> None:
-        on_share((done - ended) * study.SHARES[due[0].rung])
+        on_share((done - ended) * study.SHARE_OF_WORK[due[0].rung])
 
     for number, score in workers.results(pieces, tell):
         ended += 1

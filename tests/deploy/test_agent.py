@@ -179,6 +179,15 @@ def test_sustained_run_is_told_in_equal_stretches(int8_file: Path, job_for: Make
     assert measurement.runs == 16  # the ordinary samples are others
 
 
+def test_energy_is_told_or_absent_with_the_reason(int8_file: Path, job_for: MakeJob) -> None:
+    measurement = Measurement.model_validate(ask(job_for(int8_file, energy_s=0.5))[1])
+    assert measurement.error is None
+    if measurement.energy_mj is None:
+        assert measurement.absent["energy_mj"]
+    else:
+        assert measurement.energy_source
+
+
 @pytest.mark.parametrize(
     ("seconds", "stretch"), [(8, 2), (100, 25), (120, 30), (130, 32.5), (600, 30)]
 )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from deploy.errors import PocketganError
-from deploy.harness import LONGEST_TIMING, MeasuringPlan, measure
+from deploy.harness import LONGEST_TIMING, NO_METER_READ, MeasuringPlan, measure
 from deploy.jobs import Job, Measurement, failure
 from deploy.targets.local import Local
 from deploy.targets.target import Availability, Session, Target, TargetLostError
@@ -108,6 +108,27 @@ def test_slow_file_is_timed_for_seconds_not_for_the_whole_limit(
     target = Standin(TargetLostError("standin went away"), timed=True)
     measure({"a": float_file}, [target], plan=MeasuringPlan(time_limit=limit))
     assert [job.budget_s for job in target.asked] == [seconds]
+
+
+class Meterless(Local):
+    """This machine by a tool that reads no meter, and a list of what it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.name = "meterless"
+        self.asked_for: list[float | None] = []
+
+    def answer(self, job: Job, time_limit: float) -> Measurement:
+        self.asked_for.append(job.energy_s)
+        return super().answer(job.model_copy(update={"energy_s": None}), time_limit)
+
+
+def test_energy_is_metered_in_the_last_round_or_absent_with_the_reason(float_file: Path) -> None:
+    target = Meterless()
+    plan = MeasuringPlan(rounds=2, runs=8, energy_s=0.5)
+    (measurement,) = measure({"float32": float_file}, [target], plan=plan)
+    assert target.asked_for == [None, 0.5]
+    assert measurement.absent["energy_mj"] == NO_METER_READ
 
 
 def test_all_that_is_left_on_a_lost_target_says_so(

@@ -2,6 +2,7 @@ import gzip
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
@@ -59,9 +60,21 @@ def test_measurement_survives_json() -> None:
 
 
 @pytest.mark.parametrize(
+    "change", [{}, {"energy_mj": 3.0, "energy_source": "RAPL"}, {"absent": {"energy_mj": "no"}}]
+)
+def test_energy_is_absent_with_a_reason_only_where_it_was_looked_for(
+    change: dict[str, Any],
+) -> None:
+    absent = ABSENT | change.get("absent", {})
+    measurement = Measurement.model_validate(SUBJECT | FIGURES | change | {"absent": absent})
+    assert measurement.reason("energy_mj") == absent.get("energy_mj", "")
+
+
+@pytest.mark.parametrize(
     ("change", "named"),
     [
         ({"absent": {}}, "arena_bytes, dot_products, instructions, loads, stores"),
+        ({"energy_mj": 3.0, "absent": ABSENT | {"energy_mj": "no"}}, "energy_mj"),
         ({"delegated": 1.1}, "delegated"),
         ({"per_second": 0}, "per_second"),
         ({"absent": ABSENT | {"p50_ms": "no"}}, "p50_ms"),

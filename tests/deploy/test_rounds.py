@@ -168,6 +168,18 @@ def test_slowdown_under_load_is_flagged(last_ms: float, warned: bool) -> None:
     assert any("slows down by 20% under load" in w for w in pooled.warnings) is warned
 
 
+def test_energy_is_that_of_the_round_that_metered_it() -> None:
+    pooled = combine([measured([1]), measured([1], energy_mj=2.5, energy_source="RAPL package-0")])
+    assert (pooled.energy_mj, pooled.energy_source) == (2.5, "RAPL package-0")
+
+
+def test_reason_for_no_energy_outlives_the_pooling() -> None:
+    last = measured([1])
+    last = last.model_copy(update={"absent": {**last.absent, "energy_mj": "no meter"}})
+    assert combine([measured([1]), last]).absent["energy_mj"] == "no meter"
+    assert "energy_mj" not in combine([measured([1]), measured([1])]).absent
+
+
 def test_failed_round_is_told_beside_the_figures_of_the_others() -> None:
     pooled = combine([measured([1]), failed("SIGSEGV")])
     assert pooled.error == "1 of 2 rounds went well, then: SIGSEGV"

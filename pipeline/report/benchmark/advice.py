@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from deploy.agreement import SECOND_OPINION
 from deploy.jobs import Agreement, Measurement
 from deploy.rounds import ENOUGH_RUNS, SPREAD_LIMIT
+from pipeline.report.benchmark.energy import absences, meters
 from pipeline.report.benchmark.grid import ALIKE, TargetColumn, comparable
 from pipeline.report.benchmark.npu import off_the_npu, reckonings
 from pipeline.report.benchmark.schema import MeasuredFile
@@ -27,7 +28,8 @@ EXACT = ("instructions", "arena_bytes")
 
 
 def sentences(columns: Sequence[TargetColumn], files: Sequence[MeasuredFile]) -> list[str]:
-    """What to doubt, what to ship target by target, what is drawn alike, and what failed."""
+    """What to doubt, what to ship target by target, what is drawn alike, what failed, and where no
+    energy is told."""
     said: list[str | None] = [untrusted(columns)]
     if not comparable(files):
         said.append(NOT_COMPARED)
@@ -36,7 +38,7 @@ def sentences(columns: Sequence[TargetColumn], files: Sequence[MeasuredFile]) ->
     if any(column.chooses and column.deciding.figures for column in columns):
         said.append(WEIGHED)
     said += alike_by_target(columns)
-    return [*filter(None, said), *failures(columns)]
+    return [*filter(None, said), *failures(columns), *absences(columns)]
 
 
 def untrusted(columns: Sequence[TargetColumn]) -> str | None:
@@ -228,7 +230,7 @@ def method(measurements: Sequence[Measurement], plan: Mapping[str, Any]) -> list
         parts.append(f"Inputs are random, by seed {plan['seed']}.")
     if any(m.peak_rss_kb for m in done):
         parts.append("Peak memory is above an idle interpreter, in a fresh process.")
-    parts += reckonings(done)
+    parts += [*meters(done), *reckonings(done)]
     if any(m.instructions for m in done):
         parts.append("Instructions are counted between two marks around the inference, not timed.")
     return [*filter(None, parts)]

@@ -110,6 +110,7 @@ def _cells(m: Measurement, file: MeasuredFile | None, bandwidth: float | None) -
         "Runs": figure(m, "runs"),
         "A second": figure(m, "per_second"),
         "Sustained, ms": _sustained(m),
+        "Energy, mJ": _energy(m),
         "Load, ms": figure(m, "init_ms"),
         "First, ms": figure(m, "first_ms"),
         "Clock, ns": figure(m, "overhead_ns"),
@@ -164,6 +165,12 @@ def _sustained(m: Measurement) -> Cell:
     return Cell(
         text, f"the first and the last {sustained.stretch_s:.0f} s of {sustained.seconds:.0f} s"
     )
+
+
+def _energy(m: Measurement) -> Cell:
+    if m.energy_mj is not None:
+        return Cell(number(m.energy_mj), m.energy_source or "")
+    return Cell(NONE, m.reason("energy_mj") or "not looked for: nothing was timed, or it is older")
 
 
 def _limit(m: Measurement, file: MeasuredFile | None, bandwidth: float | None) -> Cell:

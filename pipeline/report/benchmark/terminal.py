@@ -11,6 +11,7 @@ from rich.text import Text
 from deploy.errors import printable
 from deploy.jobs import Measurement
 from pipeline.report.benchmark.advice import method, sentences
+from pipeline.report.benchmark.energy import looked_for
 from pipeline.report.benchmark.grid import FileFigure, Reading, TargetColumn, columns
 from pipeline.report.benchmark.schema import Benchmark
 from pipeline.report.quantities import NONE, significant, times_of
@@ -28,11 +29,13 @@ def _slowdown(m: Measurement) -> float | None:
     return None if m.sustained is None else m.sustained.last_ms / m.sustained.first_ms
 
 
+ENERGY = "energy, mJ"
 # What stands below a target's figures, in few words.
 EXTRAS: dict[str, Callable[[Measurement], float | None]] = {
     "a second": lambda m: m.per_second,
     "memory, MB": _memory,
     "slowdown, ×": _slowdown,
+    ENERGY: lambda m: m.energy_mj,
 }
 
 
@@ -87,7 +90,7 @@ def table(grid: Sequence[TargetColumn], benchmark: Benchmark) -> Table:
             table.add_row(_read_by(title, reading), *cells)
         for words, figure in EXTRAS.items():
             figures = [_extra(column.cells[name], figure) for name in names]
-            if set(figures) != {NONE}:
+            if set(figures) != {NONE} or (words == ENERGY and looked_for(column)):
                 texts = (Text(text, style="dim") for text in figures)
                 table.add_row(Text(f"  {words}", style="dim"), *texts)
     return table

@@ -75,3 +75,8 @@ def rounded_and_float(
     rounded = [each for each in pair if each.precision != "float32"]
     floats = [each for each in pair if each.precision == "float32"]
     return (rounded[0], floats[0]) if len(rounded) == len(floats) == 1 else None
+
+
+def rounded_in_words(file: ExplainedFile) -> str:
+    """What the file that is not float32 is called in a sentence."""
+    return "int8" if file.precision == "int8" else "int8 and float together"

@@ -30,11 +30,12 @@ def limits(explanation: Explanation) -> Iterator[str]:
 def _npu(explanation: Explanation) -> Iterator[str]:
     """The multiply-accumulates a cycle that its name says, as in "npu:ethos-u55-128"."""
     file, width = explanation.file, explanation.target.rpartition("-")[2]
-    if not width.isdigit() or not file.macs:
+    macs = sum(each.macs for each in file.operations if each.on_fast_path)
+    if not width.isdigit() or not macs:
         return
-    least = file.macs / int(width)
+    least = macs / int(width)
     yield (
-        f"It does {width} multiply-accumulates a cycle at peak, so that they take at least "
+        f"It does {width} multiply-accumulates a cycle at peak, so that its own take at least "
         f"{count_in_words(least)} cycles, {percent(least / file.whole)} of the estimate."
     )
     parts = [
@@ -116,4 +117,4 @@ def _memory(explanation: Explanation) -> Iterator[str]:
 def _what_binds(share: float) -> str:
     if share > 1:
         return "it is quicker than that, as its weights stay in caches between inferences"
-    return "memory is what binds it" if share > MEMORY_BINDS else "arithmetic binds it, not memory"
+    return "memory is what binds it" if share > MEMORY_BINDS else "memory is not what binds it"

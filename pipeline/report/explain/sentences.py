@@ -6,7 +6,13 @@ from collections.abc import Iterator, Sequence
 from deploy.rounds import SPREAD_LIMIT
 from pipeline.report.cores import core_of, int8_instruction, lacks_dot_product
 from pipeline.report.explain.advice import TILE, advice
-from pipeline.report.explain.compared import Kind, counterparts, kinds, rounded_and_float
+from pipeline.report.explain.compared import (
+    Kind,
+    counterparts,
+    kinds,
+    rounded_and_float,
+    rounded_in_words,
+)
 from pipeline.report.explain.limits import limits
 from pipeline.report.explain.schema import (
     CostUnit,
@@ -32,6 +38,8 @@ ALIKE = 1.05
 """Costs whose ratio lies within are the same."""
 ADDS_UP = 0.03
 """How far the sum of the parts may lie from the whole."""
+MOSTLY_ENTERING_MS = 0.005
+"""The runtime itself takes tenths of a microsecond and more to be entered and left."""
 ROUNDING = ("QUANTIZE", "DEQUANTIZE")
 
 
@@ -89,11 +97,17 @@ def _where(explanation: Explanation) -> Iterator[str]:
     rest = total - sum(kind.cost for kind in large)
     number = len(file.operations) - sum(len(kind.members) for kind in large)
     if number:
-        parts.append(f"the other {number} operation{'s' * (number > 1)} {percent(rest / total)}")
+        others = "the other operation" if number == 1 else f"the other {number} operations"
+        parts.append(f"{others} {percent(rest / total)}")
     yield f"By kind of operation: {listed(parts)}."
     dearest = max(file.operations, key=lambda operation: operation.cost)
     if len(file.operations) > 1:
         yield f"The dearest single one is {named(dearest)}: {percent(dearest.cost / total)}."
+    if explanation.unit == "ms" and file.whole < MOSTLY_ENTERING_MS:
+        yield (
+            "Entering and leaving the runtime is in the first one's cost, and in so quick a file "
+            "that is much of it."
+        )
     yield from _adds_up(explanation)
 
 
@@ -188,11 +202,15 @@ def _types(explanation: Explanation) -> Iterator[str]:
         return
     rounded, floats = pair
     ratio = rounded.whole / floats.whole
-    verdict = "int8 is the cheaper one" if ratio < 1 else "int8 costs more, and buys bytes only"
+    name = rounded_in_words(rounded)
+    instead = "bytes only" if rounded.bytes < floats.bytes else "nothing here"
+    verdict = (
+        f"{name} is the cheaper one" if ratio < 1 else f"{name} costs more, and buys {instead}"
+    )
     if max(ratio, 1 / ratio) <= ALIKE:
-        verdict = "they cost alike, and int8 buys bytes only"
+        verdict = f"they cost alike, and {name} buys {instead}"
     yield (
-        f"In all int8 has {times_of(ratio)} the cost of float32 and "
+        f"In all {name} has {times_of(ratio)} the cost of float32 and "
         f"{times_of(rounded.bytes / floats.bytes)} its bytes: {verdict}."
     )
     yield from _by_kind(rounded, floats, "float32")
@@ -244,7 +262,8 @@ def _outlier(rounded: ExplainedFile, floats: ExplainedFile) -> Iterator[str]:
             "or more at once"
         )
     if ratio > ALIKE:
-        yield f"int8 is worst in {named(operation)}, {times_of(ratio)} its cost in float32{few}."
+        name, times_float = rounded_in_words(rounded), times_of(ratio)
+        yield f"{name} is worst in {named(operation)}, {times_float} its cost in float32{few}."
 
 
 def _gpu(explanation: Explanation) -> Iterator[str]:

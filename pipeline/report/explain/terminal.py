@@ -10,7 +10,7 @@ from deploy.errors import printable
 from pipeline.report.explain.compared import counterparts, rounded_and_float
 from pipeline.report.explain.schema import ExplainedOperation, Explanation
 from pipeline.report.explain.sentences import sections
-from pipeline.report.explain.wording import percent, shape_in_words
+from pipeline.report.explain.wording import number_of, percent, shape_in_words
 from pipeline.report.quantities import NONE, number, significant, times_of
 
 
@@ -49,7 +49,8 @@ def _table(explanation: Explanation, top: int) -> Table:
                 *_row(explanation, operation, partner if other else None, compared=bool(other))
             )
     if len(file.operations) > top:
-        table.add_row(Text(f"({len(file.operations) - top} others: --top)", style="dim"))
+        others = number_of(len(file.operations) - top, "other")
+        table.add_row(Text(f"({others}: --top)", style="dim"))
     return table
 
 

@@ -47,6 +47,11 @@ def count_in_words(number: float) -> str:
     return f"{number:,.0f}"
 
 
+def number_of(number: int, thing: str) -> str:
+    """As in "1 operation" or "2 operations"."""
+    return f"{number} {thing}{'s' * (number != 1)}"
+
+
 def percent(share: float) -> str:
     """As in "96.5 %"; "under 0.1 %" of what there is hardly any of."""
     return "under 0.1 %" if 0 < share < 0.001 else f"{100 * share:.1f} %"

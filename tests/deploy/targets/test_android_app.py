@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from deploy import agent
-from deploy.harness import MeasuringPlan, measure
+from deploy.harness import NO_METER_READ, MeasuringPlan, measure
 from deploy.jobs import Job
 from deploy.targets.android import Android, phones
 from deploy.targets.target import TargetLostError
@@ -22,9 +22,11 @@ GENERATOR = Path(__file__).parents[3] / "android_demo/app/src/test/bundles/int8/
 FILES = "sdcard/Android/data/org.pocketgan.demo/files"
 
 # The app takes a file by its plain name in its folder of jobs, and renames its answer into place.
+# It knows nothing of energy, and refuses what it does not know.
 RUN_AGENT = f"""
 cd {{files}}/jobs || exit 1
-sed "s#\\"path\\":\\"#&$PWD/#; s#\\"latents\\":\\"#&$PWD/#" "$job" |
+if grep -q energy_s "$job"; then exit 1; fi
+sed "s#^{{{{#&\\"energy_s\\":null,#; s#\\"path\\":\\"#&$PWD/#; s#\\"latents\\":\\"#&$PWD/#" "$job" |
   {sys.executable} -I {agent.__file__} > ../results/.partial 2>> {{root}}/said
 mv ../results/.partial "../results/$id.json"
 """
@@ -69,8 +71,10 @@ def test_app_measures_and_its_outputs_are_compared_with_the_desktop(
 ) -> None:
     app()
     files = {"float32": float_file, "int8": int8_file}
-    float32, int8 = measure(files, phones(), plan=MeasuringPlan(rounds=2, runs=64))
+    plan = MeasuringPlan(rounds=2, runs=64, energy_s=1)
+    float32, int8 = measure(files, phones(), plan=plan)
     assert float32.error is int8.error is None
+    assert float32.absent["energy_mj"] == int8.absent["energy_mj"] == NO_METER_READ
     assert int8.agreement is not None
     assert int8.agreement.equal
     assert int8.p90_ms is not None

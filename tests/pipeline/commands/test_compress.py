@@ -424,6 +424,7 @@ BAD_OPTIONS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("--discriminator", "nowhere.keras"), "nowhere.keras"),
     (("--inputs", "nowhere"), "reads latents, not pictures"),
     (("--convert.sizes", "[64x64]"), "convert.sizes is for generators that read pictures"),
+    (("--threads", "0"), "threads: 0 must be > 0"),
     (("--minutes", "30"), "minutes are reckoned for pictures only"),
     (("--pixels", "1"), "expected 2 arguments"),
     (("--name", "a/b"), "cannot be the name of a folder"),

@@ -92,14 +92,15 @@ def test_blocks_that_the_npu_leaves_to_the_cpu_are_not_searched(
     limits: BudgetSettings, builder: StudentBuilder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recipe = load_recipe({"name": "test", "search": {"blocks": ["sub_pixel", "transposed"]}})
-    assert without_cpu_blocks(recipe, builder) == recipe  # no flash is limited
     limited = replace(recipe, budget=limits)
-    assert without_cpu_blocks(limited, builder).search.blocks == ["transposed"]
+    space = space_of(limited.search, limits, builder)
+    assert without_cpu_blocks(recipe, space, builder) == recipe  # no flash is limited
+    assert without_cpu_blocks(limited, space, builder).search.blocks == ["transposed"]
     said = " ".join(capsys.readouterr().err.split())
     assert "sub_pixel" in said
     assert "DepthToSpace ×2 (Unsupported opType)" in said
     only = replace(limited, search=replace(recipe.search, blocks=["sub_pixel"]))
-    assert without_cpu_blocks(only, builder).search.blocks == ["sub_pixel"]
+    assert without_cpu_blocks(only, space, builder).search.blocks == ["sub_pixel"]
 
 
 def test_target_without_a_compiler_has_no_flash_to_limit() -> None:

@@ -17,7 +17,7 @@ from pipeline.search import study
 from pipeline.search.budget import FileCost, budget_of
 from pipeline.search.builder import StudentBuilder
 from pipeline.search.candidates import Candidate
-from pipeline.search.space import LEAST_RANK, WIDE_SHARES, Proposal, Space, space_of
+from pipeline.search.space import LEAST_RANK, WIDE_BUDGET_SHARES, Proposal, Space, space_of
 from pipeline.search.study import BATCH, DESCENT, FIRST, LAST, Search, open_study
 from pipeline.search.trials import TrialScore, TrialWork
 
@@ -206,7 +206,7 @@ def test_starts_are_only_those_of_the_space(search: Search) -> None:
 def test_search_for_the_smallest_starts_with_one_shape_at_ever_smaller_shares_and_ends_none_early(
     search: Search,
 ) -> None:
-    wide = replace(search.space, shares=WIDE_SHARES)
+    wide = replace(search.space, shares=WIDE_BUDGET_SHARES)
     candidates = replace(search, space=wide, trials=len(DESCENT)).candidates()
     assert [one.cost.bytes_gzip for one in candidates] == [round(1000 * share) for share in DESCENT]
     assert {one.student.block for one in candidates} == {"sub_pixel"}

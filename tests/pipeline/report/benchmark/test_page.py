@@ -61,6 +61,14 @@ def test_each_dash_of_the_table_of_all_has_its_reason_behind_it(benchmark: Bench
     assert all('title="' in cell for cell in dashes)
 
 
+def test_energy_is_shown_with_its_meter(
+    benchmark: Benchmark, measured: Callable[..., Measurement]
+) -> None:
+    one = measured("local", "int8", p90_ms=0.2, energy_mj=1.25, energy_source="RAPL package-0")
+    page = render(benchmark.model_copy(update={"measurements": (one,)}))
+    assert re.search(r'title="RAPL package-0"[^>]*>1\.25<', page)
+
+
 def test_conditions_clock_and_the_targets_own_profile_are_shown(
     benchmark: Benchmark, measured: Callable[..., Measurement]
 ) -> None:

@@ -9,6 +9,7 @@ from deploy.jobs import Measurement, Sustained
 from pipeline.report.benchmark.grid import columns
 from pipeline.report.benchmark.schema import Benchmark
 from pipeline.report.benchmark.terminal import render, sizes, table
+from pipeline.report.quantities import NONE
 from pipeline.variants import VARIANTS
 
 
@@ -94,6 +95,24 @@ def test_throughput_memory_and_slowdown_stand_below_a_timed_target(
     text = printed(table(columns(figures, benchmark.files, "float32"), benchmark))
     for line in ("a second", "5000", "memory, MB", "2.05", "slowdown, ×", "1.50"):
         assert line in text
+
+
+def test_energy_stands_in_a_row_and_a_dash_has_its_reason_below(
+    benchmark: Benchmark, measured: Callable[..., Measurement]
+) -> None:
+    board = measured("ssh:pi@board", "int8", p90_ms=0.2, energy_mj=1.25, energy_source="INA226")
+    here = measured("local", "int8", p90_ms=0.2)
+    here = here.model_copy(update={"absent": {**here.absent, "energy_mj": "no meter"}})
+    both = benchmark.model_copy(update={"measurements": (board, here)})
+    text = " ".join(printed(render(both)).split())
+    assert f"energy, mJ {NONE} 1.25" in text
+    assert f"energy, mJ {NONE} {NONE}" in text
+    assert "No energy from local: no meter." in text
+    assert "what is drawn at rest included, by INA226 on ssh:pi@board." in text
+
+
+def test_energy_that_nobody_looked_for_has_no_row(benchmark: Benchmark) -> None:
+    assert "energy" not in printed(render(benchmark))
 
 
 def test_few_runs_are_not_called_what_mlperf_asks_for(

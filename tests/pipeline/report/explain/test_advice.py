@@ -1,4 +1,5 @@
 from pipeline.report.explain.advice import advice
+from pipeline.report.explain.schema import ExplainedOperation
 from tests.pipeline.report.explain.conftest import Explained, File, Operation
 
 
@@ -54,6 +55,15 @@ def test_rounding_between_costs_its_own_share(
     assert "QUANTIZE and DEQUANTIZE take 10.0 % here" in said
 
 
+def test_weights_of_half_precision_are_not_taken_for_rounding(
+    explained: Explained, file: File, operation: Operation
+) -> None:
+    half = file(
+        operation("DEQUANTIZE", 10.0), operation("CONV_2D", 90.0, macs=10), precision="float32"
+    )
+    assert "DEQUANTIZE" not in " ".join(advice(explained(file=half, other=None)))
+
+
 def test_uneven_channels_are_named_where_they_cost(
     explained: Explained, file: File, operation: Operation
 ) -> None:
@@ -69,9 +79,22 @@ def test_uneven_channels_are_named_where_they_cost(
 def test_resizing_before_a_convolution_is_to_be_sub_pixel(
     explained: Explained, file: File, operation: Operation
 ) -> None:
-    resizes = file(operation("RESIZE_NEAREST_NEIGHBOR", 10.0), operation("CONV_2D", 90.0, macs=10))
-    said = " ".join(advice(explained(file=resizes, other=None)))
-    assert "In place of resizing and a convolution behind it" in said
+    resizing, convolution = operation("RESIZE_BILINEAR", 10.0), operation("CONV_2D", 30.0, macs=10)
+    dense = operation("FULLY_CONNECTED", 60.0, macs=10)
+
+    def of(*operations: ExplainedOperation) -> str:
+        return " ".join(advice(explained(file=file(*operations), other=None)))
+
+    text = "In place of resizing and the convolution behind it (40.0 %)"
+    assert text in of(dense, resizing, convolution)
+    assert "In place of resizing" not in of(convolution, dense, resizing)
+
+
+def test_gains_of_int8_files_are_called_so_beside_a_float_file(explained: Explained) -> None:
+    pair = explained()
+    of_int8 = "Measured of int8 files, not measured of these, it left"
+    assert of_int8 in " ".join(advice(explained(file=pair.other, other=pair.file)))
+    assert of_int8 not in " ".join(advice(pair))
 
 
 def test_float32_is_advised_only_where_it_is_cheaper(
@@ -102,6 +125,7 @@ def test_on_an_npu_only_what_holds_there_is_said(
 
     (dense,) = on_npu("FULLY_CONNECTED")
     assert "uses each weight once" in dense
+    assert "Not compiled for this file." in dense
     (other,) = on_npu("TRANSPOSE_CONV")
     assert other.startswith("No change of a network was measured on an NPU")
 

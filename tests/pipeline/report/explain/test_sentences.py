@@ -1,6 +1,6 @@
 from collections.abc import Callable
 
-from pipeline.report.explain.schema import GpuFinding
+from pipeline.report.explain.schema import ExplainedOperation, GpuFinding
 from pipeline.report.explain.sentences import sections
 from tests.pipeline.report.explain.conftest import Explained, File, Operation
 
@@ -30,6 +30,15 @@ def test_shares_of_kinds_and_their_sum_are_said(explained: Explained) -> None:
     text = said(explained(), "Where that goes")
     assert "transposed convolution (TRANSPOSE_CONV) 90.0 % and dense layer" in text
     assert "Together they make 100.0 % of what the whole file takes." in text
+
+
+def test_small_rest_is_counted(explained: Explained, file: File, operation: Operation) -> None:
+    def rest(*others: ExplainedOperation) -> str:
+        small = file(operation("CONV_2D", 1000.0, macs=10), *others)
+        return said(explained(file=small, other=None), "Where that goes")
+
+    assert "the other operation 0.2 %" in rest(operation("TANH", 2.0))
+    assert "the other 2 operations 0.4 %" in rest(operation("TANH", 2.0), operation("ADD", 2.0))
 
 
 def test_parts_that_do_not_make_the_whole_are_to_be_read_with_care(
@@ -94,6 +103,29 @@ def test_float_file_beside_its_int8_twin_is_compared_the_same_way(explained: Exp
     pair = explained()
     turned = explained(file=pair.other, other=pair.file)
     assert said(turned, "int8 against float32") == said(pair, "int8 against float32")
+
+
+def test_file_of_both_types_is_not_called_int8(explained: Explained, file: File) -> None:
+    both = file(*explained().file.operations, precision="mixed")
+    text = said(explained(file=both), "int8 against float32")
+    assert "In all int8 and float together has 1.54× the cost of float32" in text
+
+
+def test_int8_file_that_is_larger_buys_nothing(explained: Explained, file: File) -> None:
+    larger = file(*explained().file.operations, bytes=5000)
+    text = said(explained(file=larger), "int8 against float32")
+    assert "1.25× its bytes: int8 costs more, and buys nothing here" in text
+
+
+def test_quick_file_is_said_to_be_mostly_the_runtimes_entrance(
+    explained: Explained, file: File, operation: Operation
+) -> None:
+    def of(ms: float) -> str:
+        timed = file(operation("CONV_2D", ms, macs=10))
+        return said(explained(target="local", unit="ms", file=timed, other=None), "Where that goes")
+
+    assert "Entering and leaving the runtime" in of(0.0006)
+    assert "Entering and leaving the runtime" not in of(0.6)
 
 
 def test_layer_of_few_channels_is_said_to_waste_int8_kernels(

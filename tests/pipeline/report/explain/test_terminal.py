@@ -27,7 +27,7 @@ def test_only_the_dearest_are_shown_and_the_rest_counted(explained: Explained) -
     table = shown.split("What it costs")[0]
     assert "TRANSPOSE_CONV" in table
     assert "FULLY_CONNECTED" not in table
-    assert "(1 others: --top)" in table
+    assert "(1 other: --top)" in table
 
 
 def test_topics_stand_above_their_sentences(explained: Explained) -> None:
