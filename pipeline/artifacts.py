@@ -22,6 +22,7 @@ from pipeline.importers.facts import read_inputs
 from pipeline.metrics.directions import LatentDirections
 from pipeline.metrics.quality import Quality
 from pipeline.networks.pixels import PixelRange
+from pipeline.plans import command_for
 from pipeline.search.candidates import Candidate, Choice
 from pipeline.training.distillation_set import DistillationSet
 from pipeline.variants import VARIANTS
@@ -222,8 +223,17 @@ def write_quantized(
 
 
 def read_bits(folder: Path, variant: str) -> dict[str, float]:
-    """Bits of the weights by layer, as ``write_quantized`` wrote them."""
-    bits: dict[str, float] = json.loads((folder / f"{variant}.bits.json").read_text())
+    """Bits of the weights by layer, as ``write_quantized`` wrote them.
+
+    Raises PocketganError where an older version wrote none.
+    """
+    path = folder / f"{variant}.bits.json"
+    if not path.exists():
+        raise PocketganError(
+            f"{folder} was made by an older version: it has no {path.name}.",
+            f"Make it anew: {command_for(folder.parent)}",
+        )
+    bits: dict[str, float] = json.loads(path.read_text())
     return bits
 
 

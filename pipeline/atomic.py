@@ -4,11 +4,11 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-LEFT = ".*.partial"
-"""Names of what killed processes leave; nobody reads it, and the next to write there clears it."""
+PARTIAL = ".*.partial"
+"""Names of what is being written, or was when its process was killed; nobody reads it."""
 
 
 @contextmanager
@@ -18,7 +18,7 @@ def replaced(path: Path) -> Iterator[Path]:
     Several processes may write the same file: each waits for the one before.
     """
     aside = path.with_name(f".{path.name}.partial")
-    with _held(aside):
+    with _locked(aside):
         try:
             yield aside
             flush(aside)
@@ -30,10 +30,10 @@ def replaced(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
+def exclusive(path: Path) -> Iterator[None]:
     """One process at a time, of all that ask so for this ``path``; the others wait."""
     lock = path.with_name(f".{path.name}.lock")
-    with _held(lock):
+    with _locked(lock):
         try:
             yield
         finally:
@@ -41,11 +41,11 @@ def alone(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _held(path: Path) -> Iterator[None]:
+def _locked(path: Path) -> Iterator[None]:
     """The file at ``path``, new or left by a killed process, is this process's alone."""
     while True:
         with path.open("ab") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # the system lets go of what a killed process held
+            fcntl.flock(file, fcntl.LOCK_EX)  # the system lifts the lock of the killed
             if _is_at(file.fileno(), path):  # else whoever had it moved or removed it
                 yield
                 return
@@ -56,6 +56,16 @@ def _is_at(descriptor: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:
         return False
+
+
+def clear_partial_files(folder: Path) -> None:
+    """Remove what killed processes left of files in ``folder`` and below it, and nothing else."""
+    for path in folder.rglob(PARTIAL):
+        if path.is_file():
+            with path.open("ab") as file, suppress(BlockingIOError):  # it is being written
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if _is_at(file.fileno(), path):
+                    path.unlink()
 
 
 def write_text(path: Path, text: str) -> None:
@@ -75,7 +85,7 @@ def replace_folder(partial: Path, final: Path) -> None:
     for path in partial.rglob("*"):
         flush(path)
     flush(partial)
-    old = _replaced_name(final)
+    old = _aside_name(final)
     shutil.rmtree(old, ignore_errors=True)
     if final.exists():
         os.replace(final, old)
@@ -84,15 +94,15 @@ def replace_folder(partial: Path, final: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def tidy_folder(final: Path) -> None:
+def finish_replacing(final: Path) -> None:
     """Clear what a killed ``replace_folder`` left; the old folder is back where no new one is."""
-    old = _replaced_name(final)
+    old = _aside_name(final)
     if old.exists() and not final.exists():
         os.replace(old, final)
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _replaced_name(final: Path) -> Path:
+def _aside_name(final: Path) -> Path:
     return final.with_name(f".{final.name}.old")
 
 

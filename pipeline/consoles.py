@@ -38,3 +38,8 @@ def done(text: str) -> Text:
 def caution(text: str) -> Text:
     """A line that warns."""
     return Text.assemble(("!", "yellow"), f" {printable(text)}")
+
+
+def cell(text: str, **options: Any) -> Text:
+    """What stands in a cell of a table, in its lines; ``options`` are those of rich."""
+    return Text("\n".join(map(printable, text.split("\n"))), **options)

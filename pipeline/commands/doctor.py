@@ -17,6 +17,7 @@ from deploy.machine import advice, describe_machine
 from deploy.targets import find_targets
 from deploy.targets.target import Diagnosis, Target
 from pipeline.commands.arguments import FAILED, OK, command_parser, parse, show
+from pipeline.consoles import cell
 from pipeline.native_log import native_log
 from pipeline.report.quantities import lines
 from pipeline.tensorflow_setup import processor
@@ -70,7 +71,7 @@ def _diagnosed(pairs: Sequence[tuple[Target, Diagnosis]]) -> RenderableType:
 def _rendered(machine: dict[str, Any], warnings: list[str]) -> RenderableType:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
     for key, value in lines(machine, none="not told"):
-        table.add_row(Text(key, style="dim"), Text(value))
+        table.add_row(Text(key, style="dim"), cell(value))
     fine = Text("Nothing here speaks against its figures.", style="green")
     notes = Text("\n".join(f"• {warning}" for warning in warnings), style="yellow")
     return Group(table, Text(), notes if warnings else fine)

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from pipeline.commands.arguments import OK, command_parser, parse, show
 from pipeline.commands.entry_options import add_entry_options, entry_choice
+from pipeline.consoles import cell
 from pipeline.tflite.count import STRUCTURE
 from pipeline.tflite.entry import shape_words
 from pipeline.tflite.inspect import OTHER_SIGNATURES, describe
@@ -70,8 +71,8 @@ def _cells(row: dict[str, Any]) -> list[str | Text]:
     fused = row["activation"] != "none"
     turn = " a turn" if row["loop"] and row["macs"] else ""
     return [
-        Text(row["layer"]),
-        Text(row["op"] + (f" + {row['activation']}" if fused else "")),
+        cell(row["layer"]),
+        cell(row["op"] + (f" + {row['activation']}" if fused else "")),
         shape_words(row["shape"], row["free_axes"]),
         Text(row["dtype"], style="red" if "float" in row["dtype"] else ""),
         _weights(row),
@@ -100,7 +101,7 @@ def _totals(summary: dict[str, Any], top: int) -> Table:
     }
     grid = Table.grid(padding=(0, 2))
     for name, line in lines.items():
-        grid.add_row(Text(name, style="bold"), Text(line, overflow="fold"))
+        grid.add_row(Text(name, style="bold"), cell(line, overflow="fold"))
     return grid
 
 

@@ -11,6 +11,7 @@ from deploy.targets import INSTALLERS, KINDS, install, offered
 from deploy.targets.target import Availability
 from pipeline import progress
 from pipeline.commands.arguments import OK, command_parser, parse, show
+from pipeline.consoles import cell
 
 
 def targets(arguments: list[str]) -> int:
@@ -40,7 +41,7 @@ def _table(states: Sequence[tuple[str, Availability]]) -> Table:
         table.add_column(title, no_wrap=title == "target", overflow="fold")
     for name, state in states:
         mark = Text("✓", style="green") if state.ready else Text("–", style="yellow")
-        table.add_row(mark, Text(name), Text(state.detail), Text(state.remedy, style="bold"))
+        table.add_row(mark, cell(name), cell(state.detail), cell(state.remedy, style="bold"))
     for name, kind in KINDS.items():
         if not kind.offered():
             table.add_row("", Text(f"{name}:…"), Text(kind.describe), "")

@@ -19,7 +19,7 @@ from pipeline.stage import package_versions
 from pipeline.workers import Piece, Workers, most_workers, refuse_too_many
 
 if TYPE_CHECKING:  # a command that only shows its help starts without TensorFlow
-    from pipeline.search.trials import TrialScore
+    from pipeline.search.trials import SearchContext, TrialScore
     from pipeline.search.work_study import WorkStudy
 
 MORE = """. Begin the search with --storage ADDRESS, then start as many workers as you like, there
@@ -75,11 +75,11 @@ def _serve(study: "WorkStudy", options: Any, folder: Path) -> int:
     from pipeline.search.distributed import serve
     from pipeline.search.sent_files import fetch
     from pipeline.search.trials import THREADS
-    from pipeline.stages.trial_files import read_trial_files, unpack
+    from pipeline.stages.trial_files import unpack
 
     unpack(fetch(study.facts.files), folder)
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
-    shared = partial(read_trial_files, folder, folder)
+    shared = partial(_read_shared, options.address, folder)
     serving = partial(serve, address=options.address, search=study.name, worker=name)
     count = options.workers or most_workers(THREADS)
     try:
@@ -89,6 +89,20 @@ def _serve(study: "WorkStudy", options: Any, folder: Path) -> int:
     finally:
         with suppress(PocketganError):  # of a storage that is away: it will notice by itself
             study.give_back(name)
+
+
+def _read_shared(address: str, folder: Path) -> "SearchContext":
+    """What the trials of a worker process share.
+
+    A database's driver that connects for the first time when TensorFlow is loaded crashes over TLS:
+    both bring a cryptographic library, with the same names.
+    """
+    from pipeline.search.storage import require_storage
+
+    require_storage(address)
+    from pipeline.stages.trial_files import read_trial_files
+
+    return read_trial_files(folder, folder)
 
 
 def _teller(study: "WorkStudy", name: str) -> Callable[[float], None]:

@@ -27,6 +27,7 @@ from pipeline.compression.int8_layers import (
     config_for,
     levels,
 )
+from pipeline.graphs import as_it_stands
 from pipeline.networks.layers import InverseRoot
 
 _quantizers = tfmot.quantization.keras.quantizers
@@ -61,6 +62,7 @@ def quantize_scope() -> Any:
     return tfmot.quantization.keras.quantize_scope({part.__name__: part for part in parts})
 
 
+@as_it_stands
 def quantization_aware(
     model: tf_keras.Model, latents: np.ndarray, bits: Mapping[str, float] | None = None
 ) -> tf_keras.Model:

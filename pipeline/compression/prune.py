@@ -11,6 +11,7 @@ import tensorflow_model_optimization as tfmot
 import tf_keras
 
 from pipeline.compression.graph import check_layer_names, clone_layer, rebuild
+from pipeline.graphs import as_it_stands
 
 PRUNED_LAYERS = (
     tf_keras.layers.Dense,
@@ -52,6 +53,7 @@ class Pruning:
     2017, equation 1), and are chosen anew ``every`` so many calls.
     """
 
+    @as_it_stands
     def __init__(
         self, dense: tf_keras.Model, sparsity: Mapping[str, float], calls: int, every: int
     ) -> None:

@@ -13,6 +13,7 @@ import tf_keras
 from deploy.errors import PocketganError
 from pipeline.compression.channel_groups import KERNEL_AXES, ChannelGroup, DependencyGraph
 from pipeline.compression.graph import clone_layer, followers, rebuild, uses
+from pipeline.graphs import tf_graph
 from pipeline.networks.layers import LearnedMap, Truncation
 
 Importance = Mapping[str, np.ndarray]
@@ -102,7 +103,7 @@ def _gate_slopes(
     kernels = [layer.kernel for layer in readers]
     random = tf.random.Generator.from_seed(seed)
 
-    @tf.function(autograph=False)
+    @tf_graph
     def products(batch: Any) -> list[Any]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(kernels)

@@ -15,7 +15,13 @@ import tf_keras
 from deploy.errors import PocketganError, printable
 from pipeline.importers.input_adapter import InputAdapter
 from pipeline.importers.input_layers import Label, Part, Rounded, SameForAll
-from pipeline.importers.input_roles import InputKind, InputPart, InputRole, numbers_text
+from pipeline.importers.input_roles import (
+    InputKind,
+    InputPart,
+    InputRole,
+    numbers_text,
+    role_option,
+)
 from pipeline.importers.input_signs import roles_of
 from pipeline.importers.missing import MissingFactsError, StatedFacts
 from pipeline.importers.missing_inputs import INPUT_PIXELS, refuse_free
@@ -104,14 +110,16 @@ _OwnInput = Callable[[_Source, Any, int], Any]
 
 def _fits(inputs: Sequence[ModelInput], kinds: Sequence[InputKind]) -> bool:
     """Whether a generator reads latents alone, or with a class: a single map is a picture."""
-    return InputKind.MASK not in kinds and all(len(each.shape) in (0, 1, _MAP) for each in inputs)
+    return InputKind.MASK not in kinds and all(len(each.shape) <= _MAP for each in inputs)
 
 
 def _unreadable(path: Path, sources: Sequence[_Source]) -> PocketganError:
     if len(sources) == 1:
         shape = sources[0].input.shape_words
+        latents = role_option(sources[0].input.name, InputRole((InputKind.LATENT,)))
         return PocketganError(
-            f"{path} reads {shape}: neither a latent vector nor a picture.", _ONE_INPUT
+            f"{path} reads {shape}: neither a latent vector nor a picture.",
+            f"If it is latents: {latents}. Pictures have a height, a width and channels.",
         )
     named = ", ".join(
         f"'{printable(each.input.name)}' {each.input.shape_words} as {each.kind}"

@@ -15,7 +15,12 @@ from pipeline.importers.missing_inputs import (
 )
 from pipeline.importers.model_input import ModelInput, is_number_like, is_vector
 
-_LABEL = re.compile(r"label|class|(^|[^a-z])cond|one_?hot|categor", re.IGNORECASE)
+_LABEL = re.compile(
+    r"label|class|(^|[^a-z])cond|one_?hot|categor|(^|[^a-z])(cat|y)([^a-z]|$)", re.IGNORECASE
+)
+_LABEL_MAP = re.compile(rf"{_LABEL.pattern}|segm|semantic|parsing", re.IGNORECASE)
+_LARGEST_LATENT = 16384
+"""Entries; styles for each layer of a network for 1024 pixels are 18·512."""
 _NUMBER = re.compile(
     r"training|is_?train|phase|strength|trunc|psi|alpha|intensity|temperature|guidance|scale|sigma"
     r"|weight|ratio|factor|level|dropout|keep_prob",
@@ -24,7 +29,9 @@ _NUMBER = re.compile(
 _TRAINING = re.compile(r"training|is_?train|phase|dropout", re.IGNORECASE)
 """Names of the switch between training and drawing."""
 _MASK = re.compile(r"mask|(^|[^a-z])hole|matte", re.IGNORECASE)
-_LATENT = re.compile(r"latent|noise|seed|(^|[^a-z])(z|code)([^a-z]|$)", re.IGNORECASE)
+_LATENT = re.compile(
+    r"latent|noise|seed|styles|w_?plus|(^|[^a-z])(z|ws?|code)([^a-z]|$)", re.IGNORECASE
+)
 _PICTURE_CHANNELS = (1, 2, 3, 4, 6)
 _LATENT_ROLE, _CLASS_ROLE, _PICTURE_ROLE, _MASK_ROLE = (
     InputRole((kind,))
@@ -43,6 +50,8 @@ def roles_of(path: Path, inputs: Sequence[ModelInput], facts: StatedFacts) -> li
         stated = facts.inputs.get(each.name)
         if stated is not None:
             _refuse_role(path, each, stated)
+        else:
+            _refuse_content(path, each)
         roles.append(stated or _role_by_signs(each))
     _tell_class(path, inputs, roles, facts)
     _tell_picture(inputs, roles, facts)
@@ -97,7 +106,7 @@ def _role_by_signs(each: ModelInput) -> InputRole | None:
     if is_vector(each) or len(each.shape) not in (2, 3):
         return _LATENT_ROLE
     if len(each.shape) == 2:
-        return _MASK_ROLE
+        return _LATENT_ROLE if _LATENT.search(each.name) else _MASK_ROLE
     if each.shape[-1] == 1 and (_MASK.search(each.name) or each.dtype == "bool"):
         return _MASK_ROLE
     is_picture = each.shape[-1] in _PICTURE_CHANNELS and not _LATENT.search(each.name)
@@ -112,6 +121,25 @@ def _role_of_number(each: ModelInput) -> InputRole | None:
     if each.has_batch and (is_label or is_counted):
         return _CLASS_ROLE
     return None
+
+
+def _refuse_content(path: Path, each: ModelInput) -> None:
+    """PocketganError for what no student reads: text, and maps of classes."""
+    its_input = f"{path}: its input '{printable(each.name)}' {each.shape_words}"
+    if each.dtype in ("string", "object"):
+        raise PocketganError(
+            f"{its_input} is text, or a file's bytes.",
+            "Save it from behind what decodes them: with pictures [N, H, W, C] of numbers.",
+        )
+    if len(each.shape) != 3 or each.shape[-1] in _PICTURE_CHANNELS or is_vector(each):
+        return
+    if _LABEL_MAP.search(each.name) or each.entries > _LARGEST_LATENT:
+        raise PocketganError(
+            f"{its_input} seems to be a map of classes, which students do not read: they read "
+            "latents, pictures and masks.",
+            "Put the layers before it that make this map of a picture whose colours are the "
+            f"classes. If it is latents: {role_option(each.name, _LATENT_ROLE)}.",
+        )
 
 
 def _refuse_role(path: Path, each: ModelInput, role: InputRole) -> None:

@@ -16,8 +16,10 @@ from typing import Any
 
 import h5py
 import keras
+import tensorflow as tf
 import tf_keras
 from tf_keras.src.layers import serialization
+from tf_keras.src.saving.legacy import hdf5_format
 
 from deploy.errors import PocketganError, one_line
 from pipeline.compression.fake_quantization import quantize_scope
@@ -27,7 +29,10 @@ from pipeline.importers.known_layers import KNOWN, custom_objects
 from pipeline.importers.subclassed import ONE_CALL
 from pipeline.networks import layers as _our_layers  # noqa: F401  so that Keras knows them
 
-REGISTER = "Put its class into a Python file that begins with `{}`; give that with --custom FILE."
+REGISTER = (
+    "Put its class or function into a Python file that begins with `{}`; give that with --custom "
+    "FILE."
+)
 _IMPORTS = {True: "import keras", False: "import tf_keras as keras"}
 UNSAFE = (
     "Ask its author for the model without them. If you trust the file as you trust a program, "
@@ -82,6 +87,10 @@ class KerasFile:
             ) from error
 
     def _read(self, library: Any, custom: dict[str, Any], *, safe: bool) -> Any:
+        if library is tf_keras and h5py.is_hdf5(self.path):
+            named = _with_functions_by_name(self.config)
+            if named != self.config:
+                return _of_keras_2(self.path, named, custom)
         return library.models.load_model(self.path, custom, compile=False, safe_mode=safe)
 
     def _refuse_unknown(self, library: Any, custom: Mapping[str, Any]) -> None:
@@ -95,9 +104,15 @@ class KerasFile:
             if not (is_known(name) or ">" in name or hasattr(library.layers, name))
             and name not in _names_of_keras_2()
         ]
+        unknown += [
+            name
+            for name in safety.functions(self.config)
+            if not (is_known(name) or hasattr(library.activations, name) or hasattr(tf.nn, name))
+        ]
         if unknown:
             raise PocketganError(
-                f"{self.path} holds layers that nobody here knows: {', '.join(unknown)}.",
+                f"{self.path} holds layers or functions that nobody here knows: "
+                f"{', '.join(unknown)}.",
                 self._register,
             )
 
@@ -124,6 +139,28 @@ class KerasFile:
                     f"{name} for another Keras.",
                     f"Write `{wanted}` at the top of that file.",
                 )
+
+
+def _with_functions_by_name(config: Any) -> Any:
+    """A stored configuration with functions as the reader of HDF5 in Keras 2 takes them.
+
+    Since 2.13 it writes a person's own activations in a way that it cannot read.
+    """
+    if isinstance(config, list):
+        return [_with_functions_by_name(each) for each in config]
+    if not isinstance(config, dict):
+        return config
+    if config.get("class_name") == "function" and isinstance(config.get("config"), str):
+        return config["config"]
+    return {key: _with_functions_by_name(value) for key, value in config.items()}
+
+
+def _of_keras_2(path: Path, config: Any, custom: Mapping[str, Any]) -> Any:
+    """The model of that configuration, with the weights in an HDF5 file."""
+    model = tf_keras.models.model_from_json(json.dumps(config), custom)
+    with h5py.File(path, "r") as file:
+        hdf5_format.load_weights_from_hdf5_group(file["model_weights"], model)
+    return model
 
 
 def refuse_unsafe(path: Path, config: Any) -> None:

@@ -7,7 +7,7 @@ are rebuilt of such layers, nested models laid flat.
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +23,13 @@ from pipeline.importers.known_layers import (
     AddonsWeightNormalization,
     ClusterWeights,
 )
-from pipeline.importers.operations import is_computed, is_operation, layer_of, operator_of
+from pipeline.importers.operations import (
+    is_computed,
+    is_operation,
+    layers_of,
+    operator_of,
+    settings_of,
+)
 from pipeline.networks.layers import (
     DepthToSpace,
     InverseRoot,
@@ -104,21 +110,26 @@ def allowed_name(name: str) -> str:
     return allowed if re.match("[A-Za-z0-9.]", allowed) else f"layer{allowed}"
 
 
-def map_layer(layer: Any, name: str, operands: Sequence[Any] = ()) -> MappedLayer:
+def map_layer(
+    layer: Any,
+    name: str,
+    operands: Sequence[Any] = (),
+    settings: Mapping[str, Any] | None = None,
+) -> MappedLayer:
     """What computes a layer, or an operation on ``operands``; its first layer is called ``name``.
 
-    Raises UnmappedLayerError.
+    ``settings`` are the operation's, by name. Raises UnmappedLayerError.
     """
     if isinstance(layer, AddonsGroupNormalization):
         layer.become_kerass_own()
     class_name = type(layer).__name__
     if is_operation(layer):
-        computing = layer_of(layer, name, operands)
-        if computing is None:
+        computing = layers_of(layer, name, operands, settings or {})
+        if not computing:
             raise UnmappedLayerError(
                 f"operation '{name}' ({operator_of(layer)}) has no layer in tf_keras"
             )
-        return MappedLayer((computing,))
+        return MappedLayer(computing)
     if class_name in _WRAPPERS:
         return _unwrapped(layer, name)
     if not _is_built_in(layer):
@@ -128,7 +139,7 @@ def map_layer(layer: Any, name: str, operands: Sequence[Any] = ()) -> MappedLaye
         return MappedLayer((), note="does nothing at inference")
     if class_name in ("Activation", "LeakyReLU", "ReLU"):
         return MappedLayer((_activation_layer(layer, name),))
-    return _with_activation_behind(layer, _same_class(layer, class_name, name))
+    return _with_activation_behind(layer, class_name, name)
 
 
 def _unwrapped(wrapper: Any, name: str) -> MappedLayer:
@@ -149,13 +160,13 @@ def _is_built_in(layer: Any) -> bool:
     return built_in or isinstance(layer, _OURS)
 
 
-def _with_activation_behind(layer: Any, copy: tf_keras.layers.Layer) -> MappedLayer:
+def _with_activation_behind(layer: Any, class_name: str, name: str) -> MappedLayer:
     weights = [np.asarray(weight) for weight in layer.get_weights()]
     activation = getattr(layer, "activation", None)
     recurrent = hasattr(layer, "recurrent_activation")  # used within, not at the end
     if activation is None or _function_name(activation) == "linear" or recurrent:
-        return MappedLayer((copy,), weights)
-    copy.activation = tf_keras.activations.linear
+        return MappedLayer((_same_class(layer, class_name, name),), weights)
+    copy = _same_class(layer, class_name, name, activation="linear")
     function = _function_name(activation)
     behind = _activation_layer(activation, f"{copy.name}_{function}")
     return MappedLayer((copy, behind), weights, f"its {function} became a layer of its own")
@@ -186,9 +197,9 @@ def _activation_layer(activation: Any, name: str) -> tf_keras.layers.Layer:
     raise UnmappedLayerError(f"the activation {function} of '{name}' is not known to tf_keras")
 
 
-def _same_class(layer: Any, class_name: str, name: str) -> tf_keras.layers.Layer:
-    """A layer of the class of that name in tf_keras, with the same settings."""
-    config = {**layer.get_config(), "name": name, "dtype": "float32"}
+def _same_class(layer: Any, class_name: str, name: str, **changes: Any) -> tf_keras.layers.Layer:
+    """A layer of the class of that name in tf_keras, with the same settings but for ``changes``."""
+    config = {**layer.get_config(), "name": name, "dtype": "float32", **changes}
     config.pop("batch_input_shape", None)
     if isinstance(layer, tf_keras.layers.Layer):
         return type(layer).from_config(config)
@@ -263,7 +274,8 @@ class GraphRebuilder:
         operands = [*args, *(value for value in kwargs.values() if value is not None)]
         is_new = id(layer) not in self._mapped
         if is_new:
-            mapped = map_layer(layer, self._unused(layer.name), operands)
+            settings = settings_of(layer, args, kwargs)
+            mapped = map_layer(layer, self._unused(layer.name), operands, settings)
             for behind in mapped.layers[1:]:
                 behind._name = self._unused(behind.name)
             self._mapped[id(layer)] = mapped

@@ -27,9 +27,13 @@ _ONE_FOR_EACH = " (one for all of it, or one for each of its entries: 0,1,0 and 
 
 def number_fact(each: ModelInput) -> MissingFact:
     role = InputRole((InputKind.NUMBER,), values=(1.0,))
+    more = _ONE_FOR_EACH if each.entries > 1 else ""
+    if each.has_batch:
+        some_class = role_option(each.name, InputRole((InputKind.CLASS,), classes=CLASSES))
+        more = f" (if it is a class: {some_class})"
     return MissingFact(
         problem=f"what number goes into its input '{printable(each.name)}' "
-        f"{each.shape_words} is not known{_ONE_FOR_EACH if each.entries > 1 else ''}",
+        f"{each.shape_words} is not known{more}",
         option=role_option(each.name, role),
         guess={"inputs": {each.name: role}},
     )
@@ -95,7 +99,8 @@ def mixture_facts(
     return [
         MissingFact(
             problem=f"it reads latents '{printable(each.name)}' {each.shape_words} beside a "
-            "picture, where a student reads the picture only: they have to be fixed",
+            "picture, where a student reads the picture only: they have to be fixed (if they are a "
+            f"class: {role_option(each.name, InputRole((InputKind.CLASS,)))})",
             option=role_option(each.name, role),
             guess={"inputs": {each.name: role}},
         )

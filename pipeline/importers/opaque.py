@@ -21,7 +21,10 @@ from pipeline.importers.loaded import TRIAL_INPUTS, LoadedGenerator, alike
 from pipeline.importers.model_input import ModelInput
 from pipeline.networks.pixels import PixelRange
 
-_KEEP_NUMBERS = ("Identity", "StopGradient", "Reshape", "Cast", "Squeeze", "ExpandDims")
+_KEEP_NUMBERS = (
+    *("Identity", "StopGradient", "Reshape", "Cast", "Squeeze", "ExpandDims", "EnsureShape"),
+    *("Transpose", "StridedSlice", "DepthToSpace"),
+)
 
 
 @dataclass(frozen=True)
@@ -86,10 +89,10 @@ def graph_function(graph: FrozenGraph) -> Any:
 
 
 class Opaque(tf_keras.layers.Layer):  # type: ignore[misc]
-    """Computes a frozen graph, for any batch size."""
+    """Computes a frozen graph, for any batch size, of inputs in the types that it takes."""
 
     def __init__(self, graph: FrozenGraph, **kwargs: Any) -> None:
-        super().__init__(trainable=False, **kwargs)
+        super().__init__(trainable=False, autocast=False, **kwargs)
         self._batch, self._function = graph.batch, graph_function(graph)
 
     def call(self, inputs: Any) -> Any:
@@ -204,12 +207,13 @@ def freeze_generator(
             )
             last_operation = loaded.program.last_operation
         model = opaque.model()
+        again = model(inputs, training=False).numpy()
     except (ValueError, TypeError, tf.errors.OpError) as error:
         raise PocketganError(
             f"{path} cannot be turned into a fixed graph: {one_line(error, 300)}",
             "Save it as a functional Keras model, or with a signature [None, ...] → pictures.",
         ) from error
-    if not alike(pictures, model(inputs, training=False).numpy()):
+    if not alike(pictures, again, loaded.precision):
         raise PocketganError(
             f"{path} draws otherwise as a fixed graph.",
             "It keeps a state, or depends on the batch: save it without.",

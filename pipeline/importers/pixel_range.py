@@ -26,6 +26,8 @@ OPERATION_RANGES = {name.title(): pixels for name, pixels in ACTIVATION_RANGES.i
 """TensorFlow operation → smallest and largest value that it can give; others give anything."""
 Side = Literal["output", "input"]
 BYTES: PixelRange = (0.0, 255.0)
+_USUAL: Sequence[PixelRange] = (BYTES, TRANSLATED, (0.0, 1.0))
+"""Where people put black and white, the widest first."""
 _SIDES: Mapping[Side, tuple[str, str, str]] = {
     "output": ("--pixels", "draws", "end with tanh or sigmoid, rescaled alike in all channels"),
     "input": ("--input-pixels", "reads", "start with a Rescaling layer"),
@@ -139,23 +141,39 @@ def chosen_ranges(
         "output": _chosen(path, "output", draws, facts.pixels),
         "input": None if latent else _chosen(path, "input", reads, facts.input_pixels),
     }
-    missing = [
-        _missing(side, chosen["output"])
-        for side in ("input", "output")
-        if chosen[side] is None and not (side == "input" and latent)
-    ]
+    draws_oddly = facts.pixels is None and draws is not None and not _is_usual(draws)
+    missing = []
+    if chosen["input"] is None and not latent:
+        missing.append(_missing("input", chosen["output"]))
+    if chosen["output"] is None or draws_oddly:
+        missing.append(_missing("output", chosen["input"], draws))
     if chosen["output"] is None or missing:
         raise MissingFactsError(path, missing)
     return PixelRanges(chosen["output"], chosen["input"])
 
 
-def _missing(side: Side, draws: PixelRange | None) -> MissingFact:
-    """What is proposed is what it draws, where that is known."""
+def _is_usual(pixels: PixelRange) -> bool:
+    """Whether black and white are where people put them: at 0 and above, or as far from 0."""
+    low, high = pixels
+    return math.isclose(low, 0, abs_tol=1e-3 * high) or math.isclose(low, -high, rel_tol=1e-3)
+
+
+def _missing(side: Side, other: PixelRange | None, ends: PixelRange | None = None) -> MissingFact:
+    """What is proposed is the range of the ``other`` side, where that is known.
+
+    ``ends``: what its last layers can give, where those are odd. Then it is the widest usual range
+    within.
+    """
     option, verb, sign = _SIDES[side]
-    low, high = draws or TRANSLATED
+    reason = f"it does not {sign}"
+    low, high = other or TRANSLATED
+    if ends is not None:
+        reason = f"it ends with what gives {ends[0]:g} to {ends[1]:g}"
+        within = (each for each in _USUAL if ends[0] <= each[0] and each[1] <= ends[1])
+        low, high = next(within, ends)
     return MissingFact(
         problem=f"which numbers are black and white in the pictures that it {verb} is not known: "
-        f"it does not {sign}",
+        f"{reason}",
         option=f"{option} {low:g} {high:g}",
         guess={"pixels" if side == "output" else "input_pixels": (low, high)},
     )

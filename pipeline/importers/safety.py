@@ -87,6 +87,12 @@ def bare_layers(config: Any) -> list[str]:
     return list(dict.fromkeys(layer["class_name"] for layer in layers if not _module(layer)))
 
 
+def functions(config: Any) -> list[str]:
+    """Names of the functions, such as activations, for which a configuration names no module."""
+    bare = (part for part in parts(config) if part["class_name"] == "function")
+    return list(dict.fromkeys(_name(part) for part in bare if _module(part) == "builtins"))
+
+
 def _listed(config: Any) -> list[Any]:
     """The layers in the configuration of a model: of Keras 1 a list, later under a name."""
     layers = config.get("layers") if isinstance(config, dict) else config

@@ -1,7 +1,8 @@
 """SavedModels of any origin: their layers of tf_keras, or else what their signature draws."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tf_keras.protobuf import saved_metadata_pb2
 
 from deploy.errors import PocketganError, printable
+from pipeline.channel_order import COLOURS, TO_FIRST, TO_LAST, channels_first
 from pipeline.importers import safety
 from pipeline.importers.formats import SAVED_MODEL
 from pipeline.importers.keras_files import COPY_AGAIN, UNSAFE, reason, refuse_unsafe
@@ -43,7 +45,8 @@ def load_saved_model(
     model = _keras_model(path, custom, allow_unsafe=allow_unsafe) if is_default else None
     if model is not None and functional(model) is not None:
         return from_keras_model(model, f"SavedModel {path.name} of Keras 2", path)
-    return _load_signature(path, _tags(stored), facts)
+    loaded = _load_signature(path, _tags(stored), facts)
+    return replace(loaded, precision=_precision(stored))
 
 
 def _keras_model(path: Path, custom: Mapping[str, Any], *, allow_unsafe: bool) -> Any | None:
@@ -83,6 +86,22 @@ def _tags(stored: Any) -> list[str] | None:
     return _SERVED if _SERVED in sets else min(sets, key=len)
 
 
+def _precision(stored: Any) -> str:
+    """The coarsest type in which its graphs compute."""
+    graphs = [meta.graph_def for meta in stored.meta_graphs]
+    types = {node.attr["T"].type for node in _nodes(graphs) if "T" in node.attr}
+    halves = (tf.bfloat16, tf.float16)
+    return next((half.name for half in halves if half.as_datatype_enum in types), "float32")
+
+
+def _nodes(graphs: Sequence[Any]) -> list[Any]:
+    """Of graphs, those within their functions too."""
+    functions = (each for graph in graphs for each in graph.library.function)
+    return [node for graph in graphs for node in graph.node] + [
+        node for each in functions for node in each.node_def
+    ]
+
+
 def _refuse_unsafe_operations(path: Path, stored: Any) -> None:
     """PocketganError for operations that run Python or touch files."""
     _refuse_unsafe_graphs(path, [meta.graph_def for meta in stored.meta_graphs])
@@ -93,15 +112,8 @@ def refuse_unsafe_graph(path: Path) -> None:
     _refuse_unsafe_graphs(path, [tf.compat.v1.GraphDef.FromString(path.read_bytes())])
 
 
-def _refuse_unsafe_graphs(path: Path, graphs: Iterable[Any]) -> None:
-    unsafe = safety.unsafe_operations(
-        node.op
-        for graph in graphs
-        for node in [
-            *graph.node,
-            *(node for each in graph.library.function for node in each.node_def),
-        ]
-    )
+def _refuse_unsafe_graphs(path: Path, graphs: Sequence[Any]) -> None:
+    unsafe = safety.unsafe_operations(node.op for node in _nodes(graphs))
     if unsafe:
         raise PocketganError(
             f"{path} would run code or touch files when it draws: {', '.join(unsafe)}.", UNSAFE
@@ -117,10 +129,10 @@ def _load_signature(path: Path, tags: list[str] | None, facts: StatedFacts) -> L
     function = _signature(path, restored.signatures, facts)
     specs = dict(function.structured_input_signature[1])
     _refuse_without_batch(path, specs)
-    shapes = [tuple(spec.shape) for spec in specs.values()]
+    shapes = [_channels_last(spec.shape) for spec in specs.values()]
     inputs = tuple(
-        ModelInput.declared(name, tuple(spec.shape), among=shapes, dtype=spec.dtype.name)
-        for name, spec in specs.items()
+        ModelInput.declared(name, shape, among=shapes, dtype=spec.dtype.name)
+        for (name, spec), shape in zip(specs.items(), shapes, strict=True)
     )
     batches = {
         spec.shape[0] for each, spec in zip(inputs, specs.values(), strict=True) if each.has_batch
@@ -130,7 +142,12 @@ def _load_signature(path: Path, tags: list[str] | None, facts: StatedFacts) -> L
 
     def compute(*tensors: Any) -> list[Any]:
         _alive = restored  # a signature does not keep its own variables
-        return list(function(**dict(zip(specs, tensors, strict=True))).values())
+        own = [
+            tf.transpose(tensor, TO_FIRST) if _is_first(spec.shape) else tensor
+            for tensor, spec in zip(tensors, specs.values(), strict=True)
+        ]
+        outputs = function(**dict(zip(specs, own, strict=True))).values()
+        return [tf.transpose(each, TO_LAST) if _is_first(each.shape) else each for each in outputs]
 
     weights = tuple((variable.name, variable.numpy()) for variable in function.variables)
     return LoadedGenerator(
@@ -151,10 +168,21 @@ def _load_signature(path: Path, tags: list[str] | None, facts: StatedFacts) -> L
     )
 
 
+def _is_first(shape: tf.TensorShape) -> bool:
+    """Of maps as converters from PyTorch leave them; Keras has its channels last."""
+    return shape.rank is not None and channels_first(tuple(shape), unless_clear=False)
+
+
+def _channels_last(shape: tf.TensorShape) -> tuple[int | None, ...]:
+    """With its channels behind the map."""
+    return tuple(shape[axis] for axis in TO_LAST) if _is_first(shape) else tuple(shape)
+
+
 def _refuse_without_batch(path: Path, specs: Mapping[str, tf.TensorSpec]) -> None:
     without = all(spec.shape.rank == 0 for spec in specs.values())
     for name, spec in specs.items():
-        if spec.shape.rank is None or without:
+        is_one_picture = spec.shape.rank == 3 and spec.shape[-1] in COLOURS
+        if spec.shape.rank is None or without or is_one_picture:
             raise PocketganError(
                 f"{path}: its input '{printable(name)}' has no batch: its shape is {spec.shape}.",
                 "Save it with a signature of shapes such as tf.TensorSpec([None, 100]): latents, "

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from deploy.errors import PocketganError
 from pipeline.arrays import Images, Tensor
+from pipeline.graphs import as_it_stands
 from pipeline.metrics.distances import Features
 from pipeline.networks.efficientnet import (
     REMEDY,
@@ -44,7 +45,8 @@ class ImageNetJudge:
         """Raises PocketganError where the weights are not installed or not those published."""
         network = build_network(published_weights())
         self._look = tf.function(
-            lambda images: network(normalized(images)),
+            as_it_stands(lambda images: network(normalized(images))),
+            autograph=False,
             input_signature=[tf.TensorSpec([None, None, None, None], tf.uint8)],
         )
 

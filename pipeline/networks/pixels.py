@@ -11,7 +11,11 @@ PixelRange = tuple[float, float]
 
 TRANSLATED: PixelRange = (-1.0, 1.0)
 """Black and white in what translators that are trained here read and draw."""
-ACTIVATION_RANGES: dict[str, PixelRange] = {"tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0)}
+ACTIVATION_RANGES: dict[str, PixelRange] = {
+    "tanh": (-1.0, 1.0),
+    "sigmoid": (0.0, 1.0),
+    "hard_sigmoid": (0.0, 1.0),
+}
 
 
 def pixel_range(generator: "tf_keras.Model") -> PixelRange:

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deploy.errors import printable
+from pipeline.consoles import cell
 from pipeline.importers.layer_report import Check, LayerOutcome, LayerReport, TrialFile
 from pipeline.networks.pixels import PixelRange
 from pipeline.report.gpu import reasons_in_words
@@ -38,7 +39,7 @@ def _facts(check: Check) -> Table:
     lines = [("file", check.origin), ("reads", _reads(check)), ("draws", draws)]
     grid = Table.grid(padding=(0, 2))
     for name, line in [*lines, *(("note", note) for note in check.notes)]:
-        grid.add_row(Text(name, style="bold"), Text(line))
+        grid.add_row(Text(name, style="bold"), cell(line))
     return grid
 
 
@@ -73,8 +74,8 @@ def _layers(layers: Sequence[LayerReport]) -> Table:
         number = f" [{numbers[layer.reason]}]" if layer.reason else ""
         style = _STYLES.get(layer.outcome, "green")
         table.add_row(
-            Text(layer.name),
-            Text(layer.type),
+            cell(layer.name),
+            cell(layer.type),
             _shape(layer.shape[1:]),
             f"{layer.weights:,}" if layer.weights else "",
             Text(f"{layer.outcome.value.split()[0]}{number}", style=style),
@@ -89,7 +90,7 @@ def _reasons(layers: Sequence[LayerReport]) -> list[str]:
 def _footnotes(layers: Sequence[LayerReport]) -> Table:
     grid = Table.grid(padding=(0, 1))
     for number, reason in enumerate(_reasons(layers), start=1):
-        grid.add_row(Text(f"[{number}]"), Text(reason))
+        grid.add_row(Text(f"[{number}]"), cell(reason))
     return grid
 
 

@@ -33,10 +33,10 @@ class _Beats:
 
     def silent(self, one: SharedWork) -> bool:
         """Whether it was not heard of for too long."""
-        number, now = one.trial.number, time.monotonic()
-        beat, since = self.heard.get(number, (None, now))
-        if number not in self.heard or beat != one.beat:
-            self.heard[number] = one.beat, now
+        now = time.monotonic()
+        beat, since = self.heard.setdefault(one.trial.number, (one.beat, now))
+        if beat != one.beat:
+            self.heard[one.trial.number] = one.beat, now
             return False
         return now - since > SECONDS_UNTIL_LOST
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from tensorflow.python.autograph.core.ag_ctx import ControlStatusCtx, Status
 
 from deploy.errors import PocketganError, one_line
 from deploy.targets.vela import cpu_operations
@@ -18,6 +17,7 @@ from pipeline.compression.bits import layer_bits
 from pipeline.compression.fake_quantization import quantization_aware, round_biases
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.spec import CompressionSpec
+from pipeline.graphs import as_it_stands
 from pipeline.importers.loaded import alike
 from pipeline.importers.saved_teacher import read_saved_teacher, save_teacher
 from pipeline.importers.teacher import Teacher
@@ -168,9 +168,7 @@ class _Trial:
         name = f"block {settings.block}"
         remedy = f"Leave {settings.block} out: --search.blocks takes a list such as [sub_pixel]."
         try:
-            # Autograph has nothing to do in these layers, and takes longer than all else.
-            plainly = ControlStatusCtx(Status.DISABLED)
-            with guard.step(f"tried with a student of {name}", self.path, remedy), plainly:
+            with guard.step(f"tried with a student of {name}", self.path, remedy):
                 self._make(settings)
         except PocketganError as error:
             return f"{name}: {error.problem.rstrip('.')}"
@@ -178,6 +176,7 @@ class _Trial:
             return f"{name}: {type(error).__name__}: {one_line(error, 200)}"
         return ""
 
+    @as_it_stands
     def _make(self, settings: StudentSettings) -> None:
         """A step of training, rounding, a file that draws as the student does."""
         student, pixels = self.builder.build(settings), self.builder.pixels(settings)

@@ -38,7 +38,8 @@ def open_storage(address: str) -> BaseStorage:
     except Exception as error:  # a database's driver raises what it likes
         raise PocketganError(
             f"the storage {redacted(address)} cannot be opened: {without_secrets(error, address)}",
-            f"Look whether a server answers there; an address is {EXAMPLES}.",
+            "Look whether a server answers there, and knows that user and database (a password may "
+            f"lie in ~/.pgpass); an address is {EXAMPLES}.",
         ) from None  # what the driver raised may hold the password
 
 
@@ -98,7 +99,7 @@ def without_secrets(error: BaseException, address: str) -> str:
     credentials = address.partition("://")[2].rpartition("@")[0]
     secrets = credentials.partition(":")[2].split("@")  # an @ may have been taken for the last
     secrets += [match[0].partition("=")[2] for match in _SECRETS.finditer(address)]
-    words = one_line(error)
+    words = one_line(error).partition(" (Background on this error")[0]  # SQLAlchemy's pages
     if any(secret in words for secret in filter(None, secrets)):
         return type(error).__name__
     return words[:200]

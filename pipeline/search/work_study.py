@@ -121,14 +121,13 @@ def _read(adapter: TypeAdapter[Read], value: object, name: str) -> Read:
 class WorkStudy:
     """The works of one search in a storage, which may be away for a while.
 
-    Every method raises PocketganError where it stays away.
+    Every method raises PocketganError where it stays away, or the search is removed from it.
     """
 
     def __init__(self, storage: BaseStorage, name: str, address: str) -> None:
-        """Raises KeyError for a study that there is not."""
         self.name = name
         self._storage, self._address = storage, address
-        self._id = storage.get_study_id_from_name(name)
+        self._id = self._steadily(lambda: storage.get_study_id_from_name(name))
 
     @classmethod
     def begin(
@@ -136,7 +135,7 @@ class WorkStudy:
     ) -> "WorkStudy":
         """The search's own, made or gone on with."""
         with suppress(DuplicatedStudyError):
-            storage.create_new_study([StudyDirection.MINIMIZE], name)
+            _steadily(lambda: storage.create_new_study([StudyDirection.MINIMIZE], name), address)
         study = cls(storage, name, address)
         study._set(_FACTS, value=facts.model_dump(by_alias=True))
         study._set(_OVER, value=False)
@@ -150,7 +149,7 @@ class WorkStudy:
         """
         studies = {
             study.study_name: study.user_attrs
-            for study in storage.get_all_studies()
+            for study in _steadily(storage.get_all_studies, address)
             if _FACTS in study.user_attrs
         }
         due = [one for one, attributes in studies.items() if not attributes.get(_OVER)]
@@ -166,16 +165,16 @@ class WorkStudy:
                 + (f": {', '.join(due)}." if due else "."),
                 "Say which one: --search NAME."
                 if due
-                else f"Begin one first: pocketgan compress … --storage {where}",
+                else f"Begin one first: pocketgan compress … --storage {where}\n"
+                "  One that runs is there once its teacher is ready: give the same command then.",
             )
         return cls(storage, name or due[0], address)
 
     @property
     def facts(self) -> StudyFacts:
         """PocketganError where another version wrote them."""
-        values = self._steadily(lambda: self._storage.get_study_user_attrs(self._id)).get(_FACTS)
         try:
-            return StudyFacts.model_validate(values)
+            return StudyFacts.model_validate(self._attributes().get(_FACTS))
         except ValidationError as error:
             raise PocketganError(
                 f"the search '{self.name}' at {redacted(self._address)} is of another version of "
@@ -186,7 +185,10 @@ class WorkStudy:
     @property
     def is_over(self) -> bool:
         """Whether nothing more will come."""
-        return bool(self._steadily(lambda: self._storage.get_study_user_attrs(self._id)).get(_OVER))
+        return bool(self._attributes().get(_OVER))
+
+    def _attributes(self) -> dict[str, Any]:
+        return self._steadily(lambda: self._storage.get_study_user_attrs(self._id))
 
     def end(self) -> None:
         """Let the workers go."""
@@ -261,17 +263,29 @@ class WorkStudy:
             return False
 
     def _steadily(self, ask: Callable[[], Read]) -> Read:
-        """What the storage answers, asked again while it is away."""
-        limit, pause = time.monotonic() + SECONDS_OF_PATIENCE, 0.1
-        while True:
-            try:
-                return ask()
-            except _AWAY as error:
-                if time.monotonic() + pause > limit:
-                    raise PocketganError(
-                        f"the storage {redacted(self._address)} does not answer any more: "
-                        f"{without_secrets(error, self._address)}",
-                        "Start it again; the same command goes on from there.",
-                    ) from None
-            time.sleep(pause)
-            pause = min(2 * pause, 5.0)
+        return _steadily(ask, self._address)
+
+
+def _steadily(ask: Callable[[], Read], address: str) -> Read:
+    """What the storage answers, asked again while it is away.
+
+    Raises PocketganError where it stays away, or what it is asked for is removed.
+    """
+    limit, pause = time.monotonic() + SECONDS_OF_PATIENCE, 0.1
+    while True:
+        try:
+            return ask()
+        except KeyError:  # Optuna's, of what there is not
+            raise PocketganError(
+                f"the search is gone from {redacted(address)}: somebody removed it there.",
+                "Give the command that leads it again: it goes on with the scores that it has.",
+            ) from None
+        except _AWAY as error:
+            if time.monotonic() + pause > limit:
+                raise PocketganError(
+                    f"the storage {redacted(address)} does not answer any more: "
+                    f"{without_secrets(error, address)}",
+                    "Start it again; the same command goes on from there.",
+                ) from None
+        time.sleep(pause)
+        pause = min(2 * pause, 5.0)

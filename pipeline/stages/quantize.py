@@ -27,8 +27,9 @@ BASES = {"int8": "prune", "int8-qat": "train"}
 
 def _check_layers(ctx: StageContext) -> None:
     """PocketganError for a layer of the recipe that the generator does not have."""
-    generator = training.build_networks(ctx).generator
-    layer_bits(generator, ctx.recipe.quantize.bits, ctx.recipe.quantize.layers)
+    settings = ctx.recipe.quantize
+    if settings.layers:
+        layer_bits(training.build_networks(ctx).generator, settings.bits, settings.layers)
 
 
 @stage(

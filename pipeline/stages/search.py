@@ -108,7 +108,8 @@ def _searched(ctx: StageContext, limits: budget.Budget, space: Space) -> tuple[C
             bar.update(task, completed=ended + share)
 
         def tell_workers(count: int) -> None:
-            bar.update(task, description=f"{doing} ({count or 'no'} workers at it)")
+            workers = f"{count or 'no'} worker{'s' * (count != 1)}"
+            bar.update(task, description=f"{doing} ({workers} at it)")
 
         def candidates_by(run: study.RunTrials) -> list[Candidate]:
             return study.Search(

@@ -77,10 +77,10 @@ def _scoring(ctx: StageContext) -> Iterator[tuple[str, bytes]]:
     yield LATENTS, latents.getvalue()
     if isinstance(judge, ImageNetJudge):
         return
-    aside = ctx.scratch / TRAINED
-    stacked = isinstance(judge, StackedJudge)
-    (judge.judge if isinstance(judge, StackedJudge) else judge).save(aside)
-    yield STACKED if stacked else TRAINED, aside.read_bytes()
+    name, trained = (STACKED, judge.judge) if isinstance(judge, StackedJudge) else (TRAINED, judge)
+    aside = ctx.scratch / name
+    trained.save(aside)
+    yield name, aside.read_bytes()
     aside.unlink()
 
 

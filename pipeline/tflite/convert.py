@@ -37,6 +37,7 @@ def convert(
     name = PICTURE if len(shape) == PICTURE_RANK else LATENT
 
     @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, name=name)], autograph=False)
+    @tf.autograph.experimental.do_not_convert
     def draw(inputs: Any) -> dict[str, Any]:
         return {OUTPUT: model(inputs, training=False)}
 

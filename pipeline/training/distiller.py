@@ -17,6 +17,7 @@ import tf_keras
 
 from pipeline.atomic import replaced
 from pipeline.compression.spec import CompressedKernels, CompressionSpec
+from pipeline.graphs import tf_graph
 from pipeline.networks.pixels import PixelRange
 from pipeline.training.distillation_set import DistillationSet
 from pipeline.training.randomness import Purpose, seed_pair
@@ -130,7 +131,7 @@ class Distiller:
         """A context in which the student has the compressed kernels that it is trained for."""
         return CompressedKernels(self.student.trainable_variables, self._spec)
 
-    @tf.function(autograph=False)  # nothing to rewrite, and a second of every student
+    @tf_graph
     def _update(self, step: Any) -> None:
         self._optimizer.learning_rate.assign(self._schedule(step))
         inputs, _, pictures = self._sample(Purpose.LATENT, step)
@@ -145,7 +146,7 @@ class Distiller:
             self._average.update(step)
         self._error.assign(error)
 
-    @tf.function(autograph=False)
+    @tf_graph
     def _infer(self, number: Any) -> Any:
         with self.compressed():
             return self.student(self._sample(Purpose.RECALIBRATE, number)[0], training=True)

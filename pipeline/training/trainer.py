@@ -14,6 +14,7 @@ import tf_keras
 from deploy.errors import PocketganError
 from pipeline import progress
 from pipeline.arrays import Tensor
+from pipeline.graphs import tf_graph
 from pipeline.training.history import (
     STEP_METRICS,
     Checkpoint,
@@ -55,7 +56,7 @@ class GANTrainer:
 
     # ------------------------------------------------------------------ one step
 
-    @tf.function
+    @tf_graph
     def step(self, *, regularize: bool, phase: int = 0) -> Tensor:
         """``critic_steps`` updates of the discriminators and one of the generators.
 
@@ -218,7 +219,7 @@ class GANTrainer:
         for number in range(batches):
             self._recalibrate(tf.constant(number))
 
-    @tf.function
+    @tf_graph
     def _recalibrate(self, number: Tensor) -> None:
         self.objective.recalibrate(number)
 

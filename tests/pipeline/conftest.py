@@ -2,7 +2,12 @@
 
 import json
 import shutil
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +15,7 @@ import pytest
 
 from pipeline import progress
 from pipeline.cli import main
+from tools import postgresql
 
 TINY = """\
 # A GAN too small to draw anything
@@ -31,6 +37,9 @@ def _talkative() -> Iterator[None]:
     progress.console.quiet = False
 
 
+MadeOnce = Callable[[str, Callable[[Path], None]], Path]
+
+
 @pytest.fixture(scope="session")
 def tiny_recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("recipes") / "tiny.yaml"
@@ -39,12 +48,14 @@ def tiny_recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_runs(tiny_recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_runs(tiny_recipe: Path, made_once: MadeOnce) -> Path:
     """The folder of runs that holds the finished run ``tiny``. For looking at only."""
-    runs = tmp_path_factory.mktemp("runs")
-    assert main(["run", str(tiny_recipe), "--runs", str(runs), "--quiet"]) == 0
-    progress.console.quiet = False
-    return runs
+
+    def fill(runs: Path) -> None:
+        assert main(["run", str(tiny_recipe), "--runs", str(runs), "--quiet"]) == 0
+        progress.console.quiet = False
+
+    return made_once("runs", fill)
 
 
 @pytest.fixture
@@ -54,7 +65,7 @@ def tiny_copy(tiny_runs: Path, tmp_path: Path) -> Path:
 
 
 COMPRESS = (
-    *("--max-gzip-kb", "5", "--name", "small", "--quiet"),
+    *("--max-gzip-kb", "5", "--name", "small", "--quiet", "--workers", "1"),
     *("--search.trials", "3", "--search.steps", "9", "--search.blocks", "[sub_pixel, slim]"),
     *("--student.imitate", "8", "--student.steps", "8", "--quantize.steps", "8"),
     *("--quantize.calibration", "32", "--convert.calibration", "32", "--teacher.lessons", "128"),
@@ -79,12 +90,14 @@ def compress(compress_arguments: Callable[[Path], list[str]]) -> Compress:
 
 
 @pytest.fixture(scope="session")
-def small_runs(compress: Compress, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_runs(compress: Compress, made_once: MadeOnce) -> Path:
     """The folder of runs that holds the finished run ``small``. For looking at only."""
-    runs = tmp_path_factory.mktemp("compressed")
-    assert compress(runs) == 0
-    progress.console.quiet = False
-    return runs
+
+    def fill(runs: Path) -> None:
+        assert compress(runs) == 0
+        progress.console.quiet = False
+
+    return made_once("compressed", fill)
 
 
 @pytest.fixture
@@ -109,12 +122,14 @@ def ask(capfd: pytest.CaptureFixture[str]) -> Ask:
 
 
 @pytest.fixture(scope="session")
-def conditional_runs(tiny_recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def conditional_runs(tiny_recipe: Path, made_once: MadeOnce) -> Path:
     """The folder of runs that holds the finished, class-conditional run ``told``."""
-    runs = tmp_path_factory.mktemp("conditional")
     more = ["--name", "told", "--generator.conditional", "true", "--convert.int16x8", "true"]
-    assert main(["run", str(tiny_recipe), "--runs", str(runs), "--quiet", *more]) == 0
-    return runs
+
+    def fill(runs: Path) -> None:
+        assert main(["run", str(tiny_recipe), "--runs", str(runs), "--quiet", *more]) == 0
+
+    return made_once("conditional", fill)
 
 
 @pytest.fixture
@@ -153,3 +168,43 @@ def small_generator() -> Any:
             layers.Conv2D(4, 5, padding="same"),
         ]
     )
+
+
+@pytest.fixture(scope="session")
+def database() -> Iterator[str]:
+    """The address of a database on a PostgreSQL server of one's own; not empty after a test."""
+    if postgresql.programs() is None:
+        pytest.skip(postgresql.MISSING)
+    with postgresql.server() as address:
+        yield address
+
+
+PROXY = """
+import sys
+from optuna.storages import get_storage, run_grpc_proxy_server
+run_grpc_proxy_server(get_storage(sys.argv[1]), host="127.0.0.1", port=int(sys.argv[2]))
+"""
+
+
+@pytest.fixture(scope="session")
+def proxy() -> Callable[[str], AbstractContextManager[str]]:
+    """A function: Optuna's proxy before a database, whose address it gives."""
+
+    @contextmanager
+    def serve(database: str) -> Iterator[str]:
+        port = postgresql.free_port()
+        with subprocess.Popen([sys.executable, "-c", PROXY, database, str(port)]) as process:
+            try:
+                while not _answers(port):
+                    assert process.poll() is None
+                    time.sleep(0.1)
+                yield f"grpc://127.0.0.1:{port}"
+            finally:
+                process.kill()
+
+    return serve
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0

@@ -10,6 +10,7 @@ from pipeline.artifacts import (
     PAIRS,
     REFERENCE,
     load_network,
+    read_bits,
     read_distillation_set,
     read_teacher_dataset,
     write_distillation_set,
@@ -110,3 +111,11 @@ def test_choice_is_read_back_and_damage_is_named(tmp_path: Path) -> None:
         file.write_text(damaged)
         with pytest.raises(PocketganError, match=r"choice\.json is damaged"):
             CHOICE.read(tmp_path)
+
+
+def test_stage_of_an_older_version_that_wrote_no_bits_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "old run" / "3-quantize"
+    folder.mkdir(parents=True)
+    with pytest.raises(PocketganError, match="older version: it has no int8") as refusal:
+        read_bits(folder, "int8")
+    assert f"pocketgan run '{folder.parent}/recipe.yaml' --runs {tmp_path}" in str(refusal.value)

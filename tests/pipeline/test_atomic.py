@@ -6,12 +6,20 @@ from pathlib import Path
 import pytest
 
 from pipeline import atomic
-from pipeline.atomic import alone, replace_folder, replaced, tidy_folder, write_bytes, write_text
+from pipeline.atomic import (
+    clear_partial_files,
+    exclusive,
+    finish_replacing,
+    replace_folder,
+    replaced,
+    write_bytes,
+    write_text,
+)
 
 WRITERS = """
 import sys, time
 from pathlib import Path
-from pipeline.atomic import alone, replaced
+from pipeline.atomic import exclusive, replaced
 
 path, letter, way = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 for _ in range(40):
@@ -23,7 +31,7 @@ for _ in range(40):
         assert set(path.read_text()) <= {"a", "b"} and len(path.read_text()) == 1000
         assert len(set(path.read_text())) == 1
     else:
-        with alone(path):
+        with exclusive(path):
             path.mkdir()
             time.sleep(0.001)
             path.rmdir()
@@ -122,7 +130,7 @@ def test_old_folder_is_not_removed_before_the_new_one_is_in_its_place(
     assert (partial / "inner" / "new.txt").read_text() == "new"
 
 
-@pytest.mark.parametrize("way", ["replaced", "alone"])
+@pytest.mark.parametrize("way", ["replaced", "exclusive"])
 def test_processes_that_write_the_same_file_wait_for_each_other(way: str, tmp_path: Path) -> None:
     command = [sys.executable, "-c", WRITERS, str(tmp_path / "file")]
     writers = [
@@ -140,7 +148,7 @@ def test_processes_that_write_the_same_file_wait_for_each_other(way: str, tmp_pa
 
 def test_lock_that_a_killed_process_left_is_taken_and_cleared(tmp_path: Path) -> None:
     (tmp_path / ".bundle.lock").touch()
-    with alone(tmp_path / "bundle"):
+    with exclusive(tmp_path / "bundle"):
         pass
     assert names(tmp_path) == []
 
@@ -155,6 +163,19 @@ def test_what_a_killed_replacement_left_is_cleared_and_a_whole_folder_stays(
     if moment == "after it":
         final.mkdir()
         (final / "new.txt").write_text("new")
-    tidy_folder(final)
+    finish_replacing(final)
     assert names(tmp_path) == ["final"]
     assert names(final) == ["old.txt" if moment == "before the last move" else "new.txt"]
+
+
+def test_partial_files_of_killed_processes_are_cleared_and_those_being_written_stay(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / ".stage.partial" / "inner").mkdir(parents=True)
+    (tmp_path / ".stage.partial" / "inner" / ".killed.txt.partial").write_text("half")
+    (tmp_path / ".stage.partial" / "inner" / "whole.txt").write_text("whole")
+    with replaced(tmp_path / "a.txt") as aside:
+        aside.write_text("new")
+        clear_partial_files(tmp_path)
+    assert names(tmp_path) == [".stage.partial", "a.txt"]
+    assert names(tmp_path / ".stage.partial" / "inner") == ["whole.txt"]

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from pipeline.consoles import caution, console, done, title
+from pipeline.consoles import caution, cell, console, done, title
 
 LONG = "/a/path/" + "x" * 300
 
@@ -45,3 +45,7 @@ def test_names_of_strangers_are_printed_as_they_are(monkeypatch: pytest.MonkeyPa
     assert stream.getvalue().splitlines() == [
         *("[/x] [red] :dog:", f"{shown}, int8", f"✓ {shown}", f"! {shown}")
     ]
+
+
+def test_cell_of_a_table_moves_no_cursor_and_keeps_its_lines() -> None:
+    assert cell("\x1b[2Ja\a\u202e\n[red]b", style="bold").plain == "\\x1b[2Ja\\x07\\u202e\n[red]b"

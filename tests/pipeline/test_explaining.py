@@ -140,6 +140,7 @@ def test_file_of_which_an_npu_runs_nothing_is_refused_with_the_compilers_reason(
     assert "Name an int8 file" in caught.value.remedy
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not COUNTED.availability().ready, reason=COUNTED.availability().detail)
 def test_shares_make_the_whole_where_instructions_are_counted(int8: ExplainQuestion) -> None:
     explanation = explain(replace(int8, target=COUNTED))

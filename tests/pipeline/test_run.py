@@ -88,6 +88,17 @@ def test_record_names_every_file_of_its_stage_and_every_input(tiny_runs: Path) -
         assert record.versions["tensorflow"].startswith("2.")
 
 
+def test_record_names_its_files_wherever_the_run_lies(
+    tiny_recipe: Path, tiny_runs: Path, tmp_path: Path
+) -> None:
+    runs = Path(shutil.copytree(tiny_runs, tmp_path / SCRATCH))
+    folder = stage_folder(runs, "report")
+    shutil.rmtree(folder)
+    assert main(["report", str(tiny_recipe), "--runs", str(runs), "--quiet"]) == 0
+    record = Record.model_validate_json((folder / RECORD).read_bytes())
+    assert {RECORD, *record.outputs} == set(files(folder))
+
+
 def test_run_keeps_the_whole_recipe_that_made_it(tiny_runs: Path, tiny_recipe: Path) -> None:
     stored = tiny_runs / "tiny" / "recipe.yaml"
     assert stored.read_text() == to_yaml(load_recipe(str(tiny_recipe)))

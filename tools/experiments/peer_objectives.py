@@ -180,8 +180,8 @@ class OnlineTrainer(GANTrainer):
         super().__init__(objective, seed)
         self._teacher = teacher
 
-    def step(self, *, regularize: bool) -> Tensor:
+    def step(self, *, regularize: bool, phase: int = 0) -> Tensor:
         """One step of the teacher, then one of the student; gives the student's metrics."""
         penalized = self._teacher.objective.regularizes_at(int(self._step))
         self._teacher.step(regularize=penalized)
-        return super().step(regularize=regularize)
+        return super().step(regularize=regularize, phase=phase)

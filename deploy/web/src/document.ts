@@ -95,8 +95,10 @@ function fromBase64(text: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
+/** Why something failed, for the middle of a sentence: browsers end theirs with a full stop. */
 export function reason(error: unknown): string {
-  return error instanceof Error ? error.message || error.name : String(error);
+  const text = error instanceof Error ? error.message || error.name : String(error);
+  return text.replace(/\.$/, "");
 }
 
 function textOf(id: string): string {

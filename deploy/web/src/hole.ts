@@ -1,7 +1,12 @@
 // A part of a photo that is hidden, for generators that fill it in.
 
-import { button, h } from "./elements";
 import { type Picture, context } from "./pictures";
+
+/** In pixels of the photo. */
+export interface Point {
+  x: number;
+  y: number;
+}
 
 /** A hole of a photo's size; what is opaque is hidden. */
 export class Hole {
@@ -17,19 +22,35 @@ export class Hole {
     context(this.canvas).putImageData(image, 0, 0);
   }
 
-  /** Hide a disc around a point, given as shares of width and height. */
-  paint(x: number, y: number): void {
-    const { width, height } = this.canvas;
+  /** Hide what a round brush of that width passes on its way, or show it again. */
+  stroke(from: Point, to: Point, width: number, hides: boolean): void {
     const drawing = context(this.canvas);
+    drawing.globalCompositeOperation = hides ? "source-over" : "destination-out";
+    drawing.lineWidth = Math.max(2, width); // a pixel at least, wherever its middle is
+    drawing.lineCap = "round";
     drawing.beginPath();
-    drawing.arc(x * width, y * height, Math.max(1, Math.min(width, height) * 0.07), 0, 2 * Math.PI);
+    drawing.moveTo(from.x, from.y);
+    drawing.lineTo(to.x, to.y);
+    drawing.stroke();
+    drawing.beginPath(); // browsers may leave out a line of no length
+    drawing.arc(to.x, to.y, drawing.lineWidth / 2, 0, 2 * Math.PI);
     drawing.fill();
+    drawing.globalCompositeOperation = "source-over";
   }
 
-  hideMiddle(): void {
-    const { width, height } = this.canvas;
-    context(this.canvas).fillRect(width * 0.35, height * 0.35, width * 0.3, height * 0.3);
+  /** Hide the middle of a part. */
+  hideMiddle([left, top, width, height]: Box): void {
+    context(this.canvas).fillRect(left + width * 0.35, top + height * 0.35, width * 0.3, height * 0.3);
   }
+}
+
+/** A part of a picture, in its pixels. */
+export type Box = [left: number, top: number, width: number, height: number];
+
+/** The largest box of an aspect in the middle of a picture. */
+export function middle(width: number, height: number, aspect: number): Box {
+  const [w, t] = width / height > aspect ? [height * aspect, height] : [width, width / aspect];
+  return [(width - w) / 2, (height - t) / 2, w, t];
 }
 
 /** A picture with its mask as one more channel, `hidden` where `hole`, of the same size, is opaque. */
@@ -43,37 +64,4 @@ export function withHole(picture: Picture, hole: ImageData, hidden: number): Pic
     levels[pixel * depth + channels] = isHidden ? 255 : 0;
   }
   return { ...picture, levels, channels: depth };
-}
-
-/**
- * Buttons that hide parts of what `frame` shows, by finger or mouse, or its middle by a key; `redraw` is
- * called for each change.
- */
-export function holeButtons(frame: HTMLElement, hole: Hole, redraw: () => void): HTMLElement {
-  const paint = button("Paint a hole", () => {
-    const isOn = paint.getAttribute("aria-pressed") !== "true";
-    paint.setAttribute("aria-pressed", String(isOn));
-    frame.classList.toggle("painting", isOn);
-  }, { "aria-pressed": "false" });
-  const follow = (event: PointerEvent) => {
-    if (!frame.classList.contains("painting")) return;
-    event.stopImmediatePropagation(); // the line between before and after stays
-    if (event.type === "pointerdown") frame.setPointerCapture(event.pointerId);
-    if (!frame.hasPointerCapture(event.pointerId)) return;
-    const box = frame.getBoundingClientRect();
-    hole.paint((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
-    redraw();
-  };
-  for (const type of ["pointerdown", "pointermove"] as const) frame.addEventListener(type, follow, true);
-  const change = (act: () => void) => () => {
-    act();
-    redraw();
-  };
-  return h(
-    "div",
-    { class: "buttons" },
-    paint,
-    button("Hide the middle", change(() => hole.hideMiddle())),
-    button("Show all", change(() => hole.reset(hole.canvas.width, hole.canvas.height))),
-  );
 }

@@ -2,7 +2,8 @@
 
 import { type Tiles, readBlob, reason } from "./document";
 import { breathe, button, canvas, choice, h, panel } from "./elements";
-import { Hole, holeButtons, withHole } from "./hole";
+import { type Paintable, brushControls } from "./brush";
+import { type Box, Hole, middle, withHole } from "./hole";
 import { type Picture, context, fromImageData, savePng, show } from "./pictures";
 import type { Stage } from "./stage";
 import { cut, drawByTiles } from "./tiles";
@@ -13,14 +14,19 @@ import type { Source } from "./walk";
 
 /** The largest canvas that phones show, in pixels; larger photos are made smaller first. */
 const MOST_PIXELS = 16_000_000;
+/** What a brush may wait for a picture on its way; of slower ones it sees its stroke alone. */
+const QUICK_MS = 50;
 
 type Sized = CanvasImageSource & { width: number; height: number };
 
-class Photo {
+class Photo implements Paintable {
   /** Whether the photo goes through in parts at its own size; else its middle, made small. */
   byTiles = false;
   tile: Picture | null = null;
   readonly hole = new Hole();
+  visible: Box = [0, 0, 1, 1];
+  /** Milliseconds that the last picture took. */
+  private took = 0;
   private photo: HTMLCanvasElement | null = null;
   private cancel = new AbortController();
   private readonly watchers: (() => void)[] = [];
@@ -42,6 +48,10 @@ class Photo {
 
   private get scale(): number {
     return this.stage.generator.height / this.inputShape[0];
+  }
+
+  get isQuick(): boolean {
+    return this.took < QUICK_MS;
   }
 
   get hasMask(): boolean {
@@ -84,8 +94,8 @@ class Photo {
       const { tiles } = this.stage.pictureInput;
       if (this.byTiles && tiles) await this.drawTiles(this.photo, tiles, cancel.signal);
       else this.drawWhole(this.photo);
-      const seconds = (performance.now() - start) / 1000;
-      const took = seconds < 1 ? `${(seconds * 1000).toFixed(0)} ms` : `${seconds.toFixed(1)} s`;
+      this.took = performance.now() - start;
+      const took = this.took < 1000 ? `${this.took.toFixed(0)} ms` : `${(this.took / 1000).toFixed(1)} s`;
       this.words.textContent = `${sizeOf(this.before)} → ${sizeOf(this.after)} pixels in ${took}.`;
     } catch (error) {
       if (cancel !== this.cancel) return; // another picture was taken meanwhile
@@ -98,9 +108,10 @@ class Photo {
   /** The middle of a picture at the file's size. */
   drawWhole(photo: Sized): void {
     const [height, width] = this.inputShape;
-    const part = (whole: Sized, paper?: string) =>
-      resized(whole, middle(whole.width, whole.height, width / height), width, height, paper);
-    this.tile = this.read(part(photo), part(this.hole.canvas, ""));
+    const middleOf = (whole: Sized) => middle(whole.width, whole.height, width / height);
+    this.visible = middleOf(this.hole.canvas);
+    const hole = resized(this.hole.canvas, this.visible, width, height, "");
+    this.tile = this.read(resized(photo, middleOf(photo), width, height), hole);
     this.before.show(this.tile);
     this.after.show(this.stage.generator.drawPicture(this.tile.levels));
     for (const act of this.watchers) act();
@@ -116,6 +127,7 @@ class Photo {
 
   private async drawTiles(photo: HTMLCanvasElement, tiles: Tiles, signal: AbortSignal): Promise<void> {
     const [height, width, channels] = this.inputShape;
+    this.visible = [0, 0, photo.width, photo.height];
     const picture = this.read(photo, this.hole.canvas);
     const [top, left] = [Math.max(0, (picture.height - height) >> 1), Math.max(0, (picture.width - width) >> 1)];
     this.tile = { levels: cut(picture, { height, width }, top, left), height, width, channels };
@@ -177,14 +189,14 @@ export async function photoPanel(stage: Stage): Promise<Source> {
     h("p", {}, "Drop a photo here, choose one, use the camera, or take one of these."),
     await examples(stage, (picture) => void photo.takeExact(picture)),
     frame,
-    ...(photo.hasMask ? [holeButtons(frame.querySelector<HTMLElement>(".reveal")!, photo.hole, () => void photo.redraw())] : []),
+    ...(photo.hasMask ? brushControls(frame.querySelector<HTMLElement>(".reveal")!, photo) : []),
     work,
     words,
     h(
       "div",
       { class: "buttons" },
+      file, // ahead of its label, which is what shows that it has the focus
       h("label", { class: "button primary", for: "photo-file" }, "Choose a photo"),
-      file,
       ...camera({
         onFrame: (video) => photo.drawWhole(video),
         onEnd: (video) => void photo.take(video, video.width, video.height),
@@ -219,25 +231,18 @@ async function examples(stage: Stage, take: (picture: Picture) => void): Promise
   return row;
 }
 
+/** Anywhere on the page: what misses a part of it would replace the page. */
 function acceptDrops(element: HTMLElement, take: (file: Blob | null | undefined) => void): void {
-  element.addEventListener("dragover", (event) => {
+  document.addEventListener("dragover", (event) => {
     event.preventDefault();
     element.classList.add("dropping");
   });
-  element.addEventListener("dragleave", () => element.classList.remove("dropping"));
-  element.addEventListener("drop", (event) => {
+  document.addEventListener("dragleave", () => element.classList.remove("dropping"));
+  document.addEventListener("drop", (event) => {
     event.preventDefault();
     element.classList.remove("dropping");
     take(event.dataTransfer?.files[0]);
   });
-}
-
-type Box = [left: number, top: number, width: number, height: number];
-
-/** The largest box of an aspect in the middle of a picture. */
-export function middle(width: number, height: number, aspect: number): Box {
-  const [w, t] = width / height > aspect ? [height * aspect, height] : [width, width / aspect];
-  return [(width - w) / 2, (height - t) / 2, w, t];
 }
 
 function sizeOf({ whole }: View): string {

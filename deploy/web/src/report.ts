@@ -16,8 +16,9 @@ export function reportPanel({ table, gates, warnings }: Gallery): HTMLElement[] 
     const rows = table.rows.map(([name, ...cells]) =>
       h("tr", {}, h("th", { scope: "row" }, name), ...cells.map((cell) => h("td", {}, cell))),
     );
+    parts.push(h("p", {}, "Measured where the files were made, not here."));
     parts.push(h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Figures of the report" }, h("table", {}, h("thead", {}, head), h("tbody", {}, ...rows))));
   }
   if (notes.length) parts.push(h("ul", { class: "gates" }, ...notes));
-  return [panel("report", "What the report says", h("p", {}, "Measured where the files were made, not here."), ...parts)];
+  return [panel("report", "What the report says", ...parts)];
 }

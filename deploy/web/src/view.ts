@@ -14,6 +14,8 @@ export class View {
 
   /** Begin a picture of that size; nothing of it is drawn. */
   begin(width: number, height: number): void {
+    // So that the frame around both pictures is not higher than the screen.
+    this.shown.parentElement?.style.setProperty("--aspect", String(width / height));
     const share = Math.min(1, MOST_SHOWN / Math.max(width, height));
     clear(this.whole, width, height);
     clear(this.shown, Math.max(1, Math.round(width * share)), Math.max(1, Math.round(height * share)));

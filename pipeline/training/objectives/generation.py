@@ -12,6 +12,7 @@ import tensorflow as tf
 import tf_keras
 
 from pipeline.arrays import Tensor
+from pipeline.graphs import tf_graph
 from pipeline.networks.pixels import PixelRange, to_uint8
 from pipeline.training.distillation_set import DistillationSet
 from pipeline.training.feature_loss import (
@@ -160,7 +161,7 @@ class Generation(Objective):
         pictures = self._infer(self._fixed_inputs)
         return to_uint8(np.nan_to_num(pictures.numpy()), self._pixels)
 
-    @tf.function
+    @tf_graph
     def _infer(self, inputs: Tensor) -> Tensor:
         return self.generator(inputs, training=False)
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 import tf_keras
 
 from pipeline.arrays import Tensor
+from pipeline.graphs import tf_graph
 from pipeline.networks.pixels import PixelRange, to_uint8
 from pipeline.training.augment import mirrored, moved_together
 from pipeline.training.distillation_set import DistillationSet, pictures_like
@@ -164,7 +165,7 @@ class PairedTranslation(Objective):
         truth = self._fixed.pictures[:FIXED_PICTURES]
         return np.concatenate([inputs, pictures, truth], axis=2)
 
-    @tf.function
+    @tf_graph
     def _infer(self, inputs: Tensor) -> Tensor:
         return self.generator(inputs, training=False)
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 import tf_keras
 
 from pipeline.arrays import Tensor
+from pipeline.graphs import tf_graph
 from pipeline.networks.pixels import TRANSLATED, to_uint8
 from pipeline.training.augment import augment, mirrored
 from pipeline.training.distillation_set import from_uint8, pictures_like
@@ -166,11 +167,11 @@ class UnpairedTranslation(Objective):
         returned = pictures_like(to_uint8(np.nan_to_num(back.numpy()), TRANSLATED), pictures)
         return np.concatenate([inputs, pictures, returned], axis=2)
 
-    @tf.function
+    @tf_graph
     def _infer(self, inputs: Tensor) -> Tensor:
         return self.generator(inputs, training=False)
 
-    @tf.function
+    @tf_graph
     def _infer_back(self, pictures: Tensor) -> Tensor:
         return self.inverse(pictures, training=False)
 

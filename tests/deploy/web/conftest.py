@@ -16,6 +16,7 @@ from deploy.web.browsers import FIREFOXES, find_browser, is_firefox
 from deploy.web.gallery import FigureTable, GateLine
 from deploy.web.make import PageContents, PageFile, make
 from tests.deploy.web.marionette import Marionette, running
+from tests.deploy.web.pages import Open
 
 LENGTH, CLASSES, SIDE = 8, 3, 6
 TILE = 16
@@ -144,6 +145,30 @@ def chromium() -> Iterator[Any]:
         browser = driver.chromium.launch(executable_path=str(path), args=options)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def opened(chromium: Any) -> Iterator[Open]:
+    """A function that opens a page and waits until it has checked itself; none may complain."""
+    complaints: list[str] = []
+    contexts = []
+
+    def give(path: Path, state: str = "ready", **options: Any) -> Any:
+        contexts.append(chromium.new_context(accept_downloads=True, **options))
+        page = contexts[-1].new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: complaints.append(message.text))
+        page.goto(path.as_uri())
+        page.wait_for_function("document.documentElement.dataset.state", timeout=60_000)
+        assert page.evaluate("document.documentElement.dataset.state") == state
+        if state == "ready":
+            page.wait_for_function("document.documentElement.dataset.golden", timeout=60_000)
+        return page
+
+    yield give
+    for context in contexts:
+        context.close()
+    assert complaints == []
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deploy.web.browsers import VARIABLE, find_browser, headless_command
-from deploy.web.page import BUILT, MARK, PLACE, RUNTIME, THREADED_RUNTIME
+from deploy.web.page import BUILT, GPU_RUNTIME, MARK, PLACE, RUNTIME, THREADED_RUNTIME
 
 WEB = BUILT.parent
 LONGEST = 300  # lines of a source
@@ -34,7 +34,7 @@ def test_built_page_is_what_the_sources_give(node: str, copy: Path) -> None:
     _run(node, "build.mjs", folder=copy)
     for name in ("page.html", "bench.html"):
         assert (copy / "built" / name).read_bytes() == (BUILT / name).read_bytes()
-    for name in (*RUNTIME, *THREADED_RUNTIME):
+    for name in (*RUNTIME, *THREADED_RUNTIME, *GPU_RUNTIME):
         fresh, shipped = (folder / f"{name}.gz" for folder in (copy / "built", BUILT))
         assert gzip.decompress(fresh.read_bytes()) == gzip.decompress(shipped.read_bytes())
 

@@ -1,16 +1,12 @@
 """Workers of a search on real servers: a database, Optuna's proxy before it, and a kill."""
 
-import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from importlib.util import find_spec
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,60 +16,6 @@ from pipeline.search.storage import open_storage
 from pipeline.search.work_study import FilesPlace, StudyFacts, WorkStudy
 
 PATIENCE = 600.0
-FOLDERS = (*os.environ["PATH"].split(":"), *map(str, Path("/usr/lib/postgresql").glob("*/bin")))
-PROXY = """
-import sys
-from optuna.storages import get_storage, run_grpc_proxy_server
-run_grpc_proxy_server(get_storage(sys.argv[1]), host="127.0.0.1", port=int(sys.argv[2]))
-"""
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
-@pytest.fixture(scope="module")
-def database() -> Iterator[str]:
-    """The address of an empty database of a PostgreSQL server of one's own."""
-    server = shutil.which("pg_ctl", path=":".join(FOLDERS))
-    if server is None or find_spec("psycopg") is None:
-        pytest.skip("needs PostgreSQL (apt-get install postgresql) and psycopg[binary]")
-    with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are closed to others
-        yield from _server(Path(folder), Path(server).resolve().parent)
-
-
-def _server(folder: Path, binaries: Path) -> Iterator[str]:
-    """Start it, give the database's address, stop it."""
-    port = free_port()
-    as_user: list[str] = []
-    if os.getuid() == 0:  # which the server refuses to run as
-        as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-        shutil.chown(folder, "postgres")
-
-    def run(name: str, *arguments: str) -> None:
-        command = [*as_user, str(binaries / name), *arguments]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder)
-
-    run("initdb", "-D", f"{folder}/data", "-A", "trust", "-U", "lab")
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1"
-    run("pg_ctl", "-w", "-D", f"{folder}/data", "-o", options, "-l", f"{folder}/log", "start")
-    run("createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "lab", "searches")
-    try:
-        yield f"postgresql://lab:word@127.0.0.1:{port}/searches"
-    finally:
-        run("pg_ctl", "-D", f"{folder}/data", "-m", "immediate", "stop")
-
-
-@contextmanager
-def proxy(database: str) -> Iterator[str]:
-    port = free_port()
-    with subprocess.Popen([sys.executable, "-c", PROXY, database, str(port)]) as process:
-        try:
-            yield f"grpc://127.0.0.1:{port}"
-        finally:
-            process.kill()
 
 
 @contextmanager
@@ -100,6 +42,7 @@ def wait_for(what: Callable[[], bool], *processes: "subprocess.Popen[str]") -> N
 def test_choice_is_the_same_by_workers_elsewhere_one_of_which_was_killed(
     through: str,
     database: str,
+    proxy: Callable[[str], AbstractContextManager[str]],
     small_runs: Path,
     small_copy: Path,
     compress_arguments: Callable[[Path], list[str]],
@@ -163,3 +106,21 @@ def test_worker_without_a_search_is_told_what_to_begin(
     code, _, error = ask("worker", f"sqlite:///{tmp_path / 'storage.db'}")
     assert code == 2
     assert "Begin one first: pocketgan compress … --storage sqlite" in error
+
+
+FIRST_REACHED = """
+import sys
+from pathlib import Path
+from deploy.errors import PocketganError
+from pipeline.commands.worker import _read_shared
+try:
+    _read_shared("sqlite:////nowhere/storage.db", Path())
+except PocketganError:
+    print("tensorflow" in sys.modules)
+"""
+
+
+def test_process_of_a_worker_reaches_the_storage_before_it_loads_tensorflow() -> None:
+    """After it, psycopg's first connection by TLS ends the process: free(): invalid pointer."""
+    command = [sys.executable, "-c", FIRST_REACHED]
+    assert subprocess.run(command, capture_output=True, text=True).stdout == "False\n"

@@ -44,6 +44,15 @@ TOLD: Mapping[str, tuple[list[ModelInput], list[tuple[str, str, int]]]] = {
         [Z, port("noise_0", 4, 4, 1)],
         [("z", "latent", 8), ("noise_0", "latent", 16)],
     ),
+    "styles of each layer": ([port("ws", 14, 16)], [("ws", "latent", 224)]),
+    "latents and a class called y": (
+        [Z, port("y", 4)],
+        [("z", "latent", 8), ("y", "class", 4)],
+    ),
+    "noise, categories and a code that varies": (
+        [Z, port("cat", 10), port("cont", 2)],
+        [("z", "latent", 8), ("cont", "latent", 2), ("cat", "class", 10)],
+    ),
     "a picture": ([IMAGE], [("image", "picture", 3)]),
     "a picture of one channel called mask": ([port("mask", 8, 8, 1)], [("mask", "picture", 1)]),
     "a picture and its mask, the mask first": (
@@ -121,6 +130,10 @@ REFUSED: Mapping[str, tuple[list[ModelInput], list[str], str]] = {
     "a class only": ([port("label", 4)], ["label=class"], "neither a latent vector"),
     "a mask only": ([IMAGE], ["image=mask"], "cannot be 'mask'"),
     "pictures of several sizes": ([IMAGE, port("b", 8, 8, 3)], [], "several sizes"),
+    "a map of classes": ([port("label_map", 16, 12, 20)], [], "seems to be a map of classes"),
+    "a map as large as a picture": ([port("x", 64, 64, 12)], [], "seems to be a map of classes"),
+    "text": ([port("jpeg", dtype="string")], [], "is text, or a file's bytes"),
+    "neither a vector nor a map": ([port("x", 14, 16)], [], "neither a latent vector"),
     "channels that do not add up": ([IMAGE], ["image=picture+mask"], "cannot be the 3 channels"),
 }
 
@@ -131,6 +144,12 @@ def test_inputs_that_cannot_be_one_are_refused(name: str) -> None:
     facts = StatedFacts(inputs=read_roles(roles))
     with pytest.raises(PocketganError, match=expected):
         adapt_inputs(FILE, inputs, facts)
+
+
+@pytest.mark.parametrize("each", [port("x", 14, 16), port("label_map", 16, 12, 20)])
+def test_latents_of_any_shape_are_what_a_person_says(each: ModelInput) -> None:
+    facts = StatedFacts(inputs=read_roles([f"{each.name}=latent"]))
+    assert adapt_inputs(FILE, [each], facts).latent == each.entries
 
 
 @pytest.mark.parametrize("word", ["latent", "picture", "mask", "class", "class:10", "0.7", "-2"])

@@ -3,15 +3,20 @@
 import io
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import h5py
+import keras
+import numpy as np
 import pytest
+import tf_keras
 
 from deploy.errors import PocketganError
 from pipeline.importers.formats import Format
-from pipeline.importers.keras_files import COPY_AGAIN, KerasFile, open_file
+from pipeline.importers.keras_files import COPY_AGAIN, KerasFile, load_custom, open_file
+from pipeline.importers.teacher import load_teacher
 
 STEP, DAMAGE = 11, b"\xff" * 6
 """Every so many bytes of a small file are overwritten, and with what."""
@@ -69,3 +74,26 @@ def test_numbers_that_cannot_be_read_are_damage_not_a_layer_of_ones_own(
     with pytest.raises(PocketganError, match="is damaged: OSError") as error:
         open_file(path, Format.HDF5).load({}, allow_unsafe=False)
     assert error.value.remedy == COPY_AGAIN
+
+
+@pytest.mark.parametrize("library", [keras, tf_keras])
+@pytest.mark.parametrize("suffix", ["h5", "keras"])
+@pytest.mark.parametrize("inside", [True, False])
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+def test_activation_of_ones_own_is_known_by_its_function(
+    library: Any, suffix: str, *, inside: bool, tmp_path: Path, refused: Callable[..., str]
+) -> None:
+    custom = tmp_path / "mine.py"
+    custom.write_text("def own_bend(x):\n    return x * abs(x)\n")
+    own_bend = load_custom(custom)["own_bend"]
+    layers, z = library.layers, library.Input((4,))
+    dense = layers.Dense(48, own_bend if inside else None)(z)
+    bent = dense if inside else layers.Activation(own_bend)(dense)
+    picture = layers.Activation("tanh")(layers.Reshape((4, 4, 3))(bent))
+    model, path = library.Model(z, picture), tmp_path / f"model.{suffix}"
+    model.save(path)
+    assert "nobody here knows: own_bend" in refused(load_teacher, path)
+    teacher = load_teacher(path, custom=custom)
+    latents = teacher.random_inputs(3)
+    np.testing.assert_allclose(teacher.model(latents), np.asarray(model(latents)), atol=1e-6)
+    assert "own_bend" in teacher.notes[0]

@@ -12,7 +12,7 @@ from pipeline.importers.layer_mapping import (
     functional,
     map_layer,
 )
-from pipeline.networks.layers import DepthToSpace
+from pipeline.networks.layers import DepthToSpace, ReflectionPadding2D
 
 L = keras.layers
 K2 = tf_keras.layers
@@ -92,6 +92,106 @@ def test_arithmetic_of_keras_2_becomes_layers() -> None:
     assert "TFOpLambda" not in {type(layer).__name__ for layer in mapped.layers}
 
 
+SIDES = [[0, 0], [1, 2], [3, 0], [0, 0]]
+ops = keras.ops
+# The same in Keras 3, and in TensorFlow under Keras 2 → the layers that compute it.
+OPERATIONS: dict[str, tuple[Any, Any, tuple[type, ...]]] = {
+    "mirrored": (
+        lambda x: ops.pad(x, SIDES, "reflect"),
+        lambda x: tf.pad(x, SIDES, mode="REFLECT"),
+        (ReflectionPadding2D,),
+    ),
+    "padded": (
+        lambda x: ops.pad(x, SIDES),
+        lambda x: tf.pad(x, tf.constant(SIDES)),
+        (K2.ZeroPadding2D,),
+    ),
+    "reshaped": (
+        lambda x: ops.reshape(x, (-1, 12, 12, 1)),
+        lambda x: tf.reshape(x, [-1, 12, 12, 1]),
+        (K2.Reshape,),
+    ),
+    "transposed": (
+        lambda x: ops.transpose(x, (0, 2, 1, 3)),
+        lambda x: tf.transpose(x, [0, 2, 1, 3]),
+        (K2.Permute,),
+    ),
+    "beside itself": (
+        lambda x: ops.concatenate([x, x], -1),
+        lambda x: tf.concat([x, x], axis=-1),
+        (K2.Concatenate,),
+    ),
+    "enlarged": (
+        lambda x: ops.image.resize(x, (12, 18)),
+        lambda x: tf.image.resize(x, (12, 18)),
+        (K2.UpSampling2D,),
+    ),
+    "enlarged to the nearest": (
+        lambda x: ops.image.resize(x, (12, 6), interpolation="nearest"),
+        lambda x: tf.image.resize(x, (12, 6), "nearest"),
+        (K2.UpSampling2D,),
+    ),
+    "made smaller": (
+        lambda x: ops.image.resize(x, (4, 5)),
+        lambda x: tf.image.resize(x, (4, 5)),
+        (K2.Resizing,),
+    ),
+    "sub-pixels": (
+        lambda x: ops.depth_to_space(x, 2),
+        lambda x: tf.nn.depth_to_space(x, 2),
+        (DepthToSpace,),
+    ),
+    "leaky": (
+        lambda x: ops.leaky_relu(x, 0.1),
+        lambda x: tf.nn.leaky_relu(x, alpha=0.1),
+        (K2.LeakyReLU,),
+    ),
+    "leaky by default": (ops.leaky_relu, tf.nn.leaky_relu, (K2.LeakyReLU,)),
+    "cut at six": (ops.relu6, tf.nn.relu6, (K2.ReLU,)),
+    "ELU": (ops.elu, tf.nn.elu, (K2.ELU,)),
+    "swish": (ops.silu, tf.nn.silu, (K2.Activation,)),
+    "what a mask hides": (lambda x: 1 - x, lambda x: 1 - x, (K2.Rescaling,)),
+    "negative": (lambda x: -x, lambda x: -x, (K2.Rescaling,)),
+    "clipped above zero": (
+        lambda x: ops.clip(x, 0, 1),
+        lambda x: tf.clip_by_value(x, 0.0, 1.0),
+        (K2.ReLU,),
+    ),
+    "clipped": (
+        lambda x: ops.clip(x, -0.5, 1),
+        lambda x: tf.clip_by_value(x, -0.5, 1.0),
+        (K2.Rescaling, K2.ReLU, K2.Rescaling),
+    ),
+}
+
+
+@pytest.mark.parametrize("library", [keras, tf_keras])
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_what_is_written_between_layers_becomes_layers(name: str, library: Any) -> None:
+    of_keras_3, of_tensorflow, layers = OPERATIONS[name]
+    port = library.Input((6, 6, 4))
+    output = (of_keras_3 if library is keras else of_tensorflow)(port)
+    mapped = assert_equal(library.Model(port, output))
+    assert [type(layer) for layer in mapped.layers] == [K2.InputLayer, *layers]
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda x: ops.pad(x, SIDES, "symmetric"),
+        lambda x: ops.pad(x, SIDES, constant_values=1.0),
+        lambda x: ops.pad(x, 1),
+        lambda x: ops.reshape(x, (3, 12, 12, 1)),
+        lambda x: ops.transpose(x),
+        lambda x: ops.image.resize(x, (12, 12), interpolation="bicubic"),
+    ],
+)
+def test_operation_in_a_way_that_no_layer_has_has_no_mapping(build: Any) -> None:
+    port = keras.Input((6, 6, 4), batch_size=3)
+    with pytest.raises(UnmappedLayerError, match="no layer in tf_keras"):
+        rebuilt(keras.Model(port, build(port)))
+
+
 @pytest.mark.parametrize("build", [lambda x: 1 / x, lambda x: keras.ops.sin(x)])
 def test_operation_without_a_layer_has_no_mapping(build: Any) -> None:
     port = keras.Input((4,))
@@ -124,12 +224,6 @@ def test_constant_of_a_number_a_pixel_has_no_mapping(library: Any) -> None:
     port = library.Input((2, 2, 3))
     with pytest.raises(UnmappedLayerError, match="no layer in tf_keras"):
         rebuilt(library.Model(port, port + np.ones((2, 2, 3), np.float32)))
-
-
-def test_depth_to_space_of_tensorflow_becomes_a_layer() -> None:
-    port = tf_keras.Input((2, 2, 8))
-    mapped = assert_equal(tf_keras.Model(port, tf.nn.depth_to_space(port, 2)))
-    assert type(mapped.layers[-1]) is DepthToSpace
 
 
 def test_names_that_only_keras_3_allows_are_made_allowed_and_the_owner_keeps_hers() -> None:

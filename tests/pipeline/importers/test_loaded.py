@@ -63,15 +63,31 @@ def test_saved_model_that_looks_at_its_whole_batch_is_refused(
     assert "other inputs are in its batch" in refused(load_teacher, path)
 
 
-@pytest.mark.parametrize("rank", [None, 0])
+@pytest.mark.parametrize("shape", [None, [], [16, 16, 3], [None, None, 3]])
 def test_input_without_a_batch_is_refused(
-    rank: int | None, tmp_path: Path, refused: Refused
+    shape: list[int | None] | None, tmp_path: Path, refused: Refused
 ) -> None:
     module = tf.Module()
-    spec = tf.TensorSpec(None if rank is None else [], tf.float32, name="x")
+    spec = tf.TensorSpec(shape, tf.float32, name="x")
     module.draw = tf.function(tf.tanh, input_signature=[spec])
     tf.saved_model.save(module, str(tmp_path / "module"), signatures=module.draw)
     assert "has no batch" in refused(load_teacher, tmp_path / "module")
+
+
+@pytest.mark.parametrize("number", [tf.float16, tf.bfloat16, tf.float64])
+def test_saved_model_computes_in_the_type_of_its_inputs(number: tf.DType, tmp_path: Path) -> None:
+    module = tf.Module()
+    kernel = module.kernel = tf.Variable(tf.random.stateless_normal([6, 64], [1, 2], dtype=number))
+    spec = tf.TensorSpec([None, 6], number, name="z")
+    module.draw = tf.function(
+        lambda z: tf.reshape(tf.tanh(z @ kernel), [-1, 8, 8, 1]), input_signature=[spec]
+    )
+    tf.saved_model.save(module, str(tmp_path / "module"), signatures=module.draw)
+    teacher = load_teacher(tmp_path / "module")
+    latents = teacher.random_inputs(3)
+    drawn = teacher.model(latents).numpy()
+    wanted = module.draw(tf.cast(latents, number)).numpy().astype(np.float32)
+    np.testing.assert_allclose(drawn, wanted, atol=1e-2)
 
 
 @pytest.mark.parametrize("library", [keras, tf_keras])

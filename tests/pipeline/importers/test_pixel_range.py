@@ -5,6 +5,7 @@ from pathlib import Path
 
 import keras
 import pytest
+import tf_keras
 
 from deploy.errors import PocketganError
 from pipeline.importers.missing import StatedFacts
@@ -12,7 +13,7 @@ from pipeline.importers.model_input import ModelInput
 from pipeline.importers.pixel_range import range_of_bytes
 from pipeline.importers.teacher import load_teacher
 
-L = keras.layers
+L, K2 = keras.layers, tf_keras.layers
 Refused = Callable[..., str]
 
 
@@ -31,6 +32,32 @@ def test_range_of_channels_that_differ_is_asked_for(
     path = ending(k3, L.Rescaling([127.5, 120.0, 110.0], [127.5, 120.0, 110.0]))
     assert "Give --pixels -1 1" in refused(load_teacher, path)
     assert load_teacher(path, pixels=(0, 255)).pixels == (0, 255)
+
+
+@pytest.mark.parametrize(
+    ("scale", "offset", "likely"),
+    [(150, 127.5, "0 255"), (1.2, 0.1, "-1 1"), (0.58, 0.5, "0 1"), (0.3, 0.5, "0.2 0.8")],
+)
+def test_range_that_is_wider_than_a_pictures_is_asked_for_with_the_usual_one_within(
+    scale: float, offset: float, likely: str, k3: Callable[..., Path], refused: Refused
+) -> None:
+    path = ending(k3, L.Rescaling(scale, offset))
+    message = refused(load_teacher, path)
+    assert "it ends with what gives" in message
+    assert f"--pixels {likely}" in message
+
+
+def test_pictures_that_are_drawn_are_likely_in_the_range_of_those_that_are_read(
+    k3: Callable[..., Path], refused: Refused
+) -> None:
+    path = k3((4, 4, 3), L.Rescaling(1 / 255), L.Conv2D(3, 3, padding="same"), L.Rescaling(255))
+    assert "--pixels 0 255" in refused(load_teacher, path)
+
+
+def test_hard_sigmoid_tells_black_and_white(tmp_path: Path) -> None:
+    layers = [K2.Dense(48, "hard_sigmoid"), K2.Reshape((4, 4, 3))]
+    tf_keras.Sequential([K2.Input((4,)), *layers]).save(tmp_path / "model.keras")
+    assert load_teacher(tmp_path / "model.keras").pixels == (0, 1)
 
 
 @pytest.mark.parametrize(("scale", "is_bytes"), [([1 / 255, 1 / 127.5], True), ([1, 0.01], False)])

@@ -11,6 +11,7 @@ import tensorflow as tf
 from pipeline.importers.input_joining import adapt_inputs
 from pipeline.importers.missing import StatedFacts
 from pipeline.importers.saved_models import load_saved_model
+from pipeline.importers.teacher import load_teacher
 
 v1 = tf.compat.v1
 Refused = Callable[..., str]
@@ -94,3 +95,22 @@ def test_what_does_not_say_how_it_draws_is_one_message(
     )
     assert expected in message
     assert "TensorFlow 1" in message
+
+
+@pytest.mark.parametrize("size", [8, None])
+def test_maps_with_their_channels_first_are_read_and_drawn_with_them_last(
+    size: int | None, tmp_path: Path
+) -> None:
+    module = tf.Module()
+    kernel = module.kernel = tf.Variable(tf.random.stateless_normal([3, 3], [1, 2]))
+    spec = tf.TensorSpec([None, 3, size, size], name="x")
+    module.draw = tf.function(
+        lambda x: tf.tanh(tf.einsum("nchw,cd->ndhw", x, kernel)), input_signature=[spec]
+    )
+    tf.saved_model.save(module, str(tmp_path / "first"), signatures=module.draw)
+    facts = {"input_pixels": (-1, 1), "input_size": None if size else (8, 8)}
+    teacher = load_teacher(tmp_path / "first", **facts)
+    assert teacher.model.input_shape == teacher.model.output_shape == (None, 8, 8, 3)
+    pictures = teacher.random_inputs(3)
+    wanted = np.tanh(np.einsum("nhwc,cd->nhwd", pictures, kernel.numpy()))
+    np.testing.assert_allclose(teacher.model(pictures), wanted, atol=1e-5)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,13 +12,20 @@ import tf_keras
 from pipeline.compression.fake_quantization import quantization_aware, round_biases
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.importers.teacher import Teacher
+from pipeline.networks.pixels import to_uint8
 from pipeline.networks.registry import build_generator
 from pipeline.networks.settings import GeneratorSettings, ImageShape, StudentSettings
 from pipeline.networks.student import build_student
+from pipeline.recipe import BudgetSettings, SearchSettings
+from pipeline.search import trials
+from pipeline.search.budget import budget_of
 from pipeline.search.builder import StudentBuilder
 from pipeline.search.calibration import with_random_weights
+from pipeline.search.scorers import frechet_scorer
+from pipeline.search.space import space_of
 from pipeline.tflite import convert
 from pipeline.tflite.rewrite import PROVENANCE, without_ballast, write_metadata
+from pipeline.training.distillation_set import DistillationSet
 
 FACTS = {
     "pocketgan": {"pocketgan": "0.1.0"},
@@ -88,3 +96,29 @@ def teacher() -> Teacher:
 @pytest.fixture(scope="session")
 def builder(teacher: Teacher) -> StudentBuilder:
     return StudentBuilder(teacher, 1)
+
+
+class Blurred:
+    """Means of 7×7 squares as features, in the place of a judge."""
+
+    def features(self, pictures: np.ndarray) -> np.ndarray:
+        squares = pictures.astype(np.float64).reshape(len(pictures), 4, 7, 4, 7)
+        return squares.mean(axis=(2, 4)).reshape(len(pictures), 16) / 255
+
+
+@pytest.fixture
+def context(builder: StudentBuilder, tmp_path: Path) -> trials.SearchContext:
+    """Of trials of six updates; students wait in a folder of the test's own."""
+    inputs = np.random.default_rng(1).normal(size=(128, 8)).astype(np.float32)
+    pictures = to_uint8(builder.teacher.model(inputs).numpy(), (-1.0, 1.0))
+    settings = BudgetSettings(max_gzip_kb=6)
+    return trials.SearchContext(
+        builder=builder,
+        space=space_of(SearchSettings(blocks=["sub_pixel"]), settings, builder),
+        budget=budget_of(settings),
+        distillation_set=DistillationSet(inputs, pictures),
+        scorer=frechet_scorer(Blurred(), pictures, inputs),  # type: ignore[arg-type]
+        steps_of=lambda cost: 6,
+        checkpoints=tmp_path,
+        seed=1,
+    )

@@ -4,46 +4,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.networks.pixels import to_uint8
 from pipeline.networks.settings import StudentSettings
 from pipeline.networks.translators import TranslatorShape, build_translator_student
-from pipeline.recipe import BudgetSettings, SearchSettings
+from pipeline.recipe import BudgetSettings
 from pipeline.search import trials
 from pipeline.search.budget import budget_of
 from pipeline.search.builder import StudentBuilder
-from pipeline.search.scorers import frechet_scorer
-from pipeline.search.space import space_of
 from pipeline.search.study import STARTS
 from pipeline.search.trials import TrialWork, reach_rung
 from pipeline.training.distillation_set import DistillationSet
 
 SUB_PIXEL = StudentSettings("sub_pixel", 4, (4, 2), 0)
 PARAMETERS = {**STARTS[-1], "rank": 8}
-
-
-class Blurred:
-    """Means of 7×7 squares as features, in the place of a judge."""
-
-    def features(self, pictures: np.ndarray) -> np.ndarray:
-        squares = pictures.astype(np.float64).reshape(len(pictures), 4, 7, 4, 7)
-        return squares.mean(axis=(2, 4)).reshape(len(pictures), 16) / 255
-
-
-@pytest.fixture
-def context(builder: StudentBuilder, tmp_path: Path) -> trials.SearchContext:
-    inputs = np.random.default_rng(1).normal(size=(128, 8)).astype(np.float32)
-    pictures = to_uint8(builder.teacher.model(inputs).numpy(), (-1.0, 1.0))
-    settings = BudgetSettings(max_gzip_kb=6)
-    return trials.SearchContext(
-        builder=builder,
-        space=space_of(SearchSettings(blocks=["sub_pixel"]), settings, builder),
-        budget=budget_of(settings),
-        distillation_set=DistillationSet(inputs, pictures),
-        scorer=frechet_scorer(Blurred(), pictures, inputs),  # type: ignore[arg-type]
-        steps_of=lambda cost: 6,
-        checkpoints=tmp_path,
-        seed=1,
-    )
 
 
 def test_score_is_0_for_the_teacher_and_infinite_for_what_is_no_number(

@@ -1,12 +1,13 @@
 """Works in a storage: who takes one, what it gave, and what becomes of it where nobody ends it."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 from optuna.exceptions import StorageInternalError
-from optuna.storages import BaseStorage
+from optuna.storages import BaseStorage, GrpcStorageProxy
 from optuna.trial import TrialState
 
 from deploy.errors import PocketganError
@@ -27,6 +28,8 @@ SCORE = TrialScore(PROPOSAL, 9, 0.1 + 0.7)
 FACTS = StudyFacts(
     versions={"pocketgan": "1"}, files=FilesPlace(url="s3://bucket/file", sha256="0" * 64)
 )
+
+Proxy = Callable[[str], AbstractContextManager[str]]
 
 
 @pytest.fixture
@@ -73,6 +76,47 @@ def test_work_is_taken_by_one_only(begin: Callable[..., WorkStudy]) -> None:
     (waiting,) = study.works([TrialState.WAITING])
     assert study.take("first") is not None
     assert not study._change(waiting, TrialState.RUNNING)  # as who saw it waiting, but came late
+
+
+@pytest.mark.parametrize("kind", ["database", "proxy", "proxy before a database"])
+def test_storages_of_other_machines_keep_the_same_promises(
+    kind: str, request: pytest.FixtureRequest, proxy: Proxy, address: str
+) -> None:
+    place = request.getfixturevalue("database") if "database" in kind else address
+    with proxy(place) if "proxy" in kind else nullcontext(place) as there:
+        storage, elsewhere = open_storage(there), open_storage(there)
+        study = WorkStudy.begin(storage, kind, address=there, facts=FACTS)
+        joined = WorkStudy.join(elsewhere, there, kind)
+        assert joined.facts == FACTS
+        for _ in range(2):
+            study.put(WORK)
+        done, lost = joined.take("one"), study.take("other")
+        assert done is not None
+        assert lost is not None
+        assert done.trial.number != lost.trial.number
+        assert joined.take("late") is None
+        joined.beat(done, 1)
+        joined.finish(done, SCORE)
+        study.lose(lost)
+        study.finish(lost, SCORE)
+        assert [one.state for one in joined.works()] == [TrialState.COMPLETE, TrialState.FAIL]
+        assert [one.beat for one in study.works()] == [1, None]
+        assert study.works()[0].score == SCORE
+        study.end()
+        assert joined.is_over
+        storage.delete_study(study._id)
+        with pytest.raises(PocketganError, match="the search is gone from"):
+            _ = joined.is_over
+        for one in (storage, elsewhere):
+            _close(one)
+
+
+def _close(storage: BaseStorage) -> None:
+    """What is left open would be warned of in whichever test comes next."""
+    if isinstance(storage, GrpcStorageProxy):
+        storage.close()
+    else:
+        storage._backend.engine.dispose()  # type: ignore[attr-defined]
 
 
 def test_what_was_lost_and_is_done_late_changes_nothing(begin: Callable[..., WorkStudy]) -> None:

@@ -11,7 +11,7 @@ from pipeline.report.run import schema
 
 RECIPE = """
 name: domains
-data: {source: domains, folder: PAINTINGS, inputs: PHOTOS, image_size: 16, channels: 3}
+data: {source: domains, folder: PAINTINGS, inputs: PHOTOS, image_size: 8, channels: 3}
 generator: {name: unet, width: 2}
 discriminator: {width: 2}
 train: {steps: 2, batch: 4, check_every: 2, loss: lsgan, augment: [shift]}
@@ -31,7 +31,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, count, brightness in (("photos", 60, 20), ("paintings", 50, 140)):
         (folder / name).mkdir()
         for number in range(count):
-            picture = random.integers(brightness, brightness + 100, (16, 16, 3), dtype=np.uint8)
+            picture = random.integers(brightness, brightness + 100, (8, 8, 3), dtype=np.uint8)
             Image.fromarray(picture).save(folder / name / f"{number}.png")
     recipe = folder / "domains.yaml"
     paths = {name.upper(): str(folder / name) for name in ("photos", "paintings")}

@@ -53,7 +53,14 @@ LARGER_FAMILIES = {
 """What learns and becomes an int8 file in seconds in ``training/test_learning.py``."""
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+QUICK = ("infogan", "cogan")
+"""Both of what only stages know: codes that are measured, and pictures that are halved."""
+
+
+@pytest.mark.parametrize(
+    "family",
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in FAMILIES],
+)
 def test_family_becomes_an_int8_file_through_the_stages(
     family: str, tiny_recipe: Path, tmp_path: Path
 ) -> None:

@@ -41,8 +41,8 @@ STUDENT = (
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a translator's run, and of its student's. For looking at only."""
+def translator(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a translator's run, `pairs`. For looking at only."""
     folder = tmp_path_factory.mktemp("pairs")
     (folder / "pictures").mkdir()
     random = np.random.default_rng(1)
@@ -52,10 +52,16 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Image.fromarray(picture).save(folder / "pictures" / f"{number}.png")
     recipe = folder / "pairs.yaml"
     recipe.write_text(RECIPE.replace("FOLDER", str(folder / "pictures")))
-    runs = ["--runs", str(folder / "runs")]
-    assert main(["run", str(recipe), "--quiet", *runs]) in (0, 3)
-    assert main(["compress", str(folder / "runs" / "pairs"), *STUDENT, *runs]) in (0, 3)
+    assert main(["run", str(recipe), "--quiet", "--runs", str(folder / "runs")]) in (0, 3)
     return folder / "runs"
+
+
+@pytest.fixture(scope="module")
+def runs(translator: Path) -> Path:
+    """The same folder with its student's run, `small`. For looking at only."""
+    command = ["compress", str(translator / "pairs"), *STUDENT, "--runs", str(translator)]
+    assert main(command) in (0, 3)
+    return translator
 
 
 @pytest.mark.parametrize(("run", "convert"), [("pairs", "4-convert"), ("small", "5-convert")])
@@ -93,25 +99,25 @@ def test_bundle_of_a_translator_is_sound_and_says_what_it_reads(
     assert "latent" not in card
 
 
-def test_further_sizes_are_written_oblong_ones_too(runs: Path) -> None:
-    model = read_model(runs / "pairs" / "4-convert" / SIZES / "int8-24x16.tflite")
+def test_further_sizes_are_written_oblong_ones_too(translator: Path) -> None:
+    model = read_model(translator / "pairs" / "4-convert" / SIZES / "int8-24x16.tflite")
     assert model.inputs[0].shape == (1, 16, 24, 3)
     assert model.outputs[0].shape == (1, 32, 48, 3)
     assert not float_ops(model)
 
 
 def test_bundle_of_a_further_size_holds_its_file_and_pictures_of_that_size(
-    runs: Path, tmp_path: Path
+    translator: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "bundle"
-    command = ["bundle", "pairs", "--runs", str(runs), "--out", str(out), "--force"]
+    command = ["bundle", "pairs", "--runs", str(translator), "--out", str(out), "--force"]
     assert main([*command, "--size", "24x16"]) == 0
     check = verify(out)
     assert check.problems == ()
     assert check.model is not None
     assert check.model.input.shape == (1, 16, 24, 3)
     assert check.model.measurements == ()
-    file = runs / "pairs" / "4-convert" / SIZES / "int8-24x16.tflite"
+    file = translator / "pairs" / "4-convert" / SIZES / "int8-24x16.tflite"
     assert (out / "generator.tflite").read_bytes() == file.read_bytes()
     assert "measured its own size, and not 24x16" in (out / "CARD.md").read_text(encoding="utf-8")
     assert main([*command, "--size", "9x9"]) == 2
@@ -136,10 +142,10 @@ def test_report_holds_a_translator_against_the_truth_and_what_needs_no_network(
     ).read_text(encoding="utf-8")
 
 
-def test_evaluation_uses_each_test_picture_once(runs: Path) -> None:
-    evaluation = EVALUATION.read(runs / "pairs" / "5-evaluate")
+def test_evaluation_uses_each_test_picture_once(translator: Path) -> None:
+    evaluation = EVALUATION.read(translator / "pairs" / "5-evaluate")
     assert {quality.samples for quality in evaluation.variants.values()} == {12}
-    samples = read_samples(runs / "pairs" / "5-evaluate")
+    samples = read_samples(translator / "pairs" / "5-evaluate")
     assert len(np.unique(samples["input"], axis=0)) == len(samples["input"])
     assert samples["real"].shape[1:] == (32, 32, 3)
 

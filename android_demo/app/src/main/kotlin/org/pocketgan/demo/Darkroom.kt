@@ -1,6 +1,8 @@
 package org.pocketgan.demo
 
 import android.graphics.Bitmap
+import android.graphics.Canvas
+import android.graphics.Paint
 import java.io.IOException
 import java.io.InputStream
 
@@ -25,6 +27,9 @@ class Darkroom(private val studio: Studio, private val photo: Photo) {
     private val results = LinkedHashMap<FilterRequest, Filtered>()
 
     var observer: () -> Unit = {}
+
+    /** What was painted over the photo, in order. [develop] is told of it by what is wanted. */
+    var strokes = emptyList<Stroke>()
     val isEmpty get() = !photo.isThere
     var before: Bitmap? = null
         private set
@@ -46,7 +51,8 @@ class Darkroom(private val studio: Studio, private val photo: Photo) {
         studio.submit({ replace(open) }) { result ->
             result.onSuccess {
                 forget()
-                develop(wanted)
+                strokes = emptyList()
+                develop(wanted.map { it.copy(strokes = strokes) })
             }
             result.onFailure { trouble = describe(it) }
             observer()
@@ -108,10 +114,10 @@ class Darkroom(private val studio: Studio, private val photo: Photo) {
         share = 0f
         observer()
         if (request != null) {
-            submit(order, { read(request.side) }) { bitmap ->
-                before = bitmap
+            submit(order, { read(request) }) { (bitmap, mask, covered) ->
+                before = covered
                 observer()
-                submit(order, { filter(order, request, bitmap) }) {
+                submit(order, { filter(order, request, bitmap, mask) }) {
                     if (it == null) end() else {
                         results[request] = it
                         next(order)
@@ -141,20 +147,35 @@ class Darkroom(private val studio: Studio, private val photo: Photo) {
         }
     }
 
+    /** The photo, what is hidden of it, and how it then looks. */
+    private fun read(request: FilterRequest): Triple<Bitmap, Bitmap?, Bitmap> {
+        val bitmap = read(request.side)
+        try {
+            val mask = maskOf(request.strokes, bitmap.width, bitmap.height)
+                ?: return Triple(bitmap, null, bitmap)
+            val covered = bitmap.copy(Bitmap.Config.ARGB_8888, true)
+            val colour = studio.bundles.model(request.variant).picture.hiddenColour
+            Canvas(covered).drawBitmap(mask, 0f, 0f, Paint().apply { color = colour })
+            return Triple(bitmap, mask, covered)
+        } catch (_: OutOfMemoryError) {
+            throw BadInput(TOO_LARGE)
+        }
+    }
+
     private fun read(side: Int): Bitmap {
         source?.let { (size, bitmap) -> if (size == side) return bitmap }
         val bitmap = try {
             photo.read(side)
         } catch (_: OutOfMemoryError) {
-            throw BadInput("This device has not enough memory to open the picture. Choose a smaller size.")
+            throw BadInput(TOO_LARGE)
         }
         source = side to bitmap
         return bitmap
     }
 
-    private fun filter(order: Order, request: FilterRequest, bitmap: Bitmap): Filtered? {
+    private fun filter(order: Order, request: FilterRequest, bitmap: Bitmap, mask: Bitmap?): Filtered? {
         var told = 0
-        return Filter(studio.generator(request.variant, request.settings)).apply(bitmap) { share ->
+        return Filter(studio.generator(request.variant, request.settings)).apply(bitmap, mask) { share ->
             val percent = (100 * share).toInt()
             if (percent > told) {
                 told = percent
@@ -176,5 +197,8 @@ class Darkroom(private val studio: Studio, private val photo: Photo) {
         }
         val shown = Bitmap.createBitmap(a.width, a.height, Bitmap.Config.ARGB_8888)
         return Comparison(shown, Difference.of(a, b, shown))
+    }
+    private companion object {
+        const val TOO_LARGE = "This device has not enough memory to open the picture. Choose a smaller size."
     }
 }

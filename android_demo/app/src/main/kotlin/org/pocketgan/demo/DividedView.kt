@@ -5,13 +5,16 @@ import android.graphics.Bitmap
 import android.graphics.Canvas
 import android.graphics.Color
 import android.graphics.Paint
+import android.graphics.PointF
 import android.graphics.RectF
 import android.util.AttributeSet
+import android.view.KeyEvent
 import android.view.MotionEvent
 import android.view.View
 import android.view.ViewConfiguration
 import android.widget.ImageView
 import kotlin.math.abs
+import kotlin.math.hypot
 
 /** Two pictures of one thing, on either side of a line that a finger moves. */
 class DividedView(context: Context, attributes: AttributeSet? = null) : View(context, attributes) {
@@ -23,6 +26,21 @@ class DividedView(context: Context, attributes: AttributeSet? = null) : View(con
     private var downX = 0f
     private var left: Bitmap? = null
     private var right: Bitmap? = null
+
+    /** What a finger or the arrow keys paint with; null where a finger moves the line. */
+    var brush: Stroke? = null
+        set(value) {
+            field = value
+            isFocusable = value != null
+            invalidate()
+        }
+
+    /** Told what was painted. */
+    var painted: (Stroke) -> Unit = {}
+    private var stroke: Stroke? = null
+
+    /** Where the keys' brush is, as shares of the picture. */
+    private var cursor = PointF(0.5f, 0.5f)
 
     /** Told when a finger moves the line. */
     var moved: (Float) -> Unit = {}
@@ -53,7 +71,12 @@ class DividedView(context: Context, attributes: AttributeSet? = null) : View(con
     override fun onDraw(canvas: Canvas) {
         val left = left ?: return
         fit(left)
-        val right = right ?: return draw(canvas, left)
+        val right = right
+        if (right == null) draw(canvas, left) else drawBoth(canvas, left, right)
+        drawBrush(canvas)
+    }
+
+    private fun drawBoth(canvas: Canvas, left: Bitmap, right: Bitmap) {
         val x = place.left + share * place.width()
         canvas.save()
         canvas.clipRect(place.left, place.top, x, place.bottom)
@@ -70,6 +93,21 @@ class DividedView(context: Context, attributes: AttributeSet? = null) : View(con
         canvas.drawCircle(x, place.centerY(), HANDLE * dp, line)
     }
 
+    /** The stroke that is being painted, or where keys would paint. */
+    private fun drawBrush(canvas: Canvas) {
+        stroke?.draw(canvas, place, Paint(Paint.ANTI_ALIAS_FLAG).apply { color = STROKE })
+        val brush = brush ?: return
+        if (!isFocused) return
+        val (x, y) = place.left + cursor.x * place.width() to place.top + cursor.y * place.height()
+        val radius = brush.width * minOf(place.width(), place.height()) / 2
+        val ring = Paint(Paint.ANTI_ALIAS_FLAG).apply { style = Paint.Style.STROKE }
+        for ((colour, width) in listOf(Color.BLACK to 4, Color.WHITE to 2)) {
+            ring.color = colour
+            ring.strokeWidth = width * resources.displayMetrics.density
+            canvas.drawCircle(x, y, radius, ring)
+        }
+    }
+
     private fun draw(canvas: Canvas, bitmap: Bitmap) {
         // Pixels that are enlarged stay squares.
         paint.isFilterBitmap = bitmap.width > place.width()
@@ -84,6 +122,7 @@ class DividedView(context: Context, attributes: AttributeSet? = null) : View(con
 
     /** A finger that goes sideways moves the line; one that goes up or down scrolls. */
     override fun onTouchEvent(event: MotionEvent): Boolean {
+        brush?.let { return paint(it, event) }
         if (right == null) return false
         when (event.actionMasked) {
             MotionEvent.ACTION_DOWN -> downX = event.x
@@ -100,6 +139,51 @@ class DividedView(context: Context, attributes: AttributeSet? = null) : View(con
         return true
     }
 
+    private fun paint(brush: Stroke, event: MotionEvent): Boolean {
+        when (event.actionMasked) {
+            MotionEvent.ACTION_DOWN -> {
+                parent.requestDisallowInterceptTouchEvent(true)
+                stroke = reach(brush, event.x, event.y)
+            }
+            MotionEvent.ACTION_MOVE -> stroke = stroke?.let { reach(it, event.x, event.y) }
+            MotionEvent.ACTION_UP -> {
+                stroke?.let { painted(reach(it, event.x, event.y)) }
+                stroke = null
+                performClick()
+            }
+            MotionEvent.ACTION_CANCEL -> stroke = null
+        }
+        invalidate()
+        return true
+    }
+
+    /** A stroke up to a place; points that lie close together would only make it heavy. */
+    private fun reach(stroke: Stroke, x: Float, y: Float): Stroke {
+        val (toX, toY) = (x - place.left) / place.width() to (y - place.top) / place.height()
+        val last = stroke.points.takeLast(2)
+        val isClose = last.isNotEmpty() && hypot(toX - last[0], toY - last[1]) < stroke.width / 8
+        return if (isClose) stroke else stroke.to(toX, toY)
+    }
+
+    /** Arrows move the brush, the middle of them paints where it is. */
+    override fun onKeyDown(code: Int, event: KeyEvent): Boolean {
+        val brush = brush ?: return super.onKeyDown(code, event)
+        val (x, y) = when (code) {
+            KeyEvent.KEYCODE_DPAD_LEFT -> -STEP to 0f
+            KeyEvent.KEYCODE_DPAD_RIGHT -> STEP to 0f
+            KeyEvent.KEYCODE_DPAD_UP -> 0f to -STEP
+            KeyEvent.KEYCODE_DPAD_DOWN -> 0f to STEP
+            KeyEvent.KEYCODE_DPAD_CENTER, KeyEvent.KEYCODE_SPACE -> {
+                painted(brush.to(cursor.x, cursor.y))
+                return true
+            }
+            else -> return super.onKeyDown(code, event)
+        }
+        cursor = PointF((cursor.x + x).coerceIn(0f, 1f), (cursor.y + y).coerceIn(0f, 1f))
+        invalidate()
+        return true
+    }
+
     private fun moveTo(x: Float) {
         if (place.width() <= 0) return
         share = (x - place.left) / place.width()
@@ -110,5 +194,7 @@ class DividedView(context: Context, attributes: AttributeSet? = null) : View(con
 
     private companion object {
         const val HANDLE = 10
+        const val STEP = 0.05f
+        const val STROKE = 0x9946C2B2.toInt()
     }
 }

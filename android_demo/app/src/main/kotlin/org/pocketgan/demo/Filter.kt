@@ -8,6 +8,8 @@ data class FilterRequest(
     val settings: Settings,
     /** Of the photo's longer side, in pixels; 0 for all there are. */
     val side: Int,
+    /** What is hidden of it, in the order in which it was painted. */
+    val strokes: List<Stroke> = emptyList(),
 )
 
 /** What became of a photo. */
@@ -31,17 +33,16 @@ class Filter(
 ) {
     private val read = generator.model.picture
     private val tile = IntArray(read.width * read.height)
+    private val hidden = read.hidden?.let { IntArray(tile.size) }
     private val drawn = generator.picture()
 
     /**
-     * What becomes of [photo]; null where [progress] answers false, which is told the share done.
+     * What becomes of [photo], of which [mask] (of its size, see [maskOf]) hides a part; null where [progress]
+     * answers false, which is told the share done.
      *
-     * @throws BadInput there is not enough memory, or the generator needs a mask.
+     * @throws BadInput there is not enough memory.
      */
-    fun apply(photo: Bitmap, progress: (Float) -> Boolean): Filtered? {
-        if (read.mask) {
-            throw BadInput("This generator fills what a mask hides, and this app has no brush for masks.")
-        }
+    fun apply(photo: Bitmap, mask: Bitmap? = null, progress: (Float) -> Boolean): Filtered? {
         val tiles = read.tiles
         val scale = tiles?.scale ?: 1
         checkRoom(4L * photo.width * photo.height * scale * scale)
@@ -49,10 +50,9 @@ class Filter(
         val inferences = ArrayList<Long>()
         val start = System.nanoTime()
         val bitmap = try {
-            if (tiles == null) whole(photo, inferences)
+            if (tiles == null) whole(photo, mask, inferences)
             else tiles.filter(photo.width, photo.height, progress) { left, top ->
-                cut(photo, left, top)
-                inferences += generator.draw(tile, null, drawn)
+                inferences += draw(photo, mask, left, top)
                 drawn
             }?.let { bitmap(it, scale * photo.width, scale * photo.height) }
         } catch (_: OutOfMemoryError) {
@@ -63,8 +63,22 @@ class Filter(
         return Filtered(bitmap, inferences.size, seconds, tileMs, memory.peakKb(), generator.note)
     }
 
+    /** Draw the part of a photo that begins at (left, top); gives the nanoseconds. */
+    private fun draw(photo: Bitmap, mask: Bitmap?, left: Int, top: Int): Long {
+        cut(photo, left, top, tile)
+        if (hidden != null && mask != null) {
+            cut(mask, left, top, hidden)
+            for (place in tile.indices) {
+                val isHidden = hidden[place] ushr 24 > 127
+                hidden[place] = if (isHidden) 255 else 0
+                if (isHidden) tile[place] = read.hiddenColour
+            }
+        }
+        return generator.draw(tile, hidden, drawn)
+    }
+
     /** The part of a photo that begins at (left, top); beyond its edges its last pixels go on. */
-    private fun cut(photo: Bitmap, left: Int, top: Int) {
+    private fun cut(photo: Bitmap, left: Int, top: Int, tile: IntArray) {
         val width = minOf(read.width, photo.width - left)
         val height = minOf(read.height, photo.height - top)
         photo.getPixels(tile, 0, read.width, left, top, width, height)
@@ -77,10 +91,9 @@ class Filter(
         }
     }
 
-    private fun whole(photo: Bitmap, inferences: MutableList<Long>): Bitmap {
-        val scaled = Bitmap.createScaledBitmap(photo, read.width, read.height, true)
-        cut(scaled, 0, 0)
-        inferences += generator.draw(tile, null, drawn)
+    private fun whole(photo: Bitmap, mask: Bitmap?, inferences: MutableList<Long>): Bitmap {
+        fun scaled(bitmap: Bitmap) = Bitmap.createScaledBitmap(bitmap, read.width, read.height, true)
+        inferences += draw(scaled(photo), mask?.let(::scaled), 0, 0)
         return bitmap(drawn, generator.width, generator.height)
     }
 

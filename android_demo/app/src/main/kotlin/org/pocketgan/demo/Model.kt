@@ -123,9 +123,13 @@ data class Model(
                 low = json.getDouble("low"),
                 high = json.getDouble("high"),
                 colours = if (channels == "grey") 1 else 3,
-                mask = json.getBoolean("mask"),
+                hidden = if (json.getBoolean("mask")) hidden(json) else null,
                 tiles = json.optJSONObject("tiles")?.let { tiles(it, input) },
             )
+        }
+
+        private fun hidden(json: JSONObject): Int = json.getInt("hidden").also {
+            if (it !in 0..255) throw BadInput("model.json: picture.hidden is $it, no level")
         }
 
         private fun tiles(json: JSONObject, input: TensorSpec): Tiles {

@@ -23,6 +23,7 @@ class PhotoScreen(activity: MainActivity, parent: ViewGroup, state: Bundle?) :
     private val studio = activity.studio
     private val darkroom = activity.darkroom
     private val variants = studio.bundles.pictureReaders()
+    private val masked = variants.filter { studio.bundles.model(it).picture.mask }
 
     private var variant = state?.getInt(VARIANT) ?: 0
     private var size = state?.getInt(SIZE) ?: SIDES.indexOf(USUAL_SIDE)
@@ -33,12 +34,13 @@ class PhotoScreen(activity: MainActivity, parent: ViewGroup, state: Bundle?) :
     private val divide = view.findViewById<SeekBar>(R.id.divide)
     private val progress = view.findViewById<ProgressBar>(R.id.progress)
     private val run = view.findViewById<Button>(R.id.run)
+    private val brush = BrushPanel(view, state, picture, darkroom) { develop() }
     private val gallery = Gallery(activity.contentResolver)
 
     /** What lies left of the divide; right of it is what the chosen variant drew. */
     private enum class Beside { PHOTO, OTHER, DIFFERENCE }
 
-    private val request get() = FilterRequest(variants[variant], engine.settings, SIDES[size])
+    private val request get() = FilterRequest(variants[variant], engine.settings, SIDES[size], darkroom.strokes)
     private val other get() = variants.firstOrNull { it != variants[variant] }
     private val result get() = darkroom[request]
 
@@ -98,6 +100,7 @@ class PhotoScreen(activity: MainActivity, parent: ViewGroup, state: Bundle?) :
         state.putInt(BESIDE, beside.ordinal)
         state.putInt(DIVIDE, divide.progress)
         engine.save(state)
+        brush.save(state)
     }
 
     private fun develop() {
@@ -120,6 +123,7 @@ class PhotoScreen(activity: MainActivity, parent: ViewGroup, state: Bundle?) :
         divide.isEnabled = drawn != null
         text(R.id.trouble).tell(darkroom.trouble ?: drawn?.note?.let { string(R.string.gpu_fell_back, it) })
         showProgress()
+        brush.show(variants[variant] in masked)
         text(R.id.facts).tell(facts().joinToString("\n").ifEmpty { null })
         for (id in listOf(R.id.save, R.id.share)) view.findViewById<View>(id).isEnabled = drawn != null
     }

@@ -1,4 +1,4 @@
-"""Start work in a process, end it with SIGKILL at a moment of chance, and see what it leaves."""
+"""Do work in a process, end it with SIGKILL at a random moment, and see what it leaves."""
 
 import os
 import signal
@@ -14,22 +14,19 @@ from random import Random
 from typing import Any
 
 MARK = "POCKETGAN_CAMPAIGN"
-"""In the environment of a victim, and so of all that it starts."""
+"""In the environment of the process, and so of all that it starts."""
 LONGEST = 1800.0
 """Seconds that work may take on a busy machine."""
 PATIENCE = 20.0
 """Seconds after which nothing that a killed process started may be left."""
-CHANGING = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "shutil.rmtree")
+CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "shutil.rmtree")
 """Audit events of what changes a folder; the opening of a file to write is the other."""
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
-Deed = Callable[[], int]
-"""What a victim does; gives its exit code."""
-
 
 @dataclass(frozen=True)
-class Moment:
-    """When a victim is killed: before its so manyth change of a folder, or after so many seconds;
+class Kill:
+    """When a process is killed: before its so manyth change of a folder, or after so many seconds;
     by neither, never."""
 
     change: int | None = None
@@ -38,59 +35,57 @@ class Moment:
     """Whether one of the processes that it started is killed, by the seconds, and not itself."""
 
 
-NEVER = Moment()
+NEVER = Kill()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ending:
-    """How a victim ended."""
+    """How a process ended."""
 
     code: int
     """Its exit code; the negative number of the signal that ended it."""
     changes: int
     """Changes of folders, where it ended of itself."""
     seconds: float
-    words: str
+    output: str
     """The end of what it printed."""
-    left: int = 0
-    """Processes that it started and that are still there."""
-
-    @property
-    def was_killed(self) -> bool:
-        return self.code == -signal.SIGKILL
+    violations: tuple[str, ...] = ()
+    """What may not be, whatever befell it."""
 
 
-def moment_by(chance: Random, whole: Ending) -> Moment:
-    """A moment in work that took as long, and changed as much, as ``whole`` did."""
-    if whole.changes and chance.random() < 0.5:
-        return Moment(change=chance.randint(1, max(1, whole.changes)))
-    return Moment(seconds=chance.uniform(0, whole.seconds))
+def kill_in(ending: Ending, random: Random) -> Kill:
+    """A random moment in work that takes as long, and changes as much, as one that ended so."""
+    if ending.changes and random.random() < 0.5:
+        return Kill(change=random.randint(1, ending.changes))
+    return Kill(seconds=random.uniform(0, ending.seconds))
 
 
-def run_victim(work: Deed, log: Path, moment: Moment = NEVER) -> Ending:
-    """Do ``work`` in a fork of this process, which has imported all and run nothing."""
+def run_process(work: Callable[[], int], log: Path, kill: Kill = NEVER) -> Ending:
+    """Do ``work``, which gives an exit code, in a fork of this process.
+
+    This one has imported all and run nothing: TensorFlow that ran does not survive a fork.
+    """
     mark, started = uuid.uuid4().hex, time.monotonic()
     changes = log.with_suffix(".changes")
     changes.touch()
     child = os.fork()
     if not child:
-        _be_victim(work, log, mark, moment)
-    end = started + (LONGEST if moment.seconds is None else moment.seconds)
-    status = _wait(child, end)
-    if status is None and moment.of_child:
-        _kill_one(mark, child, Random(moment.seconds))
+        _become(work, log, mark, kill)
+    status = _wait(child, started + (LONGEST if kill.seconds is None else kill.seconds))
+    if status is None and kill.of_child:
+        _kill_one(mark, child, Random(kill.seconds))
         status = _wait(child, started + LONGEST)
     if status is None:
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
     seconds = time.monotonic() - started
-    code = os.waitstatus_to_exitcode(status)
+    left = _end_all(mark)
     ending = Ending(
-        code=code,
+        code=os.waitstatus_to_exitcode(status),
         changes=int(changes.read_text() or 0),
         seconds=seconds,
-        words=log.read_text(errors="replace")[-2000:] if log.exists() else "",
-        left=len(_left(mark)),
+        output=log.read_text(errors="replace")[-2000:] if log.exists() else "",
+        violations=(f"{left} processes were left behind",) if left else (),
     )
     changes.unlink(missing_ok=True)
     return ending
@@ -107,26 +102,26 @@ def _wait(child: int, end: float) -> int | None:
         time.sleep(0.002)
 
 
-def _kill_one(mark: str, victim: int, chance: Random) -> None:
-    """Kill one of those that the victim started, as soon as there is one or it has ended."""
-    while not (others := sorted(pid for pid in marked(mark) if _works(pid, victim))):
-        if os.waitid(os.P_PID, victim, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+def _kill_one(mark: str, parent: int, random: Random) -> None:
+    """Kill one of those that a process started, as soon as there is one or it has ended."""
+    while not (others := sorted(pid for pid in _marked(mark) if _works(pid, parent))):
+        if os.waitid(os.P_PID, parent, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             return
         time.sleep(0.01)
     with suppress(ProcessLookupError):
-        os.kill(chance.choice(others), signal.SIGKILL)
+        os.kill(random.choice(others), signal.SIGKILL)
 
 
-def _works(pid: int, victim: int) -> bool:
+def _works(pid: int, parent: int) -> bool:
     """Whether it is another process, and none that only counts what is shared."""
     try:
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
-    return pid != victim and b"resource_tracker" not in command
+    return pid != parent and b"resource_tracker" not in command
 
 
-def _be_victim(work: Deed, log: Path, mark: str, moment: Moment) -> None:
+def _become(work: Callable[[], int], log: Path, mark: str, kill: Kill) -> None:
     """The child's life; it never returns."""
     code = 1
     try:
@@ -136,7 +131,7 @@ def _be_victim(work: Deed, log: Path, mark: str, moment: Moment) -> None:
             os.dup2(descriptor, number)
         sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
         counted = os.open(log.with_suffix(".changes"), os.O_WRONLY)
-        changes = _counted(moment.change)
+        changes = _count_changes(kill.change)
         code = _attempt(work)
         os.write(counted, str(changes()).encode())  # open before anything is forbidden
         sys.stdout.flush()
@@ -145,7 +140,7 @@ def _be_victim(work: Deed, log: Path, mark: str, moment: Moment) -> None:
         os._exit(code)
 
 
-def _attempt(work: Deed) -> int:
+def _attempt(work: Callable[[], int]) -> int:
     try:
         return work()
     except BaseException:
@@ -153,13 +148,13 @@ def _attempt(work: Deed) -> int:
         return 1
 
 
-def _counted(last: int | None) -> Callable[[], int]:
+def _count_changes(last: int | None) -> Callable[[], int]:
     """Count this process's changes of folders from now on; it is killed before the ``last``."""
     count = 0
 
     def hear(event: str, values: tuple[Any, ...]) -> None:
         nonlocal count
-        if event in CHANGING or (event == "open" and values[2] & WRITING):
+        if event in CHANGES or (event == "open" and values[2] & WRITING):
             count += 1
             if count == last:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -168,7 +163,7 @@ def _counted(last: int | None) -> Callable[[], int]:
     return lambda: count
 
 
-def marked(mark: str) -> Iterator[int]:
+def _marked(mark: str) -> Iterator[int]:
     """The processes with that mark in their environment."""
     wanted = f"{MARK}={mark}".encode()
     for environment in Path("/proc").glob("[0-9]*/environ"):
@@ -179,9 +174,12 @@ def marked(mark: str) -> Iterator[int]:
             continue
 
 
-def _left(mark: str) -> list[int]:
-    """Those that are still there when patience ends."""
+def _end_all(mark: str) -> int:
+    """How many are still there when patience ends; they are ended then."""
     end = time.monotonic() + PATIENCE
-    while (left := [*marked(mark)]) and time.monotonic() < end:
+    while (left := [*_marked(mark)]) and time.monotonic() < end:
         time.sleep(0.05)
-    return left
+    for pid in left:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return len(left)

@@ -1,10 +1,11 @@
-"""What may be seen of a run, whatever became of who made it: whole stages and hidden rests."""
+"""What holds of a folder of runs, whatever became of who worked in it."""
 
 import json
 import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,12 @@ from PIL import Image
 from deploy.bundle import files
 from deploy.errors import PocketganError
 from pipeline.artifacts import REPORT, STUDY, watched
-from pipeline.atomic import LEFT
+from pipeline.atomic import PARTIAL
 from pipeline.benchmarking import PAGE as BENCHMARK_PAGE
 from pipeline.benchmarking import RESULT
 from pipeline.native_log import LOG
 from pipeline.plans import FROM_SCRATCH, FROM_TEACHER, RECIPE
-from pipeline.recipe import load_recipe
+from pipeline.recipe import Recipe, load_recipe
 from pipeline.report.benchmark import schema
 from pipeline.run import CACHE, RECORD, changed_output, read_record
 from pipeline.search.study import open_study
@@ -28,7 +29,7 @@ from pipeline.tflite.read import read_model
 
 MEASURED = ("measurements.json", "machine.json", "report.html", RESULT, BENCHMARK_PAGE)
 """Files with times in them: no two runs give the same."""
-TOLD = (LOG, STUDY)
+LOGS = (LOG, STUDY)
 """Files with times or process numbers in them."""
 DATED = "metadata.json"
 """In the file of a network: when it was written."""
@@ -39,13 +40,11 @@ STAGES = {
 }
 
 
-def half_made(runs: Path) -> Iterator[str]:
-    """What is seen in a folder of runs that is not whole, in words."""
-    for folder in sorted(runs.iterdir()):
-        if folder.name == CACHE:
-            yield from _half_cached(folder)
-        elif folder.is_dir() and not folder.name.startswith("."):
-            yield from _half_run(folder)
+def half_made(runs: Path, name: str) -> Iterator[str]:
+    """What is visible of a run, and of the cache beside it, that is not whole, in words."""
+    yield from _half_cached(runs / CACHE)
+    if (runs / name).exists():
+        yield from _half_run(runs / name)
 
 
 def _half_cached(folder: Path) -> Iterator[str]:
@@ -86,7 +85,7 @@ def _half_stage(folder: Path) -> Iterator[str]:
 def _half_other(path: Path) -> Iterator[str]:
     try:
         if path.name == RECIPE:
-            load_recipe(str(path))
+            _read_recipe(path, path.read_bytes())
         elif path.name == FIRST_FILE:
             read_model(path)
         elif path == watched(path.parent):
@@ -104,6 +103,11 @@ def _half_other(path: Path) -> Iterator[str]:
             yield f"{path} is no part of a run"
     except Exception as error:
         yield f"{path}: {error}"
+
+
+@cache  # after each fault it is mostly the same
+def _read_recipe(path: Path, _content: bytes) -> Recipe:
+    return load_recipe(str(path))
 
 
 def search_scores(runs: Path) -> dict[tuple[str, int, int], float]:
@@ -128,7 +132,7 @@ def left_over(runs: Path) -> Iterator[str]:
     for path in runs.rglob(".*"):
         if path.name not in (*LASTING, CACHE):
             yield f"{path} is left"
-    if any((runs / CACHE).rglob(LEFT)):
+    if any((runs / CACHE).rglob(PARTIAL)):
         yield f"{runs / CACHE} holds rests"
 
 
@@ -138,7 +142,7 @@ def differences(whole: Path, folder: Path) -> Iterator[str]:
         yield f"{name} is in one of them only"
     for name in sorted(_names(whole) & _names(folder)):
         one, other = whole / name, folder / name
-        if one.name in (*MEASURED, *TOLD):
+        if one.name in (*MEASURED, *LOGS):
             continue
         if one.name in (RECORD, REPORT):
             if _without_times(one) != _without_times(other):

@@ -1,4 +1,4 @@
-"""What is killed: each stage of both plans, and commands that write."""
+"""Work that faults befall: each stage of both plans, and commands that write."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from pipeline.commands.run import make_stage
 from pipeline.plans import FROM_SCRATCH, FROM_TEACHER, RECIPE
 from pipeline.recipe import load_recipe
 from pipeline.run import CACHE, RECORD, Run
-from tools.campaigns import small_plan
+from tools.campaigns import light_plan
 
 TINY = """\
 generator: {width: 4, latent: 8}
@@ -47,22 +47,28 @@ BENCHMARK = (
 
 
 @dataclass(frozen=True)
-class Scene:
-    """Work that is killed: in a copy of the folder of finished runs, without what it makes."""
+class Workload:
+    """Work that is done in a copy of the folder of finished runs."""
 
-    forget: Callable[[Path], None]
-    """Removes from the copy what the work makes."""
+    prepare: Callable[[Path], None]
+    """Lets it be due: removes from the copy what it makes, or makes that stale."""
     work: Callable[[Path], int]
-    """Makes it, in that folder of runs; gives the exit code."""
+    """Gives the exit code."""
     run: str
     """Name of the run in which it works."""
 
 
-def _stage_scene(run: str, name: str) -> Scene:
-    return Scene(partial(_forget, run=run, name=name), partial(_make, run=run, name=name), run)
+def _stage(run: str, name: str) -> Workload:
+    remove, make = partial(_remove, run=run, name=name), partial(_make, run=run, name=name)
+    return Workload(remove, make, run)
 
 
-def _forget(runs: Path, *, run: str, name: str) -> None:
+def _stage_again(run: str, name: str) -> Workload:
+    stale, make = partial(_make_stale, run=run, name=name), partial(_make, run=run, name=name)
+    return Workload(stale, make, run)
+
+
+def _remove(runs: Path, *, run: str, name: str) -> None:
     """Remove a stage and those after it, the first one's judge too."""
     plan = FROM_SCRATCH if run == SCRATCH_RUN else FROM_TEACHER
     for later in plan.names[plan.names.index(name) :]:
@@ -70,6 +76,14 @@ def _forget(runs: Path, *, run: str, name: str) -> None:
     if name == "evaluate":
         for judge in (runs / CACHE).glob("judge-*"):
             judge.unlink()
+
+
+def _make_stale(runs: Path, *, run: str, name: str) -> None:
+    """Let what a stage left be whole, but of something else."""
+    plan = FROM_SCRATCH if run == SCRATCH_RUN else light_plan.PLAN
+    path = plan.folder(runs / run, name) / RECORD
+    record = json.loads(path.read_bytes())
+    path.write_text(json.dumps(record | {"key": "of something else"}))
 
 
 def _make(runs: Path, *, run: str, name: str) -> int:
@@ -86,7 +100,7 @@ def _make(runs: Path, *, run: str, name: str) -> int:
 
 
 def _make_light(runs: Path) -> int:
-    return _as_command(lambda _: small_plan.make_all(runs))
+    return _as_command(lambda _: light_plan.make_all(runs))
 
 
 def _as_command(command: Callable[[list[str]], int]) -> int:
@@ -99,7 +113,7 @@ def _bundle(runs: Path) -> int:
     return main(["bundle", SCRATCH_RUN, "--runs", str(runs), "--no-speed", "--force"])
 
 
-def _forget_bundle(runs: Path) -> None:
+def _remove_bundle(runs: Path) -> None:
     shutil.rmtree(runs / SCRATCH_RUN / "bundle")
     (runs / SCRATCH_RUN / "bundle.zip").unlink()
 
@@ -110,60 +124,58 @@ def _command(runs: Path, *arguments: str) -> int:
     os.execv(sys.executable, [*words, "--quiet"])
 
 
-def _run_command(run: str, name: str) -> Scene:
-    """`run`, of which all from a stage on is left to do."""
+def _run_command(run: str, name: str) -> Workload:
+    """`run`, of which all from a stage on is left to do; of a student, what `compress` does."""
     recipe = f"{{runs}}/{run}/{RECIPE}"
     arguments = ("run", recipe, "--runs", "{runs}", "--workers", "2")
-    return Scene(partial(_forget, run=run, name=name), lambda runs: _command(runs, *arguments), run)
+    return Workload(
+        partial(_remove, run=run, name=name), lambda runs: _command(runs, *arguments), run
+    )
 
 
 def _benchmark(runs: Path) -> int:
     return _command(runs, "benchmark", f"{{runs}}/{SCRATCH_RUN}/4-convert", *BENCHMARK)
 
 
-def _forget_benchmark(runs: Path) -> None:
+def _remove_benchmark(runs: Path) -> None:
     shutil.rmtree(runs / BENCHMARKED)
 
 
-def _forget_light(runs: Path) -> None:
-    shutil.rmtree(runs / small_plan.NAME)
-
-
-def _make_light_stale(runs: Path) -> None:
-    """What its second stage left is whole, but of something else."""
-    path = runs / small_plan.NAME / "2-double" / RECORD
-    record = json.loads(path.read_bytes())
-    path.write_text(json.dumps(record | {"key": "of something else"}))
+def _remove_light(runs: Path) -> None:
+    shutil.rmtree(runs / light_plan.NAME)
 
 
 def _again(_runs: Path) -> None:
     """Nothing is removed: what is there is replaced."""
 
 
-SCENES: Mapping[str, Scene] = {
-    "two light stages": Scene(_forget_light, _make_light, small_plan.NAME),
-    "light stage, again": Scene(_make_light_stale, _make_light, small_plan.NAME),
-    "bundle": Scene(_forget_bundle, _bundle, SCRATCH_RUN),
-    "bundle, again": Scene(_again, _bundle, SCRATCH_RUN),
-    **{name: _stage_scene(SCRATCH_RUN, name) for name in FROM_SCRATCH.names},
+WORKLOADS: Mapping[str, Workload] = {
+    "two light stages": Workload(_remove_light, _make_light, light_plan.NAME),
+    "light stage, again": Workload(
+        partial(_make_stale, run=light_plan.NAME, name="double"), _make_light, light_plan.NAME
+    ),
+    "bundle": Workload(_remove_bundle, _bundle, SCRATCH_RUN),
+    "bundle, again": Workload(_again, _bundle, SCRATCH_RUN),
+    **{name: _stage(SCRATCH_RUN, name) for name in FROM_SCRATCH.names},
+    "report, again": _stage_again(SCRATCH_RUN, "report"),
     **{
-        f"{name} of compress": _stage_scene(STUDENT_RUN, name)
+        f"{name} of compress": _stage(STUDENT_RUN, name)
         for name in ("teacher", "search", "student", "quantize")
     },
     "`run`": _run_command(SCRATCH_RUN, "train"),
     "`run`, its measuring": _run_command(SCRATCH_RUN, "evaluate"),
-    "`compress`": _run_command(STUDENT_RUN, "search"),
-    "`benchmark`": Scene(_forget_benchmark, _benchmark, BENCHMARKED),
+    "`run` of a student": _run_command(STUDENT_RUN, "search"),
+    "`benchmark`": Workload(_remove_benchmark, _benchmark, BENCHMARKED),
 }
 
 
 def make_base(folder: Path) -> int:
-    """The runs that nothing strikes, in ``folder``."""
+    """The finished runs, in ``folder``."""
     runs = folder / "runs"
     recipe = folder / f"{SCRATCH_RUN}.yaml"
     folder.mkdir(parents=True, exist_ok=True)
     recipe.write_text(TINY)
-    small_plan.make_all(runs)
+    light_plan.make_all(runs)
     for arguments in (
         ["run", str(recipe), "--quiet"],
         ["bundle", SCRATCH_RUN, "--no-speed", "--force"],

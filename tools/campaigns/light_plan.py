@@ -1,4 +1,4 @@
-"""A plan of stages without TensorFlow: a kill costs little, and all but the stages is real."""
+"""A plan of stages without TensorFlow: a kill costs little, and all but the work is real."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from pipeline.stage import Outcome, Stage, StageContext, stage
 
 STEPS = 20
 NAME = "light"
+SETTINGS = load_recipe("digits", ["--name", NAME])  # here, so that forks need not read it
 
 
 @stage("count", settings=("train",))
@@ -56,7 +57,7 @@ PLAN = LightPlan({"count": Step("add up", ""), "double": Step("double", "")})
 def light_run(runs: Path) -> Run:
     """A run of those stages, in ``runs``."""
     (runs / ".cache").mkdir(parents=True, exist_ok=True)
-    run = Run(load_recipe("digits", ["--name", NAME]), runs)
+    run = Run(SETTINGS, runs)
     run.plan = PLAN
     return run
 
