@@ -1,8 +1,9 @@
 """Standard output and standard error, where a person reads them and where a program does."""
 
 import os
+import re
 import sys
-from typing import Any
+from typing import IO, Any, cast
 
 from rich.console import Console
 from rich.text import Text
@@ -13,6 +14,20 @@ UNWRAPPED = 100_000
 """Columns of what is no terminal: a path that is wrapped cannot be used any more."""
 
 
+class _Unpadded:
+    """A stream that lines reach without the blanks that fill up the last column of a table."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        self._stream.write(re.sub(r" +$", "", text, flags=re.MULTILINE))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 def console(*, stderr: bool = False, **options: Any) -> Console:
     """A console that breaks lines on a terminal only, or where COLUMNS says how wide it is.
 
@@ -21,8 +36,11 @@ def console(*, stderr: bool = False, **options: Any) -> Console:
     """
     stream = sys.stderr if stderr else sys.stdout
     wraps = stream.isatty() or "COLUMNS" in os.environ
-    width = None if wraps else UNWRAPPED
-    return Console(stderr=stderr, width=width, markup=False, emoji=False, **options)
+    if not wraps:
+        options["width"] = UNWRAPPED
+    if not wraps and not stderr:
+        options["file"] = cast(IO[str], _Unpadded(stream))
+    return Console(stderr=stderr, markup=False, emoji=False, **options)
 
 
 def title(name: str, more: str = "") -> Text:
