@@ -596,9 +596,10 @@ def _mistakes(recipe: Recipe) -> Iterator[tuple[str, str]]:
             f"teacher.cut: '{recipe.teacher.cut}' is not known.",
             one_of(recipe.teacher.cut, ("auto", *CUTS)),
         )
-    for key, limit in vars(recipe.budget).items():
-        if isinstance(limit, float) and math.isinf(limit):
-            yield f"budget.{key}: {limit} is no limit.", "Leave it out, or give a finite number."
+    for key, value in leaves(_plain(recipe)):
+        numbers = value if isinstance(value, list) else [value]
+        if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
+            yield f"{key}: {value} is not finite.", "Leave it out, or give a finite number."
     if "://" in (recipe.search.study or ""):
         yield (
             "search.study: a database's address has no place in a recipe: it may hold a password.",

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentParser
-from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt
+from jsonargparse.typing import NonNegativeInt, PositiveInt, restricted_number_type
 
 from deploy.errors import PocketganError
 from deploy.harness import ENERGY_S, MeasuringPlan
@@ -26,6 +26,10 @@ digits --help`.
 For instance `pocketgan benchmark float32.tflite int8.tflite --target local --target
 arm:cortex-a53 --threads 1,2` compares two files on this machine, with one thread and with two,
 and counts their instructions on an emulated core."""
+
+Seconds = restricted_number_type(
+    "Seconds", float, [(">", 0), ("<=", 86400)], docstring="number > 0, at most a day"
+)
 
 
 def asks_for_files(arguments: Sequence[str]) -> bool:
@@ -90,12 +94,12 @@ _OPTIONS: dict[str, tuple[Any, Any, str]] = {
     "seed": (NonNegativeInt, 0, "seed of the random inputs and of the order"),
     "latents": (str, None, "inputs in place of random ones: a .npy file, float32 [N, L]"),
     "sustain": (
-        PositiveFloat,
+        Seconds,
         None,
         "seconds to run each file without a pause in the end, to see whether it slows down",
     ),
     "energy": (
-        PositiveFloat,
+        Seconds,
         ENERGY_S,
         "seconds to run each file without a pause in the end, at most, to meter the energy of an "
         "inference, where the device has a meter (INA sensor, RAPL, battery)",
@@ -105,7 +109,7 @@ _OPTIONS: dict[str, tuple[Any, Any, str]] = {
         None,
         "name of the file that the others are compared with (default: float32, or the first)",
     ),
-    "time-limit": (PositiveFloat, 120.0, "seconds after which a silent process is ended"),
+    "time-limit": (Seconds, 120.0, "seconds after which a silent process is ended"),
     "out": (str, "benchmark", "folder that the results are written to"),
 }
 """Name → type, default and help."""
