@@ -14,7 +14,7 @@ from pipeline import benchmarking, progress
 from pipeline.commands.arguments import BAD_INPUT, FAILED, OK, command_parser, parse, show
 from pipeline.commands.entry_options import add_entry_options, entry_choice
 from pipeline.commands.run import stage
-from pipeline.recipe import shipped_recipes
+from pipeline.recipe import Threads, shipped_recipes
 from pipeline.report.benchmark import schema, terminal
 
 MORE = """: bytes, memory, speed or instructions, outputs compared with this machine's, and a
@@ -136,11 +136,11 @@ def _parser() -> ArgumentParser:
 
 
 def _numbers(text: str) -> tuple[int, ...]:
-    """Whole numbers from 1 on, in a list with commas."""
+    """Numbers of threads, in a list with commas."""
     try:
-        numbers = tuple(dict.fromkeys(int(part) for part in text.split(",")))
-    except ValueError:
-        numbers = (0,)
-    if min(numbers) < 1:
-        raise PocketganError(f"--threads {text}: not numbers of threads", "Write for instance 1,2.")
-    return numbers
+        return tuple(dict.fromkeys(int(Threads(int(part))) for part in text.split(",")))
+    except ValueError as error:
+        raise PocketganError(
+            f"--threads {text}: not numbers of threads, each {Threads.__doc__}",
+            "Write for instance 1,2.",
+        ) from error

@@ -267,6 +267,7 @@ BAD_OVERRIDES = {
     "key cut short": (("--train.step", "3"), "--train.step"),
     "wrong type": (("--train.steps", "many"), "train.steps"),
     "out of range": (("--train.steps", "-3"), "train.steps"),
+    "threads without number": (("--threads", "100000000"), "threads: 100000000 must be > 0 and <="),
     "no value": (("--train.steps",), "train.steps"),
     "no dashes": (("train.steps=3",), "train.steps=3"),
     "word for a list": (("--train.augment", "shift"), "train.augment"),

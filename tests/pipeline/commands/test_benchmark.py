@@ -91,6 +91,7 @@ def test_same_question_again_measures_only_what_is_missing(adder: Path, tmp_path
         (["ADDER", "--nonsense"], "nonsense"),
         (["--target", "local"], "files"),
         (["ADDER", "--threads", "1,0"], "not numbers of threads"),
+        (["ADDER", "--threads", "1000000"], "not numbers of threads, each 1 to 256"),
         (["ADDER", "--latents", "gone.npy"], "gone.npy"),
     ],
 )
