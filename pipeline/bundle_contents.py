@@ -56,7 +56,7 @@ def contents_of(
     Raises PocketganError where the run has no such file, it is not of this project, or it reads
     what no bundle can hold.
     """
-    path = run.other_size(variant, size) if size else run.variant(variant)
+    path = _file(run, variant, size)
     content = path.read_bytes()
     provenance = provenance_of(path, content)
     report = run.report.variant(variant) if run.report and not size else None
@@ -84,6 +84,18 @@ def contents_of(
             no_speed=_why_no_speed(speed=speed, size=size),
         ),
     )
+
+
+def _file(run: FinishedRun, variant: str, size: str | None) -> Path:
+    own = run.variant(variant)
+    if size is None:
+        return own
+    if provenance_of(own, own.read_bytes()).input_pixels is None:
+        raise PocketganError(
+            f"{run.folder} reads no pictures, and --size is of pictures that are read.",
+            "Leave --size out.",
+        )
+    return run.other_size(variant, size)
 
 
 def provenance_of(path: Path, content: bytes) -> Provenance:

@@ -60,6 +60,7 @@ LATER_KEYS = (
     *(f"translation.{weight.name}" for weight in fields(TranslationWeights)),
 )
 """Keys that came after runs had been made without them."""
+Threads = restricted_number_type("Threads", int, [(">", 0), ("<=", 256)], docstring="1 to 256")
 PictureSide = restricted_number_type(
     "PictureSide", int, [(">", 0), ("<=", 1024)], docstring="1 to 1024 pixels"
 )
@@ -322,7 +323,7 @@ class BenchmarkSettings:
 
     targets: list[str] = field(default_factory=lambda: ["local"])
     """Where to measure; `pocketgan targets` shows all targets."""
-    threads: list[PositiveInt] = field(default_factory=lambda: [1, 2])
+    threads: list[Threads] = field(default_factory=lambda: [1, 2])  # type: ignore[valid-type]
     runs: PositiveInt = 2048
     """Timed inferences a variant and number of threads; MLPerf asks for 1,024."""
     rounds: PositiveInt = 4
@@ -346,7 +347,7 @@ class Recipe:
     """Names the folder of the run."""
     seed: Seed = 1  # type: ignore[valid-type]
     """Everything random follows from it."""
-    threads: PositiveInt = THREADS
+    threads: Threads = THREADS  # type: ignore[valid-type]
     """Of TensorFlow in one training, and in all else that it computes for this run. They cut its
     sums, so that another number gives other bytes."""
     data: DataSettings = field(default_factory=DataSettings)
@@ -596,9 +597,10 @@ def _mistakes(recipe: Recipe) -> Iterator[tuple[str, str]]:
             f"teacher.cut: '{recipe.teacher.cut}' is not known.",
             one_of(recipe.teacher.cut, ("auto", *CUTS)),
         )
-    for key, limit in vars(recipe.budget).items():
-        if isinstance(limit, float) and math.isinf(limit):
-            yield f"budget.{key}: {limit} is no limit.", "Leave it out, or give a finite number."
+    for key, value in leaves(_plain(recipe)):
+        numbers = value if isinstance(value, list) else [value]
+        if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
+            yield f"{key}: {value} is not finite.", "Leave it out, or give a finite number."
     if "://" in (recipe.search.study or ""):
         yield (
             "search.study: a database's address has no place in a recipe: it may hold a password.",

@@ -14,6 +14,9 @@ from deploy.errors import PocketganError
 _MAKE_KEY = "Make one with: openssl genpkey -algorithm ed25519 -out key.pem"
 _MAKE_PUBLIC = "Make it with: openssl pkey -in key.pem -pubout -out public.pem"
 
+_MOST_BYTES = 1 << 16
+"""Of a key, which has a few hundred; what has no end is none."""
+
 
 def read_private_key(path: Path) -> Ed25519PrivateKey:
     """The key in a PEM file without a passphrase; PocketganError where there is none such."""
@@ -53,6 +56,7 @@ def is_good(signature: bytes, signed: bytes, key: Ed25519PublicKey) -> bool:
 
 def _read(path: Path, remedy: str) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(_MOST_BYTES)
     except OSError as error:
         raise PocketganError(f"{path} cannot be read: {error.strerror}.", remedy) from error

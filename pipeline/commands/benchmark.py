@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentParser
-from jsonargparse.typing import NonNegativeInt, PositiveFloat, PositiveInt
+from jsonargparse.typing import NonNegativeInt, PositiveInt, restricted_number_type
 
 from deploy.errors import PocketganError
 from deploy.harness import ENERGY_S, MeasuringPlan
@@ -14,7 +14,7 @@ from pipeline import benchmarking, progress
 from pipeline.commands.arguments import BAD_INPUT, FAILED, OK, command_parser, parse, show
 from pipeline.commands.entry_options import add_entry_options, entry_choice
 from pipeline.commands.run import stage
-from pipeline.recipe import shipped_recipes
+from pipeline.recipe import Threads, shipped_recipes
 from pipeline.report.benchmark import schema, terminal
 
 MORE = """: bytes, memory, speed or instructions, outputs compared with this machine's, and a
@@ -26,6 +26,10 @@ digits --help`.
 For instance `pocketgan benchmark float32.tflite int8.tflite --target local --target
 arm:cortex-a53 --threads 1,2` compares two files on this machine, with one thread and with two,
 and counts their instructions on an emulated core."""
+
+Seconds = restricted_number_type(
+    "Seconds", float, [(">", 0), ("<=", 86400)], docstring="number > 0, at most a day"
+)
 
 
 def asks_for_files(arguments: Sequence[str]) -> bool:
@@ -90,12 +94,12 @@ _OPTIONS: dict[str, tuple[Any, Any, str]] = {
     "seed": (NonNegativeInt, 0, "seed of the random inputs and of the order"),
     "latents": (str, None, "inputs in place of random ones: a .npy file, float32 [N, L]"),
     "sustain": (
-        PositiveFloat,
+        Seconds,
         None,
         "seconds to run each file without a pause in the end, to see whether it slows down",
     ),
     "energy": (
-        PositiveFloat,
+        Seconds,
         ENERGY_S,
         "seconds to run each file without a pause in the end, at most, to meter the energy of an "
         "inference, where the device has a meter (INA sensor, RAPL, battery)",
@@ -105,7 +109,7 @@ _OPTIONS: dict[str, tuple[Any, Any, str]] = {
         None,
         "name of the file that the others are compared with (default: float32, or the first)",
     ),
-    "time-limit": (PositiveFloat, 120.0, "seconds after which a silent process is ended"),
+    "time-limit": (Seconds, 120.0, "seconds after which a silent process is ended"),
     "out": (str, "benchmark", "folder that the results are written to"),
 }
 """Name → type, default and help."""
@@ -132,11 +136,11 @@ def _parser() -> ArgumentParser:
 
 
 def _numbers(text: str) -> tuple[int, ...]:
-    """Whole numbers from 1 on, in a list with commas."""
+    """Numbers of threads, in a list with commas."""
     try:
-        numbers = tuple(dict.fromkeys(int(part) for part in text.split(",")))
-    except ValueError:
-        numbers = (0,)
-    if min(numbers) < 1:
-        raise PocketganError(f"--threads {text}: not numbers of threads", "Write for instance 1,2.")
-    return numbers
+        return tuple(dict.fromkeys(int(Threads(int(part))) for part in text.split(",")))
+    except ValueError as error:
+        raise PocketganError(
+            f"--threads {text}: not numbers of threads, each {Threads.__doc__}",
+            "Write for instance 1,2.",
+        ) from error

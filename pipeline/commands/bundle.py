@@ -21,6 +21,7 @@ from pipeline.consoles import caution, console, done, title
 from pipeline.finished_run import FinishedRun, open_run
 from pipeline.gallery_contents import gallery_of
 from pipeline.plans import command_for
+from pipeline.recipe import PictureSize
 from pipeline.variants import SHIPPED
 
 BUNDLE_MORE = """, as a folder and the same as a zip: the .tflite, model.json, a card, a contact
@@ -34,7 +35,10 @@ def bundle(arguments: list[str]) -> int:
     parser.add_argument("--out", type=str, help="folder to write; FOLDER.zip too (RUN/bundle)")
     parser.add_argument("--variant", type=str, default=SHIPPED, help="which file of the run")
     parser.add_argument(
-        "--size", type=str, metavar="480x320", help="its file for that one of the convert.sizes"
+        "--size",
+        type=PictureSize,
+        metavar="480x320",
+        help="its file for that one of the convert.sizes",
     )
     parser.add_argument(
         "--force", action="store_true", help="though unfinished or failed; the card says so"

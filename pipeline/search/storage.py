@@ -9,7 +9,8 @@ from urllib.parse import SplitResult, urlsplit
 import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage, GrpcStorageProxy, RDBStorage, get_storage
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
 from deploy.errors import PocketganError, one_line
 
@@ -49,11 +50,18 @@ def _parts(address: str) -> SplitResult:
         complete = bool(parts.scheme) and "://" in address
         if complete and parts.scheme == GRPC:
             complete = bool(parts.hostname and parts.port)
-    except ValueError:  # a port that is no number
+        elif complete:
+            complete = not _is_of_one_process(make_url(address))
+    except (ValueError, ArgumentError):  # a port that is no number
         complete = False
     if not complete:
         raise PocketganError(f"{redacted(address)} is no storage's address.", f"Give {EXAMPLES}.")
     return parts
+
+
+def _is_of_one_process(url: URL) -> bool:
+    """Whether it is SQLite's database in memory, at which nobody else could ever work."""
+    return url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:")
 
 
 def _proxy(parts: SplitResult) -> BaseStorage:

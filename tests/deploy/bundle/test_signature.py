@@ -78,3 +78,9 @@ def test_bad_public_key_is_told(tmp_path: Path) -> None:
             signature.read_public_key(path)
     with pytest.raises(PocketganError, match="cannot be read: No such file"):
         signature.read_public_key(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("read", [signature.read_private_key, signature.read_public_key])
+def test_a_key_that_never_ends_is_read_in_part(read: Callable[[Path], object]) -> None:
+    with pytest.raises(PocketganError, match="/dev/zero is no p"):
+        read(Path("/dev/zero"))

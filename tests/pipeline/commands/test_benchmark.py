@@ -48,6 +48,17 @@ def test_benchmark_of_files_leaves_a_page_and_figures_for_programs(
     assert "adder" in (tmp_path / benchmarking.PAGE).read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("option", ["--energy", "--sustain", "--time-limit"])
+@pytest.mark.parametrize("seconds", ["0", "nan", "inf", "1e9"])
+def test_seconds_that_no_measurement_could_take_are_refused(
+    option: str, seconds: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert ask("benchmark", "x.tflite", f"{option}={seconds}", "--out", out) == 2
+    assert "must be > 0 and <= 86400" in " ".join(capsys.readouterr().err.split())
+    assert not out.exists()
+
+
 def test_same_question_again_measures_only_what_is_missing(adder: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.tflite"
     broken.write_bytes(adder.read_bytes()[:200])
@@ -80,6 +91,7 @@ def test_same_question_again_measures_only_what_is_missing(adder: Path, tmp_path
         (["ADDER", "--nonsense"], "nonsense"),
         (["--target", "local"], "files"),
         (["ADDER", "--threads", "1,0"], "not numbers of threads"),
+        (["ADDER", "--threads", "1000000"], "not numbers of threads, each 1 to 256"),
         (["ADDER", "--latents", "gone.npy"], "gone.npy"),
     ],
 )

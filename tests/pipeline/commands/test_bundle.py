@@ -59,6 +59,23 @@ def test_bundle_of_a_finished_run_is_sound_as_folder_and_zip(
     assert sorted(path.name for path in out.parent.iterdir()) == ["bundle", "bundle.zip"]
 
 
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        ("28x28", "reads no pictures, and --size is of pictures that are read"),
+        *((size, "must be width x height") for size in ("", "0x0", "1e9x1", "28", "../..")),
+    ],
+)
+def test_a_size_that_is_none_is_refused_before_anything_is_written(
+    size: str, words: str, tiny_runs: Path, tmp_path: Path, ask: Ask
+) -> None:
+    out = tmp_path / "out"
+    code, _, err = ask("bundle", "tiny", "--runs", tiny_runs, "--size", size, "--out", out)
+    assert code == 2
+    assert words in " ".join(err.split())
+    assert not out.exists()
+
+
 def test_bundle_goes_into_the_runs_folder_unless_told_where(tiny_copy: Path, ask: Ask) -> None:
     assert ask("bundle", tiny_copy / "tiny")[0] == 0
     assert verify(tiny_copy / "tiny" / "bundle").problems == ()
