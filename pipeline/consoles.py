@@ -1,6 +1,7 @@
 """Standard output and standard error, where a person reads them and where a program does."""
 
 import os
+import shutil
 import sys
 from typing import Any
 
@@ -12,6 +13,9 @@ from deploy.errors import printable
 UNWRAPPED = 100_000
 """Columns of what is no terminal: a path that is wrapped cannot be used any more."""
 
+_UNKNOWN = "0"
+"""COLUMNS, as some shells set it where they do not know."""
+
 
 def console(*, stderr: bool = False, **options: Any) -> Console:
     """A console that breaks lines on a terminal only, or where COLUMNS says how wide it is.
@@ -20,8 +24,11 @@ def console(*, stderr: bool = False, **options: Any) -> Console:
     ``options`` are those of rich.
     """
     stream = sys.stderr if stderr else sys.stdout
-    wraps = stream.isatty() or "COLUMNS" in os.environ
-    width = None if wraps else UNWRAPPED
+    said, width = os.environ.get("COLUMNS"), None
+    if said in (None, _UNKNOWN) and not stream.isatty():
+        width = UNWRAPPED
+    elif said == _UNKNOWN:  # rich would print nothing
+        width = shutil.get_terminal_size().columns
     return Console(stderr=stderr, width=width, markup=False, emoji=False, **options)
 
 

@@ -33,6 +33,16 @@ def test_lines_break_where_columns_says_so(monkeypatch: pytest.MonkeyPatch) -> N
     assert stream.getvalue().count("\n") > 1
 
 
+@pytest.mark.parametrize("stream", [io.StringIO(), Terminal()])
+def test_lines_are_printed_where_columns_says_none(
+    stream: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "0")
+    monkeypatch.setattr(sys, "stdout", stream)
+    console().print(LONG)
+    assert stream.getvalue().replace("\n", "") == LONG
+
+
 HOSTILE = "runs/[/x]/[red]a:dog:\x1b[2J\n.zip"
 
 
