@@ -39,7 +39,7 @@ def test_lines_are_printed_where_columns_says_none(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "0")
     monkeypatch.setattr(sys, "stdout", stream)
-    console().print(LONG)
+    console(highlight=False).print(LONG)
     assert stream.getvalue().replace("\n", "") == LONG
 
 
