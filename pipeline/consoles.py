@@ -1,9 +1,10 @@
 """Standard output and standard error, where a person reads them and where a program does."""
 
 import os
+import re
 import shutil
 import sys
-from typing import Any
+from typing import IO, Any, cast
 
 from rich.console import Console
 from rich.text import Text
@@ -17,6 +18,20 @@ _UNKNOWN = "0"
 """COLUMNS, as some shells set it where they do not know."""
 
 
+class _Unpadded:
+    """A stream that lines reach without the blanks that fill up the last column of a table."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        self._stream.write(re.sub(r" +$", "", text, flags=re.MULTILINE))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 def console(*, stderr: bool = False, **options: Any) -> Console:
     """A console that breaks lines on a terminal only, or where COLUMNS says how wide it is.
 
@@ -24,12 +39,15 @@ def console(*, stderr: bool = False, **options: Any) -> Console:
     ``options`` are those of rich.
     """
     stream = sys.stderr if stderr else sys.stdout
-    said, width = os.environ.get("COLUMNS"), None
-    if said in (None, _UNKNOWN) and not stream.isatty():
-        width = UNWRAPPED
+    said = os.environ.get("COLUMNS")
+    wraps = stream.isatty() or said not in (None, _UNKNOWN)
+    if not wraps:
+        options["width"] = UNWRAPPED
     elif said == _UNKNOWN:  # rich would print nothing
-        width = shutil.get_terminal_size().columns
-    return Console(stderr=stderr, width=width, markup=False, emoji=False, **options)
+        options["width"] = shutil.get_terminal_size().columns
+    if not wraps and not stderr:
+        options["file"] = cast(IO[str], _Unpadded(stream))
+    return Console(stderr=stderr, markup=False, emoji=False, **options)
 
 
 def title(name: str, more: str = "") -> Text:

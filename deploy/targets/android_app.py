@@ -23,6 +23,8 @@ JOBS, RESULTS = f"{FILES}/jobs", f"{FILES}/results"
 
 LOOK_EVERY = 0.25  # seconds between two looks for the answer
 STARTING_LIMIT = 30.0
+NOT_OF_THE_APP = {"energy_s"}
+"""Fields of a job that the app refuses: it reads no meter."""
 
 
 def installed(phone: Phone) -> bool:
@@ -78,8 +80,7 @@ class App(AndroidBackend):
         """What the app lays down for ``job``."""
         name = f"pg-{secrets.token_hex(8)}"
         question, result = f"{JOBS}/{name}.json", f"{RESULTS}/{name}.json"
-        # The app reads no meter, and refuses what it does not know.
-        self._phone.push(job.model_dump_json(exclude={"energy_s"}).encode(), question)
+        self._phone.push(job.model_dump_json(exclude=NOT_OF_THE_APP).encode(), question)
         try:
             self._start(name, f"--es job_file {name}.json")
             self._await(result, time_limit)

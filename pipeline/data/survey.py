@@ -24,7 +24,7 @@ class Survey:
     """What a folder of pictures holds."""
 
     count: int
-    """Files with the ending of a picture; some may turn out broken."""
+    """Files with the ending of a picture, without those of the sample that a training skips."""
     side: int
     """Median of the shorter sides in pixels."""
     grey: bool
@@ -56,8 +56,9 @@ def survey(folder: Path) -> Survey:
             f"{LEAST_SIDE} show nothing.",
             "Give a folder of larger pictures.",
         )
+    usable = sum(each >= LEAST_SIDE for each in sides)
     return Survey(
-        count=len(files),
+        count=len(files) - len(chosen) + usable,
         side=side,
         grey=not any(colours),
         classes=() if labels is None else tuple(np.bincount(labels).tolist()),

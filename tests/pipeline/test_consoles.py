@@ -2,6 +2,7 @@ import io
 import sys
 
 import pytest
+from rich.table import Table
 
 from pipeline.consoles import caution, cell, console, done, title
 
@@ -41,6 +42,20 @@ def test_lines_are_printed_where_columns_says_none(
     monkeypatch.setattr(sys, "stdout", stream)
     console(highlight=False).print(LONG)
     assert stream.getvalue().replace("\n", "") == LONG
+
+
+def test_lines_of_a_table_end_with_their_text_where_a_program_reads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setattr(sys, "stdout", stream := io.StringIO())
+    table = Table(box=None, show_header=False)
+    table.add_row("a", "short")
+    table.add_row("b", LONG)
+    console().print(table)
+    first, second = stream.getvalue().splitlines()
+    assert first.endswith("short")
+    assert second.endswith(LONG)
 
 
 HOSTILE = "runs/[/x]/[red]a:dog:\x1b[2J\n.zip"

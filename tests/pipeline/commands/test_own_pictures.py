@@ -77,6 +77,13 @@ def test_few_pictures_suffice_for_a_batch_and_for_the_test(
     assert len(pictures.test) >= FEWEST == LEAST_TEST or count < 2 * FEWEST
 
 
+def test_batch_is_one_that_the_pictures_without_broken_ones_fill(tmp_path: Path) -> None:
+    pictures = fill(tmp_path / "a", 20)
+    for number in range(10):
+        (pictures / f"broken-{number}.png").write_bytes(b"no picture")
+    assert recipe_of(pictures, []).train.batch == 14
+
+
 @pytest.mark.parametrize("count", [SMALLEST_CLASS, SMALLEST_CLASS - 1])
 def test_classes_are_asked_for_where_each_has_enough(tmp_path: Path, count: int) -> None:
     fill(tmp_path / "cats", count)

@@ -53,3 +53,11 @@ def test_broken_files_are_passed_over_and_a_folder_of_nothing_else_refused(tmp_p
         survey(tmp_path)
     write(tmp_path / "sound.png")
     assert survey(tmp_path).side == 30
+
+
+def test_what_a_training_skips_is_not_counted(tmp_path: Path) -> None:
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    write(tmp_path / "thin.png", size=(300, 3))
+    for number in range(3):
+        write(tmp_path / f"{number}.png")
+    assert survey(tmp_path).count == 3
