@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import sys
 from typing import IO, Any, cast
 
@@ -12,6 +13,9 @@ from deploy.errors import printable
 
 UNWRAPPED = 100_000
 """Columns of what is no terminal: a path that is wrapped cannot be used any more."""
+
+_UNKNOWN = "0"
+"""COLUMNS, as some shells set it where they do not know."""
 
 
 class _Unpadded:
@@ -35,9 +39,12 @@ def console(*, stderr: bool = False, **options: Any) -> Console:
     ``options`` are those of rich.
     """
     stream = sys.stderr if stderr else sys.stdout
-    wraps = stream.isatty() or "COLUMNS" in os.environ
+    said = os.environ.get("COLUMNS")
+    wraps = stream.isatty() or said not in (None, _UNKNOWN)
     if not wraps:
         options["width"] = UNWRAPPED
+    elif said == _UNKNOWN:  # rich would print nothing
+        options["width"] = shutil.get_terminal_size().columns
     if not wraps and not stderr:
         options["file"] = cast(IO[str], _Unpadded(stream))
     return Console(stderr=stderr, markup=False, emoji=False, **options)

@@ -136,6 +136,7 @@ def _refuse_other_than_pictures(path: Path, output: np.ndarray, *, reads_picture
             "End a generator of grey pictures with Reshape((H, W, 1)); sequences are not drawn.",
         ),
         (len(shape) != 3, f"{gives}, which is no picture.", _GENERATOR),
+        (0 in shape, f"{gives}: pictures without a pixel.", _GENERATOR),
         (
             length not in COLOURS,
             f"{gives}: pictures have 1 or 3 channels, or 4 with alpha, at the end.",

@@ -34,6 +34,16 @@ def test_lines_break_where_columns_says_so(monkeypatch: pytest.MonkeyPatch) -> N
     assert stream.getvalue().count("\n") > 1
 
 
+@pytest.mark.parametrize("stream", [io.StringIO(), Terminal()])
+def test_lines_are_printed_where_columns_says_none(
+    stream: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "0")
+    monkeypatch.setattr(sys, "stdout", stream)
+    console(highlight=False).print(LONG)
+    assert stream.getvalue().replace("\n", "") == LONG
+
+
 def test_lines_of_a_table_end_with_their_text_where_a_program_reads(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

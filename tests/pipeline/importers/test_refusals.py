@@ -27,6 +27,7 @@ NO_GENERATORS: dict[str, tuple[tuple[int, ...], list[Any], str]] = {
     "flat pictures": ((4,), [L.Dense(784, "tanh")], "Reshape((28, 28, 1))"),
     "sequence": ((4,), [L.Dense(12), L.Reshape((3, 4))], "sequence"),
     "video": ((4,), [L.Dense(24), L.Reshape((2, 2, 2, 3))], "no picture"),
+    "no pixels": ((4,), [L.Dense(48), L.Reshape((4, 4, 3)), L.Cropping2D(2)], "without a pixel"),
     "seven channels": ((4,), [L.Dense(28), L.Reshape((2, 2, 7))], "1 or 3 channels"),
     "channels first": ((4,), [L.Dense(192), L.Reshape((3, 8, 8))], "channels_last"),
     "reader of sequences": ((5, 4), [L.Flatten(), L.Dense(16)], "neither a latent vector"),
