@@ -125,7 +125,7 @@ def measure(
     )
     classes, classes_absent = _class_figures(_histogram(judge, generated), real.histogram)
     fidelity, fidelity_absent = _fidelity_figures(
-        generated, same_latents, "the other files are compared with this one"
+        generated, same_latents, "not compared with another file"
     )
     to_truth, truth_absent = _truth_figures(generated, truth, hole)
     colours, colours_absent = _colour_figures(generated)
