@@ -10,12 +10,15 @@ from typing import Any
 
 import h5py
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
 
+from deploy.errors import PocketganError
 from pipeline.importers.input_roles import read_roles
 from pipeline.importers.teacher import load_teacher
+from pipeline.importers.trial import _refuse_other_than_pictures
 
 L = keras.layers
 Refused = Callable[..., str]
@@ -27,7 +30,6 @@ NO_GENERATORS: dict[str, tuple[tuple[int, ...], list[Any], str]] = {
     "flat pictures": ((4,), [L.Dense(784, "tanh")], "Reshape((28, 28, 1))"),
     "sequence": ((4,), [L.Dense(12), L.Reshape((3, 4))], "sequence"),
     "video": ((4,), [L.Dense(24), L.Reshape((2, 2, 2, 3))], "no picture"),
-    "no pixels": ((4,), [L.Dense(48), L.Reshape((4, 4, 3)), L.Cropping2D(2)], "without a pixel"),
     "seven channels": ((4,), [L.Dense(28), L.Reshape((2, 2, 7))], "1 or 3 channels"),
     "channels first": ((4,), [L.Dense(192), L.Reshape((3, 8, 8))], "channels_last"),
     "reader of sequences": ((5, 4), [L.Flatten(), L.Dense(16)], "neither a latent vector"),
@@ -43,6 +45,11 @@ def test_what_gives_no_pictures_is_told_what_it_is(
     message = refused(load_teacher, path)
     assert expected in message
     assert str(path) in message
+
+
+def test_pictures_without_a_pixel_are_refused() -> None:
+    with pytest.raises(PocketganError, match="without a pixel"):
+        _refuse_other_than_pictures(Path("x"), np.zeros((2, 0, 4, 3)), reads_pictures=False)
 
 
 def test_several_outputs_and_inputs_are_refused(tmp_path: Path, refused: Refused) -> None:
