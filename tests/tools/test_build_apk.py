@@ -191,7 +191,6 @@ def left(artifacts: android_artifacts.Artifacts) -> Path:
     return android_tests.LEFT
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["whole-int8", "whole-float32", "pushed", "from-adb"])
 def test_an_answer_fits_the_schema(left: Path, name: str) -> None:
     answer = Measurement.model_validate_json((left / f"{name}.json").read_bytes(), strict=True)
@@ -200,7 +199,6 @@ def test_an_answer_fits_the_schema(left: Path, name: str) -> None:
     assert answer.init_ms is not None
 
 
-@pytest.mark.slow
 def test_what_the_benchmark_shares_fits_the_schema(left: Path) -> None:
     shared = json.loads((left / "benchmark.json").read_text())
     answers = [Measurement.model_validate_json(json.dumps(each), strict=True) for each in shared]
@@ -208,14 +206,12 @@ def test_what_the_benchmark_shares_fits_the_schema(left: Path) -> None:
     assert all(answer.runs == 1024 for answer in answers)
 
 
-@pytest.mark.slow
 def test_a_refused_job_is_answered_in_the_schema(left: Path) -> None:
     answer = Measurement.model_validate_json((left / "refused.json").read_bytes(), strict=True)
     assert answer.error is not None
     assert "threads" in answer.error
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("variant", ["int8", "float32"])
 def test_outputs_are_packed_and_hashed_as_the_agent_does(left: Path, variant: str) -> None:
     answer = Measurement.model_validate_json((left / f"whole-{variant}.json").read_bytes())

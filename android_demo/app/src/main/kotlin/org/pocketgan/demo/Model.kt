@@ -123,13 +123,10 @@ data class Model(
                 low = json.getDouble("low"),
                 high = json.getDouble("high"),
                 colours = if (channels == "grey") 1 else 3,
-                hidden = if (json.getBoolean("mask")) hidden(json) else null,
+                mask = json.getBoolean("mask"),
+                hidden = if (json.isNull("hidden")) null else json.getInt("hidden"),
                 tiles = json.optJSONObject("tiles")?.let { tiles(it, input) },
             )
-        }
-
-        private fun hidden(json: JSONObject): Int = json.getInt("hidden").also {
-            if (it !in 0..255) throw BadInput("model.json: picture.hidden is $it, no level")
         }
 
         private fun tiles(json: JSONObject, input: TensorSpec): Tiles {
@@ -169,7 +166,11 @@ data class Model(
             if (shape.any { it !in 1..LARGEST_SIDE }) {
                 throw BadInput("model.json: output.shape is $shape, no picture is that large")
             }
-            val tiles = (model.reads as? PictureSpec)?.tiles
+            val picture = model.reads as? PictureSpec
+            if (picture?.mask == true && picture.hidden !in 0..255) {
+                throw BadInput("model.json: picture.hidden is ${picture.hidden}, no level")
+            }
+            val tiles = picture?.tiles
             if (tiles != null && shape.slice(1..2) != listOf(tiles.height, tiles.width).map { it * tiles.scale }) {
                 throw BadInput("model.json: picture.tiles.scale is not output.shape over input.shape")
             }

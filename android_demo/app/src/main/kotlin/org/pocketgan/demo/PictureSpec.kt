@@ -12,13 +12,13 @@ class PictureSpec(
     low: Double,
     high: Double,
     private val colours: Int,
+    /** One more channel, the last: 255 where the picture is hidden, else 0. */
+    val mask: Boolean,
     /** What stands in the picture where its mask hides it; null where no mask is read. */
     val hidden: Int?,
     /** How larger pictures are drawn; null where a picture can only be scaled to what is read. */
     val tiles: Tiles?,
 ) : Reads {
-    /** One more channel, the last: 255 where the picture is hidden, else 0. */
-    val mask get() = hidden != null
     val depth get() = colours + if (mask) 1 else 0
     val hiddenColour get() = 0xFF shl 24 or (hidden ?: 0) * 0x010101
     private val real = DoubleArray(256) { low + (high - low) * it / 255 }
