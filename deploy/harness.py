@@ -269,7 +269,7 @@ class _Desktop:
 
     def __call__(self, job: Job) -> Measurement:
         if job not in self._answers:
-            with self._lanes.turn_on(HERE).take():
+            with self._lanes.lock_of(HERE).take():
                 self._answers[job] = Local().answer(job, REFERENCE_SECONDS)
         return self._answers[job]
 

@@ -303,7 +303,7 @@ def weigh(content: bytes, *, packed: bool = True) -> dict[str, str | int]:
     }
 
 
-def failure(job: Job, error: str) -> Measurement:
-    """The measurement of a job whose agent gave no answer."""
-    subject = job.model_dump(include=set(Subject.model_fields))
-    return Measurement(**subject, error=error)
+def failure(subject: Subject, error: str) -> Measurement:
+    """The measurement of a job, or of what else has that subject, whose agent gave no answer."""
+    fields = subject.model_dump(include=set(Subject.model_fields))
+    return Measurement(**fields, error=error)

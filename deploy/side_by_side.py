@@ -22,7 +22,7 @@ MOST_LOSSES = 2
 TAKEN_UP_AGAIN = "the board was lost in between and taken up again: ratios hold the drift"
 
 
-class Turns:
+class FairLock:
     """A lock that goes to who has waited longest; Python's own may starve somebody."""
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Turns:
 
     @contextmanager
     def take(self) -> Iterator[None]:
-        """Wait for the turn, and have it."""
+        """Wait for the lock, and have it."""
         ticket = object()
         with self._changed:
             self._queue.append(ticket)
@@ -49,7 +49,7 @@ class Lanes:
     """What the lanes of one call share."""
 
     def __init__(self) -> None:
-        self._turns: defaultdict[str | None, Turns] = defaultdict(Turns)
+        self._locks: defaultdict[str | None, FairLock] = defaultdict(FairLock)
         self._working = 0
         self._stopped = False
         self._changed = threading.Condition()
@@ -85,9 +85,9 @@ class Lanes:
             self._working += change
             self._changed.notify_all()
 
-    def turn_on(self, machine: str | None) -> Turns:
-        """Whoever has the turn may use ``machine``."""
-        return self._turns[machine]
+    def lock_of(self, machine: str | None) -> FairLock:
+        """Whoever has it may use ``machine``."""
+        return self._locks[machine]
 
     def check(self) -> None:
         """Raise CancelledError once the call was stopped."""
@@ -154,7 +154,7 @@ class LastingSession:
             if not self.open():
                 return failure(job, "; then: ".join([*self._losses[-1:], self._refusal]))
             assert self._session is not None
-            with self._lanes.turn_on(self._target.machine).take():
+            with self._lanes.lock_of(self._target.machine).take():
                 self._lanes.check()
                 try:
                     return self._marked(self._session(job, time_limit))

@@ -1,6 +1,6 @@
 """Graphs of TensorFlow, made of Python as it stands."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import tensorflow as tf
@@ -19,7 +19,11 @@ def as_it_stands(function: Function) -> Function:
     return plain
 
 
-def tf_graph(function: Function) -> Function:
-    """Decorator: a ``tf.function`` of the function as it stands."""
-    traced: Function = tf.function(as_it_stands(function), autograph=False)
+def tf_graph(function: Function, signature: Sequence[tf.TensorSpec] | None = None) -> Function:
+    """Decorator: a ``tf.function`` of the function as it stands.
+
+    With a ``signature`` it is traced once; NumPy arrays alone would be traced as they come.
+    """
+    plain = as_it_stands(function)
+    traced: Function = tf.function(plain, autograph=False, input_signature=signature)
     return traced

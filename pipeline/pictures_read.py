@@ -1,6 +1,7 @@
 """What a finished file reads, where that are pictures: its signature, and some to show it with."""
 
 import numpy as np
+import numpy.typing as npt
 
 from deploy.bundle import schema
 from deploy.errors import PocketganError
@@ -99,8 +100,7 @@ def example_inputs(run: FinishedRun, picture: schema.PictureInput) -> Images:
     pictures = read_samples(run.stage("evaluate"))[INPUT]
     if not picture.mask:
         return pictures
-    hidden = (pictures == HIDDEN).all(axis=-1, keepdims=True)
-    return np.concatenate([pictures, np.where(hidden, np.uint8(255), np.uint8(0))], axis=-1)
+    return _with_mask(pictures, (pictures == HIDDEN).all(axis=-1, keepdims=True))
 
 
 def with_size(inputs: Images, read: schema.PictureInput, size: tuple[int, int]) -> Images:
@@ -113,5 +113,9 @@ def with_size(inputs: Images, read: schema.PictureInput, size: tuple[int, int]) 
         return resized
     masks = np.stack([cropped(as_image(each), size) for each in inputs[..., colours:]])
     hidden = masks > 127
-    painted_over = np.where(hidden, np.uint8(read.hidden or 0), resized)
-    return np.concatenate([painted_over, np.where(hidden, np.uint8(255), np.uint8(0))], axis=-1)
+    return _with_mask(np.where(hidden, np.uint8(read.hidden or 0), resized), hidden)
+
+
+def _with_mask(pictures: Images, hidden: npt.NDArray[np.bool_]) -> Images:
+    """Pictures with one channel more: 255 where they are ``hidden`` [N, H, W, 1], else 0."""
+    return np.concatenate([pictures, np.where(hidden, np.uint8(255), np.uint8(0))], axis=-1)

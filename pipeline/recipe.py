@@ -27,6 +27,7 @@ from jsonargparse.typing import (
 )
 
 from deploy.errors import PocketganError, guess, one_of
+from deploy.repeated_keys import repeated_key
 from pipeline.data.reading import CUTS
 from pipeline.data.sources import SOURCES, mistakes
 from pipeline.networks.settings import (
@@ -418,7 +419,7 @@ def read_values(path: Path) -> dict[str, Any]:
     with _explained(f"recipe {path}"):
         text = path.read_text(encoding="utf-8")
         plain = yaml.safe_load(text)  # its syntax errors name line and cause
-        _refuse_twins(yaml.compose(text), set())
+        _refuse_repeated_key(text)
         if plain:
             _check_sections(plain)
         values: dict[str, Any] = get_loader("yaml")(text) or {}  # 1e-3 is a number here, not a text
@@ -535,33 +536,11 @@ def _is_below_a_leaf(key: str, types: Mapping[str, Any]) -> bool:
     return not is_dataclass(types[above]) if above in types else _is_below_a_leaf(above, types)
 
 
-def _refuse_twins(
-    node: yaml.Node | None, visited: set[int], above: frozenset[int] = frozenset()
-) -> None:
-    """Raise ValueError for a key that stands twice: of two the parser takes the last.
-
-    RecursionError for a value that holds itself.
-    """
-    if id(node) in above:
-        raise RecursionError
-    if node is None or id(node) in visited:
-        return
-    visited.add(id(node))
-    above |= {id(node)}
-    if isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            _refuse_twins(item, visited, above)
-    if not isinstance(node, yaml.MappingNode):
-        return
-    lines: dict[str, int] = {}
-    for key, value in node.value:
-        line = key.start_mark.line + 1
-        if str(key.value) in lines:
-            raise ValueError(
-                f"the key '{key.value}' stands twice, in lines {lines[key.value]} and {line}"
-            )
-        lines[str(key.value)] = line
-        _refuse_twins(value, visited, above)
+def _refuse_repeated_key(text: str) -> None:
+    """Raise ValueError for a key that stands twice in the YAML ``text``."""
+    if repeated := repeated_key(text):
+        lines = f"{repeated.first_line} and {repeated.line}"
+        raise ValueError(f"the key '{repeated.name}' stands twice, in lines {lines}")
 
 
 def _mistakes(recipe: Recipe) -> Iterator[tuple[str, str]]:

@@ -129,11 +129,11 @@ AWAY = (
 
 def explain_refusal(login: str, said: str) -> PocketganError:
     """Why no connection was made to ``login`` (ssh's arguments), from what the client ``said``."""
-    for sign, problem, remedy in (*REFUSALS, *AWAY):
-        if sign in said:
-            kind = PocketganError if (sign, problem, remedy) in REFUSALS else TargetLostError
-            problem = f"ssh {login}: {problem} ({last_line(said)})"
-            return kind(problem, remedy.format(login=login))
+    for kind, signs in ((PocketganError, REFUSALS), (TargetLostError, AWAY)):
+        for sign, problem, remedy in signs:
+            if sign in said:
+                problem = f"ssh {login}: {problem} ({last_line(said)})"
+                return kind(problem, remedy.format(login=login))
     return TargetLostError(
         f"ssh {login}: {last_line(said)}",
         f"Is the board on? `ssh {login} true` must work first, without a question.",

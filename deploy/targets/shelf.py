@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from deploy.errors import PocketganError, one_of
+from deploy.repeated_keys import repeated_key
 
 PREFIX = "targets:"
 KINDS_OF_BOARDS = ("ssh:", "android:")
@@ -59,8 +60,7 @@ def read_shelf(path: Path) -> dict[str, str]:
 def _read(path: Path) -> Any:
     try:
         text = path.read_text("utf-8")
-        _refuse_repeated_keys(yaml.compose(text, yaml.SafeLoader))
-        return yaml.safe_load(text)
+        document, repeated = yaml.safe_load(text), repeated_key(text)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise PocketganError(f"cannot read the shelf {path}: {reason}", EXAMPLE) from error
@@ -69,19 +69,10 @@ def _read(path: Path) -> Any:
         place = f", line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "it is not YAML"
         raise PocketganError(f"{path}{place}: {problem}", EXAMPLE) from error
-
-
-def _refuse_repeated_keys(node: yaml.Node | None, depth: int = 2) -> None:
-    """Raise YAMLError where a key stands twice: PyYAML would take the last of them."""
-    if not isinstance(node, yaml.MappingNode) or not depth:
-        return
-    before: list[str] = []
-    for key, value in node.value:
-        if key.value in before:
-            problem = f"{key.value!r} stands there twice"
-            raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
-        before.append(key.value)
-        _refuse_repeated_keys(value, depth - 1)
+    if repeated:
+        problem = f"{path}, line {repeated.line}: {repeated.name!r} stands there twice"
+        raise PocketganError(problem, EXAMPLE)
+    return document
 
 
 def _check(path: Path, label: object, name: object) -> None:

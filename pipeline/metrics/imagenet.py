@@ -4,12 +4,14 @@ A network trained on the pictures at hand sees in them only what tells their cla
 rotations apart; this one learned to tell a thousand kinds of things by texture, shape and colour.
 """
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
 from deploy.errors import PocketganError
 from pipeline.arrays import Images, Tensor
-from pipeline.graphs import as_it_stands
+from pipeline.graphs import tf_graph
 from pipeline.metrics.distances import Features
 from pipeline.networks.efficientnet import (
     REMEDY,
@@ -44,10 +46,9 @@ class ImageNetJudge:
     def __init__(self) -> None:
         """Raises PocketganError where the weights are not installed or not those published."""
         network = build_network(published_weights())
-        self._look = tf.function(
-            as_it_stands(lambda images: network(normalized(images))),
-            autograph=False,
-            input_signature=[tf.TensorSpec([None, None, None, None], tf.uint8)],
+        self._look: Any = tf_graph(
+            lambda images: network(normalized(images)),
+            [tf.TensorSpec([None, None, None, None], tf.uint8)],
         )
 
     def features(self, images: Images) -> Features:

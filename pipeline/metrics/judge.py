@@ -21,7 +21,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from deploy.errors import PocketganError
 from pipeline.arrays import Images, Labels, TrainAndTestImages
 from pipeline.atomic import replaced
-from pipeline.graphs import as_it_stands
+from pipeline.graphs import tf_graph
 from pipeline.metrics.distances import Features
 from pipeline.progress import track
 
@@ -233,10 +233,9 @@ def _inference(network: Any) -> Inference:
 
     The same numbers as ``network.predict``, which takes 0.1 s to begin, whenever it is called.
     """
-    look = tf.function(
-        as_it_stands(lambda images: network(images, training=False)),
-        autograph=False,
-        input_signature=[tf.TensorSpec(network.input_shape, tf.uint8)],
+    look: Any = tf_graph(
+        lambda images: network(images, training=False),
+        [tf.TensorSpec(network.input_shape, tf.uint8)],
     )
 
     def infer(images: Images) -> tuple[Scores, Scores]:
@@ -259,16 +258,8 @@ def _compiled_step(network: Any, rate: Any) -> Callable[[Images, Labels], None]:
         weights = network.trainable_variables
         optimizer.apply_gradients(zip(tape.gradient(error, weights), weights, strict=True))
 
-    # One signature, one trace: NumPy arrays alone would be traced as they come.
-    compiled: Callable[[Images, Labels], None] = tf.function(
-        as_it_stands(step),
-        autograph=False,
-        input_signature=[
-            tf.TensorSpec(network.input_shape, tf.uint8),
-            tf.TensorSpec([None], tf.int64),
-        ],
-    )
-    return compiled
+    signature = [tf.TensorSpec(network.input_shape, tf.uint8), tf.TensorSpec([None], tf.int64)]
+    return tf_graph(step, signature)
 
 
 def _batches(

@@ -33,11 +33,15 @@ def search_context(ctx: StageContext) -> SearchContext:
         inputs = generator_inputs(ctx, Purpose.SEARCH, judge.enough)
         scorer = frechet_scorer(judge, pairs.pictures[: judge.enough], inputs)
     else:
-        reference = read_distillation_set(ctx.inputs["teacher"], REFERENCE)
-        scorer = pixel_scorer(reference.first(COMPARED))
+        scorer = scorer_by_pixels(ctx.inputs["teacher"])
     return context_of(
         ctx.recipe, teacher, pairs=pairs, scorer=scorer, checkpoints=ctx.folder / SCRATCH
     )
+
+
+def scorer_by_pixels(folder: Path) -> Scorer:
+    """For students that read pictures, of the folder with their teacher's pairs."""
+    return pixel_scorer(read_distillation_set(folder, REFERENCE).first(COMPARED))
 
 
 def context_of(

@@ -25,13 +25,13 @@ from pipeline.metrics.judge import Judge
 from pipeline.metrics.stacked import ChannelFeatures, StackedJudge
 from pipeline.recipe import load_recipe
 from pipeline.search.latency import Latency
-from pipeline.search.scorers import PictureFeatures, Scorer, frechet_scorer, pixel_scorer
+from pipeline.search.scorers import PictureFeatures, Scorer, frechet_scorer
 from pipeline.search.space import latency_of
 from pipeline.search.trials import SearchContext
 from pipeline.stage import StageContext
 from pipeline.stages.evaluate import find_judge
 from pipeline.stages.inputs import generator_inputs
-from pipeline.stages.search_context import COMPARED, context_of
+from pipeline.stages.search_context import context_of, scorer_by_pixels
 from pipeline.training.distillation_set import DistillationSet
 from pipeline.training.randomness import Purpose
 
@@ -121,14 +121,10 @@ def read_trial_files(folder: Path, checkpoints: Path) -> SearchContext:
         recipe,
         teacher,
         pairs=pairs,
-        scorer=_scorer(folder, pairs) if teacher.latent else _pixel_scorer(folder),
+        scorer=_scorer(folder, pairs) if teacher.latent else scorer_by_pixels(folder),
         checkpoints=checkpoints,
         latency=Latency.model_validate_json(latency.read_bytes()) if latency.is_file() else None,
     )
-
-
-def _pixel_scorer(folder: Path) -> Scorer:
-    return pixel_scorer(read_distillation_set(folder, REFERENCE).first(COMPARED))
 
 
 def _scorer(folder: Path, pairs: DistillationSet) -> Scorer:

@@ -37,19 +37,7 @@ def measured(samples_ms: list[int], **changes: Any) -> Measurement:
 
 
 def failed(error: str) -> Measurement:
-    subject = measured([1]).model_dump(
-        include={
-            "target",
-            "variant",
-            "sha256",
-            "bytes",
-            "bytes_gzip",
-            "bytes_zstd",
-            "threads",
-            "delegate",
-        }
-    )
-    return Measurement.model_validate(subject | {"error": error})
+    return failure(measured([1]), error)
 
 
 @pytest.mark.parametrize(("jobs", "rounds", "seed"), [(1, 1, 0), (2, 5, 1), (14, 4, 2), (7, 9, 3)])

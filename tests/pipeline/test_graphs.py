@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
@@ -39,3 +40,15 @@ def test_neither_a_function_nor_a_layer_that_it_calls_is_rewritten(
         make(lambda x: layer(x))(ones)
     with pytest.raises(tf.errors.OperatorNotAllowedInGraphError):
         make(lambda x: x if x > 0 else -x)(tf.constant(1.0))
+
+
+def test_graph_with_a_signature_is_made_once_for_all_shapes() -> None:
+    made = []
+
+    def doubled(x: Any) -> Any:
+        made.append(x)
+        return 2 * x
+
+    graph: Any = tf_graph(doubled, [tf.TensorSpec([None], tf.float32)])
+    assert [len(graph(np.ones(count, np.float32))) for count in (1, 2)] == [1, 2]
+    assert len(made) == 1

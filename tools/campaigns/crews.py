@@ -4,13 +4,14 @@ import os
 import signal
 import sys
 import time
-import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+
+from tools.campaigns.processes import attempt, print_to, status_by
 
 LEADER, WORKER = "leader", "worker"
 LEADERS_SHARE = 0.1
@@ -44,29 +45,19 @@ class CrewMember:
             return
         code = 1
         try:
-            descriptor = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-            for number in (1, 2):
-                os.dup2(descriptor, number)
-            sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
-            code = self._work()
-        except BaseException:
-            traceback.print_exc()
-        finally:
+            print_to(self._log)
+            code = attempt(self._work)
+            sys.stdout.flush()
             sys.stderr.flush()
+        finally:
             os._exit(code)
 
     def wait(self, seconds: float) -> bool:
         """Whether it has ended, or does so meanwhile."""
-        end = time.monotonic() + seconds
-        while self.code is None:
-            ended, status = os.waitpid(self._pid, os.WNOHANG)
-            if ended:
-                self.code = os.waitstatus_to_exitcode(status)
-            elif time.monotonic() > end:
-                return False
-            else:
-                time.sleep(0.01)
-        return True
+        if self.code is None:
+            status = status_by(self._pid, time.monotonic() + seconds)
+            self.code = None if status is None else os.waitstatus_to_exitcode(status)
+        return self.code is not None
 
     def kill(self, random: Random) -> bool:
         """Kill it, or a process that works for it; whether there was one to kill."""

@@ -71,10 +71,10 @@ def run_process(work: Callable[[], int], log: Path, kill: Kill = NEVER) -> Endin
     child = os.fork()
     if not child:
         _become(work, log, mark, kill)
-    status = _wait(child, started + (LONGEST if kill.seconds is None else kill.seconds))
+    status = status_by(child, started + (LONGEST if kill.seconds is None else kill.seconds))
     if status is None and kill.of_child:
         _kill_one(mark, child, Random(kill.seconds))
-        status = _wait(child, started + LONGEST)
+        status = status_by(child, started + LONGEST)
     if status is None:
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
@@ -91,7 +91,7 @@ def run_process(work: Callable[[], int], log: Path, kill: Kill = NEVER) -> Endin
     return ending
 
 
-def _wait(child: int, end: float) -> int | None:
+def status_by(child: int, end: float) -> int | None:
     """The status of a child that ended; None where it did not until then."""
     while True:
         ended, status = os.waitpid(child, os.WNOHANG)
@@ -126,13 +126,10 @@ def _become(work: Callable[[], int], log: Path, mark: str, kill: Kill) -> None:
     code = 1
     try:
         os.environ[MARK] = mark
-        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        for number in (1, 2):
-            os.dup2(descriptor, number)
-        sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
+        print_to(log)
         counted = os.open(log.with_suffix(".changes"), os.O_WRONLY)
         changes = _count_changes(kill.change)
-        code = _attempt(work)
+        code = attempt(work)
         os.write(counted, str(changes()).encode())  # open before anything is forbidden
         sys.stdout.flush()
         sys.stderr.flush()
@@ -140,7 +137,16 @@ def _become(work: Callable[[], int], log: Path, mark: str, kill: Kill) -> None:
         os._exit(code)
 
 
-def _attempt(work: Callable[[], int]) -> int:
+def print_to(log: Path) -> None:
+    """Let all that this process and its libraries print go to the end of a file from now on."""
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for number in (1, 2):
+        os.dup2(descriptor, number)
+    sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
+
+
+def attempt(work: Callable[[], int]) -> int:
+    """The exit code that ``work`` gives; 1, its traceback printed, where it raises."""
     try:
         return work()
     except BaseException:

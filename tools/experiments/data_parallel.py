@@ -126,30 +126,17 @@ def _trainer(name: str, steps: int) -> Any:
     """As the stage train has it, but without augmentation, whose random numbers are a part's own,
     and without R1 and R2, which cost time and ask nothing else."""
     from pipeline.determinism import prepare
-    from pipeline.networks.pixels import pixel_range
     from pipeline.recipe import load_recipe
     from pipeline.run import Run
-    from pipeline.training.objectives.generation import Generation
-    from pipeline.training.randomness import Prior
-    from pipeline.training.trainer import GANTrainer
-    from tools.experiments.step_time import build
+    from tools.experiments.step_time import build, trainer_of
 
     recipe = load_recipe(name)
     dataset = Run(recipe, Path("runs")).dataset
     classes = len(dataset.classes) if recipe.generator.conditional else 0
     networks = build(recipe, classes)
     prepare(recipe.seed)
-    objective = Generation(
-        networks.generator,
-        networks.discriminator,
-        pictures=dataset.train,
-        labels=dataset.train_labels,
-        prior=Prior.even(networks.latent, classes),
-        pixels=pixel_range(networks.generator),
-        settings=replace(recipe.train, augment=[], r1=0.0, r2=0.0, steps=steps),
-        seed=recipe.seed,
-    )
-    return GANTrainer(objective, recipe.seed)
+    settings = replace(recipe.train, augment=[], r1=0.0, r2=0.0, steps=steps)
+    return trainer_of(networks, dataset, classes=classes, settings=settings, seed=recipe.seed)
 
 
 def _share(trainer: Any, strategy: Any, *, count: int, index: int) -> None:

@@ -229,6 +229,23 @@ def _from(start: Seconds, end: Seconds) -> Seconds:
     return Seconds(end.wall - start.wall, end.cpu - start.cpu)
 
 
+def trainer_of(
+    networks: Networks, dataset: Dataset, *, classes: int, settings: TrainSettings, seed: int
+) -> GANTrainer:
+    """As the stage train has it, of a generator that draws from latents."""
+    objective = Generation(
+        networks.generator,
+        networks.discriminator,
+        pictures=dataset.train,
+        labels=dataset.train_labels,
+        prior=Prior.even(networks.latent, classes),
+        pixels=pixel_range(networks.generator),
+        settings=settings,
+        seed=seed,
+    )
+    return GANTrainer(objective, seed)
+
+
 def compare(
     recipe: Recipe, dataset: Dataset, *, full: bool, blocks: int, steps: int
 ) -> LoopComparison:
@@ -239,17 +256,7 @@ def compare(
     by_hand = loop_by_hand(
         theirs, dataset, batch=settings.batch, rate=settings.generator_rate, full=full
     )
-    objective = Generation(
-        ours.generator,
-        ours.discriminator,
-        pictures=dataset.train,
-        labels=dataset.train_labels,
-        prior=Prior.even(ours.latent, classes),
-        pixels=pixel_range(ours.generator),
-        settings=settings,
-        seed=recipe.seed,
-    )
-    trainer = GANTrainer(objective, recipe.seed)
+    trainer = trainer_of(ours, dataset, classes=classes, settings=settings, seed=recipe.seed)
     pairs = take_turns(trainer, by_hand, steps)[WARM_UP:]
 
     trainer_seconds, hand_seconds = (np.array(turns) for turns in zip(*pairs, strict=True))

@@ -14,6 +14,7 @@ import tf_keras
 from pipeline.arrays import Tensor
 from pipeline.compression.channel_groups import KERNEL_AXES, DependencyGraph
 from pipeline.compression.graph import rebuild
+from pipeline.graphs import tf_graph
 from pipeline.networks.pixels import PixelRange
 from pipeline.training.distillation_set import DistillationSet, from_uint8
 from pipeline.training.feature_loss import discriminator_maps
@@ -50,7 +51,7 @@ def importance_by_latents(
     ]
     kernels = [layer.kernel for layer in readers]
 
-    @tf.function(autograph=False)
+    @tf_graph
     def slopes(batch: Any, move: Any) -> Any:
         target = model(batch + move, training=False)
         with tf.GradientTape(watch_accessed_variables=False) as tape:

@@ -142,12 +142,12 @@ class Generation(Objective):
             )
         if targets is not None:
             loss += self._distill * tf.reduce_mean(tf.square(fakes - targets))
-        if targets is not None and self._matching:
-            loss += self._matching * feature_difference(
-                self._features,
-                self._judged(fakes, batch.input_classes),
-                self._judged(targets, batch.input_classes),
-            )
+            if self._matching:
+                loss += self._matching * feature_difference(
+                    self._features,
+                    self._judged(fakes, batch.input_classes),
+                    self._judged(targets, batch.input_classes),
+                )
         return loss
 
     def recalibrate(self, number: Tensor) -> None:

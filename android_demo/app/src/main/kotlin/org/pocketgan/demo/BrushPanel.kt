@@ -19,13 +19,7 @@ class BrushPanel(
     init {
         if (darkroom.strokes.isEmpty()) darkroom.strokes = saved(state)
         width.progress = state?.getInt(WIDTH) ?: USUAL_WIDTH
-        width.setOnSeekBarChangeListener(object : SeekBar.OnSeekBarChangeListener {
-            override fun onProgressChanged(bar: SeekBar, progress: Int, fromUser: Boolean) = choose()
-
-            override fun onStartTrackingTouch(bar: SeekBar) = Unit
-
-            override fun onStopTrackingTouch(bar: SeekBar) = Unit
-        })
+        width.follow { choose() }
         picture.painted = { paint(darkroom.strokes + it) }
         click(R.id.hide_middle) { paint(darkroom.strokes + MIDDLE) }
         click(R.id.undo) { paint(darkroom.strokes.dropLast(1)) }

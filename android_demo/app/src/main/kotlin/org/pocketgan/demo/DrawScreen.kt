@@ -53,17 +53,9 @@ class DrawScreen(activity: MainActivity, parent: ViewGroup, state: Bundle?) :
             view.setOnClickListener { enlarge(picture) }
         }
         view.findViewById<View>(R.id.new_pictures).setOnClickListener { renew() }
-        slider.setOnSeekBarChangeListener(object : SeekBar.OnSeekBarChangeListener {
-            override fun onProgressChanged(bar: SeekBar, progress: Int, fromUser: Boolean) {
-                if (!walk.playing) walk.moveTo(progress.toFloat() / bar.max)
-            }
-
-            override fun onStartTrackingTouch(bar: SeekBar) {
-                play.isChecked = false
-            }
-
-            override fun onStopTrackingTouch(bar: SeekBar) = Unit
-        })
+        slider.follow(grasped = { play.isChecked = false }) {
+            if (!walk.playing) walk.moveTo(it.toFloat() / slider.max)
+        }
         slider.progress = state?.getInt(SHARE) ?: 0
         play.setOnCheckedChangeListener { _, on -> if (on) walk.play() else walk.pause() }
     }
@@ -106,16 +98,10 @@ class DrawScreen(activity: MainActivity, parent: ViewGroup, state: Bundle?) :
             val slider = row.findViewById<SeekBar>(R.id.amount)
             slider.contentDescription = direction.name
             slider.progress = ((amounts[number] / FARTHEST + 1) / 2 * slider.max).roundToInt()
-            slider.setOnSeekBarChangeListener(object : SeekBar.OnSeekBarChangeListener {
-                override fun onProgressChanged(bar: SeekBar, progress: Int, fromUser: Boolean) {
-                    amounts[number] = (2f * progress / bar.max - 1) * FARTHEST
-                    redraw()
-                }
-
-                override fun onStartTrackingTouch(bar: SeekBar) = Unit
-
-                override fun onStopTrackingTouch(bar: SeekBar) = Unit
-            })
+            slider.follow {
+                amounts[number] = (2f * it / slider.max - 1) * FARTHEST
+                redraw()
+            }
             place.addView(row)
         }
     }

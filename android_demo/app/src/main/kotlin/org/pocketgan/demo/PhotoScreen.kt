@@ -52,15 +52,7 @@ class PhotoScreen(activity: MainActivity, parent: ViewGroup, state: Bundle?) :
         click(R.id.share) { share() }
         run.setOnClickListener { if (darkroom.running) darkroom.stop() else darkroom.resume() }
         picture.moved = { divide.progress = (it * divide.max).toInt() }
-        divide.setOnSeekBarChangeListener(object : SeekBar.OnSeekBarChangeListener {
-            override fun onProgressChanged(bar: SeekBar, progress: Int, fromUser: Boolean) {
-                picture.share = progress.toFloat() / bar.max
-            }
-
-            override fun onStartTrackingTouch(bar: SeekBar) = Unit
-
-            override fun onStopTrackingTouch(bar: SeekBar) = Unit
-        })
+        divide.follow { picture.share = it.toFloat() / divide.max }
         divide.progress = state?.getInt(DIVIDE) ?: (divide.max / 2)
     }
 

@@ -6,6 +6,7 @@ import android.view.View
 import android.view.ViewGroup
 import android.widget.AdapterView
 import android.widget.ArrayAdapter
+import android.widget.SeekBar
 import android.widget.Spinner
 import android.widget.TextView
 import java.util.Locale
@@ -43,6 +44,16 @@ fun Spinner.offer(names: List<String>, position: Int, chosen: (Int) -> Unit) {
         override fun onNothingSelected(list: AdapterView<*>?) = Unit
     }
 }
+
+/** [moved] is called with each place of the slider; [grasped] when a finger takes hold of it. */
+fun SeekBar.follow(grasped: () -> Unit = {}, moved: (Int) -> Unit) =
+    setOnSeekBarChangeListener(object : SeekBar.OnSeekBarChangeListener {
+        override fun onProgressChanged(bar: SeekBar, progress: Int, fromUser: Boolean) = moved(progress)
+
+        override fun onStartTrackingTouch(bar: SeekBar) = grasped()
+
+        override fun onStopTrackingTouch(bar: SeekBar) = Unit
+    })
 
 /** Show a text, or nothing at all. */
 fun TextView.tell(message: String?) {
