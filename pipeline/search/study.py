@@ -21,8 +21,10 @@ from pipeline.search.journal import JournalLock
 from pipeline.search.space import Proposal, Space
 from pipeline.search.trials import REDUCTION, RUNGS, TrialScore, TrialWork
 
-BATCH = 6
-"""Students that are proposed at once: as many as Optuna draws at random before it learns."""
+BATCH = 8
+"""Students that are proposed at once: the more, the more workers have something to do."""
+BEFORE_LEARNING = 6
+"""Finished students before proposals are no longer drawn at random."""
 FIRST, LAST = 1, RUNGS
 SHARE_OF_WORK = {FIRST: 1 / REDUCTION, LAST: 1 - 1 / REDUCTION}
 """Rung → share of a trial's work that leads to it from the one before."""
@@ -57,7 +59,7 @@ def _journal(path: Path | str) -> JournalStorage:
 
 
 def _sampler(seed: int) -> optuna.samplers.BaseSampler:
-    return optuna.samplers.TPESampler(seed=seed, n_startup_trials=BATCH)
+    return optuna.samplers.TPESampler(seed=seed, n_startup_trials=BEFORE_LEARNING)
 
 
 _WHOLE: dict[str, Any] = {"zeros": 0.0, "share": 1.0}

@@ -16,7 +16,7 @@ from pipeline.search.storage import open_storage, require_storage
 from pipeline.search.trials import SearchContext, TrialScore, TrialWork
 from pipeline.search.work_study import FilesPlace, StudyFacts, WorkStudy
 
-STUDENTS, BATCH, ON = 24, 6, 2
+STUDENTS, BATCH, ON = 40, 8, 2
 """All, those of a batch, and those of a batch that go on to the second rung."""
 SECONDS = 0.3
 """Of a trial up to the first rung; from there to the second it is twice as long."""

@@ -1,12 +1,12 @@
 """What it costs a search that its workers are elsewhere: one, two and more of them.
 
-Makes the light search of `tools/campaigns` (24 students in batches of six, of which two go on to
+Makes the light search of `tools/campaigns` (40 students in batches of eight, of which two go on to
 the second rung) on a PostgreSQL server. Its trials wait in place of training, so that workers on
 one machine do not take each other's cores: what is measured is how well the work is shared, and
-what server, leader and looking cost. In time of a trial, a batch takes one worker 6 + 2·2 = 10, two
-workers 3 + 2 = 5, four 2 + 2 = 4, six 1 + 2 = 3: no number of workers makes it less.
+what server, leader and looking cost. In time of a trial, a batch takes one worker 8 + 2·2 = 12, two
+workers 4 + 2 = 6, four 2 + 2 = 4, eight 1 + 2 = 3: no number of workers makes it less.
 
-    python -m tools.experiments.shared_search [--workers 1 2 4 6] [--seconds 5]
+    python -m tools.experiments.shared_search [--workers 1 2 4 8] [--seconds 5]
 
 Its figures stand in docs/distributed.md.
 """
@@ -25,7 +25,7 @@ from tools.console import run_as_program
 from tools.postgresql import server
 from tools.tables import Table
 
-TRIALS = {1: 40, 2: 20, 4: 16, 6: 12}
+TRIALS = {1: 60, 2: 30, 4: 20, 8: 15}
 """Workers → how long all batches take at least, in times of a trial to the first rung."""
 
 
