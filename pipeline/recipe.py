@@ -404,14 +404,20 @@ def load_recipe(
         origin, values = f"recipe {path}", {"name": path.stem, **read_values(path)}
     else:
         origin, values = f"recipe {base.get('name', '')}", dict(base)
-    parser = ArgumentParser(exit_on_error=False, allow_abbrev=False)
-    parser.add_class_arguments(Recipe)
-    recipe, namespace = _apply(values, parser, to=None, origin=origin)
+    recipe, namespace = _apply(values, to=None, origin=origin)
     for override in overrides:
         if override:
             origin = "options" if isinstance(override, Mapping) else "command line"
-            recipe, namespace = _apply(override, parser, to=namespace, origin=origin)
+            recipe, namespace = _apply(override, to=namespace, origin=origin)
     return recipe
+
+
+@cache
+def _parser() -> ArgumentParser:
+    """Of recipes; making it takes as long as what it does for one."""
+    parser = ArgumentParser(exit_on_error=False, allow_abbrev=False)
+    parser.add_class_arguments(Recipe)
+    return parser
 
 
 def read_values(path: Path) -> dict[str, Any]:
@@ -459,12 +465,12 @@ def _plain(recipe: Recipe) -> dict[str, Any]:
 
 def _apply(
     change: Sequence[str] | Mapping[str, Any],
-    parser: ArgumentParser,
     *,
     to: Namespace | None,
     origin: str,
 ) -> tuple[Recipe, Namespace]:
     """``to`` with a change, as a checked recipe and for the next change."""
+    parser = _parser()
     with _explained(origin):
         if isinstance(change, Mapping):
             _check_sections(change)

@@ -90,14 +90,18 @@ def load_tensorflow() -> None:
 
     Keras 3 brings scikit-learn, all of SciPy's statistics, and Matplotlib along, for wrappers and
     plots that nothing here uses: a second of every command. What was imported stays, so garbage is
-    looked for neither meanwhile nor among it: another second.
+    looked for neither meanwhile nor among it: another second. Nothing happens the next time: what
+    was frozen is never freed.
     """
+    wanted = ("tensorflow", "tf_keras", "keras")
+    if all(name in sys.modules for name in wanted):
+        return
     left_out = [name for name in ("sklearn", "matplotlib") if name not in sys.modules]
     for name in left_out:
         sys.modules[name] = None  # type: ignore[assignment]  # as if it were not installed
     gc.disable()
     try:
-        for name in ("tensorflow", "tf_keras", "keras"):
+        for name in wanted:
             import_module(name)
     finally:
         for name in left_out:

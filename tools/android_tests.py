@@ -55,7 +55,8 @@ def run_tests(
     libraries = test_libraries(artifacts)
     return subprocess.run(
         [
-            *("java", "-Xmx2g", *(f"-D{name}={value}" for name, value in properties.items())),
+            *build_apk.JAVA,
+            *("-Xmx2g", *(f"-D{name}={value}" for name, value in properties.items())),
             *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPENED),
             *("-cp", build_apk.joined([config, TESTS / "resources", tests, classes, *libraries])),
             *(

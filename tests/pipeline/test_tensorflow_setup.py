@@ -1,3 +1,4 @@
+import gc
 import os
 import subprocess
 import sys
@@ -5,7 +6,7 @@ import sys
 import pytest
 
 from deploy.errors import PocketganError
-from pipeline.tensorflow_setup import SETTINGS, configure_tensorflow, processor
+from pipeline.tensorflow_setup import SETTINGS, configure_tensorflow, load_tensorflow, processor
 
 BARE = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
 
@@ -55,6 +56,13 @@ try:
 except Exception as error:
     print(type(error).__name__, error)
 """
+
+
+def test_loading_again_keeps_no_more_garbage_for_ever() -> None:
+    load_tensorflow()
+    before = gc.get_freeze_count()
+    load_tensorflow()
+    assert gc.get_freeze_count() == before
 
 
 def test_threads_are_settled_at_the_first_operation() -> None:

@@ -18,6 +18,7 @@ from pipeline.importers.input_roles import read_roles
 from pipeline.importers.missing import MissingFactsError
 from pipeline.importers.saved_teacher import read_saved_teacher, save_teacher
 from pipeline.importers.teacher import Teacher, load_teacher
+from tests.grids import pairs
 
 Builders = Mapping[str, Callable[[Any], Any]]
 STATED: Mapping[str, tuple[dict[str, Any], tuple[int, ...]]] = {
@@ -143,8 +144,7 @@ def drawn_by(model: Any, teacher: Teacher, inputs: np.ndarray, name: str) -> np.
     return np.asarray(outputs[1] if name == "two_outputs" else outputs)
 
 
-@pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("name", STATED)
+@pytest.mark.parametrize(("name", "form"), pairs(STATED, FORMATS))
 def test_generator_draws_as_its_parts_say(
     name: str, form: str, foreign_inputs: Builders, tmp_path: Path
 ) -> None:

@@ -14,6 +14,7 @@ from pipeline.tflite.convert import to_int8_trained
 from pipeline.tflite.count import float_ops
 from pipeline.tflite.read import read_model
 from pipeline.tflite.runtime import draw
+from tests.grids import pairs
 
 SHAPES = {
     "doubled, 0..255": TranslatorShape(
@@ -48,8 +49,7 @@ def in_unit(pictures: np.ndarray, pixels: PixelRange) -> np.ndarray:
     return (pictures - pixels[0]) / (pixels[1] - pixels[0])
 
 
-@pytest.mark.parametrize("block", FAMILIES)
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize(("block", "name"), pairs(FAMILIES, SHAPES))
 def test_untrained_student_repeats_its_input_in_the_range_of_its_teacher(
     block: str, name: str
 ) -> None:
@@ -94,8 +94,9 @@ def shaken(model: tf_keras.Model) -> tf_keras.Model:
     return model
 
 
-@pytest.mark.parametrize("block", FAMILIES)
-@pytest.mark.parametrize("name", ["doubled, 0..255", "kept, -1..1", "masked"])
+@pytest.mark.parametrize(
+    ("block", "name"), pairs(FAMILIES, ["doubled, 0..255", "kept, -1..1", "masked"])
+)
 def test_int8_file_has_the_steps_of_8_bit_pictures_and_no_float(block: str, name: str) -> None:
     shape = SHAPES[name]
     model = shaken(build_translator_student(StudentSettings(block, 0, (4, 4, 4), 0), shape))

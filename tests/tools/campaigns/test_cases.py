@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -46,7 +46,7 @@ def case(base: Path, tmp_path: Path) -> Try:
 
 
 @pytest.mark.parametrize("name", ["two light stages", "light stage, again"])
-@pytest.mark.parametrize("stride", [10, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("stride", [20, pytest.param(1, marks=pytest.mark.slow)])
 def test_killed_before_a_change_of_its_folder_work_ends_in_the_same_bytes(
     name: str, stride: int, base: Path, tmp_path: Path
 ) -> None:
@@ -72,8 +72,9 @@ def test_killed_before_a_change_of_its_folder_work_ends_in_the_same_bytes(
         for name in FAULTS
     ],
 )
-def test_work_under_a_fault_is_whole_in_the_end(fault: str, case: Try) -> None:
-    assert [case(fault, seed).violations for seed in range(2)] == [[], []]
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_work_under_a_fault_is_whole_in_the_end(fault: str, seed: int, case: Try) -> None:
+    assert case(fault, seed).violations == []
 
 
 def test_stage_that_is_visible_half_made_is_a_violation(
@@ -85,12 +86,15 @@ def test_stage_that_is_visible_half_made_is_a_violation(
 
     monkeypatch.setattr("pipeline.run.replace_folder", copied)
     runs, log = tmp_path / "runs", tmp_path / "log.txt"
-    whole, problems = run_process(partial(LIGHT.work, runs), log), list[str]()
-    for change in range(whole.changes // 2, whole.changes):
-        shutil.rmtree(runs, ignore_errors=True)
-        run_process(partial(LIGHT.work, runs), log, Kill(change=change))
-        problems += half_made(runs, light_plan.NAME)
-    assert any("has no record" in one or "not as recorded" in one for one in problems)
+    whole = run_process(partial(LIGHT.work, runs), log)
+
+    def problems() -> Iterator[str]:
+        for change in range(whole.changes // 2, whole.changes):
+            shutil.rmtree(runs, ignore_errors=True)
+            run_process(partial(LIGHT.work, runs), log, Kill(change=change))
+            yield from half_made(runs, light_plan.NAME)
+
+    assert any("has no record" in one or "not as recorded" in one for one in problems())
 
 
 def test_process_that_outlives_the_one_that_began_it_is_a_violation(
