@@ -80,6 +80,12 @@ def test_spread_is_the_relative_range_of_the_medians_and_flagged() -> None:
     assert "spread" not in pooled.absent
 
 
+def test_percentile_far_above_the_median_is_flagged() -> None:
+    (warning,) = combine([measured([10] * 900 + [30] * 300)]).warnings
+    assert "the 90th percentile is 3.0 times the median" in warning
+    assert not combine([measured([10] * 900 + [19] * 300)]).warnings
+
+
 def test_steady_rounds_with_enough_runs_raise_no_doubt() -> None:
     pooled = combine([measured([100] * 512), measured([110] * 512)])
     assert pooled.warnings == ()
