@@ -77,8 +77,8 @@ def last_maps(maps: tf_keras.Model) -> tf_keras.Model:
     below: dict[int, set[int]] = {}
     for node in nodes(maps):
         read = [] if node.is_input else node.keras_inputs
-        found = {id(tensor) for tensor in read} & ends
-        found = found.union(*(below[id(tensor)] for tensor in read))
-        below |= {id(tensor): found for tensor in tf.nest.flatten(node.outputs)}
+        earlier = {id(tensor) for tensor in read} & ends
+        earlier = earlier.union(*(below[id(tensor)] for tensor in read))
+        below |= {id(tensor): earlier for tensor in tf.nest.flatten(node.outputs)}
     inner = set[int]().union(*(below[end] for end in ends))
     return tf_keras.Model(maps.inputs, [x for x in maps.outputs if id(x) not in inner])

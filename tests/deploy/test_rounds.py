@@ -7,6 +7,7 @@ import pytest
 from deploy.agent import summarize
 from deploy.jobs import FIGURES, Conditions, Job, Measurement, failure
 from deploy.rounds import combine, run_rounds, schedule
+from tests.deploy.subject import SUBJECT
 
 MS = 1_000_000
 UNKNOWN = ("arena_bytes", "instructions", "dot_products", "loads", "stores", "delegated")
@@ -15,15 +16,7 @@ UNKNOWN = ("arena_bytes", "instructions", "dot_products", "loads", "stores", "de
 def measured(samples_ms: list[int], **changes: Any) -> Measurement:
     """A round's measurement with these samples."""
     samples = [sample * MS for sample in samples_ms]
-    fields = {
-        "target": "local",
-        "variant": "int8",
-        "sha256": "0" * 64,
-        "bytes": 1,
-        "bytes_gzip": 1,
-        "bytes_zstd": 1,
-        "threads": 1,
-        "delegate": "xnnpack",
+    fields = SUBJECT | {
         "init_ms": 1.0,
         "first_ms": 1.0,
         **summarize(samples),
