@@ -85,10 +85,10 @@ def parse_compress(arguments: list[str]) -> tuple[Any, list[str]]:
                 default = default_of(key) if explains else ""
                 option = f"--{name.replace('_', '-')}"
                 group.add_argument(option, type=str, help=words + default)
+        if "data" in sections:
+            words = "of a run use the generator only, no pictures"
+            group.add_argument("--data-free", action="store_true", help=words)
     add_common(group, RUNNING)
-    group.add_argument(
-        "--data-free", action="store_true", help="of a run use the generator only, no pictures"
-    )
     add_generator(parser)
     return parse_with_overrides(parser, arguments)
 
