@@ -18,6 +18,8 @@ from deploy.jobs import FIGURES, WHERE_ASKED_FOR, Histogram, Job, Measurement
 ENOUGH_RUNS = 1024
 # Rounds whose medians differ by more than this share deserve no trust.
 SPREAD_LIMIT = 0.10
+# A 90th percentile above so many medians is somebody else's: a file does the same work each time.
+TAIL_LIMIT = 2.0
 # From this temperature on, °C, processors begin to slow themselves down.
 HOT_CELSIUS = 80.0
 # Share of the frequency whose loss is worth a word.
@@ -141,6 +143,11 @@ def spread(medians_ms: Sequence[float]) -> float | None:
     return (max(medians_ms) - min(medians_ms)) / statistics.median(medians_ms)
 
 
+def is_long_tail(p50_ms: float | None, p90_ms: float) -> bool:
+    """Whether a 90th percentile tells of whoever else worked meanwhile, and not of the file."""
+    return p50_ms is not None and p90_ms > TAIL_LIMIT * p50_ms
+
+
 def doubts(fields: dict[str, Any], good: Sequence[Measurement]) -> list[str]:
     """What a reader must know before trusting the times, and what heat did, or may have done."""
     warnings = []
@@ -148,6 +155,11 @@ def doubts(fields: dict[str, Any], good: Sequence[Measurement]) -> list[str]:
         warnings.append(
             f"the rounds' medians lie {fields['spread']:.0%} apart (trust ends at "
             f"{SPREAD_LIMIT:.0%}): the machine was busy"
+        )
+    if fields["p90_ms"] is not None and is_long_tail(fields["p50_ms"], fields["p90_ms"]):
+        warnings.append(
+            f"the 90th percentile is {fields['p90_ms'] / fields['p50_ms']:.1f} times the median "
+            f"(trust ends at {TAIL_LIMIT:g}): others worked meanwhile"
         )
     timed = fields["p50_ms"] is not None and fields["runs"] is not None
     if timed and fields["runs"] < ENOUGH_RUNS:

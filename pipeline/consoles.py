@@ -13,7 +13,8 @@ from deploy.errors import printable
 
 UNWRAPPED = 100_000
 """Columns of what is no terminal: a path that is wrapped cannot be used any more."""
-
+BEST = "*"
+"""What stands before the best figure of several."""
 _UNKNOWN = "0"
 """COLUMNS, as some shells set it where they do not know."""
 
@@ -63,6 +64,11 @@ def done(text: str) -> Text:
 def caution(text: str) -> Text:
     """A line that warns."""
     return Text.assemble(("!", "yellow"), f" {printable(text)}")
+
+
+def best(figure: str, colour: str = "green") -> Text:
+    """A figure that no other is better than: the star says so where nothing is bold."""
+    return Text(f"{BEST}{figure}", style=f"bold {colour}")
 
 
 def cell(text: str, **options: Any) -> Text:

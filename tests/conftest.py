@@ -11,6 +11,7 @@ import pytest
 from deploy.jobs import FIGURES, Measurement
 from pipeline.atomic import exclusive
 from pipeline.tensorflow_setup import configure_tensorflow, load_tensorflow
+from tests.deploy.subject import SUBJECT
 
 configure_tensorflow()
 load_tensorflow()
@@ -73,14 +74,9 @@ def measured() -> Callable[..., Measurement]:
         absent = dict.fromkeys(set(FIGURES) - figures.keys(), "not here")
         return Measurement.model_validate(
             {
+                **SUBJECT,
                 "target": target,
                 "variant": variant,
-                "sha256": "0" * 64,
-                "bytes": 1,
-                "bytes_gzip": 1,
-                "bytes_zstd": 1,
-                "threads": 1,
-                "delegate": "xnnpack",
                 "absent": {} if "error" in figures else absent,
                 **figures,
             }

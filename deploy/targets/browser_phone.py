@@ -20,13 +20,17 @@ import segno
 from deploy.errors import PocketganError
 from deploy.jobs import Job, Measurement
 from deploy.targets.browser import LITERT_JS, measured_by_page
-from deploy.targets.target import Availability, Session, Target, TargetLostError
+from deploy.targets.target import Availability, Diagnosis, Session, Target, TargetLostError
 from deploy.web.bench import LOOPBACK, Accelerator, Answer, Bench, BenchJob, BenchProblem, serve
 from deploy.web.certificate import Certificate
 
 NAME = "phone"
 _DETAIL = re.compile(
     rf"{NAME}(?P<gpu>:webgpu)?(?::(?P<address>[0-9.]+))?(?::(?P<port>\d{{1,5}}))?", re.ASCII
+)
+MOST_PORT = 65535
+_ADDRESSES = (
+    "an address that this machine has, as `hostname -I` lists them, and a free port or none"
 )
 _INVERTED = "\x1b[97;40m{}\x1b[0m"
 """White on black, whatever the terminal's colours: a code is read by its dark parts."""
@@ -51,17 +55,26 @@ class PhoneBrowser(Target):
 
     @classmethod
     def named(cls, detail: str) -> Self | None:
-        """Of ``phone[:webgpu][:ADDRESS[:PORT]]``; None where it is no such."""
+        """Of ``phone[:webgpu][:ADDRESS[:PORT]]``; None where it is no phone.
+
+        Raises PocketganError for what cannot be the address of one machine.
+        """
+        if detail.partition(":")[0] != NAME:
+            return None
         match = _DETAIL.fullmatch(detail)
-        if match is None:
-            return None
-        address, port = match["address"] or LOOPBACK, int(match["port"] or 0)
-        accelerator: Accelerator = "webgpu" if match["gpu"] else "wasm"
+        address, port = (
+            (match["address"] or LOOPBACK, int(match["port"] or 0)) if match else ("", 0)
+        )
         try:
-            ip = ipaddress.IPv4Address(address)
+            fits = not ipaddress.IPv4Address(address).is_unspecified and port <= MOST_PORT
         except ValueError:
-            return None
-        return None if ip.is_unspecified or port > 65535 else cls(address, port, accelerator)
+            fits = False
+        if match is None or not fits:
+            raise PocketganError(
+                f"browser:{detail} does not name an address of this machine",
+                f"Write browser:{NAME}:ADDRESS or browser:{NAME}:ADDRESS:PORT: {_ADDRESSES}.",
+            )
+        return cls(address, port, "webgpu" if match["gpu"] else "wasm")
 
     @property
     def is_loopback(self) -> bool:
@@ -73,9 +86,23 @@ class PhoneBrowser(Target):
             f"serves a page on {self.address}{reach}, LiteRT.js {LITERT_JS}", ready=True
         )
 
+    def diagnose(self) -> Diagnosis:
+        """Whether the page can be served there; nobody is asked to open it."""
+        try:
+            with self._served():
+                return super().diagnose()
+        except PocketganError as error:
+            return Diagnosis(answers=False, detail=error.problem, missing=(error.remedy,))
+
     @contextmanager
     def open(self) -> Iterator[Session]:
         """Serve the page and say where, until all is measured."""
+        with self._served() as (bench, certificate):
+            self.say(_invitation(bench.url, certificate))
+            yield partial(self._measure, bench)
+
+    @contextmanager
+    def _served(self) -> Iterator[tuple[Bench, Certificate | None]]:
         certificate = None if self.is_loopback else Certificate.of(self.address)
         with ExitStack() as stack:
             try:
@@ -84,11 +111,9 @@ class PhoneBrowser(Target):
             except (OSError, OverflowError) as error:
                 raise PocketganError(
                     f"target {self.name}: cannot serve on {self.address}: {error}.",
-                    "Name an address that this machine has, as `hostname -I` lists them, and a "
-                    "free port or none.",
+                    f"Name {_ADDRESSES}.",
                 ) from error
-            self.say(_invitation(bench.url, certificate))
-            yield partial(self._measure, bench)
+            yield bench, certificate
 
     def _measure(self, bench: Bench, job: Job, time_limit: float) -> Measurement:
         return measured_by_page(job, partial(_ask, bench, time_limit), self.accelerator)

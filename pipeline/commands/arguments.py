@@ -117,9 +117,14 @@ def command_parser(
     )
     # What argparse takes for a value although it begins with a dash: not only -5, but -5%, too.
     parser._negative_number_matcher = re.compile("-[^-]")
-    for option in common:
-        parser.add_argument(f"--{option}", **_COMMON[option])
+    add_common(parser, common)
     return parser
+
+
+def add_common(parser: Any, names: Iterable[str]) -> None:
+    """Let a parser, or a group of its options, take those that many commands have."""
+    for option in names:
+        parser.add_argument(f"--{option}", **_COMMON[option])
 
 
 def asks_for_help(arguments: list[str]) -> bool:

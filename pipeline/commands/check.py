@@ -64,6 +64,7 @@ def _check(options: Any) -> "Check":
 def add_generator(parser: Any) -> None:
     """Let a parser take a generator of any origin, and what its file does not say."""
     parser.add_argument("generator", type=str, help="a run's folder, a model file, or a SavedModel")
+    parser = parser.add_argument_group("What the generator's file may not say")
     parser.add_argument(
         "--classes", type=int, help="how many entries at the end of the latents are a one-hot class"
     )

@@ -30,11 +30,11 @@ def _report_file(name: str, runs: Path) -> Path:
     """
     if Path(name).is_file():
         return Path(name)
-    for folder in (runs / name, Path(name)):
-        if inside := sorted(folder.glob(f"*-report/{REPORT}")):
-            return inside[0]
     run = open_run(name, runs)
-    raise PocketganError(
-        f"{run.folder} has no report yet: {run.unfinished[0]}.",
-        f"Finish it: {command_for(run.folder)}",
-    )
+    file = run.stage("report") / REPORT
+    if not file.is_file():
+        raise PocketganError(
+            f"{run.folder} has no report yet: {run.unfinished[0]}.",
+            f"Finish it: {command_for(run.folder)}",
+        )
+    return file

@@ -12,9 +12,15 @@ from deploy.errors import PocketganError
 from pipeline import progress
 from pipeline.artifacts import DISCRIMINATOR
 from pipeline.commands.admission import admitted
-from pipeline.commands.arguments import RUNNING, asks_for_help, command_parser, parse_with_overrides
+from pipeline.commands.arguments import (
+    RUNNING,
+    add_common,
+    asks_for_help,
+    command_parser,
+    parse_with_overrides,
+)
 from pipeline.commands.check import add_generator, teacher_of
-from pipeline.commands.compress_options import AS_THEY_ARE, OPTIONS
+from pipeline.commands.compress_options import AS_THEY_ARE, GROUPS, MORE, OPTIONS, epilog
 from pipeline.commands.missing_options import missing_options
 from pipeline.commands.run import run_all, storage_of
 from pipeline.commands.starting_values import (
@@ -35,19 +41,6 @@ from pipeline.search.budget import gates_of
 from pipeline.tensorflow_setup import load_tensorflow, use_threads
 from pipeline.workers import refuse_too_many
 
-MORE = """: a generator goes in, and a budget; a small int8 .tflite that draws like it comes out,
-with a report. Students within the budget are tried, the best is trained on its pictures and
-rounded to int8. GENERATOR is a run's folder, a .keras or .h5 file, an ONNX file, a SavedModel, a
-model.json of TensorFlow.js, or any .tflite (`pocketgan check` says whether it can be compressed).
-The same command again goes on where it was stopped, and does nothing that is done."""
-EPILOG = """Every value of the recipe can be changed too, for instance --search.trials 40,
---student.steps 8000 or --search.study study.journal; `pocketgan run --help` explains each.
-Examples: pocketgan compress runs/digits --max-gzip-kb 12;
-pocketgan compress dcgan.keras --max-kb 60 --max-ms 0.2;
-pocketgan compress dcgan.keras --max-flash-kb 64 --target npu:ethos-u55-128;
-pocketgan compress pix2pix.keras --inputs photos --max-macs 20000000.
-Of latents a budget is asked for; a generator that reads pictures may have a
-quarter of its multiply-accumulates where none is given."""
 LOCAL = "local"
 ENOUGH_STEPS = {"student": 3000, "quantize": 2000}
 """Steps that a student gets even where half of its teacher's are fewer, but no more than those."""
@@ -80,21 +73,23 @@ def parse_compress(arguments: list[str]) -> tuple[Any, list[str]]:
 
     Raises PocketganError for an unknown option, one without its value, or no generator.
     """
-    parser = command_parser("compress", *RUNNING, more=MORE)
+    usage = "pocketgan compress GENERATOR [--max-gzip-kb N …] [options]"
+    parser = command_parser("compress", more=MORE, usage=usage)
     explains = asks_for_help(arguments)
     if explains:
-        parser.epilog = (
-            f"{EPILOG} What compress sets otherwise, unless the run that GENERATOR is does: "
-            f"{changed_defaults()}."
-        )
+        parser.epilog = epilog(changed_defaults())
+    for heading, sections in GROUPS.items():
+        group = parser.add_argument_group(heading)
+        for name, (key, words) in OPTIONS.items():
+            if key.split(".")[0] in sections:
+                default = default_of(key) if explains else ""
+                option = f"--{name.replace('_', '-')}"
+                group.add_argument(option, type=str, help=words + default)
+        if "data" in sections:
+            words = "of a run use the generator only, no pictures"
+            group.add_argument("--data-free", action="store_true", help=words)
+    add_common(group, RUNNING)
     add_generator(parser)
-    for name, (key, words) in OPTIONS.items():
-        default = default_of(key) if explains else ""
-        option = f"--{name.replace('_', '-')}"
-        parser.add_argument(option, type=str, help=words + default)
-    parser.add_argument(
-        "--data-free", action="store_true", help="of a run use the generator only, no pictures"
-    )
     return parse_with_overrides(parser, arguments)
 
 

@@ -1,7 +1,46 @@
-"""The options of compress that are keys of the recipe, and remedies told in the recipe's words."""
+"""The options of compress that are keys of the recipe, its help, and remedies told in the recipe's
+words."""
 
 import re
+import textwrap
+from collections.abc import Iterable
 
+MORE = """: a generator goes in, and a budget; a small int8 .tflite that draws like it comes out,
+with a report. Students within the budget are tried, the best is trained on its pictures and
+rounded to int8. GENERATOR is a run's folder, a .keras or .h5 file, an ONNX file, a SavedModel, a
+model.json of TensorFlow.js, or any .tflite (`pocketgan check` says whether it can be compressed).
+The same command again goes on where it was stopped, and does nothing that is done.
+
+A generator of a run, or a file that reads latents, with a budget:
+
+  pocketgan compress runs/digits --max-gzip-kb 12
+  pocketgan compress dcgan.keras --max-kb 60 --max-ms 0.2
+
+One that reads classes, and real pictures to learn from:
+
+  pocketgan compress conditional.onnx --classes 10 --max-gzip-kb 40 \\
+      --data folder --data-folder photos
+
+One that reads pictures; without a budget it gets a quarter of the multiply-accumulates:
+
+  pocketgan compress pix2pix.keras --inputs photos --minutes 30
+
+For an NPU's flash:
+
+  pocketgan compress dcgan.keras --max-flash-kb 64 --target npu:ethos-u55-128
+
+What else its file does not say is asked for. Of all options the seven that you may want first:
+
+  --max-gzip-kb 12          length of the gzipped file, in 1,000 bytes
+  --max-ms 0.2              milliseconds of a picture, on --target
+  --max-quality-drop 5%     the smallest that draws nearly as well
+  --target local            where --max-ms holds
+  --inputs photos           pictures, for a generator that reads pictures
+  --minutes 30              how long all of it may take, for such a generator
+  --name NAME               of the run's folder"""
+EPILOG = """Every value of the recipe can be changed too, for instance --search.trials 40,
+--student.steps 8000 or --search.study study.journal; `pocketgan run --help` explains each. What
+compress sets otherwise, unless the run that GENERATOR is does:"""
 OPTIONS = {
     "max_kb": ("budget.max_kb", "the file's length, in 1,000 bytes"),
     "max_gzip_kb": ("budget.max_gzip_kb", "the gzipped file's length, in 1,000 bytes"),
@@ -38,12 +77,27 @@ OPTIONS = {
     "name": ("name", "of the run's folder; by default the generator's with the budget"),
 }
 """Name of an option → the key of the recipe that it sets, and its help."""
+GROUPS = {
+    "How large or slow it may be": ("budget",),
+    "What it learns from, and is judged by": ("data", "teacher"),
+    "How it is made": ("search", "threads", "name"),
+}
+"""Heading in the help → the sections of the keys whose options stand below it."""
 AS_THEY_ARE = (
     *("pixels", "input_pixels", "input_size", "signature", "output", "on_white", "custom"),
     "allow_unsafe",
 )
 """Options of a generator that are keys of the recipe's section teacher, with the same values."""
 _RANGE = re.compile(r"--(pixels|input-pixels) (-?[\d.e+]+) (-?[\d.e+]+?)(?=[,.]?( |$))")
+
+
+def epilog(defaults: Iterable[str]) -> str:
+    """The end of the help: ``defaults`` are indented, which keeps their lines, and narrow."""
+    lines = (
+        textwrap.fill(each, 78, initial_indent="  ", subsequent_indent="      ")
+        for each in defaults
+    )
+    return "\n".join([EPILOG, "", *lines])
 
 
 def in_recipe(remedy: str) -> str:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from deploy.errors import PocketganError, plain
-from pipeline.data.reading import text
 from pipeline.data.survey import survey
 from pipeline.networks.settings import IMAGENET_SIDE
 from pipeline.plans import RECIPE, command_for
@@ -34,18 +33,13 @@ UNPUBLISHED = {
 def recipe_of(folder: Path, overrides: Sequence[str]) -> Recipe:
     """The recipe for a folder of pictures, changed by the command line.
 
-    Raises PocketganError for a folder without a picture that can be read, for a run's folder, for
-    a name that no recipe can hold, and as ``load_recipe`` does.
+    Raises PocketganError for a folder without a picture that can be read, for a run's folder, and
+    as ``load_recipe`` does.
     """
     if (folder / RECIPE).is_file():
         raise PocketganError(
             f"{folder} is the folder of a run, not of pictures.",
             f"Go on with it: {command_for(folder)}",
-        )
-    if text(str(folder)) != str(folder):
-        raise PocketganError(
-            f"{text(str(folder))}: the name is no UTF-8 text, and a recipe is.",
-            "Rename the folder, or run the command inside of it, on the folder `.`",
         )
     base = read_values(BASE)
     values = _merged({"name": _name(folder), **base}, _of_pictures(folder, base["train"]["batch"]))

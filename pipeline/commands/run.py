@@ -151,7 +151,7 @@ def run_all(run: Run, options: Any) -> int:
 def storage_of(options: Any) -> SharedStorage | None:
     """Where workers of other machines find the trials of a search; None where this machine's do.
 
-    Raises PocketganError where nobody answers there.
+    Raises PocketganError where nobody answers there, or what workers fetch cannot be left.
     """
     if options.storage is None:
         if options.artifacts is not None:
@@ -160,8 +160,11 @@ def storage_of(options: Any) -> SharedStorage | None:
                 "Give --storage ADDRESS too, or leave --artifacts out.",
             )
         return None
+    from pipeline.search.sent_files import require_place
     from pipeline.search.storage import open_storage
 
+    if options.artifacts is not None:
+        require_place(options.artifacts)
     open_storage(options.storage)
     return SharedStorage(options.storage, options.artifacts)
 

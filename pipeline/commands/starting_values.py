@@ -18,7 +18,7 @@ def default_of(key: str) -> str:
     return "" if latents is pictures is None else f" (default: {_both(latents, pictures)})"
 
 
-def changed_defaults() -> str:
+def changed_defaults() -> list[str]:
     """Options with what compress sets them to, where that is not the recipe's own default."""
     bases = (read_values(LATENTS_BASE), read_values(PICTURES_BASE))
     keys = dict.fromkeys(
@@ -26,7 +26,7 @@ def changed_defaults() -> str:
     )
     recipes = _recipes()
     values = {key: _both(*(_value(recipe, key) for recipe in recipes)) for key in keys}
-    return "; ".join(f"--{key}: {value}" for key, value in values.items())
+    return [f"--{key}: {value}" for key, value in values.items()]
 
 
 def starting_recipe(*, latent: bool) -> Recipe:
@@ -53,5 +53,5 @@ def _both(latents: Any, pictures: Any) -> str:
 
 def _text(value: Any) -> str:
     if isinstance(value, list):
-        return "[" + ",".join(map(_text, value)) + "]"
+        return "[" + ", ".join(map(_text, value)) + "]"
     return "none" if value is None else str(value)

@@ -8,7 +8,7 @@ from typing import Protocol
 from deploy.errors import PocketganError, one_of
 from pipeline.data import digits, domains, folder, pairs, published, stacked
 from pipeline.data.coupling import SECOND_DOMAINS, coupled
-from pipeline.data.dataset import Dataset
+from pipeline.data.dataset import ENOUGH, Dataset
 from pipeline.data.degrade import DEGRADATIONS, degrade
 from pipeline.data.picture import fit
 from pipeline.data.reading import CUTS, TILES, Request, refuse_more_than_memory
@@ -152,6 +152,7 @@ def load(source: str, request: Request, *, minimum: int) -> Dataset:
         data,
         train=fit(data.train, size, channels),
         test=fit(data.test, size, channels),
+        notes=(*_too_few(data, source), *data.notes),
     )
     if request.coupled:
         train, test = (coupled(part, request.coupled) for part in (data.train, data.test))
@@ -163,6 +164,17 @@ def load(source: str, request: Request, *, minimum: int) -> Dataset:
         train_inputs=degrade(data.train, request.degrade, (request.seed, 0)),
         test_inputs=degrade(data.test, request.degrade, (request.seed, 1)),
     )
+
+
+def _too_few(data: Dataset, source: str) -> list[str]:
+    """A note where one's own pictures teach and tell too little."""
+    count, test = len(data.train), len(data.test)
+    if count >= ENOUGH or not SOURCES[source].photos:
+        return []
+    return [
+        f"too few: {count} pictures to train on are learnt by heart, and {test} to judge by say "
+        f"little; that begins to change at {ENOUGH} to train on"
+    ]
 
 
 def _teacher(_: Request) -> Dataset:

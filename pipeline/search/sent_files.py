@@ -1,6 +1,8 @@
 """A file that one machine leaves in a folder or bucket, and others fetch: by its hash."""
 
 import hashlib
+import secrets
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -60,6 +62,18 @@ def fetch(place: FilesPlace) -> bytes:
             "Give the search's command again: it leaves the file anew.",
         )
     return content
+
+
+def require_place(place: str) -> None:
+    """Raise PocketganError unless a file can be left in ``place`` and fetched; none stays there."""
+    trial = send(secrets.token_bytes(16), place)  # its own name, whoever else tries the place now
+    fetch(trial)
+    with suppress(Exception):  # a bucket may let nobody remove anything
+        if "://" in trial.url:
+            files, path = _fsspec(trial.url).url_to_fs(trial.url)
+            files.rm(path)
+        else:
+            Path(trial.url).unlink()
 
 
 def _fsspec(url: str) -> Any:

@@ -59,16 +59,22 @@ def _benchmark(ctx: StageContext) -> Outcome:
     )
 
 
+def _check_targets(ctx: StageContext) -> None:
+    """PocketganError for a target that there is not, or a shelf that cannot be read."""
+    find_targets(ctx.recipe.benchmark.targets)
+
+
 def _shelves(recipe: Recipe) -> list[Path]:
-    """The shelves among the targets, read once, so that a bad one is told before anything runs."""
-    paths = shelf.paths(recipe.benchmark.targets)
-    for path in paths:
-        shelf.read_shelf(path)
-    return paths
+    return shelf.paths(recipe.benchmark.targets)
 
 
 benchmark = stage(
-    "benchmark", needs=("convert",), settings=_SETTINGS, reads_pictures=True, files=_shelves
+    "benchmark",
+    needs=("convert",),
+    settings=_SETTINGS,
+    reads_pictures=True,
+    files=_shelves,
+    check=_check_targets,
 )(_benchmark)
 benchmark_student = stage(
     "benchmark",
@@ -76,4 +82,5 @@ benchmark_student = stage(
     settings=("data", *_SETTINGS, "teacher"),
     reads_pictures=True,
     files=_shelves,
+    check=_check_targets,
 )(_benchmark)

@@ -17,6 +17,7 @@ from pipeline.artifacts import (
     write_distillation_set,
 )
 from pipeline.data import reading
+from pipeline.data.dataset import ENOUGH
 from pipeline.data.sources import TEACHER
 from pipeline.determinism import prepare
 from pipeline.finished_run import generator_of
@@ -39,7 +40,6 @@ from pipeline.workers import Workers
 
 REFERENCE_SIZE = 5000
 """Pictures to judge by where there are no others."""
-ENOUGH_PHOTOS = 100
 FEWEST_LESSONS = 64
 FEWEST_OF_A_PART = 6
 """As neighbourhoods of five pictures demand."""
@@ -218,7 +218,7 @@ def _folder_pictures(ctx: StageContext, loaded: Teacher) -> tuple[dict[str, np.n
 def _few_photos(folder: Path, pictures: InputPictures, cut: str) -> list[str]:
     """A note where distances will say little."""
     photos = int((pictures.counts > 0).sum())
-    if cut != reading.TILES or photos >= ENOUGH_PHOTOS:
+    if cut != reading.TILES or photos >= ENOUGH:
         return []
     return [
         f"{folder}: {len(pictures.images):,} tiles of only {photos} photos: Fréchet, precision "

@@ -1,10 +1,13 @@
 """Differences between pictures as the layers of a network see them."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 import tf_keras
 
 from deploy.errors import PocketganError
 from pipeline.arrays import Tensor
+from pipeline.compression.graph import nodes
 from pipeline.networks.efficientnet import build_feature_maps, looks_at
 
 _ACTIVATIONS = tuple(
@@ -39,13 +42,43 @@ def perceptual_maps(shape: tuple[int, int, int]) -> tf_keras.Model:
 
 def feature_difference(maps: tf_keras.Model, pictures: Tensor, truth: Tensor) -> Tensor:
     """Mean absolute difference, averaged over the maps."""
-    pairs = zip(maps(pictures), maps(truth), strict=True)
-    return tf.add_n([tf.reduce_mean(tf.abs(one - other)) for one, other in pairs]) / len(
-        maps.outputs
+    return _mean_of_maps(
+        lambda one, other: tf.reduce_mean(tf.abs(one - other)), maps, pictures, truth
     )
 
 
 def mean_feature_difference(maps: tf_keras.Model, pictures: Tensor, real: Tensor) -> Tensor:
-    """Mean squared difference between the batches' mean last map (Salimans 2016, section 3.1)."""
-    mean, real_mean = (tf.reduce_mean(maps(each)[-1], axis=0) for each in (pictures, real))
-    return tf.reduce_mean(tf.square(mean - real_mean))
+    """Mean squared difference between the batches' mean last map (Salimans 2016, section 3.1).
+
+    Of a discriminator with several heads (Sauer 2021) it is averaged over the last of each.
+    """
+    last = last_maps(maps)
+    return _mean_of_maps(_apart, last, pictures, real)
+
+
+def _mean_of_maps(
+    difference: Callable[[Tensor, Tensor], Tensor],
+    maps: tf_keras.Model,
+    pictures: Tensor,
+    others: Tensor,
+) -> Tensor:
+    # A model of one output gives a tensor in place of a list.
+    pairs = zip(*(tf.nest.flatten(maps(each)) for each in (pictures, others)), strict=True)
+    return tf.add_n([difference(*pair) for pair in pairs]) / len(maps.outputs)
+
+
+def _apart(one: Tensor, other: Tensor) -> Tensor:
+    return tf.reduce_mean(tf.square(tf.reduce_mean(one, axis=0) - tf.reduce_mean(other, axis=0)))
+
+
+def last_maps(maps: tf_keras.Model) -> tf_keras.Model:
+    """Those of the maps on which no other one is built, one for each head."""
+    ends = {id(tensor) for tensor in maps.outputs}
+    below: dict[int, set[int]] = {}
+    for node in nodes(maps):
+        read = [] if node.is_input else node.keras_inputs
+        earlier = {id(tensor) for tensor in read} & ends
+        earlier = earlier.union(*(below[id(tensor)] for tensor in read))
+        below |= {id(tensor): earlier for tensor in tf.nest.flatten(node.outputs)}
+    inner = set[int]().union(*(below[end] for end in ends))
+    return tf_keras.Model(maps.inputs, [x for x in maps.outputs if id(x) not in inner])

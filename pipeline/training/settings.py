@@ -59,7 +59,8 @@ class TrainSettings:
     """R1 and R2 are computed at every so many steps, so many times as strong (Karras 2020)."""
     feature_matching: NonNegativeFloat = 0.0
     """Of latents: weight of the squared difference between what the discriminator's last hidden
-    map is on average of real and of generated pictures (Salimans 2016, section 3.1)."""
+    map, of each of its heads, is on average of real and of generated pictures (Salimans 2016,
+    section 3.1)."""
     information: NonNegativeFloat = 1.0
     """Weight of the information between codes and pictures (λ of Chen 2016); with codes only."""
     growth: ClosedUnitInterval = 0.0

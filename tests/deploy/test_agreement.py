@@ -8,19 +8,13 @@ import pytest
 from deploy.agent import pack
 from deploy.agreement import compare, decode, opinions, remarks
 from deploy.jobs import FIGURES, Measurement, Output
+from tests.deploy.subject import SUBJECT
 
 
 def drawing(*values: np.ndarray) -> Measurement:
     """A measurement that kept these outputs, each with its first axis the inputs'."""
     return Measurement(
-        target="local",
-        variant="int8",
-        sha256="0" * 64,
-        bytes=1,
-        bytes_gzip=1,
-        bytes_zstd=1,
-        threads=1,
-        delegate="xnnpack",
+        **SUBJECT,
         outputs=tuple(Output.model_validate(pack("drawn", [value])) for value in values),
         error="only the outputs matter here",
     )
@@ -84,17 +78,7 @@ def test_output_that_unpacks_to_more_than_it_promises_is_refused() -> None:
 
 def timed(target: str, p50_ms: float | None, **changes: Any) -> Measurement:
     """A measurement that holds a median only."""
-    fields: dict[str, Any] = {
-        "target": target,
-        "variant": "int8",
-        "sha256": "0" * 64,
-        "bytes": 1,
-        "bytes_gzip": 1,
-        "bytes_zstd": 1,
-        "threads": 1,
-        "delegate": "xnnpack",
-        "p50_ms": p50_ms,
-    }
+    fields = SUBJECT | {"target": target, "p50_ms": p50_ms}
     present = set() if p50_ms is None else {"p50_ms"}
     absent = {name: "-" for name in FIGURES if name not in present}
     return Measurement.model_validate(fields | {"absent": absent} | changes)

@@ -11,17 +11,8 @@ from pydantic import ValidationError
 from deploy import agent
 from deploy.errors import PocketganError
 from deploy.jobs import SCHEMA_VERSION, Job, Measurement, Subject, describe_file, failure
+from tests.deploy.subject import SUBJECT
 
-SUBJECT = {
-    "target": "local",
-    "variant": "int8",
-    "sha256": "0" * 64,
-    "bytes": 100,
-    "bytes_gzip": 80,
-    "bytes_zstd": 75,
-    "threads": 1,
-    "delegate": "xnnpack",
-}
 FIGURES = {
     "init_ms": 1.5,
     "first_ms": 0.5,

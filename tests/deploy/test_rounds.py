@@ -7,6 +7,7 @@ import pytest
 from deploy.agent import summarize
 from deploy.jobs import FIGURES, Conditions, Job, Measurement, failure
 from deploy.rounds import combine, run_rounds, schedule
+from tests.deploy.subject import SUBJECT
 
 MS = 1_000_000
 UNKNOWN = ("arena_bytes", "instructions", "dot_products", "loads", "stores", "delegated")
@@ -15,15 +16,7 @@ UNKNOWN = ("arena_bytes", "instructions", "dot_products", "loads", "stores", "de
 def measured(samples_ms: list[int], **changes: Any) -> Measurement:
     """A round's measurement with these samples."""
     samples = [sample * MS for sample in samples_ms]
-    fields = {
-        "target": "local",
-        "variant": "int8",
-        "sha256": "0" * 64,
-        "bytes": 1,
-        "bytes_gzip": 1,
-        "bytes_zstd": 1,
-        "threads": 1,
-        "delegate": "xnnpack",
+    fields = SUBJECT | {
         "init_ms": 1.0,
         "first_ms": 1.0,
         **summarize(samples),
@@ -78,6 +71,12 @@ def test_spread_is_the_relative_range_of_the_medians_and_flagged() -> None:
     assert len(pooled.warnings) == 1
     assert "30%" in pooled.warnings[0]
     assert "spread" not in pooled.absent
+
+
+def test_percentile_far_above_the_median_is_flagged() -> None:
+    (warning,) = combine([measured([10] * 900 + [30] * 300)]).warnings
+    assert "the 90th percentile is 3.0 times the median" in warning
+    assert not combine([measured([10] * 900 + [19] * 300)]).warnings
 
 
 def test_steady_rounds_with_enough_runs_raise_no_doubt() -> None:

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 from deploy.agreement import SECOND_OPINION
 from deploy.jobs import Agreement, Measurement
-from deploy.rounds import ENOUGH_RUNS, SPREAD_LIMIT
+from deploy.rounds import ENOUGH_RUNS, SPREAD_LIMIT, TAIL_LIMIT
 from pipeline.report.benchmark.energy import absences, meters
-from pipeline.report.benchmark.grid import ALIKE, TargetColumn, comparable
+from pipeline.report.benchmark.grid import ALIKE, WHY_DOUBTED, TargetColumn, comparable
 from pipeline.report.benchmark.npu import off_the_npu, reckonings
 from pipeline.report.benchmark.schema import MeasuredFile
 from pipeline.report.cores import (
@@ -43,15 +43,16 @@ def sentences(columns: Sequence[TargetColumn], files: Sequence[MeasuredFile]) ->
 
 def untrusted(columns: Sequence[TargetColumn]) -> str | None:
     """The figures that the page and the terminal mark with a ~."""
-    figures = [
-        f"{listed(names)} on {column.title}"
-        for column in columns
-        if (names := [name for name, cell in column.cells.items() if cell.doubt])
-    ]
-    if not figures:
-        return None
-    why = f"the rounds' medians lie more than {SPREAD_LIMIT:.0%} apart"
-    return f"Not to be trusted (marked ~), as {why}: {'; '.join(figures)}."
+    sentences = []
+    for why in WHY_DOUBTED:
+        figures = [
+            f"{listed(names)} on {column.title}"
+            for column in columns
+            if (names := [name for name, cell in column.cells.items() if cell.why_doubted == why])
+        ]
+        if figures:
+            sentences.append(f"Not to be trusted (marked ~), as {why}: {'; '.join(figures)}.")
+    return " ".join(sentences) or None
 
 
 def verdict(column: TargetColumn, files: Sequence[MeasuredFile]) -> str | None:
@@ -247,7 +248,8 @@ def _repetitions(done: Sequence[Measurement]) -> str:
     if max(rounds) > 1:
         sentence += (
             f", in {_span(rounds)} fresh processes that take turns; the spread is how far their "
-            f"medians lie apart, and more than {SPREAD_LIMIT:.0%} deserves no trust (~)"
+            f"medians lie apart, and more than {SPREAD_LIMIT:.0%} deserves no trust (~), nor does "
+            f"a 90th percentile above {TAIL_LIMIT:g} medians"
         )
     more = f"asks for {ENOUGH_RUNS:,} or more"
     if min(runs) >= ENOUGH_RUNS:

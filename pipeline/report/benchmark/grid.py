@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from deploy.agreement import SECOND_OPINION, SECOND_OPINION_DECIMALS
 from deploy.jobs import Measurement
-from deploy.rounds import SPREAD_LIMIT
+from deploy.rounds import SPREAD_LIMIT, TAIL_LIMIT, is_long_tail
 from pipeline.report.benchmark.schema import MeasuredFile
 from pipeline.report.quantities import NONE, QUANTITIES, Quantity, times_of
 
@@ -26,6 +26,10 @@ OF_NPU = (QUANTITIES["sram_bytes"], QUANTITIES["estimated_ms"])
 """What stands below the flash that an NPU needs."""
 BY = {"p50_ms": ", by the median", "mean_ms": ", by the mean"}
 """What a sentence says of the figure that it goes by; nothing where that is exact."""
+APART = f"the rounds' medians lie more than {SPREAD_LIMIT:.0%} apart"
+LONG_TAIL = f"the 90th percentile is above {TAIL_LIMIT:g} medians"
+WHY_DOUBTED = (APART, LONG_TAIL)
+"""Why figures deserve no trust."""
 
 
 class FileFigure(NamedTuple):
@@ -45,9 +49,21 @@ class FileFigure(NamedTuple):
     @property
     def doubt(self) -> str:
         """Why the figure deserves no trust; empty where nothing speaks against it."""
-        if self.value is None or self.spread <= SPREAD_LIMIT:
+        if self.why_doubted == APART:
+            return f"not to be trusted: the rounds' medians lie {self.spread:.0%} apart"
+        if self.why_doubted == LONG_TAIL:
+            return "not to be trusted: others worked meanwhile, as the median is far below"
+        return ""
+
+    @property
+    def why_doubted(self) -> str:
+        """One of WHY_DOUBTED; empty where nothing speaks against the figure."""
+        if self.measurement is None or self.value is None:
             return ""
-        return f"not to be trusted: the rounds' medians lie {self.spread:.0%} apart"
+        if self.spread > SPREAD_LIMIT:
+            return APART
+        is_p90 = self.value == self.measurement.p90_ms
+        return LONG_TAIL if is_p90 and is_long_tail(self.measurement.p50_ms, self.value) else ""
 
 
 class Reading(NamedTuple):

@@ -10,13 +10,14 @@ from rich.text import Text
 
 from deploy.errors import printable
 from deploy.jobs import Measurement
+from pipeline import consoles
 from pipeline.report.benchmark.advice import method, sentences
 from pipeline.report.benchmark.energy import looked_for
 from pipeline.report.benchmark.grid import FileFigure, Reading, TargetColumn, columns
 from pipeline.report.benchmark.schema import Benchmark
 from pipeline.report.quantities import NONE, significant, times_of
 
-LEGEND = "×: the ratio to {baseline} on the same target. Bold: the best, and what is as good."
+LEGEND = "×: the ratio to {baseline} on the same target. {best}: the best, and what is as good."
 HEADER = 10
 """Characters a line: with its names in several, seven files fit into 80 columns."""
 
@@ -45,7 +46,7 @@ def render(benchmark: Benchmark, page: Path | None = None) -> RenderableType:
     said = [*sentences(grid, benchmark.files), *benchmark.remarks]
     how = " ".join(method(benchmark.measurements, benchmark.plan))
     if any(column.chooses for column in grid):
-        how = f"{LEGEND.format(baseline=printable(benchmark.baseline))} {how}"
+        how = f"{LEGEND.format(baseline=printable(benchmark.baseline), best=consoles.BEST)} {how}"
     parts: list[RenderableType] = [
         sizes(benchmark),
         Text(),
@@ -113,10 +114,10 @@ def _read_by(title: str, reading: Reading) -> Text:
 def _cell(reading: Reading, name: str, *, best: bool) -> Text:
     """The figure, and below its ratio to the baseline."""
     cell = reading.cells[name]
-    colour = "yellow" if cell.doubt else "green" if best else ""
-    style = f"bold {colour}" if best else colour
+    colour, figure = "yellow" if cell.doubt else "", reading.figure(name)
     ratio = "" if cell.ratio is None else f"\n{times_of(cell.ratio)}"
-    return Text.assemble((reading.figure(name), style), (ratio, "dim"))
+    written = consoles.best(figure, colour or "green") if best else Text(figure, style=colour)
+    return Text.assemble(written, (ratio, "dim"))
 
 
 def _extra(cell: FileFigure, figure: Callable[[Measurement], float | None]) -> str:

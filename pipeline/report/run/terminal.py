@@ -10,7 +10,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.consoles import UNWRAPPED
+from pipeline import consoles
 from pipeline.recipe import leaves
 from pipeline.report.quantities import NONE, number
 from pipeline.report.run.columns import BY_NAME, COLUMNS, JUDGED, LOCAL, VariantColumn, best
@@ -56,7 +56,7 @@ class FoldedVariants:
     report: Report
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        unlimited = options.update_width(UNWRAPPED)
+        unlimited = options.update_width(consoles.UNWRAPPED)
         rest = _columns(self.report)
         while rest:
             fitting = (
@@ -71,7 +71,7 @@ class FoldedVariants:
 
 
 def variants(report: Report, columns: Sequence[VariantColumn]) -> Table:
-    """The table of variants with these columns, best in each in bold green."""
+    """The table of variants with these columns, best in each with a star."""
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("Variant", no_wrap=True)
     for column in columns:
@@ -81,7 +81,7 @@ def variants(report: Report, columns: Sequence[VariantColumn]) -> Table:
         for column in columns:
             text = column.text(variant)
             top = text == best(column, report.variants)
-            cells.append(Text(text, style="bold green" if top else ""))
+            cells.append(consoles.best(text) if top else Text(text))
         table.add_row(*cells)
     if report.trivial is not None:
         figures = [getattr(report.trivial.quality, column.name, None) for column in columns]
@@ -94,8 +94,10 @@ def variants(report: Report, columns: Sequence[VariantColumn]) -> Table:
 
 
 def _reasons(report: Report) -> Text:
-    """Why a dash is a dash and a speed is marked with ~, each reason once."""
-    reasons = {f"~ {name}: {doubt}": None for name, doubt in speed_doubts(report).items()}
+    """What a star is, why a dash is a dash and a speed is marked with ~, each reason once."""
+    starred = any(best(column, report.variants) for column in _columns(report))
+    reasons: dict[str, None] = {f"{consoles.BEST} the best of its column": None} if starred else {}
+    reasons |= {f"~ {name}: {doubt}": None for name, doubt in speed_doubts(report).items()}
     for variant in report.variants:
         for column in _columns(report):
             value, reason = column.read(variant)
@@ -207,7 +209,7 @@ def _brief(value: str | int) -> str:
 
 
 def render_comparison(comparison: dict[str, Any]) -> RenderableType:
-    """The result of ``compare`` for the terminal; green is where b is better, red where worse."""
+    """The result of ``compare`` for the terminal; its last column says if b is better or worse."""
     a, b = comparison["a"], comparison["b"]
     parts: list[RenderableType] = [
         Text(f"{name}: {it['recipe']}, seed {it['seed']}, {it['date']}")
@@ -227,22 +229,24 @@ def render_comparison(comparison: dict[str, Any]) -> RenderableType:
 
 
 def _variant_table(name: str, figures: dict[str, dict[str, float | None]]) -> Table:
-    table = _plain_table(Text(name, style="bold"), "a", "b", "b / a")
+    table = _plain_table(Text(name, style="bold"), "a", "b", "b / a", "b is")
     for column in COLUMNS:
         figure = figures[column.name]
         if figure["a"] is None and figure["b"] is None:
             continue
         a, b = (NONE if it is None else column.write(it) for it in (figure["a"], figure["b"]))
         ratio = NONE if figure["ratio"] is None else number(figure["ratio"])
-        table.add_row(column.label, a, b, Text(ratio, style=_style(column.name, figure)))
+        verdict = Text() if a == b else _verdict(column.name, figure)
+        table.add_row(column.label, a, b, ratio, verdict)
     return table
 
 
-def _style(name: str, figure: dict[str, float | None]) -> str:
+def _verdict(name: str, figure: dict[str, float | None]) -> Text:
     a, b = figure["a"], figure["b"]
     if a is None or b is None or a == b or (a and figure["ratio"] is None):
-        return ""
-    return "green" if BY_NAME[name].better(a, b) == b else "red"
+        return Text()
+    is_better = BY_NAME[name].better(a, b) == b
+    return Text("better", "green") if is_better else Text("worse", "red")
 
 
 def _plain_table(first: Text, *others: str) -> Table:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pipeline.data.dataset import ENOUGH
 from pipeline.recipe import leaves
 from pipeline.report.benchmark.grid import FileFigure
 from pipeline.report.quantities import times
@@ -159,6 +160,8 @@ def _generating(report: Report) -> str:
     if report.judge.learned_nothing:
         step = _longer("evaluate.judge_steps", report)
         return f"draws nobody knows how well, for {_blind(report)}: {figures}. Next: {step}"
+    if report.search is None and report.dataset.train < ENOUGH:
+        return f"draws nobody knows how well, for {_few(report)}: {figures}. Next: more pictures"
     if _floors(ours, report) >= FAR:
         step = _next_step(report, of_baseline=_floors(theirs, report) >= FAR)
         floors = times(_floors(ours, report))
@@ -188,6 +191,11 @@ def _far(ratio: float, report: Report) -> str:
 def _blind(report: Report) -> str:
     accuracy, chance = report.judge.accuracy or 0.0, report.judge.chance or 0.0
     return f"its judge learned nothing (right of {accuracy:.0%}, where chance is of {chance:.0%})"
+
+
+def _few(report: Report) -> str:
+    data = report.dataset
+    return f"{data.train} pictures are learnt by heart, and {data.test} more say little"
 
 
 def _next_step(report: Report, *, of_baseline: bool) -> str:

@@ -8,22 +8,14 @@ from deploy.bundle.make import BundleContents, make
 from deploy.bundle.texts import Baseline, CardFacts, render_card
 from deploy.jobs import Measurement
 from tests.deploy.npu_reports import npu_report
+from tests.deploy.subject import SUBJECT
 
 Orders = Callable[..., BundleContents]
 
 
 @pytest.fixture
 def measured(model: schema.Model) -> schema.Model:
-    subject = {
-        "target": "arm:cortex-a76",
-        "variant": "int8",
-        "sha256": model.file.sha256,
-        "bytes": 1,
-        "bytes_gzip": 1,
-        "bytes_zstd": 1,
-        "threads": 1,
-        "delegate": "xnnpack",
-    }
+    subject = SUBJECT | {"target": "arm:cortex-a76", "sha256": model.file.sha256}
     failed = Measurement(**subject, error="no such core")
     timed = failed.model_copy(update={"error": None, "p50_ms": 0.0412, "instructions": 1_680_000})
     return model.model_copy(update={"measurements": (timed, failed)})

@@ -95,11 +95,14 @@ def test_a_phone_that_never_comes_is_lost_and_its_address_is_told(
 
 @pytest.mark.parametrize(
     "detail",
-    ["phon", "phone:", "phone:0.0.0.0", "phone:1.2.3", "phone:127.0.0.1:99999", "phone:a.b"],
+    ["phone:", "phone:0.0.0.0", "phone:1.2.3", "phone:127.0.0.1:99999", "phone:a.b"],
 )
 def test_what_is_no_address_of_one_machine_is_no_target(detail: str) -> None:
-    with pytest.raises(PocketganError, match="no target is called"):
+    problem = rf"browser:{detail} does not name an address of this machine\n  .*hostname -I"
+    with pytest.raises(PocketganError, match=problem):
         find_target(f"browser:{detail}")
+    with pytest.raises(PocketganError, match="no target is called"):
+        find_target("browser:phon")
 
 
 def test_a_target_bears_the_name_that_it_was_found_by() -> None:
@@ -113,3 +116,15 @@ def test_an_address_of_another_machine_is_refused_with_what_to_do() -> None:
     with pytest.raises(PocketganError, match=r"cannot serve on 192\.0\.2\.7") as caught:
         foreign.open().__enter__()
     assert "hostname -I" in caught.value.remedy
+    diagnosis = foreign.diagnose()
+    assert (diagnosis.answers, diagnosis.missing) == (False, (caught.value.remedy,))
+    assert "cannot serve on 192.0.2.7" in diagnosis.detail
+
+
+def test_a_port_in_use_is_diagnosed_and_a_free_one_invites_nobody() -> None:
+    texts: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        target = find_target(f"browser:phone:127.0.0.1:{taken.getsockname()[1]}", texts.append)
+        assert "cannot serve on 127.0.0.1" in target.diagnose().detail
+    assert target.diagnose().answers
+    assert not texts

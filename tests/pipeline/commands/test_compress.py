@@ -435,6 +435,7 @@ BAD_OPTIONS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("--search.study", "nosuch://database"), "search.study: a database's address has no place"),
     (("--storage", "nosuch://database"), "storage nosuch://database cannot be opened"),
     (("--artifacts", "folder"), "--artifacts is what workers of a --storage fetch"),
+    (("--storage", "sqlite:///new.db", "--artifacts", __file__), "cannot be written to"),
     (("--data", "nowhere"), "there is no source 'nowhere'"),
     (("--data-folder", "nowhere"), "nowhere does not exist"),
     (("--discriminator", "nowhere.keras"), "nowhere.keras"),

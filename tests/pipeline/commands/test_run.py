@@ -44,6 +44,14 @@ def refusal(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[...,
     return run
 
 
+def test_target_that_there_is_not_is_refused_before_anything_is_trained(
+    refusal: Callable[..., str],
+) -> None:
+    assert "no target is called 'nope'" in refusal("digits", "--benchmark.targets", "[nope]")
+    shelf = "[targets:nowhere.yaml]"
+    assert "nowhere.yaml" in refusal("digits", "--benchmark.targets", shelf)
+
+
 def test_storage_where_nothing_is_searched_is_refused(
     tmp_path: Path, refusal: Callable[..., str]
 ) -> None:

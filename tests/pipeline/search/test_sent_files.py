@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from deploy.errors import PocketganError
-from pipeline.search.sent_files import fetch, send
+from pipeline.search.sent_files import fetch, require_place, send
 
 
 def test_folder_keeps_it_once_by_its_hash(tmp_path: Path) -> None:
@@ -41,6 +41,17 @@ def test_what_cannot_be_reached_is_named_without_its_password(tmp_path: Path) ->
     with pytest.raises(PocketganError, match="cannot be written to") as error:
         send(b"content", "nosuch://user:word@bucket")
     assert "word" not in str(error.value)
+
+
+def test_place_is_tried_and_left_as_it_was(tmp_path: Path) -> None:
+    require_place(str(tmp_path))
+    assert not [*tmp_path.iterdir()]
+    (tmp_path / "file").touch()
+    with pytest.raises(PocketganError, match="cannot be written to"):
+        require_place(str(tmp_path / "file"))
+    fsspec = pytest.importorskip("fsspec", reason="needs fsspec (pip install fsspec)")
+    require_place("memory://tried/folder")
+    assert not fsspec.filesystem("memory").find("tried")
 
 
 def test_bucket_without_its_package_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,25 @@ def test_equal_means_match_whatever_the_pictures_are() -> None:
     assert float(mean_feature_difference(maps, PICTURES, PICTURES[::-1])) == pytest.approx(0)
 
 
+def test_the_last_map_of_each_head_is_matched() -> None:
+    pictures = tf_keras.layers.Input((16, 16, 1))
+    shared = tf_keras.layers.LeakyReLU()(tf_keras.layers.Conv2D(2, 3)(pictures))
+    heads = [
+        tf_keras.layers.LeakyReLU()(tf_keras.layers.Conv2D(2, side)(x))
+        for side, x in ((3, pictures), (5, shared))
+    ]
+    logits = [tf_keras.layers.Flatten()(head) for head in heads]
+    network = tf_keras.Model(pictures, tf_keras.layers.Concatenate()(logits))
+    difference = mean_feature_difference(discriminator_maps(network), PICTURES, -PICTURES)
+    means = [
+        np.mean(tf_keras.Model(pictures, head)([PICTURES, -PICTURES][sign]), axis=0)
+        for head in heads
+        for sign in (0, 1)
+    ]
+    apart = [np.square(means[i] - means[i + 1]).mean() for i in (0, 2)]
+    assert float(difference) == pytest.approx(np.mean(apart), rel=1e-5)
+
+
 def test_a_discriminator_without_an_activation_of_its_own_is_matched_before_its_logit() -> None:
     network = tf_keras.Sequential(
         [
@@ -39,3 +58,5 @@ def test_a_discriminator_without_an_activation_of_its_own_is_matched_before_its_
     )
     (read_by_logit,) = discriminator_maps(network).outputs
     assert read_by_logit.shape[1:] == network.layers[1].output.shape[1:]
+    maps = discriminator_maps(network)
+    assert float(mean_feature_difference(maps, PICTURES, PICTURES[::-1])) == pytest.approx(0)

@@ -70,7 +70,7 @@ def test_median_stands_below_the_headline_and_decides_which_is_best(
     ]
     (column,) = columns(visited, files, "float32")
     assert [reading.text("int8") for reading in column.readings] == [
-        "0.150 ms (1.36×)",
+        "~0.150 ms (1.36×)",
         "0.0500 ms (0.50×)",
     ]
     assert column.best() == ["int8"]
@@ -98,6 +98,19 @@ def test_figure_whose_rounds_lie_far_apart_is_marked_with_the_reason(
     (column,) = columns(wide, files, "float32")
     assert [reading.text("int8") for reading in column.readings] == ["~0.200 ms", "~0.100 ms"]
     assert "33% apart" in column.cells["int8"].doubt
+
+
+def test_percentile_far_above_the_median_is_marked_and_the_median_is_not(
+    measured: Make, files: Files
+) -> None:
+    visited = [
+        measured("local", "float32", p50_ms=0.1, p90_ms=0.2, spread=0.02),
+        measured("local", "int8", p50_ms=0.1, p90_ms=0.21, spread=0.02),
+    ]
+    (column,) = columns(visited, files, "none")
+    percentiles, medians = ([r.figure(name) for name in r.cells] for r in column.readings)
+    assert (percentiles, medians) == (["0.200", "~0.210"], ["0.100", "0.100"])
+    assert "others worked meanwhile" in column.cells["int8"].doubt
 
 
 def test_second_opinion_keeps_its_two_decimals_and_chooses_nothing(

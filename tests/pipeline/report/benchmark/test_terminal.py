@@ -73,6 +73,13 @@ def test_hostile_names_are_only_text(name: str, read: str, benchmark: Benchmark)
     assert name == read or name not in text
 
 
+def test_the_best_has_a_sign_where_nothing_is_bold(benchmark: Benchmark) -> None:
+    text = printed(render(benchmark))
+    assert "*: the best, and what is as good" in text
+    assert "*0.0400" in text
+    assert "*0.200" not in text
+
+
 def test_untrusted_figures_are_marked_and_yellow(
     benchmark: Benchmark, measured: Callable[..., Measurement]
 ) -> None:

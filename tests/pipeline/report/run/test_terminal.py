@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from pipeline.report.run import terminal
+from pipeline.report.run.columns import BY_NAME
 from pipeline.report.run.gates import check_all, parse_gate
 from tests.pipeline.report.conftest import unmeasured
 
@@ -56,6 +57,14 @@ def test_terminal_gives_the_reason_of_a_marked_speed(report):
 
 def test_terminal_gives_the_reason_of_a_dash(report):
     assert "– float32, PSNR, dB: it is the reference" in printed(terminal.render(report))
+
+
+def test_the_best_of_a_column_has_a_sign_where_nothing_is_bold(report):
+    text = printed(terminal.render(report))
+    assert "* the best of its column" in text
+    ours, theirs = (BY_NAME["bytes"].text(report.variant(name)) for name in ("int8", "float32"))
+    assert f"*{ours}" in text
+    assert f"*{theirs}" not in text
 
 
 def test_terminal_shows_failed_gates(report):
@@ -165,6 +174,16 @@ def test_comparison_warns_where_conditions_differ(report, change, words):
     warnings = terminal.compare(report, change(report))["warnings"]
     assert len(warnings) == 1
     assert re.search(words, warnings[0])
+
+
+def test_comparison_says_in_words_what_is_better(report):
+    smaller = report.variants[6].model_copy(update={"bytes_gzip": 94_730 // 2})
+    text = printed(
+        terminal.render_comparison(terminal.compare(report, other(report, variants=(smaller,))))
+    )
+    lines = {line.split()[0]: line.rstrip() for line in text.splitlines() if line.strip()}
+    assert lines["Gzip,"].endswith("better")
+    assert not lines["Fréchet"].endswith(("better", "worse"))
 
 
 def test_comparison_for_the_terminal_shows_warnings_figures_and_recipe(report):

@@ -108,6 +108,15 @@ def test_student_that_is_far_needs_a_better_teacher_or_a_larger_budget(
     assert text.endswith(f"Next: {step}.")
 
 
+@pytest.mark.parametrize(("count", "few"), [(99, True), (100, False)])
+def test_too_few_pictures_are_in_the_headline(report, count, few):
+    data = report.dataset.model_copy(update={"train": count, "test": 6})
+    text = headline(report.model_copy(update={"dataset": data}))
+    known = "nobody knows how well, for 99 pictures are learnt by heart, and 6 more say little"
+    assert (known in text) == few
+    assert text.endswith("Next: more pictures.") == few
+
+
 def test_judge_that_learned_nothing_is_in_the_headline(report):
     judge = report.judge.model_copy(update={"accuracy": 0.28, "chance": 0.25})
     assert headline(report.model_copy(update={"judge": judge})).endswith(
