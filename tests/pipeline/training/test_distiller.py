@@ -8,6 +8,7 @@ import tf_keras
 from pipeline.compression.spec import CompressionSpec
 from pipeline.training.distillation_set import DistillationSet
 from pipeline.training.distiller import Distiller
+from tests.grids import pairs
 
 L = tf_keras.layers
 
@@ -60,18 +61,17 @@ class KilledError(Exception):
 
 
 @pytest.mark.parametrize(
-    ("end", "seconds"), [(KilledError, 0), (KeyboardInterrupt, 999)], ids=["killed", "interrupted"]
+    ("ending", "moment"),
+    pairs([(KilledError, 0), (KeyboardInterrupt, 999)], [(4, 0.0), (6, 0.9), (9, 0.9)]),
 )
-@pytest.mark.parametrize(("at", "average"), [(4, 0.0), (6, 0.9), (9, 0.9)])
 def test_training_that_was_ended_midway_goes_on_and_ends_in_the_same_bytes(
-    end: type[BaseException],
-    seconds: float,
-    at: int,
-    average: float,
+    ending: tuple[type[BaseException], float],
+    moment: tuple[int, float],
     make_distiller: Callable[..., Distiller],
     tmp_path: Path,
 ) -> None:
     """It is judged after step 6, which changes its statistics, and once only."""
+    (end, seconds), (at, average) = ending, moment
     judged = []
 
     def train(distiller: Distiller, on_step: Callable[[], None] = lambda: None) -> Distiller:

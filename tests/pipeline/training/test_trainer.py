@@ -401,7 +401,13 @@ TRAININGS = {
 }
 
 
-@pytest.mark.parametrize("kind", TRAININGS)
+QUICK = ("with nearly every setting", "pruning", "quantization-aware")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [kind if kind in QUICK else pytest.param(kind, marks=pytest.mark.slow) for kind in TRAININGS],
+)
 def test_killed_training_goes_on_as_if_nothing_had_happened(
     kind: str, make_trainer: Any, weights_of: Callable[[GANTrainer], Weights], tmp_path: Path
 ) -> None:
