@@ -14,8 +14,8 @@ from tools.campaigns.workers import _scores, _without_score, _works, empty_stora
 
 @pytest.fixture
 def address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Of a storage for a search of six students."""
-    monkeypatch.setattr(light_search, "STUDENTS", 6)
+    """Of a storage for a search of one batch."""
+    monkeypatch.setattr(light_search, "STUDENTS", light_search.BATCH)
     return f"sqlite:///{tmp_path / 'storage.db'}"
 
 
@@ -40,7 +40,7 @@ def test_search_whose_processes_are_killed_ends_as_an_undisturbed_one(
     assert kills.violations == []
     assert [*light_search.violations(tmp_path)] == []
     (tmp_path / light_search.RESULT).write_text('{"0 1": 7.0}')
-    assert len([*light_search.violations(tmp_path)]) == 8
+    assert len([*light_search.violations(tmp_path)]) == light_search.BATCH + light_search.ON
 
 
 def test_score_that_goes_is_a_violation(address: str, tmp_path: Path) -> None:
