@@ -1,6 +1,7 @@
 """Files ranked by several judges, and how far the judges agree.
 
     python -m tools.experiments.judges runs/digits runs/compressed-digits-1 more/int8.tflite …
+        [--keep FILE]
 
 The first run has real pictures: its files, all files of the other runs, and each single file, are
 drawn with its seed and held against its test pictures by
@@ -16,13 +17,17 @@ says how far two rankings agree (1: the same order). A student tuned on one judg
 Students without real pictures (`pocketgan compress --data-free`), whose runs could only ask the
 teacher's own, are measured by the first run's here; ratio and recall drop are by its judge.
 
+A file takes minutes; with ``--keep`` the same command goes on where it was stopped.
+
 Its figures stand in docs/compress.md and docs/decisions.md.
 """
 
 import argparse
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from scipy.stats import spearmanr
@@ -138,6 +143,28 @@ def qualities_of(
     return {name: measure(images, each, seed=ctx.recipe.seed) for name, each in real.items()}
 
 
+def kept(keep: Path | None, key: str, make: Callable[[], dict[str, Quality]]) -> dict[str, Quality]:
+    """What a line of ``keep`` says of ``key``; otherwise it is made, and the line added."""
+    lines = keep.read_text(encoding="utf-8").splitlines() if keep and keep.exists() else []
+    for line in lines:
+        known = json.loads(line)
+        if known["key"] == key:
+            return {name: Quality(**fields) for name, fields in known["qualities"].items()}
+    made = make()
+    if keep:
+        fields = {name: quality.model_dump(mode="json") for name, quality in made.items()}
+        with keep.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"key": key, "qualities": fields}) + "\n")
+    return made
+
+
+def key_of(file: Path, real: Mapping[str, RealImages], *, samples: int, seed: int) -> str:
+    """What a file's qualities depend on: its bytes, the judges, how many pictures, the seed."""
+    judges = {name: each.judge.sha256 for name, each in real.items()}
+    facts = [hashlib.sha256(file.read_bytes()).hexdigest(), judges, samples, seed]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
 def scores_of(qualities: Mapping[str, Mapping[str, Quality]]) -> dict[str, list[float]]:
     """`judge metric` → a figure of each file; ``qualities``: by file, by judge."""
     judges = list(next(iter(qualities.values())))
@@ -186,6 +213,7 @@ def main() -> int:
     parser.add_argument("others", nargs="*", type=Path, help="folders of runs, or .tflite files")
     parser.add_argument("--shipped", action="store_true", help=f"of other runs only {SHIPPED}")
     parser.add_argument("--samples", type=int, help="pictures of each file (as many as the run's)")
+    parser.add_argument("--keep", type=Path, help="file of the figures, a line for each file")
     options = parser.parse_args()
     ctx = open_run(options.run)
     files = files_of(options.run.resolve())
@@ -193,7 +221,14 @@ def main() -> int:
         files |= files_of(path.resolve(), only=SHIPPED if options.shipped else None)
     real = {name: RealImages.seen_by(judge, ctx.dataset.test) for name, judge in judges_of(ctx)}
     samples = options.samples or ctx.recipe.evaluate.samples
-    qualities = {name: qualities_of(ctx, file, real, samples) for name, file in files.items()}
+    qualities = {
+        name: kept(
+            options.keep,
+            key_of(file, real, samples=samples, seed=ctx.recipe.seed),
+            partial(qualities_of, ctx, file, real, samples),
+        )
+        for name, file in files.items()
+    }
     print(table(files, qualities).markdown())
     print(agreement(scores_of(qualities)).markdown())
     return 0

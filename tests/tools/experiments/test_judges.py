@@ -30,6 +30,18 @@ def qualities() -> dict[str, dict[str, Quality]]:
     }
 
 
+def test_figures_that_were_kept_are_not_made_again(
+    qualities: dict[str, dict[str, Quality]], tmp_path: Path
+) -> None:
+    keep = tmp_path / "figures.jsonl"
+    for name, by_judge in qualities.items():
+        assert judges.kept(keep, name, lambda made=by_judge: made) == by_judge  # type: ignore[misc]
+    for name, by_judge in qualities.items():
+        assert judges.kept(keep, name, dict) == by_judge
+    assert judges.kept(keep, "another file", dict) == {}
+    assert judges.kept(None, "50.tflite", dict) == {}
+
+
 def test_judges_that_see_the_same_rank_alike(qualities: dict[str, dict[str, Quality]]) -> None:
     scores = judges.scores_of(qualities)
     assert list(scores) == [
