@@ -143,19 +143,21 @@ def qualities_of(
     return {name: measure(images, each, seed=ctx.recipe.seed) for name, each in real.items()}
 
 
-def kept(keep: Path | None, key: str, make: Callable[[], dict[str, Quality]]) -> dict[str, Quality]:
+def measure_once(
+    keep: Path | None, key: str, make: Callable[[], dict[str, Quality]]
+) -> dict[str, Quality]:
     """What a line of ``keep`` says of ``key``; otherwise it is made, and the line added."""
     lines = keep.read_text(encoding="utf-8").splitlines() if keep and keep.exists() else []
     for line in lines:
-        known = json.loads(line)
-        if known["key"] == key:
-            return {name: Quality(**fields) for name, fields in known["qualities"].items()}
-    made = make()
+        row = json.loads(line)
+        if row["key"] == key:
+            return {name: Quality(**fields) for name, fields in row["qualities"].items()}
+    by_judge = make()
     if keep:
-        fields = {name: quality.model_dump(mode="json") for name, quality in made.items()}
+        fields = {name: quality.model_dump(mode="json") for name, quality in by_judge.items()}
         with keep.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"key": key, "qualities": fields}) + "\n")
-    return made
+    return by_judge
 
 
 def key_of(file: Path, real: Mapping[str, RealImages], *, samples: int, seed: int) -> str:
@@ -222,7 +224,7 @@ def main() -> int:
     real = {name: RealImages.seen_by(judge, ctx.dataset.test) for name, judge in judges_of(ctx)}
     samples = options.samples or ctx.recipe.evaluate.samples
     qualities = {
-        name: kept(
+        name: measure_once(
             options.keep,
             key_of(file, real, samples=samples, seed=ctx.recipe.seed),
             partial(qualities_of, ctx, file, real, samples),

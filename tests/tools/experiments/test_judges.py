@@ -1,3 +1,4 @@
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -35,11 +36,11 @@ def test_figures_that_were_kept_are_not_made_again(
 ) -> None:
     keep = tmp_path / "figures.jsonl"
     for name, by_judge in qualities.items():
-        assert judges.kept(keep, name, lambda made=by_judge: made) == by_judge  # type: ignore[misc]
+        assert judges.measure_once(keep, name, partial(dict, by_judge)) == by_judge
     for name, by_judge in qualities.items():
-        assert judges.kept(keep, name, dict) == by_judge
-    assert judges.kept(keep, "another file", dict) == {}
-    assert judges.kept(None, "50.tflite", dict) == {}
+        assert judges.measure_once(keep, name, dict) == by_judge
+    assert judges.measure_once(keep, "another file", dict) == {}
+    assert judges.measure_once(None, "50.tflite", dict) == {}
 
 
 def test_judges_that_see_the_same_rank_alike(qualities: dict[str, dict[str, Quality]]) -> None:
