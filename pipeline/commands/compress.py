@@ -78,17 +78,17 @@ def parse_compress(arguments: list[str]) -> tuple[Any, list[str]]:
     explains = asks_for_help(arguments)
     if explains:
         parser.epilog = epilog(changed_defaults())
+    groups = dict[str, Any]()
     for heading, sections in GROUPS.items():
-        group = parser.add_argument_group(heading)
-        for name, (key, words) in OPTIONS.items():
-            if key.split(".")[0] in sections:
-                default = default_of(key) if explains else ""
-                option = f"--{name.replace('_', '-')}"
-                group.add_argument(option, type=str, help=words + default)
-        if "data" in sections:
-            words = "of a run use the generator only, no pictures"
-            group.add_argument("--data-free", action="store_true", help=words)
-    add_common(group, RUNNING)
+        groups |= dict.fromkeys(sections, parser.add_argument_group(heading))
+    for name, (key, words) in OPTIONS.items():
+        default = default_of(key) if explains else ""
+        option = f"--{name.replace('_', '-')}"
+        groups[key.split(".")[0]].add_argument(option, type=str, help=words + default)
+    groups["data"].add_argument(
+        "--data-free", action="store_true", help="of a run use the generator only, no pictures"
+    )
+    add_common(groups["name"], RUNNING)
     add_generator(parser)
     return parse_with_overrides(parser, arguments)
 
