@@ -29,6 +29,7 @@ from pipeline.atomic import write_text
 from pipeline.consoles import console
 from pipeline.tensorflow_setup import configure_tensorflow, load_tensorflow
 from tools.console import run_as_program
+from tools.rows import add_rows, read_rows
 from tools.tables import Table
 
 if TYPE_CHECKING:
@@ -49,21 +50,26 @@ def main() -> int:
     options = parser.parse_args()
     end = time.monotonic() + 60 * options.minutes
     _start()
+    from tools.campaigns.faults import FAULTS
     from tools.campaigns.workloads import WORKLOADS
 
+    for name in {*(options.workloads or [])} - {*WORKLOADS}:
+        parser.error(f"--workloads: no work is called {name}; there are {', '.join(WORKLOADS)}")
+    for name in {*options.faults} - {*FAULTS}:
+        parser.error(f"--faults: no fault is called {name}; there are {', '.join(FAULTS)}")
     folder = options.folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     _make_base(folder)
     kinds = [*product(options.workloads or WORKLOADS, options.faults)]
     while time.monotonic() < end:
-        rows = _rows(folder)
+        rows = read_rows(folder / RESULTS)
         left = [kind for kind in kinds if _sum(rows, kind, "injected") < options.count]
         if not left:
             break
         # What had the least time is next: cheap work meets more faults.
         kind = min(left, key=lambda one: _sum(rows, one, "seconds"))
         _run_case(*kind, folder, seed=options.seed)
-    rows = _rows(folder)
+    rows = read_rows(folder / RESULTS)
     console().print(_table(rows).for_terminal())
     if options.markdown:
         write_text(options.markdown, _table(rows).markdown())
@@ -102,7 +108,7 @@ def _run_case(workload: str, fault: str, folder: Path, *, seed: int) -> None:
 
     like = _undisturbed(workload, folder)
     kind, place, started = (workload, fault), folder / "case", time.monotonic()
-    number = sum(_kind(row) == kind and row["seed"] == seed for row in _rows(folder))
+    number = sum(_kind(row) == kind and row["seed"] == seed for row in read_rows(folder / RESULTS))
     case = run_case(
         WORKLOADS[workload],
         fault,
@@ -116,8 +122,7 @@ def _run_case(workload: str, fault: str, folder: Path, *, seed: int) -> None:
         shutil.move(place, folder / VIOLATIONS / f"{workload}-{fault}-{seed}-{number}")
     row = {"workload": workload, "fault": fault, "seed": seed, "number": number, **vars(case)}
     row["seconds"] = round(time.monotonic() - started, 2)
-    with (folder / RESULTS).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row) + "\n")
+    add_rows(folder / RESULTS, [row])
 
 
 def _undisturbed(workload: str, folder: Path) -> "Undisturbed":
@@ -134,12 +139,6 @@ def _undisturbed(workload: str, folder: Path) -> "Undisturbed":
     path.parent.mkdir(exist_ok=True)
     write_text(path, json.dumps(asdict(like)))
     return like
-
-
-def _rows(folder: Path) -> list[dict[str, Any]]:
-    path = folder / RESULTS
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return [json.loads(line) for line in lines]
 
 
 def _sum(rows: Sequence[dict[str, Any]], kind: tuple[str, str], column: str) -> float:

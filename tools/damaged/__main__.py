@@ -14,7 +14,6 @@ wrongly or ended in a crash. Exit code 1 if there was a fault.
 """
 
 import argparse
-import json
 import os
 import random
 import shutil
@@ -30,6 +29,7 @@ from tools.console import run_as_program
 from tools.damaged.manners import damage
 from tools.damaged.opening import GOOD, Answer, Opening, answers
 from tools.damaged.specimens import SPECIMENS
+from tools.rows import add_rows, read_rows
 from tools.tables import Table
 
 BLOCK = 20
@@ -49,7 +49,7 @@ def main() -> int:
     for name in options.formats:
         _write_sound(name, options.folder / SOUND / name)
         _open_format(name, options.folder, count=options.count, seed=options.seed)
-    rows = [row for row in _rows(options.folder) if row["seed"] == options.seed]
+    rows = [row for row in read_rows(options.folder / ANSWERS) if row["seed"] == options.seed]
     console().print(_table(rows).for_terminal())
     return int(any(row["outcome"] not in GOOD for row in rows))
 
@@ -84,7 +84,9 @@ def _write_sound(name: str, folder: Path) -> None:
 def _open_format(name: str, folder: Path, *, count: int, seed: int) -> None:
     """Open what was not opened yet, and write down how it was answered."""
     opened = {
-        row["number"] for row in _rows(folder) if (row["format"], row["seed"]) == (name, seed)
+        row["number"]
+        for row in read_rows(folder / ANSWERS)
+        if (row["format"], row["seed"]) == (name, seed)
     }
     numbers = [number for number in range(count) if number not in opened]
     for start in range(0, len(numbers), BLOCK):
@@ -92,8 +94,7 @@ def _open_format(name: str, folder: Path, *, count: int, seed: int) -> None:
             rows = _open_block(
                 name, folder, root=Path(root), numbers=numbers[start : start + BLOCK], seed=seed
             )
-            with (folder / ANSWERS).open("a", encoding="utf-8") as file:
-                file.writelines(json.dumps(row) + "\n" for row in rows)
+            add_rows(folder / ANSWERS, rows)
 
 
 def _open_block(
@@ -126,12 +127,6 @@ def _save(folder: Path, damaged: Path, answer: Answer) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(damaged, folder, symlinks=True)
     (folder / "answer.txt").write_text(f"{answer.outcome}\n{answer.words}\n", encoding="utf-8")
-
-
-def _rows(folder: Path) -> list[dict[str, Any]]:
-    path = folder / ANSWERS
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return [json.loads(line) for line in lines]
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> Table:

@@ -50,6 +50,7 @@ from pipeline.training.randomness import Prior, Purpose, latents
 from pipeline.variants import SHIPPED
 from tools.console import run_as_program
 from tools.experiments.finished_run import open_run
+from tools.rows import add_rows, read_rows
 from tools.tables import Table
 
 METRICS: Mapping[str, Callable[[Quality], float]] = {
@@ -146,17 +147,14 @@ def qualities_of(
 def measure_once(
     keep: Path | None, key: str, make: Callable[[], dict[str, Quality]]
 ) -> dict[str, Quality]:
-    """What a line of ``keep`` says of ``key``; otherwise it is made, and the line added."""
-    lines = keep.read_text(encoding="utf-8").splitlines() if keep and keep.exists() else []
-    for line in lines:
-        row = json.loads(line)
+    """What a row of ``keep`` says of ``key``; otherwise it is made, and the row added."""
+    for row in read_rows(keep) if keep else []:
         if row["key"] == key:
             return {name: Quality(**fields) for name, fields in row["qualities"].items()}
     by_judge = make()
     if keep:
         fields = {name: quality.model_dump(mode="json") for name, quality in by_judge.items()}
-        with keep.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"key": key, "qualities": fields}) + "\n")
+        add_rows(keep, [{"key": key, "qualities": fields}])
     return by_judge
 
 

@@ -18,7 +18,8 @@ the .tflite); speed by fresh processes that take turns, one thread.
 
     python -m tools.experiments.peers runs/digits [--json] [--markdown FILE] [--keep FOLDER]
 
-A peer that fails has a row all the same, and its reason below the table. ai-edge-quantizer is no
+With ``--keep`` the same command goes on where it was stopped. A peer that fails has a row all the
+same, and its reason below the table. ai-edge-quantizer is no
 dependency of pocketgan: ``python -m pip install ai-edge-quantizer==0.10.0`` adds it (version 0.10.0
 needs ai-edge-litert 2.3.0, which pocketgan has).
 
@@ -26,9 +27,10 @@ Its figures stand in docs/results.md.
 """
 
 import argparse
+import hashlib
 import importlib
 import io
-import shutil
+import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
@@ -41,10 +43,12 @@ import numpy as np
 import tensorflow_model_optimization as tfmot
 import tf_keras
 
+from deploy.errors import PocketganError
 from deploy.harness import MeasuringPlan, measure
 from deploy.targets.local import Local
 from pipeline import progress
 from pipeline.artifacts import GENERATOR, load_network
+from pipeline.atomic import write_bytes, write_text
 from pipeline.determinism import prepare
 from pipeline.native_log import native_log
 from pipeline.stage import StageContext
@@ -60,6 +64,8 @@ from tools.tables import Table, cell, percent, whole
 
 EDGE_QUANTIZER = "ai-edge-quantizer==0.10.0"
 LONGEST_REASON = 300
+FACTS = "made-with.json"
+"""What the files beside it depend on."""
 
 
 class PeerInputs:
@@ -188,32 +194,48 @@ class PeerResult:
 def make(
     ctx: StageContext, peers: Mapping[str, Callable[[], bytes]], *, folder: Path, seed: int
 ) -> dict[str, Path | str]:
-    """Peer → its .tflite in ``folder``, or why it made none; ``seed``: of its random numbers."""
+    """Peer → its .tflite in ``folder``, or why it made none; ``seed``: of its random numbers.
+
+    A peer whose file is there already is not made again.
+    """
     outcomes: dict[str, Path | str] = {}
     for name, peer in progress.track(list(peers.items()), "peers"):
-        prepare(seed)
-        try:
-            content = peer()
-        except Exception as error:  # a peer may fail in any way; that is its result
-            outcomes[name] = " ".join(f"{type(error).__name__}: {error}".split())[:LONGEST_REASON]
-            continue
         file = folder / f"{name.replace(' ', '-')}.tflite"
-        file.write_bytes(labelled(ctx, content, name))
+        if not file.is_file():
+            prepare(seed)
+            try:
+                content = peer()
+            except Exception as error:  # a peer may fail in any way; that is its result
+                reason = " ".join(f"{type(error).__name__}: {error}".split())
+                outcomes[name] = reason[:LONGEST_REASON]
+                continue
+            write_bytes(file, labelled(ctx, content, name))
         outcomes[name] = file
     return outcomes
 
 
 @contextmanager
-def peers_folder(target: Path | None) -> Iterator[Path]:
-    """A folder for what peers make, native logs too; their .tflite files are kept in ``target``."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        with native_log(folder / "log.txt"):
-            yield folder
-        if target:
-            target.mkdir(parents=True, exist_ok=True)
-            for file in folder.glob("*.tflite"):
-                shutil.copy(file, target)
+def peers_folder(target: Path | None, ctx: StageContext, **settings: Any) -> Iterator[Path]:
+    """A folder for the .tflite files of peers: ``target``, or a temporary one.
+
+    ``settings``: of their trainings. Raises PocketganError where ``target`` holds peers of another
+    run, or of other settings.
+    """
+    file = variant(ctx, SHIPPED)
+    facts = {"run": hashlib.sha256(file.read_bytes()).hexdigest()[:16], **settings}
+    text = json.dumps(facts, sort_keys=True)
+    with tempfile.TemporaryDirectory() as temporary, native_log(Path(temporary) / "log.txt"):
+        folder = target or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        said = folder / FACTS
+        then = said.read_text(encoding="utf-8") if said.is_file() else text
+        if then != text:
+            raise PocketganError(
+                f"{folder} holds peers made with {then}, not with {text}.",
+                "Name another folder with --keep.",
+            )
+        write_text(said, text)
+        yield folder
 
 
 def time_in_turns(ctx: StageContext, files: dict[str, Path], folder: Path) -> dict[str, Any]:
@@ -296,7 +318,7 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="keep the peers' .tflite files in this folder")
     options = parser.parse_args()
     ctx = open_run(options.run)
-    with peers_folder(options.keep) as folder:
+    with peers_folder(options.keep, ctx, rate=options.rate) as folder:
         rows = compare(ctx, options.rate, folder)
     show_table(table(ctx, rows), [asdict(row) for row in rows], options)
     return 0

@@ -25,8 +25,9 @@ TF-MOT. Files are measured as in stage evaluate: the run's judge, each test pict
     python -m tools.experiments.picture_peers runs/emoji-3d-55kbgz [--steps N] [--only NAME …]
         [--seed N] [--json] [--markdown FILE] [--keep FOLDER]
 
-Start it where the run was made: its recipe names the folder of the teacher's run. A peer that fails
-has a row all the same, and its reason below the table.
+Start it where the run was made: its recipe names the folder of the teacher's run. With ``--keep``
+the same command goes on where it was stopped. A peer that fails has a row all the same, and its
+reason below the table.
 """
 
 import argparse
@@ -377,8 +378,9 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="keep the peers' .tflite files in this folder")
     options = parser.parse_args()
     ctx = open_run(options.run)
-    with peers_folder(options.keep) as folder:
-        peers = PicturePeers(ctx, folder, steps=options.steps, seed=options.seed)
+    settings = {"steps": options.steps, "seed": options.seed}
+    with peers_folder(options.keep, ctx, **settings) as folder:
+        peers = PicturePeers(ctx, folder, **settings)
         rows, judge = compare(peers, options.only, folder)
     show_table(table(peers, rows, judge), [asdict(row) for row in rows], options)
     return 0
