@@ -111,6 +111,23 @@ def open_run(name: str, runs: Path) -> FinishedRun:
     )
 
 
+def read_report(name: str, runs: Path) -> schema.Report:
+    """The report of the run of that name in ``runs`` or of that folder, or in that report.json.
+
+    Raises PocketganError where there is none: whether it is a run that is not finished, or no run.
+    """
+    if Path(name).is_file():
+        return schema.read(Path(name))
+    run = open_run(name, runs)
+    file = run.stage("report") / REPORT
+    if not file.is_file():
+        raise PocketganError(
+            f"{run.folder} has no report yet: {run.unfinished[0]}.",
+            f"Finish it: {command_for(run.folder)}",
+        )
+    return schema.read(file)
+
+
 def generator_of(path: Path) -> GeneratorSource:
     """The trained generator of the run in a folder; any other path as it is.
 

@@ -16,6 +16,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 
+from pipeline.finished_run import read_report
 from pipeline.report.run import schema
 from pipeline.report.run.gates import measure
 from pipeline.variants import BASELINE, SHIPPED
@@ -40,9 +41,7 @@ def main() -> int:
     parser.add_argument("runs", nargs="+", type=Path, help="folders of finished runs of compress")
     parser.add_argument("--picture", type=Path, help="where the picture goes")
     options = parser.parse_args()
-    reports = [
-        (folder, schema.read(next(folder.glob("*-report/report.json")))) for folder in options.runs
-    ]
+    reports = [(folder, read_report(str(folder), folder.parent)) for folder in options.runs]
     reports.sort(key=lambda pair: value("bytes_gzip_ratio", pair[1]))
     print(Table(HEAD, [row(folder, report) for folder, report in reports], []).markdown())
     if options.picture:

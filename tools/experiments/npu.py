@@ -19,8 +19,8 @@ from typing import Any
 
 from deploy.jobs import NpuReport
 from deploy.targets.vela import compile_file, cpu_operations
+from pipeline.finished_run import read_report
 from pipeline.report.quantities import listed, significant, times_of
-from pipeline.report.run import schema
 from pipeline.report.run.columns import local_measurement
 from pipeline.tflite.count import kernels, zero_share
 from pipeline.tflite.read import read_model
@@ -66,7 +66,7 @@ def rows_of(path: Path, accelerators: Sequence[str]) -> Iterator[NpuRow]:
     if path.is_file():
         yield NpuRow(**_of_file(path, accelerators), name=path.stem, of_run=False, p50_ms=None)
         return
-    report = schema.read(next(path.glob("*-report/report.json")))
+    report = read_report(str(path), path.parent)
     student = report.search is not None
     for variant in report.variants:
         if not student or variant.name == SHIPPED:

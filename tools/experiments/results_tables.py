@@ -9,6 +9,7 @@ first run. Times are medians on `local` with one thread.
 import argparse
 from pathlib import Path
 
+from pipeline.finished_run import read_report
 from pipeline.report.quantities import significant
 from pipeline.report.run import schema
 from pipeline.report.run.columns import local_measurement
@@ -30,7 +31,7 @@ def main() -> int:
     )
     parser.add_argument("runs", nargs="+", type=Path, help="folders of finished runs")
     options = parser.parse_args()
-    reports = [schema.read(next(folder.glob("*-report/report.json"))) for folder in options.runs]
+    reports = [read_report(str(folder), folder.parent) for folder in options.runs]
     if len({report.judge.name for report in reports}) > 1:
         parser.error("the runs have two kinds of judge, whose figures do not compare")
     print(Table(RUNS, [row(report) for report in reports], []).markdown())
