@@ -328,7 +328,7 @@ def _unit(layer: tf_keras.layers.Layer) -> float:
     kernel = layer.get_weights()[0]
     axes = 2 if isinstance(layer, L.DepthwiseConv2D) else kernel.ndim - 1
     usual = math.sqrt(2 / math.prod(kernel.shape[:axes]))
-    ratio = float(np.sqrt(np.mean(np.square(kernel), dtype=np.float64))) / usual
+    ratio = float(np.sqrt(np.mean(np.square(kernel, dtype=np.float64)))) / usual
     return 1.0 if not ratio or 1 / _UNUSUAL < ratio < _UNUSUAL else 2.0 ** round(math.log2(ratio))
 
 

@@ -86,14 +86,19 @@ def split(
 
 
 def divide(
-    counts: Indices, labels: Labels | None, test_fraction: float, seed: int
+    counts: Indices,
+    labels: Labels | None,
+    test_fraction: float,
+    seed: int,
+    originals: Indices | None = None,
 ) -> tuple[Indices, Indices]:
     """Numbers of the images to train on and of those to test by, each in a seeded random order.
 
     ``counts`` tells for each source, such as a photo, how many images in a row came out of it: all
     of them go to one side. The test part gets ``round(test_fraction * sources)``, at least one and
     at most all but one. With labels, one a source, it is stratified: every class gives its share,
-    to within one source.
+    to within one source. ``originals`` are equal where sources are copies of each other: then each
+    is tested by once, and its copies are left out of the training.
     Raises PocketganError for a fraction outside 0..1 and for fewer than two sources.
     """
     total = len(counts)
@@ -110,11 +115,16 @@ def divide(
     order = random.permutation(total)
     in_test = np.zeros(total, dtype=bool)
     in_test[_spread(order, labels, test_fraction)] = True
-    if (counts == 1).all():
-        return order[~in_test[order]], order[in_test[order]]
-    images = random.permutation(int(counts.sum()))
-    in_test = np.repeat(in_test, counts)
-    return images[~in_test[images]], images[in_test[images]]
+    to_train = ~in_test
+    if originals is not None:
+        tested, first = np.unique(originals[in_test], return_index=True)
+        to_train &= ~np.isin(originals, tested)
+        in_test = np.isin(np.arange(total), np.flatnonzero(in_test)[first])
+    images = order
+    if (counts != 1).any():
+        images = random.permutation(int(counts.sum()))
+        to_train, in_test = np.repeat(to_train, counts), np.repeat(in_test, counts)
+    return images[to_train[images]], images[in_test[images]]
 
 
 def _spread(order: Indices, labels: Labels | None, fraction: float) -> Indices:

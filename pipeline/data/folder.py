@@ -10,10 +10,12 @@ from pipeline.arrays import Labels
 from pipeline.data.dataset import Dataset, divide
 from pipeline.data.picture import TOO_SMALL
 from pipeline.data.reading import (
+    COPIED,
     Decoded,
     Request,
     find,
     is_hidden,
+    listed,
     name,
     read,
     single,
@@ -29,10 +31,10 @@ def load(request: Request) -> Dataset:
     """Every image below the request's folder as [N, image_size, image_size, channels], uint8.
 
     Images are turned upright and either cut to the square in their middle and resized, or cut into
-    tiles, all of a photo's on one side of the division into train and test. Broken ones are
-    skipped and listed in the notes. Names of sub-folders become classes when every usable image
-    lies directly in one and there are at least two. The decoded images are kept in the request's
-    cache until a file, its size or its time changes.
+    tiles, all of a photo's on one side of the division into train and test; copies of a test
+    picture are left out. Broken ones are skipped and listed in the notes. Names of sub-folders
+    become classes when every usable image lies directly in one and there are at least two. The
+    decoded images are kept in the request's cache until a file, its size or its time changes.
     Raises PocketganError where the folder is missing or holds fewer than two usable images, and
     where a file cannot be read from the disk or the cache cannot be written.
     """
@@ -52,14 +54,16 @@ def load(request: Request) -> Dataset:
             if TOO_SMALL in notes[1]
             else "Open one in an image viewer; save it as PNG or JPEG.",
         )
-    if len(usable) == 1:
+    originals = decoded.originals[decoded.counts > 0]
+    if len(np.unique(originals)) == 1:
+        same = "" if len(usable) == 1 else f", {len(usable)} times"
         raise PocketganError(
-            f"{folder} holds a single usable image ({name(usable[0], folder)}).",
+            f"{folder} holds a single usable image ({name(usable[0], folder)}{same}).",
             "Add images: a GAN needs some hundreds to learn from, and some of them for the test.",
         )
     classes, labels = labels_of(folder, usable)
     counts = decoded.counts[decoded.counts > 0]
-    train, test = divide(counts, labels, request.test_fraction, request.seed)
+    train, test = divide(counts, labels, request.test_fraction, request.seed, originals)
     images = decoded.pictures[:, 0]
     all_labels = None if labels is None else np.repeat(labels, counts)
     return Dataset(
@@ -87,11 +91,13 @@ def refuse_inside(folder: Path, run: Path) -> None:
 
 
 def _notes(folder: Path, files: list[Path], decoded: Decoded) -> tuple[str, ...]:
-    skipped = decoded.skipped(name(path, folder) for path in files)
+    names = [name(path, folder) for path in files]
+    skipped = decoded.skipped(names)
+    others = (*listed(decoded.copies(names), COPIED), *decoded.treatments)
     if not skipped:
-        return decoded.treatments
+        return others
     summary = f"{len(skipped)} of {len(files)} images are broken or too small and were skipped"
-    return (summary, *skipped, *decoded.treatments)
+    return (summary, *skipped, *others)
 
 
 def _loose(folder: Path, files: list[Path]) -> list[str]:

@@ -3,13 +3,16 @@
 They lie in two folders under equal names, or side by side in one file, as pix2pix's sets do.
 """
 
+import unicodedata
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from deploy.errors import PocketganError
 from pipeline.data.dataset import Dataset, divide
-from pipeline.data.reading import Decoded, Request, find, listed, name, read, text, unread
+from pipeline.data.picture import TOO_SMALL
+from pipeline.data.reading import COPIED, Decoded, Request, find, listed, name, read, text, unread
 
 
 def load(request: Request) -> Dataset:
@@ -36,8 +39,10 @@ def load(request: Request) -> Dataset:
     else:
         items, problems = _matched(targets, request.inputs)
     decoded = read(items, partners if request.inputs else halves, request)
-    skipped = decoded.skipped(name(item[0], targets) for item in items)
+    names = [name(item[0], targets) for item in items]
+    skipped = decoded.skipped(names)
     problems += listed(skipped, f"of {len(items)} pairs cannot be used and were skipped")
+    problems += listed(decoded.copies(names), COPIED)
     return _dataset(targets, decoded, request, (*problems, *decoded.treatments))
 
 
@@ -76,7 +81,7 @@ def _matched(targets: Path, inputs: Path) -> tuple[list[tuple[Path, ...]], list[
         files: dict[Path, Path] = {}
         repeated = []
         for path in find(folder):
-            if files.setdefault(path.relative_to(folder).with_suffix(""), path) != path:
+            if files.setdefault(_stem(path, folder), path) != path:
                 repeated.append(name(path, folder))
         notes += listed(repeated, f"files of {key} have the name of another one and were skipped")
         notes += [f"{key}: {note}" for note in unread(folder)]
@@ -89,15 +94,25 @@ def _matched(targets: Path, inputs: Path) -> tuple[list[tuple[Path, ...]], list[
     return [(first[stem], second[stem]) for stem in first if stem in second], notes
 
 
+def _stem(path: Path, folder: Path) -> Path:
+    """The path below ``folder`` without its ending. A letter with an accent is one or two
+    characters, as the system has it that wrote the file: both look, and count, the same."""
+    return Path(unicodedata.normalize("NFC", str(path.relative_to(folder).with_suffix(""))))
+
+
 def _dataset(targets: Path, decoded: Decoded, request: Request, notes: tuple[str, ...]) -> Dataset:
-    counts = decoded.counts[decoded.counts > 0]
-    if len(counts) < 2:
+    used = decoded.counts > 0
+    originals = decoded.originals[used]
+    usable = len(np.unique(originals))
+    if usable < 2:
         raise PocketganError(
-            ". ".join([f"{targets} has {len(counts)} usable pairs of pictures", *notes]) + ".",
-            "Give more, for a good training some hundreds: folders whose files have equal names, or"
-            " pictures side by side in a file twice as wide as high.",
+            ". ".join([f"{targets} has {usable} usable pairs of pictures", *notes]) + ".",
+            "Lower data.image_size, or let data.cut be whole."
+            if any(TOO_SMALL in note for note in notes)
+            else "Give more, for a good training some hundreds: folders whose files have equal "
+            "names and proportions, or pictures side by side in a file twice as wide as high.",
         )
-    train, test = divide(counts, None, request.test_fraction, request.seed)
+    train, test = divide(decoded.counts[used], None, request.test_fraction, request.seed, originals)
     pictures, inputs = decoded.pictures[:, 0], decoded.pictures[:, 1]
     return Dataset(
         name=text(targets.resolve().name),

@@ -16,6 +16,8 @@ from pipeline.progress import track
 # The filter that "On Aliased Resizing and Surprising Subtleties in GAN Evaluation" (Parmar, Zhang
 # and Zhu, 2022) finds free of aliasing in Pillow.
 FILTER = Image.Resampling.BICUBIC
+GREY_STEPS = 8
+"""Channels that differ by no more, of 255, show no colour: JPEG leaves as much in grey pictures."""
 MODES = {1: "L", 3: "RGB"}
 WHITE = (255, 255, 255, 255)
 DEEP_GREY = ("I", "I;16", "I;16L", "I;16B", "I;16N")
@@ -98,6 +100,12 @@ def as_array(image: Image.Image) -> Images:
 def as_image(pixels: Images) -> Image.Image:
     """A picture [H, W, 1 or 3] for Pillow."""
     return Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels)
+
+
+def is_grey(pixels: Images) -> bool:
+    """Whether none of the pixels [..., 3] has a colour."""
+    darkest, brightest = pixels.min(axis=-1), pixels.max(axis=-1)
+    return not (brightest - darkest > GREY_STEPS).any()
 
 
 def fit(images: Images, size: tuple[int, int], channels: int) -> Images:

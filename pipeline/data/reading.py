@@ -34,6 +34,7 @@ UNREAD = frozenset(
     )
 )
 """Endings of pictures that Pillow does not open, in small letters."""
+COPIED = "are copies of others, and no copy of a test picture is trained on"
 LISTED = 5
 """So many names of each kind of problem are listed in a note."""
 Members = Callable[[list[Image.Image]], list[Image.Image]]
@@ -94,6 +95,27 @@ class Decoded:
         return tuple(
             f"{change} ({number} of {total})" for change, number in sorted(numbers.items())
         )
+
+    @property
+    def originals(self) -> npt.NDArray[np.int64]:
+        """[items] number of the first item that gave just the same pictures; mostly its own."""
+        numbers: list[int] = []
+        first: dict[bytes, int] = {}
+        for number, (count, end) in enumerate(
+            zip(self.counts, np.cumsum(self.counts), strict=True)
+        ):
+            digest = hashlib.sha256(self.pictures[end - count : end].tobytes()).digest()
+            numbers.append(first.setdefault(digest, number) if count else number)
+        return np.array(numbers, np.int64)
+
+    def copies(self, names: Iterable[str]) -> list[str]:
+        """Name of each item whose pictures an earlier one gave, and of that one."""
+        every = list(names)
+        return [
+            f"{every[number]} is {every[original]}"
+            for number, original in enumerate(self.originals)
+            if number != original
+        ]
 
     def skipped(self, names: Iterable[str]) -> list[str]:
         """Name and reason of the items that were skipped, out of the names of all."""

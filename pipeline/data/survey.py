@@ -15,8 +15,6 @@ SAMPLE = 200
 """So many files are opened, evenly spread over the folder."""
 SMALL = 64
 """Pixels of the side to which a picture is shrunk to see whether it is grey."""
-GREY_STEPS = 8
-"""Channels that differ by no more, of 255, show no colour: JPEG leaves as much in grey pictures."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,5 +72,4 @@ def _look(file: Path) -> tuple[int, bool] | None:
         small.thumbnail((SMALL, SMALL))
     except Exception:  # Pillow's plugins raise nearly anything for a broken file
         return None
-    channels = picture.as_array(small).astype(int)
-    return side, int(np.ptp(channels, axis=-1).max()) > GREY_STEPS
+    return side, not picture.is_grey(picture.as_array(small))

@@ -11,7 +11,7 @@ from deploy.errors import PocketganError, printable
 from pipeline.arrays import Images
 from pipeline.data import reading
 from pipeline.data.degrade import degrade
-from pipeline.data.picture import with_channels
+from pipeline.data.picture import is_grey, with_channels
 from pipeline.importers.input_roles import InputKind, InputPart, InputRole, can_be, role_option
 from pipeline.importers.missing import MissingFact
 from pipeline.importers.teacher import Teacher
@@ -24,6 +24,10 @@ _SEVERAL = (
     (InputKind.PICTURE, InputKind.PICTURE, InputKind.MASK),
 )
 """What may lie in the channels of one input, the likeliest first."""
+NO_COLOUR = (
+    "all of them are grey, and the generator reads colour: what it does with colours its student "
+    "does not learn, and no figure tells"
+)
 FEWEST_INPUTS = 48
 """So that the smallest of the parts has the six pictures that the metrics ask for."""
 FEWEST_PHOTOS = 3
@@ -118,15 +122,15 @@ def with_further_parts(pictures: Images, parts: Sequence[InputPart], seed: int) 
 def read_input_pictures(folder: Path, teacher: Teacher, *, cut: str, cache: Path) -> InputPictures:
     """The pictures of ``folder`` as ``teacher`` reads them; decoded ones are kept in ``cache``.
 
-    ``cut``: "whole", or "tiles" where each file gives many. Raises PocketganError where there are
-    too few, where all are the same, and where the teacher reads none that a folder could hold.
+    ``cut``: "whole", or "tiles" where each file gives many. Copies of a file are left out: it would
+    be learned from and judged by. Raises PocketganError where there are too few, where all are the
+    same, and where the teacher reads none that a folder could hold.
     """
     height, width, _ = teacher.model.input_shape[1:]
-    channels = picture_channels(teacher)
     request = reading.Request(
         image_size=height,
         image_width=None if width == height else width,
-        channels=channels,
+        channels=picture_channels(teacher),
         folder=folder,
         cache=cache,
         test_fraction=0.5,
@@ -135,26 +139,42 @@ def read_input_pictures(folder: Path, teacher: Teacher, *, cut: str, cache: Path
     )
     files = reading.find(folder)
     decoded = reading.read([(file,) for file in files], reading.single, request)
-    skipped = decoded.skipped(reading.name(file, folder) for file in files)
-    notes = reading.listed(skipped, f"of {len(files)} files in {folder} were skipped")
-    notes += [f"{folder}: {note}" for note in reading.unread(folder)]
-    usable = int((decoded.counts > 0).sum())
-    tiles = cut == reading.TILES
-    if usable < (FEWEST_PHOTOS if tiles else FEWEST_INPUTS):
-        large = f"{FEWEST_PHOTOS} or more of at least {height}×{width} pixels"
-        raise PocketganError(
-            ". ".join([f"{folder} holds {usable} pictures that can be used", *notes]) + ".",
-            f"Give {large if tiles else f'{FEWEST_INPUTS} or more'}: some to learn from, some to "
-            "judge by."
-            + (
-                "" if tiles else f" With --cut tiles, which cuts many out of each, {large} will do."
-            ),
-        )
-    images = decoded.pictures[:, 0]
-    if (images == images[0]).all():
+    images, is_copy = decoded.pictures[:, 0], decoded.originals != np.arange(len(files))
+    if len(images) and (images == images[0]).all():
         raise PocketganError(
             f"{folder}: its pictures, as the generator reads them, are all the same.",
             "Give pictures that differ: transparent ones are laid on white.",
         )
+    notes = _notes(folder, files, decoded)
+    counts = np.where(is_copy, 0, decoded.counts)
+    _refuse_too_few(int((counts > 0).sum()), request, notes)
+    if request.channels > 1 and is_grey(images):
+        notes.append(f"{folder}: {NO_COLOUR}")
     treatments = [f"{folder}: {treatment}" for treatment in decoded.treatments]
-    return InputPictures(images, decoded.counts, (*notes, *treatments))
+    images = images[~np.repeat(is_copy, decoded.counts)]
+    return InputPictures(images, counts, (*notes, *treatments))
+
+
+def _notes(folder: Path, files: Sequence[Path], decoded: reading.Decoded) -> list[str]:
+    """What is left out of the files, by name."""
+    names = [reading.name(file, folder) for file in files]
+    of = f"of {len(files)} files in {folder}"
+    return [
+        *reading.listed(decoded.skipped(names), f"{of} were skipped"),
+        *reading.listed(decoded.copies(names), f"{of} are copies of others and were left out"),
+        *(f"{folder}: {note}" for note in reading.unread(folder)),
+    ]
+
+
+def _refuse_too_few(usable: int, request: reading.Request, notes: Sequence[str]) -> None:
+    height, width = request.size
+    tiles = request.cut == reading.TILES
+    if usable >= (FEWEST_PHOTOS if tiles else FEWEST_INPUTS):
+        return
+    large = f"{FEWEST_PHOTOS} or more of at least {height}×{width} pixels"
+    raise PocketganError(
+        ". ".join([f"{request.folder} holds {usable} pictures that can be used", *notes]) + ".",
+        f"Give {large if tiles else f'{FEWEST_INPUTS} or more'}: some to learn from, some to "
+        "judge by."
+        + ("" if tiles else f" With --cut tiles, which cuts many out of each, {large} will do."),
+    )

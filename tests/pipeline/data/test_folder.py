@@ -1,5 +1,6 @@
 import os
 import resource
+import shutil
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -187,10 +188,33 @@ def test_folder_is_not_taken_for_another_of_equal_names_sizes_and_times(
     load: Load, tmp_path: Path
 ) -> None:
     for name, grey in (("one", 10), ("two", 20)):
-        for file in ("a.bmp", "b.bmp"):
-            os.utime(write(tmp_path / name / file, grey), ns=(0, 0))
-    assert greys(load(tmp_path / "one")) == [10, 10]
-    assert greys(load(tmp_path / "two")) == [20, 20]
+        for number, file in enumerate(("a.bmp", "b.bmp")):
+            os.utime(write(tmp_path / name / file, grey + number), ns=(0, 0))
+    assert greys(load(tmp_path / "one")) == [10, 11]
+    assert greys(load(tmp_path / "two")) == [20, 21]
+
+
+def test_copies_of_a_test_picture_are_not_trained_on(images: Path, load: Load) -> None:
+    fill(images)
+    for path in sorted(images.iterdir()):
+        shutil.copy(path, images / f"copy-of-{path.name}")
+    data = load()
+    train, test = ({picture.tobytes() for picture in part} for part in (data.train, data.test))
+    assert not train & test
+    assert len(test) == len(data.test) >= 3
+    assert len(train | test) == 10
+    assert data.notes == (
+        "10 are copies of others, and no copy of a test picture is trained on: copy-of-00.png is "
+        "00.png; copy-of-01.png is 01.png; copy-of-02.png is 02.png; copy-of-03.png is 03.png; "
+        "copy-of-04.png is 04.png and 5 more",
+    )
+
+
+def test_copies_of_one_picture_alone_are_refused(images: Path, load: Load) -> None:
+    for number in range(3):
+        write(images / f"{number}.png")
+    with pytest.raises(PocketganError, match=r"a single usable image \(0.png, 3 times\)"):
+        load()
 
 
 def test_folder_rebuilds_a_damaged_cache_without_a_word(
@@ -281,7 +305,7 @@ def test_folder_has_no_classes_where_sub_folders_do_not_hold_them(
 
 def test_folder_does_not_let_a_broken_image_decide_about_classes(images: Path, load: Load) -> None:
     write(images / "cats" / "a.png")
-    write(images / "dogs" / "a.png")
+    write(images / "dogs" / "a.png", 9)
     (images / "stray.png").touch()
     (images / "owls").mkdir()
     (images / "owls" / "broken.png").touch()
@@ -396,7 +420,7 @@ def test_folder_skips_photos_smaller_than_a_tile_and_says_so(images: Path, load:
 def test_folder_says_what_was_done_to_the_pixels(images: Path, load: Load) -> None:
     fill(images, 2)
     Image.new("RGBA", (12, 12), (0, 0, 0, 0)).save(images / "clear.png")
-    Image.new("RGBA", (12, 12), (0, 0, 0, 255)).save(images / "opaque.png")
+    Image.new("RGBA", (12, 12), (9, 9, 9, 255)).save(images / "opaque.png")
     assert load().notes == ("transparent: laid on white (1 of 4)",)
 
 

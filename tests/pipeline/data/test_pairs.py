@@ -1,3 +1,5 @@
+import shutil
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -133,9 +135,48 @@ def test_pairs_may_be_one_the_other_scaled(
 
 def test_pairs_take_the_rounded_sizes_of_a_picture_scaled_down(tmp_path: Path, load: Load) -> None:
     fill(tmp_path, 2)
-    write(tmp_path / "targets" / "1.png", 0, (101, 67))
+    write(tmp_path / "targets" / "1.png", 99, (101, 67))
     write(tmp_path / "inputs" / "1.bmp", 1, (50, 33))
     assert load().notes == ()
+
+
+@pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")])
+def test_partners_may_write_their_accents_in_one_character_or_in_two(
+    forms: tuple[str, str], tmp_path: Path, load: Load
+) -> None:
+    for number in range(3):
+        for folder, form in zip(("targets", "inputs"), forms, strict=True):
+            write(tmp_path / folder / unicodedata.normalize(form, f"é{number}.png"), number)
+    data = load()
+    assert len(data.train) + len(data.test) == 3
+    assert data.notes == ()
+
+
+def test_copies_of_a_test_pair_are_not_trained_on(tmp_path: Path, load: Load) -> None:
+    fill(tmp_path, 6)
+    for folder, ending in (("targets", "png"), ("inputs", "bmp")):
+        for number in range(6):
+            file = tmp_path / folder / f"{number}.{ending}"
+            shutil.copy(file, file.with_stem(f"copy-{number}"))
+    shutil.copy(tmp_path / "inputs" / "5.bmp", tmp_path / "inputs" / "other.bmp")
+    write(tmp_path / "targets" / "other.png", 200)
+    data = load()
+    train_inputs, test_inputs = inputs_of(data)
+    train, test = (
+        {pair.tobytes() for pair in np.stack(part, axis=1)}
+        for part in ((data.train, train_inputs), (data.test, test_inputs))
+    )
+    assert not train & test
+    assert len(train | test) == 7
+    assert data.notes[0].startswith("6 are copies of others")
+
+
+def test_tiles_too_large_for_every_pair_are_told_to_be_smaller(tmp_path: Path, load: Load) -> None:
+    fill(tmp_path)
+    with pytest.raises(PocketganError) as caught:
+        load(cut="tiles", image_size=13)
+    assert "0 usable pairs" in caught.value.problem
+    assert caught.value.remedy == "Lower data.image_size, or let data.cut be whole."
 
 
 def test_pairs_are_cut_into_tiles_that_match(tmp_path: Path, load: Load) -> None:

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from deploy.errors import PocketganError
 from pipeline.data.reading import TILES, WHOLE
 from pipeline.importers.input_pictures import (
     FEWEST_INPUTS,
+    NO_COLOUR,
     read_input_pictures,
     with_further_parts,
 )
@@ -61,7 +63,7 @@ def test_what_was_skipped_is_named_and_what_was_enlarged_is_counted(
     folder: Path, tmp_path: Path
 ) -> None:
     (folder / "broken.png").touch()
-    Image.new("RGB", (4, 40)).save(folder / "small.png")
+    Image.new("RGB", (4, 40), RED).save(folder / "small.png")
     pictures = read_input_pictures(folder, reader(SIZE, SIZE, 3), cut=WHOLE, cache=tmp_path)
     assert pictures.notes == (
         f"1 of {FEWEST_INPUTS + 2} files in {folder} were skipped: broken.png: not an image that "
@@ -85,6 +87,32 @@ def test_photos_smaller_than_a_tile_are_refused_with_the_size_that_is_needed(fol
     message = refusal(folder, cut=TILES, shape=(16, 16, 3))
     assert "holds 0 pictures that can be used" in message
     assert "Give 3 or more of at least 16×16 pixels" in message
+
+
+def test_copies_of_a_picture_are_left_out_by_name(folder: Path, tmp_path: Path) -> None:
+    shutil.copy(folder / "03.png", folder / "copy.png")
+    pictures = read_input_pictures(folder, reader(SIZE, SIZE, 1), cut=TILES, cache=tmp_path)
+    assert len(pictures.images) == 2 * FEWEST_INPUTS
+    assert pictures.counts.tolist() == [2] * FEWEST_INPUTS + [0]
+    assert pictures.notes == (
+        f"1 of {FEWEST_INPUTS + 1} files in {folder} are copies of others and were left out: "
+        "copy.png is 03.png",
+    )
+
+
+def test_copies_do_not_make_enough_pictures(folder: Path) -> None:
+    shutil.copy(folder / "03.png", folder / "00.png")
+    assert f"holds {FEWEST_INPUTS - 1} pictures that can be used" in refusal(folder)
+
+
+def test_grey_pictures_for_a_generator_that_reads_colour_are_no_secret(
+    folder: Path, tmp_path: Path
+) -> None:
+    grey = read_input_pictures(folder, reader(SIZE, SIZE, 3), cut=WHOLE, cache=tmp_path)
+    assert grey.notes == (f"{folder}: {NO_COLOUR}",)
+    Image.new("RGB", (SIZE, SIZE), RED).save(folder / "red.png")
+    colour = read_input_pictures(folder, reader(SIZE, SIZE, 3), cut=WHOLE, cache=tmp_path)
+    assert colour.notes == ()
 
 
 def test_pictures_that_are_all_the_same_are_refused(folder: Path) -> None:
