@@ -50,6 +50,10 @@ L1_OF_COPIES = 1e-5
 """A student that sees its teacher's pictures only loses more to the penalty, and fewer bytes need
 saving: docs/decisions.md."""
 FEWER_MACS, FEWEST_PARTS = 4, 4
+NOT_COUNTED = (
+    "the generator's multiply-accumulates cannot be counted: a student may take as many as there "
+    "is time for, more than the generator itself, where --max-macs does not say otherwise"
+)
 OF_A_RUN = (
     *("seed", "threads", "data", "generator", "discriminator", "train", "translation", "convert"),
     "evaluate",
@@ -191,7 +195,10 @@ def _most_macs(teacher: Any, recipe: Recipe) -> int | None:
     from pipeline.search.trials import picture_batch
     from pipeline.search.work import DISTILL, affordable_macs, known_macs
 
-    limits = [known_macs(teacher) // FEWER_MACS]
+    macs = known_macs(teacher)
+    if not macs:
+        progress.console.print(NOT_COUNTED)
+    limits = [macs // FEWER_MACS]
     if recipe.budget.minutes is not None:
         side, across = teacher.model.input_shape[1:3]
         steps = max(1, recipe.student.imitate // FEWEST_PARTS)

@@ -4,12 +4,17 @@ Reckoned from its multiply-accumulates, never measured: a recipe means the same 
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from deploy.errors import PocketganError
+from pipeline import guard
 from pipeline.importers.teacher import Teacher
 from pipeline.recipe import BudgetSettings
 from pipeline.search.cost import predict_cost
+from pipeline.tflite.convert import to_float32
+from pipeline.tflite.read import read_model
+from pipeline.tflite.work import work as work_of_file
 
 SPEED = 20.0e9
 """Multiply-accumulates of drawing, a second, while students for pictures are trained on two cores:
@@ -26,6 +31,8 @@ USUAL_MINUTES = 15.0
 FEWEST_STEPS = 300
 SEARCH, DISTILL, QUANTIZE, DRAW = 0.25, 0.4, 0.2, 0.1
 """Shares of the minutes; what is left is measuring."""
+
+_UNCOUNTED = "Save it as a functional or sequential model of Keras's own layers."
 
 StepsOf = Callable[[int, BudgetSettings], int]
 """Steps that are wanted, and the budget → those for which there is time."""
@@ -75,19 +82,27 @@ def affordable_macs(steps: int, minutes: float, *, batch: int, share: float) -> 
     return int(seconds * SPEED / batch)
 
 
-def affordable_pictures(wanted: int, budget: BudgetSettings, teacher: Teacher) -> int:
-    """Of ``wanted`` pictures as many as the teacher can draw in its share of the time."""
-    macs = known_macs(teacher)
+def affordable_pictures(wanted: int, budget: BudgetSettings, macs: int) -> int:
+    """Of ``wanted`` pictures as many as a teacher can draw in its share of the time.
+
+    ``macs`` are its multiply-accumulates, 0 where these are not known.
+    """
     if budget.minutes is None or not macs:
         return wanted
     return min(wanted, int(60 * budget.minutes * DRAW * DRAWING_SPEED / macs))
 
 
 def known_macs(teacher: Teacher) -> int:
-    """Multiply-accumulates of a picture; 0 where a layer's are not known here."""
-    if teacher.is_opaque:
-        return 0
+    """Multiply-accumulates of a picture, by its layers or else by its file; 0 where neither says.
+
+    Takes seconds where layers have no int8 form, since a file is made then.
+    """
+    if not teacher.is_opaque:
+        with suppress(PocketganError):
+            return predict_cost(teacher.folded).macs
     try:
-        return predict_cost(teacher.folded).macs
-    except PocketganError:
+        with guard.step("converted to float32", teacher.origin, _UNCOUNTED):
+            content = to_float32(teacher.folded, signed=False)
+        return work_of_file(read_model(content)).total or 0
+    except Exception:  # whatever the converter says of a foreign layer
         return 0

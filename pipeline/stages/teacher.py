@@ -91,15 +91,15 @@ def teacher(ctx: StageContext) -> Outcome:
     else:
         parts, of_folder = _folder_pictures(ctx, loaded)
         notes += of_folder
-    lessons = len(parts[PAIRS])
+    lessons, macs = len(parts[PAIRS]), work.known_macs(loaded)
     if not loaded.latent:
-        parts[PAIRS] = _affordable(ctx, loaded, parts[PAIRS])
+        parts[PAIRS] = _affordable(ctx, macs, parts[PAIRS])
     if len(parts[PAIRS]) < lessons:
         notes.append(
             f"it draws slowly: of {lessons:,} inputs its student learns from "
             f"{len(parts[PAIRS]):,}, and --minutes decides on that"
         )
-    _draw(ctx, loaded, parts)
+    _draw(ctx, loaded, parts, macs)
     return Outcome(
         {
             "generator_parameters": loaded.model.count_params(),
@@ -110,23 +110,23 @@ def teacher(ctx: StageContext) -> Outcome:
     )
 
 
-def _draw(ctx: StageContext, loaded: Teacher, parts: Mapping[str, np.ndarray]) -> None:
-    """Write the teacher's pictures of the inputs that go to each file.
+def _draw(ctx: StageContext, loaded: Teacher, parts: Mapping[str, np.ndarray], macs: int) -> None:
+    """Write the teacher's pictures of the inputs that go to each file; ``macs`` are of one.
 
     Whether workers draw follows from the work alone: one thread rounds otherwise than several.
     """
-    macs = work.known_macs(loaded) * sum(map(len, parts.values()))
+    is_heavy = macs * sum(map(len, parts.values())) >= work.HEAVY
     with Workers(ctx.workers, threads=1, shared=partial(read_saved_teacher, ctx.folder)) as workers:
-        draw = partial(drawn_side_by_side, workers) if macs >= work.HEAVY else drawn_pairs
+        draw = partial(drawn_side_by_side, workers) if is_heavy else drawn_pairs
         for name, inputs in parts.items():
             pairs = draw(loaded, inputs, f"teacher draws {Path(name).stem}")
             refuse_alike(loaded, pairs)
             write_distillation_set(pairs, ctx.folder, name)
 
 
-def _affordable(ctx: StageContext, loaded: Teacher, inputs: Images) -> Images:
-    """Those that the teacher has time to draw, from all parts of the set."""
-    count = max(FEWEST_LESSONS, work.affordable_pictures(len(inputs), ctx.recipe.budget, loaded))
+def _affordable(ctx: StageContext, macs: int, inputs: Images) -> Images:
+    """Those that a teacher of so many ``macs`` has time to draw, from all parts of the set."""
+    count = max(FEWEST_LESSONS, work.affordable_pictures(len(inputs), ctx.recipe.budget, macs))
     if count >= len(inputs):
         return inputs
     return inputs[np.random.default_rng(ctx.recipe.seed).permutation(len(inputs))[:count]]

@@ -1,10 +1,12 @@
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 import tensorflow as tf
+import tf_keras
 
-from pipeline.importers.teacher import load_teacher
+from pipeline.importers.teacher import Teacher, load_teacher
 from pipeline.recipe import BudgetSettings
 from pipeline.search import work
 from pipeline.search.builder import StudentBuilder
@@ -66,21 +68,50 @@ def test_little_time_still_affords_some_work(minutes: float) -> None:
 
 
 def test_slow_teacher_draws_fewer_pictures(builder: StudentBuilder) -> None:
-    teacher = builder.teacher
-    assert known_macs(teacher) > 0
-    assert affordable_pictures(100, USUAL, teacher) == 100
-    hurried = BudgetSettings(minutes=1e-9 * known_macs(teacher))
-    few = affordable_pictures(10**9, hurried, teacher)
+    macs = known_macs(builder.teacher)
+    assert macs > 0
+    assert affordable_pictures(100, USUAL, macs) == 100
+    hurried = BudgetSettings(minutes=1e-9 * macs)
+    few = affordable_pictures(10**9, hurried, macs)
     assert 0 < few < 10**9
-    assert affordable_pictures(10**9, BudgetSettings(), teacher) == 10**9
+    assert affordable_pictures(10**9, BudgetSettings(), macs) == 10**9
 
 
-def test_work_of_what_is_only_known_by_its_drawing_is_not_known(tmp_path: Path) -> None:
+def test_teacher_of_unknown_work_draws_all_pictures() -> None:
+    assert affordable_pictures(100, BudgetSettings(minutes=1e-9), 0) == 100
+
+
+def saved(function: Callable[[tf.Tensor], tf.Tensor], folder: Path) -> Teacher:
+    """A SavedModel that computes ``function`` of pictures, as it is loaded."""
     module = tf.Module()
     spec = tf.TensorSpec([None, 8, 8, 3], name="photo")
-    module.draw = tf.function(tf.tanh, input_signature=[spec])
-    tf.saved_model.save(module, str(tmp_path / "saved"), signatures=module.draw)
-    opaque = load_teacher(tmp_path / "saved", input_pixels=(-1, 1), pixels=(-1, 1))
+    module.draw = tf.function(function, input_signature=[spec])
+    tf.saved_model.save(module, str(folder), signatures=module.draw)
+    return load_teacher(folder, input_pixels=(-1, 1), pixels=(-1, 1))
+
+
+def test_work_of_what_is_only_known_by_its_drawing_is_counted_in_its_file(tmp_path: Path) -> None:
+    kernel = tf.random.stateless_normal([3, 3, 3, 3], [1, 2])
+    opaque = saved(lambda x: tf.tanh(tf.nn.conv2d(x, kernel, 1, "SAME")), tmp_path / "saved")
     assert opaque.is_opaque
-    assert known_macs(opaque) == 0
-    assert affordable_pictures(100, BudgetSettings(minutes=1e-9), opaque) == 100
+    assert known_macs(opaque) == 8 * 8 * 3 * 3 * 3 * 3
+
+
+def test_work_of_layers_without_an_int8_form_is_counted_in_their_file() -> None:
+    layers = tf_keras.layers
+    photo = tf_keras.Input((8, 8, 3))
+    x = layers.PReLU(shared_axes=[1, 2])(layers.Conv2D(4, 3, padding="same")(photo))
+    x = layers.Activation("tanh")(layers.Conv2D(3, 1, activation="swish")(x))
+    teacher = Teacher(
+        model=tf_keras.Model(photo, x),
+        latent=0,
+        classes=0,
+        pixels=(-1.0, 1.0),
+        input_pixels=(-1.0, 1.0),
+        origin="a test",
+    )
+    assert known_macs(teacher) == 8 * 8 * (4 * 27 + 3 * 4)
+
+
+def test_work_of_what_has_no_file_is_not_known(tmp_path: Path) -> None:
+    assert known_macs(saved(tf.math.bessel_i0e, tmp_path / "saved")) == 0
