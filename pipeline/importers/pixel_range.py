@@ -158,6 +158,15 @@ def _is_usual(pixels: PixelRange) -> bool:
     return math.isclose(low, 0, abs_tol=1e-3 * high) or math.isclose(low, -high, rel_tol=1e-3)
 
 
+def _has_256_steps(low: float, high: float) -> bool:
+    """Whether all levels of an 8-bit picture are numbers apart in float32, and so are their
+    squares, by which students are trained."""
+    step, most = (high - low) / 255, max(abs(low), abs(high))
+    limits = np.finfo(np.float32)
+    fits = step >= math.sqrt(limits.tiny) and most <= math.sqrt(limits.max)
+    return bool(fits and step >= limits.eps * most)
+
+
 def _missing(side: Side, other: PixelRange | None, ends: PixelRange | None = None) -> MissingFact:
     """What is proposed is the range of the ``other`` side, where that is known.
 
@@ -193,6 +202,11 @@ def _chosen(
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise PocketganError(
             f"{option} {low:g} {high:g} is no range.", f"For instance {option} -1 1."
+        )
+    if not _has_256_steps(low, high):
+        raise PocketganError(
+            f"{option} {low:g} {high:g}: float32 cannot tell 256 steps between them apart.",
+            f"For instance {option} -1 1.",
         )
     if side == "output" and from_model and high - low > 2 * (from_model[1] - from_model[0]):
         least, most = from_model

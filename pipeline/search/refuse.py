@@ -30,6 +30,11 @@ from pipeline.search.space import Space, network_costs
 from pipeline.search.study import open_study
 
 
+FEWEST_OF_A_PART = 6
+"""As neighbourhoods of five pictures demand."""
+FEWEST_PAIRS = 2 * FEWEST_OF_A_PART
+
+
 def refuse_shape(recipe: Recipe, teacher: Teacher) -> None:
     """PocketganError for settings that do not go with what the teacher reads."""
     path, inputs = recipe.teacher.file, recipe.teacher.inputs
@@ -128,11 +133,27 @@ def refuse_mismatches(
         if not recipe.generator.codes.discrete:  # which looks like a class, and is none of the data
             _refuse_classes(teacher, dataset)
         pictures = dataset.train_inputs
+        if recipe.data.translated and settings.inputs is None:
+            refuse_few_pairs(dataset)
     if settings.inputs is not None:
         cut = teacher.cut(settings.cut)
         images = read_input_pictures(settings.inputs, teacher, cut=cut, cache=cache).images
         pictures = with_further_parts(images, teacher.parts, recipe.seed)
     return pictures
+
+
+def refuse_few_pairs(dataset: Dataset) -> None:
+    """PocketganError for a run's data that cannot be parted between a student and its search."""
+    assert dataset.train_inputs is not None
+    count = len(dataset.train_inputs)
+    if count >= FEWEST_PAIRS:
+        return
+    raise PocketganError(
+        f"'{dataset.name}' has {count} pictures to train on: too few for a student, which needs "
+        f"{FEWEST_PAIRS}, {FEWEST_OF_A_PART} of them to compare it with others.",
+        "Add pictures to those that the generator was trained on, or give it others to read: "
+        "--inputs FOLDER.",
+    )
 
 
 def _refuse_classes(teacher: Teacher, dataset: Dataset) -> None:

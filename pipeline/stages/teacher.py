@@ -33,6 +33,7 @@ from pipeline.importers.teacher import Teacher, load_teacher
 from pipeline.recipe import Recipe, TeacherSettings, height_and_width
 from pipeline.search import work
 from pipeline.search.pairs import drawn_pairs, drawn_side_by_side, refuse_alike
+from pipeline.search.refuse import FEWEST_OF_A_PART, refuse_few_pairs
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages.inputs import prior
 from pipeline.training.randomness import Prior, Purpose, latents
@@ -41,8 +42,6 @@ from pipeline.workers import Workers
 REFERENCE_SIZE = 5000
 """Pictures to judge by where there are no others."""
 FEWEST_LESSONS = 64
-FEWEST_OF_A_PART = 6
-"""As neighbourhoods of five pictures demand."""
 MOVED = 1 / 16
 """Share of the side by which pictures are moved."""
 SEARCHED = 0.15
@@ -179,6 +178,7 @@ def _pairs_inputs(ctx: StageContext, loaded: Teacher) -> dict[str, np.ndarray]:
             f"'{ctx.dataset.name}' have {_size(train.shape[1:])}.",
             "Set data.image_size and data.degrade as the generator was trained.",
         )
+    refuse_few_pairs(ctx.dataset)
     searched = max(FEWEST_OF_A_PART, round(len(train) * SEARCHED))
     lessons = _moved(train[searched:], ctx.recipe.teacher.lessons, ctx.recipe.seed)
     return {PAIRS: lessons, REFERENCE: train[:searched], HELD_BACK: test}

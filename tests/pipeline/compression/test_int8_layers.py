@@ -56,3 +56,10 @@ def test_layer_without_int8_form_is_refused_by_name(name: str) -> None:
     assert said in str(refused.value)
     assert refused.value.remedy
     assert [*refusals(model())] == ["culprit"]
+
+
+def test_weights_whose_squares_float32_does_not_hold_have_an_int8_form() -> None:
+    model = chain(L.Dense(4))
+    kernel, bias = model.layers[0].get_weights()
+    model.layers[0].set_weights([np.full_like(kernel, 1e30), bias])
+    assert refusals(model) == {}

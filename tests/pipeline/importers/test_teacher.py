@@ -187,6 +187,8 @@ def test_range_is_asked_for_where_no_layer_says_it(
     assert "--pixels -1 1" in refused(load_teacher, path)
     assert load_teacher(path, pixels=(-1, 1)).pixels == (-1, 1)
     assert "is no range" in refused(load_teacher, path, pixels=(1, 1))
+    for pixels in ((0.0, 1e-45), (0.0, 1e-18), (1e6, 1e6 + 1), (0.0, 1e30), (-1e300, 1e300)):
+        assert "cannot tell 256 steps" in refused(load_teacher, path, pixels=pixels)
 
 
 def test_rescaling_says_the_range_of_what_is_read_and_drawn(k3: Callable[..., Path]) -> None:

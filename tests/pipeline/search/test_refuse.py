@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -7,13 +8,14 @@ import tf_keras
 from PIL import Image
 
 from deploy.errors import PocketganError
+from pipeline.data.dataset import Dataset
 from pipeline.data.sources import TEACHER
 from pipeline.importers.input_pictures import FEWEST_INPUTS
 from pipeline.importers.input_roles import InputKind, InputPart
 from pipeline.importers.teacher import Teacher
 from pipeline.recipe import Recipe, load_recipe
 from pipeline.search.builder import StudentBuilder
-from pipeline.search.refuse import refuse_mismatches, refuse_shape
+from pipeline.search.refuse import FEWEST_PAIRS, refuse_mismatches, refuse_shape
 
 SIDE = 8
 MASK = (InputKind.MASK, 1)
@@ -72,3 +74,25 @@ def test_pictures_that_nobody_named_are_asked_for(recipe_of: Callable[..., Recip
     with pytest.raises(PocketganError, match="learns from a folder") as caught:
         refuse_shape(recipe_of(), reader())
     assert caught.value.remedy == "Give --inputs FOLDER."
+
+
+@pytest.mark.parametrize("count", [FEWEST_PAIRS - 1, FEWEST_PAIRS])
+def test_run_of_few_pairs_has_no_student(count: int, tmp_path: Path) -> None:
+    pictures = np.zeros((count, SIDE, SIDE, 3), np.uint8)
+    dataset = Dataset(
+        name="few",
+        train=pictures,
+        test=pictures,
+        train_labels=None,
+        test_labels=None,
+        classes=(),
+        train_inputs=pictures,
+        test_inputs=pictures,
+    )
+    data = {"source": "folder", "folder": str(tmp_path), "degrade": "blur", "channels": 3}
+    recipe = load_recipe({"name": "test", "data": data, "teacher": {"file": "their.onnx"}})
+    few = pytest.raises(PocketganError, match=f"{count} pictures to train on: too few")
+    with few if count < FEWEST_PAIRS else nullcontext():
+        refuse_mismatches(
+            recipe, StudentBuilder(reader(), 1), read_dataset=lambda: dataset, cache=tmp_path
+        )
