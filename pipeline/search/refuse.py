@@ -29,7 +29,6 @@ from pipeline.search.builder import StudentBuilder
 from pipeline.search.space import Space, network_costs
 from pipeline.search.study import open_study
 
-
 FEWEST_OF_A_PART = 6
 """As neighbourhoods of five pictures demand."""
 FEWEST_PAIRS = 2 * FEWEST_OF_A_PART
