@@ -62,6 +62,9 @@ LATER_KEYS = (
 )
 """Keys that came after runs had been made without them."""
 Threads = restricted_number_type("Threads", int, [(">", 0), ("<=", 256)], docstring="1 to 256")
+Minutes = restricted_number_type(
+    "Minutes", float, [(">", 0), ("<=", 1e6)], docstring="up to two years"
+)
 PictureSide = restricted_number_type(
     "PictureSide", int, [(">", 0), ("<=", 1024)], docstring="1 to 1024 pixels"
 )
@@ -186,7 +189,7 @@ class BudgetSettings:
     """Share by which the Fréchet distance may exceed the teacher's: 0.05 is 5 %."""
     target: str = "local"
     """Where max_ms and max_flash_kb hold."""
-    minutes: PositiveFloat | None = None
+    minutes: Minutes | None = None
     """Of a student for pictures: how long its teacher's drawing, the search, distillation and
     rounding may take on two cores, reckoned from multiply-accumulates. With more than 15 the
     recipe's numbers of steps grow, with less work left than they need they fall."""
