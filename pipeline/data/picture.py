@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -70,6 +71,15 @@ def read(content: bytes, channels: int, *, draft: int | None = None) -> Picture:
         if _has_more_frames(image):  # last, because it moves on in the file
             changes.append(FIRST_FRAME)
         return Picture(plain, tuple(changes))
+
+
+def pixel_count(path: Path) -> int:
+    """Of a picture, as its header says; 0 of a file that ``read`` does not take."""
+    try:
+        with _strict(), Image.open(path) as image:
+            return image.width * image.height
+    except Exception:  # Pillow's plugins raise nearly anything for a broken file
+        return 0
 
 
 def cropped(image: Image.Image, size: tuple[int, int]) -> Images:

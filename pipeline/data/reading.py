@@ -179,6 +179,8 @@ def read(items: Sequence[tuple[Path, ...]], members: Members, request: Request) 
     """
     if request.cut == WHOLE:
         refuse_more_than_memory(len(items) * (1 if members is single else 2), request)
+    else:
+        _refuse_more_tiles_than_memory(items, request)
     path = request.cache / f"images-{_key(items, members, request)}.npz"
     try:
         with path.open("rb") as stream, np.load(stream) as stored:
@@ -212,6 +214,20 @@ def refuse_more_than_memory(count: int, request: Request) -> None:
         f"this machine has {memory / 1e9:.1f} GB.",
         f"Set data.image_size to {max(1, side)} or less"
         + (", and data.image_width in proportion." if request.image_width else "."),
+    )
+
+
+def _refuse_more_tiles_than_memory(items: Sequence[tuple[Path, ...]], request: Request) -> None:
+    """PocketganError where the pixels of all photos are more than memory holds."""
+    pixels = sum(picture.pixel_count(path) for item in items for path in item)
+    need = COPIES * request.channels * pixels
+    memory = usable_memory()
+    if memory is None or need <= memory:
+        return
+    raise PocketganError(
+        f"The tiles of {len(items):,} photos need {need / 1e9:.1f} GB of memory, and this machine "
+        f"has {memory / 1e9:.1f} GB.",
+        f"Give about {max(1, math.floor(len(items) * memory / need)):,} of them.",
     )
 
 

@@ -41,6 +41,8 @@ from pipeline.workers import Workers
 
 REFERENCE_SIZE = 5000
 """Pictures to judge by where there are no others."""
+JUDGED = 1000
+"""Pictures that a file is judged by, as ``evaluate.samples`` of a student for pictures."""
 FEWEST_LESSONS = 64
 MOVED = 1 / 16
 """Share of the side by which pictures are moved."""
@@ -92,7 +94,10 @@ def teacher(ctx: StageContext) -> Outcome:
         notes += of_folder
     lessons, macs = len(parts[PAIRS]), work.known_macs(loaded)
     if not loaded.latent:
-        parts[PAIRS] = _affordable(ctx, macs, parts[PAIRS])
+        parts[PAIRS] = _affordable(ctx, macs, parts[PAIRS], FEWEST_LESSONS)
+    if settings.inputs is not None:
+        for name in (REFERENCE, HELD_BACK):
+            parts[name] = _judged(ctx, macs, parts[name])
     if len(parts[PAIRS]) < lessons:
         notes.append(
             f"it draws slowly: of {lessons:,} inputs its student learns from "
@@ -123,9 +128,18 @@ def _draw(ctx: StageContext, loaded: Teacher, parts: Mapping[str, np.ndarray], m
             write_distillation_set(pairs, ctx.folder, name)
 
 
-def _affordable(ctx: StageContext, macs: int, inputs: Images) -> Images:
-    """Those that a teacher of so many ``macs`` has time to draw, from all parts of the set."""
-    count = max(FEWEST_LESSONS, work.affordable_pictures(len(inputs), ctx.recipe.budget, macs))
+def _judged(ctx: StageContext, macs: int, inputs: Images) -> Images:
+    """Of many, as large photos give them, a random choice: the first are one corner of one."""
+    if len(inputs) <= JUDGED:
+        return inputs
+    order = np.random.default_rng(ctx.recipe.seed).permutation(len(inputs))
+    return _affordable(ctx, macs, inputs[order[:REFERENCE_SIZE]], JUDGED)
+
+
+def _affordable(ctx: StageContext, macs: int, inputs: Images, least: int) -> Images:
+    """Those that a teacher of so many ``macs`` has time to draw, from all parts of the set; of
+    ``least`` and more none fewer."""
+    count = max(least, work.affordable_pictures(len(inputs), ctx.recipe.budget, macs))
     if count >= len(inputs):
         return inputs
     return inputs[np.random.default_rng(ctx.recipe.seed).permutation(len(inputs))[:count]]

@@ -50,6 +50,25 @@ def test_pictures_that_memory_cannot_hold_are_refused_with_a_size_that_it_can(
     assert caught.value.remedy == "Set data.image_size to 80 or less."
 
 
+@pytest.mark.parametrize("fits", [True, False])
+def test_tiles_that_memory_cannot_hold_are_refused_with_how_many_photos_it_can(
+    fits: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [tmp_path / f"{number}.png" for number in range(4)]
+    for file in files:
+        Image.new("L", (20, 16), 7).save(file)
+    (tmp_path / "broken.png").write_bytes(b"?")
+    items = [(file,) for file in (*files, tmp_path / "broken.png")]
+    need = 2 * 4 * 20 * 16
+    monkeypatch.setattr("pipeline.data.reading.usable_memory", lambda: need - (not fits))
+    if fits:
+        assert len(read(items, single, request(tmp_path, TILES)).pictures) == 16
+        return
+    with pytest.raises(PocketganError, match=r"tiles of 5 photos need 0\.0 GB") as caught:
+        read(items, single, request(tmp_path, TILES))
+    assert caught.value.remedy == "Give about 4 of them."
+
+
 @pytest.mark.parametrize(("cut", "counts"), [(WHOLE, [1, 0, 1]), (TILES, [6, 0, 1])])
 def test_read_counts_what_each_file_gave_and_keeps_the_order(
     tmp_path: Path, cut: str, counts: list[int]

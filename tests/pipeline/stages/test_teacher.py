@@ -3,8 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tf_keras
+from PIL import Image
 
-from pipeline.artifacts import PAIRS, REFERENCE, read_distillation_set
+from pipeline.artifacts import HELD_BACK, PAIRS, REFERENCE, read_distillation_set
 from pipeline.recipe import load_recipe
 from pipeline.run import Run
 
@@ -33,3 +34,33 @@ def test_lessons_hold_the_classes_in_the_shares_of_the_data(
     for name in (PAIRS, REFERENCE):
         inputs = read_distillation_set(run.path("teacher"), name).inputs
         np.testing.assert_allclose(inputs[:, 8:].mean(axis=0), [0.75, 0.25], atol=0.04)
+
+
+def test_tiles_to_judge_by_are_no_more_than_there_is_time_for_and_from_all_over_a_photo(
+    tiny_recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.stages.teacher.JUDGED", 30)
+    monkeypatch.setattr("pipeline.stages.teacher.REFERENCE_SIZE", 40)
+    side, rows = 8, 12
+    photo = tf_keras.Input((side, side, 1))
+    x = tf_keras.layers.Conv2D(1, 3, padding="same", activation="tanh")(photo)
+    tf_keras.Model(photo, x).save(tmp_path / "photo.keras")
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(3):
+        row_of = np.arange(side * rows)[:, None] // side
+        noise = np.random.default_rng(number).integers(0, 8, (side * rows, side * rows))
+        pixels = (row_of * 16 + noise).astype(np.uint8)
+        Image.fromarray(pixels).save(photos / f"{number}.png")
+    overrides = [
+        *("--name", "tiles", "--teacher.file", str(tmp_path / "photo.keras")),
+        *("--teacher.inputs", str(photos), "--teacher.input_pixels", "[-1, 1]"),
+        *("--teacher.cut", "tiles", "--data.source", "teacher", "--data.image_size", str(side)),
+    ]
+    run = Run(load_recipe(str(tiny_recipe), overrides), tmp_path / "runs")
+    run.make("teacher")
+    for name in (REFERENCE, HELD_BACK):
+        inputs = read_distillation_set(run.path("teacher"), name).inputs
+        assert len(inputs) == 40
+        assert len(np.unique(inputs[:, 0, 0, 0] // 16)) > rows // 2
+        assert len(np.unique(inputs.reshape(40, -1), axis=0)) == 40
