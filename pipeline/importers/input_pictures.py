@@ -30,6 +30,8 @@ NO_COLOUR = (
 )
 FEWEST_INPUTS = 48
 """So that the smallest of the parts has the six pictures that the metrics ask for."""
+PARTS = (0.7, 0.85)
+"""Where a generator's input pictures are parted: for its student, to judge by, held back."""
 FEWEST_PHOTOS = 3
 """Where they are cut into tiles: all tiles of one are in the same part."""
 
@@ -44,6 +46,17 @@ class InputPictures:
     """[files] how many of them came out of each file; 0 of one that was skipped."""
     notes: tuple[str, ...]
     """What was skipped, and what was done to pixels."""
+
+    def parted(self, seed: int) -> list[Images]:
+        """Those for a student, to compare students by, and held back: all that come from one file
+        are in the same part."""
+        file_of = np.repeat(np.arange(len(self.counts)), self.counts)
+        usable = np.random.default_rng(seed).permutation(np.unique(file_of))
+        # Of few files at least one is in each part.
+        last = len(usable) - 1
+        second = min(round(PARTS[1] * len(usable)), last)
+        bounds = [min(round(PARTS[0] * len(usable)), second - 1), second]
+        return [self.images[np.isin(file_of, part)] for part in np.split(usable, bounds)]
 
 
 def picture_channels(teacher: Teacher) -> int:

@@ -1,7 +1,7 @@
 """What makes no sense for a generator is refused before anything is written or trained."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from deploy.errors import PocketganError
@@ -136,9 +136,23 @@ def refuse_mismatches(
             refuse_few_pairs(dataset)
     if settings.inputs is not None:
         cut = teacher.cut(settings.cut)
-        images = read_input_pictures(settings.inputs, teacher, cut=cut, cache=cache).images
-        pictures = with_further_parts(images, teacher.parts, recipe.seed)
+        read = read_input_pictures(settings.inputs, teacher, cut=cut, cache=cache)
+        refuse_small_parts(settings.inputs, read.parted(recipe.seed), recipe.convert.batch)
+        pictures = with_further_parts(read.images, teacher.parts, recipe.seed)
     return pictures
+
+
+def refuse_small_parts(folder: Path, parts: Sequence[Images], batch: int = 1) -> None:
+    """PocketganError where metrics, or files that draw ``batch`` pictures at once, need more."""
+    smallest = min(map(len, parts))
+    if smallest >= max(FEWEST_OF_A_PART, batch):
+        return
+    raise PocketganError(
+        f"{folder}: the smallest of its three parts has {smallest} pictures or tiles.",
+        "Give more photos, or larger ones."
+        if smallest < FEWEST_OF_A_PART
+        else f"Give more photos, or set convert.batch to {smallest} or less.",
+    )
 
 
 def refuse_few_pairs(dataset: Dataset) -> None:

@@ -33,7 +33,7 @@ from pipeline.importers.teacher import Teacher, load_teacher
 from pipeline.recipe import Recipe, TeacherSettings, height_and_width
 from pipeline.search import work
 from pipeline.search.pairs import drawn_pairs, drawn_side_by_side, refuse_alike
-from pipeline.search.refuse import FEWEST_OF_A_PART, refuse_few_pairs
+from pipeline.search.refuse import FEWEST_OF_A_PART, refuse_few_pairs, refuse_small_parts
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages.inputs import prior
 from pipeline.training.randomness import Prior, Purpose, latents
@@ -48,8 +48,6 @@ MOVED = 1 / 16
 """Share of the side by which pictures are moved."""
 SEARCHED = 0.15
 """Share of the pairs of a training by which students are compared."""
-PARTS = (0.7, 0.85)
-"""Where a generator's input pictures are parted: for its student, to judge by, held back."""
 
 
 def _files(recipe: Recipe) -> tuple[Path | None, ...]:
@@ -212,12 +210,8 @@ def _folder_pictures(ctx: StageContext, loaded: Teacher) -> tuple[dict[str, np.n
     assert settings.inputs is not None
     cut = loaded.cut(settings.cut)
     pictures = read_input_pictures(settings.inputs, loaded, cut=cut, cache=ctx.cache)
-    parts = _parted(pictures.images, pictures.counts, ctx.recipe.seed)
-    if min(map(len, parts)) < FEWEST_OF_A_PART:
-        raise PocketganError(
-            f"{settings.inputs}: one of its three parts has only {min(map(len, parts))} tiles.",
-            "Give more photos, or larger ones.",
-        )
+    parts = pictures.parted(ctx.recipe.seed)
+    refuse_small_parts(settings.inputs, parts)
     named = dict(zip((PAIRS, REFERENCE, HELD_BACK), parts, strict=True))
     if cut == reading.TILES:
         named[PAIRS] = _turned(named[PAIRS], settings.lessons)
@@ -238,17 +232,6 @@ def _few_photos(folder: Path, pictures: InputPictures, cut: str) -> list[str]:
         f"{folder}: {len(pictures.images):,} tiles of only {photos} photos: Fréchet, precision "
         "and recall compare photos then; PSNR and SSIM compare files"
     ]
-
-
-def _parted(pictures: Images, counts: np.ndarray, seed: int) -> list[Images]:
-    """The pictures in three parts: all that come from one file are in the same one."""
-    file_of = np.repeat(np.arange(len(counts)), counts)
-    usable = np.random.default_rng(seed).permutation(np.unique(file_of))
-    # Of few files at least one is in each part.
-    last = len(usable) - 1
-    second = min(round(PARTS[1] * len(usable)), last)
-    bounds = [min(round(PARTS[0] * len(usable)), second - 1), second]
-    return [pictures[np.isin(file_of, part)] for part in np.split(usable, bounds)]
 
 
 def _turned(tiles: Images, count: int) -> Images:

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -96,3 +97,25 @@ def test_run_of_few_pairs_has_no_student(count: int, tmp_path: Path) -> None:
         refuse_mismatches(
             recipe, StudentBuilder(reader(), 1), read_dataset=lambda: dataset, cache=tmp_path
         )
+
+
+@pytest.mark.parametrize("batch", [7, 8])
+def test_files_that_draw_more_at_once_than_is_held_back_are_refused(
+    batch: int, recipe_of: Callable[..., Recipe], tmp_path: Path
+) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(FEWEST_INPUTS):
+        Image.new("RGB", (SIDE, SIDE), (number, 5, 9)).save(folder / f"{number:02}.png")
+    recipe = recipe_of(inputs=str(folder))
+    recipe = replace(recipe, convert=replace(recipe.convert, batch=batch))
+    refused = pytest.raises(PocketganError, match="smallest of its three parts has 7 pictures")
+    with refused if batch > 7 else nullcontext() as caught:
+        refuse_mismatches(
+            recipe,
+            StudentBuilder(reader(), 1),
+            read_dataset=lambda: pytest.fail("no other pictures are needed"),
+            cache=tmp_path / "cache",
+        )
+    if caught is not None:
+        assert caught.value.remedy == "Give more photos, or set convert.batch to 7 or less."
