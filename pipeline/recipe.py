@@ -62,9 +62,6 @@ LATER_KEYS = (
 )
 """Keys that came after runs had been made without them."""
 Threads = restricted_number_type("Threads", int, [(">", 0), ("<=", 256)], docstring="1 to 256")
-Minutes = restricted_number_type(
-    "Minutes", float, [(">", 0), ("<=", 1e6)], docstring="up to two years"
-)
 PictureSide = restricted_number_type(
     "PictureSide", int, [(">", 0), ("<=", 1024)], docstring="1 to 1024 pixels"
 )
@@ -87,6 +84,7 @@ def height_and_width(size: str) -> tuple[int, int]:
 
 LEAST_AGENTS = 2
 """Generators of a MAD-GAN."""
+MOST_MINUTES = 1_000_000
 LEAST_BITS, MOST_BITS = 2, 8
 Bits = restricted_number_type(
     "Bits", int, [(">=", LEAST_BITS), ("<=", MOST_BITS)], docstring="2 ≤ bits ≤ 8"
@@ -189,7 +187,7 @@ class BudgetSettings:
     """Share by which the Fréchet distance may exceed the teacher's: 0.05 is 5 %."""
     target: str = "local"
     """Where max_ms and max_flash_kb hold."""
-    minutes: Minutes | None = None
+    minutes: PositiveFloat | None = None
     """Of a student for pictures: how long its teacher's drawing, the search, distillation and
     rounding may take on two cores, reckoned from multiply-accumulates. With more than 15 the
     recipe's numbers of steps grow, with less work left than they need they fall."""
@@ -589,6 +587,11 @@ def _mistakes(recipe: Recipe) -> Iterator[tuple[str, str]]:
         numbers = value if isinstance(value, list) else [value]
         if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
             yield f"{key}: {value} is not finite.", "Leave it out, or give a finite number."
+    if (recipe.budget.minutes or 0) > MOST_MINUTES:
+        yield (
+            f"budget.minutes: {recipe.budget.minutes:g} is more than two years.",
+            f"Give {MOST_MINUTES} at most.",
+        )
     if "://" in (recipe.search.study or ""):
         yield (
             "search.study: a database's address has no place in a recipe: it may hold a password.",
