@@ -587,20 +587,24 @@ def _mistakes(recipe: Recipe) -> Iterator[tuple[str, str]]:
         numbers = value if isinstance(value, list) else [value]
         if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
             yield f"{key}: {value} is not finite.", "Leave it out, or give a finite number."
-    if (recipe.budget.minutes or 0) > MOST_MINUTES:
-        yield (
-            f"budget.minutes: {recipe.budget.minutes:g} is more than two years.",
-            f"Give {MOST_MINUTES} at most.",
-        )
     if "://" in (recipe.search.study or ""):
         yield (
             "search.study: a database's address has no place in a recipe: it may hold a password.",
             "Give a file, or the command --storage ADDRESS (docs/distributed.md).",
         )
+    yield from _mistaken_minutes(recipe.budget.minutes)
     yield from _mistaken_codes(recipe)
     yield from _mistaken_families(recipe)
     if not recipe.benchmark.threads:
         yield "benchmark.threads is empty.", "Give at least one number of threads, as [1]."
+
+
+def _mistaken_minutes(minutes: float | None) -> Iterator[tuple[str, str]]:
+    if minutes is not None and minutes > MOST_MINUTES:
+        yield (
+            f"budget.minutes: {minutes:g} is more than two years.",
+            f"Give {MOST_MINUTES} at most.",
+        )
 
 
 def _mistaken_families(recipe: Recipe) -> Iterator[tuple[str, str]]:

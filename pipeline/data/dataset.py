@@ -90,6 +90,7 @@ def divide(
     labels: Labels | None,
     test_fraction: float,
     seed: int,
+    *,
     originals: Indices | None = None,
 ) -> tuple[Indices, Indices]:
     """Numbers of the images to train on and of those to test by, each in a seeded random order.

@@ -63,7 +63,7 @@ def load(request: Request) -> Dataset:
         )
     classes, labels = labels_of(folder, usable)
     counts = decoded.counts[decoded.counts > 0]
-    train, test = divide(counts, labels, request.test_fraction, request.seed, originals)
+    train, test = divide(counts, labels, request.test_fraction, request.seed, originals=originals)
     images = decoded.pictures[:, 0]
     all_labels = None if labels is None else np.repeat(labels, counts)
     return Dataset(

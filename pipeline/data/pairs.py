@@ -112,7 +112,9 @@ def _dataset(targets: Path, decoded: Decoded, request: Request, notes: tuple[str
             else "Give more, for a good training some hundreds: folders whose files have equal "
             "names and proportions, or pictures side by side in a file twice as wide as high.",
         )
-    train, test = divide(decoded.counts[used], None, request.test_fraction, request.seed, originals)
+    train, test = divide(
+        decoded.counts[used], None, request.test_fraction, request.seed, originals=originals
+    )
     pictures, inputs = decoded.pictures[:, 0], decoded.pictures[:, 1]
     return Dataset(
         name=text(targets.resolve().name),
