@@ -79,7 +79,9 @@ def split(
 
     As ``divide``, every image being a source of its own.
     """
-    train, test = divide(np.ones(len(images), np.int64), labels, test_fraction, seed)
+    train, test = divide(
+        np.ones(len(images), np.int64), labels, test_fraction=test_fraction, seed=seed
+    )
     if labels is None:
         return images[train], images[test], None, None
     return images[train], images[test], labels[train], labels[test]
@@ -88,9 +90,9 @@ def split(
 def divide(
     counts: Indices,
     labels: Labels | None,
+    *,
     test_fraction: float,
     seed: int,
-    *,
     originals: Indices | None = None,
 ) -> tuple[Indices, Indices]:
     """Numbers of the images to train on and of those to test by, each in a seeded random order.

@@ -63,7 +63,9 @@ def load(request: Request) -> Dataset:
         )
     classes, labels = labels_of(folder, usable)
     counts = decoded.counts[decoded.counts > 0]
-    train, test = divide(counts, labels, request.test_fraction, request.seed, originals=originals)
+    train, test = divide(
+        counts, labels, test_fraction=request.test_fraction, seed=request.seed, originals=originals
+    )
     images = decoded.pictures[:, 0]
     all_labels = None if labels is None else np.repeat(labels, counts)
     return Dataset(

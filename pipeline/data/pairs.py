@@ -113,7 +113,11 @@ def _dataset(targets: Path, decoded: Decoded, request: Request, notes: tuple[str
             "names and proportions, or pictures side by side in a file twice as wide as high.",
         )
     train, test = divide(
-        decoded.counts[used], None, request.test_fraction, request.seed, originals=originals
+        decoded.counts[used],
+        None,
+        test_fraction=request.test_fraction,
+        seed=request.seed,
+        originals=originals,
     )
     pictures, inputs = decoded.pictures[:, 0], decoded.pictures[:, 1]
     return Dataset(

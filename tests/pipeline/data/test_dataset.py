@@ -73,7 +73,7 @@ def test_split_refuses_fewer_than_two_images(total: int) -> None:
 
 def test_divide_keeps_all_of_a_source_on_one_side() -> None:
     counts = np.array([3, 1, 4, 2, 5])
-    train, test = divide(counts, None, 0.4, seed=1)
+    train, test = divide(counts, None, test_fraction=0.4, seed=1)
     source = np.repeat(np.arange(5), counts)
     assert sorted([*train, *test]) == list(range(15))
     assert not set(source[train]) & set(source[test])
