@@ -31,6 +31,7 @@ NO_GENERATORS: dict[str, tuple[tuple[int, ...], list[Any], str]] = {
     "sequence": ((4,), [L.Dense(12), L.Reshape((3, 4))], "sequence"),
     "video": ((4,), [L.Dense(24), L.Reshape((2, 2, 2, 3))], "no picture"),
     "seven channels": ((4,), [L.Dense(28), L.Reshape((2, 2, 7))], "1 or 3 channels"),
+    "colours without luma": ((8, 8, 1), [L.Conv2D(2, 1, activation="tanh")], "Lab or YCbCr"),
     "channels first": ((4,), [L.Dense(192), L.Reshape((3, 8, 8))], "channels_last"),
     "reader of sequences": ((5, 4), [L.Flatten(), L.Dense(16)], "neither a latent vector"),
 }
