@@ -141,7 +141,7 @@ def read_input_pictures(folder: Path, teacher: Teacher, *, cut: str, cache: Path
     usable = int((decoded.counts > 0).sum())
     tiles = cut == reading.TILES
     if usable < (FEWEST_PHOTOS if tiles else FEWEST_INPUTS):
-        large = f"{FEWEST_PHOTOS} or more of at least {height}×{width} pixels"
+        large = f"{FEWEST_PHOTOS} or more of at least {width}×{height} pixels"
         raise PocketganError(
             ". ".join([f"{folder} holds {usable} pictures that can be used", *notes]) + ".",
             f"Give {large if tiles else f'{FEWEST_INPUTS} or more'}: some to learn from, some to "

@@ -53,6 +53,13 @@ def try_out(path: Path, loaded: LoadedGenerator, adapter: InputAdapter, facts: S
     first, second = outputs[loaded.output], again[loaded.output]
     _refuse_other_than_pictures(path, first, reads_pictures=not adapter.latent)
     _refuse_alpha(path, first.shape[-1], facts)
+    if loaded.batch is None and len(first) != TRIAL_INPUTS:
+        raise PocketganError(
+            f"{path} draws {len(first)} pictures of {TRIAL_INPUTS} inputs: something in it joins "
+            "or reshapes along the first axis, which is the batch.",
+            "Name the axis there: keras.ops.concatenate, for one, takes the first unless axis=-1 "
+            "says otherwise.",
+        )
     if not np.isfinite(first.astype(np.float32)).all():
         raise PocketganError(
             f"{path} draws numbers that are not finite.", "Give an earlier checkpoint."

@@ -48,6 +48,14 @@ def test_what_gives_no_pictures_is_told_what_it_is(
     assert str(path) in message
 
 
+def test_pictures_joined_along_the_batch_are_told_so(tmp_path: Path, refused: Refused) -> None:
+    grey = keras.Input((8, 8, 1))
+    keras.Model(grey, keras.ops.concatenate([grey, grey, grey])).save(tmp_path / "joined.keras")
+    message = refused(load_teacher, tmp_path / "joined.keras")
+    assert "12 pictures of 4 inputs" in message
+    assert "axis=-1" in message
+
+
 def test_pictures_without_a_pixel_are_refused() -> None:
     with pytest.raises(PocketganError, match="without a pixel"):
         _refuse_other_than_pictures(Path("x"), np.zeros((2, 0, 4, 3)), reads_pictures=False)
