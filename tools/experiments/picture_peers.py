@@ -9,7 +9,8 @@ student's network, batch 1 in every file, is trained anew by each method:
 - feature distillation: GAN Compression (Li 2020), see ``peer_objectives``;
 - online distillation: OMGD (Ren 2021), ditto. The teacher is trained anew beside the student, as in
   the paper, by the rules of its own run: a step of it costs as much from any start. So the student
-  copies another teacher than the one that the column "PSNR, teacher" means.
+  copies another teacher than the one that the column "PSNR, teacher" means;
+- OMGD's loss, a finished teacher: what is left of it where no teacher is trained anew.
 
 Beside them: the teacher in float32; the same after the converter's post-training int8; TF-MOT's
 ``quantize_model`` of it as it is, fine-tuned on its own pictures; the run's int8 file; and what
@@ -265,6 +266,18 @@ def online_distillation(peers: PicturePeers) -> bytes:
     return peers.rounded(student, objective_of)
 
 
+def finished_teacher(peers: PicturePeers) -> bytes:
+    """OMGD's loss for the student, whose teacher is the run's, which learns no more."""
+    student, teacher = peers.student(blank=True), peers.teacher
+
+    def objective_of(network: tf_keras.Model, settings: TrainSettings) -> Objective:
+        return OnlineDistillation(network, online=teacher, settings=settings, **peers.paired)
+
+    objective = objective_of(student, peers.rules(peers.ctx.recipe.student.imitate_rate))
+    peers.learn(GANTrainer(objective, peers.seed), "a finished teacher")
+    return peers.rounded(student, objective_of)
+
+
 def stock_qat(peers: PicturePeers) -> bytes:
     """TF-MOT's guide: ``quantize_model``, then ``fit``."""
     aware = tfmot.quantization.keras.quantize_model(peers.teacher)
@@ -292,6 +305,7 @@ PEERS: dict[str, Callable[[PicturePeers], bytes]] = {
     "plain MSE + PTQ": plain_mse,
     "feature distillation": feature_distillation,
     "online distillation": online_distillation,
+    "OMGD's loss, a finished teacher": finished_teacher,
     "pocketgan": of_the_run(SHIPPED),
 }
 
