@@ -66,10 +66,10 @@ def _of_zip(path: Path) -> PocketganError | None:
         inner = {name.split("/", 1)[-1] for name in names}
         if "serialized_exported_program.json" in names or "archive_format" in inner:
             loads = f"torch.export.load({_quoted(path)}).module()"
-            return _whole(path, "a program that torch.export wrote", loads)
+            return _whole(path, "a program that torch.export wrote", loads=loads)
         if "constants.pkl" in inner:
             loads = f"torch.jit.load({_quoted(path)}).eval()"
-            return _whole(path, "a TorchScript file", loads, exports=_EXPORTS_SCRIPT)
+            return _whole(path, "a TorchScript file", loads=loads, exports=_EXPORTS_SCRIPT)
         pickles = [name for name in names if name.endswith("data.pkl")]
         if not pickles:
             return None
@@ -103,7 +103,7 @@ def _of_pickle(path: Path, pickled: bytes, what: str) -> PocketganError:
     if networks:
         loads = f"{_torch_load(path, ', weights_only=False')}.eval()"
         what = f"{what}, with an object {printable(networks[0])}{_RUNS_CODE}"
-        return _whole(path, what, loads, imports=_imports(networks))
+        return _whole(path, what, loads=loads, imports=_imports(networks))
     return _weights(path, what + _RUNS_CODE, _torch_load(path))
 
 
@@ -151,10 +151,16 @@ def _imports(networks: Sequence[str]) -> str:
 
 
 def _whole(
-    path: Path, what: str, loads: str, *, imports: str = "import torch", exports: str = ""
+    path: Path, what: str, *, loads: str, imports: str = "import torch", exports: str = ""
 ) -> PocketganError:
     """The error for a file that holds a generator."""
-    return _error(path, what, imports, f"generator = {loads}", exports or _EXPORTS)
+    return _error(
+        path,
+        what,
+        imports=imports,
+        makes_generator=f"generator = {loads}",
+        exports=exports or _EXPORTS,
+    )
 
 
 def _weights(path: Path, what: str, loads: str, imports: str = "import torch") -> PocketganError:
@@ -163,14 +169,14 @@ def _weights(path: Path, what: str, loads: str, imports: str = "import torch") -
     return _error(
         path,
         f"{what}; it holds weights only",
-        f"{imports}; from your_code import YourGenerator",
-        fills,
-        _EXPORTS,
+        imports=f"{imports}; from your_code import YourGenerator",
+        makes_generator=fills,
+        exports=_EXPORTS,
     )
 
 
 def _error(
-    path: Path, what: str, imports: str, makes_generator: str, exports: str
+    path: Path, what: str, *, imports: str, makes_generator: str, exports: str
 ) -> PocketganError:
     lines = (
         imports,
