@@ -3,9 +3,15 @@
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from pipeline.arrays import LUMA, Images, Mask, luma
+
+ColourMap = npt.NDArray[np.float64]
+CLEARLY_NEARER = 10 ** (1 / 10)
+"""Of mean squared errors, a decibel: for less the plainer baseline stays."""
+MOST_EXAMPLES = 256
 
 
 class TrivialBaseline(NamedTuple):
@@ -16,14 +22,36 @@ class TrivialBaseline(NamedTuple):
 
 
 def trivial_baseline(
-    inputs: Images, shape: tuple[int, int, int], mask: int | None = None
+    inputs: Images,
+    shape: tuple[int, int, int],
+    mask: int | None = None,
+    *,
+    examples: tuple[Images, Images] | None = None,
 ) -> TrivialBaseline:
     """Inputs uint8 [N, h, w, c] as pictures of ``shape`` (height, width, channels), untrained.
 
     Bicubic where they are larger, the mean colour in a hole that channel ``mask`` hides (255
     inside), grey for colours that are not known; else the input as it is. What lies behind its
     first picture is left out.
+
+    ``examples``: inputs and their pictures that training may learn from. Where colours alone bring
+    these nearer by a decibel, as those of a map that becomes a photo do, each pixel gets its colour
+    by the one affine map that suits them best (least squares).
     """
+    plain = _plain_baseline(inputs, shape, mask)
+    if examples is None:
+        return plain
+    read, drawn = (each[:MOST_EXAMPLES] for each in examples)
+    mapping = _affine_map(_plain_baseline(read, shape, mask).pictures, drawn)
+    if mapping is None:
+        return plain
+    pictures = [_recoloured(picture, mapping) for picture in plain.pictures]
+    return TrivialBaseline(f"{plain.name}, recoloured", np.stack(pictures))
+
+
+def _plain_baseline(
+    inputs: Images, shape: tuple[int, int, int], mask: int | None
+) -> TrivialBaseline:
     height, width, channels = shape
     colours = _colours_of(inputs.shape[-1], channels)
     name, pictures = "the input as it is", inputs[..., :colours]
@@ -39,6 +67,33 @@ def trivial_baseline(
         name = "its luma" if name == "the input as it is" else f"{name}, luma"
         pictures = luma(pictures)
     return TrivialBaseline(name, pictures)
+
+
+def _affine_map(baseline: Images, drawn: Images) -> ColourMap | None:
+    """What brings the colours of the one nearest to those of the other; None where that is little.
+
+    Both are uint8 [N, H, W, C]; float64 [C + 1, C]: factors, and in the last row what is added.
+    """
+    channels = drawn.shape[-1]
+    squares, products = np.zeros((channels + 1, channels + 1)), np.zeros((channels + 1, channels))
+    for picture, wanted in zip(baseline, drawn, strict=True):
+        colours = picture.reshape(-1, channels).astype(np.float64)
+        pixels = np.hstack([colours, np.ones((len(colours), 1))])
+        squares += pixels.T @ pixels
+        products += pixels.T @ wanted.reshape(-1, channels)
+    mapping = np.linalg.lstsq(squares, products, rcond=None)[0]
+    mapped = np.stack([_recoloured(picture, mapping) for picture in baseline])
+    before, after = (
+        np.square(each - drawn.astype(np.float32)).mean() for each in (baseline, mapped)
+    )
+    return mapping if before > CLEARLY_NEARER * after else None
+
+
+def _recoloured(picture: Images, mapping: ColourMap) -> Images:
+    """uint8 [H, W, C]."""
+    mapped = picture @ mapping[:-1] + mapping[-1]
+    rounded: Images = np.rint(mapped.clip(0, 255)).astype(np.uint8)
+    return rounded
 
 
 def mask_behind(inputs: Images, channels: int) -> int | None:

@@ -28,7 +28,7 @@ from pipeline.search.scorers import draw_pictures
 from pipeline.stage import Outcome, StageContext, package_versions, stage
 from pipeline.stages.directions import check_directions, explore_latents
 from pipeline.stages.file_pictures import draw_side_by_side
-from pipeline.stages.inputs import HeldBack, batched_inputs, held_back
+from pipeline.stages.inputs import HeldBack, batched_inputs, examples, held_back
 from pipeline.stages.provenance import read_pixel_range
 from pipeline.tensorflow_setup import THREADS
 from pipeline.tflite.runtime import draw
@@ -112,7 +112,9 @@ def _evaluate(ctx: StageContext) -> Outcome:
         judge=_facts(ctx, judge), floor=bottom, variants=qualities, teacher=of_teacher
     )
     if test is not None and reference is not None:
-        baseline = trivial_baseline(test.inputs[:count], reference.shape[1:], test.mask)
+        baseline = trivial_baseline(
+            test.inputs[:count], reference.shape[1:], test.mask, examples=examples(ctx)
+        )
         quality = measured(baseline.pictures, real, same_latents=reference)
         evaluation = evaluation.beside_trivial(baseline.name, quality)
     write_evaluation(evaluation, samples, ctx.folder)

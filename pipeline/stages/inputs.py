@@ -111,6 +111,19 @@ def held_back(ctx: StageContext) -> HeldBack | None:
     return HeldBack(inputs, truth, mask_of(parts), parts)
 
 
+def examples(ctx: StageContext) -> tuple[Images, Images] | None:
+    """What a translator learned from: inputs uint8 [N, h, w, c] and pictures uint8 [N, H, W, C].
+
+    None where the generator reads latents, and of two domains that no pairs connect.
+    """
+    of_others = ctx.recipe.teacher.inputs is not None
+    if not (of_others or (reads_pictures(ctx) and ctx.dataset.aligned)):
+        return None
+    learnt = "teacher" in ctx.stage.needs
+    pairs = read_distillation_set(ctx.inputs["teacher"], PAIRS) if learnt else pairs_of(ctx)
+    return None if pairs is None else (pairs.inputs, pairs.pictures)
+
+
 def input_pixels(ctx: StageContext) -> PixelRange | None:
     """Black and white in the pictures that the generator reads; None where it reads latents."""
     if "teacher" not in ctx.stage.needs:

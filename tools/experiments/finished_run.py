@@ -13,7 +13,7 @@ from pipeline.recipe import load_recipe
 from pipeline.run import Run
 from pipeline.stage import SECTIONS, Outcome, StageContext, stage
 from pipeline.stages.evaluate import find_judge, pictures
-from pipeline.stages.inputs import class_count, generator_inputs, held_back
+from pipeline.stages.inputs import class_count, examples, generator_inputs, held_back
 from pipeline.stages.provenance import read_pixel_range, with_provenance
 from pipeline.tflite import count
 from pipeline.tflite.count import float_ops
@@ -106,7 +106,7 @@ class Examiner:
         self._real = RealImages.seen_by(self.judge, ctx.dataset.test)
         self._classes = class_count(ctx)
         self._inputs = generator_inputs(ctx, Purpose.EVALUATION, ctx.recipe.evaluate.samples)
-        self._test = held_back(ctx)
+        self._test, self._examples = held_back(ctx), examples(ctx)
         self._reference = self._pictures(variant(ctx, BASELINE))
 
     def examine(self, file: Path) -> FileQuality:
@@ -130,7 +130,8 @@ class Examiner:
         if self._test is None:
             raise ValueError("of latents no picture is made without a network")
         inputs = self._test.inputs[: len(self._inputs)]
-        name, images = trivial_baseline(inputs, self._reference.shape[1:], self._test.mask)
+        shape = self._reference.shape[1:]
+        name, images = trivial_baseline(inputs, shape, self._test.mask, examples=self._examples)
         return name, self._quality(images)
 
     def _quality(self, images: Images) -> PictureQuality:

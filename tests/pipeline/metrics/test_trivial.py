@@ -41,3 +41,33 @@ def test_hole_is_filled_with_the_mean_of_what_is_around_it() -> None:
     filled = trivial_baseline(inputs, (4, 4, 3), 3).pictures
     assert (filled[0] == 40).all()
     assert (filled[1] == 128).all()
+
+
+def turned(colours: np.ndarray) -> np.ndarray:
+    """Other colours of the same shapes, as a map becomes a photo: dimmed, red and blue swapped."""
+    return np.rint(colours[..., ::-1] / 2 + 20).astype(np.uint8)
+
+
+def test_colours_alone_are_mapped_where_that_brings_the_pictures_nearer() -> None:
+    inputs, new = pictures(8, 3), pictures(8, 3)
+    baseline = trivial_baseline(new, (8, 8, 3), examples=(inputs, turned(inputs)))
+    assert baseline.name == "the input as it is, recoloured"
+    difference = baseline.pictures.astype(int) - turned(new)
+    assert np.abs(difference).max() <= 1
+    assert baseline.pictures.dtype == np.uint8
+
+
+def test_grey_may_get_the_colour_that_all_pictures_share() -> None:
+    inputs = pictures(8, 1)
+    sepia = np.concatenate([inputs, inputs // 2, inputs // 4], axis=-1)
+    baseline = trivial_baseline(inputs, (8, 8, 3), examples=(inputs, sepia))
+    assert baseline.name == "grey, recoloured"
+    assert np.abs(baseline.pictures.astype(int) - sepia).max() <= 1
+
+
+def test_baseline_stays_plain_where_colours_gain_less_than_a_decibel() -> None:
+    inputs = pictures(8, 3)
+    near = np.clip(inputs + RANDOM.normal(0, 20, inputs.shape) + 4, 0, 255).astype(np.uint8)
+    baseline = trivial_baseline(inputs, (8, 8, 3), examples=(inputs, near))
+    assert baseline.name == "the input as it is"
+    assert (baseline.pictures == inputs).all()

@@ -47,6 +47,7 @@ def test_report_holds_it_against_the_untouched_input_by_distance(run: Path) -> N
     report = schema.read(run / "7-report" / "report.json")
     assert report.dataset.unpaired
     assert report.trivial is not None
+    assert report.trivial.name == "the input as it is"
     shipped = report.variant("int8")
     assert shipped is not None
     gates = {gate.text: gate for gate in report.gates}
