@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from deploy.bundle import schema
 from deploy.bundle.make import BundleContents
-from deploy.bundle.texts import Baseline, CardFacts, render_text
+from deploy.bundle.texts import Baseline, CardFacts, WithoutNetwork, render_text
 from deploy.errors import PocketganError
 from deploy.jobs import Measurement
 from pipeline.artifacts import find_variants, read_bits, read_directions
@@ -155,7 +155,9 @@ def _unit(place: int, length: int) -> tuple[float, ...]:
     return tuple(float(number == place) for number in range(length))
 
 
-def _quality(run: FinishedRun, variant: reports.VariantReport | None) -> schema.BundleQuality:
+def _quality(
+    run: FinishedRun, variant: reports.VariantReport | reports.TrivialReport | None
+) -> schema.BundleQuality:
     if run.report is None or variant is None:
         return schema.BundleQuality()
     shared = schema.BundleQuality.model_fields.keys() & reports.ReportedQuality.model_fields.keys()
@@ -227,10 +229,12 @@ def _card(
     no_speed: str,
 ) -> CardFacts:
     dense = run.report.variant(BASELINE) if run.report and report and name != BASELINE else None
+    trivial = run.report.trivial if run.report and report else None
     figures = ("parameters", "macs", "zeros", "float_ops") if report else ()
     return CardFacts(
         steps=steps,
         baseline=Baseline(dense.bytes, dense.bytes_gzip, _quality(run, dense)) if dense else None,
+        trivial=WithoutNetwork(trivial.name, _quality(run, trivial)) if trivial else None,
         **{figure: getattr(report, figure) for figure in figures},
         no_speed=no_speed,
     )
@@ -282,6 +286,7 @@ def how_made(run: FinishedRun, variant: str, *, reads_pictures: bool = False) ->
         render_text(
             template,
             stage=stage,
+            variant=variant,
             settings=run.records[stage].settings,
             metrics=run.records[stage].metrics,
             bits=read_bits(run.stage(stage), variant).values() if stage == "quantize" else (),

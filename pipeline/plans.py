@@ -86,7 +86,9 @@ FROM_TEACHER = Plan(
     {
         "teacher": Step("import the generator; let it draw for its student", "teacher:teacher"),
         "search": Step("try students that fit the budget; the best go on", "search:search"),
-        "student": Step("distill the chosen one, then train it as a GAN", "student:student"),
+        "student": Step(
+            "distill the chosen one, and train it as a GAN where wanted", "student:student"
+        ),
         "quantize": Step(_QUANTIZE, "quantize_student:quantize_student"),
         "convert": Step(_CONVERT, "convert:convert_student"),
         "evaluate": Step(_EVALUATE, "evaluate:evaluate_student"),

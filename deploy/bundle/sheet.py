@@ -64,7 +64,7 @@ def unstacked(content: bytes, name: str, shape: tuple[int, int, int, int]) -> np
     # Whatever a damaged picture makes the reader stumble over.
     except (OSError, SyntaxError, ValueError, *_BOMBS) as error:
         raise PocketganError(
-            f"{name} is no PNG of {count} pictures of {height}×{width}, one below the other"
+            f"{name} is no PNG of {count} pictures of {width}×{height}, one below the other"
         ) from error
 
 

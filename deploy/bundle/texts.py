@@ -23,6 +23,14 @@ class Baseline:
     quality: BundleQuality
 
 
+@dataclass(frozen=True)
+class WithoutNetwork:
+    """What can be made of the pictures that are read without any network: what it is called."""
+
+    name: str
+    quality: BundleQuality
+
+
 @dataclass(frozen=True, kw_only=True)
 class CardFacts:
     """What the card tells besides model.json; None where the run does not know it."""
@@ -30,6 +38,7 @@ class CardFacts:
     steps: tuple[str, ...] = ()
     """How the file was made: a sentence a stage."""
     baseline: Baseline | None = None
+    trivial: WithoutNetwork | None = None
     parameters: int | None = None
     macs: int | None = None
     zeros: float | None = None
@@ -84,14 +93,14 @@ def render_code(model: Model) -> dict[str, bytes]:
 
 def _about(model: Model) -> str:
     """What is drawn, for the first line of a code file."""
-    pictures = f"{model.height}×{model.picture_width} {model.pixels.channels} pictures"
+    pictures = f"{model.picture_width}×{model.height} {model.pixels.channels} pictures"
     if model.latent is not None:
         classes = f", {model.latent.classes} classes" if model.latent.classes else ""
         return f"{pictures} of '{plain(model.data.name)}'{classes}"
     assert model.picture is not None
     height, width = model.input.shape[1:3]
     mask = " and their masks" if model.picture.mask else ""
-    return f"{pictures} of {height}×{width} {model.picture.channels} ones{mask}"
+    return f"{pictures} of {width}×{height} {model.picture.channels} ones{mask}"
 
 
 def _escape(text: str) -> str:

@@ -136,9 +136,14 @@ def _recipe_of(
         overrides,
     )
     if not teacher.latent and recipe.budget.max_macs is None:
-        recipe = replace(
-            recipe, budget=replace(recipe.budget, max_macs=_most_macs(teacher, recipe))
-        )
+        most = _most_macs(teacher, recipe)
+        recipe = replace(recipe, budget=replace(recipe.budget, max_macs=most))
+        if most:
+            progress.console.print(
+                f"  budget: besides, at most {most:,} multiply-accumulates a picture, a quarter of "
+                "the generator's or what --minutes leave time to train; --max-macs N changes that",
+                soft_wrap=True,
+            )
     gates = completed(recipe.report.gates, gates_of(recipe.budget))
     return replace(recipe, report=replace(recipe.report, gates=gates))
 

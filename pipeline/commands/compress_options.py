@@ -44,7 +44,11 @@ compress sets otherwise, unless the run that GENERATOR is does:"""
 OPTIONS = {
     "max_kb": ("budget.max_kb", "the file's length, in 1,000 bytes"),
     "max_gzip_kb": ("budget.max_gzip_kb", "the gzipped file's length, in 1,000 bytes"),
-    "max_macs": ("budget.max_macs", "multiply-accumulates of a picture"),
+    "max_macs": (
+        "budget.max_macs",
+        "multiply-accumulates of a picture; of one that is read at most a quarter of the "
+        "generator's, or what --minutes leave time to train, if not given",
+    ),
     "max_ms": ("budget.max_ms", "median milliseconds of a picture on the target, one thread"),
     "max_flash_kb": (
         "budget.max_flash_kb",

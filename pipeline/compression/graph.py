@@ -94,7 +94,8 @@ def resized(model: tf_keras.Model, size: tuple[int, int]) -> tf_keras.Model:
         other = rebuild(model, clone_layer, size=size)
         other.set_weights(model.get_weights())
     except (ValueError, TypeError) as error:
-        raise _unsized(model, size, " ".join(str(error).split())[:150]) from error
+        first_sentence = " ".join(str(error).split()).partition(". ")[0]
+        raise _unsized(model, size, first_sentence) from error
     scale = model.output_shape[1] / model.input_shape[1]
     if other.output_shape[1:3] != tuple(side * scale for side in size):
         height, width = other.output_shape[1:3]
@@ -112,7 +113,7 @@ def divisor(model: tf_keras.Model) -> int:
 
 def _unsized(model: tf_keras.Model, size: tuple[int, int], reason: str) -> PocketganError:
     return PocketganError(
-        f"{model.name} cannot read pictures of {size[1]}x{size[0]}: {reason}",
+        f"{model.name} cannot read pictures of {size[1]}x{size[0]}: {reason.rstrip('.')}.",
         f"Give multiples of {divisor(model)} as width and height, of a fully convolutional "
         "network.",
     )

@@ -57,7 +57,7 @@ class Dataset:
         classes = f"{len(self.classes)} classes" if self.classes else "no classes"
         return (
             f"{self.name}: {len(self.train):,} pictures to train on, {len(self.test):,} to judge "
-            f"by, {height}×{width}, {colours}, {classes}"
+            f"by, {width}×{height}, {colours}, {classes}"
         )
 
     @property

@@ -210,7 +210,7 @@ def refuse_more_than_memory(count: int, request: Request) -> None:
     side = math.floor(request.image_size * math.sqrt(memory / need))
     side -= side % ROUND_SIDE if side > ROUND_SIDE else 0
     raise PocketganError(
-        f"{count:,} pictures of {height}×{width} pixels need {need / 1e9:.1f} GB of memory, and "
+        f"{count:,} pictures of {width}×{height} pixels need {need / 1e9:.1f} GB of memory, and "
         f"this machine has {memory / 1e9:.1f} GB.",
         f"Set data.image_size to {max(1, side)} or less"
         + (", and data.image_width in proportion." if request.image_width else "."),

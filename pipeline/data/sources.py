@@ -132,7 +132,7 @@ def load(source: str, request: Request, *, minimum: int) -> Dataset:
     size, channels = request.size, request.channels
     if channels not in (1, 3) or min(size) < 1:
         raise PocketganError(
-            f"Images of {size[0]}×{size[1]} with {channels} channels cannot be made.",
+            f"Images of {size[1]}×{size[0]} with {channels} channels cannot be made.",
             "Give a size of at least 1, and 1 channel (grey) or 3 (colour).",
         )
     for problem, remedy in mistakes(source, request):

@@ -184,7 +184,7 @@ def _refuse_too_few(usable: int, request: reading.Request, notes: Sequence[str])
     tiles = request.cut == reading.TILES
     if usable >= (FEWEST_PHOTOS if tiles else FEWEST_INPUTS):
         return
-    large = f"{FEWEST_PHOTOS} or more of at least {height}×{width} pixels"
+    large = f"{FEWEST_PHOTOS} or more of at least {width}×{height} pixels"
     raise PocketganError(
         ". ".join([f"{request.folder} holds {usable} pictures that can be used", *notes]) + ".",
         f"Give {large if tiles else f'{FEWEST_INPUTS} or more'}: some to learn from, some to "

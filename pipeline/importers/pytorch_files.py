@@ -8,7 +8,7 @@ import pickletools
 import sys
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,6 +26,17 @@ _NO_NETWORKS = {*sys.stdlib_module_names, "__builtin__", "copy_reg", "numpy", "o
 }
 """Packages of which files of mere weights name classes, too."""
 _RUNS_CODE = "; loading it runs code"
+_MAIN = "__main__."
+"""Before the names of classes that stood in the script which wrote the file."""
+_EXPORTS = (
+    "torch.onnx.export(generator, (inputs,), 'generator.onnx')"
+    "  # from PyTorch 2.9 on: pip install onnxscript"
+)
+_EXPORTS_SCRIPT = (
+    "torch.onnx.export(generator, (inputs,), 'generator.onnx', dynamo=False)"
+    "  # before PyTorch 2.5: without dynamo"
+)
+"""The exporter that is the default from PyTorch 2.9 on reads no TorchScript."""
 
 
 def refusal(path: Path, head: bytes) -> PocketganError | None:
@@ -55,9 +66,10 @@ def _of_zip(path: Path) -> PocketganError | None:
         inner = {name.split("/", 1)[-1] for name in names}
         if "serialized_exported_program.json" in names or "archive_format" in inner:
             loads = f"torch.export.load({_quoted(path)}).module()"
-            return _whole(path, "a program that torch.export wrote", loads)
+            return _whole(path, "a program that torch.export wrote", loads=loads)
         if "constants.pkl" in inner:
-            return _whole(path, "a TorchScript file", f"torch.jit.load({_quoted(path)}).eval()")
+            loads = f"torch.jit.load({_quoted(path)}).eval()"
+            return _whole(path, "a TorchScript file", loads=loads, exports=_EXPORTS_SCRIPT)
         pickles = [name for name in names if name.endswith("data.pkl")]
         if not pickles:
             return None
@@ -90,7 +102,8 @@ def _of_pickle(path: Path, pickled: bytes, what: str) -> PocketganError:
     networks = [name for name in _classes(pickled) if not _is_of_weights(name)]
     if networks:
         loads = f"{_torch_load(path, ', weights_only=False')}.eval()"
-        return _whole(path, f"{what}, with an object {printable(networks[0])}{_RUNS_CODE}", loads)
+        what = f"{what}, with an object {printable(networks[0])}{_RUNS_CODE}"
+        return _whole(path, what, loads=loads, imports=_imports(networks))
     return _weights(path, what + _RUNS_CODE, _torch_load(path))
 
 
@@ -124,9 +137,30 @@ def _quoted(path: Path) -> str:
     return repr(printable(str(path)))
 
 
-def _whole(path: Path, what: str, loads: str) -> PocketganError:
+def _imports(networks: Sequence[str]) -> str:
+    """The line that brings the code of these classes, without which the file cannot be loaded.
+
+    The names are a stranger's: what is no name of Python is left out.
+    """
+    own = [name for name in networks if all(part.isidentifier() for part in name.split("."))]
+    own = [name for name in dict.fromkeys(own) if not name.startswith("torch.")]
+    mains = [name.removeprefix(_MAIN) for name in own if name.startswith(_MAIN)]
+    modules = [name.rpartition(".")[0] for name in own if not name.startswith(_MAIN)]
+    line = f"import {', '.join(dict.fromkeys(['torch', *filter(None, modules)]))}"
+    return f"{line}; from your_code import {', '.join(mains)}" if mains else line
+
+
+def _whole(
+    path: Path, what: str, *, loads: str, imports: str = "import torch", exports: str = ""
+) -> PocketganError:
     """The error for a file that holds a generator."""
-    return _error(path, what, "import torch", f"generator = {loads}")
+    return _error(
+        path,
+        what,
+        imports=imports,
+        makes_generator=f"generator = {loads}",
+        exports=exports or _EXPORTS,
+    )
 
 
 def _weights(path: Path, what: str, loads: str, imports: str = "import torch") -> PocketganError:
@@ -135,17 +169,20 @@ def _weights(path: Path, what: str, loads: str, imports: str = "import torch") -
     return _error(
         path,
         f"{what}; it holds weights only",
-        f"{imports}; from your_code import YourGenerator",
-        fills,
+        imports=f"{imports}; from your_code import YourGenerator",
+        makes_generator=fills,
+        exports=_EXPORTS,
     )
 
 
-def _error(path: Path, what: str, imports: str, makes_generator: str) -> PocketganError:
+def _error(
+    path: Path, what: str, *, imports: str, makes_generator: str, exports: str
+) -> PocketganError:
     lines = (
         imports,
         makes_generator,
-        "inputs = torch.randn(1, 100)  # of the size that it reads: latents, or a picture",
-        "torch.onnx.export(generator, (inputs,), 'generator.onnx')",
+        "inputs = torch.randn(1, 100)  # what it reads: 100 latents; a picture is (1, 3, 64, 64)",
+        exports,
     )
     return PocketganError(
         f"{path} is {what}.",

@@ -22,6 +22,10 @@ _FLAG_OFF = (
     "new = tf_keras.models.model_from_json(old.to_json().replace('\"training\": true', "
     "'\"training\": false')); new.set_weights(old.get_weights()); new.save('generator.h5')"
 )
+_COLOURS_ALONE = (
+    "If they are the colours of Lab or YCbCr without the luma, end the model with the layers that "
+    "make red, green and blue of them and of the picture that it reads."
+)
 _CHANNELS_LAST = "Build it with data_format 'channels_last'; TFLite has no other."
 
 
@@ -49,6 +53,13 @@ def try_out(path: Path, loaded: LoadedGenerator, adapter: InputAdapter, facts: S
     first, second = outputs[loaded.output], again[loaded.output]
     _refuse_other_than_pictures(path, first, reads_pictures=not adapter.latent)
     _refuse_alpha(path, first.shape[-1], facts)
+    if loaded.batch is None and len(first) != TRIAL_INPUTS:
+        raise PocketganError(
+            f"{path} draws {len(first)} pictures of {TRIAL_INPUTS} inputs: something in it joins "
+            "or reshapes along the first axis, which is the batch.",
+            "Name the axis there: keras.ops.concatenate, for one, takes the first unless axis=-1 "
+            "says otherwise.",
+        )
     if not np.isfinite(first.astype(np.float32)).all():
         raise PocketganError(
             f"{path} draws numbers that are not finite.", "Give an earlier checkpoint."
@@ -140,7 +151,7 @@ def _refuse_other_than_pictures(path: Path, output: np.ndarray, *, reads_picture
         (
             length not in COLOURS,
             f"{gives}: pictures have 1 or 3 channels, or 4 with alpha, at the end.",
-            _CHANNELS_LAST if first in COLOURS else _GENERATOR,
+            _of_other_channels(first, length, reads_pictures=reads_pictures),
         ),
         (
             not dtype.startswith(("float", "bfloat")),
@@ -150,6 +161,13 @@ def _refuse_other_than_pictures(path: Path, output: np.ndarray, *, reads_picture
     ):
         if is_wrong:
             raise PocketganError(f"{path} {problem}", remedy)
+
+
+def _of_other_channels(first: int, last: int, *, reads_pictures: bool) -> str:
+    """What to do about maps of ``last`` channels, or of ``first`` if those stand in front."""
+    if reads_pictures and 2 in (first, last):
+        return _COLOURS_ALONE
+    return _CHANNELS_LAST if first in COLOURS else _GENERATOR
 
 
 def _reshape(length: int) -> str:

@@ -41,8 +41,8 @@ def trivial_baseline(
     plain = _plain_baseline(inputs, shape, mask)
     if examples is None:
         return plain
-    read, drawn = (each[:MOST_EXAMPLES] for each in examples)
-    mapping = _affine_map(_plain_baseline(read, shape, mask).pictures, drawn)
+    read, truth = (each[:MOST_EXAMPLES] for each in examples)
+    mapping = _affine_map(_plain_baseline(read, shape, mask).pictures, truth)
     if mapping is None:
         return plain
     pictures = [_recoloured(picture, mapping) for picture in plain.pictures]
@@ -69,23 +69,22 @@ def _plain_baseline(
     return TrivialBaseline(name, pictures)
 
 
-def _affine_map(baseline: Images, drawn: Images) -> ColourMap | None:
+def _affine_map(baseline: Images, truth: Images) -> ColourMap | None:
     """What brings the colours of the one nearest to those of the other; None where that is little.
 
     Both are uint8 [N, H, W, C]; float64 [C + 1, C]: factors, and in the last row what is added.
     """
-    channels = drawn.shape[-1]
+    channels = truth.shape[-1]
     squares, products = np.zeros((channels + 1, channels + 1)), np.zeros((channels + 1, channels))
-    for picture, wanted in zip(baseline, drawn, strict=True):
+    for picture, true_picture in zip(baseline, truth, strict=True):
         colours = picture.reshape(-1, channels).astype(np.float64)
         pixels = np.hstack([colours, np.ones((len(colours), 1))])
         squares += pixels.T @ pixels
-        products += pixels.T @ wanted.reshape(-1, channels)
+        products += pixels.T @ true_picture.reshape(-1, channels)
     mapping = np.linalg.lstsq(squares, products, rcond=None)[0]
     mapped = np.stack([_recoloured(picture, mapping) for picture in baseline])
-    before, after = (
-        np.square(each - drawn.astype(np.float32)).mean() for each in (baseline, mapped)
-    )
+    wanted = truth.astype(np.float32)
+    before, after = (np.square(each - wanted).mean() for each in (baseline, mapped))
     return mapping if before > CLEARLY_NEARER * after else None
 
 

@@ -28,7 +28,7 @@ def build_student(
     if len(settings.channels) != wanted or settings.block not in DOUBLINGS:
         raise PocketganError(
             f"a student of block '{settings.block}' with channels {settings.channels} cannot draw "
-            f"pictures of {image[0]}×{image[1]}.",
+            f"pictures of {image[1]}×{image[0]}.",
             f"Give {wanted} numbers of channels and one of the blocks {', '.join(DOUBLINGS)}.",
         )
     layers = tf_keras.layers

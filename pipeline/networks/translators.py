@@ -42,9 +42,9 @@ class TranslatorShape:
         (height, width, _), (high, wide, _) = self.source, self.image
         if high % height or wide % width or high // height != wide // width:
             raise PocketganError(
-                f"pictures of {height}×{width} become pictures of {high}×{wide}: that is no "
+                f"pictures of {width}×{height} become pictures of {wide}×{high}: that is no "
                 "whole number of times larger.",
-                "A student needs a generator that keeps the size, or doubles it, and so on.",
+                "A student needs one that keeps the size, or draws it 2, 3 or more times as large.",
             )
         return high // height
 
@@ -186,8 +186,8 @@ def refuse_undivided(shape: TranslatorShape, parts: int) -> None:
     height, width, _ = shape.source
     if height % parts or width % parts:
         raise PocketganError(
-            f"this network needs sides that {parts} divides, and pictures have {height}×{width}.",
-            f"Use a height and a width that are multiples of {parts} (data.image_size).",
+            f"this network needs sides that {parts} divides, and pictures have {width}×{height}.",
+            f"Use a width and a height that are multiples of {parts} (data.image_size).",
         )
 
 

@@ -57,8 +57,10 @@ def _reads(check: Check) -> str:
 
 
 def _pictures(shape: Sequence[int | None], pixels: PixelRange) -> str:
-    low, high = pixels
-    return f"pictures {_shape(shape)}, black {low:g}, white {high:g}"
+    """The width first, as options have it; ``shape``: (height, width, channels)."""
+    (height, width, channels), (low, high) = shape, pixels
+    size = f"{_shape((width, height))}, {channels} channel{'s' if channels != 1 else ''}"
+    return f"pictures {size}, black {low:g}, white {high:g}"
 
 
 def _layers(layers: Sequence[LayerReport]) -> Table:

@@ -33,6 +33,8 @@ def _steps_of(pairs: DistillationSet, candidate: Candidate) -> work.StepsOf:
 class Distillation(NamedTuple):
     """How a distillation went."""
 
+    steps: int
+    """That it took: fewer than the recipe's where its minutes allow no more."""
     error: float | None
     """Mean squared difference of its last batch, in −1..1; None where there was none."""
     events: list[str]
@@ -49,7 +51,7 @@ def distill(
     """Train on the teacher's pictures alone, or on from where a killed run was."""
     steps = imitation_steps(ctx, pairs, candidate)
     if not steps:
-        return Distillation(None, [])
+        return Distillation(0, None, [])
     distiller = Distiller(
         network,
         pairs,
@@ -76,7 +78,7 @@ def distill(
             distiller.scores[until] = decibels(compared(network, pixels)) if compared else math.nan
             distiller.save()
     if not compared:
-        return Distillation(distiller.error, [])
+        return Distillation(steps, distiller.error, [])
     half, end = (f"{distiller.scores[step]:.1f} dB" for step in milestones)
     wanted, budget = ctx.recipe.student.imitate, ctx.recipe.budget
     sentence = prospect(
@@ -86,7 +88,7 @@ def distill(
         end=end,
         more=work.doubling("student.imitate", wanted, budget, _steps_of(pairs, candidate)),
     )
-    return Distillation(distiller.error, [sentence])
+    return Distillation(steps, distiller.error, [sentence])
 
 
 def distance_to_teacher(ctx: StageContext, pairs: DistillationSet) -> Scorer | None:

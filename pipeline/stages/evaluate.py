@@ -81,13 +81,8 @@ def _evaluate(ctx: StageContext) -> Outcome:
     judge = find_judge(ctx)
     real = RealImages.seen_by(judge, ctx.dataset.test)
     test = held_back(ctx)
-    inputs, fixed = (
-        batched_inputs(ctx, purpose, number)
-        for purpose, number in (
-            (Purpose.EVALUATION, recipe.evaluate.samples),
-            (Purpose.FIXED, FIXED_PICTURES),
-        )
-    )
+    inputs = batched_inputs(ctx, Purpose.EVALUATION, recipe.evaluate.samples)
+    fixed = batched_inputs(ctx, Purpose.FIXED, FIXED_PICTURES)
     count = min(recipe.evaluate.samples, len(inputs))
     truth = None if test is None or test.truth is None else test.truth[:count]
     measured = partial(measure, seed=recipe.seed, truth=truth, hole=_hole(test, truth))
@@ -112,9 +107,8 @@ def _evaluate(ctx: StageContext) -> Outcome:
         judge=_facts(ctx, judge), floor=bottom, variants=qualities, teacher=of_teacher
     )
     if test is not None and reference is not None:
-        baseline = trivial_baseline(
-            test.inputs[:count], reference.shape[1:], test.mask, examples=examples(ctx)
-        )
+        shape, pairs = reference.shape[1:], examples(ctx)
+        baseline = trivial_baseline(test.inputs[:count], shape, test.mask, examples=pairs)
         quality = measured(baseline.pictures, real, same_latents=reference)
         evaluation = evaluation.beside_trivial(baseline.name, quality)
     write_evaluation(evaluation, samples, ctx.folder)

@@ -116,11 +116,12 @@ def examples(ctx: StageContext) -> tuple[Images, Images] | None:
 
     None where the generator reads latents, and of two domains that no pairs connect.
     """
-    of_others = ctx.recipe.teacher.inputs is not None
-    if not (of_others or (reads_pictures(ctx) and ctx.dataset.aligned)):
-        return None
-    learnt = "teacher" in ctx.stage.needs
-    pairs = read_distillation_set(ctx.inputs["teacher"], PAIRS) if learnt else pairs_of(ctx)
+    if "teacher" not in ctx.stage.needs:
+        pairs = pairs_of(ctx) if ctx.dataset.aligned else None
+    elif ctx.recipe.teacher.inputs or (ctx.recipe.data.translated and ctx.dataset.aligned):
+        pairs = read_distillation_set(ctx.inputs["teacher"], PAIRS)
+    else:
+        pairs = None
     return None if pairs is None else (pairs.inputs, pairs.pictures)
 
 

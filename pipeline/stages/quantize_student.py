@@ -109,7 +109,7 @@ def quantize_student(ctx: StageContext) -> Outcome:
     log.close(history)
     sizes = {"gzip_bytes": rounded.gzip_bytes} if rounded.gzip_bytes else {}
     zeros = round(kernel_sparsity(rounded.start), 6)
-    metrics = {"zeros": zeros, "distill": settings.distill, **sizes}
+    metrics = {"zeros": zeros, "distill": settings.distill, "steps": history.steps, **sizes}
     events = [f"{SHIPPED}: {event}" for event in (*history.events, sentence)]
     return Outcome({SHIPPED: metrics}, events)
 
@@ -262,7 +262,10 @@ def bits_for(
     """
     settings = ctx.recipe.quantize
     even = layer_bits(start, STUDENT_FACTS.read(ctx.inputs["student"]).tried.bits, settings.layers)
-    if target is None and set(even.values()) == {FULL_BITS}:
+    if set(even.values()) == {FULL_BITS} and (
+        # Bits cannot make a file better that is small enough with all of them.
+        target is None or gzip_bytes(ctx, quantization_aware(start, inputs[:1], even)) <= target
+    ):
         return even
     prices = per_weight(sensitivities(start, inputs[:PRICED]), start)
     for name, bits in settings.layers.items():

@@ -56,6 +56,8 @@ class TrainedStudent:
     discriminator: tf_keras.Model | None
     """None where only the differences to the teacher's pictures count."""
     pixels: PixelRange
+    imitation_steps: int
+    """Of the distillation."""
     error: float | None
     """Mean squared difference to the teacher's pictures after the distillation, if any."""
     events: list[str]
@@ -96,6 +98,7 @@ def student(ctx: StageContext) -> Outcome:
         {
             "student": candidate.description,
             "parameters": trained.network.count_params(),
+            "imitation_steps": trained.imitation_steps,
             "imitation_error": None if trained.error is None else round(trained.error, 6),
             "zeros": round(kernel_sparsity(trained.network), 6),
             **({"attempts": attempts} if attempts else {}),
@@ -134,6 +137,7 @@ def _train(ctx: StageContext, candidate: Candidate) -> TrainedStudent:
         network=pruning.stripped() if pruning else network,
         discriminator=discriminator,
         pixels=pixels,
+        imitation_steps=distillation.steps,
         error=distillation.error,
         events=[*distillation.events, *history.events],
     )

@@ -205,8 +205,37 @@ def test_a_student_names_its_teacher_its_steps_and_its_bits(small_runs: Path) ->
     bits = json.loads((run.stage("quantize") / "int8.bits.json").read_text()).values()
     few, many = f"{min(bits):.2g}", f"{max(bits):.2g}"
     each = f"{few} to {many}" if few != many else many
-    assert f"the training (8 steps), {each} bits a weight." in answer
+    steps = run.records["quantize"].metrics["int8"]["steps"]
+    assert steps >= 8
+    assert f"the training ({steps} steps), {each} bits a weight." in answer
     assert "No real pictures" not in answer
+
+
+@pytest.mark.parametrize(
+    ("imitated", "game", "words"),
+    [
+        (1068, 0, "copied its teacher's pictures (1,068 steps)."),
+        (1068, 2000, "copied its teacher's pictures (1,068 steps), then it was trained"),
+        (0, 0, "was not trained before it was rounded."),
+    ],
+)
+def test_a_student_tells_the_steps_that_it_took_and_no_others(
+    imitated: int, game: int, words: str, small_runs: Path
+) -> None:
+    run = open_run("small", small_runs)
+    record = run.records["student"]
+    student = {**record.settings["student"], "imitate": 16_000, "steps": game}
+    changed = record.model_copy(
+        update={
+            "settings": {**record.settings, "student": student},
+            "metrics": {**record.metrics, "imitation_steps": imitated},
+        }
+    )
+    records = {**run.records, "student": changed}
+    sentence = how_made(replace(run, records=records), "student-float32")[2]
+    assert words in sentence
+    assert "16,000" not in sentence
+    assert "(0 steps)" not in sentence
 
 
 def test_larger_student_tells_that_smaller_ones_drew_too_badly(small_runs: Path) -> None:

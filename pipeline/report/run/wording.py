@@ -50,7 +50,7 @@ def wording_of(report: Report) -> Wording:
     """The words for the run that a report is of."""
     search = report.search
     if search is None:
-        return Wording()
+        return Wording(inputs="latents" if report.trivial is None else "pictures")
     return Wording(
         TEACHERS,
         f"{BASELINE}, the teacher",

@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """A small generator that reads pictures of 16×12."""
+    """A small generator that reads pictures 12 wide and 16 high."""
 
     dtype: str = "int8"
     colours: int = 3

@@ -211,7 +211,7 @@ def test_card_says_what_is_read_and_how_tiles_meet(
     picture_kind: str, picture_bundle_of: Bundles
 ) -> None:
     card = picture_bundle_of(picture_kind)["CARD.md"].decode()
-    assert " of 16×12 ones" in card
+    assert " of 12×16 ones" in card
     words = {
         "twice as large": "so that no seam is left",
         "blended": "they overlap by 6 pixels of the input and are blended there",

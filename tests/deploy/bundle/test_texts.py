@@ -5,7 +5,7 @@ import pytest
 
 from deploy.bundle import schema
 from deploy.bundle.make import BundleContents, make
-from deploy.bundle.texts import Baseline, CardFacts, render_card
+from deploy.bundle.texts import Baseline, CardFacts, WithoutNetwork, render_card
 from deploy.jobs import Measurement
 from tests.deploy.npu_reports import npu_report
 from tests.deploy.subject import SUBJECT
@@ -67,6 +67,16 @@ def test_card_tells_an_npus_estimate_below_the_table_of_times(measured: schema.M
 
 def test_card_says_why_there_is_no_speed(model: schema.Model) -> None:
     assert "Left out." in render_card(model, CardFacts(no_speed="Left out.")).decode()
+
+
+def test_card_sets_what_needs_no_network_beside_it(model: schema.Model) -> None:
+    judged = model.model_copy(update={"quality": schema.BundleQuality(psnr_truth=12.61)})
+    trivial = WithoutNetwork("bicubic", schema.BundleQuality(psnr_truth=30.04))
+    answer = render_card(judged, CardFacts(trivial=trivial)).decode()
+    assert "| | this file | bicubic | floor | what it says |" in answer
+    assert "| PSNR to the truth | 12.6 | 30.0 |  | " in answer
+    assert "*Bicubic* needs no network" in answer
+    assert "needs no network:" not in render_card(judged, CardFacts()).decode()
 
 
 def test_card_sets_the_baseline_beside_it(model: schema.Model) -> None:

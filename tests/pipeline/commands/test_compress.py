@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from pipeline.commands.compress import (
     L1_OF_COPIES,
     MATCHING_OF_COPIES,
     _name,
+    _recipe_of,
     _sha256,
     _share,
     parse_compress,
@@ -531,3 +533,20 @@ def test_budget_of_flash_gives_a_student_that_the_npu_runs_whole(
     assert report.search.limits["flash_bytes"] == 9000
     expected = next(p for p in report.search.predictions if p.quantity == "flash_bytes")
     assert expected.predicted == pytest.approx(compiled.flash_bytes, rel=0.15)
+
+
+@pytest.mark.parametrize("given", [(), ("--max-macs", "5000")])
+def test_limit_of_work_that_follows_from_the_generator_is_said(
+    given: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(_recipe_of.__globals__, "_sha256", lambda _: "0" * 64)
+    monkeypatch.setitem(_recipe_of.__globals__, "_most_macs", lambda *_: 7500)
+    shape = (None, 16, 32, 3)
+    model = SimpleNamespace(input_shape=shape, output_shape=shape)
+    teacher = SimpleNamespace(latent=0, classes=0, model=model)
+    options, overrides = parse_compress(["x.keras", "--inputs", "photos", *given])
+    recipe = _recipe_of(teacher, options, {}, overrides)
+    said = " ".join(capfd.readouterr().err.split())
+    assert recipe.budget.max_macs == (5000 if given else 7500)
+    assert ("at most 7,500 multiply-accumulates a picture" in said) is (not given)
+    assert ("--max-macs N" in said) is (not given)

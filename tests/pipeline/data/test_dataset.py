@@ -147,4 +147,4 @@ def test_summary_tells_what_is_trained_on(
         test_labels=None,
         classes=classes,
     )
-    assert dataset.summary == (f"leaves: 1,200 pictures to train on, 300 to judge by, 4×6, {words}")
+    assert dataset.summary == (f"leaves: 1,200 pictures to train on, 300 to judge by, 6×4, {words}")

@@ -119,6 +119,34 @@ def test_class_of_a_whole_network_is_named_without_loading_it(
     assert ("YourGenerator" in message) is not is_whole
 
 
+@pytest.mark.parametrize(
+    ("full_name", "imports"),
+    [
+        ("__main__.Espcn", "import torch; from your_code import Espcn"),
+        ("models.espcn.Espcn", "import torch, models.espcn"),
+        ("torch.nn.modules.container.Sequential", "import torch"),
+        ("models.a b;c.Espcn", "import torch"),
+    ],
+)
+def test_code_without_which_a_whole_network_cannot_be_loaded_is_imported_first(
+    full_name: str, imports: str, tmp_path: Path, refused: Refused
+) -> None:
+    module, name = full_name.rsplit(".", 1)
+    (tmp_path / "g.pth").write_bytes(f"c{module}\n{name}\n)\x81.".encode())
+    steps = refused(format_of, tmp_path / "g.pth").partition("give generator.onnx:\n")[2]
+    assert steps.splitlines()[0].strip() == imports
+
+
+def test_script_is_exported_by_the_exporter_that_reads_it_others_by_the_default_one(
+    tmp_path: Path, refused: Refused
+) -> None:
+    for name in FILES:
+        (tmp_path / name).write_bytes(FILES[name][0])
+        message = refused(format_of, tmp_path / name)
+        assert ("dynamo=False" in message) is (name == "script")
+        assert ("pip install onnxscript" in message) is (name != "script")
+
+
 def test_pickle_is_read_without_running_it(tmp_path: Path, refused: Refused) -> None:
     class Leaves:
         def __reduce__(self) -> Any:

@@ -31,6 +31,7 @@ NO_GENERATORS: dict[str, tuple[tuple[int, ...], list[Any], str]] = {
     "sequence": ((4,), [L.Dense(12), L.Reshape((3, 4))], "sequence"),
     "video": ((4,), [L.Dense(24), L.Reshape((2, 2, 2, 3))], "no picture"),
     "seven channels": ((4,), [L.Dense(28), L.Reshape((2, 2, 7))], "1 or 3 channels"),
+    "colours without luma": ((8, 8, 1), [L.Conv2D(2, 1, activation="tanh")], "Lab or YCbCr"),
     "channels first": ((4,), [L.Dense(192), L.Reshape((3, 8, 8))], "channels_last"),
     "reader of sequences": ((5, 4), [L.Flatten(), L.Dense(16)], "neither a latent vector"),
 }
@@ -45,6 +46,14 @@ def test_what_gives_no_pictures_is_told_what_it_is(
     message = refused(load_teacher, path)
     assert expected in message
     assert str(path) in message
+
+
+def test_pictures_joined_along_the_batch_are_told_so(tmp_path: Path, refused: Refused) -> None:
+    grey = keras.Input((8, 8, 1))
+    keras.Model(grey, keras.ops.concatenate([grey, grey, grey])).save(tmp_path / "joined.keras")
+    message = refused(load_teacher, tmp_path / "joined.keras")
+    assert "12 pictures of 4 inputs" in message
+    assert "axis=-1" in message
 
 
 def test_pictures_without_a_pixel_are_refused() -> None:

@@ -119,7 +119,7 @@ def test_int8_file_has_the_steps_of_8_bit_pictures_and_no_float(block: str, name
     [
         (StudentSettings("sub_pixel", 0, (4, 4), 0), "block 'sub_pixel'.* cannot read"),
         (StudentSettings("residual", 0, (), 0), "channels .* cannot read"),
-        (StudentSettings("unet", 0, (4,) * 5, 0), "sides that 16 divides, and pictures have 8×16"),
+        (StudentSettings("unet", 0, (4,) * 5, 0), "sides that 16 divides, and pictures have 16×8"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(settings: StudentSettings, message: str) -> None:

@@ -95,6 +95,7 @@ def test_bundle_of_a_translator_is_sound_and_says_what_it_reads(
     assert picture.tiles.scale == 2
     card = (out / "CARD.md").read_text(encoding="utf-8")
     assert "32×32 pictures, in colour, of 16×16 ones" in card
+    assert "| bicubic | floor |" in card
     assert "PSNR to the truth" in card
     assert "latent" not in card
 

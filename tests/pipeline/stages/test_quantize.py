@@ -8,7 +8,7 @@ import pytest
 from deploy.errors import PocketganError
 from pipeline.artifacts import folded_generator, load_network, load_quantized
 from pipeline.cli import main
-from pipeline.compression.bits import expected_bytes, least_bytes, sensitivities
+from pipeline.compression.bits import expected_bytes, kernel_layers, least_bytes, sensitivities
 from pipeline.recipe import load_recipe
 from pipeline.run import Run
 from pipeline.stage import Record, StageContext
@@ -119,6 +119,21 @@ def test_weights_take_the_least_they_can_where_the_limit_leaves_them_less(small:
     prices = sensitivities(start, calibration)
     bits = bits_for(ctx, start, calibration, 100)
     assert expected_bytes(prices, bits) == least_bytes(prices)
+
+
+def test_file_that_keeps_its_limit_with_all_bits_has_them_and_no_layer_is_priced(
+    small_runs: Path, small: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = load_network(folded_generator(small.path("quantize"), "int8"))
+    full = dict.fromkeys(kernel_layers(start), 8)
+    recipe = load_recipe(str(small_runs / "small" / "recipe.yaml"), {"quantize.layers": full})
+    run = Run(recipe, small_runs)
+    ctx = run.context(quantize_student, run.path("quantize"))
+    calibration = generator_inputs(ctx, Purpose.CALIBRATION, 16)
+    with monkeypatch.context() as patch:
+        patch.setitem(bits_for.__globals__, "sensitivities", None)
+        assert bits_for(ctx, start, calibration, 1_000_000) == full
+    assert bits_for(ctx, start, calibration, 100) == full  # the recipe's go before the limit
 
 
 def test_rounds_are_one_story(small: Run) -> None:

@@ -11,6 +11,7 @@ from PIL import Image
 from pipeline.report.run.columns import BY_NAME, columns_of
 from pipeline.report.run.gates import check_all, parse_gate
 from pipeline.report.run.page import Exhibits, render, sheets, table
+from pipeline.report.run.schema import TrivialReport
 from tests.pipeline.report.conftest import unmeasured
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -233,9 +234,19 @@ def test_search_has_a_section_only_where_there_was_one(report, compressed):
         compressed.search.reason,
         "given up after 67 steps",
         "hundredths of the",
-        "its bits were shared out anew",
+        "its bits were shared out anew among them",
     ):
         assert words in page.words
+
+
+def test_page_of_a_generator_that_reads_pictures_speaks_of_pictures(report, exhibits):
+    trivial = TrivialReport(name="bicubic", quality=report.floor)
+    text = render(report.model_copy(update={"trivial": trivial}), exhibits)
+    words = " ".join(Page(text).words.split())
+    assert "Every file was given the same pictures" in words
+    assert "may come nearer" in words
+    assert "The same latents" not in text
+    assert "may come nearer" not in Page(render(report, exhibits)).words
 
 
 def test_files_of_a_student_say_what_they_are(compressed, exhibits):

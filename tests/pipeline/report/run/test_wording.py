@@ -29,6 +29,11 @@ def test_pictures_of_the_teacher_are_not_called_real(compressed):
     assert words.inputs == "pictures"
 
 
+def test_run_whose_generator_reads_pictures_gives_every_file_the_same_pictures(report):
+    trivial = TrivialReport(name="bicubic", quality=report.floor)
+    assert wording_of(report.model_copy(update={"trivial": trivial})).inputs == "pictures"
+
+
 def changed(report, name, **changes):
     return report.model_copy(
         update={
