@@ -3,7 +3,8 @@
 Nothing that is drawn changes. A number that is the same for all pictures rescales what it is
 multiplied with or added to; cropping behind a transposed convolution is its padding 'same'; the
 parts of the one input that our adapter takes apart for a generator of two are rows of the kernels
-that read them; an embedding of a one-hot class is a Dense layer.
+that read them; an embedding of a one-hot class is a Dense layer; a difference is a sum, as of a
+denoiser that draws what it read less the noise that it found.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ import tf_keras
 
 from pipeline.compression.graph import clone_layer, followers, nodes, rebuild, sources, uses
 from pipeline.importers.input_layers import Label, Part, SameForAll
+from pipeline.networks.layers import PixelScale
 
 L = tf_keras.layers
 _AS_IT_IS = {"scale": 1.0, "offset": 0.0}
@@ -23,13 +25,14 @@ _BY_NUMBER: Mapping[type, Callable[[float], dict[str, float]]] = {
     L.Subtract: lambda number: {"scale": 1.0, "offset": -number},
 }
 """What a number beside a tensor comes to."""
+_LINEAR = (L.Dense, L.Conv2D, L.DepthwiseConv2D, L.Conv2DTranspose)
 _OF_ONE_VALUE = (L.Activation, L.ReLU, L.LeakyReLU, L.BatchNormalization)
 """Layers behind which may be cropped as well as before them."""
 
 
 def merged(model: tf_keras.Model) -> tf_keras.Model:
     """The same generator, with the same weights in other places."""
-    return _without_parts(_without_cropping(_without_numbers(model)))
+    return _without_parts(_without_cropping(_without_differences(_without_numbers(model))))
 
 
 def _without_numbers(model: tf_keras.Model) -> tf_keras.Model:
@@ -89,6 +92,38 @@ def _rescaling(
     if is_difference_from or tuple(tensor.shape) != tuple(layer.output_shape):
         return None
     return index, _BY_NUMBER[type(layer)](number)
+
+
+def _without_differences(model: tf_keras.Model) -> tf_keras.Model:
+    """a − b is a + (−b), where the sign goes into the kernel that makes b."""
+    differences = {layer.name for layer in model.layers if _has_negatable_end(model, layer)}
+    if not differences:
+        return model
+
+    def replace(layer: Any) -> Any:
+        if layer.name not in differences:
+            return clone_layer(layer)
+        negative = PixelScale(-1.0, name=f"{layer.name}_negative")
+        total = L.Add(name=layer.name)
+        return lambda tensors: total([tensors[0], negative(tensors[1])])
+
+    without = rebuild(model, replace)
+    without.set_weights(model.get_weights())
+    return without
+
+
+def _has_negatable_end(model: tf_keras.Model, layer: Any) -> bool:
+    """Whether it subtracts what a linear layer makes for nobody else."""
+    if type(layer) is not L.Subtract or uses(model, layer) > 1:
+        return False
+    (node,) = layer.inbound_nodes
+    subtracted = node.keras_inputs[1]._keras_history.layer
+    return (
+        type(subtracted) in _LINEAR
+        and subtracted.activation is tf_keras.activations.linear
+        and uses(model, subtracted) == 1
+        and followers(model, subtracted) == [layer]
+    )
 
 
 def _without_cropping(model: tf_keras.Model) -> tf_keras.Model:

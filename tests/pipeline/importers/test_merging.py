@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tf_keras
 
+from pipeline.compression.fold import fold_batch_norm
 from pipeline.importers.input_layers import Label, Part, SameForAll
 from pipeline.importers.merging import merged
 
@@ -113,3 +114,30 @@ def test_number_that_is_read_otherwise_stays() -> None:
     factor = L.Reshape((1, 1, 1))(number(0.5)(port))
     model = tf_keras.Model(port, L.Subtract()([factor, port]))
     assert "SameForAll" in kinds(assert_draws_the_same(model, PICTURES))
+
+
+def denoiser(noise: Any, *, swapped: bool = False) -> tf_keras.Model:
+    """Draws what it reads less what ``noise`` makes of it."""
+    port = tf_keras.Input((3, 4, 2))
+    ends = [port, noise(port)]
+    return tf_keras.Model(port, L.Subtract(name="clean")(ends[::-1] if swapped else ends))
+
+
+def test_difference_from_what_a_kernel_makes_is_a_sum_that_folds_away() -> None:
+    result = assert_draws_the_same(denoiser(L.Conv2D(2, 3, padding="same")), PICTURES)
+    assert "Subtract" not in kinds(result)
+    assert type(result.get_layer("clean")) is L.Add
+    folded = fold_batch_norm(result)
+    assert kinds(folded) == ["InputLayer", "Conv2D", "Add"]
+    np.testing.assert_allclose(folded(PICTURES), result(PICTURES), rtol=1e-5, atol=1e-5)
+
+
+def test_other_differences_stay() -> None:
+    conv = L.Conv2D(2, 3, padding="same")
+    bounded = L.Conv2D(2, 3, padding="same", activation="tanh")
+    for model in (denoiser(conv, swapped=True), denoiser(bounded)):
+        assert "Subtract" in kinds(assert_draws_the_same(model, PICTURES))
+    port = tf_keras.Input((3, 4, 2))
+    shared = L.Conv2D(2, 3, padding="same")(port)
+    twice = tf_keras.Model(port, L.Concatenate()([L.Subtract()([port, shared]), shared]))
+    assert "Subtract" in kinds(assert_draws_the_same(twice, PICTURES))
