@@ -111,7 +111,16 @@ def run_of(options: Any, overrides: list[str]) -> Run:
             options, lambda teacher: missing_options(teacher, options, overrides, paired=paired)
         )
     recipe = _recipe_of(teacher, options, of_run, overrides)
-    return admitted(recipe, teacher, Path(options.runs))
+    bounded = _bounded(recipe, teacher)
+    run = admitted(bounded, teacher, Path(options.runs))
+    if bounded.budget != recipe.budget:
+        progress.console.print(
+            f"  budget: besides, at most {bounded.budget.max_macs:,} multiply-accumulates a "
+            "picture, a quarter of the generator's or what --minutes leave time to train; "
+            "--max-macs N changes that",
+            soft_wrap=True,
+        )
+    return run
 
 
 def _threads(options: Any, of_run: Mapping[str, Any]) -> int:
@@ -128,22 +137,20 @@ def _recipe_of(
     """The base, then what the run says, what the generator says, what the person says."""
     has_pictures = bool(of_run or options.data or options.data_folder)
     copies_only = options.data_free or options.inputs or not has_pictures
-    recipe = load_recipe(
+    return load_recipe(
         _base_values(teacher, options, of_run, copies_only=copies_only),
         _option_values(
             options, runs_discriminator=bool(of_run and teacher.latent) and not copies_only
         ),
         overrides,
     )
+
+
+def _bounded(recipe: Recipe, teacher: Any) -> Recipe:
+    """The recipe with gates for its budget, and a limit of work where a translator's has none."""
     if not teacher.latent and recipe.budget.max_macs is None:
         most = _most_macs(teacher, recipe)
         recipe = replace(recipe, budget=replace(recipe.budget, max_macs=most))
-        if most:
-            progress.console.print(
-                f"  budget: besides, at most {most:,} multiply-accumulates a picture, a quarter of "
-                "the generator's or what --minutes leave time to train; --max-macs N changes that",
-                soft_wrap=True,
-            )
     gates = completed(recipe.report.gates, gates_of(recipe.budget))
     return replace(recipe, report=replace(recipe.report, gates=gates))
 

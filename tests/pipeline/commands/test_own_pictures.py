@@ -17,7 +17,7 @@ from pipeline.stages.evaluate import FEWEST
 def fill(folder: Path, count: int = 4, *, side: int = 48, colour: bool = True) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
-        pixels = (10 * number, 200, 0) if colour else (10 * number,) * 3
+        pixels = (2 * number, 200, 0) if colour else (2 * number,) * 3
         Image.new("RGB", (side, side + 3), pixels).save(folder / f"{number}.png")
     return folder
 
