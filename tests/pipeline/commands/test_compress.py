@@ -21,7 +21,6 @@ from pipeline.commands.compress import (
     L1_OF_COPIES,
     MATCHING_OF_COPIES,
     _name,
-    _recipe_of,
     _sha256,
     _share,
     parse_compress,
@@ -539,13 +538,18 @@ def test_budget_of_flash_gives_a_student_that_the_npu_runs_whole(
 def test_limit_of_work_that_follows_from_the_generator_is_said(
     given: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(_recipe_of.__globals__, "_sha256", lambda _: "0" * 64)
-    monkeypatch.setitem(_recipe_of.__globals__, "_most_macs", lambda *_: 7500)
     shape = (None, 16, 32, 3)
     model = SimpleNamespace(input_shape=shape, output_shape=shape)
     teacher = SimpleNamespace(latent=0, classes=0, model=model)
-    options, overrides = parse_compress(["x.keras", "--inputs", "photos", *given])
-    recipe = _recipe_of(teacher, options, {}, overrides)
+    stand_ins: dict[str, Any] = {
+        "_sha256": lambda _: "0" * 64,
+        "_most_macs": lambda *_: 7500,
+        "teacher_of": lambda *_: teacher,
+        "admitted": lambda recipe, *_: SimpleNamespace(recipe=recipe),
+    }
+    for name, stand_in in stand_ins.items():
+        monkeypatch.setitem(run_of.__globals__, name, stand_in)
+    recipe = run_of(*parse_compress(["x.keras", "--inputs", "photos", *given])).recipe
     said = " ".join(capfd.readouterr().err.split())
     assert recipe.budget.max_macs == (5000 if given else 7500)
     assert ("at most 7,500 multiply-accumulates a picture" in said) is (not given)
