@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.metrics.trivial import mask_behind, trivial_baseline
+from pipeline.metrics.trivial import MOST_EXAMPLES, mask_behind, trivial_baseline
 
 RANDOM = np.random.default_rng(1)
 
@@ -71,3 +71,9 @@ def test_baseline_stays_plain_where_colours_gain_less_than_a_decibel() -> None:
     baseline = trivial_baseline(inputs, (8, 8, 3), examples=(inputs, near))
     assert baseline.name == "the input as it is"
     assert (baseline.pictures == inputs).all()
+
+
+def test_colours_are_learnt_from_all_parts_of_the_examples() -> None:
+    few, many = (RANDOM.integers(0, 256, (n, 2, 2, 3), np.uint8) for n in (MOST_EXAMPLES, 2000))
+    examples = np.concatenate([few, many]), np.concatenate([few, turned(many)])
+    assert trivial_baseline(many, (2, 2, 3), examples=examples).name.endswith("recoloured")
