@@ -76,20 +76,26 @@ def _foldable(model: tf_keras.Model) -> dict[str, tf_keras.layers.Layer]:
     """Name of a linear layer → the batch norm that is its only reader."""
     partner = {}
     for layer in model.layers:
-        readers = followers(model, layer)
-        if (
-            type(layer) in _SCALE_KERNEL
-            and layer.activation is tf_keras.activations.linear
-            and len(readers) == 1
-            and not leaves(model, layer)
-            and _acts_on_channels(readers[0], len(layer.output_shape))
-        ):
-            partner[layer.name] = readers[0]
+        if not takes_factors(model, layer):
+            continue
+        (reader,) = followers(model, layer)
+        if _acts_on_channels(reader, len(layer.output_shape)):
+            partner[layer.name] = reader
     return {
         name: norm
         for name, norm in partner.items()
         if all(source.name in partner for source in sources(model, norm))
     }
+
+
+def takes_factors(model: tf_keras.Model, layer: tf_keras.layers.Layer) -> bool:
+    """Whether what its only reader multiplies it by can go into its kernel."""
+    return (
+        type(layer) in _SCALE_KERNEL
+        and layer.activation is tf_keras.activations.linear
+        and len(followers(model, layer)) == 1
+        and not leaves(model, layer)
+    )
 
 
 def _acts_on_channels(norm: tf_keras.layers.Layer, rank: int) -> bool:

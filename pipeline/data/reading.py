@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -96,7 +97,7 @@ class Decoded:
             f"{change} ({number} of {total})" for change, number in sorted(numbers.items())
         )
 
-    @property
+    @cached_property
     def originals(self) -> npt.NDArray[np.int64]:
         """[items] number of the first item that gave just the same pictures; mostly its own."""
         numbers: list[int] = []

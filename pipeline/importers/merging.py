@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import tf_keras
 
+from pipeline.compression.fold import takes_factors
 from pipeline.compression.graph import clone_layer, followers, nodes, rebuild, sources, uses
 from pipeline.importers.input_layers import Label, Part, SameForAll
 from pipeline.networks.layers import PixelScale
@@ -25,7 +26,6 @@ _BY_NUMBER: Mapping[type, Callable[[float], dict[str, float]]] = {
     L.Subtract: lambda number: {"scale": 1.0, "offset": -number},
 }
 """What a number beside a tensor comes to."""
-_LINEAR = (L.Dense, L.Conv2D, L.DepthwiseConv2D, L.Conv2DTranspose)
 _OF_ONE_VALUE = (L.Activation, L.ReLU, L.LeakyReLU, L.BatchNormalization)
 """Layers behind which may be cropped as well as before them."""
 
@@ -118,12 +118,7 @@ def _has_negatable_end(model: tf_keras.Model, layer: Any) -> bool:
         return False
     (node,) = layer.inbound_nodes
     subtracted = node.keras_inputs[1]._keras_history.layer
-    return (
-        type(subtracted) in _LINEAR
-        and subtracted.activation is tf_keras.activations.linear
-        and uses(model, subtracted) == 1
-        and followers(model, subtracted) == [layer]
-    )
+    return uses(model, subtracted) == 1 and takes_factors(model, subtracted)
 
 
 def _without_cropping(model: tf_keras.Model) -> tf_keras.Model:

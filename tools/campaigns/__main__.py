@@ -53,10 +53,12 @@ def main() -> int:
     from tools.campaigns.faults import FAULTS
     from tools.campaigns.workloads import WORKLOADS
 
-    for name in {*(options.workloads or [])} - {*WORKLOADS}:
-        parser.error(f"--workloads: no work is called {name}; there are {', '.join(WORKLOADS)}")
-    for name in {*options.faults} - {*FAULTS}:
-        parser.error(f"--faults: no fault is called {name}; there are {', '.join(FAULTS)}")
+    for option, names, there in (
+        ("--workloads", options.workloads or [], WORKLOADS),
+        ("--faults", options.faults, FAULTS),
+    ):
+        for name in {*names} - {*there}:
+            parser.error(f"{option}: nothing is called {name}; there are {', '.join(there)}")
     folder = options.folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     _make_base(folder)

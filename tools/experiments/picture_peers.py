@@ -254,10 +254,7 @@ def online_distillation(peers: PicturePeers) -> bytes:
     )
     teacher = GANTrainer(of_teacher, peers.seed)
 
-    def objective_of(network: tf_keras.Model, settings: TrainSettings) -> OnlineDistillation:
-        return OnlineDistillation(network, online=online, settings=settings, **peers.paired)
-
-    student = peers.student(blank=True)
+    student, objective_of = peers.student(blank=True), _learning_from(online, peers)
     objective = objective_of(student, peers.rules(peers.ctx.recipe.student.imitate_rate))
     trainer = OnlineTrainer(objective, peers.seed, teacher=teacher)
     peers.learn(trainer, "online distillation")
@@ -268,14 +265,19 @@ def online_distillation(peers: PicturePeers) -> bytes:
 
 def finished_teacher(peers: PicturePeers) -> bytes:
     """OMGD's loss for the student, whose teacher is the run's, which learns no more."""
-    student, teacher = peers.student(blank=True), peers.teacher
-
-    def objective_of(network: tf_keras.Model, settings: TrainSettings) -> Objective:
-        return OnlineDistillation(network, online=teacher, settings=settings, **peers.paired)
-
+    student, objective_of = peers.student(blank=True), _learning_from(peers.teacher, peers)
     objective = objective_of(student, peers.rules(peers.ctx.recipe.student.imitate_rate))
     peers.learn(GANTrainer(objective, peers.seed), "a finished teacher")
     return peers.rounded(student, objective_of)
+
+
+def _learning_from(
+    teacher: tf_keras.Model, peers: PicturePeers
+) -> Callable[[tf_keras.Model, TrainSettings], OnlineDistillation]:
+    """OMGD's objective for a student, whatever its teacher does meanwhile."""
+    return lambda network, settings: OnlineDistillation(
+        network, online=teacher, settings=settings, **peers.paired
+    )
 
 
 def stock_qat(peers: PicturePeers) -> bytes:
