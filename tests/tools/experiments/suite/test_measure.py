@@ -1,5 +1,6 @@
 import json
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -163,6 +164,6 @@ def test_families_of_one_size_take_turns(tmp_path):
     timed.timed = True
     both = SMALL | {"families": ["dense", "sub_pixel"]}
     run([timed], tmp_path, **both, rounds=4, runs=4)
-    order = [job.path.split("-28")[0].split("/")[-1] for job in timed.asked]
+    order = [Path(job.path).parent.name for job in timed.asked]
     assert order != sorted(order)
-    assert sorted(order) == ["dense"] * 16 + ["sub_pixel"] * 16
+    assert sorted(order) == ["dense-28-w16-seed0"] * 16 + ["sub_pixel-28-w16-seed0"] * 16
