@@ -115,13 +115,11 @@ def _quality(run: FinishedRun, name: str) -> str:
 def _table(report: Report, *, speed: bool) -> FigureTable:
     names = [name for name in KEY_COLUMNS if speed or name != SPEED]
     columns = [column for column in columns_of(report) if column.name in names]
-    return FigureTable(
-        columns=("file", *(column.label for column in columns)),
-        rows=tuple(
-            (variant.name, *(column.text(variant) for column in columns))
-            for variant in report.variants
-        ),
-    )
+    rows = [(v.name, *(column.text(v) for column in columns)) for v in report.variants]
+    if trivial := report.trivial:
+        texts = (column.text_of_pictures(trivial.quality) for column in columns)
+        rows.append((trivial.name, *texts))
+    return FigureTable(columns=("file", *(column.label for column in columns)), rows=tuple(rows))
 
 
 def _gates(report: Report) -> tuple[GateLine, ...]:

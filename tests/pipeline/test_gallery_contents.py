@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from deploy.errors import PocketganError
 from pipeline import gallery_contents
 from pipeline.finished_run import open_run
 from pipeline.gallery_contents import gallery_of
+from pipeline.report.run.schema import TrivialReport
 
 
 def test_page_of_a_run_shows_int8_beside_float32_with_the_reports_words(tiny_runs: Path) -> None:
@@ -21,6 +23,19 @@ def test_page_of_a_run_shows_int8_beside_float32_with_the_reports_words(tiny_run
     assert contents.table.rows[0][0] == "float32"
     assert isinstance(contents.files[0].reads, Latent)
     assert not len(contents.examples)
+
+
+def test_table_of_a_translator_ends_with_its_trivial_baseline(tiny_runs: Path) -> None:
+    run = open_run("tiny", tiny_runs)
+    assert run.report is not None
+    trivial = TrivialReport(name="bicubic", quality=run.report.floor)
+    translator = run.report.model_copy(update={"trivial": trivial})
+    contents = gallery_of([replace(run, report=translator)])
+    assert contents.table is not None
+    *_, last = contents.table.rows
+    frechet = f"{run.report.floor.frechet:.2f}"
+    assert (last[0], len(last)) == ("bicubic", len(contents.table.columns))
+    assert any(cell.startswith(frechet[:3]) for cell in last[1:])
 
 
 def test_files_stand_by_size_whatever_the_order_of_their_names(tiny_runs: Path) -> None:

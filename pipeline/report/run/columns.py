@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from deploy.jobs import Measurement
 from pipeline.report.quantities import NONE, QUANTITIES, Quantity
-from pipeline.report.run.schema import Figures, Report, VariantReport
+from pipeline.report.run.schema import Figures, Report, ReportedQuality, VariantReport
 
 LOCAL = "local"
 JUDGED = "Quality"
@@ -30,6 +30,11 @@ class VariantColumn(Quantity):
     def text(self, variant: VariantReport) -> str:
         value = self.read(variant).value
         return NONE if value is None else self.write(value)
+
+    def text_of_pictures(self, quality: ReportedQuality) -> str:
+        """The same of pictures that no file drew; empty where they have no such figure."""
+        value = getattr(quality, self.name, None)
+        return "" if value is None else self.write(value)
 
     @property
     def label(self) -> str:

@@ -142,10 +142,7 @@ def _measured_row(
     name: str, role: str, quality: ReportedQuality, columns: tuple[VariantColumn, ...]
 ) -> VariantRow:
     """A row of what is no file: only its pictures were measured."""
-    cells = []
-    for column in columns:
-        value = getattr(quality, column.name, None)
-        cells.append(VariantCell("" if value is None else column.write(value)))
+    cells = [VariantCell(column.text_of_pictures(quality)) for column in columns]
     return VariantRow(name, role, "", cells)
 
 

@@ -14,8 +14,8 @@ from pipeline import consoles
 from pipeline.recipe import leaves
 from pipeline.report.quantities import NONE, number
 from pipeline.report.run.columns import BY_NAME, COLUMNS, JUDGED, LOCAL, VariantColumn, best
-from pipeline.report.run.schema import Report, VariantReport
-from pipeline.report.run.wording import gates_in_words, headline, speed_doubts
+from pipeline.report.run.schema import Report
+from pipeline.report.run.wording import gates_in_words, headline, speed_doubts, wording_of
 from pipeline.variants import SHIPPED
 
 _FILE, _SPEED = ("bytes", "bytes_gzip", "zeros", "float_ops"), ("p50_ms", "peak_rss_kb")
@@ -84,11 +84,7 @@ def variants(report: Report, columns: Sequence[VariantColumn]) -> Table:
             cells.append(consoles.best(text) if top else Text(text))
         table.add_row(*cells)
     if report.trivial is not None:
-        figures = [getattr(report.trivial.quality, column.name, None) for column in columns]
-        texts = [
-            "" if figure is None else column.write(figure)
-            for column, figure in zip(columns, figures, strict=True)
-        ]
+        texts = [column.text_of_pictures(report.trivial.quality) for column in columns]
         table.add_row(report.trivial.name, *texts, style="dim")
     return table
 
@@ -122,8 +118,9 @@ def compare(a: Report, b: Report) -> dict[str, Any]:
 
     Keys: ``a`` and ``b`` (which report), ``warnings``, ``variants`` (shared name -> quantity ->
     ``a``, ``b``, ``ratio`` = b / a; None where there is none, or where two judges gave the
-    figures), ``only_in_a``, ``only_in_b`` and ``recipe`` (dotted key -> ``a``, ``b``, for those
-    that differ).
+    figures), ``without_file`` (the same of the trivial baseline and of other real pictures),
+    ``only_in_a``, ``only_in_b`` and ``recipe`` (dotted key -> ``a``, ``b``, for those that
+    differ).
     """
     two_judges = _judge(a) != _judge(b)
     names_a, names_b = ([variant.name for variant in report.variants] for report in (a, b))
@@ -134,13 +131,16 @@ def compare(a: Report, b: Report) -> dict[str, Any]:
         "variants": {
             ours.name: {
                 column.name: _set_against(
-                    column, ours, theirs, comparable=not (two_judges and column.group == JUDGED)
+                    column.read(ours).value,
+                    column.read(theirs).value,
+                    comparable=not (two_judges and column.group == JUDGED),
                 )
                 for column in COLUMNS
             }
             for ours in a.variants
             if (theirs := b.variant(ours.name)) is not None
         },
+        "without_file": _without_file(a, b, comparable=not two_judges),
         "only_in_a": [name for name in names_a if name not in names_b],
         "only_in_b": [name for name in names_b if name not in names_a],
         "recipe": _differences(a.recipe, b.recipe),
@@ -156,12 +156,24 @@ def _which(report: Report) -> dict[str, JsonValue]:
     }
 
 
-def _set_against(
-    column: VariantColumn, a: VariantReport, b: VariantReport, *, comparable: bool
-) -> dict[str, float | None]:
-    ours, theirs = column.read(a).value, column.read(b).value
-    ratio = theirs / ours if comparable and ours and theirs is not None else None
-    return {"a": ours, "b": theirs, "ratio": ratio}
+def _without_file(a: Report, b: Report, *, comparable: bool) -> dict[str, Any]:
+    """What stands beside the variants: a trivial baseline only beside its like."""
+    pairs = {wording_of(a).floor: (a.floor, b.floor)}
+    if a.trivial and b.trivial and a.trivial.name == b.trivial.name:
+        pairs |= {a.trivial.name: (a.trivial.quality, b.trivial.quality)}
+    return {
+        name: {
+            column.name: _set_against(
+                *(getattr(quality, column.name, None) for quality in pair), comparable=comparable
+            )
+            for column in COLUMNS
+        }
+        for name, pair in pairs.items()
+    }
+
+
+def _set_against(a: float | None, b: float | None, *, comparable: bool) -> dict[str, float | None]:
+    return {"a": a, "b": b, "ratio": b / a if comparable and a and b is not None else None}
 
 
 def _differences(a: dict[str, JsonValue], b: dict[str, JsonValue]) -> dict[str, JsonValue]:
@@ -216,7 +228,8 @@ def render_comparison(comparison: dict[str, Any]) -> RenderableType:
         for name, it in (("a", a), ("b", b))
     ]
     parts += [Text(f"Warning: {warning}", style="yellow") for warning in comparison["warnings"]]
-    parts += [_variant_table(name, them) for name, them in comparison["variants"].items()]
+    figures = comparison["variants"] | comparison["without_file"]
+    parts += [_variant_table(name, them) for name, them in figures.items()]
     for key in ("only_in_a", "only_in_b"):
         if comparison[key]:
             parts.append(Text(f"\n{key.replace('_', ' ')}: {', '.join(comparison[key])}"))

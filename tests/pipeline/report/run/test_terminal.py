@@ -9,6 +9,7 @@ from rich.console import Console
 from pipeline.report.run import terminal
 from pipeline.report.run.columns import BY_NAME
 from pipeline.report.run.gates import check_all, parse_gate
+from pipeline.report.run.schema import TrivialReport
 from tests.pipeline.report.conftest import unmeasured
 
 
@@ -114,6 +115,16 @@ def test_ratio_is_b_over_a(report):
     smaller = report.variants[6].model_copy(update={"bytes_gzip": 94_730 // 2})
     compared = terminal.compare(report, other(report, variants=(smaller,)))
     assert compared["variants"]["int8"]["bytes_gzip"]["ratio"] == pytest.approx(0.5)
+
+
+def test_comparison_sets_trivial_baselines_beside_each_other_where_they_are_alike(report):
+    trivial = TrivialReport(name="bicubic", quality=report.floor)
+    a = other(report, trivial=trivial)
+    b = other(report, trivial=trivial.model_copy(update={"name": "input"}))
+    assert list(terminal.compare(a, b)["without_file"]) == ["real against real"]
+    compared = terminal.compare(a, a)
+    assert compared["without_file"]["bicubic"]["frechet"]["a"] == report.floor.frechet
+    assert "bicubic" in printed(terminal.render_comparison(compared))
 
 
 def test_absent_figures_and_ratios_to_zero_are_none(report):
