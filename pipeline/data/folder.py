@@ -8,20 +8,9 @@ import numpy as np
 from deploy.errors import PocketganError
 from pipeline.arrays import Labels
 from pipeline.data.dataset import Dataset, divide
+from pipeline.data.listing import find, is_hidden, listed, name, text, unread
 from pipeline.data.picture import TOO_SMALL
-from pipeline.data.reading import (
-    COPIED,
-    Decoded,
-    Request,
-    find,
-    is_hidden,
-    listed,
-    name,
-    read,
-    single,
-    text,
-    unread,
-)
+from pipeline.data.reading import COPIED, Decoded, Request, read, single
 
 NO_CLASSES = "no classes"
 """How a note begins that says why sub-folders are no classes."""

@@ -11,8 +11,9 @@ from PIL import Image
 
 from deploy.errors import PocketganError
 from pipeline.data.dataset import Dataset, divide
+from pipeline.data.listing import find, listed, name, text, unread
 from pipeline.data.picture import TOO_SMALL
-from pipeline.data.reading import COPIED, Decoded, Request, find, listed, name, read, text, unread
+from pipeline.data.reading import COPIED, Decoded, Request, read
 
 
 def load(request: Request) -> Dataset:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,16 +28,7 @@ COPIES = 2
 """Of decoded pictures: one by one, and all as one array."""
 LEAST_SIDE = 4
 """Pixels: a picture with a shorter side shows nothing that could be enlarged."""
-UNREAD = frozenset(
-    (
-        *(".heic", ".heif", ".svg", ".svgz", ".jxl", ".raw", ".cr2", ".cr3", ".nef", ".arw"),
-        *(".dng", ".xcf"),
-    )
-)
-"""Endings of pictures that Pillow does not open, in small letters."""
 COPIED = "are copies of others, and no copy of a test picture is trained on"
-LISTED = 5
-"""So many names of each kind of problem are listed in a note."""
 Members = Callable[[list[Image.Image]], list[Image.Image]]
 Texts = npt.NDArray[np.str_]
 
@@ -129,47 +120,6 @@ def single(images: list[Image.Image]) -> list[Image.Image]:
     return images
 
 
-def find(folder: Path) -> list[Path]:
-    """Files with an ending of an image, in an order that no file system decides.
-
-    Raises PocketganError where there is no folder, or no image in it.
-    """
-    if not folder.is_dir():
-        problem = "is not a folder" if folder.exists() else "does not exist"
-        raise PocketganError(f"{folder} {problem}.", "Give a folder of image files.")
-    files = _files(folder, picture.endings())
-    if not files:
-        raise PocketganError(
-            ". ".join([f"{folder} holds no image", *unread(folder)]) + ".",
-            "Give a folder of image files; their names must end in .png, .jpg, .webp or another"
-            " ending that Pillow knows.",
-        )
-    return files
-
-
-def unread(folder: Path) -> list[str]:
-    """A note that counts the pictures in a folder whose format is not read; none without such."""
-    files = _files(folder, UNREAD - picture.endings())
-    endings = Counter(path.suffix.lower() for path in files)
-    if not endings:
-        return []
-    kinds = ", ".join(f"{count} {ending}" for ending, count in sorted(endings.items()))
-    return [f"formats that are not read: {kinds} (save them as PNG or JPEG)"]
-
-
-def _files(folder: Path, endings: Set[str]) -> list[Path]:
-    """What is not hidden and ends so, in an order that no file system decides."""
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in endings and not is_hidden(path, folder) and path.is_file()
-    )
-
-
-def is_hidden(path: Path, folder: Path) -> bool:
-    return any(part.startswith(".") for part in path.relative_to(folder).parts)
-
-
 def read(items: Sequence[tuple[Path, ...]], members: Members, request: Request) -> Decoded:
     """The pictures of ``items``, decoded or from the cache, as the request wants them cut.
 
@@ -230,24 +180,6 @@ def _refuse_more_tiles_than_memory(items: Sequence[tuple[Path, ...]], request: R
         f"has {memory / 1e9:.1f} GB.",
         f"Give about {max(1, math.floor(len(items) * memory / need)):,} of them.",
     )
-
-
-def listed(names: Sequence[str], problem: str) -> list[str]:
-    """A note that counts what is wrong and lists the first few; none where nothing is wrong."""
-    if not names:
-        return []
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return [f"{len(names)} {problem}: {'; '.join(names[:LISTED])}{more}"]
-
-
-def name(path: Path, folder: Path) -> str:
-    """The path below ``folder``."""
-    return text(path.relative_to(folder).as_posix())
-
-
-def text(file_name: str) -> str:
-    """A file's name in characters that every report takes, whatever bytes it has on the disk."""
-    return file_name.encode(errors="replace").decode()
 
 
 def _key(items: Iterable[tuple[Path, ...]], members: Members, request: Request) -> str:

@@ -9,7 +9,8 @@ from PIL import Image
 from deploy.errors import PocketganError
 from pipeline.data import picture
 from pipeline.data.folder import labels_of
-from pipeline.data.reading import LEAST_SIDE, find
+from pipeline.data.listing import find
+from pipeline.data.reading import LEAST_SIDE
 
 SAMPLE = 200
 """So many files are opened, evenly spread over the folder."""

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from deploy.errors import PocketganError, printable
 from pipeline.arrays import Images
-from pipeline.data import reading
+from pipeline.data import listing, reading
 from pipeline.data.degrade import degrade
 from pipeline.data.picture import is_grey, with_channels
 from pipeline.importers.input_roles import InputKind, InputPart, InputRole, can_be, role_option
@@ -150,7 +150,7 @@ def read_input_pictures(folder: Path, teacher: Teacher, *, cut: str, cache: Path
         seed=0,
         cut=cut,
     )
-    files = reading.find(folder)
+    files = listing.find(folder)
     decoded = reading.read([(file,) for file in files], reading.single, request)
     images, is_copy = decoded.pictures[:, 0], decoded.originals != np.arange(len(files))
     if len(images) and (images == images[0]).all():
@@ -170,12 +170,12 @@ def read_input_pictures(folder: Path, teacher: Teacher, *, cut: str, cache: Path
 
 def _notes(folder: Path, files: Sequence[Path], decoded: reading.Decoded) -> list[str]:
     """What is left out of the files, by name."""
-    names = [reading.name(file, folder) for file in files]
+    names = [listing.name(file, folder) for file in files]
     of = f"of {len(files)} files in {folder}"
     return [
-        *reading.listed(decoded.skipped(names), f"{of} were skipped"),
-        *reading.listed(decoded.copies(names), f"{of} are copies of others and were left out"),
-        *(f"{folder}: {note}" for note in reading.unread(folder)),
+        *listing.listed(decoded.skipped(names), f"{of} were skipped"),
+        *listing.listed(decoded.copies(names), f"{of} are copies of others and were left out"),
+        *(f"{folder}: {note}" for note in listing.unread(folder)),
     ]
 
 

@@ -60,9 +60,9 @@ def _recipe(path: Path) -> None:
 
 
 def _photos(path: Path) -> None:
-    from pipeline.data import reading
+    from pipeline.data import listing, reading
 
-    files = reading.find(path)
+    files = listing.find(path)
     request = reading.Request(
         image_size=8,
         channels=3,

@@ -5,15 +5,8 @@ import pytest
 from PIL import Image
 
 from deploy.errors import PocketganError
-from pipeline.data.reading import (
-    TILES,
-    WHOLE,
-    Request,
-    find,
-    read,
-    refuse_more_than_memory,
-    single,
-)
+from pipeline.data.listing import find
+from pipeline.data.reading import TILES, WHOLE, Request, read, refuse_more_than_memory, single
 
 
 def request(tmp_path: Path, cut: str) -> Request:
