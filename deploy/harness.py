@@ -18,7 +18,7 @@ from deploy.jobs import Agreement, Job, Measurement, describe_file
 from deploy.rounds import ENOUGH_RUNS, run_rounds
 from deploy.side_by_side import Lanes, LastingSession
 from deploy.targets.local import Local
-from deploy.targets.target import HERE, Target
+from deploy.targets.target import HERE, Target, require_all
 
 REFERENCE_SECONDS = 120.0
 # Of the time limit, for the timed runs; the rest is for loading, drawing, and a machine in a mood.
@@ -94,9 +94,7 @@ def measure(
     """
     packed = not plan.costs_only
     files = {name: describe_file(path, packed=packed) for name, path in variants.items()}
-    for target in targets:
-        if not target.label:  # a board of a shelf that is away costs its own rows only
-            target.require()
+    require_all(targets)
     lanes = Lanes()
     call = _Call(
         plan=plan,

@@ -7,7 +7,7 @@ starts it.
 import signal
 import subprocess
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
@@ -143,6 +143,14 @@ class Target(ABC):
             command = availability.remedy
             remedy = f"Run: {command}" if command else "`pocketgan targets` tells more."
             raise PocketganError(f"target {self.name}: {availability.detail}", remedy)
+
+
+def require_all(targets: Iterable[Target]) -> None:
+    """Raise PocketganError for a target that is not available, but for boards of a shelf: one that
+    is away costs its own rows only."""
+    for target in targets:
+        if not target.label:
+            target.require()
 
 
 def run_agent(

@@ -9,6 +9,8 @@ from typing import Any
 from jsonargparse import set_parsing_settings
 
 from deploy.errors import PocketganError
+from deploy.targets import find_targets
+from deploy.targets.target import require_all
 from pipeline import progress
 from pipeline.artifacts import watched
 from pipeline.commands.arguments import (
@@ -142,6 +144,8 @@ def _admitted(recipe: Recipe, runs: Path) -> Run:
 def run_all(run: Run, options: Any) -> int:
     """Every stage of a run that is due, then its report; the exit code says if gates failed."""
     run.check()
+    if run.staleness("benchmark"):
+        require_all(find_targets(run.recipe.benchmark.targets))
     with run.lock():
         _tell_workers(run)
         records = [make_stage(run, name) for name in run.plan.names]

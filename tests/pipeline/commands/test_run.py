@@ -10,6 +10,8 @@ import keras
 import pytest
 import yaml
 
+from deploy.targets.local import Local
+from deploy.targets.target import Availability
 from pipeline.cli import main
 from pipeline.commands.compress_options import in_recipe
 from pipeline.commands.run import NOTES, make_stage
@@ -42,6 +44,21 @@ def refusal(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[...,
         return " ".join(err.split())
 
     return run
+
+
+def test_target_that_is_not_ready_is_refused_before_anything_is_trained(
+    monkeypatch: pytest.MonkeyPatch, refusal: Callable[..., str]
+) -> None:
+    away = Availability("it is away", "pocketgan targets install it")
+    monkeypatch.setattr(Local, "availability", lambda self: away)
+    assert "target local: it is away Run: pocketgan targets install it" in refusal("digits")
+
+
+def test_target_of_a_finished_benchmark_may_be_away(
+    tiny_recipe: Path, tiny_copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Local, "availability", lambda self: Availability("it is away"))
+    assert main(["run", str(tiny_recipe), "--runs", str(tiny_copy)]) == 0
 
 
 def test_target_that_there_is_not_is_refused_before_anything_is_trained(
