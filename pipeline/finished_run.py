@@ -11,7 +11,7 @@ from pipeline.artifacts import GENERATOR, REPORT, find_other_sizes, find_variant
 from pipeline.importers.formats import SAVED_MODEL, GeneratorSource
 from pipeline.networks.pixels import TRANSLATED
 from pipeline.plans import FROM_SCRATCH, FROM_TEACHER, RECIPE, Plan, command_for, plan_of_folder
-from pipeline.recipe import load_recipe, shipped_recipes
+from pipeline.recipe.reading import load_recipe, shipped_recipes
 from pipeline.report.run import schema
 from pipeline.run import RECORD, changed_output, file_sha256, read_record
 from pipeline.stage import Record

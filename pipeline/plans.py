@@ -12,7 +12,7 @@ from typing import NamedTuple
 import yaml
 
 from pipeline.native_log import native_log
-from pipeline.recipe import Recipe
+from pipeline.recipe.sections import Recipe
 from pipeline.stage import Stage
 
 RECIPE = "recipe.yaml"

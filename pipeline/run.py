@@ -28,7 +28,8 @@ from pipeline.data.reading import Request
 from pipeline.data.sources import TEACHER
 from pipeline.native_log import LOG, native_log
 from pipeline.plans import FROM_TEACHER, RECIPE, plan_of
-from pipeline.recipe import Recipe, as_dict, leaves, to_yaml
+from pipeline.recipe.plain import as_dict, leaves, to_yaml
+from pipeline.recipe.sections import Recipe
 from pipeline.stage import (
     SCRATCH,
     Record,

@@ -14,7 +14,8 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.data.dataset import Dataset
-from pipeline.recipe import Recipe, as_dict
+from pipeline.recipe.plain import as_dict
+from pipeline.recipe.sections import Recipe
 from pipeline.tensorflow_setup import THREADS
 
 FOR_ALL = ("name", "seed", "threads")

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline import progress
-from pipeline.recipe import Recipe
+from pipeline.recipe.sections import Recipe
 from pipeline.run import CACHE, Run
 
 if TYPE_CHECKING:  # a command that only shows its help starts without TensorFlow

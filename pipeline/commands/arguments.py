@@ -17,7 +17,8 @@ from deploy.errors import PocketganError
 from pipeline import consoles, progress
 from pipeline.parser_words import reason, type_in_words
 from pipeline.plans import FROM_SCRATCH
-from pipeline.recipe import Recipe, recipe_keys
+from pipeline.recipe.reading import recipe_keys
+from pipeline.recipe.sections import Recipe
 
 OK, BAD_INPUT, FAILED, INTERRUPTED = 0, 2, 3, 130
 """Done; refused in one message; done, but a gate or a measurement failed; Ctrl-C."""

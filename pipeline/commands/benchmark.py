@@ -14,7 +14,8 @@ from pipeline import benchmarking, progress
 from pipeline.commands.arguments import BAD_INPUT, FAILED, OK, command_parser, parse, show
 from pipeline.commands.entry_options import add_entry_options, entry_choice
 from pipeline.commands.run import stage
-from pipeline.recipe import Threads, shipped_recipes
+from pipeline.recipe.reading import shipped_recipes
+from pipeline.recipe.sections import Threads
 from pipeline.report.benchmark import schema, terminal
 
 MORE = """: bytes, memory, speed or instructions, outputs compared with this machine's, and a

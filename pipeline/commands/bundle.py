@@ -21,7 +21,7 @@ from pipeline.consoles import caution, console, done, title
 from pipeline.finished_run import FinishedRun, open_run
 from pipeline.gallery_contents import gallery_of
 from pipeline.plans import command_for
-from pipeline.recipe import PictureSize
+from pipeline.recipe.sections import PictureSize
 from pipeline.variants import SHIPPED
 
 BUNDLE_MORE = """, as a folder and the same as a zip: the .tflite, model.json, a card, a contact

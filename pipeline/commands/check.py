@@ -11,7 +11,7 @@ from pipeline.commands.starting_values import starting_recipe
 from pipeline.consoles import console
 from pipeline.finished_run import generator_of
 from pipeline.native_log import native_log
-from pipeline.recipe import PictureSize, height_and_width
+from pipeline.recipe.sections import PictureSize, height_and_width
 from pipeline.tensorflow_setup import load_tensorflow
 
 if TYPE_CHECKING:  # a command that only shows its help starts without TensorFlow

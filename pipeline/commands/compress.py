@@ -34,7 +34,8 @@ from pipeline.importers.formats import Format, format_of
 from pipeline.importers.tfjs_files import model_json
 from pipeline.native_log import native_log
 from pipeline.plans import FROM_SCRATCH, RECIPE
-from pipeline.recipe import Recipe, load_recipe, read_values
+from pipeline.recipe.reading import load_recipe, read_values
+from pipeline.recipe.sections import Recipe
 from pipeline.report.run.gates import completed
 from pipeline.run import RECORD, Run, content_sha256, file_sha256
 from pipeline.search.budget import gates_of

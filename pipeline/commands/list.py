@@ -13,7 +13,7 @@ from pipeline.data.coupling import SECOND_DOMAINS
 from pipeline.data.degrade import DEGRADATIONS
 from pipeline.data.sources import SOURCES
 from pipeline.native_log import native_log
-from pipeline.recipe import find_recipe, shipped_recipes
+from pipeline.recipe.reading import find_recipe, shipped_recipes
 
 Catalogue = dict[str, dict[str, str]]
 

@@ -9,7 +9,8 @@ from deploy.errors import PocketganError, plain
 from pipeline.data.survey import survey
 from pipeline.networks.settings import IMAGENET_SIDE
 from pipeline.plans import RECIPE, command_for
-from pipeline.recipe import RECIPES_FOLDER, DataSettings, Recipe, load_recipe, read_values
+from pipeline.recipe.reading import RECIPES_FOLDER, load_recipe, read_values
+from pipeline.recipe.sections import DataSettings, Recipe
 
 BASE = RECIPES_FOLDER / "base" / "own-pictures.yaml"
 STEPS = {64: 9000, 32: 12000}

@@ -27,7 +27,8 @@ from pipeline.commands.own_pictures import choices, recipe_of
 from pipeline.consoles import done, title
 from pipeline.native_log import native_log
 from pipeline.plans import FROM_SCRATCH, FROM_TEACHER
-from pipeline.recipe import Recipe, load_recipe, shipped_recipes
+from pipeline.recipe.reading import load_recipe, shipped_recipes
+from pipeline.recipe.sections import Recipe
 from pipeline.run import Run
 from pipeline.stage import Record, SharedStorage
 from pipeline.tensorflow_setup import processor, use_threads

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from pipeline.recipe import RECIPES_FOLDER, Recipe, load_recipe, read_values
+from pipeline.recipe.reading import RECIPES_FOLDER, load_recipe, read_values
+from pipeline.recipe.sections import Recipe
 
 LATENTS_BASE = RECIPES_FOLDER / "base" / "compress.yaml"
 PICTURES_BASE = RECIPES_FOLDER / "base" / "compress-pictures.yaml"

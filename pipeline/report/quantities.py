@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from pipeline.recipe import leaves
+from pipeline.recipe.plain import leaves
 
 NONE = "–"
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pipeline.recipe import BudgetSettings
+from pipeline.recipe.sections import BudgetSettings
 
 KILO = 1000
 LEAST_SAVING = 10

@@ -23,7 +23,7 @@ from pipeline.importers.saved_teacher import read_saved_teacher, save_teacher
 from pipeline.importers.teacher import Teacher
 from pipeline.networks.registry import build_discriminator
 from pipeline.networks.settings import ImageShape, StudentSettings
-from pipeline.recipe import Recipe
+from pipeline.recipe.sections import Recipe
 from pipeline.search.builder import SLIM, StudentBuilder
 from pipeline.search.flash import compiler_of
 from pipeline.search.pairs import drawn_pairs, refuse_alike

@@ -20,7 +20,7 @@ from deploy.targets.vela import compile_file
 from pipeline.compression.bits import kernel_layers
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.spec import CompressionSpec, compressed
-from pipeline.recipe import BudgetSettings
+from pipeline.recipe.sections import BudgetSettings
 from pipeline.tflite.convert import to_int8_post_training
 from pipeline.tflite.rewrite import without_ballast
 

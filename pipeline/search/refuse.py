@@ -16,7 +16,7 @@ from pipeline.importers.input_pictures import (
     with_further_parts,
 )
 from pipeline.importers.teacher import Teacher
-from pipeline.recipe import BudgetSettings, Recipe
+from pipeline.recipe.sections import BudgetSettings, Recipe
 from pipeline.search.budget import (
     KILO,
     Budget,

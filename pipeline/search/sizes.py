@@ -9,7 +9,7 @@ from deploy.errors import PocketganError
 from pipeline import progress
 from pipeline.compression.graph import divisor, resized
 from pipeline.networks.translators import halvings
-from pipeline.recipe import Recipe
+from pipeline.recipe.sections import Recipe
 from pipeline.search.builder import StudentBuilder
 from pipeline.search.space import space_of
 

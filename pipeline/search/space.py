@@ -22,7 +22,7 @@ from pipeline.compression.spec import CompressionSpec
 from pipeline.networks.settings import StudentSettings
 from pipeline.networks.student import DOUBLINGS
 from pipeline.networks.translators import FAMILIES, halvings
-from pipeline.recipe import BudgetSettings, SearchSettings
+from pipeline.recipe.sections import BudgetSettings, SearchSettings
 from pipeline.search.budget import Budget, FileCost
 from pipeline.search.builder import PERCENT, SLIM, StudentBuilder
 from pipeline.search.calibration import calibration_of

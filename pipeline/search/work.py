@@ -10,7 +10,7 @@ from dataclasses import replace
 from deploy.errors import PocketganError
 from pipeline import guard
 from pipeline.importers.teacher import Teacher
-from pipeline.recipe import BudgetSettings
+from pipeline.recipe.sections import BudgetSettings
 from pipeline.search.cost import predict_cost
 from pipeline.tflite.convert import to_float32
 from pipeline.tflite.read import read_model

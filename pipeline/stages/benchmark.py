@@ -10,7 +10,7 @@ from deploy.machine import describe_machine
 from deploy.targets import find_targets, shelf
 from pipeline import progress
 from pipeline.artifacts import MACHINE, MEASUREMENTS, find_variants
-from pipeline.recipe import Recipe
+from pipeline.recipe.sections import Recipe
 from pipeline.report.benchmark.grid import target_title
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages.inputs import batched_inputs

@@ -6,7 +6,7 @@ import tf_keras
 
 from pipeline.compression.prune import Pruning, kernel_sparsity, layer_sparsity
 from pipeline.determinism import prepare
-from pipeline.recipe import PruneSettings
+from pipeline.recipe.sections import PruneSettings
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages import training
 

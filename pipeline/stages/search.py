@@ -16,7 +16,7 @@ from pipeline.determinism import prepare
 from pipeline.importers.facts import read_facts
 from pipeline.importers.saved_teacher import read_saved_teacher
 from pipeline.networks.settings import StudentSettings
-from pipeline.recipe import Recipe
+from pipeline.recipe.sections import Recipe
 from pipeline.search import budget, candidates, study, trials, work
 from pipeline.search.budget import FileCost
 from pipeline.search.builder import SLIM

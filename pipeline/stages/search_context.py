@@ -6,7 +6,7 @@ from pathlib import Path
 from pipeline.artifacts import PAIRS, REFERENCE, read_distillation_set
 from pipeline.importers.saved_teacher import read_saved_teacher
 from pipeline.importers.teacher import Teacher
-from pipeline.recipe import Recipe
+from pipeline.recipe.sections import Recipe
 from pipeline.search import work
 from pipeline.search.budget import Budget, FileCost, search_budget
 from pipeline.search.builder import StudentBuilder

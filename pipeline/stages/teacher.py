@@ -30,7 +30,7 @@ from pipeline.importers.input_pictures import (
 from pipeline.importers.input_roles import read_roles
 from pipeline.importers.saved_teacher import read_saved_teacher, save_teacher
 from pipeline.importers.teacher import Teacher, load_teacher
-from pipeline.recipe import Recipe, TeacherSettings, height_and_width
+from pipeline.recipe.sections import Recipe, TeacherSettings, height_and_width
 from pipeline.search import work
 from pipeline.search.pairs import drawn_pairs, drawn_side_by_side, refuse_alike
 from pipeline.search.refuse import FEWEST_OF_A_PART, refuse_few_pairs, refuse_small_parts

@@ -23,7 +23,7 @@ from pipeline.importers.saved_teacher import GRAPH, MODEL, PROGRAM, read_saved_t
 from pipeline.metrics.imagenet import ImageNetJudge
 from pipeline.metrics.judge import Judge
 from pipeline.metrics.stacked import ChannelFeatures, StackedJudge
-from pipeline.recipe import load_recipe
+from pipeline.recipe.reading import load_recipe
 from pipeline.search.latency import Latency
 from pipeline.search.scorers import PictureFeatures, Scorer, frechet_scorer
 from pipeline.search.space import latency_of

@@ -15,7 +15,7 @@ from pipeline.cli import COMMANDS, main
 from pipeline.commands.arguments import SUMMARIES
 from pipeline.commands.run import make_stage
 from pipeline.plans import FROM_SCRATCH, FROM_TEACHER
-from pipeline.recipe import shipped_recipes
+from pipeline.recipe.reading import shipped_recipes
 from pipeline.run import Run
 from pipeline.training.losses import LOSSES
 

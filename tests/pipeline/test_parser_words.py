@@ -6,7 +6,8 @@ import pytest
 from jsonargparse.typing import ClosedUnitInterval, PositiveInt
 
 from pipeline.parser_words import reason, type_in_words
-from pipeline.recipe import PictureSide, recipe_keys
+from pipeline.recipe.reading import recipe_keys
+from pipeline.recipe.sections import PictureSide
 
 
 @pytest.mark.parametrize(

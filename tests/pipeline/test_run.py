@@ -14,7 +14,8 @@ from PIL import Image
 from deploy.errors import PocketganError
 from pipeline.cli import main
 from pipeline.plans import FROM_SCRATCH, plan_of_folder
-from pipeline.recipe import load_recipe, to_yaml
+from pipeline.recipe.plain import to_yaml
+from pipeline.recipe.reading import load_recipe
 from pipeline.report.run import schema
 from pipeline.run import RECORD, Run
 from pipeline.stage import SCRATCH, Record

@@ -4,7 +4,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.plans import FROM_SCRATCH, FROM_TEACHER, Plan, Step
-from pipeline.recipe import Recipe, as_dict, load_recipe
+from pipeline.recipe.plain import as_dict
+from pipeline.recipe.reading import load_recipe
+from pipeline.recipe.sections import Recipe
 from pipeline.run import Run
 from pipeline.stage import SECTIONS, Outcome, StageContext, UndeclaredError, stage
 

@@ -20,7 +20,8 @@ from pipeline.benchmarking import PAGE as BENCHMARK_PAGE
 from pipeline.benchmarking import RESULT
 from pipeline.native_log import LOG
 from pipeline.plans import FROM_SCRATCH, FROM_TEACHER, RECIPE
-from pipeline.recipe import Recipe, load_recipe
+from pipeline.recipe.reading import load_recipe
+from pipeline.recipe.sections import Recipe
 from pipeline.report.benchmark import schema
 from pipeline.run import CACHE, RECORD, changed_output, read_record
 from pipeline.search.study import open_study

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.atomic import replaced, write_text
 from pipeline.plans import Plan, Step
-from pipeline.recipe import load_recipe
+from pipeline.recipe.reading import load_recipe
 from pipeline.run import Run
 from pipeline.stage import Outcome, Stage, StageContext, stage
 

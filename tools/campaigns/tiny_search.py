@@ -11,7 +11,7 @@ from pipeline.cli import main
 from pipeline.commands.arguments import FAILED, OK
 from pipeline.commands.run import make_stage
 from pipeline.plans import FROM_TEACHER, RECIPE
-from pipeline.recipe import load_recipe
+from pipeline.recipe.reading import load_recipe
 from pipeline.run import Run
 from pipeline.search import distributed
 from pipeline.stage import SharedStorage

@@ -14,7 +14,7 @@ from pipeline.cli import COMMANDS, main
 from pipeline.commands.arguments import BAD_INPUT, FAILED, OK
 from pipeline.commands.run import make_stage
 from pipeline.plans import FROM_SCRATCH, FROM_TEACHER, RECIPE
-from pipeline.recipe import load_recipe
+from pipeline.recipe.reading import load_recipe
 from pipeline.run import CACHE, RECORD, Run
 from tools.campaigns import light_plan
 

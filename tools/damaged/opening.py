@@ -54,7 +54,7 @@ def _generator(path: Path) -> None:
 
 
 def _recipe(path: Path) -> None:
-    from pipeline.recipe import load_recipe
+    from pipeline.recipe.reading import load_recipe
 
     load_recipe(str(path))
 

@@ -170,7 +170,7 @@ def _tfjs_graph(path: Path) -> None:
 
 
 def _recipe(path: Path) -> None:
-    from pipeline.recipe import RECIPES_FOLDER
+    from pipeline.recipe.reading import RECIPES_FOLDER
 
     path.write_bytes((RECIPES_FOLDER / "inpaint.yaml").read_bytes())
 

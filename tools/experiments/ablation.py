@@ -32,7 +32,8 @@ from pipeline.finished_run import generator_of
 from pipeline.importers.teacher import load_teacher
 from pipeline.networks.settings import StudentSettings
 from pipeline.plans import FROM_SCRATCH, FROM_TEACHER, Plan
-from pipeline.recipe import BudgetSettings, load_recipe
+from pipeline.recipe.reading import load_recipe
+from pipeline.recipe.sections import BudgetSettings
 from pipeline.report.run import schema
 from pipeline.report.run.gates import measure
 from pipeline.search.budget import KILO, budget_of

@@ -26,7 +26,8 @@ from pipeline.determinism import prepare
 from pipeline.metrics.imagenet import ImageNetJudge
 from pipeline.metrics.quality import RealImages, measure
 from pipeline.networks.pixels import TRANSLATED, to_uint8
-from pipeline.recipe import Recipe, load_recipe
+from pipeline.recipe.reading import load_recipe
+from pipeline.recipe.sections import Recipe
 from pipeline.run import Run
 from pipeline.stage import StageContext
 from pipeline.stages import training

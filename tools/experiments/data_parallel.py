@@ -126,7 +126,7 @@ def _trainer(name: str, steps: int) -> Any:
     """As the stage train has it, but without augmentation, whose random numbers are a part's own,
     and without R1 and R2, which cost time and ask nothing else."""
     from pipeline.determinism import prepare
-    from pipeline.recipe import load_recipe
+    from pipeline.recipe.reading import load_recipe
     from pipeline.run import Run
     from tools.experiments.step_time import build, trainer_of
 

@@ -9,7 +9,7 @@ from deploy.errors import PocketganError
 from pipeline.arrays import Images
 from pipeline.metrics.quality import RealImages, measure
 from pipeline.metrics.trivial import trivial_baseline
-from pipeline.recipe import load_recipe
+from pipeline.recipe.reading import load_recipe
 from pipeline.run import Run
 from pipeline.stage import SECTIONS, Outcome, StageContext, stage
 from pipeline.stages.evaluate import find_judge, pictures

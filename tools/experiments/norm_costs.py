@@ -26,7 +26,7 @@ from pipeline.networks import cyclegan
 from pipeline.networks.pixels import TRANSLATED, to_uint8
 from pipeline.networks.settings import GeneratorSettings
 from pipeline.networks.translators import TranslatorShape
-from pipeline.recipe import load_recipe
+from pipeline.recipe.reading import load_recipe
 from pipeline.run import Run
 from pipeline.search.candidates import decibels
 from pipeline.training.distillation_set import DistillationSet

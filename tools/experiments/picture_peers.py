@@ -58,7 +58,7 @@ from pipeline.compression.fold import fold_batch_norm
 from pipeline.importers.saved_teacher import read_saved_teacher
 from pipeline.networks.pixels import TRANSLATED
 from pipeline.plans import FROM_SCRATCH, RECIPE
-from pipeline.recipe import load_recipe
+from pipeline.recipe.reading import load_recipe
 from pipeline.search.builder import SLIM, StudentBuilder
 from pipeline.search.trials import distillation_batch
 from pipeline.stage import StageContext

@@ -40,7 +40,8 @@ from pipeline.determinism import prepare
 from pipeline.networks.pixels import pixel_range
 from pipeline.networks.registry import build_discriminator, build_generator
 from pipeline.networks.settings import ImageShape
-from pipeline.recipe import Recipe, load_recipe
+from pipeline.recipe.reading import load_recipe
+from pipeline.recipe.sections import Recipe
 from pipeline.run import Run
 from pipeline.training.history import HistoryRow
 from pipeline.training.objectives.generation import Generation

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from pipeline.arrays import Images
 from pipeline.artifacts import INPUT, REAL
-from pipeline.recipe import leaves
+from pipeline.recipe.plain import leaves
 from pipeline.report.benchmark.page import TargetsView, view
 from pipeline.report.benchmark.schema import MeasuredFile
 from pipeline.report.drawing import plots

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline import consoles
-from pipeline.recipe import leaves
+from pipeline.recipe.plain import leaves
 from pipeline.report.quantities import NONE, number
 from pipeline.report.run.columns import BY_NAME, COLUMNS, JUDGED, LOCAL, VariantColumn, best
 from pipeline.report.run.schema import Report

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pipeline.data.dataset import ENOUGH
-from pipeline.recipe import leaves
+from pipeline.recipe.plain import leaves
 from pipeline.report.benchmark.grid import FileFigure
 from pipeline.report.quantities import times
 from pipeline.report.run.columns import BY_NAME, local_measurement

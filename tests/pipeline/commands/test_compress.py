@@ -29,7 +29,8 @@ from pipeline.commands.compress import (
 from pipeline.importers.input_pictures import FEWEST_INPUTS
 from pipeline.importers.saved_teacher import read_saved_teacher
 from pipeline.plans import FROM_TEACHER
-from pipeline.recipe import Recipe, load_recipe
+from pipeline.recipe.reading import load_recipe
+from pipeline.recipe.sections import Recipe
 from pipeline.report.run import schema
 from pipeline.run import RECORD, Run
 from pipeline.stage import Record

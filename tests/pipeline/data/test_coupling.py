@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.cli import main
 from pipeline.data.coupling import SECOND_DOMAINS, coupled, edges
-from pipeline.recipe import load_recipe
+from pipeline.recipe.reading import load_recipe
 from pipeline.run import Run
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (4, 6, 5, 3), dtype=np.uint8)

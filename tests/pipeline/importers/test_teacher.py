@@ -25,7 +25,8 @@ from pipeline.networks.settings import (
     ImageShape,
     StudentSettings,
 )
-from pipeline.recipe import load_recipe, to_yaml
+from pipeline.recipe.plain import to_yaml
+from pipeline.recipe.reading import load_recipe
 from pipeline.search.builder import StudentBuilder
 
 L = keras.layers

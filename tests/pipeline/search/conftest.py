@@ -16,7 +16,7 @@ from pipeline.networks.pixels import to_uint8
 from pipeline.networks.registry import build_generator
 from pipeline.networks.settings import GeneratorSettings, ImageShape, StudentSettings
 from pipeline.networks.student import build_student
-from pipeline.recipe import BudgetSettings, SearchSettings
+from pipeline.recipe.sections import BudgetSettings, SearchSettings
 from pipeline.search import trials
 from pipeline.search.budget import budget_of
 from pipeline.search.builder import StudentBuilder

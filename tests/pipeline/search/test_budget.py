@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.recipe import BudgetSettings
+from pipeline.recipe.sections import BudgetSettings
 from pipeline.report.run.gates import parse_gate
 from pipeline.search.budget import Budget, FileCost, budget_of, gates_of, search_budget
 

@@ -9,7 +9,8 @@ import tf_keras
 from deploy.errors import PocketganError
 from pipeline.importers.teacher import Teacher
 from pipeline.networks.settings import StudentSettings
-from pipeline.recipe import Recipe, load_recipe
+from pipeline.recipe.reading import load_recipe
+from pipeline.recipe.sections import Recipe
 from pipeline.search.builder import SLIM, StudentBuilder
 from pipeline.search.dry_run import refused_blocks, without_refused
 

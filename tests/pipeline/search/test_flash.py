@@ -8,7 +8,8 @@ from deploy.errors import PocketganError
 from deploy.targets import vela
 from pipeline.compression.spec import CompressionSpec
 from pipeline.networks.settings import StudentSettings
-from pipeline.recipe import BudgetSettings, load_recipe
+from pipeline.recipe.reading import load_recipe
+from pipeline.recipe.sections import BudgetSettings
 from pipeline.search.budget import budget_of
 from pipeline.search.builder import StudentBuilder
 from pipeline.search.dry_run import without_cpu_blocks

@@ -14,7 +14,8 @@ from pipeline.data.sources import TEACHER
 from pipeline.importers.input_pictures import FEWEST_INPUTS
 from pipeline.importers.input_roles import InputKind, InputPart
 from pipeline.importers.teacher import Teacher
-from pipeline.recipe import Recipe, load_recipe
+from pipeline.recipe.reading import load_recipe
+from pipeline.recipe.sections import Recipe
 from pipeline.search.builder import StudentBuilder
 from pipeline.search.refuse import FEWEST_PAIRS, refuse_mismatches, refuse_shape
 

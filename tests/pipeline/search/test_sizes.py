@@ -11,7 +11,8 @@ from pipeline.compression.graph import resized
 from pipeline.importers.teacher import Teacher
 from pipeline.networks.settings import StudentSettings
 from pipeline.networks.translators import TranslatorShape, build_translator_student
-from pipeline.recipe import Recipe, load_recipe
+from pipeline.recipe.reading import load_recipe
+from pipeline.recipe.sections import Recipe
 from pipeline.search.builder import StudentBuilder
 from pipeline.search.sizes import with_sizes
 from pipeline.search.space import StudentShape, space_of

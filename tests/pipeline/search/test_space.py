@@ -10,7 +10,7 @@ from pipeline.compression.spec import CompressionSpec
 from pipeline.importers.opaque import FrozenGraph, OpaqueGenerator
 from pipeline.importers.teacher import Teacher
 from pipeline.networks.settings import StudentSettings
-from pipeline.recipe import BudgetSettings, SearchSettings
+from pipeline.recipe.sections import BudgetSettings, SearchSettings
 from pipeline.search.budget import budget_of
 from pipeline.search.builder import StudentBuilder
 from pipeline.search.refuse import refuse_budget

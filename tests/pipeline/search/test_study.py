@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 from deploy.errors import PocketganError
 from pipeline.compression.spec import CompressionSpec
 from pipeline.networks.settings import StudentSettings
-from pipeline.recipe import BudgetSettings, SearchSettings
+from pipeline.recipe.sections import BudgetSettings, SearchSettings
 from pipeline.search import study
 from pipeline.search.budget import FileCost, budget_of
 from pipeline.search.builder import StudentBuilder

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.networks.settings import StudentSettings
 from pipeline.networks.translators import TranslatorShape, build_translator_student
-from pipeline.recipe import BudgetSettings
+from pipeline.recipe.sections import BudgetSettings
 from pipeline.search import trials
 from pipeline.search.budget import budget_of
 from pipeline.search.builder import StudentBuilder

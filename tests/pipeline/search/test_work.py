@@ -7,7 +7,7 @@ import tensorflow as tf
 import tf_keras
 
 from pipeline.importers.teacher import Teacher, load_teacher
-from pipeline.recipe import BudgetSettings
+from pipeline.recipe.sections import BudgetSettings
 from pipeline.search import work
 from pipeline.search.builder import StudentBuilder
 from pipeline.search.work import affordable_macs, affordable_pictures, affordable_steps, known_macs

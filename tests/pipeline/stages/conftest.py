@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.recipe import load_recipe
+from pipeline.recipe.reading import load_recipe
 from pipeline.run import Run
 from pipeline.stage import SECTIONS, Outcome, Record, StageContext, stage
 

@@ -12,7 +12,7 @@ from pipeline.cli import main
 from pipeline.importers.input_roles import InputKind, InputPart
 from pipeline.metrics.judge import FEATURES
 from pipeline.metrics.quality import Quality
-from pipeline.recipe import load_recipe
+from pipeline.recipe.reading import load_recipe
 from pipeline.run import Run
 from pipeline.stage import StageContext
 from pipeline.stages import evaluate

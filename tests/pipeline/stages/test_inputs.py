@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pipeline.recipe import load_recipe
+from pipeline.recipe.reading import load_recipe
 from pipeline.stages.inputs import examples
 
 INPUTS, DRAWN = np.zeros((4, 8, 8, 3), np.uint8), np.ones((4, 16, 16, 3), np.uint8)

@@ -13,7 +13,7 @@ from PIL import Image
 from deploy.bundle.verify import verify
 from pipeline.artifacts import EVALUATION, PAIRS, SIZES, read_distillation_set, read_samples
 from pipeline.cli import main
-from pipeline.recipe import load_recipe
+from pipeline.recipe.reading import load_recipe
 from pipeline.report.run import schema
 from pipeline.run import Run
 from pipeline.stage import FIRST_FILE

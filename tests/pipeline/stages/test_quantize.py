@@ -9,7 +9,7 @@ from deploy.errors import PocketganError
 from pipeline.artifacts import folded_generator, load_network, load_quantized
 from pipeline.cli import main
 from pipeline.compression.bits import expected_bytes, kernel_layers, least_bytes, sensitivities
-from pipeline.recipe import load_recipe
+from pipeline.recipe.reading import load_recipe
 from pipeline.run import Run
 from pipeline.stage import Record, StageContext
 from pipeline.stages.convert import ALLOWED_STEPS, _on_steps

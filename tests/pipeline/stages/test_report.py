@@ -7,7 +7,8 @@ from pipeline.artifacts import CHOICE
 from pipeline.cli import main
 from pipeline.networks.settings import StudentSettings
 from pipeline.plans import FROM_SCRATCH
-from pipeline.recipe import as_dict, load_recipe
+from pipeline.recipe.plain import as_dict
+from pipeline.recipe.reading import load_recipe
 from pipeline.report.run import schema
 from pipeline.run import Run
 from pipeline.search.budget import FileCost

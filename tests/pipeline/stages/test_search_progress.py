@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from pipeline.networks.settings import StudentSettings
-from pipeline.recipe import load_recipe
+from pipeline.recipe.reading import load_recipe
 from pipeline.search.budget import FileCost
 from pipeline.search.candidates import Candidate, ScoreKind, choose
 from pipeline.stages.search import _progress, prospects

@@ -16,7 +16,7 @@ import pytest
 from pipeline.artifacts import PAIRS, REFERENCE, read_distillation_set
 from pipeline.cli import main
 from pipeline.plans import FROM_TEACHER
-from pipeline.recipe import load_recipe
+from pipeline.recipe.reading import load_recipe
 from pipeline.run import Run
 from pipeline.search import work
 from pipeline.stages import file_pictures

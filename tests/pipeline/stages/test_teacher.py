@@ -6,7 +6,7 @@ import tf_keras
 from PIL import Image
 
 from pipeline.artifacts import HELD_BACK, PAIRS, REFERENCE, read_distillation_set
-from pipeline.recipe import load_recipe
+from pipeline.recipe.reading import load_recipe
 from pipeline.run import Run
 
 

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from pipeline.recipe import load_recipe
+from pipeline.recipe.reading import load_recipe
 from pipeline.run import Run
 from tools.experiments import step_time
 

@@ -1,20 +1,10 @@
-"""A recipe: everything that decides a run, typed, one dataclass a section; and how it is read."""
+"""A recipe: everything that decides a run, typed, one dataclass a section."""
 
-import json
-import math
 import re
-import warnings
-from argparse import ArgumentError
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from functools import cache, reduce
-from operator import getitem
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Literal
 
-import yaml
-from jsonargparse import ArgumentParser, Namespace, get_loader
 from jsonargparse.typing import (
     ClosedUnitInterval,
     NonNegativeFloat,
@@ -26,41 +16,22 @@ from jsonargparse.typing import (
     restricted_number_type,
 )
 
-from deploy.errors import PocketganError, guess, one_of
-from deploy.repeated_keys import repeated_key
-from pipeline.data.reading import CUTS
-from pipeline.data.sources import SOURCES, mistakes
+from pipeline.data.sources import SOURCES
 from pipeline.networks.settings import (
-    GROWING,
-    STYLED,
     DiscriminatorSettings,
     GeneratorSettings,
     PictureShape,
     StudentSettings,
 )
-from pipeline.parser_words import reason
 from pipeline.tensorflow_setup import THREADS
 from pipeline.training.settings import Fraction, TrainSettings, TranslationWeights
 
-RECIPES_FOLDER = Path(__file__).parent / "recipes"
 Seed = restricted_number_type(
     "Seed", int, [(">=", 0), ("<", 2**32)], docstring="0 ≤ seed < 2³², as NumPy demands"
 )
 Samples = restricted_number_type(
     "Samples", int, [(">=", 6)], docstring="≥ 6, as neighbourhoods of five demand"
 )
-LATER_KEYS = (
-    *("data.inputs", "data.degrade", "data.cut", "evaluate.judge", "teacher.cut", "convert.sizes"),
-    *("budget.minutes", "budget.max_flash_kb", "search.halvings", "teacher.input_size"),
-    *("teacher.input", "teacher.output", "teacher.on_white", "teacher.signature"),
-    *("data.image_width", "train.r2", "train.feature_matching", "train.information"),
-    *("generator.codes", "discriminator.minibatch_deviation"),
-    *("evaluate.directions", "generator.truncation", "train.growth", "train.multi_agent"),
-    *("data.coupled", "threads", "student.matching"),
-    *(f"train.{side}_weights.orthogonal" for side in ("generator", "discriminator")),
-    *(f"translation.{weight.name}" for weight in fields(TranslationWeights)),
-)
-"""Keys that came after runs had been made without them."""
 Threads = restricted_number_type("Threads", int, [(">", 0), ("<=", 256)], docstring="1 to 256")
 PictureSide = restricted_number_type(
     "PictureSide", int, [(">", 0), ("<=", 1024)], docstring="1 to 1024 pixels"
@@ -82,9 +53,6 @@ def height_and_width(size: str) -> tuple[int, int]:
     return height, width
 
 
-LEAST_AGENTS = 2
-"""Generators of a MAD-GAN."""
-MOST_MINUTES = 1_000_000
 LEAST_BITS, MOST_BITS = 2, 8
 Bits = restricted_number_type(
     "Bits", int, [(">=", LEAST_BITS), ("<=", MOST_BITS)], docstring="2 ≤ bits ≤ 8"
@@ -367,295 +335,3 @@ class Recipe:
     budget: BudgetSettings = field(default_factory=BudgetSettings)
     search: SearchSettings = field(default_factory=SearchSettings)
     student: DistillSettings = field(default_factory=DistillSettings)
-
-
-def shipped_recipes() -> dict[str, Path]:
-    """Name → file of the recipes that come with pocketgan."""
-    return {path.stem: path for path in sorted(RECIPES_FOLDER.glob("*.yaml"))}
-
-
-def find_recipe(name: str) -> Path:
-    """The file of a shipped recipe's name, or the path itself; PocketganError if there is none."""
-    shipped = shipped_recipes()
-    if name in shipped:
-        return shipped[name]
-    path = Path(name)
-    if path.is_file():
-        return path
-    raise PocketganError(
-        f"There is no recipe '{name}': neither a file, a folder of pictures, nor a recipe that "
-        "ships.",
-        one_of(name, shipped),
-    )
-
-
-def load_recipe(
-    base: str | Mapping[str, Any], *overrides: Sequence[str] | Mapping[str, Any]
-) -> Recipe:
-    """The checked recipe of ``base``, changed by each of ``overrides`` in turn.
-
-    ``base`` is the name of a recipe that ships, the path of a YAML file, or values as such a file
-    holds them. An override is a list of command-line arguments, such as ``["--train.steps", "9"]``,
-    or again values, whose keys may have dots: ``{"train.steps": 9}``.
-
-    Raises PocketganError naming the file or the command line, the key, and what would be right.
-    """
-    if isinstance(base, str):
-        path = find_recipe(base)
-        origin, values = f"recipe {path}", {"name": path.stem, **read_values(path)}
-    else:
-        origin, values = f"recipe {base.get('name', '')}", dict(base)
-    recipe, namespace = _apply(values, to=None, origin=origin)
-    for override in overrides:
-        if override:
-            origin = "options" if isinstance(override, Mapping) else "command line"
-            recipe, namespace = _apply(override, to=namespace, origin=origin)
-    return recipe
-
-
-@cache
-def _parser() -> ArgumentParser:
-    """Of recipes; making it takes as long as what it does for one."""
-    parser = ArgumentParser(exit_on_error=False, allow_abbrev=False)
-    parser.add_class_arguments(Recipe)
-    return parser
-
-
-def read_values(path: Path) -> dict[str, Any]:
-    """Section → values of a recipe's file, not checked yet. PocketganError if it is no YAML."""
-    with _explained(f"recipe {path}"):
-        text = path.read_text(encoding="utf-8")
-        plain = yaml.safe_load(text)  # its syntax errors name line and cause
-        _refuse_repeated_key(text)
-        if plain:
-            _check_sections(plain)
-        values: dict[str, Any] = get_loader("yaml")(text) or {}  # 1e-3 is a number here, not a text
-    if not values:
-        raise PocketganError(
-            f"recipe {path} is empty: it does not say what to train on.",
-            "Name the pictures, for instance with the line `data: {source: digits}`.",
-        )
-    return values
-
-
-def to_yaml(recipe: Recipe) -> str:
-    """The whole recipe, every default written out; ``load_recipe`` reads it back."""
-    text: str = yaml.safe_dump(_plain(recipe), sort_keys=False, allow_unicode=True)
-    return text
-
-
-def as_dict(recipe: Recipe) -> dict[str, Any]:
-    """The recipe as plain values: the checked numbers of the dataclasses are types of their own.
-
-    Records and provenance hold hashes of it, so a key of LATER_KEYS that has its default is left
-    out: such a recipe means what it meant before there was the key.
-    """
-    values, defaults = _plain(recipe), _plain(Recipe(name=recipe.name))
-    for key in LATER_KEYS:
-        *sections, name = key.split(".")
-        section, default = (reduce(getitem, sections, tree) for tree in (values, defaults))
-        if section[name] == default[name]:
-            del section[name]
-    return {name: value for name, value in values.items() if value != {}}
-
-
-def _plain(recipe: Recipe) -> dict[str, Any]:
-    values: dict[str, Any] = json.loads(json.dumps(asdict(recipe), default=str))
-    return values
-
-
-def _apply(
-    change: Sequence[str] | Mapping[str, Any],
-    *,
-    to: Namespace | None,
-    origin: str,
-) -> tuple[Recipe, Namespace]:
-    """``to`` with a change, as a checked recipe and for the next change."""
-    parser = _parser()
-    with _explained(origin):
-        if isinstance(change, Mapping):
-            _check_sections(change)
-            namespace = parser.parse_object(dict(change), namespace=to)
-        else:
-            namespace = parser.parse_args(list(change), namespace=to)
-        recipe = Recipe(**dict(parser.instantiate(namespace)))
-    for problem, remedy in _mistakes(recipe):
-        raise PocketganError(f"{origin}: {problem}", remedy)
-    return recipe, namespace
-
-
-@contextmanager
-def _explained(origin: str) -> Iterator[None]:
-    """Mistakes in values become PocketganError, beginning with ``origin``: where they stand."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    except RecursionError as error:
-        raise PocketganError(
-            f"{origin}: a value holds itself.", "Write it out where an alias (*) names it."
-        ) from error
-    except (ArgumentError, yaml.YAMLError, UnicodeDecodeError, TypeError, ValueError) as error:
-        raise PocketganError(
-            f"{origin}: {reason(error, [f'--{key}' for key in recipe_keys()])}",
-            "`pocketgan run --help` explains every key and its values.",
-        ) from error
-
-
-@cache
-def recipe_keys() -> dict[str, Any]:
-    """Every key of a recipe, dotted, with its type; those of sections too."""
-    return _keys_of(Recipe, "")
-
-
-def _keys_of(section: Any, above: str) -> dict[str, Any]:
-    types = {f"{above}{name}": wanted for name, wanted in get_type_hints(section).items()}
-    for key, wanted in list(types.items()):
-        if is_dataclass(wanted):
-            types |= _keys_of(wanted, f"{key}.")
-    return types
-
-
-def _check_sections(values: Any, above: str = "") -> None:
-    """Raise ValueError, naming the key, for what the parser passes over or calls by other names.
-
-    A number where a section belongs, an empty value, which it takes for None, and an unknown key.
-    """
-    if not isinstance(values, dict):
-        raise ValueError(f"{above.rstrip('.') or 'the file'} holds no keys but {values!r}")
-    types = recipe_keys()
-    for name, value in values.items():
-        key = f"{above}{name}"
-        wanted = types.get(key.removesuffix("+"))
-        if is_dataclass(wanted):
-            _check_sections(value, f"{key}.")
-        elif wanted is None and not _is_below_a_leaf(key, types):
-            raise ValueError(f"there is no key '{key}'. {guess(key, types)}".rstrip())
-        elif value is None and wanted is not None and type(None) not in get_args(wanted):
-            raise ValueError(f"{key} has no value")
-
-
-def _is_below_a_leaf(key: str, types: Mapping[str, Any]) -> bool:
-    """Whether a key belongs to a value that has keys of its own, such as prune.layers."""
-    above = key.rpartition(".")[0]
-    if not above:
-        return False
-    return not is_dataclass(types[above]) if above in types else _is_below_a_leaf(above, types)
-
-
-def _refuse_repeated_key(text: str) -> None:
-    """Raise ValueError for a key that stands twice in the YAML ``text``."""
-    if repeated := repeated_key(text):
-        lines = f"{repeated.first_line} and {repeated.line}"
-        raise ValueError(f"the key '{repeated.name}' stands twice, in lines {lines}")
-
-
-def _mistakes(recipe: Recipe) -> Iterator[tuple[str, str]]:
-    """What types cannot say, and what would otherwise be noticed only after a long training.
-
-    A problem and its remedy each.
-    """
-    if recipe.data.source not in SOURCES:
-        yield (
-            f"data.source: there is no source '{recipe.data.source}'.",
-            one_of(recipe.data.source, SOURCES),
-        )
-    else:
-        yield from mistakes(recipe.data.source, recipe.data)
-    if (
-        recipe.name != Path(recipe.name).name
-        or recipe.name in ("", ".", "..")
-        or "\0" in recipe.name
-    ):
-        yield (
-            f"name: {recipe.name!r} cannot be the name of a folder.",
-            "Use letters, digits, '-' and '_'.",
-        )
-    for key, layers, least, most in (
-        ("prune.layers", recipe.prune.layers, 0, 1),
-        ("quantize.layers", recipe.quantize.layers, LEAST_BITS, MOST_BITS),
-    ):
-        for layer, value in layers.items():
-            if not least <= value <= most:
-                yield f"{key}.{layer}: {value} cannot be.", f"Give a number from {least} to {most}."
-    if recipe.teacher.cut not in ("auto", *CUTS):
-        yield (
-            f"teacher.cut: '{recipe.teacher.cut}' is not known.",
-            one_of(recipe.teacher.cut, ("auto", *CUTS)),
-        )
-    for key, value in leaves(_plain(recipe)):
-        numbers = value if isinstance(value, list) else [value]
-        if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
-            yield f"{key}: {value} is not finite.", "Leave it out, or give a finite number."
-    if "://" in (recipe.search.study or ""):
-        yield (
-            "search.study: a database's address has no place in a recipe: it may hold a password.",
-            "Give a file, or the command --storage ADDRESS (docs/distributed.md).",
-        )
-    yield from _mistaken_minutes(recipe.budget.minutes)
-    yield from _mistaken_codes(recipe)
-    yield from _mistaken_families(recipe)
-    if not recipe.benchmark.threads:
-        yield "benchmark.threads is empty.", "Give at least one number of threads, as [1]."
-
-
-def _mistaken_minutes(minutes: float | None) -> Iterator[tuple[str, str]]:
-    if minutes is not None and minutes > MOST_MINUTES:
-        yield (
-            f"budget.minutes: {minutes:g} is more than two years.",
-            f"Give {MOST_MINUTES} at most.",
-        )
-
-
-def _mistaken_families(recipe: Recipe) -> Iterator[tuple[str, str]]:
-    """Settings that only one family of networks understands."""
-    generator, names = recipe.generator, {recipe.generator.name, recipe.discriminator.name}
-    if generator.truncation != 1 and generator.name != STYLED:
-        yield (
-            f"generator.truncation: '{generator.name}' has no styles that could be truncated.",
-            f"Leave it at 1, or set generator.name to {STYLED}.",
-        )
-    if not recipe.train.growth or recipe.teacher.file is not None:
-        return
-    if names != {GROWING}:
-        yield (
-            f"train.growth: {' and '.join(sorted(names))} cannot grow.",
-            f"Leave it at 0, or set generator.name and discriminator.name to {GROWING}.",
-        )
-    for key, value in {
-        "generator.codes": recipe.generator.codes,
-        "train.feature_matching": recipe.train.feature_matching,
-    }.items():
-        if value:
-            yield f"train.growth: {key} needs pictures that have their size.", f"Leave out {key}."
-
-
-def _mistaken_codes(recipe: Recipe) -> Iterator[tuple[str, str]]:
-    codes, latent = recipe.generator.codes, recipe.generator.latent
-    if codes.continuous > latent:
-        yield (
-            f"generator.codes.continuous: of {latent} numbers {codes.continuous} cannot be codes.",
-            f"Give at most {latent}, or a larger generator.latent.",
-        )
-    if recipe.train.multi_agent and (codes.discrete < LEAST_AGENTS or codes.continuous):
-        yield (
-            "train.multi_agent: MAD-GAN's generators are the values of the discrete code.",
-            f"Set generator.codes.discrete to {LEAST_AGENTS} or more, generator.codes.continuous "
-            "to 0.",
-        )
-    # Of a teacher's latents nobody but the teacher knows which of both their one-hot end is.
-    both = recipe.generator.conditional and codes.discrete
-    if both and recipe.teacher.file is None:
-        yield (
-            "generator.codes.discrete: the latent vector ends with the class already.",
-            "Set generator.conditional to false, or use generator.codes.continuous.",
-        )
-
-
-def leaves(tree: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """The leaves of a nested mapping, each under its dotted key; lists count as leaves."""
-    for key, value in tree.items():
-        if isinstance(value, dict) and value:
-            yield from leaves(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}", value

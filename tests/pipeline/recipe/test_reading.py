@@ -5,28 +5,8 @@ from pathlib import Path
 import pytest
 
 from deploy.errors import PocketganError
-from pipeline.recipe import (
-    LATER_KEYS,
-    Recipe,
-    as_dict,
-    find_recipe,
-    leaves,
-    load_recipe,
-    shipped_recipes,
-    to_yaml,
-)
-
-
-@pytest.fixture
-def recipe(tmp_path: Path) -> Callable[[str], str]:
-    """A function that writes a recipe's text to a file and gives its path."""
-
-    def write(text: str, name: str = "mine.yaml") -> str:
-        path = tmp_path / name
-        path.write_text(text, encoding="utf-8")
-        return str(path)
-
-    return write
+from pipeline.recipe.reading import find_recipe, load_recipe, shipped_recipes
+from pipeline.recipe.sections import Recipe
 
 
 def refusal(name: str, overrides: tuple[str, ...] = ()) -> PocketganError:
@@ -118,53 +98,7 @@ def test_gate_can_be_added_on_the_command_line() -> None:
     assert gates == [*load_recipe("digits").report.gates, "modes == 10"]
 
 
-@pytest.mark.parametrize(
-    "overrides",
-    [
-        (),
-        ("--prune.last_layer", "null", "--prune.layers", "{project: 0.3}"),
-        ("--data.source", "folder", "--data.folder", "bilder/höhe"),
-        ("--train.augment", "[shift, cutout]", "--train.discriminator_weights.drop", "0.1"),
-    ],
-)
-def test_written_recipe_reads_back_the_same(
-    overrides: tuple[str, ...], recipe: Callable[..., str]
-) -> None:
-    first = load_recipe("digits", overrides)
-    assert load_recipe(recipe(to_yaml(first))) == first
-
-
-def test_sizes_say_the_width_first_and_their_shapes_the_height() -> None:
-    loaded = load_recipe("digits", ["--convert.sizes", "[480x320, 64x64]"])
-    assert loaded.convert.shapes == {"480x320": (320, 480), "64x64": (64, 64)}
-    assert as_dict(loaded)["convert"]["sizes"] == ["480x320", "64x64"]
-
-
-def test_recipe_as_dict_holds_plain_values_only() -> None:
-    values = as_dict(load_recipe("digits", ["--data.folder", "x"]))
-    assert type(values["train"]["steps"]) is int
-    assert type(values["train"]["generator_rate"]) is float
-    assert values["data"]["folder"] == "x"
-
-
-def test_recipe_as_dict_leaves_out_what_older_versions_did_not_know_and_is_not_asked_for() -> None:
-    values = as_dict(load_recipe("digits", ["--data.degrade", "half"]))["data"]
-    assert values["degrade"] == "half"
-    assert not {f"data.{key}" for key in values} & {*LATER_KEYS} - {"data.degrade"}
-    assert "cut: whole" in to_yaml(load_recipe("digits"))
-    old = as_dict(load_recipe("digits"))
-    assert "judge" not in old["evaluate"]
-    assert not {
-        f"{section}.{key}" for section in ("generator", "train") for key in old[section]
-    } & {*LATER_KEYS}
-
-
 # ---------------------------------------------------------------------- bad recipes
-
-
-def test_recipe_refuses_data_that_a_source_cannot_give() -> None:
-    with pytest.raises(PocketganError, match=r"command line: data\.degrade: .* 'rain'"):
-        load_recipe("digits", ["--data.degrade", "rain"])
 
 
 def test_unknown_recipe_lists_those_there_are_and_guesses() -> None:
@@ -346,13 +280,3 @@ def test_bad_file_is_named_before_the_command_line_is_looked_at(
 ) -> None:
     path = recipe("train: {steps: -1}")
     assert refusal(path, ("--train.steps", "5")).problem.startswith(f"recipe {path}: ")
-
-
-def test_leaves_get_dotted_keys_and_lists_stay_whole() -> None:
-    tree = {"train": {"steps": 10, "loss": {"name": "hinge"}}, "gates": ["a", "b"], "slim": {}}
-    assert dict(leaves(tree)) == {
-        "train.steps": 10,
-        "train.loss.name": "hinge",
-        "gates": ["a", "b"],
-        "slim": {},
-    }
