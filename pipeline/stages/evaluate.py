@@ -108,7 +108,9 @@ def _evaluate(ctx: StageContext) -> Outcome:
     )
     if test is not None and reference is not None:
         shape, pairs = reference.shape[1:], examples(ctx)
-        baseline = trivial_baseline(test.inputs[:count], shape, test.mask, examples=pairs)
+        baseline = trivial_baseline(
+            test.inputs[:count], shape, test.visible, test.mask, examples=pairs
+        )
         quality = measured(baseline.pictures, real, same_latents=reference)
         evaluation = evaluation.beside_trivial(baseline.name, quality)
     write_evaluation(evaluation, samples, ctx.folder)
