@@ -156,7 +156,7 @@ class Tool(AndroidBackend):
             (
                 f"$limit $pin {self._command} --graph={job.sha256}.tflite",
                 f"--num_threads={job.threads} --use_xnnpack={xnnpack}",
-                f"--warmup_runs={job.warmup} --max_secs={math.ceil(time_limit)}",
+                f"--warmup_runs={job.warmup} --max_secs={job.budget_s or time_limit:g}",
                 f"--min_secs=0 --num_runs={runs}",
                 *flags,
             )

@@ -56,6 +56,15 @@ def test_tool_is_given_the_job_and_the_files_very_bytes(adb, int8_file: Path) ->
     assert sum("--enable_op_profiling" in line for line in adb.ran) == 2
 
 
+def test_tool_times_a_slow_file_for_seconds_not_for_the_whole_limit(
+    adb, int8_file: Path, job_for: Callable[..., Job]
+) -> None:
+    adb.install()
+    with Android(SERIAL).open() as session:
+        session(job_for(int8_file, budget_s=2.5), 60)
+    assert all("--max_secs=2.5 " in line for line in adb.ran)
+
+
 def test_conditions_are_those_of_the_cores_in_use(adb, int8_file: Path) -> None:
     adb.install()
     (measurement,) = measure({"int8": int8_file}, phones(), plan=MeasuringPlan(rounds=1, runs=8))
