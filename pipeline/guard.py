@@ -155,6 +155,9 @@ def run_in_child(arguments: Sequence[str]) -> int:
                 signal.signal(number, lambda number, _: _send(child, number))
         signal.signal(signal.SIGTSTP, lambda *_: _suspend(child))
         last = _watch(ours, child)
+    end = os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    if end is None or end.si_code != os.CLD_EXITED:
+        _send(child, signal.SIGKILL)  # what it had started; until it is waited for its number holds
     code = child.wait()
     if code >= 0 or -code in _FORWARDED:
         return code if code >= 0 else _SHELLS - code

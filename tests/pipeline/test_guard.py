@@ -126,6 +126,26 @@ def test_memory_beyond_the_limit_is_an_error_of_the_step_and_not_a_kill(start: S
     assert "PocketganError: generator.keras: memory ran out while it was being loaded" in err
 
 
+def test_what_a_killed_child_had_started_ends_with_it(start: Start) -> None:
+    work = (
+        "import subprocess\nchild = subprocess.Popen(['sleep', '300'])\n"
+        "Path('pid').write_text(str(child.pid))\nos.kill(os.getpid(), 9)"
+    )
+    process = start(work)
+    assert ended(process)[0] == 2
+    assert gone(int(start.wait_for("pid")))
+
+
+def gone(pid: int) -> bool:
+    """Whether a process ends soon, or has ended."""
+    limit, stat = time.monotonic() + PATIENCE, Path(f"/proc/{pid}/stat")
+    while stat.exists() and " Z " not in stat.read_text():
+        if time.monotonic() > limit:
+            return False
+        time.sleep(0.01)
+    return True
+
+
 def test_child_ends_when_its_parent_is_killed(start: Start) -> None:
     process = start("Path('pid').write_text(str(os.getpid()))\ntime.sleep(1000)")
     start.wait_for("pid")
@@ -133,13 +153,7 @@ def test_child_ends_when_its_parent_is_killed(start: Start) -> None:
     child = int(start.wait_for("pid"))
     process.kill()
     process.communicate()
-    limit = time.monotonic() + PATIENCE
-    while (
-        Path(f"/proc/{child}/stat").exists()
-        and " Z " not in Path(f"/proc/{child}/stat").read_text()
-    ):
-        assert time.monotonic() < limit
-        time.sleep(0.01)
+    assert gone(child)
 
 
 def test_ctrl_c_reaches_the_child_once(start: Start) -> None:
