@@ -153,8 +153,9 @@ def run_in_child(arguments: Sequence[str]) -> int:
         for number in _FORWARDED:
             if signal.getsignal(number) != signal.SIG_IGN:  # as in a shell's background
                 signal.signal(number, lambda number, _: _send(child, number))
-        signal.signal(signal.SIGTSTP, lambda *_: _suspend(child))
-        last = _watch(ours, child)
+        clock = _Clock()
+        signal.signal(signal.SIGTSTP, lambda *_: _suspend(child, clock))
+        last = _watch(ours, child, clock)
     end = os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
     if end is None or end.si_code != os.CLD_EXITED:
         _send(child, signal.SIGKILL)  # what it had started; until it is waited for its number holds
@@ -164,15 +165,29 @@ def run_in_child(arguments: Sequence[str]) -> int:
     raise _death(arguments, last, signal.Signals(-code))
 
 
-def _watch(ours: socket.socket, child: "subprocess.Popen[bytes]") -> GuardedStep | None:
+class _Clock:
+    """Seconds, without those in which a person had suspended the command."""
+
+    suspended = 0.0
+
+    def now(self) -> float:
+        return time.monotonic() - self.suspended
+
+
+def _watch(
+    ours: socket.socket, child: "subprocess.Popen[bytes]", clock: _Clock
+) -> GuardedStep | None:
     """The step at which the child ended; PocketganError, and the child killed, where it is long."""
     current, deadline, unread = None, None, b""
     while True:
-        ours.settimeout(None if deadline is None else max(0.0, deadline - time.monotonic()) or 1e-3)
+        ours.settimeout(None if deadline is None else max(1e-3, deadline - clock.now()))
         try:
             received = ours.recv(1 << 16)
         except TimeoutError:
             assert current is not None
+            assert deadline is not None
+            if clock.now() < deadline:
+                continue
             _send(child, signal.SIGKILL)
             child.wait()
             raise PocketganError(
@@ -188,7 +203,7 @@ def _watch(ours: socket.socket, child: "subprocess.Popen[bytes]") -> GuardedStep
         for line in lines:
             values: dict[str, Any] | None = json.loads(line)
             current = None if values is None else GuardedStep(**values)
-            deadline = None if current is None else time.monotonic() + current.seconds
+            deadline = None if current is None else clock.now() + current.seconds
 
 
 def _send(child: "subprocess.Popen[bytes]", number: int) -> None:
@@ -197,10 +212,12 @@ def _send(child: "subprocess.Popen[bytes]", number: int) -> None:
         os.killpg(child.pid, number)
 
 
-def _suspend(child: "subprocess.Popen[bytes]") -> None:
+def _suspend(child: "subprocess.Popen[bytes]", clock: _Clock) -> None:
     """Ctrl-Z: both stop, and go on together."""
+    since = time.monotonic()
     _send(child, signal.SIGSTOP)
     os.kill(os.getpid(), signal.SIGSTOP)
+    clock.suspended += time.monotonic() - since
     _send(child, signal.SIGCONT)
 
 

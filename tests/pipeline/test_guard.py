@@ -47,14 +47,14 @@ class Start:
         source = Path(guard.__file__).parent
         (package / "__init__.py").touch()
         (package / "guard.py").write_text((source / "guard.py").read_text())
-        self._main, self._folder = package / "__main__.py", folder
+        self._main, self.folder = package / "__main__.py", folder
         self._environment = {**os.environ, "PYTHONPATH": f"{folder}:{source.parent}"}
 
     def __call__(self, work: str) -> "subprocess.Popen[str]":
         self._main.write_text(CHILD.format(work=work))
         return subprocess.Popen(
             [sys.executable, "-c", PARENT, "check", "generator.keras"],
-            cwd=self._folder,
+            cwd=self.folder,
             env=self._environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -65,10 +65,10 @@ class Start:
     def wait_for(self, name: str) -> str:
         """The content of a file that the child writes."""
         limit = time.monotonic() + PATIENCE
-        while not (self._folder / name).exists():
+        while not (self.folder / name).exists():
             assert time.monotonic() < limit
             time.sleep(0.01)
-        return (self._folder / name).read_text()
+        return (self.folder / name).read_text()
 
 
 def ended(process: "subprocess.Popen[str]") -> tuple[int, str]:
@@ -165,6 +165,17 @@ def test_ctrl_c_reaches_the_child_once(start: Start) -> None:
     start.wait_for("there")
     process.send_signal(signal.SIGINT)
     assert ended(process) == (130, "")
+
+
+def test_time_in_which_a_person_had_it_suspended_is_none_of_the_step(start: Start) -> None:
+    wait = "    while not Path('go').exists(): time.sleep(0.01)"
+    process = start(f"{STEP}, 4.0):\n    Path('there').touch()\n{wait}")
+    start.wait_for("there")
+    process.send_signal(signal.SIGTSTP)
+    time.sleep(4.5)
+    (start.folder / "go").touch()
+    process.send_signal(signal.SIGCONT)
+    assert ended(process) == (0, "")
 
 
 def test_step_without_a_guard_does_nothing() -> None:
