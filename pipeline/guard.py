@@ -112,6 +112,8 @@ def _limited_memory() -> Iterator[None]:
     """Let allocations fail beyond a share of the machine's memory, before the system kills."""
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     most = int(MEMORY * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    if soft != resource.RLIM_INFINITY:
+        most = min(most, soft)  # a person's own limit (`ulimit -d`) holds
     with suppress(ValueError, OSError):  # where the system has no such limit
         resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
     try:

@@ -146,6 +146,16 @@ def gone(pid: int) -> bool:
     return True
 
 
+def test_own_limit_of_memory_is_not_raised_in_a_step(start: Start) -> None:
+    work = (
+        "import resource\nlimit = (1 << 30, resource.RLIM_INFINITY)\n"
+        "resource.setrlimit(resource.RLIMIT_DATA, limit)\n"
+        f"{STEP}): print(resource.getrlimit(resource.RLIMIT_DATA) == limit)"
+    )
+    out, _ = start(work).communicate(timeout=PATIENCE)
+    assert out == "True\n"
+
+
 def test_child_ends_when_its_parent_is_killed(start: Start) -> None:
     process = start("Path('pid').write_text(str(os.getpid()))\ntime.sleep(1000)")
     start.wait_for("pid")
