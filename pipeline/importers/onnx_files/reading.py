@@ -4,6 +4,7 @@ Numbers may lie in files beside the model. They are taken from its own folder on
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import onnx
@@ -57,16 +58,23 @@ def read_model(path: Path) -> onnx.ModelProto:
     return model
 
 
+def files_of(path: Path) -> list[Path]:
+    """All files that a model is made of which ``read_model`` reads, its own first."""
+    model = onnx.ModelProto.FromString(path.read_bytes())
+    return [path, *(path.parent / place for place in sorted({*map(_place, _external(model))}))]
+
+
+def _external(model: onnx.ModelProto) -> list[onnx.TensorProto]:
+    """The tensors whose numbers lie in other files."""
+    of_functions = (_tensors_of_nodes(function.node) for function in model.functions)
+    return [
+        each for each in chain(_tensors(model.graph), *of_functions) if uses_external_data(each)
+    ]
+
+
 def _read_external(path: Path, model: onnx.ModelProto) -> None:
     """Take in the numbers that lie in other files of the same folder."""
-    folder = path.parent.resolve()
-    external = [tensor for tensor in _tensors(model.graph) if uses_external_data(tensor)]
-    external += [
-        tensor
-        for function in model.functions
-        for tensor in _tensors_of_nodes(function.node)
-        if uses_external_data(tensor)
-    ]
+    folder, external = path.parent.resolve(), _external(model)
     places = {tensor.name: _place(tensor) for tensor in external}
     outside = sorted({place for place in places.values() if not _is_inside(folder, place)})
     if outside:

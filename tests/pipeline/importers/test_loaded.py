@@ -195,5 +195,11 @@ def test_difference_is_what_the_last_bits_of_its_inputs_do_not_explain(
         assert result == pytest.approx(apart, rel=0.01)
 
 
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_pictures_that_are_no_numbers_are_infinitely_far(number: float) -> None:
+    pictures = np.full([1, 4, 4, 3], number, np.float32)
+    assert difference(generator(1.0), INPUTS, pictures) == np.inf
+
+
 def test_pictures_of_another_size_are_infinitely_far() -> None:
     assert difference(generator(1.0), INPUTS, np.zeros([1, 4, 4, 1], np.float32)) == np.inf

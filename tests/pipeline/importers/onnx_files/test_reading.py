@@ -12,8 +12,11 @@ import onnx
 import pytest
 from onnx.external_data_helper import convert_model_to_external_data
 
+from pipeline.commands.compress import _sha256 as generator_sha256
 from pipeline.importers.formats import Format, format_of
+from pipeline.importers.onnx_files.reading import files_of
 from pipeline.importers.teacher import load_teacher
+from pipeline.run import content_sha256
 
 Refused = Callable[..., str]
 
@@ -75,6 +78,19 @@ def test_numbers_beside_the_model_are_read(
     whole = load_teacher(saved(generator(type(writer)())))
     inputs = whole.random_inputs(3)
     np.testing.assert_array_equal(teacher.model(inputs), whole.model(inputs))
+
+
+def test_generator_is_known_by_its_numbers_beside_it(
+    divided: Callable[..., Path], writer: Any, saved: Callable[..., Path]
+) -> None:
+    path, whole = divided(), saved(generator(writer))
+    weights = path.parent / "weights.bin"
+    assert (files_of(path), files_of(whole)) == ([path, weights], [whole])
+    before = generator_sha256(path)
+    assert generator_sha256(path) == before
+    weights.write_bytes(bytes(4) + weights.read_bytes()[4:])
+    assert generator_sha256(path) != before
+    assert generator_sha256(whole) == content_sha256(whole)
 
 
 @pytest.mark.parametrize("place", ["/etc/hostname", "../weights.bin", "a/../../weights.bin", ""])
