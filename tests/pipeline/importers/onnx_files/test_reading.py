@@ -129,6 +129,19 @@ def test_numbers_that_were_cut_short_are_damaged(
     assert "weights.bin beside it is damaged" in refused(load_teacher, path)
 
 
+def test_numbers_that_fit_into_no_model_are_refused_before_they_are_read(
+    divided: Callable[..., Path], refused: Refused
+) -> None:
+    path = divided()
+    stored = onnx.load(str(path), load_external_data=False)
+    entries = {entry.key: entry for entry in stored.graph.initializer[0].external_data}
+    entries["offset"].value, entries["length"].value = "0", str(2**31)
+    path.write_bytes(stored.SerializeToString())
+    with (path.parent / "weights.bin").open("r+b") as weights:
+        weights.truncate(2**31)  # of holes
+    assert "hold 2.1 GB" in refused(load_teacher, path)
+
+
 def test_length_of_the_numbers_that_was_damaged_is_one_message(
     divided: Callable[..., Path], refused: Refused
 ) -> None:
