@@ -230,9 +230,9 @@ def _same_class(layer: Any, class_name: str, name: str, **changes: Any) -> tf_ke
 
 def _refuse_further_switches(layer: Any, layer_class: type, config: Mapping[str, Any]) -> None:
     """UnmappedLayerError for what a layer does when asked to, and that of tf_keras cannot."""
-    known = inspect.signature(layer_class).parameters
+    theirs = inspect.signature(layer_class).parameters
     for name, parameter in inspect.signature(type(layer)).parameters.items():
-        if parameter.default is False and name not in known and config.get(name):
+        if parameter.default is False and name not in theirs and config.get(name):
             raise UnmappedLayerError(
                 f"layer '{layer.name}' ({type(layer).__name__}) has {name}, as none of tf_keras has"
             )
