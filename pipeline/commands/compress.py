@@ -274,7 +274,19 @@ def _sha256(path: Path) -> str:
     record = FROM_SCRATCH.folder(path, "train") / RECORD
     if record.is_file():
         return file_sha256(record)
-    if not path.is_dir() and format_of(path) is Format.TFJS:
-        files = model_json.files_of(model_json.read(path))
-        return hashlib.sha256(" ".join(map(content_sha256, files)).encode()).hexdigest()
-    return content_sha256(path)
+    files = [path] if path.is_dir() else _files_of(path)
+    if len(files) == 1:
+        return content_sha256(path)
+    return hashlib.sha256(" ".join(map(content_sha256, files)).encode()).hexdigest()
+
+
+def _files_of(path: Path) -> list[Path]:
+    """A generator's file, and those beside it that it names."""
+    file_format = format_of(path)
+    if file_format is Format.TFJS:
+        return model_json.files_of(model_json.read(path))
+    if file_format is Format.ONNX:
+        from pipeline.importers.onnx_files.reading import files_of  # the library takes its time
+
+        return files_of(path)
+    return [path]

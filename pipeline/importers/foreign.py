@@ -38,7 +38,15 @@ def in_batches(
         )
         for start in starts
     ]
-    return [np.concatenate(outputs)[:count] for outputs in zip(*batches, strict=True)]
+    return [_joined(outputs, batch, count) for outputs in zip(*batches, strict=True)]
+
+
+def _joined(outputs: Sequence[np.ndarray], batch: int, count: int) -> np.ndarray:
+    """One output of all batches: ``count`` rows where it has a row for each input, else all."""
+    if not outputs[0].shape:
+        return outputs[0]  # one number for all
+    rows = np.concatenate(outputs)
+    return rows[:count] if len(rows) == batch * len(outputs) else rows
 
 
 def _onnxruntime(content: bytes) -> Draw:

@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from deploy.errors import one_line
 from pipeline.compression.graph import nodes
 from pipeline.importers.input_layers import Part
 from pipeline.importers.known_layers import (
@@ -193,6 +194,10 @@ def _activation_layer(activation: Any, name: str) -> tf_keras.layers.Layer:
     if module.startswith(("keras.", "tf_keras.", "tensorflow.")):
         function = "swish" if function == "silu" else function
         if hasattr(tf_keras.activations, function):
+            if _is_another(activation, function):
+                raise UnmappedLayerError(
+                    f"the activation {function} of '{name}' is another in tf_keras"
+                )
             return L.Activation(function, name=name)
     raise UnmappedLayerError(f"the activation {function} of '{name}' is not known to tf_keras")
 
@@ -207,6 +212,7 @@ def _same_class(layer: Any, class_name: str, name: str, **changes: Any) -> tf_ke
     if layer_class is None:
         raise UnmappedLayerError(f"layer '{layer.name}' ({class_name}) does not exist in tf_keras")
     config.pop("activation", None)  # it becomes a layer of its own
+    _refuse_further_switches(layer, layer_class, config)
     parameters = {*inspect.signature(layer_class).parameters, "name", "dtype"}
     try:
         return layer_class(
@@ -220,6 +226,23 @@ def _same_class(layer: Any, class_name: str, name: str, **changes: Any) -> tf_ke
         raise UnmappedLayerError(
             f"layer '{layer.name}' ({class_name}) is another in tf_keras"
         ) from error
+
+
+def _refuse_further_switches(layer: Any, layer_class: type, config: Mapping[str, Any]) -> None:
+    """UnmappedLayerError for what a layer does when asked to, and that of tf_keras cannot."""
+    theirs = inspect.signature(layer_class).parameters
+    for name, parameter in inspect.signature(type(layer)).parameters.items():
+        if parameter.default is False and name not in theirs and config.get(name):
+            raise UnmappedLayerError(
+                f"layer '{layer.name}' ({type(layer).__name__}) has {name}, as none of tf_keras has"
+            )
+
+
+def _is_another(function: Any, name: str) -> bool:
+    """Whether tf_keras has another function of that name."""
+    numbers = np.linspace(-4, 4, 9, dtype=np.float32)[None]
+    theirs, ours = function(numbers), getattr(tf_keras.activations, name)(tf.constant(numbers))
+    return not np.allclose(theirs, ours, rtol=0, atol=1e-5)
 
 
 def _function_name(function: Any) -> str:
@@ -274,8 +297,7 @@ class GraphRebuilder:
         operands = [*args, *(value for value in kwargs.values() if value is not None)]
         is_new = id(layer) not in self._mapped
         if is_new:
-            settings = settings_of(layer, args, kwargs)
-            mapped = map_layer(layer, self._unused(layer.name), operands, settings)
+            mapped = self._new(layer, operands, args, kwargs)
             for behind in mapped.layers[1:]:
                 behind._name = self._unused(behind.name)
             self._mapped[id(layer)] = mapped
@@ -291,6 +313,21 @@ class GraphRebuilder:
             )
             self.source_layers.append(source)
         return outputs
+
+    def _new(
+        self, layer: Any, operands: Sequence[Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> MappedLayer:
+        """What computes a layer; UnmappedLayerError, which names it, where nothing does."""
+        try:
+            settings = settings_of(layer, args, kwargs)
+            return map_layer(layer, self._unused(layer.name), operands, settings)
+        except UnmappedLayerError:
+            raise
+        except Exception as error:  # whatever settings that nobody foresaw make the libraries raise
+            kind = operator_of(layer)
+            raise UnmappedLayerError(
+                f"layer '{layer.name}' ({kind}) cannot be rebuilt: {one_line(error, 200)}"
+            ) from error
 
     def _computed(self, layer: Any, operands: list[Any]) -> Any:
         """What stands in for a layer, computed of tensors of tf_keras."""

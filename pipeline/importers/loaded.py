@@ -200,6 +200,8 @@ def difference(
     if wanted.shape != pictures.shape:
         return math.inf
     apart = float(np.max(np.abs(wanted - pictures), initial=0))
+    if not math.isfinite(apart):
+        return math.inf
     limit, spread = TOLERANCE[loaded.precision], max(1.0, float(np.ptp(wanted)))
     if loaded.precision == "float32" and apart > REBUILT * spread:
         moved = [each * (1 + _NUDGE) if each.dtype.is_floating else each for each in inputs]

@@ -1,6 +1,7 @@
 """Operations on tensors, such as ``x * 2 + y``, as layers of tf_keras that compute the same."""
 
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -157,9 +158,12 @@ def _resizing(name: str, tensor: Any, settings: Mapping[str, Any]) -> Layers:
 
 
 def _clipping(name: str, _: Any, settings: Mapping[str, Any]) -> Layers:
-    """ReLU with a largest value, moved there and back."""
+    """ReLU with a largest value, moved there and back; upside down where only that is limited."""
     low = float(settings.get("clip_value_min", settings.get("x_min")))
     high = float(settings.get("clip_value_max", settings.get("x_max")))
+    if math.isinf(low):
+        flips = [L.Rescaling(-1.0, high, name=f"{name}_{to}") for to in ("to", "back")]
+        return (flips[0], L.ReLU(name=name), flips[1])
     if not low:
         return (L.ReLU(high, name=name),)
     ends = [

@@ -35,7 +35,8 @@ def try_out(path: Path, loaded: LoadedGenerator, adapter: InputAdapter, facts: S
     Raises MissingFactsError where ``facts`` do not say which of several outputs is the picture, or
     what colour with alpha is laid on.
     """
-    inputs = adapter.source_inputs(adapter.random_inputs(loaded.batch or TRIAL_INPUTS))
+    count = loaded.batch or TRIAL_INPUTS
+    inputs = adapter.source_inputs(adapter.random_inputs(count))
     try:
         outputs, again = ([np.asarray(v) for v in loaded.compute(*inputs)] for _ in range(2))
     except Exception as error:  # whatever a foreign model raises
@@ -53,9 +54,9 @@ def try_out(path: Path, loaded: LoadedGenerator, adapter: InputAdapter, facts: S
     first, second = outputs[loaded.output], again[loaded.output]
     _refuse_other_than_pictures(path, first, reads_pictures=not adapter.latent)
     _refuse_alpha(path, first.shape[-1], facts)
-    if loaded.batch is None and len(first) != TRIAL_INPUTS:
+    if len(first) != count:
         raise PocketganError(
-            f"{path} draws {len(first)} pictures of {TRIAL_INPUTS} inputs: something in it joins "
+            f"{path} draws {len(first)} pictures of {count} inputs: something in it joins "
             "or reshapes along the first axis, which is the batch.",
             "Name the axis there: keras.ops.concatenate, for one, takes the first unless axis=-1 "
             "says otherwise.",

@@ -4,6 +4,7 @@ Numbers may lie in files beside the model. They are taken from its own folder on
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import onnx
@@ -15,6 +16,8 @@ from deploy.errors import PocketganError, one_line, printable
 
 _KNOWN_DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")
 """Of the operations that onnxruntime has."""
+_MOST_BYTES = 2**31 - 1
+"""Of a model with its numbers in it: protobuf writes no more."""
 _COPY_AGAIN = "Export or copy it again; compare the sizes."
 _ASK_FOR_WHOLE = "Export it as one file, or give the model together with the files beside it."
 
@@ -57,16 +60,23 @@ def read_model(path: Path) -> onnx.ModelProto:
     return model
 
 
+def files_of(path: Path) -> list[Path]:
+    """All files that a model is made of which ``read_model`` reads, its own first."""
+    model = onnx.ModelProto.FromString(path.read_bytes())
+    return [path, *(path.parent / place for place in sorted({*map(_place, _external(model))}))]
+
+
+def _external(model: onnx.ModelProto) -> list[onnx.TensorProto]:
+    """The tensors whose numbers lie in other files."""
+    of_functions = (_tensors_of_nodes(function.node) for function in model.functions)
+    return [
+        each for each in chain(_tensors(model.graph), *of_functions) if uses_external_data(each)
+    ]
+
+
 def _read_external(path: Path, model: onnx.ModelProto) -> None:
     """Take in the numbers that lie in other files of the same folder."""
-    folder = path.parent.resolve()
-    external = [tensor for tensor in _tensors(model.graph) if uses_external_data(tensor)]
-    external += [
-        tensor
-        for function in model.functions
-        for tensor in _tensors_of_nodes(function.node)
-        if uses_external_data(tensor)
-    ]
+    folder, external = path.parent.resolve(), _external(model)
     places = {tensor.name: _place(tensor) for tensor in external}
     outside = sorted({place for place in places.values() if not _is_inside(folder, place)})
     if outside:
@@ -81,6 +91,8 @@ def _read_external(path: Path, model: onnx.ModelProto) -> None:
         )
     for tensor in external:
         _refuse_short(path, folder, tensor)
+    _refuse_large(path, folder, external)
+    for tensor in external:
         load_external_data_for_tensor(tensor, str(folder))
         tensor.data_location = onnx.TensorProto.DEFAULT
         del tensor.external_data[:]
@@ -123,6 +135,20 @@ def _refuse_short(path: Path, folder: Path, tensor: onnx.TensorProto) -> None:
     if not 0 <= end <= (folder / entries["location"]).stat().st_size:
         raise PocketganError(
             f"{path}: {entries['location']} beside it is damaged: its end is missing.", _COPY_AGAIN
+        )
+
+
+def _refuse_large(path: Path, folder: Path, external: Iterable[onnx.TensorProto]) -> None:
+    """PocketganError where a model and the numbers beside it do not fit into one."""
+    size = path.stat().st_size
+    for tensor in external:
+        entries = {each.key: each.value for each in tensor.external_data}
+        size += int(entries.get("length") or (folder / entries["location"]).stat().st_size)
+    if size > _MOST_BYTES:
+        raise PocketganError(
+            f"{path} and the files beside it hold {size / 1e9:.1f} GB: onnx cannot hold more than "
+            f"{_MOST_BYTES / 1e9:.1f} GB in one model.",
+            "Export it in float16, or give a smaller generator.",
         )
 
 

@@ -15,6 +15,8 @@ _LINEAR = {
     "FusedDepthwiseConv2dNative": "DepthwiseConv2dNative",
 }
 """Fused operation → the one that comes first in it."""
+_DEFAULTS = {"epsilon": 1e-4, "leakyrelu_alpha": 0.2}
+"""Of the fused operations; the plain ones have others."""
 _OPERANDS = {"BiasAdd": 1, "Prelu": 1, "FusedBatchNorm": 4}
 """How many further inputs an operation behind the first has; others have none."""
 
@@ -63,11 +65,16 @@ def _behind(operation: str, node: Any, inputs: list[str]) -> list[Any]:
     one = _node("FusedBatchNormV3" if batch_norm else operation, node.name, inputs, number)
     if batch_norm:
         one.attr["U"].CopyFrom(number)
-        one.attr["epsilon"].f = node.attr["epsilon"].f
+        one.attr["epsilon"].f = _setting(node, "epsilon")
         one.attr["is_training"].b = False
     if operation == "LeakyRelu":
-        one.attr["alpha"].f = node.attr["leakyrelu_alpha"].f
+        one.attr["alpha"].f = _setting(node, "leakyrelu_alpha")
     return [one]
+
+
+def _setting(node: Any, name: str) -> float:
+    """A setting of a fused operation: what stands at its default is often left out."""
+    return float(node.attr[name].f if name in node.attr else _DEFAULTS[name])
 
 
 def _prelu(name: str, inputs: Iterable[str], number: Any) -> list[Any]:

@@ -162,6 +162,11 @@ OPERATIONS: dict[str, tuple[Any, Any, tuple[type, ...]]] = {
         lambda x: tf.clip_by_value(x, -0.5, 1.0),
         (K2.Rescaling, K2.ReLU, K2.Rescaling),
     ),
+    "clipped from above": (
+        lambda x: ops.clip(x, -np.inf, 0.5),
+        lambda x: tf.clip_by_value(x, -np.inf, 0.5),
+        (K2.Rescaling, K2.ReLU, K2.Rescaling),
+    ),
 }
 
 
@@ -252,3 +257,24 @@ def test_shared_layers_and_equal_names_in_nested_models() -> None:
     dense = [layer.name for layer in mapped.layers if isinstance(layer, K2.Dense)]
     assert dense == ["same", "same_2"]
     assert len(mapped.weights) == 4
+
+
+def fails() -> Any:
+    broken = L.Conv2D(3, 3)
+    broken.get_config = lambda: {}["nothing"]
+    return broken
+
+
+@pytest.mark.parametrize(
+    ("build", "words"),
+    [
+        (lambda: L.Activation("hard_sigmoid", name="its"), "hard_sigmoid of 'its' is another"),
+        (lambda: L.Resizing(3, 3, antialias=True, name="its"), r"'its' \(Resizing\) has antialias"),
+        (lambda: L.Resizing(3, 5, pad_to_aspect_ratio=True), "has pad_to_aspect_ratio"),
+        (fails, r"layer 'conv2d\S*' \(Conv2D\) cannot be rebuilt: 'nothing'"),
+    ],
+)
+def test_layer_that_is_another_in_tf_keras_is_named(build: Any, words: str) -> None:
+    picture = keras.Input((4, 4, 2))
+    with pytest.raises(UnmappedLayerError, match=words):
+        rebuilt(keras.Model(picture, build()(picture)))

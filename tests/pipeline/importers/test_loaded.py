@@ -63,6 +63,14 @@ def test_saved_model_that_looks_at_its_whole_batch_is_refused(
     assert "other inputs are in its batch" in refused(load_teacher, path)
 
 
+@pytest.mark.parametrize(("batch", "count"), [(None, 4), (3, 3)])
+def test_saved_model_that_draws_several_pictures_of_one_input_is_refused(
+    batch: int | None, count: int, saved_module: Callable[..., Path], refused: Refused
+) -> None:
+    path = saved_module(lambda z: tf.tanh(tf.reshape(z, [-1, 4, 8, 1])), batch)
+    assert f"draws {2 * count} pictures of {count} inputs" in refused(load_teacher, path)
+
+
 @pytest.mark.parametrize("shape", [None, [], [16, 16, 3], [None, None, 3]])
 def test_input_without_a_batch_is_refused(
     shape: list[int | None] | None, tmp_path: Path, refused: Refused
@@ -193,6 +201,12 @@ def test_difference_is_what_the_last_bits_of_its_inputs_do_not_explain(
     assert (result is None) == is_rounding
     if result is not None:
         assert result == pytest.approx(apart, rel=0.01)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_pictures_that_are_no_numbers_are_infinitely_far(number: float) -> None:
+    pictures = np.full([1, 4, 4, 3], number, np.float32)
+    assert difference(generator(1.0), INPUTS, pictures) == np.inf
 
 
 def test_pictures_of_another_size_are_infinitely_far() -> None:

@@ -239,6 +239,27 @@ def test_sides_that_are_no_length_are_free(side: int, writer: Any, saved: Save) 
     assert teacher.model.output_shape == (None, 8, 12, 3)
 
 
+@pytest.mark.parametrize("batch", ["N", 1])
+def test_several_pictures_of_one_input_are_refused(
+    batch: str | int, writer: Any, saved: Save
+) -> None:
+    wide = writer.op("Gemm", writer.input("z", batch, 8), writer.weight(8, 96), writer.weight(96))
+    pictures = writer.op("Tanh", writer.op("Reshape", wide, writer.constant([-1, 3, 4, 4])))
+    with pytest.raises(PocketganError, match="draws 8 pictures of 4 inputs"):
+        load_teacher(saved(writer.model(pictures)))
+
+
+def test_one_number_beside_the_pictures_of_a_fixed_batch_is_another_output(
+    writer: Any, saved: Save
+) -> None:
+    z = writer.input("z", 1, 8)
+    picture, mean = painted(writer, mapped(writer, z)), writer.op("ReduceMean", z, keepdims=0)
+    path = saved(writer.model([picture, mean]))
+    with pytest.raises(MissingFactsError, match="it has 2 outputs"):
+        load_teacher(path)
+    assert not load_teacher(path, output=picture).is_opaque
+
+
 def test_input_without_a_shape_is_refused(writer: Any, saved: Save) -> None:
     model = writer.model(painted(writer, mapped(writer, writer.input("z", "N", 8))))
     model.graph.input[0].type.tensor_type.ClearField("shape")

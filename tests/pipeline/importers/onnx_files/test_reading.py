@@ -12,8 +12,11 @@ import onnx
 import pytest
 from onnx.external_data_helper import convert_model_to_external_data
 
+from pipeline.commands.compress import _sha256 as generator_sha256
 from pipeline.importers.formats import Format, format_of
+from pipeline.importers.onnx_files.reading import files_of
 from pipeline.importers.teacher import load_teacher
+from pipeline.run import content_sha256
 
 Refused = Callable[..., str]
 
@@ -77,6 +80,19 @@ def test_numbers_beside_the_model_are_read(
     np.testing.assert_array_equal(teacher.model(inputs), whole.model(inputs))
 
 
+def test_generator_is_known_by_its_numbers_beside_it(
+    divided: Callable[..., Path], writer: Any, saved: Callable[..., Path]
+) -> None:
+    path, whole = divided(), saved(generator(writer))
+    weights = path.parent / "weights.bin"
+    assert (files_of(path), files_of(whole)) == ([path, weights], [whole])
+    before = generator_sha256(path)
+    assert generator_sha256(path) == before
+    weights.write_bytes(bytes(4) + weights.read_bytes()[4:])
+    assert generator_sha256(path) != before
+    assert generator_sha256(whole) == content_sha256(whole)
+
+
 @pytest.mark.parametrize("place", ["/etc/hostname", "../weights.bin", "a/../../weights.bin", ""])
 def test_numbers_outside_of_the_folder_are_not_touched(
     place: str, divided: Callable[..., Path], refused: Refused
@@ -111,6 +127,19 @@ def test_numbers_that_were_cut_short_are_damaged(
     path = divided()
     (path.parent / "weights.bin").write_bytes(bytes(7))
     assert "weights.bin beside it is damaged" in refused(load_teacher, path)
+
+
+def test_numbers_that_fit_into_no_model_are_refused_before_they_are_read(
+    divided: Callable[..., Path], refused: Refused
+) -> None:
+    path = divided()
+    stored = onnx.load(str(path), load_external_data=False)
+    entries = {entry.key: entry for entry in stored.graph.initializer[0].external_data}
+    entries["offset"].value, entries["length"].value = "0", str(2**31)
+    path.write_bytes(stored.SerializeToString())
+    with (path.parent / "weights.bin").open("r+b") as weights:
+        weights.truncate(2**31)  # of holes
+    assert "hold 2.1 GB" in refused(load_teacher, path)
 
 
 def test_length_of_the_numbers_that_was_damaged_is_one_message(

@@ -108,6 +108,20 @@ def test_fused_operations_are_taken_apart(
     assert_draws_as(load_teacher(path, **RANGES), function)
 
 
+def test_slope_that_a_fused_operation_does_not_say_is_the_usual_one(
+    graph_model: Callable[..., Path],
+) -> None:
+    def leaky(pictures: Any) -> Any:
+        x = tf.nn.conv2d(pictures, tf.constant(KERNEL, name="kernel"), 1, "SAME")
+        return tf.nn.leaky_relu(tf.nn.bias_add(x, tf.constant(BIAS, name="bias")), 0.2)
+
+    def change(graph: Any) -> None:
+        fuse("_FusedConv2D", ["BiasAdd", "LeakyRelu"], ["picture", "kernel", "bias"])(graph)
+        del graph.node[-1].attr["leakyrelu_alpha"]
+
+    assert_draws_as(load_teacher(graph_model(leaky, SPEC, change=change), **RANGES), leaky)
+
+
 def test_operation_that_touches_files_is_refused(
     graph_model: Callable[..., Path], refused: Refused
 ) -> None:
