@@ -22,7 +22,7 @@ from pipeline.report.run import charts, latents, search
 from pipeline.report.run.charts import History
 from pipeline.report.run.columns import BY_NAME, LOCAL, Figure, VariantColumn, best, columns_of
 from pipeline.report.run.schema import Report, ReportedQuality, VariantReport
-from pipeline.report.run.wording import Wording, gates_in_words, headline, wording_of
+from pipeline.report.run.wording import Wording, gates_in_words, headline, is_paired, wording_of
 from pipeline.variants import BASELINE, SHIPPED
 
 LARGEST_EMBEDDED = 4_000_000
@@ -80,6 +80,7 @@ def render(report: Report, exhibits: Exhibits) -> str:
         wording=wording_of(report),
         search=report.search and search.view(report.search),
         gates_in_words=gates_in_words(report),
+        paired=is_paired(report),
         baseline=report.variant(BASELINE),
         shipped=report.variant(SHIPPED),
         strip=_strip(exhibits.samples),
@@ -125,11 +126,13 @@ def table(report: Report) -> tuple[list[VariantRow], list[str]]:
         remark = wording_of(report).remarks.get(variant.name, "")
         rows.append(VariantRow(variant.name, role, remark, cells))
     if report.trivial is not None:
-        rows.append(_measured_row(report.trivial.name, "trivial", report.trivial.quality, columns))
+        quality = report.trivial.quality
+        rows.append(_measured_row(report.trivial.name, "trivial", quality=quality, columns=columns))
     count = report.floor.samples
     # Fewer pictures are farther away, whatever they show.
     remark = "" if count == report.variants[0].quality.samples else f"of {count:,} pictures"
-    rows.append(_measured_row(wording_of(report).floor, "floor", report.floor, columns, remark))
+    floor = wording_of(report).floor
+    rows.append(_measured_row(floor, "floor", quality=report.floor, columns=columns, remark=remark))
     return rows, footnotes
 
 
@@ -144,6 +147,7 @@ def _cell(column: VariantColumn, figure: Figure, footnotes: list[str]) -> Varian
 def _measured_row(
     name: str,
     role: str,
+    *,
     quality: ReportedQuality,
     columns: tuple[VariantColumn, ...],
     remark: str = "",
