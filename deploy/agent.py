@@ -642,13 +642,19 @@ def leave_memory_to_others() -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (data_kb * 1024 + free // 2, most))
 
 
-def free_bytes() -> int | None:
-    """Memory that the system, and the container if this is one, has left."""
-    free_kb = find_int(r"^MemAvailable:\s*(\d+) kB", read_text("/proc/meminfo"))
-    limit, used = (read_text(f"/sys/fs/cgroup/memory.{name}") for name in ("max", "current"))
+def free_bytes(root: Path = Path("/")) -> int | None:
+    """Memory that the system, and the container if this is one, has left for new programs.
+
+    What a container holds of files counts as used, though it is given up when memory is asked for:
+    the part that was not read lately is taken for free.
+    """
+    free_kb = find_int(r"^MemAvailable:\s*(\d+) kB", read_text(root / "proc/meminfo"))
+    group = root / "sys/fs/cgroup"
+    limit, used = (read_text(group / f"memory.{name}") for name in ("max", "current"))
     left = [free_kb * 1024] if free_kb is not None else []
     if limit.isdigit() and used.isdigit():
-        left.append(max(int(limit) - int(used), 0))
+        of_files = find_int(r"^inactive_file (\d+)", read_text(group / "memory.stat")) or 0
+        left.append(max(int(limit) - int(used) + of_files, 0))
     return min(left, default=None)
 
 

@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 
@@ -26,21 +26,26 @@ def aside(final: Path) -> Iterator[Path]:
     """
     prefix = f".{final.name}-"
     final.parent.mkdir(parents=True, exist_ok=True)
-    for left in final.parent.glob(f"{prefix}*"):
-        with suppress(OSError), _held(left):  # a living process holds its own
-            shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=prefix, dir=final.parent) as name:
-        folder = Path(name)
-        with _held(folder):
-            yield folder
+    with ExitStack() as stack:
+        with _held(final.parent, wait=True):  # else another takes the new one for a rest
+            for left in final.parent.glob(f"{prefix}*"):
+                with suppress(OSError), _held(left):  # a living process holds its own
+                    shutil.rmtree(left, ignore_errors=True)
+            folder = Path(tempfile.mkdtemp(prefix=prefix, dir=final.parent))
+            stack.enter_context(_held(folder))
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        yield folder
 
 
 @contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """Nobody else holds it meanwhile; the system lets go of what a killed process held."""
+def _held(folder: Path, *, wait: bool = False) -> Iterator[None]:
+    """Nobody else holds it meanwhile; the system lets go of what a killed process held.
+
+    Raises OSError where somebody does, unless it is waited for.
+    """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         yield
     finally:
         os.close(descriptor)

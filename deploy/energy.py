@@ -215,9 +215,10 @@ def find_rapl(classes: Path) -> Meter | None:
     zones: dict[str, Path] = {}
     for file in sorted((classes / "powercap").glob("*/energy_uj")):
         name = read_text(file.with_name("name"))
-        if re.fullmatch(r"package-\d+", name):
+        if re.fullmatch(r"package-\d+(-die-\d+)?", name):  # a package of several dies has no other
             zones.setdefault(name, file)
-    closed = " ".join(str(file) for file in zones.values() if not can_read(file))
+    needed = (part for file in zones.values() for part in (file, _range_of(file)))
+    closed = " ".join(str(file) for file in needed if not can_read(file))
     if closed:
         remedy = f"until the next start, sudo chmod a+r {closed} opens it"
         raise NoMeterError(f"RAPL is here, for root alone; {remedy}")
@@ -275,9 +276,13 @@ def battery_meter(folder: Path) -> Meter | None:
     return None
 
 
+def _range_of(counter: Path) -> Path:
+    return counter.with_name("max_energy_range_uj")
+
+
 def rapl_counter(file: Path) -> Read:
     """µJ of a counter that starts anew after its range."""
-    most = number_in(file.with_name("max_energy_range_uj"))()
+    most = number_in(_range_of(file))()
     return summed(number_in(file), lambda before, now, _: (now - before) % most)
 
 

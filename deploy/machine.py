@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deploy.agent import conditions, parse_cpu_name, read_text, usable_cores
+from deploy.agent import conditions, free_bytes, parse_cpu_name, read_text, usable_cores
 
 # Instructions that int8 arithmetic profits from, as /proc/cpuinfo calls them; and a hypervisor's
 # mark, because a virtual machine's clock has neighbours.
@@ -45,7 +45,7 @@ class Machine:
     load: float | None  # programs running or waiting to run, mean of the last minute
     core_limit: float | None  # cores' worth of time that the control groups allow
     memory: int | None  # installed
-    memory_free: int | None  # for new programs, without swapping
+    memory_free: int | None  # for new programs here, without swapping
     memory_limit: int | None  # of the control groups this process is in
     memory_swap: int | None
     container: str | None  # e.g. "docker"
@@ -76,7 +76,7 @@ def describe_machine(root: Path = Path("/")) -> Machine:
         load=float(load[0]) if load else None,
         core_limit=min((quota / period for quota, period in quotas), default=None),
         memory=sizes.get("MemTotal"),
-        memory_free=sizes.get("MemAvailable"),
+        memory_free=free_bytes(root),
         memory_limit=min(limits, default=None),
         memory_swap=sizes.get("SwapTotal"),
         container=container(root),

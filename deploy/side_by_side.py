@@ -87,7 +87,8 @@ class Lanes:
 
     def lock_of(self, machine: str | None) -> FairLock:
         """Whoever has it may use ``machine``."""
-        return self._locks[machine]
+        with self._changed:  # two lanes that ask for the first time must be given the same
+            return self._locks[machine]
 
     def check(self) -> None:
         """Raise CancelledError once the call was stopped."""

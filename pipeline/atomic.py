@@ -18,7 +18,7 @@ def replaced(path: Path) -> Iterator[Path]:
     Several processes may write the same file: each waits for the one before.
     """
     aside = path.with_name(f".{path.name}.partial")
-    with _locked(aside):
+    with locked(aside):
         try:
             yield aside
             flush(aside)
@@ -33,7 +33,7 @@ def replaced(path: Path) -> Iterator[Path]:
 def exclusive(path: Path) -> Iterator[None]:
     """One process at a time, of all that ask so for this ``path``; the others wait."""
     lock = path.with_name(f".{path.name}.lock")
-    with _locked(lock):
+    with locked(lock):
         try:
             yield
         finally:
@@ -41,11 +41,15 @@ def exclusive(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """The file at ``path``, new or left by a killed process, is this process's alone."""
+def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """The file at ``path``, new or left by a killed process, is this process's alone.
+
+    Raises BlockingIOError where it is another's, unless that is waited for.
+    """
+    mode = fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB
     while True:
         with path.open("ab") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # the system lifts the lock of the killed
+            fcntl.flock(file, mode)  # the system lifts the lock of the killed
             if _is_at(file.fileno(), path):  # else whoever had it moved or removed it
                 yield
                 return
@@ -62,10 +66,8 @@ def clear_partial_files(folder: Path) -> None:
     """Remove what killed processes left of files in ``folder`` and below it, and nothing else."""
     for path in folder.rglob(PARTIAL):
         if path.is_file():
-            with path.open("ab") as file, suppress(BlockingIOError):  # it is being written
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if _is_at(file.fileno(), path):
-                    path.unlink()
+            with suppress(BlockingIOError), locked(path, wait=False):  # it is being written
+                path.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

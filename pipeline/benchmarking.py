@@ -1,7 +1,7 @@
 """Measure any .tflite files on any targets, and keep what was measured on the way."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -12,7 +12,7 @@ from deploy.agent import AgentError, load_latents
 from deploy.agreement import remarks
 from deploy.errors import PocketganError
 from deploy.harness import MeasuringPlan, Progress, measure
-from deploy.jobs import Measurement
+from deploy.jobs import Measurement, OperationCost
 from deploy.machine import describe_machine, memory_bandwidth
 from deploy.targets.target import Target
 from pipeline.atomic import write_text
@@ -134,13 +134,14 @@ def benchmark(
     earlier = schema.read_if_sound(folder / RESULT)
     others, finished = _carried_over(earlier, empty, question.targets) if earlier else ((), ())
     folder.mkdir(parents=True, exist_ok=True)
-    answer = empty
+    profiles = _profiles_of(earlier, (*others, *finished))
+    answer = empty.model_copy(update={"profiles": profiles})
 
     def keep(measurements: Sequence[Measurement]) -> None:
         nonlocal answer
         every = (*others, *files.as_files(measurements))
         update = {"measurements": every, "remarks": (*files.remarks, *remarks(every))}
-        answer = empty.model_copy(update=update)
+        answer = answer.model_copy(update=update)
         write_text(folder / RESULT, schema.dumps(answer))
 
     try:
@@ -155,10 +156,10 @@ def benchmark(
             )
             keep(measurements)
             if question.profile:
-                profiles = earlier.profiles if earlier and finished else {}
-                answer = answer.model_copy(update={"profiles": profiles})
-                measured = replace(question, files=copies)
-                answer = _with_profiles(answer, measured, folder, on_progress)
+                copied = replace(question, files=copies)
+                for extended in _profiled(answer, copied, on_progress):
+                    answer = extended
+                    write_text(folder / RESULT, schema.dumps(answer))
             complete = all(m.error is None for m in measurements)
             answer = answer.model_copy(update={"complete": complete})
     finally:
@@ -207,29 +208,39 @@ def _still_true(earlier: schema.Benchmark, now: schema.Benchmark) -> tuple[Measu
     return tuple(m for m in earlier.measurements if m.variant in same)
 
 
-def _with_profiles(
-    answer: schema.Benchmark, question: Question, folder: Path, on_progress: Progress | None
-) -> schema.Benchmark:
-    """``answer`` with what each operation costs, on the targets that time or count."""
-    profiles = {target: dict(costs) for target, costs in answer.profiles.items()}
+def _profiles_of(
+    earlier: schema.Benchmark | None, measurements: Sequence[Measurement]
+) -> dict[str, dict[str, tuple[OperationCost, ...]]]:
+    """What an earlier answer says of each operation of those files on those targets."""
+    valid = {(m.target, m.variant) for m in measurements}
+    by_target = earlier.profiles if earlier else {}
+    return {
+        target: here
+        for target, by_file in by_target.items()
+        if (here := {name: costs for name, costs in by_file.items() if (target, name) in valid})
+    }
+
+
+def _profiled(
+    answer: schema.Benchmark, question: Question, on_progress: Progress | None
+) -> Iterator[schema.Benchmark]:
+    """``answer`` with what each operation costs on the targets that time or count, one file more
+    each time."""
     failed = {(m.target, m.variant) for m in answer.measurements if m.error is not None}
-    missing: list[str] = []
-
-    def extended() -> schema.Benchmark:
-        changes = {"profiles": profiles, "remarks": (*answer.remarks, *missing)}
-        return answer.model_copy(update=changes)
-
     for target in (target for target in question.targets if target.profiled):
-        here = profiles.setdefault(target.name, {})
         for name, path in question.files.items():
+            here = answer.profiles.get(target.name, {})
             if name in here or (target.name, name) in failed:
                 continue
+            changes: dict[str, Any]
             try:
-                here[name] = operation_costs(path, target, question.plan, on_progress)
+                costs = operation_costs(path, target, question.plan, on_progress)
+                changes = {"profiles": {**answer.profiles, target.name: {**here, name: costs}}}
             except PocketganError as error:
-                missing.append(f"no profile of {name} on {target.name}: {error.problem}")
-            write_text(folder / RESULT, schema.dumps(extended()))
-    return extended()
+                missing = f"no profile of {name} on {target.name}: {error.problem}"
+                changes = {"remarks": (*answer.remarks, missing)}
+            answer = answer.model_copy(update=changes)
+            yield answer
 
 
 def _plan(plan: MeasuringPlan) -> dict[str, Any]:

@@ -202,6 +202,8 @@ def _reasons(model: LiteModel, whole: Measurement) -> list[str | None]:
     graph = model.subgraphs[0]
     if whole.npu:
         return [*off_the_npu(whole.npu, graph)]
+    if whole.delegate == "none":
+        return ["this target runs nothing through XNNPACK" for _ in profiled_operations(graph)]
     outside = _outside_xnnpack(model, whole)
     return [_why_off(graph, op, outside) for op in profiled_operations(graph)]
 
@@ -245,8 +247,6 @@ def _why_off(graph: Subgraph, op: Op, outside: set[Op] | None) -> str | None:
         return None
     if op not in outside:
         return ""
-    if len(outside) == len(graph.ops):
-        return "this target runs nothing through XNNPACK"
     if _size_is_computed(graph, op):
         return (
             "the file leaves its batch free, so that other operations work out its size while it "
@@ -261,7 +261,7 @@ def _outside_xnnpack(model: LiteModel, whole: Measurement) -> set[Op] | None:
     Which they are is asked of the runtime here, which is that of most targets.
     """
     graph = model.subgraphs[0]
-    if whole.delegated == 0 or whole.delegate == "none":
+    if whole.delegated == 0:
         return set(graph.ops)
     if whole.delegated is None:
         return None

@@ -112,6 +112,8 @@ def _limited_memory() -> Iterator[None]:
     """Let allocations fail beyond a share of the machine's memory, before the system kills."""
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     most = int(MEMORY * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    if soft != resource.RLIM_INFINITY:
+        most = min(most, soft)  # a person's own limit (`ulimit -d`) holds
     with suppress(ValueError, OSError):  # where the system has no such limit
         resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
     try:
@@ -153,23 +155,41 @@ def run_in_child(arguments: Sequence[str]) -> int:
         for number in _FORWARDED:
             if signal.getsignal(number) != signal.SIG_IGN:  # as in a shell's background
                 signal.signal(number, lambda number, _: _send(child, number))
-        signal.signal(signal.SIGTSTP, lambda *_: _suspend(child))
-        last = _watch(ours, child)
+        clock = _Clock()
+        signal.signal(signal.SIGTSTP, lambda *_: _suspend(child, clock))
+        last = _watch(ours, child, clock)
+    end = os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    if end is None or end.si_code != os.CLD_EXITED:
+        _send(child, signal.SIGKILL)  # what it had started; until it is waited for its number holds
     code = child.wait()
     if code >= 0 or -code in _FORWARDED:
         return code if code >= 0 else _SHELLS - code
     raise _death(arguments, last, signal.Signals(-code))
 
 
-def _watch(ours: socket.socket, child: "subprocess.Popen[bytes]") -> GuardedStep | None:
+class _Clock:
+    """Seconds, without those in which a person had suspended the command."""
+
+    suspended = 0.0
+
+    def now(self) -> float:
+        return time.monotonic() - self.suspended
+
+
+def _watch(
+    ours: socket.socket, child: "subprocess.Popen[bytes]", clock: _Clock
+) -> GuardedStep | None:
     """The step at which the child ended; PocketganError, and the child killed, where it is long."""
     current, deadline, unread = None, None, b""
     while True:
-        ours.settimeout(None if deadline is None else max(0.0, deadline - time.monotonic()) or 1e-3)
+        ours.settimeout(None if deadline is None else max(1e-3, deadline - clock.now()))
         try:
             received = ours.recv(1 << 16)
         except TimeoutError:
             assert current is not None
+            assert deadline is not None
+            if clock.now() < deadline:
+                continue
             _send(child, signal.SIGKILL)
             child.wait()
             raise PocketganError(
@@ -185,7 +205,7 @@ def _watch(ours: socket.socket, child: "subprocess.Popen[bytes]") -> GuardedStep
         for line in lines:
             values: dict[str, Any] | None = json.loads(line)
             current = None if values is None else GuardedStep(**values)
-            deadline = None if current is None else time.monotonic() + current.seconds
+            deadline = None if current is None else clock.now() + current.seconds
 
 
 def _send(child: "subprocess.Popen[bytes]", number: int) -> None:
@@ -194,10 +214,12 @@ def _send(child: "subprocess.Popen[bytes]", number: int) -> None:
         os.killpg(child.pid, number)
 
 
-def _suspend(child: "subprocess.Popen[bytes]") -> None:
+def _suspend(child: "subprocess.Popen[bytes]", clock: _Clock) -> None:
     """Ctrl-Z: both stop, and go on together."""
+    since = time.monotonic()
     _send(child, signal.SIGSTOP)
     os.kill(os.getpid(), signal.SIGSTOP)
+    clock.suspended += time.monotonic() - since
     _send(child, signal.SIGCONT)
 
 

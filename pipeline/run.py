@@ -4,14 +4,13 @@ A stage is fresh when its record says that it was made by the same settings, fro
 with the same versions. Everything else is stale and is made again.
 """
 
-import fcntl
 import hashlib
 import json
 import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,13 @@ from pydantic import ValidationError
 
 from deploy.errors import PocketganError
 from pipeline.artifacts import read_teacher_dataset
-from pipeline.atomic import clear_partial_files, finish_replacing, replace_folder, write_text
+from pipeline.atomic import (
+    clear_partial_files,
+    finish_replacing,
+    locked,
+    replace_folder,
+    write_text,
+)
 from pipeline.data import sources
 from pipeline.data.dataset import Dataset
 from pipeline.data.folder import refuse_inside
@@ -114,10 +119,10 @@ class Run:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        with (self.folder / _LOCK).open("w") as file:
+        with ExitStack() as stack:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
+                stack.enter_context(locked(self.folder / _LOCK, wait=False))
+            except (BlockingIOError, FileNotFoundError) as error:  # it is there, or just went
                 raise PocketganError(
                     f"{self.folder}: another pocketgan works in this folder.",
                     "Wait for it, or give this run another name with --name.",

@@ -8,7 +8,7 @@ it can (``android_tool.py``); it goes first where $POCKETGAN_BENCHMARK_MODEL nam
 import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -65,8 +65,13 @@ class Android(Target):
             self.require()
         except PocketganError as error:  # a cable may be plugged in yet, a dialogue answered
             raise TargetLostError(error.problem, error.remedy) from None
-        place, _ = choose_backend(self._serial or next(iter(list_phones() or {}), ""))
-        with place() as backend:
+        with ExitStack() as stack:
+            try:
+                place, _ = choose_backend(self._serial or next(iter(list_phones() or {}), ""))
+                backend = stack.enter_context(place())
+            except TimeoutError as error:
+                problem = f"target {self.name}: the phone does not answer ({error})"
+                raise TargetLostError(problem, "Is it busy? Try again.") from None
             self.machine = backend.boot_id or self.machine
             yield backend.answer
 

@@ -86,6 +86,14 @@ def find_tool(phone: Phone) -> Availability:
     )
 
 
+def _read_tool(named: str) -> bytes:
+    try:
+        return Path(named).read_bytes()
+    except OSError as error:
+        problem = f"${VARIABLE} names a file that cannot be read: {named}: {error.strerror}"
+        raise PocketganError(problem, "Name one that you may read.") from error
+
+
 class Tool(AndroidBackend):
     """``benchmark_model`` on ``phone``, with a ``folder`` there for what it reads and writes."""
 
@@ -101,10 +109,11 @@ class Tool(AndroidBackend):
         """Make a fresh folder on the phone; it is removed in the end."""
         folder = f"{HOME}/pocketgan-{secrets.token_hex(8)}"
         named = os.environ.get(VARIABLE)
+        content = _read_tool(named) if named else b""
         try:
             phone.shell(f"mkdir {folder}")
             if named:
-                phone.push(Path(named).read_bytes(), f"{folder}/benchmark_model", 0o755)
+                phone.push(content, f"{folder}/benchmark_model", 0o755)
             yield cls(phone, folder, f"{folder}/benchmark_model" if named else INSTALLED)
         finally:
             with suppress(PocketganError, TimeoutError):
@@ -147,7 +156,7 @@ class Tool(AndroidBackend):
             (
                 f"$limit $pin {self._command} --graph={job.sha256}.tflite",
                 f"--num_threads={job.threads} --use_xnnpack={xnnpack}",
-                f"--warmup_runs={job.warmup} --max_secs={math.ceil(time_limit)}",
+                f"--warmup_runs={job.warmup} --max_secs={job.budget_s or time_limit:g}",
                 f"--min_secs=0 --num_runs={runs}",
                 *flags,
             )

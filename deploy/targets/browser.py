@@ -12,7 +12,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +36,8 @@ from deploy.web.browsers import (
 LITERT_JS = "2.5.3"
 """Version of the runtime in the page: that of deploy/web/package.json."""
 UNHURRIED_MS = 60_000.0
+_WATCHED = ("sh", "-c", '"$@" < /dev/null & cat > /dev/null; kill -KILL 0', "sh")
+"""Starts the command that follows, and kills the process group at the end of its own input."""
 PLAYED_GPU = "swiftshader"
 """Chromium's name for what draws where it finds no GPU."""
 PRODUCTS = (
@@ -132,21 +134,24 @@ def _inputs(job: Job, tensor: TensorSpec) -> np.ndarray:
 
 @contextmanager
 def _browsing(program: Path, url: str, switches: Sequence[str]) -> Iterator[None]:
-    """The browser at that address, in a process group and with a profile of its own."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        process = subprocess.Popen(
-            headless_command(program, profile, url, switches),
-            stdin=subprocess.DEVNULL,
+    """The browser at that address, in a process group and with a profile of its own.
+
+    It ends with this process, however that ends: a shell beside it then reads the end of its input.
+    """
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
+        subprocess.Popen(
+            [*_WATCHED, *headless_command(program, profile, url, switches)],
+            stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
-        )
+        ) as process,
+    ):
         try:
             yield
         finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _measurement(job: Job, answer: BenchAnswer, tensor: TensorSpec, inputs: int) -> Measurement:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy import agent
+from deploy.agent import AgentError
 from deploy.jobs import Job, Measurement, Subject, failure
 from deploy.targets.target import Availability, Target, cautions, explain_silence, name_signal
 
@@ -38,30 +39,56 @@ class LitertBenchmark(Target):
         version = metadata.version("ai-edge-litert")
         return Availability(f"the benchmark that ai-edge-litert {version} ships", ready=True)
 
+    def __init__(self) -> None:
+        self._first_ms: dict[tuple[str, int], float] = {}
+        """What one inference took, of a file (sha256) with so many threads."""
+
     def answer(self, job: Job, time_limit: float) -> Measurement:
-        with tempfile.TemporaryDirectory() as folder:
-            result = Path(folder) / "result.json"
-            settings = {
-                "model": job.path,
-                "num_threads": job.threads,
-                "warmup_runs": max(job.warmup, 1),  # the first of them is first_ms
-                "num_runs": job.runs,
-                "result_json": result,
-            }
-            try:
-                process = subprocess.run(
-                    [*TOOL, *(f"--{name}={value}" for name, value in settings.items())],
-                    stdin=subprocess.DEVNULL,
-                    capture_output=True,
-                    encoding="utf-8",
-                    errors="replace",
-                    timeout=time_limit,
-                )
-            except subprocess.TimeoutExpired:
-                return failure(job, f"no answer within {time_limit:g} s")
-            if process.returncode != 0 or not result.is_file():
-                return failure(job, _explain(process))
-            return read_result(job, json.loads(result.read_text()))
+        try:
+            return read_result(job, _run(self._affordable(job, time_limit), time_limit))
+        except subprocess.TimeoutExpired:
+            return failure(job, f"no answer within {time_limit:g} s")
+        except AgentError as error:
+            return failure(job, str(error))
+
+    def _affordable(self, job: Job, time_limit: float) -> Job:
+        """With as many runs as the budget has time for: the tool makes all that it is asked for."""
+        if job.budget_s is None:
+            return job
+        key = (job.sha256, job.threads)
+        if key not in self._first_ms:
+            once = _run(job.model_copy(update={"warmup": 0, "runs": 1}), time_limit)
+            self._first_ms[key] = once["latency"]["avg_ms"]
+        first_ns = round(self._first_ms[key] * agent.NS_PER_MS)
+        most = agent.affordable_runs(first_ns, job.budget_s)
+        warmup = min(job.warmup, int(most * agent.WARMUP_SHARE))
+        runs = min(job.runs, max(most, agent.FEWEST_RUNS))
+        return job.model_copy(update={"warmup": warmup, "runs": runs})
+
+
+def _run(job: Job, time_limit: float) -> dict[str, Any]:
+    """The tool's JSON; raises AgentError where it gives none, and subprocess.TimeoutExpired."""
+    with tempfile.TemporaryDirectory() as folder:
+        result = Path(folder) / "result.json"
+        settings = {
+            "model": job.path,
+            "num_threads": job.threads,
+            "warmup_runs": max(job.warmup, 1),  # the first of them is first_ms
+            "num_runs": job.runs,
+            "result_json": result,
+        }
+        process = subprocess.run(
+            [*TOOL, *(f"--{name}={value}" for name, value in settings.items())],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=time_limit,
+        )
+        if process.returncode != 0 or not result.is_file():
+            raise AgentError(_explain(process))
+        document: dict[str, Any] = json.loads(result.read_text())
+        return document
 
 
 def read_result(job: Job, result: dict[str, Any]) -> Measurement:

@@ -114,7 +114,8 @@ def serve(context: SearchContext, *, address: str, search: str, worker: str) -> 
 def _do(study: WorkStudy, one: SharedWork, context: SearchContext) -> None:
     try:
         with _beating(study, one):
-            score = _reach(_of_student(context, one.work), one.work)
+            # Its checkpoint is the student's, who may have had another number before.
+            score = _reach(_of_student(context, one.work), replace(one.work, number=0))
     except Exception as error:
         study.lose(one, error)
         raise

@@ -15,6 +15,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from deploy import agent
 from deploy.jobs import FIGURES, Job, Measurement
+from deploy.machine import describe_machine
 from deploy.targets.local import COMMAND
 
 MakeJob = Callable[..., Job]
@@ -266,6 +267,34 @@ def test_frequency_without_scaling_is_what_x86_tells(tmp_path: Path) -> None:
 def test_conditions_that_the_system_does_not_tell_are_none(tmp_path: Path) -> None:
     write(tmp_path, {"sys/class/thermal/thermal_zone0/type": "cpu-thermal"})
     assert agent.conditions(tmp_path) == {"governor": None, "mhz": None, "celsius": None}
+
+
+@pytest.mark.parametrize(
+    ("group", "free"),
+    [
+        ({}, 6 << 30),
+        ({"max": "max", "current": 3 << 30}, 6 << 30),
+        ({"max": 4 << 30, "current": 3 << 30}, 1 << 30),
+        (
+            {
+                "max": 4 << 30,
+                "current": 4 << 30,
+                "stat": f"file {3 << 30}\ninactive_file {2 << 30}",
+            },
+            2 << 30,
+        ),
+    ],
+)
+def test_files_that_a_container_holds_in_memory_are_no_used_memory(
+    group: dict[str, object], free: int, tmp_path: Path
+) -> None:
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/meminfo").write_text(f"MemAvailable: {6 << 20} kB\n")
+    (tmp_path / "sys/fs/cgroup").mkdir(parents=True)
+    for name, content in group.items():
+        (tmp_path / f"sys/fs/cgroup/memory.{name}").write_text(f"{content}\n")
+    assert agent.free_bytes(tmp_path) == free
+    assert describe_machine(tmp_path).memory_free == free
 
 
 def test_agent_cannot_take_all_the_memory_there_is() -> None:

@@ -152,9 +152,17 @@ def test_packages_count_once_and_their_parts_do_not(tmp_path: Path) -> None:
     assert meter.read() == 200
 
 
-def test_unreadable_counter_is_absent_with_what_opens_it(tmp_path: Path) -> None:
+def test_dies_of_a_package_count_together(tmp_path: Path) -> None:
+    for die in range(2):
+        content = {name.replace(":0", f":{die}"): value for name, value in RAPL.items()}
+        write(tmp_path, {**content, f"powercap/intel-rapl:{die}/name": f"package-0-die-{die}"})
+    assert energy.find_meter(tmp_path).source == "RAPL package-0-die-0 + package-0-die-1"
+
+
+@pytest.mark.parametrize("name", ["energy_uj", "max_energy_range_uj"])
+def test_unreadable_counter_is_absent_with_what_opens_it(tmp_path: Path, name: str) -> None:
     write(tmp_path, RAPL)
-    file = tmp_path / "sys/class" / PACKAGE / "energy_uj"
+    file = tmp_path / "sys/class" / PACKAGE / name
     file.unlink()
     file.mkdir()  # unreadable for root as well
     reason = energy.of_one_call(call, 1, tmp_path).absent["energy_mj"]

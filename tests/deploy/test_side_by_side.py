@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from threading import Event
+from threading import Barrier, Event
 
 import pytest
 
@@ -170,3 +171,23 @@ def test_figures_after_a_loss_say_so(boards: list[Server], float_file: Path) -> 
     assert measurement.error is None
     assert measurement.rounds == 2
     assert TAKEN_UP_AGAIN in measurement.warnings
+
+
+def test_two_lanes_that_ask_for_a_machine_at_once_are_given_one_lock(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class SlowlyMade(side_by_side.FairLock):
+        def __init__(self) -> None:
+            time.sleep(0.1)  # so that the other one asks meanwhile
+            super().__init__()
+
+    monkeypatch.setattr(side_by_side, "FairLock", SlowlyMade)
+    lanes, start = side_by_side.Lanes(), Barrier(2)
+
+    def ask(_: int) -> side_by_side.FairLock:
+        start.wait(PATIENCE)
+        return lanes.lock_of("board")
+
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(ask, range(2))
+    assert one is other

@@ -3,6 +3,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 from deploy.errors import PocketganError
 from deploy.harness import MeasuringPlan
@@ -71,6 +72,17 @@ def test_another_file_takes_the_twins_place(
 def test_plain_kernels_run_nothing_through_xnnpack(int8: ExplainQuestion) -> None:
     explanation = explain(replace(int8, target=Local(xnnpack=False)))
     assert {each.on_fast_path for each in explanation.file.operations} == {False}
+    reasons = {each.why_off for each in explanation.file.operations}
+    assert reasons == {"this target runs nothing through XNNPACK"}
+
+
+def test_file_that_xnnpack_takes_nothing_of_does_not_blame_the_target(tmp_path: Path) -> None:
+    path = tmp_path / "sum.tflite"
+    path.write_bytes(others.file_of(lambda photo: {"sum": tf.cumsum(photo)}, others.picture(8)))
+    explanation = explain(ExplainQuestion(file=path, other=None, target=Local(), plan=QUICK))
+    (operation,) = explanation.file.operations
+    assert operation.on_fast_path is False
+    assert operation.why_off.startswith("XNNPACK has no kernel for it")
 
 
 def test_operation_whose_size_is_worked_out_while_it_runs_is_marked(tmp_path: Path) -> None:

@@ -47,14 +47,14 @@ class Start:
         source = Path(guard.__file__).parent
         (package / "__init__.py").touch()
         (package / "guard.py").write_text((source / "guard.py").read_text())
-        self._main, self._folder = package / "__main__.py", folder
+        self._main, self.folder = package / "__main__.py", folder
         self._environment = {**os.environ, "PYTHONPATH": f"{folder}:{source.parent}"}
 
     def __call__(self, work: str) -> "subprocess.Popen[str]":
         self._main.write_text(CHILD.format(work=work))
         return subprocess.Popen(
             [sys.executable, "-c", PARENT, "check", "generator.keras"],
-            cwd=self._folder,
+            cwd=self.folder,
             env=self._environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -65,10 +65,10 @@ class Start:
     def wait_for(self, name: str) -> str:
         """The content of a file that the child writes."""
         limit = time.monotonic() + PATIENCE
-        while not (self._folder / name).exists():
+        while not (self.folder / name).exists():
             assert time.monotonic() < limit
             time.sleep(0.01)
-        return (self._folder / name).read_text()
+        return (self.folder / name).read_text()
 
 
 def ended(process: "subprocess.Popen[str]") -> tuple[int, str]:
@@ -126,6 +126,36 @@ def test_memory_beyond_the_limit_is_an_error_of_the_step_and_not_a_kill(start: S
     assert "PocketganError: generator.keras: memory ran out while it was being loaded" in err
 
 
+def test_what_a_killed_child_had_started_ends_with_it(start: Start) -> None:
+    work = (
+        "import subprocess\nchild = subprocess.Popen(['sleep', '300'])\n"
+        "Path('pid').write_text(str(child.pid))\nos.kill(os.getpid(), 9)"
+    )
+    process = start(work)
+    assert ended(process)[0] == 2
+    assert gone(int(start.wait_for("pid")))
+
+
+def gone(pid: int) -> bool:
+    """Whether a process ends soon, or has ended."""
+    limit, stat = time.monotonic() + PATIENCE, Path(f"/proc/{pid}/stat")
+    while stat.exists() and " Z " not in stat.read_text():
+        if time.monotonic() > limit:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def test_own_limit_of_memory_is_not_raised_in_a_step(start: Start) -> None:
+    work = (
+        "import resource\nlimit = (1 << 30, resource.RLIM_INFINITY)\n"
+        "resource.setrlimit(resource.RLIMIT_DATA, limit)\n"
+        f"{STEP}): print(resource.getrlimit(resource.RLIMIT_DATA) == limit)"
+    )
+    out, _ = start(work).communicate(timeout=PATIENCE)
+    assert out == "True\n"
+
+
 def test_child_ends_when_its_parent_is_killed(start: Start) -> None:
     process = start("Path('pid').write_text(str(os.getpid()))\ntime.sleep(1000)")
     start.wait_for("pid")
@@ -133,13 +163,7 @@ def test_child_ends_when_its_parent_is_killed(start: Start) -> None:
     child = int(start.wait_for("pid"))
     process.kill()
     process.communicate()
-    limit = time.monotonic() + PATIENCE
-    while (
-        Path(f"/proc/{child}/stat").exists()
-        and " Z " not in Path(f"/proc/{child}/stat").read_text()
-    ):
-        assert time.monotonic() < limit
-        time.sleep(0.01)
+    assert gone(child)
 
 
 def test_ctrl_c_reaches_the_child_once(start: Start) -> None:
@@ -151,6 +175,17 @@ def test_ctrl_c_reaches_the_child_once(start: Start) -> None:
     start.wait_for("there")
     process.send_signal(signal.SIGINT)
     assert ended(process) == (130, "")
+
+
+def test_time_in_which_a_person_had_it_suspended_is_none_of_the_step(start: Start) -> None:
+    wait = "    while not Path('go').exists(): time.sleep(0.01)"
+    process = start(f"{STEP}, 4.0):\n    Path('there').touch()\n{wait}")
+    start.wait_for("there")
+    process.send_signal(signal.SIGTSTP)
+    time.sleep(4.5)
+    (start.folder / "go").touch()
+    process.send_signal(signal.SIGCONT)
+    assert ended(process) == (0, "")
 
 
 def test_step_without_a_guard_does_nothing() -> None:

@@ -316,6 +316,30 @@ def test_folder_that_another_has_just_locked_stays(
     assert run.folder.is_dir(), "both began at once, and the other is at work there"
 
 
+@pytest.mark.parametrize("begun_again", [True, False])
+def test_lock_that_went_with_the_folder_of_another_is_no_lock(
+    begun_again: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    run, flock = Run(load_recipe("digits", ["--name", "new"]), tmp_path), fcntl.flock
+    held = []
+
+    def come_late(*arguments: Any) -> None:
+        """Whoever had the lock did nothing and removed the folder; a third has begun anew there."""
+        monkeypatch.undo()
+        shutil.rmtree(run.folder)
+        if begun_again:
+            run.folder.mkdir()
+            held.append((run.folder / ".lock").open("w"))
+            flock(held[0], fcntl.LOCK_EX)
+        flock(*arguments)
+
+    monkeypatch.setattr(fcntl, "flock", come_late)
+    with pytest.raises(PocketganError, match="another pocketgan"), run.lock():
+        pass
+    for file in held:
+        file.close()
+
+
 def test_lock_is_lifted_after_an_error(open_run: Callable[..., Run]) -> None:
     run = open_run()
     with pytest.raises(PocketganError, match="first"), run.lock():

@@ -131,9 +131,7 @@ def _adds_up(explanation: Explanation) -> Iterator[str]:
 def _slow_paths(explanation: Explanation) -> Iterator[str]:
     file, name = explanation.file, _FAST[explanation.fast_path]
     outside = [each for each in file.operations if each.on_fast_path is False]
-    if len(outside) == len(file.operations):
-        yield f"{explanation.target} runs none of it through {name.rstrip(',')}."
-    elif outside:
+    if outside:
         share = sum(each.cost for each in outside) / (file.total or 1.0)
         yield (
             f"{name} leaves {len(outside)} of {len(file.operations)} operations to the CPU's plain "

@@ -126,8 +126,10 @@ def table(report: Report) -> tuple[list[VariantRow], list[str]]:
         remark = wording_of(report).remarks.get(variant.name, "")
         rows.append(VariantRow(variant.name, role, remark, cells))
     if report.trivial is not None:
-        quality = report.trivial.quality
-        rows.append(_measured_row(report.trivial.name, "trivial", quality=quality, columns=columns))
+        trivial = report.trivial
+        rows.append(
+            _measured_row(trivial.name, "trivial", quality=trivial.quality, columns=columns)
+        )
     count = report.floor.samples
     # Fewer pictures are farther away, whatever they show.
     remark = "" if count == report.variants[0].quality.samples else f"of {count:,} pictures"

@@ -19,6 +19,7 @@ from deploy.jobs import Job
 from deploy.targets import find_target, offered
 from deploy.targets.adb import Client, Phone, PhoneError, read_device
 from deploy.targets.android import Android, phones
+from deploy.targets.local import Local
 from deploy.targets.target import TargetLostError
 
 OUTPUTS = Path(__file__).parent / "outputs"
@@ -53,6 +54,15 @@ def test_tool_is_given_the_job_and_the_files_very_bytes(adb, int8_file: Path) ->
     assert all(one.sha256 in line.split("--graph=")[1].split(".")[0] for line in adb.ran)
     assert all(line.split()[-2] == one.sha256 for line in adb.ran)
     assert sum("--enable_op_profiling" in line for line in adb.ran) == 2
+
+
+def test_tool_times_a_slow_file_for_seconds_not_for_the_whole_limit(
+    adb, int8_file: Path, job_for: Callable[..., Job]
+) -> None:
+    adb.install()
+    with Android(SERIAL).open() as session:
+        session(job_for(int8_file, budget_s=2.5), 60)
+    assert all("--max_secs=2.5 " in line for line in adb.ran)
 
 
 def test_conditions_are_those_of_the_cores_in_use(adb, int8_file: Path) -> None:
@@ -202,6 +212,43 @@ def test_phone_lost_at_any_step_is_lost(
     adb.before_command = lambda command: adb.unplug() if step in command else None
     with pytest.raises(TargetLostError, match=SERIAL), Android(SERIAL).open() as session:
         session(job_for(int8_file), 60)
+
+
+@pytest.mark.parametrize("step", ["pm path", "mkdir", "getprop", "cpuinfo"])
+def test_phone_that_does_not_answer_while_it_is_opened_costs_its_own_rows_only(
+    adb, int8_file: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    adb.install()
+    shell = Phone.shell
+
+    def silent_at_one_step(phone: Phone, script: str, *limits: float) -> tuple[int, str]:
+        if step in script and ready:
+            raise TimeoutError("adb read timeout")
+        if "test -x" in script:
+            ready.append(script)
+        return shell(phone, script, *limits)
+
+    ready: list[str] = []
+    """Once it was asked whether it can measure, it falls silent."""
+    monkeypatch.setattr(Phone, "shell", silent_at_one_step)
+    other = Local()
+    other.machine = "another board"
+    plan = MeasuringPlan(rounds=1, runs=8, warmup=0)
+    phone, board = measure({"int8": int8_file}, [Android(SERIAL), other], plan=plan)
+    assert "the phone does not answer" in str(phone.error)
+    assert board.error is None
+
+
+def test_tool_of_the_user_that_went_away_is_told(
+    adb, int8_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool = tmp_path / "benchmark_model"
+    tool.write_text("#!/bin/sh\n")
+    monkeypatch.setenv("POCKETGAN_BENCHMARK_MODEL", str(tool))
+    target = Android(SERIAL)
+    monkeypatch.setattr(target, "require", tool.unlink)
+    with pytest.raises(PocketganError, match="cannot be read"), target.open():
+        pass
 
 
 def test_lost_server_is_a_lost_phone_and_none_is_started(adb) -> None:

@@ -2,12 +2,16 @@ import base64
 import hashlib
 import shutil
 import stat
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import deploy
 from deploy.bundle.schema import TensorSpec
 from deploy.harness import MeasuringPlan, measure
 from deploy.jobs import Job
@@ -16,6 +20,13 @@ from deploy.web.bench import BenchAnswer
 from deploy.web.browsers import FIREFOXES, VARIABLE, find_browser, is_firefox
 
 TENSOR = TensorSpec(name="image", dtype="float32", shape=(1, 2))
+PATIENCE = 60.0
+MEASURE = """
+import sys
+from deploy.jobs import Job
+from deploy.targets.browser import Browser
+Browser().answer(Job.model_validate_json(sys.argv[1]), 60)
+"""
 DRAWN = np.arange(4, dtype=np.float32)
 
 
@@ -101,9 +112,40 @@ def test_a_browser_that_never_answers_is_ended_with_all_it_started(
     program(f"sleep 60 & echo $! > {tmp_path}/child; wait")
     measurement = find_target("browser").answer(job_for(float_file, target="browser"), 1.0)
     assert measurement.error == "no answer within 1 s"
-    child = int((tmp_path / "child").read_text())
-    status = Path(f"/proc/{child}/status")
-    assert not status.exists() or "State:\tZ" in status.read_text()
+    assert _ended(int((tmp_path / "child").read_text()))
+
+
+def test_a_browser_ends_with_whoever_started_it(
+    program: Callable[[str], Path], float_file: Path, job_for: Callable[..., Job], tmp_path: Path
+) -> None:
+    program(f"echo $$ > {tmp_path}/new; mv {tmp_path}/new {tmp_path}/browser; exec sleep 300")
+    job = job_for(float_file, target="browser").model_dump_json()
+    parent = subprocess.Popen(
+        [sys.executable, "-c", MEASURE, job], cwd=Path(deploy.__file__).parents[1]
+    )
+    pid = int(_soon((tmp_path / "browser").read_text))
+    assert not _ended(pid)
+    parent.kill()
+    parent.wait()
+    end = time.monotonic() + PATIENCE
+    while not _ended(pid) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert _ended(pid)
+
+
+def _soon(read: Callable[[], str]) -> str:
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return read()
+        except FileNotFoundError:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+
+def _ended(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/status")
+    return not status.exists() or "State:\tZ" in status.read_text()
 
 
 def test_a_file_that_does_not_run_is_an_error(

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from deploy.agent import FEWEST_RUNS
 from deploy.harness import MeasuringPlan, measure
 from deploy.jobs import Job
 from deploy.targets import find_target
@@ -76,6 +77,16 @@ def test_broken_file_is_an_error_with_the_tools_own_words(
         measurement = session(job_for(broken), 60)
     assert measurement.error is not None
     assert "Failed to load model from file" in measurement.error
+
+
+def test_slow_file_is_timed_for_seconds_not_for_all_runs(
+    float_file: Path, job_for: Callable[..., Job]
+) -> None:
+    with find_target("litert-benchmark").open() as session:
+        measurement = session(job_for(float_file, runs=500, warmup=500, budget_s=1e-9), 60)
+        quick = session(job_for(float_file, runs=30, budget_s=60.0), 60)
+    assert (measurement.error, measurement.runs) == (None, FEWEST_RUNS)
+    assert quick.runs == 30
 
 
 def test_hanging_tool_is_an_error(float_file: Path, job_for: Callable[..., Job]) -> None:

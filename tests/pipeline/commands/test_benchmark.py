@@ -9,6 +9,7 @@ from deploy.errors import PocketganError
 from pipeline import benchmarking, progress
 from pipeline.cli import main
 from pipeline.commands.benchmark import asks_for_files
+from pipeline.profiling import operation_costs
 from pipeline.report.benchmark import schema
 from tests.pipeline.tflite import others
 
@@ -159,17 +160,81 @@ def test_interrupted_call_keeps_the_rounds_that_were_done(
     assert (tmp_path / benchmarking.PAGE).is_file()
 
 
+def profiles_in(out: Path) -> dict[str, list[str]]:
+    """Target → the files whose operations were measured there."""
+    result = schema.read_if_sound(out / benchmarking.RESULT)
+    assert result is not None
+    return {target: sorted(by_file) for target, by_file in result.profiles.items()}
+
+
+@pytest.fixture
+def interrupted(
+    adder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[tuple[object, ...], Path, Path]:
+    """A command that was stopped between its two profiles; its second file and its folder."""
+    other, out = tmp_path / "other.tflite", tmp_path / "out"
+    other.write_bytes(adder.read_bytes())
+
+    def stopped_at_the_second(path: Path, *rest: Any) -> Any:
+        if path.stem == "other":
+            raise KeyboardInterrupt
+        return operation_costs(path, *rest)
+
+    monkeypatch.setattr(benchmarking, "operation_costs", stopped_at_the_second)
+    command = ("benchmark", adder, other, *QUICK, "--profile", "--out", out, "--quiet")
+    assert ask(*command) == 130
+    monkeypatch.setattr(benchmarking, "operation_costs", operation_costs)
+    return command, other, out
+
+
+def test_profile_that_was_done_when_the_command_was_stopped_is_kept(
+    interrupted: tuple[tuple[object, ...], Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command, _, out = interrupted
+    assert profiles_in(out) == {"local": ["adder"]}
+    profiled = list[str]()
+
+    def noted(path: Path, *rest: Any) -> Any:
+        profiled.append(path.stem)
+        return operation_costs(path, *rest)
+
+    monkeypatch.setattr(benchmarking, "operation_costs", noted)
+    assert ask(*command) == 0
+    assert profiled == ["other"]
+    assert profiles_in(out) == {"local": ["adder", "other"]}
+
+
+def test_profile_of_a_file_that_has_changed_is_not_that_of_the_new_one(
+    interrupted: tuple[tuple[object, ...], Path, Path], adder: Path, tmp_path: Path
+) -> None:
+    command, _, out = interrupted
+    changed = tmp_path / "new" / adder.name
+    changed.parent.mkdir()
+    changed.write_bytes(adder.read_bytes() + b"\0")
+    before = (out / benchmarking.RESULT).read_text()
+    assert ask(*(changed if word == adder else word for word in command)) == 0
+    after = schema.read_if_sound(out / benchmarking.RESULT)
+    assert after is not None
+    assert after.profiles["local"]["adder"] != json.loads(before)["profiles"]["local"]["adder"]
+
+
+def test_profiles_of_other_targets_stay_with_their_figures(adder: Path, tmp_path: Path) -> None:
+    question = ("benchmark", adder, *QUICK, "--out", tmp_path, "--quiet")
+    assert ask(*question, "--profile") == 0
+    assert ask(*question, "--target", "local:plain") == 0
+    assert profiles_in(tmp_path) == {"local": ["adder"]}
+
+
 def test_file_without_a_profile_does_not_cost_the_others_theirs(
     adder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = tmp_path / "other.tflite"
     other.write_bytes(adder.read_bytes() + b"\0")
-    real = benchmarking.operation_costs
 
     def refuse(path: Path, *rest: Any, **more: Any) -> Any:
         if path.stem == "adder":
             raise PocketganError("its operations cannot be told apart", "Look at it.")
-        return real(path, *rest, **more)
+        return operation_costs(path, *rest, **more)
 
     monkeypatch.setattr(benchmarking, "operation_costs", refuse)
     assert ask("benchmark", adder, other, *QUICK, "--profile", "--out", tmp_path, "--quiet") == 0

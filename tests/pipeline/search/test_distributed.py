@@ -133,6 +133,22 @@ def test_worker_that_never_had_a_student_gives_the_score_of_the_one_that_had(
     assert one.score == reach_rung(context, replace(second, number=0))
 
 
+def test_worker_that_had_a_student_under_another_number_gives_the_same_score(
+    study: WorkStudy, address: str, context: SearchContext, tmp_path: Path
+) -> None:
+    first = TrialWork(number=0, parameters=PARAMETERS, rung=1)
+    here = reach_rung(context, first)
+    assert here is not None
+    second = replace(first, number=5, rung=2, proposal=here.proposal)
+    elsewhere = replace(context, checkpoints=tmp_path / "elsewhere")
+    elsewhere.checkpoints.mkdir()
+    study.put(first)
+    study.put(second)  # proposed again later, when it was good enough to go on
+    study.end()
+    assert serve(elsewhere, address=address, search="one", worker="elsewhere") == 2
+    assert study.works()[1].score == reach_rung(context, replace(second, number=0))
+
+
 def test_worker_whose_trial_raises_gives_it_back_and_ends(
     study: WorkStudy, address: str, context: SearchContext
 ) -> None:
