@@ -144,8 +144,8 @@ def load(source: str, request: Request, *, minimum: int) -> Dataset:
     if count < minimum:
         raise PocketganError(
             ". ".join([f"{data.name}: pictures to train on: {count}", *data.notes[:4]]) + ".",
-            f"Training takes {minimum} at once: add pictures, or set train.batch to "
-            f"{max(1, count)}.",
+            f"Training takes {minimum} at once: add pictures"
+            + (f", or set train.batch to {count}." if count else " that are no copies."),
         )
     refuse_more_than_memory(len(data.train) + len(data.test), request)
     data = replace(

@@ -42,7 +42,7 @@ def of_activations(inputs: Rows, activations: Rows, count: int, *, classes: int 
 
     What a class adds to the activations is left out: no latent makes it.
     """
-    latents, labels = inputs, np.zeros(len(inputs), np.int64)
+    latents, labels = inputs, np.zeros(len(inputs), np.intp)
     if classes:
         latents, labels = inputs[:, :-classes], inputs[:, -classes:].argmax(axis=1)
     centred = activations.copy()

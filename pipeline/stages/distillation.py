@@ -1,11 +1,13 @@
 """The distillation of the chosen student: it copies its teacher's pictures before all else."""
 
 import math
+from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
 
 import tf_keras
 
+from deploy.errors import PocketganError
 from pipeline import progress
 from pipeline.artifacts import REFERENCE, read_distillation_set
 from pipeline.networks.pixels import PixelRange
@@ -73,22 +75,39 @@ def distill(
             if until in distiller.scores:
                 continue
             distiller.settle()
+            score = compared(network, pixels) if compared else distiller.error
+            _refuse_diverged(score, ctx.recipe.student.imitate_rate)
             if until == milestones[0]:
                 write_first_file(ctx, network, pixels)
-            distiller.scores[until] = decibels(compared(network, pixels)) if compared else math.nan
+            distiller.scores[until] = decibels(score) if compared else math.nan
             distiller.save()
     if not compared:
         return Distillation(steps, distiller.error, [])
-    half, end = (f"{distiller.scores[step]:.1f} dB" for step in milestones)
+    return Distillation(steps, distiller.error, [_outlook(ctx, pairs, candidate, distiller.scores)])
+
+
+def _outlook(
+    ctx: StageContext, pairs: DistillationSet, candidate: Candidate, scores: Mapping[int, float]
+) -> str:
+    """What more time would bring; ``scores``: decibels after half of the steps, and after all."""
+    half, end = (f"{scores[step]:.1f} dB" for step in sorted(scores))
     wanted, budget = ctx.recipe.student.imitate, ctx.recipe.budget
-    sentence = prospect(
+    return prospect(
         "distillation",
         half=f"{half} to the teacher's pictures",
-        work=f"its {steps:,} steps",
+        work=f"its {max(scores):,} steps",
         end=end,
         more=work.doubling("student.imitate", wanted, budget, _steps_of(pairs, candidate)),
     )
-    return Distillation(steps, distiller.error, [sentence])
+
+
+def _refuse_diverged(score: float, rate: float) -> None:
+    """PocketganError where a student is NaN or infinite: nothing mends it."""
+    if not math.isfinite(score):
+        raise PocketganError(
+            "the distillation diverged: its student draws NaN or infinite numbers.",
+            f"Give a student.imitate_rate below {rate:g}.",
+        )
 
 
 def distance_to_teacher(ctx: StageContext, pairs: DistillationSet) -> Scorer | None:

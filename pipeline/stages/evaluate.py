@@ -195,19 +195,20 @@ def _beside(ctx: StageContext, test: HeldBack | None) -> dict[str, np.ndarray]:
 def find_judge(ctx: StageContext) -> AnyJudge:
     """The judge that the recipe asks for; "auto" does without ImageNet's if it is missing.
 
-    Pictures whose channels are pictures of their own have a judge that looks at each.
+    Pictures whose channels are pictures of their own have a trained one that looks at each.
     """
+    if ctx.recipe.evaluate.judge == "imagenet" or (_prefers_imagenet(ctx) and weights_file()):
+        return ImageNetJudge()
     channels, labels = ctx.dataset.channels, ctx.dataset.test_labels
     if channels is not None and labels is not None:
         return StackedJudge(_trained_judge(ctx, channels), ctx.dataset.test, labels)
-    if ctx.recipe.evaluate.judge == "imagenet" or (_prefers_imagenet(ctx) and weights_file()):
-        return ImageNetJudge()
     return _trained_judge(ctx, ctx.dataset)
 
 
 def _prefers_imagenet(ctx: StageContext) -> bool:
     shape = ctx.dataset.test.shape[1:]
-    return ctx.recipe.evaluate.judge == "auto" and shape[-1] == 3 and looks_at(shape)
+    in_colour = shape[-1] == 3 and ctx.dataset.channels is None
+    return ctx.recipe.evaluate.judge == "auto" and in_colour and looks_at(shape)
 
 
 def _trained_judge(ctx: StageContext, dataset: Dataset) -> Judge:

@@ -1,5 +1,6 @@
 """Train the dense GAN: the teacher of everything that follows."""
 
+from collections.abc import Iterator
 from functools import partial
 
 from deploy.errors import PocketganError
@@ -15,7 +16,7 @@ from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages import training
 from pipeline.stages.inputs import pairs_of
 from pipeline.stages.prospects import COMPARED_ON_THE_WAY, Prospects
-from pipeline.training.losses import AdversarialLoss
+from pipeline.training.losses import SMOOTHED, AdversarialLoss
 
 OF_LATENTS = (
     *("generator.codes", "generator.conditional"),
@@ -27,27 +28,35 @@ OF_DOMAINS = ("translation.cycle", "translation.identity")
 
 def _check(ctx: StageContext) -> None:
     """PocketganError for a loss or an augmentation that does not exist, and for what would change
-    nothing."""
+    nothing, or mix two domains."""
     AdversarialLoss(ctx.recipe.train)
-    kind, foreign = _foreign_settings(ctx.recipe)
-    for key, value in leaves(ctx.declared_settings()):
-        if value and key.startswith(foreign):
-            raise PocketganError(
-                f"{key}: {value} would change nothing in {kind}.",
-                f"Leave it out, or set it to {'false' if value is True else 0}.",
-            )
+    if ctx.recipe.data.coupled and "mirror" in ctx.recipe.train.augment:
+        raise PocketganError(
+            "train.augment: mirror would exchange the two domains that stand side by side.",
+            "Leave it out.",
+        )
+    for kind, foreign in _foreign_settings(ctx.recipe):
+        for key, value in leaves(ctx.declared_settings()):
+            if value and key.startswith(foreign):
+                raise PocketganError(
+                    f"{key}: {value} would change nothing in a training {kind}.",
+                    f"Leave it out, or set it to {'false' if value is True else 0}.",
+                )
 
 
-def _foreign_settings(recipe: Recipe) -> tuple[str, tuple[str, ...]]:
-    """What is trained, and how the keys begin of settings that only another training reads."""
+def _foreign_settings(recipe: Recipe) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """How a training is, and how the keys begin of settings that only others read."""
     data = recipe.data
     if not data.translated:
-        names = ("discriminator.minibatch_deviation",)
-        blind = names if recipe.discriminator.name == PROJECTED else ()
-        return "a training of a generator that reads latents", ("translation.", *blind)
-    if SOURCES[data.source].unpaired and not data.degrade:
-        return "a training without pairs", (*OF_LATENTS, *OF_PAIRS)
-    return "a training with pairs", (*OF_LATENTS, *OF_DOMAINS)
+        yield "of a generator that reads latents", ("translation.",)
+    elif SOURCES[data.source].unpaired and not data.degrade:
+        yield "without pairs", (*OF_LATENTS, *OF_PAIRS)
+    else:
+        yield "with pairs", (*OF_LATENTS, *OF_DOMAINS)
+    if recipe.discriminator.name == PROJECTED:
+        yield "by the projected discriminator", ("discriminator.minibatch_deviation",)
+    if recipe.train.loss not in SMOOTHED:
+        yield f"by the loss {recipe.train.loss}", ("train.label_smoothing",)
 
 
 @stage("train", settings=training.ADVERSARIAL, reads_pictures=True, check=_check)

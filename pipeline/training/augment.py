@@ -19,7 +19,7 @@ CUTOUT = 0.5  # of the side, as in the paper
 
 
 def _shift(pictures: Tensor, seed: Tensor) -> Tensor:
-    """Each picture moved by up to an eighth of its side, rounded; border values fill the gap."""
+    """Each picture moved by up to an eighth of its height, rounded; border values fill the gap."""
     return _moved(pictures, _moves(pictures, round(pictures.shape[1] * SHIFT), seed))
 
 
@@ -48,7 +48,7 @@ def _cutout(pictures: Tensor, seed: Tensor) -> Tensor:
 
 
 def _brightness(pictures: Tensor, seed: Tensor) -> Tensor:
-    """Half the range, at most, is added to or taken from all pixels of a picture."""
+    """0.5 at most, a quarter of −1..1, is added to or taken from all pixels of a picture."""
     return pictures + tf.random.stateless_uniform([pictures.shape[0], 1, 1, 1], seed, -0.5, 0.5)
 
 

@@ -101,6 +101,10 @@ LOSSES: dict[str, Loss] = {
 }
 
 
+SMOOTHED = ("minimax", "non_saturating", "lsgan")
+"""Those that have labels, which can be smoothed."""
+
+
 def find_loss(name: str) -> Loss:
     """The loss of that name; PocketganError lists the known ones."""
     if name not in LOSSES:

@@ -22,7 +22,7 @@ from pipeline.report.run import charts, latents, search
 from pipeline.report.run.charts import History
 from pipeline.report.run.columns import BY_NAME, LOCAL, Figure, VariantColumn, best, columns_of
 from pipeline.report.run.schema import Report, ReportedQuality, VariantReport
-from pipeline.report.run.wording import Wording, gates_in_words, headline, wording_of
+from pipeline.report.run.wording import Wording, gates_in_words, headline, is_paired, wording_of
 from pipeline.variants import BASELINE, SHIPPED
 
 LARGEST_EMBEDDED = 4_000_000
@@ -80,6 +80,7 @@ def render(report: Report, exhibits: Exhibits) -> str:
         wording=wording_of(report),
         search=report.search and search.view(report.search),
         gates_in_words=gates_in_words(report),
+        paired=is_paired(report),
         baseline=report.variant(BASELINE),
         shipped=report.variant(SHIPPED),
         strip=_strip(exhibits.samples),

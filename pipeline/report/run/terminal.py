@@ -15,16 +15,22 @@ from pipeline.recipe.plain import leaves
 from pipeline.report.quantities import NONE, number
 from pipeline.report.run.columns import BY_NAME, COLUMNS, JUDGED, LOCAL, VariantColumn, best
 from pipeline.report.run.schema import Report
-from pipeline.report.run.wording import gates_in_words, headline, speed_doubts, wording_of
+from pipeline.report.run.wording import (
+    gates_in_words,
+    headline,
+    is_paired,
+    speed_doubts,
+    wording_of,
+)
 from pipeline.variants import SHIPPED
 
 _FILE, _SPEED = ("bytes", "bytes_gzip", "zeros", "float_ops"), ("p50_ms", "peak_rss_kb")
 
 
 def _columns(report: Report) -> list[VariantColumn]:
-    """What tells most of a generator, or of a translator, whose truth may be known."""
+    """What tells most of a generator, or of a translator of pairs, whose truth may be known."""
     names: tuple[str, ...] = ("frechet", "recall", "psnr")
-    if report.trivial is not None:
+    if report.trivial is not None and is_paired(report):
         truth = (
             name
             for name in ("psnr_truth", "psnr_hole")

@@ -115,8 +115,12 @@ def speed_doubts(report: Report) -> dict[str, str]:
 
 
 def _drawing(report: Report) -> str:
-    paired = report.trivial is not None and not report.dataset.unpaired
-    return _translating(report) if paired else _generating(report)
+    return _translating(report) if is_paired(report) else _generating(report)
+
+
+def is_paired(report: Report) -> bool:
+    """Whether files are judged picture by picture, by decibels, and not by distributions."""
+    return report.trivial is not None and not report.dataset.unpaired
 
 
 def _translating(report: Report) -> str:

@@ -136,7 +136,8 @@ class UnpairedTranslation(Objective):
         )
 
     def generator_loss(self, batch: DomainBatch, fakes: DomainFakes, verdict: Verdict) -> Tensor:
-        """Adversarial, cycle and identity loss (Zhu 2017, equations 1 and 2, section 5.2)."""
+        """Adversarial, cycle and identity loss (Zhu 2017, equations 1 and 2, section 5.2), the last
+        of the generator that is kept alone: theirs is of the inverse, too."""
         weights = self._weights
         loss = 2 * weights.adversarial * self.adversarial_loss.generator(verdict)
         for again, original in (

@@ -90,6 +90,18 @@ def test_load_refuses_a_folder_with_less_than_a_batch_and_lists_the_broken(
     assert len(ask("folder", folder=images, minimum=4).train) == 4
 
 
+def test_copies_that_leave_nothing_to_train_on_are_no_matter_of_the_batch(
+    ask: Load, tmp_path: Path
+) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    for index in range(4):
+        Image.new("L", (8, 8), index % 2).save(images / f"{index}.png")
+    with pytest.raises(PocketganError, match="images: pictures to train on: 0") as caught:
+        ask("folder", folder=images, minimum=1, test_fraction=0.5, seed=0)
+    assert caught.value.remedy == "Training takes 1 at once: add pictures that are no copies."
+
+
 def test_load_refuses_an_unknown_source_and_lists_the_known(ask: Load) -> None:
     with pytest.raises(PocketganError, match="'celeba'") as caught:
         ask("celeba")

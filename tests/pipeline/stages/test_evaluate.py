@@ -113,6 +113,24 @@ def test_large_colour_pictures_have_the_published_judge_unless_the_recipe_names_
     assert evaluate.find_judge(ctx) == name
 
 
+@pytest.mark.parametrize(("judge", "name"), [("auto", "stacked"), ("imagenet", "imagenet")])
+def test_stacked_pictures_of_any_size_have_their_own_judge_unless_another_is_named(
+    judge: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate, "ImageNetJudge", lambda: "imagenet")
+    monkeypatch.setattr(evaluate, "StackedJudge", lambda *_: "stacked")
+    monkeypatch.setattr(evaluate, "_trained_judge", lambda *_: "trained")
+    monkeypatch.setattr(evaluate, "weights_file", lambda: None)
+    pictures = np.zeros((1, 32, 32, 3), np.uint8)
+    ctx: Any = SimpleNamespace(
+        recipe=load_recipe("digits", {"evaluate.judge": judge}),
+        dataset=SimpleNamespace(test=pictures, channels="digits", test_labels=[0]),
+        lineage_settings=dict,
+    )
+    assert evaluate.find_judge(ctx) == name
+    assert not [*evaluate._remarks(ctx, cast(Any, name))]
+
+
 @pytest.mark.parametrize(
     ("settings", "keys"),
     [
@@ -127,7 +145,7 @@ def test_a_judge_that_taught_the_generator_is_said_to_flatter_it(
 ) -> None:
     ctx: Any = SimpleNamespace(
         recipe=load_recipe("digits"),
-        dataset=SimpleNamespace(test=np.zeros((1, 28, 28, 1), np.uint8)),
+        dataset=SimpleNamespace(test=np.zeros((1, 28, 28, 1), np.uint8), channels=None),
         lineage_settings=lambda: settings,
     )
     published: Any = object.__new__(evaluate.ImageNetJudge)

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from deploy.bundle.verify import verify
+from pipeline import progress
 from pipeline.artifacts import EVALUATION, PAIRS, SIZES, read_distillation_set, read_samples
 from pipeline.cli import main
 from pipeline.recipe.reading import load_recipe
@@ -61,6 +62,7 @@ def runs(translator: Path) -> Path:
     """The same folder with its student's run, `small`. For looking at only."""
     command = ["compress", str(translator / "pairs"), *STUDENT, "--runs", str(translator)]
     assert main(command) in (0, 3)
+    progress.console.quiet = False
     return translator
 
 

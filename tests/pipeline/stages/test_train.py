@@ -56,8 +56,9 @@ WITHOUT_EFFECT = {
     "codes of domains": (*DOMAINS, "--generator.codes.discrete", "3", "without pairs"),
     "variety": (
         *("--discriminator.name", "projected", "--discriminator.minibatch_deviation", "true"),
-        "a generator that reads latents",
+        "by the projected discriminator",
     ),
+    "labels": ("--train.loss", "hinge", "--train.label_smoothing", "0.1", "by the loss hinge"),
 }
 
 
@@ -67,12 +68,20 @@ def test_setting_that_would_change_nothing_is_refused_and_passes_as_the_remedy_s
 ) -> None:
     *options, key, value, kind = WITHOUT_EFFECT[name]
     check = train.check or pytest.fail("nothing is checked")
-    wanted = rf"{key[2:]}: .* would change nothing in a training .*{kind}"
+    wanted = rf"{key[2:]}: .* would change nothing in a training .*{kind}\."
     with pytest.raises(PocketganError, match=wanted) as refused:
         check(ctx(*options, key, value))
     off = "false" if value == "true" else "0"
     assert refused.value.remedy.endswith(f"set it to {off}.")
     check(ctx(*options, key, off))
+
+
+def test_two_domains_side_by_side_are_not_mirrored(ctx: Callable[..., StageContext]) -> None:
+    check = train.check or pytest.fail("nothing is checked")
+    coupled = ("--data.coupled", "edges", "--generator.name", "cogan", "--train.augment")
+    with pytest.raises(PocketganError, match=r"train\.augment: mirror would exchange"):
+        check(ctx(*coupled, "[cutout, mirror]"))
+    check(ctx(*coupled, "[cutout]"))
 
 
 @pytest.mark.parametrize("name", shipped_recipes())

@@ -7,6 +7,7 @@ import tensorflow as tf
 from deploy.errors import PocketganError
 from pipeline.training.losses import (
     LOSSES,
+    SMOOTHED,
     AdversarialLoss,
     find_loss,
     gradient_penalty,
@@ -140,3 +141,11 @@ def test_gradient_penalty_looks_between_the_real_and_the_drawn_pictures() -> Non
     assert ends == {1.0: pytest.approx(0.0, abs=1e-6), 3.0: pytest.approx(4.0)}
     between = gradient_penalty(bowl, pictures_of_length(1.0), pictures_of_length(3.0), seed)
     assert 0.1 < float(between) < 3.9
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_only_losses_with_labels_are_smoothed(name: str) -> None:
+    real, fake = tf.constant([[0.3], [1.2]]), tf.constant([[-0.4], [0.9]])
+    loss = LOSSES[name].discriminator
+    differs = float(loss(real, fake, 0.0)) != float(loss(real, fake, 0.2))
+    assert differs == (name in SMOOTHED)

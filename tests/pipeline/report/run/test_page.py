@@ -246,6 +246,10 @@ def test_page_of_a_generator_that_reads_pictures_speaks_of_pictures(report, exhi
     assert "Every file was given the same pictures" in words
     assert "may come nearer" in words
     assert "The same latents" not in text
+    unpaired = {"dataset": report.dataset.model_copy(update={"unpaired": True}), "trivial": trivial}
+    keys = "<dt>Fréchet distance</dt>"
+    assert keys not in text
+    assert keys in render(report.model_copy(update=unpaired), exhibits)
     assert "may come nearer" not in Page(render(report, exhibits)).words
 
 

@@ -27,6 +27,18 @@ def test_terminal_shows_verdict_variants_gates_and_page(report):
     assert "Page: runs/digits/report.html" in text
 
 
+@pytest.mark.parametrize("unpaired", [True, False])
+def test_terminal_shows_of_a_translator_what_it_is_judged_by(report, unpaired):
+    data = report.dataset.model_copy(update={"unpaired": unpaired})
+    trivial = TrivialReport(name="bicubic", quality=report.floor)
+    text = printed(terminal.render(other(report, trivial=trivial, dataset=data)), width=200)
+    header = next(
+        line for line in text.splitlines() if line.startswith("Variant") or "File" in line
+    )
+    assert ("Fréchet" in header) == unpaired
+    assert ("SSIM" in header) != unpaired
+
+
 def test_terminal_table_fits_eighty_columns(report):
     assert "…" not in printed(terminal.FoldedVariants(report), width=80)
 
