@@ -5,6 +5,7 @@ A mask, a second picture and a class beside a picture are channels behind it.
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -104,8 +105,9 @@ class _Source:
         return tensor if self.input.dtype == "float32" else Rounded(self.input.dtype)(tensor)
 
 
-_OwnInput = Callable[[_Source, Any, int], Any]
-"""A source, its part of the one input, and where that starts → what the generator takes."""
+_OwnInput = Callable[[_Source, Any, str], Any]
+"""A source, its part of the one input, and the end of its layers' names → what the generator
+takes."""
 
 
 def _fits(inputs: Sequence[ModelInput], kinds: Sequence[InputKind]) -> bool:
@@ -186,20 +188,15 @@ def _of_vectors(path: Path, sources: Sequence[_Source], facts: StatedFacts) -> I
     )
 
 
-def _vector(source: _Source, tensor: Any, start: int) -> Any:
+def _vector(source: _Source, tensor: Any, end: str) -> Any:
     """Entries of the vector as the generator's own input takes them."""
     if source.kind is InputKind.CLASS and is_number_like(source.input):
         rank = len(source.shape) + 1
-        return Label(rank, source.input.dtype, name="class_number")(tensor)
+        return Label(rank, source.input.dtype, name=f"class_number{end}")(tensor)
     if len(source.shape) != 1:
-        name = _layer_name(f"{source.kind}_map", start)
+        name = f"{source.kind}_map{end}"
         tensor = tf_keras.layers.Reshape(source.shape, name=name)(tensor)
     return source.typed(tensor)
-
-
-def _layer_name(name: str, start: int) -> str:
-    """The first of its kind has the name alone."""
-    return name if not start or name.startswith("class") else f"{name}_{start}"
 
 
 def _split(
@@ -210,12 +207,15 @@ def _split(
     ``ordered`` are those that lie one behind the other on its last axis.
     """
     tensors: dict[str, Any] = {}
-    start = 0
+    start, kinds = 0, Counter[InputKind]()
     for source in ordered:
+        kinds[source.kind] += 1
+        number = kinds[source.kind]
+        end = f"_{number}" if number > 1 else ""  # the first of its kind has the name alone
         part = port
         if len(ordered) > 1:
-            part = Part(start, source.size, name=_layer_name(f"{source.kind}_part", start))(port)
-        tensors[source.input.name] = own_input(source, part, start)
+            part = Part(start, source.size, name=f"{source.kind}_part{end}")(port)
+        tensors[source.input.name] = own_input(source, part, end)
         start += source.size
     return [
         each.constant(port) if each.kind is InputKind.NUMBER else tensors[each.input.name]
@@ -242,7 +242,7 @@ def _of_pictures(
             tensor,
             sources,
             ordered,
-            lambda source, channels, _: _channels(source, channels, stated or (0.0, 1.0)),
+            lambda source, part, end: _channels(source, part, end, stated or (0.0, 1.0)),
         )
 
     return InputAdapter(
@@ -292,7 +292,7 @@ def _channels_of(source: _Source) -> list[InputPart]:
     ]
 
 
-def _channels(source: _Source, tensor: Any, pixels: PixelRange) -> Any:
+def _channels(source: _Source, tensor: Any, end: str, pixels: PixelRange) -> Any:
     """Channels of the one picture as the generator's own input takes them.
 
     A mask and a class are 0 and 1 there, black and white here.
@@ -301,9 +301,9 @@ def _channels(source: _Source, tensor: Any, pixels: PixelRange) -> Any:
     if source.kind is InputKind.PICTURE:
         return source.typed(tensor)
     if source.kind is InputKind.CLASS:
-        tensor = layers.GlobalAveragePooling2D(name="class_mean")(tensor)
+        tensor = layers.GlobalAveragePooling2D(name=f"class_mean{end}")(tensor)
     if pixels != (0.0, 1.0):
         scale = 1 / (high - low)
-        name = f"{source.kind}_scaled"
+        name = f"{source.kind}_scaled{end}"
         tensor = layers.Rescaling(scale, -low * scale, name=name)(tensor)
-    return _vector(source, tensor, 0)
+    return _vector(source, tensor, end)

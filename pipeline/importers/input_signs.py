@@ -48,10 +48,11 @@ def roles_of(path: Path, inputs: Sequence[ModelInput], facts: StatedFacts) -> li
     roles: list[InputRole | None] = []
     for each in inputs:
         stated = facts.inputs.get(each.name)
+        _refuse_text(path, each)
         if stated is not None:
             _refuse_role(path, each, stated)
         else:
-            _refuse_content(path, each)
+            _refuse_map_of_classes(path, each)
         roles.append(stated or _role_by_signs(each))
     _tell_class(path, inputs, roles, facts)
     _tell_picture(inputs, roles, facts)
@@ -85,6 +86,7 @@ def free_numbers(
     values = {}
     for each in inputs:
         stated = facts.inputs.get(each.name)
+        _refuse_text(path, each)
         if stated is not None:
             _refuse_role(path, each, stated)
         role = stated or _role_by_signs(each)
@@ -123,20 +125,23 @@ def _role_of_number(each: ModelInput) -> InputRole | None:
     return None
 
 
-def _refuse_content(path: Path, each: ModelInput) -> None:
-    """PocketganError for what no student reads: text, and maps of classes."""
-    its_input = f"{path}: its input '{printable(each.name)}' {each.shape_words}"
+def _refuse_text(path: Path, each: ModelInput) -> None:
     if each.dtype in ("string", "object"):
         raise PocketganError(
-            f"{its_input} is text, or a file's bytes.",
+            f"{path}: its input '{printable(each.name)}' {each.shape_words} is text, or a file's "
+            "bytes.",
             "Save it from behind what decodes them: with pictures [N, H, W, C] of numbers.",
         )
+
+
+def _refuse_map_of_classes(path: Path, each: ModelInput) -> None:
+    """PocketganError for what no student reads."""
     if len(each.shape) != 3 or each.shape[-1] in _PICTURE_CHANNELS or is_vector(each):
         return
     if _LABEL_MAP.search(each.name) or each.entries > _LARGEST_LATENT:
         raise PocketganError(
-            f"{its_input} seems to be a map of classes, which students do not read: they read "
-            "latents, pictures and masks.",
+            f"{path}: its input '{printable(each.name)}' {each.shape_words} seems to be a map of "
+            "classes, which students do not read: they read latents, pictures and masks.",
             "Put the layers before it that make this map of a picture whose colours are the "
             f"classes. If it is latents: {role_option(each.name, _LATENT_ROLE)}.",
         )

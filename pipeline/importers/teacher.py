@@ -151,8 +151,11 @@ def _with_guesses(
             teacher = _load(source, facts, custom, allow_unsafe=allow_unsafe)
         except MissingFactsError as error:
             # Goes on with guesses, to find out what else is missing.
-            missing += error.missing
-            for fact in error.missing:
+            further = [fact for fact in error.missing if fact not in missing]
+            if not further:
+                break  # the guess did not help
+            missing += further
+            for fact in further:
                 facts = fact.guessed(facts)
         except PocketganError:
             if not missing:

@@ -35,11 +35,19 @@ def of_weights(weights: Rows, count: int) -> Rows:
     return _upright(vectors[:, _largest(values, count)].T)
 
 
-def of_activations(latents: Rows, activations: Rows, count: int) -> Rows:
+def of_activations(inputs: Rows, activations: Rows, count: int, *, classes: int = 0) -> Rows:
     """GANSpace (Härkönen 2020, sections 2.1 and 2.2): principal components of activations
-    [N, outputs], each carried back to the latents [N, latent] by least squares.
+    [N, outputs], each carried back to the latents of ``inputs`` [N, latent + classes] by least
+    squares.
+
+    What a class adds to the activations is left out: no latent makes it.
     """
-    centred = activations - activations.mean(axis=0)
+    latents, labels = inputs, np.zeros(len(inputs), np.int64)
+    if classes:
+        latents, labels = inputs[:, :-classes], inputs[:, -classes:].argmax(axis=1)
+    centred = activations.copy()
+    for label in np.unique(labels):
+        centred[labels == label] -= centred[labels == label].mean(axis=0)
     most = min(centred.shape) - 1
     start = np.random.default_rng(0).normal(size=most + 1)
     coordinates, lengths, _ = svds(centred, k=min(count, most), v0=start)

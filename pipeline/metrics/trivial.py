@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from pipeline.arrays import LUMA, Images, Mask, luma
+from pipeline.arrays import Images, Mask, luma
 
 ColourMap = npt.NDArray[np.float64]
 CLEARLY_NEARER = 10 ** (1 / 10)
@@ -24,6 +24,7 @@ class TrivialBaseline(NamedTuple):
 def trivial_baseline(
     inputs: Images,
     shape: tuple[int, int, int],
+    visible: int,
     mask: int | None = None,
     *,
     examples: tuple[Images, Images] | None = None,
@@ -32,19 +33,19 @@ def trivial_baseline(
 
     Bicubic where they are larger, the mean colour in a hole that channel ``mask`` hides (255
     inside), grey for colours that are not known; else the input as it is. What lies behind its
-    first picture is left out.
+    first picture, of ``visible`` channels, is left out.
 
     ``examples``: inputs and their pictures that training may learn from. Where colours alone bring
     these nearer by a decibel, as those of a map that becomes a photo do, each pixel gets its colour
     by the one affine map that suits them best (least squares).
     """
-    plain = _plain_baseline(inputs, shape, mask)
+    plain = _plain_baseline(inputs, shape, visible, mask)
     if examples is None:
         return plain
     # Evenly spread: the first tiles are those of a few photos.
     step = -(-len(examples[0]) // MOST_EXAMPLES)
     read, truth = (each[::step] for each in examples)
-    mapping = _affine_map(_plain_baseline(read, shape, mask).pictures, truth)
+    mapping = _affine_map(_plain_baseline(read, shape, visible, mask).pictures, truth)
     if mapping is None:
         return plain
     pictures = [_recoloured(picture, mapping) for picture in plain.pictures]
@@ -52,20 +53,19 @@ def trivial_baseline(
 
 
 def _plain_baseline(
-    inputs: Images, shape: tuple[int, int, int], mask: int | None
+    inputs: Images, shape: tuple[int, int, int], visible: int, mask: int | None
 ) -> TrivialBaseline:
     height, width, channels = shape
-    colours = _colours_of(inputs.shape[-1], channels)
-    name, pictures = "the input as it is", inputs[..., :colours]
+    name, pictures = "the input as it is", inputs[..., :visible]
     if (hole := hidden_by_mask(inputs, mask)) is not None:
         name, pictures = "hole in its mean colour", _filled(pictures, hole)
     if pictures.shape[1:3] != (height, width):
         name = "bicubic"
         pictures = np.stack([_resized(picture, width, height) for picture in pictures])
-    if colours < channels:
+    if visible < channels:
         name = "grey" if name == "the input as it is" else f"{name}, grey"
         pictures = pictures.repeat(channels, axis=-1)
-    elif colours > channels:
+    elif visible > channels:
         name = "its luma" if name == "the input as it is" else f"{name}, luma"
         pictures = luma(pictures)
     return TrivialBaseline(name, pictures)
@@ -106,13 +106,6 @@ def hidden_by_mask(inputs: Images, mask: int | None) -> Mask | None:
     """Where channel ``mask`` of inputs uint8 [N, h, w, c] hides the picture, bool [N, h, w]; None
     where inputs have no mask."""
     return None if mask is None else inputs[..., mask] > 127
-
-
-def _colours_of(source: int, channels: int) -> int:
-    """Channels of the first picture of ``source`` channels, where ``channels`` are drawn."""
-    if source >= channels > 1:
-        return channels
-    return source if channels == 1 and source == len(LUMA) else 1
 
 
 def _filled(inputs: Images, hole: Mask) -> Images:

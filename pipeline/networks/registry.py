@@ -21,6 +21,7 @@ from pipeline.networks import (
     translators,
 )
 from pipeline.networks.settings import (
+    COUPLED,
     GROWING,
     PROJECTED,
     STYLED,
@@ -38,7 +39,7 @@ GENERATORS: dict[str, Callable[[GeneratorSettings, ImageShape], tf_keras.Model]]
     STYLED: stylegan.generator,
     "biggan": biggan.generator,
     GROWING: progressive.generator,
-    "cogan": cogan.generator,
+    COUPLED: cogan.generator,
 }
 DISCRIMINATORS: dict[str, Callable[[DiscriminatorSettings, ImageShape], tf_keras.Model]] = {
     "dense": dense.discriminator,
@@ -49,7 +50,7 @@ DISCRIMINATORS: dict[str, Callable[[DiscriminatorSettings, ImageShape], tf_keras
     "biggan": r3gan.discriminator,
     GROWING: progressive.discriminator,
     PROJECTED: projected.discriminator,
-    "cogan": cogan.discriminator,
+    COUPLED: cogan.discriminator,
 }
 TRANSLATORS: dict[str, Callable[[GeneratorSettings, TranslatorShape], tf_keras.Model]] = {
     "unet": pix2pix.generator,

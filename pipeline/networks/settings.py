@@ -6,9 +6,9 @@ from jsonargparse.typing import ClosedUnitInterval, NonNegativeInt, PositiveInt
 
 PictureShape = tuple[int, int, int]
 """Height, width, channels."""
-STYLED, GROWING = "stylegan", "progressive"
-"""In the registry: the generator whose styles can be truncated, and the networks whose pictures can
-grow while they are trained."""
+STYLED, GROWING, COUPLED = "stylegan", "progressive", "cogan"
+"""In the registry: the generator whose styles can be truncated, the networks whose pictures can
+grow while they are trained, and those whose pictures are two, side by side."""
 
 IMAGENET_SIDE = 32
 """Pixels of the pictures that the published network of ``efficientnet`` looks at: of smaller ones,

@@ -7,7 +7,7 @@ from pathlib import Path
 from deploy.errors import one_of
 from pipeline.data.reading import CUTS
 from pipeline.data.sources import SOURCES, mistakes
-from pipeline.networks.settings import GROWING, STYLED
+from pipeline.networks.settings import COUPLED, GROWING, STYLED
 from pipeline.recipe.plain import leaves, plain
 from pipeline.recipe.sections import LEAST_BITS, MOST_BITS, Recipe
 
@@ -99,6 +99,12 @@ def _mistaken_codes(recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield (
             f"generator.codes.continuous: of {latent} numbers {codes.continuous} cannot be codes.",
             f"Give at most {latent}, or a larger generator.latent.",
+        )
+    if codes and recipe.discriminator.name == COUPLED:
+        yield (
+            f"generator.codes: '{COUPLED}' judges each half of a picture alone, and cannot read "
+            "codes off the whole.",
+            "Leave generator.codes out, or choose another discriminator.name, such as dcgan.",
         )
     if recipe.train.multi_agent and (codes.discrete < LEAST_AGENTS or codes.continuous):
         yield (

@@ -145,14 +145,19 @@ def refuse_mismatches(
 def refuse_small_parts(folder: Path, parts: Sequence[Images], batch: int = 1) -> None:
     """PocketganError where metrics, or files that draw ``batch`` pictures at once, need more."""
     smallest = min(map(len, parts))
-    if smallest >= max(FEWEST_OF_A_PART, batch):
+    if smallest >= fewest_in_batches(batch):
         return
     raise PocketganError(
         f"{folder}: the smallest of its three parts has {smallest} pictures or tiles.",
         "Give more photos, or larger ones."
         if smallest < FEWEST_OF_A_PART
-        else f"Give more photos, or set convert.batch to {smallest} or less.",
+        else f"Give more photos, or set convert.batch to {smallest}.",
     )
+
+
+def fewest_in_batches(batch: int) -> int:
+    """Pictures of which files that draw ``batch`` at once, and no part of one, draw enough."""
+    return -(-FEWEST_OF_A_PART // batch) * batch
 
 
 def refuse_few_pairs(dataset: Dataset) -> None:

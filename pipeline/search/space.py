@@ -163,8 +163,9 @@ class Space:
 
     def narrowest(self, block: str) -> StudentSettings:
         """The smallest student of a block."""
+        # A slim student's later groups, and maps that are halved, grow by 1/taper.
         shape = StudentShape(
-            block=block, rank=LEAST_RANK, taper=TAPERS[0], mixers=0, depth=DEPTHS[0]
+            block=block, rank=LEAST_RANK, taper=max(TAPERS), mixers=0, depth=DEPTHS[0]
         )
         return self.student(shape, NARROWEST)
 

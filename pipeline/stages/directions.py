@@ -100,7 +100,8 @@ def _direction(
 
 def _vectors(ctx: StageContext, file: Path) -> tuple[dict[str, Rows], list[str]]:
     """Directions by name, and why some could not be looked for."""
-    count, latent = ctx.recipe.evaluate.directions, prior(ctx).latent
+    count, drawn_from = ctx.recipe.evaluate.directions, prior(ctx)
+    latent = drawn_from.latent
     codes = np.eye(ctx.recipe.generator.codes.continuous, latent, dtype=np.float32)
     rows, events = {"code": codes}, []
     try:
@@ -111,7 +112,9 @@ def _vectors(ctx: StageContext, file: Path) -> tuple[dict[str, Rows], list[str]]
         latents = batched_inputs(ctx, Purpose.DIRECTIONS, ACTIVATIONS)
         rows["weights"] = of_weights(layer.weights[:, :latent], count)
         activations = layer.activations(latents)
-        rows["activations"] = of_activations(latents[:, :latent], activations, count)
+        rows["activations"] = of_activations(
+            latents, activations, count, classes=drawn_from.classes
+        )
     named = {
         f"{method} {rank}": vector
         for method, vectors in rows.items()

@@ -24,6 +24,7 @@ from pipeline.metrics.trivial import hidden_by_mask, trivial_baseline
 from pipeline.networks.efficientnet import looks_at, published_weights, weights_file
 from pipeline.networks.pixels import to_uint8
 from pipeline.networks.settings import PROJECTED
+from pipeline.search.refuse import fewest_in_batches
 from pipeline.search.scorers import draw_pictures
 from pipeline.stage import Outcome, StageContext, package_versions, stage
 from pipeline.stages.directions import check_directions, explore_latents
@@ -60,7 +61,7 @@ def _check(ctx: StageContext) -> None:
         return
     _refuse_few(f"{ctx.dataset.name} has", len(ctx.dataset.test), FEWEST)
     if ctx.dataset.test_inputs is not None:
-        least = max(FEWEST, ctx.recipe.convert.batch)
+        least = fewest_in_batches(ctx.recipe.convert.batch)
         _refuse_few(f"Of what is read {ctx.dataset.name} has", len(ctx.dataset.test_inputs), least)
 
 
@@ -108,7 +109,9 @@ def _evaluate(ctx: StageContext) -> Outcome:
     )
     if test is not None and reference is not None:
         shape, pairs = reference.shape[1:], examples(ctx)
-        baseline = trivial_baseline(test.inputs[:count], shape, test.mask, examples=pairs)
+        baseline = trivial_baseline(
+            test.inputs[:count], shape, test.visible, test.mask, examples=pairs
+        )
         quality = measured(baseline.pictures, real, same_latents=reference)
         evaluation = evaluation.beside_trivial(baseline.name, quality)
     write_evaluation(evaluation, samples, ctx.folder)

@@ -23,8 +23,9 @@ def write_first_file(ctx: StageContext, student: tf_keras.Model, pixels: PixelRa
     when the shipped file is there.
     """
     inputs = generator_inputs(ctx, Purpose.CALIBRATION, CALIBRATION)
-    content = to_int8_post_training(fold_batch_norm(student), inputs)
-    write_bytes(ctx.first_file, with_provenance(content, ctx, "first", pixels))
+    bare = to_int8_post_training(fold_batch_norm(student), inputs)
+    content = with_provenance(bare, ctx, "first", pixels)
+    write_bytes(ctx.first_file, content)
     progress.console.print(
         f"A first file to try: {ctx.first_file} ({len(content):,} bytes); a smaller and better one "
         "follows"

@@ -53,7 +53,7 @@ def train_and_look_ahead(
     def on_row_and_half(row: HistoryRow, frame: np.ndarray) -> None:
         on_row(row, frame)
         if 2 * row.step >= steps and not half_file.exists():
-            with trainer.average.applied():
+            with trainer.ended():
                 write_text(half_file, repr(rate()))
 
     history = trainer.train(checkpoint, description, on_row_and_half)

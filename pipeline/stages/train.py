@@ -2,8 +2,13 @@
 
 from functools import partial
 
+from deploy.errors import PocketganError
+from pipeline.data.sources import SOURCES
 from pipeline.determinism import prepare
 from pipeline.networks.pixels import TRANSLATED
+from pipeline.networks.settings import PROJECTED
+from pipeline.recipe.plain import leaves
+from pipeline.recipe.sections import Recipe
 from pipeline.search.candidates import decibels
 from pipeline.search.scorers import pixel_scorer
 from pipeline.stage import Outcome, StageContext, stage
@@ -12,13 +17,40 @@ from pipeline.stages.inputs import pairs_of
 from pipeline.stages.prospects import COMPARED_ON_THE_WAY, Prospects
 from pipeline.training.losses import AdversarialLoss
 
+OF_LATENTS = (
+    *("generator.codes", "generator.conditional"),
+    *("train.feature_matching", "discriminator.minibatch_deviation"),
+)
+OF_PAIRS = tuple(f"translation.{name}" for name in ("feature_matching", "perceptual", "shift"))
+OF_DOMAINS = ("translation.cycle", "translation.identity")
 
-def _check_loss(ctx: StageContext) -> None:
-    """PocketganError for a loss or an augmentation that does not exist."""
+
+def _check(ctx: StageContext) -> None:
+    """PocketganError for a loss or an augmentation that does not exist, and for what would change
+    nothing."""
     AdversarialLoss(ctx.recipe.train)
+    kind, foreign = _foreign_settings(ctx.recipe)
+    for key, value in leaves(ctx.declared_settings()):
+        if value and key.startswith(foreign):
+            raise PocketganError(
+                f"{key}: {value} would change nothing in {kind}.",
+                f"Leave it out, or set it to {'false' if value is True else 0}.",
+            )
 
 
-@stage("train", settings=training.ADVERSARIAL, reads_pictures=True, check=_check_loss)
+def _foreign_settings(recipe: Recipe) -> tuple[str, tuple[str, ...]]:
+    """What is trained, and how the keys begin of settings that only another training reads."""
+    data = recipe.data
+    if not data.translated:
+        names = ("discriminator.minibatch_deviation",)
+        blind = names if recipe.discriminator.name == PROJECTED else ()
+        return "a training of a generator that reads latents", ("translation.", *blind)
+    if SOURCES[data.source].unpaired and not data.degrade:
+        return "a training without pairs", (*OF_LATENTS, *OF_PAIRS)
+    return "a training with pairs", (*OF_LATENTS, *OF_DOMAINS)
+
+
+@stage("train", settings=training.ADVERSARIAL, reads_pictures=True, check=_check)
 def train(ctx: StageContext) -> Outcome:
     """Train by the recipe's rules; write both networks, the history and the film."""
     recipe = ctx.recipe

@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -210,6 +211,19 @@ class GANTrainer:
         """The averaged generators' pictures of the objective's fixed inputs: uint8 [N, H, W, C]."""
         with self.average.applied():
             return self.objective.fixed_pictures()
+
+    @contextmanager
+    def ended(self) -> Iterator[None]:
+        """The generators are as they would be if the training ended here; afterwards as before."""
+        variables = [v for network in self.objective.generators for v in network.variables]
+        own = [variable.numpy() for variable in variables]
+        self.average.adopt()
+        self.recalibrate()
+        try:
+            yield
+        finally:
+            for variable, value in zip(variables, own, strict=True):
+                variable.assign(value)
 
     def recalibrate(self, batches: int = 64) -> None:
         """Let batch-norm statistics and fake-quantization ranges settle on the averaged weights.

@@ -44,7 +44,9 @@ def vectors_of(teacher: Path, prior: Prior, count: int) -> dict[str, Rows]:
     normal = np.random.default_rng(1).normal(size=[prior.latent, count])
     rows = {
         "weights": of_weights(layer.weights[:, : prior.latent], count),
-        "activations": of_activations(inputs[:, : prior.latent], layer.activations(inputs), count),
+        "activations": of_activations(
+            inputs, layer.activations(inputs), count, classes=prior.classes
+        ),
         "random": np.asarray(np.linalg.qr(normal)[0].T, np.float32),
     }
     return {

@@ -131,7 +131,9 @@ class Examiner:
             raise ValueError("of latents no picture is made without a network")
         inputs = self._test.inputs[: len(self._inputs)]
         shape = self._reference.shape[1:]
-        name, images = trivial_baseline(inputs, shape, self._test.mask, examples=self._examples)
+        name, images = trivial_baseline(
+            inputs, shape, self._test.visible, self._test.mask, examples=self._examples
+        )
         return name, self._quality(images)
 
     def _quality(self, images: Images) -> PictureQuality:

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from pipeline.arrays import Images
-from pipeline.metrics.trivial import mask_behind, trivial_baseline
+from pipeline.metrics.trivial import trivial_baseline
 
 COLUMNS, ROWS, SCALE, GAP = 16, 2, 2, 6
 
@@ -44,7 +44,7 @@ def translated(runs: Sequence[dict[str, Images]]) -> Images:
     """A row each of what is read, float32, each run's int8 file, and the truth: uint8 [H, W, 3]."""
     first = runs[0]
     inputs, shape = first["input"], first["float32"].shape[1:]
-    read = trivial_baseline(inputs, shape, mask_behind(inputs, shape[-1])).pictures
+    read = trivial_baseline(inputs, shape, inputs.shape[-1]).pictures
     shipped = (samples["int8"] for samples in runs)
     truth = [first["real"]] if "real" in first else []
     return np.concatenate([grid(row, 1) for row in (read, first["float32"], *shipped, *truth)])

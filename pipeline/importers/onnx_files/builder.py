@@ -58,12 +58,16 @@ class Builder:
 
     def apply(self, layer_class: type, tensors: Any, name: str, **settings: Any) -> Any:
         """What a new layer gives for tensors; it is called ``name``, or nearly so."""
+        return layer_class(name=self.unused(name), **settings)(tensors)
+
+    def unused(self, name: str) -> str:
+        """The name, with a number where another layer or input has it; it is taken from now on."""
         unused, number = name, 1
         while unused.lower() in self._names:
             number += 1
             unused = f"{name}_{number}"
         self._names.add(unused.lower())
-        return layer_class(name=unused, **settings)(tensors)
+        return unused
 
     def weigh(self, tensor: Any, *weights: np.ndarray) -> None:
         """Remember the weights of the layer that gave a tensor."""
@@ -82,15 +86,15 @@ class Builder:
             return None, name
         operands = [self.graph.constants.get(each) for each in reader.inputs]
         added = next((operand for operand in operands if operand is not None), None)
-        sides = 1 if node.op == "MatMul" else 3
-        if added is None or added.size != length or added.shape[-sides:][0] != length:
-            return None, name
+        sides = 1 if node.op in ("MatMul", "Gemm") else 3
+        if added is None or added.size != length or ((1,) * sides + added.shape)[-sides] != length:
+            return None, name  # or one number a row, and not a channel
         return added.reshape(length), reader.outputs[0]
 
     def uncropped(self, name: str) -> Value:
         """What was computed under that name, perhaps with borders that are still to go."""
         if name in self.graph.constants:
-            raise UnmappedLayerError(f"'{name}' is a constant where a layer has its input")
+            raise ValueError(f"'{name}' is a constant where a layer has its input")
         return self.values[name]
 
     def value(self, name: str) -> Value:

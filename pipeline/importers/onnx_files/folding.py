@@ -9,12 +9,16 @@ from onnx import numpy_helper, shape_inference
 from onnx.reference import ReferenceEvaluator
 
 from pipeline.importers.onnx_files.graph import Graph, node_of
+from pipeline.importers.onnx_files.reading import nodes_of
 
 _MOST_ELEMENTS = 2**24
 """Of a constant that a few numbers in the file could make as large as they like."""
 _GROWING = ("ConstantOfShape", "Expand", "Tile", "Range", "Pad", "Resize", "OneHot")
-_MOST_ROUNDS = 8
-"""Shapes that follow from constants make more constants."""
+_MOST_ROUNDS = 64
+"""Shapes that follow from constants make more constants: a round for each of the resizings whose
+sizes are computed of each other."""
+_LOOPS = ("Loop", "Scan", "SequenceMap")
+"""A few numbers could make them run as long as they like."""
 
 
 def folded(model: onnx.ModelProto) -> Graph:
@@ -86,10 +90,15 @@ def _fold(
 
 
 def _may_not_be_computed(node: onnx.NodeProto, shapes: Mapping[str, tuple[int, ...]]) -> bool:
-    """Whether an operation is random, or a few numbers could make it give as many as they like."""
+    """Whether an operation is random, or a few numbers could make it give, or take, any amount."""
     shape = shapes.get(node.output[0])
     is_large = shape is None or math.prod(shape) > _MOST_ELEMENTS
-    return node.op_type.startswith("Random") or (node.op_type in _GROWING and is_large)
+    inner = (each.op_type for each in nodes_of([node]))
+    return (
+        node.op_type.startswith("Random")
+        or (node.op_type in _GROWING and is_large)
+        or any(each in _LOOPS for each in inner)
+    )
 
 
 def _empty(node: onnx.NodeProto, shapes: Mapping[str, tuple[int, ...]]) -> list[np.ndarray] | None:

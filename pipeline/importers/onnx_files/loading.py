@@ -1,5 +1,6 @@
 """An ONNX file as a generator: drawn by onnxruntime, rebuilt of layers where each has one."""
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import tf_keras
 from onnx import numpy_helper
 from onnxruntime.tools.onnx_model_utils import fix_output_shapes
 
-from deploy.errors import PocketganError, one_line
+from deploy.errors import PocketganError, one_line, printable
 from pipeline.importers.foreign import ForeignProgram
 from pipeline.importers.input_signs import free_numbers
 from pipeline.importers.layer_mapping import SourceLayer, UnmappedLayerError
@@ -21,9 +22,9 @@ from pipeline.importers.missing_inputs import size_fact
 from pipeline.importers.model_input import ModelInput, shape_text
 from pipeline.importers.onnx_files.builder import Builder, Value
 from pipeline.importers.onnx_files.folding import folded
-from pipeline.importers.onnx_files.graph import Graph, layer_name
+from pipeline.importers.onnx_files.graph import Graph, Node, layer_name
 from pipeline.importers.onnx_files.kernels import KERNELS
-from pipeline.importers.onnx_files.layout import MAP_RANK, Layout, LayoutError, map_order
+from pipeline.importers.onnx_files.layout import MAP_RANK, Layout, map_order
 from pipeline.importers.onnx_files.maps import MAPS
 from pipeline.importers.onnx_files.moves import MOVES
 from pipeline.importers.onnx_files.pointwise import POINTWISE
@@ -85,7 +86,7 @@ def load_onnx(path: Path, facts: StatedFacts | None = None) -> LoadedGenerator:
     )
     try:
         return replace(generator, functional=_of_layers(folded(model), generator.inputs, orders))
-    except (UnmappedLayerError, LayoutError) as error:
+    except UnmappedLayerError as error:
         return replace(generator, why_opaque=str(error))
     except Exception as error:  # whatever a foreign graph makes the libraries raise
         reason = f"it cannot be rebuilt of tf_keras layers ({one_line(error, 200)})"
@@ -95,29 +96,39 @@ def load_onnx(path: Path, facts: StatedFacts | None = None) -> LoadedGenerator:
 def _of_layers(graph: Graph, inputs: Sequence[ModelInput], orders: Orders) -> tf_keras.Model:
     """The graph as layers of tf_keras, with the weights of the file.
 
-    Raises UnmappedLayerError or LayoutError for the first operation that has no layer.
+    Raises UnmappedLayerError for the first operation that has no layer.
     """
     builder = Builder(graph, MOVES, frozenset(POINTWISE))
     ports = []
     for each, shape in zip(inputs, graph.inputs.values(), strict=True):
-        port = tf_keras.Input(each.shape, dtype=each.dtype, name=layer_name(each.name))
+        name = builder.unused(layer_name(each.name))
+        port = tf_keras.Input(each.shape, dtype=each.dtype, name=name)
         layout = Layout.plain(shape, channels_last=channels_first(shape, orders.get(each.name)))
         builder.values[each.name] = Value(tensor=port, layout=layout)
         ports.append(port)
     for node in graph.nodes:
-        if node.outputs[0] in builder.values:
-            continue  # a bias, taken in already
-        if node.op in MOVES:
-            builder.values[node.outputs[0]] = builder.move(node)
-        elif node.op in _OPERATIONS:
-            value = _OPERATIONS[node.op](builder, node)
-            builder.values.setdefault(node.outputs[0], value)
-        else:
-            raise UnmappedLayerError(f"operation '{node.name}' ({node.op}) has no layer here")
+        if node.outputs[0] not in builder.values:  # else a bias, taken in already
+            _add(builder, node)
     outputs = [_output(builder, name, orders.get(name)) for name in graph.outputs]
     model = tf_keras.Model(ports, outputs, name="generator")
     builder.set_weights()
     return model
+
+
+def _add(builder: Builder, node: Node) -> None:
+    """Compute what an operation gives; UnmappedLayerError, which names it, where no layer does."""
+    described = f"operation '{node.name}' ({node.op})"
+    if node.op not in MOVES and node.op not in _OPERATIONS:
+        raise UnmappedLayerError(f"{described} has no layer here")
+    try:
+        value = builder.move(node) if node.op in MOVES else _OPERATIONS[node.op](builder, node)
+    except UnmappedLayerError:
+        raise
+    except Exception as error:  # whatever a foreign graph makes the libraries raise
+        raise UnmappedLayerError(
+            f"{described} has no layer here: {one_line(error, 200)}"
+        ) from error
+    builder.values.setdefault(node.outputs[0], value)
 
 
 def _output(builder: Builder, name: str, stated: bool | None) -> Any:
@@ -216,12 +227,14 @@ def _refuse_free(path: Path, runtime: OnnxRuntime, inputs: Sequence[ModelInput])
             continue
         if len(port.shape) == MAP_RANK and each.shape[-1] is not None:
             raise MissingFactsError(path, [size_fact(each)])
-        sizes = ",".join("1" if i == 0 else str(s or "256") for i, s in enumerate(port.shape))
+        guesses = (1, *(256 for _ in port.shape[1:]))
+        sizes = (own or likely for own, likely in zip(port.shape, guesses, strict=True))
+        named = ("--input_name", printable(port.name), "--input_shape", ",".join(map(str, sizes)))
         raise PocketganError(
-            f"{path}: the size of its input '{port.name}' is free: "
+            f"{path}: the size of its input '{printable(port.name)}' is free: "
             f"{shape_text(with_channels_last(port.shape, port.channels_first)[1:])}.",
             "Fix it, for instance: python -m onnxruntime.tools.make_dynamic_shape_fixed "
-            f"--input_name {port.name} --input_shape {sizes} {path} fixed.onnx",
+            f"{shlex.join((*named, str(path), 'fixed.onnx'))}",
         )
 
 
@@ -235,15 +248,27 @@ def _origin(path: Path, model: onnx.ModelProto) -> str:
 
 def _input(port: Port, runtime: OnnxRuntime, model: onnx.ModelProto) -> ModelInput:
     """An input as we see it: a float is a float32, and a number that looks rows up a class."""
-    rows = None
-    sizes = {each.name: each.dims[0] for each in model.graph.initializer if each.dims}
-    for node in model.graph.node:
-        if node.op_type == "Gather" and node.input[1] == port.name:
-            rows = sizes.get(node.input[0])
+    rows = _rows(model, port.name)
     dtype = "float32" if port.dtype.kind == "f" else port.dtype.name
     shape = with_channels_last(port.shape, port.channels_first)
     among = [other.shape for other in runtime.inputs]
     return ModelInput.declared(port.name, shape, among=among, dtype=dtype, embedding_rows=rows)
+
+
+def _rows(model: onnx.ModelProto, name: str) -> int | None:
+    """Of the constant in which an input looks rows up, as it is or in another form; else None."""
+    sizes = {each.name: each.dims[0] for each in model.graph.initializer if each.dims}
+    names = [name]
+    for node in model.graph.node:  # what is read stands before what reads it
+        if node.op_type == "Gather" and node.input[1] in names:
+            return sizes.get(node.input[0])
+        if _moves_only(node) and node.input[0] in names:
+            names += node.output
+    return None
+
+
+def _moves_only(node: onnx.NodeProto) -> bool:
+    return node.op_type in MOVES or node.op_type in ("Identity", "Cast")
 
 
 def _layers(model: onnx.ModelProto, sizes: Mapping[str, int]) -> tuple[SourceLayer, ...]:
@@ -264,6 +289,6 @@ def _last_operation(model: onnx.ModelProto, output: str) -> str:
     """What computes an output, before those operations that only move numbers."""
     writers = {name: node for node in model.graph.node for name in node.output}
     node = writers.get(output)
-    while node is not None and (node.op_type in MOVES or node.op_type in ("Identity", "Cast")):
+    while node is not None and _moves_only(node):
         node = writers.get(node.input[0])
     return node.op_type if node is not None else ""

@@ -18,7 +18,7 @@ def _reshape(graph: Graph, node: Node, layout: Layout) -> Layout:
 
 
 def _flatten(_graph: Graph, node: Node, layout: Layout) -> Layout:
-    axis = node.attributes.get("axis", 1) % (len(layout.axes) + 1)
+    axis = node.attributes.get("axis", 1)  # the rank itself is allowed, too
     return layout.reshaped([math.prod(layout.shape[:axis]), math.prod(layout.shape[axis:])])
 
 

@@ -25,7 +25,11 @@ _ACTIVATIONS = {
     "Softsign": "softsign",
     "Exp": "exponential",
 }
+_FLOATS, _INTEGERS = (1, 10, 11, 16), (6, 7)
+"""As ONNX numbers them: float32, float16, float64, bfloat16; int32, int64."""
 _UNCHANGED = ("Identity", "Dropout")
+_NO_LIMIT = 1e30
+"""Exporters write the largest float where nothing is cut."""
 _SELU = {"alpha": 1.67326319217681884765625, "gamma": 1.05070102214813232421875}
 
 
@@ -47,12 +51,15 @@ def _unchanged(builder: Builder, node: Node) -> Value:
 
 
 def _cast(builder: Builder, node: Node) -> Value:
-    """Between floats nothing is to be done: a layer computes in float32."""
+    """Between floats nothing is to be done: a layer computes in float32. Nor between integers of
+    32 bits and more, which are classes."""
     value = builder.uncropped(node.inputs[0])
-    if not value.tensor.dtype.is_floating:
-        raise UnmappedLayerError(f"operation '{node.name}' makes numbers of integers")
-    if node.attributes["to"] not in (1, 10, 11, 16):  # float32, float16, float64, bfloat16
-        raise UnmappedLayerError(f"operation '{node.name}' rounds to integers")
+    dtype = value.tensor.dtype
+    alike = _FLOATS if dtype.is_floating else _INTEGERS if dtype.is_integer else ()
+    if node.attributes["to"] not in alike:
+        raise UnmappedLayerError(
+            f"operation '{node.name}' (Cast) makes other numbers of {dtype.name}"
+        )
     return value
 
 
@@ -80,8 +87,8 @@ def _hard_swish(builder: Builder, node: Node) -> Value:
     return replace(value, tensor=tensor)
 
 
-def _ramp(builder: Builder, node: Node, *, slope: float, offset: float, top: float) -> Value:
-    """slope·x + offset, cut at 0 and at ``top``."""
+def _ramp(builder: Builder, node: Node, *, slope: float, offset: float, top: float | None) -> Value:
+    """slope·x + offset, cut at 0 and, where there is one, at ``top``."""
     value = builder.uncropped(node.inputs[0])
     tensor = value.tensor
     if (slope, offset) != (1, 0):
@@ -91,16 +98,27 @@ def _ramp(builder: Builder, node: Node, *, slope: float, offset: float, top: flo
 
 
 def _clip(builder: Builder, node: Node) -> Value:
-    """ReLU with a largest value, moved there and back."""
-    low, high = (builder.graph.setting(node, key, i) for i, key in ((1, "min"), (2, "max")))
-    if low is None or (high is None and any(node.inputs[2:])):
-        raise UnmappedLayerError(f"operation '{node.name}' (Clip) has no constant lower limit")
-    low = float(np.reshape(low, ()))
-    top = None if high is None else float(np.reshape(high, ())) - low
-    if top is not None and top > 1e30:
-        top = None
-    value = _ramp(builder, node, slope=1.0, offset=-low, top=top)  # type: ignore[arg-type]
+    """ReLU with a largest value, moved there and back; upside down where only that is limited."""
+    low, high = _limit(builder, node, 1, "min"), _limit(builder, node, 2, "max")
+    if low is None:
+        value = builder.uncropped(node.inputs[0])
+        if high is None:
+            return value
+        value = _affine(builder, node, value=value, scale=-1.0, offset=high)
+        value = replace(value, tensor=builder.apply(L.ReLU, value.tensor, node.name))
+        return _affine(builder, node, value=value, scale=-1.0, offset=high)
+    top = None if high is None else high - low
+    value = _ramp(builder, node, slope=1.0, offset=-low, top=top)
     return value if not low else _affine(builder, node, value=value, scale=1.0, offset=low)
+
+
+def _limit(builder: Builder, node: Node, place: int, name: str) -> float | None:
+    """A limit of Clip; None where there is none, or one so far off that it is none."""
+    limit = builder.graph.setting(node, name, place, _NO_LIMIT)
+    if limit is None:
+        raise UnmappedLayerError(f"the limits of operation '{node.name}' (Clip) are computed")
+    number = float(np.reshape(limit, ()))
+    return None if abs(number) >= _NO_LIMIT else number
 
 
 def _prelu(builder: Builder, node: Node) -> Value:

@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError, EncodeError
 from onnx.external_data_helper import load_external_data_for_tensor, uses_external_data
 from onnx.inliner import inline_local_functions
 
-from deploy.errors import PocketganError, one_line
+from deploy.errors import PocketganError, one_line, printable
 
 _KNOWN_DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")
 """Of the operations that onnxruntime has."""
@@ -52,6 +52,8 @@ def read_model(path: Path) -> onnx.ModelProto:
             "Export it again, with a newer exporter.",
         ) from error
     _refuse_custom(path, model)
+    _refuse_unranked(path, model)
+    _free_sides(model)
     return model
 
 
@@ -129,7 +131,7 @@ def _refuse_custom(path: Path, model: onnx.ModelProto) -> None:
     unknown = sorted(
         {
             f"{node.op_type} of {node.domain}"
-            for node in _nodes(model.graph)
+            for node in nodes_of(model.graph.node)
             if node.domain not in _KNOWN_DOMAINS
         }
     )
@@ -140,9 +142,31 @@ def _refuse_custom(path: Path, model: onnx.ModelProto) -> None:
         )
 
 
-def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    for node in graph.node:
+def _refuse_unranked(path: Path, model: onnx.ModelProto) -> None:
+    """PocketganError for an input of which the file does not even say how many axes it has."""
+    weights = {each.name for each in model.graph.initializer}
+    for port in model.graph.input:
+        kind = port.type.WhichOneof("value")
+        if port.name not in weights and not port.type.tensor_type.HasField("shape"):
+            what = "has no shape in it" if kind == "tensor_type" else "is no tensor"
+            raise PocketganError(
+                f"{path}: its input '{printable(port.name)}' {what}.",
+                "Export it with tensors of a shape, for instance [N, 100] or [N, 3, 256, 256].",
+            )
+
+
+def _free_sides(model: onnx.ModelProto) -> None:
+    """Sides of 0 and -1, as some exporters write what is free, become free, in place."""
+    for port in (*model.graph.input, *model.graph.output):
+        for side in port.type.tensor_type.shape.dim:
+            if side.HasField("dim_value") and side.dim_value < 1:
+                side.Clear()
+
+
+def nodes_of(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:
+    """Operations, and those of the graphs inside them."""
+    for node in nodes:
         yield node
         for attribute in node.attribute:
             for inner in (attribute.g, *attribute.graphs):
-                yield from _nodes(inner)
+                yield from nodes_of(inner.node)

@@ -19,15 +19,14 @@ from pipeline.importers.onnx_files.signature import (
 _THREADS = 2
 """Of each operation: as many as TensorFlow has, since a sum is cut into a piece a thread."""
 _FATAL = 4
+_WHOLE_NUMBERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 _TYPES: dict[str, np.dtype] = {
     "tensor(float)": np.dtype("float32"),
     "tensor(float16)": np.dtype("float16"),
     "tensor(double)": np.dtype("float64"),
-    "tensor(int64)": np.dtype("int64"),
-    "tensor(int32)": np.dtype("int32"),
-    "tensor(uint8)": np.dtype("uint8"),
-    "tensor(int8)": np.dtype("int8"),
+    **{f"tensor({name})": np.dtype(name) for name in _WHOLE_NUMBERS},
     "tensor(bool)": np.dtype("bool"),
+    "tensor(string)": np.dtype("object"),
 }
 
 

@@ -348,7 +348,7 @@ def students_against(cost: Quantity, search: SearchReport) -> str | None:
         for point in points:
             axes.plot(point.x, point.y, "o", **_student_marker(students[point.name], search))
         axes.set_xlabel(f"expected {cost.phrase}, {cost.unit}")
-        axes.set_ylabel("Fréchet distance to the teacher")
+        axes.set_ylabel(f"{search.distance} to the teacher")
         named = [
             point._replace(name=", ".join(filter(None, (point.name, role))))
             for point in points

@@ -126,7 +126,10 @@ def table(report: Report) -> tuple[list[VariantRow], list[str]]:
         rows.append(VariantRow(variant.name, role, remark, cells))
     if report.trivial is not None:
         rows.append(_measured_row(report.trivial.name, "trivial", report.trivial.quality, columns))
-    rows.append(_measured_row(wording_of(report).floor, "floor", report.floor, columns))
+    count = report.floor.samples
+    # Fewer pictures are farther away, whatever they show.
+    remark = "" if count == report.variants[0].quality.samples else f"of {count:,} pictures"
+    rows.append(_measured_row(wording_of(report).floor, "floor", report.floor, columns, remark))
     return rows, footnotes
 
 
@@ -139,11 +142,15 @@ def _cell(column: VariantColumn, figure: Figure, footnotes: list[str]) -> Varian
 
 
 def _measured_row(
-    name: str, role: str, quality: ReportedQuality, columns: tuple[VariantColumn, ...]
+    name: str,
+    role: str,
+    quality: ReportedQuality,
+    columns: tuple[VariantColumn, ...],
+    remark: str = "",
 ) -> VariantRow:
     """A row of what is no file: only its pictures were measured."""
     cells = [VariantCell(column.text_of_pictures(quality)) for column in columns]
-    return VariantRow(name, role, "", cells)
+    return VariantRow(name, role, remark, cells)
 
 
 def _columns(images: Images) -> int:

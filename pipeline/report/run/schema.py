@@ -204,7 +204,8 @@ class StudentReport(Figures):
     flash_bytes: Size | None = None
     """Of the compiled file on an NPU; None where no flash was limited."""
     distance: NotNegative | None
-    """Fréchet distance to the teacher's pictures, after ``steps`` updates of distillation."""
+    """To the teacher's pictures, after ``steps`` updates of distillation: Fréchet's, or of students
+    that read pictures the mean squared difference, in steps of 8 bits."""
     steps: Size
     finished: bool
     """Whether it was trained to the end of the search; the others were given up before."""
@@ -247,6 +248,11 @@ class SearchReport(FrozenModel):
     """Number of the student that ships: the chosen one, or a larger one after it."""
     tried: Annotated[tuple[StudentReport, ...], Field(min_length=1)]
     predictions: tuple[Prediction, ...]
+
+    @property
+    def distance(self) -> str:
+        """What the students' distances are."""
+        return "Fréchet distance" if self.reads == "latents" else "Mean squared difference (of 255)"
 
     @model_validator(mode="after")
     def _chosen_and_shipped_were_tried(self) -> "SearchReport":

@@ -120,7 +120,7 @@ def compare(a: Report, b: Report) -> dict[str, Any]:
     ``a``, ``b``, ``ratio`` = b / a; None where there is none, or where two judges gave the
     figures), ``without_file`` (the same of the trivial baseline and of other real pictures),
     ``only_in_a``, ``only_in_b`` and ``recipe`` (dotted key -> ``a``, ``b``, for those that
-    differ).
+    differ). ``two_judges``: whether two gave the figures of quality.
     """
     two_judges = _judge(a) != _judge(b)
     names_a, names_b = ([variant.name for variant in report.variants] for report in (a, b))
@@ -128,6 +128,7 @@ def compare(a: Report, b: Report) -> dict[str, Any]:
         "a": _which(a),
         "b": _which(b),
         "warnings": _warnings(a, b),
+        "two_judges": two_judges,
         "variants": {
             ours.name: {
                 column.name: _set_against(
@@ -192,7 +193,8 @@ def _warnings(a: Report, b: Report) -> list[str]:
     conditions = (
         ("judges", _judge(a), _judge(b), "quality figures"),
         ("data", a.dataset.sha256, b.dataset.sha256, "quality figures"),
-        ("numbers of samples", a.floor.samples, b.floor.samples, "quality figures"),
+        ("numbers of samples", *map(_samples, (a, b)), "quality figures"),
+        ("numbers of samples of the floor", a.floor.samples, b.floor.samples, "floors"),
         ("machines", *machines, "speeds and memory"),
         ("runtimes", *runtimes, "speeds and memory"),
     )
@@ -201,6 +203,11 @@ def _warnings(a: Report, b: Report) -> list[str]:
         for what, ours, theirs, spoiled in conditions
         if ours != theirs
     ]
+
+
+def _samples(report: Report) -> int:
+    """Pictures of each file; where there are not so many to train on, the floor has fewer."""
+    return report.variants[0].quality.samples
 
 
 def _judge(report: Report) -> str:
@@ -229,7 +236,10 @@ def render_comparison(comparison: dict[str, Any]) -> RenderableType:
     ]
     parts += [Text(f"Warning: {warning}", style="yellow") for warning in comparison["warnings"]]
     figures = comparison["variants"] | comparison["without_file"]
-    parts += [_variant_table(name, them) for name, them in figures.items()]
+    parts += [
+        _variant_table(name, them, two_judges=comparison["two_judges"])
+        for name, them in figures.items()
+    ]
     for key in ("only_in_a", "only_in_b"):
         if comparison[key]:
             parts.append(Text(f"\n{key.replace('_', ' ')}: {', '.join(comparison[key])}"))
@@ -241,7 +251,9 @@ def render_comparison(comparison: dict[str, Any]) -> RenderableType:
     return Group(*parts)
 
 
-def _variant_table(name: str, figures: dict[str, dict[str, float | None]]) -> Table:
+def _variant_table(
+    name: str, figures: dict[str, dict[str, float | None]], *, two_judges: bool
+) -> Table:
     table = _plain_table(Text(name, style="bold"), "a", "b", "b / a", "b is")
     for column in COLUMNS:
         figure = figures[column.name]
@@ -249,14 +261,15 @@ def _variant_table(name: str, figures: dict[str, dict[str, float | None]]) -> Ta
             continue
         a, b = (NONE if it is None else column.write(it) for it in (figure["a"], figure["b"]))
         ratio = NONE if figure["ratio"] is None else number(figure["ratio"])
-        verdict = Text() if a == b else _verdict(column.name, figure)
+        equal_or_not_comparable = a == b or (two_judges and column.group == JUDGED)
+        verdict = Text() if equal_or_not_comparable else _verdict(column.name, figure)
         table.add_row(column.label, a, b, ratio, verdict)
     return table
 
 
 def _verdict(name: str, figure: dict[str, float | None]) -> Text:
     a, b = figure["a"], figure["b"]
-    if a is None or b is None or a == b or (a and figure["ratio"] is None):
+    if a is None or b is None or a == b:
         return Text()
     is_better = BY_NAME[name].better(a, b) == b
     return Text("better", "green") if is_better else Text("worse", "red")

@@ -59,15 +59,15 @@ def wording_of(report: Report) -> Wording:
     )
 
 
+BETTER, NEARLY = 0.95, 1.10
 _WORDS = (
-    (0.95, "draws better"),
+    (BETTER, "draws better"),
     (1.02, "draws as well"),
-    (1.10, "draws nearly as well"),
+    (NEARLY, "draws nearly as well"),
     (1.50, "draws a little worse"),
     (float("inf"), "draws worse"),
 )
 """Up to this ratio of Fréchet distances, these words."""
-NEARLY = 1.10
 FAR = 4.0
 """From so many times the floor on it is far from the data, however near to the baseline."""
 FEW_PICTURES = 1000
@@ -185,6 +185,8 @@ def _far(ratio: float, report: Report) -> str:
     data = "the data" if wording_of(report).real == "real" else "its teacher's pictures"
     if ratio > NEARLY:
         return f"draws worse, and far from {data}"
+    if ratio <= BETTER:
+        return f"draws far from {data}, if nearer than {BASELINE}"
     return f"draws as far from {data} as {BASELINE} does"
 
 

@@ -13,7 +13,9 @@ import tf_keras
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.int8_layers import refusals
 from pipeline.finished_run import generator_of
+from pipeline.importers import teacher as module
 from pipeline.importers.discriminator import load_discriminator
+from pipeline.importers.missing import MissingFact, MissingFactsError, StatedFacts
 from pipeline.importers.saved_teacher import read_saved_teacher, save_teacher
 from pipeline.importers.teacher import Teacher, load_teacher
 from pipeline.networks.codes import with_code_head
@@ -365,3 +367,21 @@ def test_every_generator_of_ours_is_a_teacher_that_can_be_slimmed(
     assert student.count_params() < 0.7 * generator.count_params()
     assert refusals(fold_batch_norm(student)) == {}
     assert np.isfinite(student(latents(teacher))).all()
+
+
+def test_guess_that_does_not_help_is_made_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fact = MissingFact(problem="which is not known", option="--output a", guess={"output": "a"})
+    guesses = []
+
+    def load(source: Any, facts: StatedFacts, *_: Any, **__: Any) -> Any:
+        guesses.append(facts.output)
+        assert len(guesses) < 3
+        raise MissingFactsError(tmp_path, [fact])
+
+    monkeypatch.setattr(module, "_load", load)
+    with pytest.raises(MissingFactsError) as caught:
+        load_teacher(tmp_path)
+    assert caught.value.options == "--output a"
+    assert guesses == [None, "a"]

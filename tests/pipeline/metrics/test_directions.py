@@ -45,6 +45,14 @@ def test_directions_of_activations_see_what_weights_cannot() -> None:
     assert np.linalg.norm(directions) == pytest.approx(1, abs=1e-5)
 
 
+def test_what_classes_make_of_activations_is_no_direction_of_latents() -> None:
+    classes = np.eye(3, dtype=np.float32)[RANDOM.integers(3, size=len(LATENTS))]
+    hidden = LATENTS @ WEIGHTS.T + 100 * classes @ RANDOM.normal(size=(3, 40)).astype(np.float32)
+    inputs = np.concatenate([LATENTS, classes], axis=1)
+    directions = of_activations(inputs, hidden, 3, classes=3)
+    assert np.diag(np.abs(directions @ BASIS[:, :3])).min() > 0.99
+
+
 def test_the_sign_of_a_direction_is_free_and_always_the_same() -> None:
     for directions in (of_weights(WEIGHTS, 3), of_activations(LATENTS, LATENTS @ WEIGHTS.T, 3)):
         assert (directions[np.arange(3), np.abs(directions).argmax(axis=1)] > 0).all()

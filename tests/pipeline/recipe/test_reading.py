@@ -132,6 +132,10 @@ BAD_FILES = {
         "generator: {conditional: true, codes: {discrete: 3}}",
         ("generator.codes.discrete", "ends with the class already"),
     ),
+    "codes of one half of a picture": (
+        "{generator: {codes: {continuous: 2}}, discriminator: {name: cogan}}",
+        ("generator.codes", "'cogan' judges each half"),
+    ),
     "truncation without styles": (
         "generator: {name: dcgan, truncation: 0.5}",
         ("generator.truncation", "'dcgan' has no styles"),

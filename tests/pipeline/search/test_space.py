@@ -52,6 +52,16 @@ def test_slim_student_of_latents_keeps_more_of_the_later_channels(builder: Stude
     assert of_pictures.student(shape, 20).channels == (20, 20, 20)
 
 
+def test_narrowest_student_of_a_block_has_no_channels_that_another_taper_saves(
+    builder: StudentBuilder,
+) -> None:
+    of_latents = space_of(SearchSettings(), BudgetSettings(max_gzip_kb=8), builder)
+    of_latents = dataclasses.replace(of_latents, groups=3)
+    of_pictures = dataclasses.replace(of_latents, latent=0, halvings=3)
+    for space, block in ((of_latents, "slim"), (of_latents, "sub_pixel"), (of_pictures, "unet")):
+        assert set(space.narrowest(block).channels) == {2}
+
+
 def test_shape_that_is_too_large_at_its_narrowest_is_refused(builder: StudentBuilder) -> None:
     settings = BudgetSettings(max_macs=1000)
     with pytest.raises(PocketganError, match="the smallest sub_pixel student of that shape"):

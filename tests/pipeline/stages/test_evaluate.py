@@ -177,7 +177,7 @@ def test_of_an_input_of_several_parts_its_first_picture_is_shown() -> None:
     assert beside["input"].shape == (5, 8, 8, 3)
 
 
-@pytest.mark.parametrize(("inputs", "batch"), [(4, 1), (20, 16)])
+@pytest.mark.parametrize(("inputs", "batch"), [(4, 1), (20, 16), (35, 4)])
 def test_too_few_test_pictures_to_read_are_refused_before_anything_runs(
     inputs: int, batch: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -178,13 +178,14 @@ def events_of(stage: Path) -> list[str]:
 
 
 def test_first_file_is_there_before_the_student_is_rounded_and_goes_when_all_is_done(
-    runs: Path, tmp_path: Path
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert not (runs / "small" / FIRST_FILE).exists()
     copy = shutil.copytree(runs, tmp_path / "runs")
     shutil.rmtree(copy / "small" / "3-student")
     Run(load_recipe(str(copy / "small" / "recipe.yaml")), copy).make("student")
     content = (copy / "small" / FIRST_FILE).read_bytes()
+    assert f"({len(content):,} bytes)" in capsys.readouterr().err
     model = read_model(content)
     assert not float_ops(model)
     assert [tensor.shape for tensor in model.outputs] == [(1, 32, 32, 3)]

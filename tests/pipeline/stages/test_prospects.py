@@ -15,11 +15,11 @@ Ratings = list[float]
 
 
 @pytest.fixture
-def make(ctx: Callable[..., StageContext]) -> Callable[[], tuple[GANTrainer, Prospects, Ratings]]:
+def make(ctx: Callable[..., StageContext]) -> Callable[..., tuple[GANTrainer, Prospects, Ratings]]:
     """A function that makes a training of 4 steps, prospects by its weights, and their ratings."""
 
-    def one() -> tuple[GANTrainer, Prospects, Ratings]:
-        context = ctx("--train.steps", "4", "--train.check_every", "1", "--train.batch", "4",
+    def one(steps: str = "4") -> tuple[GANTrainer, Prospects, Ratings]:
+        context = ctx("--train.steps", steps, "--train.check_every", "1", "--train.batch", "4",
                       "--train.checkpoint_seconds", "0", "--seed", "3")  # fmt: skip
         tf_keras.utils.set_random_seed(3)
         trainer = training.trainer(
@@ -64,6 +64,23 @@ def test_training_is_rated_twice_and_left_as_it_would_be(
         strict=True,
     ):
         assert one.tobytes() == other.tobytes()
+
+
+def test_half_is_rated_as_a_training_is_that_ends_there(
+    make: Callable[..., tuple[GANTrainer, Prospects, Ratings]], tmp_path: Path
+) -> None:
+    ratings = []
+    for steps in ("4", "2"):
+        trainer, prospects, of_one = make(steps)
+        train_and_look_ahead(
+            *(trainer, tmp_path / f"{steps}.npz"),
+            description="",
+            on_row=lambda *_: None,
+            prospects=prospects,
+        )
+        ratings.append(of_one)
+    (half, _), (_, end) = ratings
+    assert half == end
 
 
 @pytest.mark.parametrize("at", [1, 3])

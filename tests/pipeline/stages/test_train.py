@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from deploy.errors import PocketganError
 from pipeline.artifacts import DISCRIMINATOR, GENERATOR, load_network
 from pipeline.cli import main
+from pipeline.recipe.reading import load_recipe, shipped_recipes
 from pipeline.run import Run
-from pipeline.stage import Record
+from pipeline.stage import Record, StageContext
+from pipeline.stages.train import train
 from pipeline.training.history import COLUMNS
 
 
@@ -40,6 +43,43 @@ def test_film_is_a_strip_with_time_going_down_and_an_animation(tiny: Run) -> Non
     with Image.open(tiny.path("train") / "film.gif") as animation:
         assert animation.size == (2 * 8 * 28, 2 * 8 * 28)
         assert getattr(animation, "n_frames", 1) == 3
+
+
+PAIRS = ("--data.degrade", "half", "--generator.name", "residual")
+DOMAINS = ("--data.source", "domains", "--generator.name", "resnet")
+WITHOUT_EFFECT = {
+    "latents": ("--translation.perceptual", "5", "a generator that reads latents"),
+    "pairs": (*PAIRS, "--translation.cycle", "5", "with pairs"),
+    "classes of pairs": (*PAIRS, "--generator.conditional", "true", "with pairs"),
+    "features of pairs": (*PAIRS, "--train.feature_matching", "1", "with pairs"),
+    "domains": (*DOMAINS, "--translation.shift", "2", "without pairs"),
+    "codes of domains": (*DOMAINS, "--generator.codes.discrete", "3", "without pairs"),
+    "variety": (
+        *("--discriminator.name", "projected", "--discriminator.minibatch_deviation", "true"),
+        "a generator that reads latents",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT_EFFECT)
+def test_setting_that_would_change_nothing_is_refused_and_passes_as_the_remedy_says(
+    name: str, ctx: Callable[..., StageContext]
+) -> None:
+    *options, key, value, kind = WITHOUT_EFFECT[name]
+    check = train.check or pytest.fail("nothing is checked")
+    wanted = rf"{key[2:]}: .* would change nothing in a training .*{kind}"
+    with pytest.raises(PocketganError, match=wanted) as refused:
+        check(ctx(*options, key, value))
+    off = "false" if value == "true" else "0"
+    assert refused.value.remedy.endswith(f"set it to {off}.")
+    check(ctx(*options, key, off))
+
+
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_recipes_that_ship_have_nothing_without_effect(name: str, tmp_path: Path) -> None:
+    run = Run(load_recipe(name), tmp_path)
+    check = train.check or pytest.fail("nothing is checked")
+    check(run.context(train, tmp_path))
 
 
 @pytest.mark.parametrize("key", ["train.augment", "train.loss"])

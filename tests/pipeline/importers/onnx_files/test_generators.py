@@ -156,4 +156,4 @@ def test_graph_that_the_libraries_choke_on_is_drawn_by_its_runtime(
     monkeypatch.setitem(loading._OPERATIONS, "Relu", lambda builder, node: {}["nothing"])
     teacher, _ = load(dcgan)
     assert teacher.is_opaque
-    assert "cannot be rebuilt" in teacher.notes[-1]
+    assert "(Relu) has no layer here: 'nothing'" in teacher.notes[-1]

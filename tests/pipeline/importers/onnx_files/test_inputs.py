@@ -173,3 +173,74 @@ def test_what_holds_no_numbers_vanishes(
     latents = RANDOM.normal(size=(2, 8)).astype(np.float32)
     expected = drawn(path, latents).transpose(0, 2, 3, 1)
     np.testing.assert_allclose(teacher.model(latents), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("names", [("z", "z"), ("in/z", "in.z")])
+def test_input_may_be_called_as_an_operation_is(
+    names: tuple[str, str], writer: Any, saved: Save
+) -> None:
+    of_input, of_operation = names
+    x = mapped(writer, writer.input(of_input, "N", 8))
+    writer.nodes[0].name = of_operation
+    teacher = load_teacher(saved(writer.model(painted(writer, x))))
+    assert not teacher.is_opaque, teacher.notes
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype"),
+    [((), TensorProto.INT32), ((), TensorProto.INT16), ((1,), TensorProto.INT64)],
+)
+def test_class_that_is_cast_or_reshaped_is_looked_up_all_the_same(
+    shape: tuple[int, ...], dtype: int, writer: Any, saved: Save
+) -> None:
+    z, label = writer.input("z", "N", 8), writer.input("label", "N", *shape, dtype=dtype)
+    number = writer.op("Squeeze", label, writer.constant([1])) if shape else label
+    if dtype != TensorProto.INT64:
+        number = writer.op("Cast", number, to=TensorProto.INT64)
+    joined = writer.op("Concat", z, writer.op("Gather", writer.weight(10, 5), number), axis=1)
+    teacher = load_teacher(saved(writer.model(painted(writer, mapped(writer, joined, 13)))))
+    assert teacher.classes == 10
+    assert not teacher.is_opaque, teacher.notes
+
+
+@pytest.mark.parametrize("stated", [(), ("words=0",)])
+def test_text_is_refused_whatever_is_said_of_it(
+    stated: tuple[str, ...], writer: Any, saved: Save
+) -> None:
+    writer.input("words", "N", dtype=TensorProto.STRING)
+    path = saved(writer.model(painted(writer, mapped(writer, writer.input("z", "N", 8)))))
+    with pytest.raises(PocketganError, match=r"'words' \[N\] is text"):
+        load_teacher(path, inputs=read_roles(stated))
+
+
+def test_two_masks_and_two_classes_beside_a_picture_are_its_channels(
+    writer: Any, saved: Save
+) -> None:
+    maps = [writer.input("image", "N", 3, 8, 8)]
+    maps += [writer.input(name, "N", 1, 8, 8) for name in ("mask", "second_mask")]
+    for name in ("source", "target"):
+        label = writer.input(f"{name}_label", "N", dtype=TensorProto.INT64)
+        row = writer.op("Gather", writer.weight(5, 64), label)
+        maps.append(writer.op("Reshape", row, writer.constant([-1, 1, 8, 8])))
+    x = writer.op("Concat", *maps, axis=1)
+    path = saved(writer.model(writer.op("Tanh", writer.conv(x, 7, 3))))
+    teacher = load_teacher(path, input_pixels=(-1, 1))
+    assert not teacher.is_opaque, teacher.notes
+    assert [part.size for part in teacher.parts] == [3, 1, 1, 5, 5]
+
+
+@pytest.mark.parametrize("side", [0, -1])
+def test_sides_that_are_no_length_are_free(side: int, writer: Any, saved: Save) -> None:
+    picture = writer.input("picture", side, 3, side, side)
+    path = saved(writer.model(writer.op("Tanh", writer.conv(picture, 3, 3))))
+    with pytest.raises(MissingFactsError, match=r"\[N, \?, \?, 3\]"):
+        load_teacher(path, input_pixels=(0, 1))
+    teacher = load_teacher(path, input_pixels=(0, 1), input_size=(8, 12))
+    assert teacher.model.output_shape == (None, 8, 12, 3)
+
+
+def test_input_without_a_shape_is_refused(writer: Any, saved: Save) -> None:
+    model = writer.model(painted(writer, mapped(writer, writer.input("z", "N", 8))))
+    model.graph.input[0].type.tensor_type.ClearField("shape")
+    with pytest.raises(PocketganError, match="input 'z' has no shape"):
+        load_teacher(saved(model))

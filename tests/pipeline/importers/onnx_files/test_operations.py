@@ -68,6 +68,14 @@ MAPPED: dict[str, tuple[Write, list[str]]] = {
         lambda w, x: w.op("Clip", x, w.constant(-0.2), w.constant(0.3)),
         ["Rescaling", "ReLU", "Rescaling"],
     ),
+    "Clip from above": (
+        lambda w, x: w.op("Clip", x, "", w.constant(0.3)),
+        ["Rescaling", "ReLU", "Rescaling"],
+    ),
+    "Clip from the smallest float": (
+        lambda w, x: w.op("Clip", x, w.constant(-3.4028235e38), w.constant(0.3)),
+        ["Rescaling", "ReLU", "Rescaling"],
+    ),
     "Clip from zero": (lambda w, x: w.op("Clip", x, w.constant(0.0), w.constant(0.5)), ["ReLU"]),
     "Identity and Dropout": (lambda w, x: w.op("Dropout", w.op("Identity", x)), []),
     "Neg": (lambda w, x: w.op("Neg", x), ["Rescaling"]),
@@ -133,6 +141,10 @@ MAPPED: dict[str, tuple[Write, list[str]]] = {
         lambda w, x: w.op(
             "Add", w.op("Conv", x, w.weight(5, 4, 1, 1)), w.constant(np.ones([1, 5, 1, 1]))
         ),
+        ["Conv2D"],
+    ),
+    "Conv of one channel and a number behind it": (
+        lambda w, x: w.op("Add", w.op("Conv", x, w.weight(1, 4, 1, 1)), w.constant(0.5)),
         ["Conv2D"],
     ),
     "ConvTranspose that is same": (lambda w, x: w.up(x, 4, 5), ["Conv2DTranspose"]),
@@ -212,6 +224,10 @@ MAPPED: dict[str, tuple[Write, list[str]]] = {
         ),
         [],
     ),
+    "Flatten counted from behind": (
+        lambda w, x: w.op("Reshape", w.op("Flatten", x, axis=-3), w.constant([0, 4, 8, 12])),
+        [],
+    ),
     "MaxPool": (
         lambda w, x: w.op("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2]),
         ["MaxPooling2D"],
@@ -281,3 +297,41 @@ def test_operation_becomes_layers_that_draw_the_same(
     assert not teacher.is_opaque, teacher.notes
     if expected is not None:
         assert types(teacher) == expected
+
+
+def first_rows(w: Any, x: str, count: int) -> str:
+    return w.op("Slice", x, w.constant([0]), w.constant([count]), w.constant([2]))
+
+
+NAMED: dict[str, tuple[Write, str]] = {
+    "what joins the batch with channels": (
+        lambda w, x: w.op(
+            "Reshape", w.op("Reshape", x, w.constant([-1, 8, 12])), w.constant([-1, 4, 8, 12])
+        ),
+        "(Reshape) has no layer here: its batch",
+    ),
+    "what tf_keras refuses": (
+        lambda w, x: w.conv(x, 4, 4, strides=[2, 2], dilations=[2, 2], pads=[2] * 4),
+        "(Conv) has no layer here: `strides > 1`",
+    ),
+    "a constant beside maps": (
+        lambda w, x: w.op("Concat", x, w.weight(1, 1, 8, 12), axis=1),
+        "(Concat) has no layer here",
+    ),
+    "a sum by column, as many as channels": (
+        lambda w, x: w.op("Add", w.op("Conv", x, w.weight(12, 4, 1, 1)), w.weight(12)),
+        "(Add) is not by channel",
+    ),
+    "linear resizing by a factor that leaves a rest": (
+        lambda w, x: w.op(
+            "Resize", first_rows(w, x, 5), "", w.constant([1.0, 1.0, 1.5, 1.5]), mode="linear"
+        ),
+        "(Resize) takes other pixels",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_operation_without_a_layer_is_named(name: str, check: Callable[..., Teacher]) -> None:
+    write, words = NAMED[name]
+    assert words in check(write).notes[-1]

@@ -259,6 +259,13 @@ def test_files_of_a_student_say_what_they_are(compressed, exhibits):
     assert "real images get against other real images" in words
 
 
+def test_floor_says_of_how_many_pictures_it_is_where_these_are_fewer_than_the_files_drew(report):
+    few = report.floor.model_copy(update={"samples": 1200})
+    for floor, remark in ((few, "of 1,200 pictures"), (report.floor, "")):
+        rows, _ = table(report.model_copy(update={"floor": floor}))
+        assert (rows[-1].role, rows[-1].remark) == ("floor", remark)
+
+
 def test_page_says_where_no_real_pictures_were_given(compressed):
     search = compressed.search.model_copy(update={"real_pictures": False})
     changed = compressed.model_copy(update={"search": search})

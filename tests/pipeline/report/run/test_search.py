@@ -62,6 +62,15 @@ def test_chart_names_the_front_and_the_chosen_one_and_draws_the_budget(search):
     assert "budget" not in written(students_against(GZIP, free))
 
 
+@pytest.mark.parametrize(
+    ("reads", "distance"),
+    [("latents", "Fréchet distance"), ("pictures", "Mean squared difference (of 255)")],
+)
+def test_distance_is_called_what_students_were_compared_by(search, reads, distance):
+    compared = search.model_copy(update={"reads": reads})
+    assert f"{distance} to the teacher" in written(students_against(GZIP, compared))
+
+
 def test_chart_pales_those_that_were_given_up(search):
     ended = changed(search, 1, finished=True)
     pale = r"var\(--ghost\)"

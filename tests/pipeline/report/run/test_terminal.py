@@ -85,6 +85,10 @@ def other(report, **changes):
     return report.model_copy(update=changes)
 
 
+def with_quality(variant, **changes):
+    return variant.model_copy(update={"quality": variant.quality.model_copy(update=changes)})
+
+
 def on_another_machine(report):
     variants = tuple(
         v.model_copy(
@@ -174,8 +178,12 @@ def test_recipe_differences_have_dotted_keys(report):
             "the data differ .* quality figures are not comparable",
         ),
         (
-            lambda r: other(r, floor=r.floor.model_copy(update={"samples": 10})),
+            lambda r: other(r, variants=tuple(with_quality(v, samples=10) for v in r.variants)),
             "the numbers of samples differ .5000 and 10.: quality figures are not comparable",
+        ),
+        (
+            lambda r: other(r, floor=r.floor.model_copy(update={"samples": 10})),
+            "the numbers of samples of the floor differ .5000 and 10.: floors are not comparable",
         ),
         (on_another_machine, "the machines differ .*Another CPU.* are not comparable"),
     ],
@@ -195,6 +203,21 @@ def test_comparison_says_in_words_what_is_better(report):
     lines = {line.split()[0]: line.rstrip() for line in text.splitlines() if line.strip()}
     assert lines["Gzip,"].endswith("better")
     assert not lines["Fréchet"].endswith(("better", "worse"))
+
+
+@pytest.mark.parametrize(("judge", "verdict"), [("1" * 64, ""), (None, "better")])
+def test_what_is_more_than_nothing_is_better_by_one_judge_and_nothing_by_two(
+    report, judge, verdict
+):
+    a, b = (
+        other(report, variants=(with_quality(report.variants[6], recall=recall),))
+        for recall in (0.0, 0.5)
+    )
+    if judge:
+        b = other(b, judge=b.judge.model_copy(update={"sha256": judge}))
+    text = printed(terminal.render_comparison(terminal.compare(a, b)), width=160)
+    (line,) = (line for line in text.splitlines() if line.startswith("Recall ") and "0.500" in line)
+    assert line.split()[4:] == [verdict] * bool(verdict)
 
 
 def test_comparison_for_the_terminal_shows_warnings_figures_and_recipe(report):

@@ -74,7 +74,8 @@ def test_headline_words_follow_the_distance(report, frechet, words):
 @pytest.mark.parametrize(
     ("float32", "int8", "words"),
     [
-        (40.0, 30.0, "draws as far from the data as float32 does, 5.8× the floor"),
+        (40.0, 30.0, "draws far from the data, if nearer than float32, 5.8× the floor"),
+        (40.0, 39.0, "draws as far from the data as float32 does, 7.5× the floor"),
         (40.0, 60.0, "draws worse, and far from the data, 12× the floor"),
     ],
 )
