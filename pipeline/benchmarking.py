@@ -209,10 +209,10 @@ def _still_true(earlier: schema.Benchmark, now: schema.Benchmark) -> tuple[Measu
 
 
 def _profiles_of(
-    earlier: schema.Benchmark | None, kept: Sequence[Measurement]
+    earlier: schema.Benchmark | None, measurements: Sequence[Measurement]
 ) -> dict[str, dict[str, tuple[OperationCost, ...]]]:
     """What an earlier answer says of each operation of those files on those targets."""
-    valid = {(m.target, m.variant) for m in kept}
+    valid = {(m.target, m.variant) for m in measurements}
     by_target = earlier.profiles if earlier else {}
     return {
         target: here
