@@ -28,7 +28,9 @@ LONGEST_LABEL = 60
 
 def paths(names: Iterable[str]) -> list[Path]:
     """The files of those of the targets' ``names`` that are shelves."""
-    return [Path(name.removeprefix(PREFIX)) for name in names if name.startswith(PREFIX)]
+    # No shell turns a ~ into the home within a word, and none reads a recipe.
+    files = (Path(name.removeprefix(PREFIX)) for name in names if name.startswith(PREFIX))
+    return [file.expanduser() for file in files]
 
 
 def read_shelf(path: Path) -> dict[str, str]:
