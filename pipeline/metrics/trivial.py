@@ -24,9 +24,9 @@ class TrivialBaseline(NamedTuple):
 def trivial_baseline(
     inputs: Images,
     shape: tuple[int, int, int],
+    *,
     visible: int,
     mask: int | None = None,
-    *,
     examples: tuple[Images, Images] | None = None,
 ) -> TrivialBaseline:
     """Inputs uint8 [N, h, w, c] as pictures of ``shape`` (height, width, channels), untrained.

@@ -110,7 +110,7 @@ def _evaluate(ctx: StageContext) -> Outcome:
     if test is not None and reference is not None:
         shape, pairs = reference.shape[1:], examples(ctx)
         baseline = trivial_baseline(
-            test.inputs[:count], shape, test.visible, test.mask, examples=pairs
+            test.inputs[:count], shape, visible=test.visible, mask=test.mask, examples=pairs
         )
         quality = measured(baseline.pictures, real, same_latents=reference)
         evaluation = evaluation.beside_trivial(baseline.name, quality)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from deploy.errors import PocketganError
-from pipeline.arrays import Images
+from pipeline.arrays import LUMA, Images
 from pipeline.artifacts import HELD_BACK, PAIRS, REFERENCE, read_distillation_set
 from pipeline.data.folder import NO_CLASSES
 from pipeline.importers.facts import read_facts, read_inputs, read_parts
@@ -85,9 +85,10 @@ class HeldBack(NamedTuple):
 
     @property
     def visible(self) -> int:
-        """Channels of the first picture: a mask is seen as its grey hole."""
-        channels: int = self.inputs.shape[-1]
-        return self.parts[0].size if self.parts else channels - (channels in (2, 4))
+        """Channels of the first picture, as much as can be shown of it: 3 or 1. A mask behind it is
+        seen as its grey hole."""
+        channels = self.parts[0].size if self.parts else self.inputs.shape[-1]
+        return len(LUMA) if channels >= len(LUMA) else 1
 
 
 def held_back(ctx: StageContext) -> HeldBack | None:

@@ -132,7 +132,11 @@ class Examiner:
         inputs = self._test.inputs[: len(self._inputs)]
         shape = self._reference.shape[1:]
         name, images = trivial_baseline(
-            inputs, shape, self._test.visible, self._test.mask, examples=self._examples
+            inputs,
+            shape,
+            visible=self._test.visible,
+            mask=self._test.mask,
+            examples=self._examples,
         )
         return name, self._quality(images)
 

@@ -44,7 +44,7 @@ def translated(runs: Sequence[dict[str, Images]]) -> Images:
     """A row each of what is read, float32, each run's int8 file, and the truth: uint8 [H, W, 3]."""
     first = runs[0]
     inputs, shape = first["input"], first["float32"].shape[1:]
-    read = trivial_baseline(inputs, shape, inputs.shape[-1]).pictures
+    read = trivial_baseline(inputs, shape, visible=inputs.shape[-1]).pictures
     shipped = (samples["int8"] for samples in runs)
     truth = [first["real"]] if "real" in first else []
     return np.concatenate([grid(row, 1) for row in (read, first["float32"], *shipped, *truth)])

@@ -125,11 +125,15 @@ def table(report: Report) -> tuple[list[VariantRow], list[str]]:
         remark = wording_of(report).remarks.get(variant.name, "")
         rows.append(VariantRow(variant.name, role, remark, cells))
     if report.trivial is not None:
-        rows.append(_measured_row(report.trivial.name, "trivial", report.trivial.quality, columns))
+        trivial = report.trivial
+        rows.append(
+            _measured_row(trivial.name, "trivial", quality=trivial.quality, columns=columns)
+        )
     count = report.floor.samples
     # Fewer pictures are farther away, whatever they show.
     remark = "" if count == report.variants[0].quality.samples else f"of {count:,} pictures"
-    rows.append(_measured_row(wording_of(report).floor, "floor", report.floor, columns, remark))
+    floor = wording_of(report).floor
+    rows.append(_measured_row(floor, "floor", quality=report.floor, columns=columns, remark=remark))
     return rows, footnotes
 
 
@@ -144,6 +148,7 @@ def _cell(column: VariantColumn, figure: Figure, footnotes: list[str]) -> Varian
 def _measured_row(
     name: str,
     role: str,
+    *,
     quality: ReportedQuality,
     columns: tuple[VariantColumn, ...],
     remark: str = "",

@@ -193,7 +193,7 @@ def _warnings(a: Report, b: Report) -> list[str]:
     conditions = (
         ("judges", _judge(a), _judge(b), "quality figures"),
         ("data", a.dataset.sha256, b.dataset.sha256, "quality figures"),
-        ("numbers of samples", *map(_samples, (a, b)), "quality figures"),
+        ("numbers of samples", _samples(a), _samples(b), "quality figures"),
         ("numbers of samples of the floor", a.floor.samples, b.floor.samples, "floors"),
         ("machines", *machines, "speeds and memory"),
         ("runtimes", *runtimes, "speeds and memory"),

@@ -158,7 +158,7 @@ def test_published_judge_of_small_pictures_is_refused_before_anything_runs(
     assert not any(tmp_path.glob("tiny/*-train"))
 
 
-@pytest.mark.parametrize(("channels", "visible"), [(1, 1), (2, 1), (3, 3), (4, 3)])
+@pytest.mark.parametrize(("channels", "visible"), [(1, 1), (2, 1), (3, 3), (4, 3), (6, 3)])
 def test_mask_of_an_input_is_not_shown_as_its_transparency(channels: int, visible: int) -> None:
     inputs = np.zeros((5, 8, 8, channels), np.uint8)
     beside = evaluate._beside(cast(StageContext, None), HeldBack(inputs, None))
