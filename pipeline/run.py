@@ -18,6 +18,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from deploy.errors import PocketganError
+from deploy.home import in_home
 from pipeline.artifacts import read_teacher_dataset
 from pipeline.atomic import (
     clear_partial_files,
@@ -77,11 +78,11 @@ class Run:
             image_size=data.image_size,
             image_width=data.image_width,
             channels=data.channels,
-            folder=data.folder and data.folder.expanduser(),
+            folder=data.folder and in_home(data.folder),
             cache=self.root / CACHE,
             test_fraction=data.test_fraction,
             seed=self.recipe.seed,
-            inputs=data.inputs and data.inputs.expanduser(),
+            inputs=data.inputs and in_home(data.inputs),
             degrade=data.degrade,
             cut=data.cut,
             coupled=data.coupled,
@@ -233,7 +234,7 @@ class Run:
         data, teacher = self.recipe.data, self.recipe.teacher
         for folder in (data.folder, data.inputs, teacher.inputs):
             if folder is not None:
-                refuse_inside(folder.expanduser(), self.folder)
+                refuse_inside(in_home(folder), self.folder)
         stages = self.plan.stages.values()
         with native_log(Path(os.devnull)):
             for stage in stages:

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from deploy.errors import PocketganError, one_of
+from deploy.home import in_home
 from deploy.repeated_keys import repeated_key
 
 PREFIX = "targets:"
@@ -28,7 +29,9 @@ LONGEST_LABEL = 60
 
 def paths(names: Iterable[str]) -> list[Path]:
     """The files of those of the targets' ``names`` that are shelves."""
-    return [Path(name.removeprefix(PREFIX)) for name in names if name.startswith(PREFIX)]
+    # No shell turns a ~ into the home within a word, and none reads a recipe.
+    files = (Path(name.removeprefix(PREFIX)) for name in names if name.startswith(PREFIX))
+    return [in_home(file) for file in files]
 
 
 def read_shelf(path: Path) -> dict[str, str]:

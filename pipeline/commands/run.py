@@ -9,6 +9,7 @@ from typing import Any
 from jsonargparse import set_parsing_settings
 
 from deploy.errors import PocketganError
+from deploy.home import in_home
 from deploy.targets import find_targets
 from deploy.targets.target import require_all
 from pipeline import progress
@@ -116,7 +117,7 @@ def run_of_recipe(command: str, arguments: list[str]) -> tuple[Run, Any]:
 
 def _recipe(name: str, overrides: Sequence[str]) -> Recipe:
     """Of a recipe's name or file, or for a folder of pictures; then what was chosen is printed."""
-    folder = Path(name).expanduser()
+    folder = in_home(Path(name))
     if name in shipped_recipes() or not folder.is_dir():
         return load_recipe(name, overrides)
     recipe = recipe_of(folder, overrides)

@@ -8,7 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from optuna.trial import TrialState
 
@@ -25,20 +25,28 @@ MOST_ERRORS = 3
 """So many workers may fail at a work before the search gives up: it is not the worker then."""
 
 
-@dataclass(frozen=True)
 class _Beats:
-    """When the workers were last heard, by this machine's clock."""
+    """For how long nothing was heard of the workers, while this machine could hear them."""
 
-    heard: dict[int, tuple[object, float]] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self._silence: dict[int, tuple[object, float]] = {}
+        """Number of a work → its last beat, and seconds since."""
+        self._looked = time.monotonic()
 
-    def silent(self, one: SharedWork) -> bool:
-        """Whether it was not heard of for too long."""
+    def silent(self, running: Sequence[SharedWork]) -> Iterator[SharedWork]:
+        """Those that were not heard of for too long.
+
+        While the storage was away nobody could be heard: a long time without a look is none.
+        """
         now = time.monotonic()
-        beat, since = self.heard.setdefault(one.trial.number, (one.beat, now))
-        if beat != one.beat:
-            self.heard[one.trial.number] = one.beat, now
-            return False
-        return now - since > SECONDS_UNTIL_LOST
+        elapsed, self._looked = min(now - self._looked, SECONDS_BETWEEN_BEATS), now
+        for one in running:
+            number = one.trial.number
+            beat, before = self._silence.get(number, (one.beat, -elapsed))
+            silence = before + elapsed if beat == one.beat else 0.0
+            self._silence[number] = one.beat, silence
+            if silence > SECONDS_UNTIL_LOST:
+                yield one
 
 
 def results(
@@ -72,7 +80,7 @@ def results(
         running = [
             one for some in there.values() for one in some if one.state is TrialState.RUNNING
         ]
-        for one in filter(beats.silent, running):
+        for one in beats.silent(running):
             study.lose(one)
         on_look(len(running))
         time.sleep(SECONDS_BETWEEN_LOOKS)

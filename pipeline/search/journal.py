@@ -20,9 +20,13 @@ class JournalLock(JournalFileOpenLock):
 
     def acquire(self) -> bool:
         self._descriptor = os.open(self._path, os.O_RDWR)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)  # the system lifts the lock of the killed
-        content = self._path.read_bytes()
-        os.ftruncate(self._descriptor, content.rfind(b"\n") + 1)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)  # the system lifts the lock of the killed
+            content = self._path.read_bytes()
+            os.ftruncate(self._descriptor, content.rfind(b"\n") + 1)
+        except BaseException:
+            self.release()  # nobody else will: this process would wait for itself
+            raise
         return True
 
     def release(self) -> None:

@@ -31,6 +31,12 @@ def test_board_named_by_itself_too_is_measured_once(lab: Path, order: int) -> No
     assert sorted(target.title for target in targets) == ["Pi 4", "old phone"]
 
 
+def test_shelf_may_lie_in_the_home(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(lab.parent))
+    named = [target.name for target in find_targets([f"targets:~/{lab.name}"])]
+    assert named == [target.name for target in find_targets([f"targets:{lab}"])]
+
+
 def test_one_label_of_two_boards_is_refused(lab: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.yaml"
     other.write_text("boards:\n  Pi 4: ssh:pi@elsewhere\n")

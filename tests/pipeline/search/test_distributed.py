@@ -17,7 +17,7 @@ from pipeline.search.space import Proposal
 from pipeline.search.storage import open_storage
 from pipeline.search.study import STARTS
 from pipeline.search.trials import SearchContext, TrialScore, TrialWork, reach_rung
-from pipeline.search.work_study import FilesPlace, StudyFacts, WorkStudy
+from pipeline.search.work_study import FilesPlace, SharedWork, StudyFacts, WorkStudy
 
 PARAMETERS = {**STARTS[-1], "rank": 8}
 COST = FileCost(bytes=2000, bytes_gzip=1000, macs=100)
@@ -76,6 +76,40 @@ def test_work_of_a_worker_that_fell_silent_waits_for_another(
     looks: Iterator[Worker] = iter([lambda _: study.take("silent"), *[worker] * 10**6])  # type: ignore[list-item]
     assert [*results(study, DUE[:1], lambda count: next(looks)(count))] == [(DUE[0], SCORE)]
     assert [one.state for one in study.works()] == [TrialState.FAIL, TrialState.COMPLETE]
+
+
+def test_worker_keeps_its_work_while_the_storage_is_away(
+    study: WorkStudy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(distributed, "time", clock)
+    taken = list[SharedWork]()
+
+    def look(_: int) -> None:
+        if not taken:
+            clock.now = 0.0
+        elif clock.now < distributed.SECONDS_UNTIL_LOST:
+            clock.now = 2 * distributed.SECONDS_UNTIL_LOST  # so long the next answer takes
+        else:
+            study.finish(taken[-1], SCORE)
+        one = study.take("worker")
+        if one is not None:
+            taken.append(one)
+
+    assert [*results(study, DUE[:1], look)] == [(DUE[0], SCORE)]
+    assert [one.state for one in study.works()] == [TrialState.COMPLETE]
+
+
+class Clock:
+    """Stands in for the module time."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
 
 
 def test_worker_that_is_heard_of_keeps_its_work(
