@@ -146,9 +146,9 @@ def _admitted(recipe: Recipe, runs: Path) -> Run:
 def run_all(run: Run, options: Any) -> int:
     """Every stage of a run that is due, then its report; the exit code says if gates failed."""
     run.check()
-    if run.staleness("benchmark"):
-        require_all(find_targets(run.recipe.benchmark.targets))
     with run.lock():
+        if run.staleness("benchmark"):
+            require_all(find_targets(run.recipe.benchmark.targets))
         _tell_workers(run)
         records = [make_stage(run, name) for name in run.plan.names]
     return show_report(run, records, options)

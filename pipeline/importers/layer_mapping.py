@@ -240,8 +240,8 @@ def _refuse_further_switches(layer: Any, layer_class: type, config: Mapping[str,
 
 def _is_another(function: Any, name: str) -> bool:
     """Whether tf_keras has another function of that name."""
-    numbers = np.linspace(-4, 4, 9, dtype=np.float32)[None]
-    theirs, ours = function(numbers), getattr(tf_keras.activations, name)(tf.constant(numbers))
+    numbers = tf.linspace(-4.0, 4.0, 9)[tf.newaxis]
+    theirs, ours = function(numbers), getattr(tf_keras.activations, name)(numbers)
     return not np.allclose(theirs, ours, rtol=0, atol=1e-5)
 
 

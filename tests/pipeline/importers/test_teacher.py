@@ -237,7 +237,7 @@ def test_activations_that_differ_between_keras_2_and_3_are_noticed(k3: Callable[
     path = k3((4,), L.Dense(16, "hard_sigmoid"), L.Reshape((4, 4, 1)), L.Activation("tanh"))
     teacher = load_teacher(path)
     assert teacher.is_opaque
-    assert "draws otherwise" in teacher.notes[-1]
+    assert "hard_sigmoid" in teacher.notes[-1]
     assert_draws_as(teacher, keras.models.load_model(path), latents(teacher))
 
 
