@@ -149,15 +149,22 @@ def test_work_at_which_workers_fail_again_and_again_ends_the_search(study: WorkS
         assert len(study.works()) == before + 3
 
 
-def test_worker_that_never_had_a_student_gives_the_score_of_the_one_that_had(
-    study: WorkStudy, address: str, context: SearchContext, tmp_path: Path
-) -> None:
+def proposed_twice(
+    context: SearchContext, folder: Path
+) -> tuple[TrialWork, TrialWork, SearchContext]:
+    """A student's first rung, done here; its second under another number; a worker elsewhere."""
     first = TrialWork(number=0, parameters=PARAMETERS, rung=1)
     here = reach_rung(context, first)
     assert here is not None
+    folder.mkdir()
     second = replace(first, number=5, rung=2, proposal=here.proposal)
-    elsewhere = replace(context, checkpoints=tmp_path / "elsewhere")
-    elsewhere.checkpoints.mkdir()
+    return first, second, replace(context, checkpoints=folder)
+
+
+def test_worker_that_never_had_a_student_gives_the_score_of_the_one_that_had(
+    study: WorkStudy, address: str, context: SearchContext, tmp_path: Path
+) -> None:
+    _, second, elsewhere = proposed_twice(context, tmp_path / "elsewhere")
     study.put(second)
     study.end()
     assert serve(elsewhere, address=address, search="one", worker="elsewhere") == 1
@@ -170,12 +177,7 @@ def test_worker_that_never_had_a_student_gives_the_score_of_the_one_that_had(
 def test_worker_that_had_a_student_under_another_number_gives_the_same_score(
     study: WorkStudy, address: str, context: SearchContext, tmp_path: Path
 ) -> None:
-    first = TrialWork(number=0, parameters=PARAMETERS, rung=1)
-    here = reach_rung(context, first)
-    assert here is not None
-    second = replace(first, number=5, rung=2, proposal=here.proposal)
-    elsewhere = replace(context, checkpoints=tmp_path / "elsewhere")
-    elsewhere.checkpoints.mkdir()
+    first, second, elsewhere = proposed_twice(context, tmp_path / "elsewhere")
     study.put(first)
     study.put(second)  # proposed again later, when it was good enough to go on
     study.end()
