@@ -8,14 +8,16 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from deploy.home import in_home
+
 
 def cache() -> Path:
     """The folder for what can be made again: $POCKETGAN_CACHE, or pocketgan in the user's cache."""
     named = os.environ.get("POCKETGAN_CACHE")
     if named:
-        return Path(named).expanduser().absolute()
+        return in_home(Path(named)).absolute()
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser().absolute() / "pocketgan"
+    return in_home(Path(base)).absolute() / "pocketgan"
 
 
 @contextmanager

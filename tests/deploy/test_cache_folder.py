@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.cache_folder import aside
+from deploy.cache_folder import aside, cache
 
 KILLED = """
 import os, signal, sys
@@ -24,6 +24,14 @@ for _ in range(200):
     with aside(Path(sys.argv[1])) as folder:
         (folder / "half").write_bytes(bytes(100))
 """
+
+
+def test_cache_in_the_home_of_nobody_is_a_plain_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("POCKETGAN_CACHE", "~no-such-user/cache")
+    assert cache() == tmp_path / "~no-such-user" / "cache"
 
 
 def test_what_a_killed_process_was_making_is_gone_after_the_next(tmp_path: Path) -> None:
