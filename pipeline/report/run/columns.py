@@ -31,9 +31,14 @@ class VariantColumn(Quantity):
         value = self.read(variant).value
         return NONE if value is None else self.write(value)
 
+    def of_pictures(self, quality: ReportedQuality) -> float | None:
+        """The value of pictures that no file drew; None where they have no such figure."""
+        value: float | None = getattr(quality, self.name, None)
+        return value
+
     def text_of_pictures(self, quality: ReportedQuality) -> str:
-        """The same of pictures that no file drew; empty where they have no such figure."""
-        value = getattr(quality, self.name, None)
+        """The same in words; empty where there is none."""
+        value = self.of_pictures(quality)
         return "" if value is None else self.write(value)
 
     @property

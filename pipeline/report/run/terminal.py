@@ -14,7 +14,7 @@ from pipeline import consoles
 from pipeline.recipe.plain import leaves
 from pipeline.report.quantities import NONE, number
 from pipeline.report.run.columns import BY_NAME, COLUMNS, JUDGED, LOCAL, VariantColumn, best
-from pipeline.report.run.schema import Report
+from pipeline.report.run.schema import Report, VariantReport
 from pipeline.report.run.wording import (
     gates_in_words,
     headline,
@@ -130,24 +130,22 @@ def compare(a: Report, b: Report) -> dict[str, Any]:
     """
     two_judges = _judge(a) != _judge(b)
     names_a, names_b = ([variant.name for variant in report.variants] for report in (a, b))
+    without_a, without_b = map(_without_file, (a, b))
     return {
         "a": _which(a),
         "b": _which(b),
         "warnings": _warnings(a, b),
         "two_judges": two_judges,
         "variants": {
-            ours.name: {
-                column.name: _set_against(
-                    column.read(ours).value,
-                    column.read(theirs).value,
-                    comparable=not (two_judges and column.group == JUDGED),
-                )
-                for column in COLUMNS
-            }
+            ours.name: _set_against(*map(_values, (ours, theirs)), two_judges=two_judges)
             for ours in a.variants
             if (theirs := b.variant(ours.name)) is not None
         },
-        "without_file": _without_file(a, b, comparable=not two_judges),
+        "without_file": {
+            name: _set_against(ours, without_b[name], two_judges=two_judges)
+            for name, ours in without_a.items()
+            if name in without_b
+        },
         "only_in_a": [name for name in names_a if name not in names_b],
         "only_in_b": [name for name in names_b if name not in names_a],
         "recipe": _differences(a.recipe, b.recipe),
@@ -163,24 +161,34 @@ def _which(report: Report) -> dict[str, JsonValue]:
     }
 
 
-def _without_file(a: Report, b: Report, *, comparable: bool) -> dict[str, Any]:
-    """What stands beside the variants: a trivial baseline only beside its like."""
-    pairs = {wording_of(a).floor: (a.floor, b.floor)}
-    if a.trivial and b.trivial and a.trivial.name == b.trivial.name:
-        pairs |= {a.trivial.name: (a.trivial.quality, b.trivial.quality)}
+Values = dict[str, float | None]
+"""Value by the name of its column."""
+
+
+def _values(variant: VariantReport) -> Values:
+    return {column.name: column.read(variant).value for column in COLUMNS}
+
+
+def _without_file(report: Report) -> dict[str, Values]:
+    """What stands beside the variants, by name: the floor, a translator's trivial baseline."""
+    measured = {wording_of(report).floor: report.floor}
+    if report.trivial:
+        measured[report.trivial.name] = report.trivial.quality
     return {
-        name: {
-            column.name: _set_against(
-                *(getattr(quality, column.name, None) for quality in pair), comparable=comparable
-            )
-            for column in COLUMNS
-        }
-        for name, pair in pairs.items()
+        name: {column.name: column.of_pictures(quality) for column in COLUMNS}
+        for name, quality in measured.items()
     }
 
 
-def _set_against(a: float | None, b: float | None, *, comparable: bool) -> dict[str, float | None]:
-    return {"a": a, "b": b, "ratio": b / a if comparable and a and b is not None else None}
+def _set_against(a: Values, b: Values, *, two_judges: bool) -> dict[str, Values]:
+    """Each figure of both, and their ratio where it means something."""
+    against = {}
+    for column in COLUMNS:
+        ours, theirs = a[column.name], b[column.name]
+        comparable = not (two_judges and column.group == JUDGED)
+        ratio = theirs / ours if comparable and ours and theirs is not None else None
+        against[column.name] = {"a": ours, "b": theirs, "ratio": ratio}
+    return against
 
 
 def _differences(a: dict[str, JsonValue], b: dict[str, JsonValue]) -> dict[str, JsonValue]:
