@@ -152,6 +152,14 @@ def parse(parser: ArgumentParser, arguments: list[str], further_options: Iterabl
     return options
 
 
+def refusal(command: str, error: PocketganError) -> dict[str, Any]:
+    """What ``--json`` gives in place of a result; of ``check`` that is a verdict, too."""
+    document: dict[str, Any] = {"error": error.problem, "remedy": error.remedy}
+    if command == "check":
+        document |= {"schema": 1, "verdict": f"cannot be: {error.problem}"}
+    return document
+
+
 def in_command(options: Any, added: str) -> str:
     """A remedy: the command as it was given, with further options, ready to be pasted."""
     command = f"{options.command_line} {added}"
