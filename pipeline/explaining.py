@@ -282,7 +282,9 @@ def _outside_xnnpack(model: LiteModel, whole: Measurement) -> set[Op] | None:
     if whole.delegated == 0:
         return set(graph.ops)
     taken = taken_by_xnnpack(model.content)
-    if whole.delegated is None or not math.isclose(whole.delegated, sum(taken) / len(taken)):
+    if whole.delegated is None or len(taken) != len(graph.ops):
+        return None
+    if not math.isclose(whole.delegated, sum(taken) / len(taken)):
         return None
     return {op for op, is_taken in zip(graph.ops, taken, strict=True) if not is_taken}
 

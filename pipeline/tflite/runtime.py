@@ -103,14 +103,14 @@ def left_behind(content: bytes) -> list[Op]:
     graph = read_model(content).subgraphs[0]
     return [
         op
-        for op, is_taken in zip(graph.ops, taken, strict=True)
+        for op, is_taken in zip(graph.ops, taken, strict=False)
         if not is_taken and not graph.unpacks_constant(op)
     ]
 
 
 def taken_by_xnnpack(content: bytes) -> list[bool]:
-    """For each operation, in order, whether the runtime here gives it to XNNPACK; raises as
-    ``left_behind`` does."""
+    """For each operation, in order, whether the runtime here gives it to XNNPACK; none where it
+    does not tell. Raises as ``left_behind`` does."""
     try:
         interpreter = _open(content)
     except (RuntimeError, ValueError) as error:
