@@ -145,6 +145,8 @@ def _is_transparent(image: Image.Image) -> bool:
     """Whether a pixel is not opaque; an alpha channel alone does not say so."""
     if not image.has_transparency_data:
         return False
+    if image.mode in DEEP_GREY:
+        return bool((np.asarray(image) == image.info["transparency"]).any())
     return image.convert("RGBA").getchannel("A").getextrema() != (255, 255)
 
 
@@ -161,11 +163,15 @@ def _plain(image: Image.Image) -> Image.Image:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """16-bit grey scaled to 8; Pillow's own conversion cuts off instead."""
+    """16-bit grey scaled to 8, the transparent value of a PNG file white; Pillow's own conversion
+    cuts off instead."""
     values = np.asarray(image).astype(np.int64)
     if values.min() < 0 or values.max() > 65535:
         raise ValueError("32-bit pixels have no fixed range")
-    return Image.fromarray(np.rint(values / 257).astype(np.uint8))
+    scaled = np.rint(values / 257).astype(np.uint8)
+    if image.has_transparency_data:
+        scaled[values == image.info["transparency"]] = WHITE[0]
+    return Image.fromarray(scaled)
 
 
 @contextmanager

@@ -317,6 +317,16 @@ def test_read_scales_16_bits_and_says_so(tmp_path: Path, colour: int, channels: 
     assert (read(path, 4, 3) == 200).all()
 
 
+def test_read_lays_the_transparent_value_of_16_bit_grey_on_white(tmp_path: Path) -> None:
+    values = (200 * 257, 100 * 257, 100 * 257 + 1, 0)
+    image = Image.fromarray(np.array([values], np.uint16))
+    path = save(image, tmp_path / "a.png", transparency=100 * 257)
+    assert changes(path) == (picture.SIXTEEN_BITS, picture.TRANSPARENCY)
+    assert picture.read(path.read_bytes(), 1).image.tobytes() == bytes([200, 255, 100, 0])
+    path = save(image, tmp_path / "b.png", transparency=7)
+    assert changes(path) == (picture.SIXTEEN_BITS,)
+
+
 def test_read_takes_the_first_frame_though_a_later_one_is_broken(tmp_path: Path) -> None:
     frames = [Image.fromarray(np.roll(noise(40, 40), index)) for index in range(3)]
     path = tmp_path / "a.gif"
