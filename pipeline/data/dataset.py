@@ -100,8 +100,8 @@ def divide(
     ``counts`` tells for each source, such as a photo, how many images in a row came out of it: all
     of them go to one side. The test part gets ``round(test_fraction * sources)``, at least one and
     at most all but one. With labels, one a source, it is stratified: every class gives its share,
-    to within one source, and keeps one to train on. ``originals`` are equal where sources are copies of each other: then each
-    is tested by once, and its copies are left out of the training.
+    to within one source, and keeps one to train on. ``originals`` are equal where sources are
+    copies of each other: then each is tested by once, and its copies are left out of the training.
     Raises PocketganError for a fraction outside 0..1 and for fewer than two sources.
     """
     total = len(counts)

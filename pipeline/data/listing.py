@@ -50,9 +50,7 @@ def unread(folder: Path) -> list[str]:
 def _files(folder: Path, endings: Set[str]) -> list[Path]:
     """What is not hidden and ends so, in an order that no file system decides."""
     return sorted(
-        path
-        for path in _everything(folder)
-        if path.suffix.lower() in endings and path.is_file()
+        path for path in _everything(folder) if path.suffix.lower() in endings and path.is_file()
     )
 
 
