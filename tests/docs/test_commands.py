@@ -25,7 +25,7 @@ FEWEST = 150
 """Commands that there are at least, or they were not found."""
 
 
-class Parsed(Exception):
+class ParsedError(Exception):
     """Ends a command behind its parser."""
 
 
@@ -65,7 +65,7 @@ def check(name: str, given: list[str]) -> None:
         options, overrides = parse_with_overrides(parser, given)
         load_recipe(options.recipe if options.recipe in shipped_recipes() else "digits", overrides)
     else:
-        with pytest.raises(Parsed):
+        with pytest.raises(ParsedError):
             COMMANDS[name](given)
 
 
@@ -75,7 +75,7 @@ def parsers_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def parse(*given: Any) -> None:
         arguments_parse(*given)
-        raise Parsed
+        raise ParsedError
 
     arguments_parse = arguments.parse
     for name in COMMANDS.keys() - {"compress", *STAGES} | {"benchmark"}:
