@@ -11,7 +11,7 @@ from pipeline.data import picture
 UNREAD = frozenset(
     (
         *(".heic", ".heif", ".svg", ".svgz", ".jxl", ".raw", ".cr2", ".cr3", ".nef", ".arw"),
-        *(".dng", ".xcf"),
+        *(".dng", ".xcf", ".wmf", ".emf"),
     )
 )
 """Endings of pictures that Pillow does not open, in small letters."""

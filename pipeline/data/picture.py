@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 from pipeline.arrays import Images, luma
 from pipeline.progress import track
@@ -34,7 +34,16 @@ TOO_SMALL = "less than a tile"
 def endings() -> frozenset[str]:
     """The file endings, such as ``.png``, of the formats that Pillow can open."""
     formats = Image.registered_extensions()  # loads every plugin, which fills Image.OPEN
-    return frozenset(ending for ending, name in formats.items() if name in Image.OPEN)
+    return frozenset(ending for ending, name in formats.items() if _has_pixels(name))
+
+
+def _has_pixels(format_name: str) -> bool:
+    """Whether Pillow reads more of such files than what they are: networks in HDF5 and videos are
+    no broken pictures."""
+    if format_name not in Image.OPEN or format_name == "MPEG":
+        return False
+    reader = Image.OPEN[format_name][0]
+    return not (isinstance(reader, type) and issubclass(reader, ImageFile.StubImageFile))
 
 
 @dataclass(frozen=True)

@@ -236,6 +236,7 @@ def test_read_refuses_what_may_be_a_decompression_bomb(tmp_path: Path) -> None:
 def test_endings_are_those_that_pillow_opens() -> None:
     assert {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif"} <= picture.endings()
     assert not {".pdf", ".txt", ""} & picture.endings()  # Pillow writes .pdf but cannot read it
+    assert not {".h5", ".hdf", ".mpg", ".grib"} & picture.endings()  # it knows them, and no pixels
 
 
 def noise(*shape: int) -> Images:
