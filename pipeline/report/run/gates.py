@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from deploy.errors import PocketganError
-from pipeline.report.run.columns import BY_NAME, Figure, VariantColumn
+from pipeline.report.run.columns import BY_NAME, Figure, VariantColumn, is_infinite
 from pipeline.report.run.schema import GateResult, Report, ReportedQuality, VariantReport
 from pipeline.variants import BASELINE, SHIPPED
 
@@ -127,8 +127,12 @@ def _over_trivial(subject: VariantReport, report: Report) -> Figure:
 def decibels(quality: ReportedQuality, name: str) -> float | None:
     """The figure; of equal pictures, whose ratio is infinite, more than any other has."""
     value: float | None = getattr(quality, name)
-    equal = quality.absent.get(name, "").startswith("infinite")
-    return EQUAL_DECIBELS if value is None and equal else value
+    return EQUAL_DECIBELS if is_infinite(value, quality.absent.get(name, "")) else value
+
+
+def _finite(figure: Figure) -> Figure:
+    """The figure; that of equal pictures as a number that a gate can be held against."""
+    return Figure(EQUAL_DECIBELS) if is_infinite(*figure) else figure
 
 
 def measure(quantity: str, report: Report, variant: str = SHIPPED) -> Figure:
@@ -148,9 +152,9 @@ def measure(quantity: str, report: Report, variant: str = SHIPPED) -> Figure:
     if quantity == CLASS_KL:
         return Figure(subject.quality.class_kl, subject.quality.absent.get(CLASS_KL, ""))
     if quantity in BY_NAME:
-        return BY_NAME[quantity].read(subject)
+        return _finite(BY_NAME[quantity].read(subject))
     column, compare = COMPARISONS[quantity]
-    figures = [column.read(subject), baseline_figure(column, report)]
+    figures = [_finite(column.read(subject)), _finite(baseline_figure(column, report))]
     for name, figure in zip((variant, BASELINE), figures, strict=True):
         if figure.value is None:
             return Figure(None, f"{name}: {figure.reason}")

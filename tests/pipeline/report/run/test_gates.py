@@ -124,6 +124,20 @@ def test_gate_that_cannot_fail_for_what_it_is_held_against_says_so(report, text,
     assert cannot_fail(text, report) == reason
 
 
+@pytest.mark.parametrize(
+    ("gate", "passed"),
+    [("psnr >= 30", True), ("psnr_truth_drop <= 0.3", True), ("psnr < 40", False)],
+)
+def test_gate_passes_where_pictures_are_equal_and_decibels_infinite(report, gate, passed):
+    figures = report.variant("int8").quality.model_dump()
+    figures |= {"psnr": None, "psnr_truth": None, "ssim_truth": 1.0, "colourfulness": 5.0}
+    figures["absent"] = dict.fromkeys(("psnr", "psnr_truth"), "infinite: every pixel is equal")
+    report = with_variant(report, "int8", quality=ReportedQuality(**figures))
+    truth = report.variant("float32").quality.model_copy(update={"psnr_truth": 40.0})
+    report = with_variant(report, "float32", quality=truth)
+    assert check(parse_gate(gate), report).passed is passed
+
+
 def test_no_share_of_nothing_can_be_lost(report):
     grey = {**report.floor.model_dump(exclude={"absent"}), "colourfulness": 0.0}
     quality = ReportedQuality(**grey | {"psnr": 30.0, "ssim": 0.9})
