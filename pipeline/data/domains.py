@@ -63,7 +63,9 @@ def load(request: Request) -> Dataset:
 def _without(pictures: Images, others: Images) -> Images:
     """The pictures [N, H, W, C] that equal none of the others."""
     contents = {picture.tobytes() for picture in others}
-    return pictures[np.array([picture.tobytes() not in contents for picture in pictures], bool)]
+    is_other = [picture.tobytes() not in contents for picture in pictures]
+    different: Images = pictures[np.array(is_other, bool)]
+    return different
 
 
 def _refuse_nested(targets: Path, inputs: Path) -> None:
