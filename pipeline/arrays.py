@@ -26,6 +26,11 @@ def luma(images: Images) -> Images:
     return grey
 
 
+def visible_channels(channels: int) -> int:
+    """How many of the channels of a picture, and of what is behind it, can be shown: 3, or 1."""
+    return len(LUMA) if channels >= len(LUMA) else 1
+
+
 class TrainAndTestImages(Protocol):
     """Pictures to learn from and others to be tested by; pipeline.data's Dataset is one."""
 

@@ -15,6 +15,7 @@ from pipeline.finished_run import FinishedRun
 from pipeline.pictures_read import example_inputs
 from pipeline.plans import command_for
 from pipeline.report.run.columns import BY_NAME, columns_of
+from pipeline.report.run.gates import cannot_fail
 from pipeline.report.run.schema import Report
 from pipeline.variants import BASELINE, SHIPPED
 
@@ -123,4 +124,8 @@ def _table(report: Report, *, speed: bool) -> FigureTable:
 
 
 def _gates(report: Report) -> tuple[GateLine, ...]:
-    return tuple(GateLine(text=gate.text, passed=gate.passed) for gate in report.gates)
+    remarks = [cannot_fail(gate.text, report) for gate in report.gates]
+    return tuple(
+        GateLine(text=f"{gate.text} ({remark})" if remark else gate.text, passed=gate.passed)
+        for gate, remark in zip(report.gates, remarks, strict=True)
+    )

@@ -86,6 +86,7 @@ class Run:
             degrade=data.degrade,
             cut=data.cut,
             coupled=data.coupled,
+            size_is_fixed=self.recipe.teacher.file is not None,
         )
         return sources.load(data.source, request, minimum=self.recipe.train.batch)
 

@@ -266,7 +266,8 @@ def _name(path: Path, options: Any) -> str:
     free = ["free"] if options.data_free else []
     words = [f"{value}{unit}".replace("%", "pct") for value, unit in parts if value]
     whole = path.resolve()
-    return "-".join([whole.name if whole.is_dir() else whole.stem, *words, *free])
+    name = whole.name if whole.is_dir() else whole.stem
+    return "-".join([name.lstrip(".") or "generator", *words, *free])
 
 
 def _sha256(path: Path) -> str:

@@ -68,7 +68,10 @@ OPTIONS = {
         "budget.target",
         "where --max-ms and --max-flash-kb hold; `pocketgan targets` lists them",
     ),
-    "data": ("data.source", "real pictures: a source of `pocketgan list`; without, none are used"),
+    "data": (
+        "data.source",
+        "real pictures: a source of `pocketgan list`; without, a run's own, of a file none",
+    ),
     "data_folder": ("data.folder", "folder of real pictures, or of the source's files"),
     "discriminator": (
         "teacher.discriminator",

@@ -100,8 +100,8 @@ def divide(
     ``counts`` tells for each source, such as a photo, how many images in a row came out of it: all
     of them go to one side. The test part gets ``round(test_fraction * sources)``, at least one and
     at most all but one. With labels, one a source, it is stratified: every class gives its share,
-    to within one source. ``originals`` are equal where sources are copies of each other: then each
-    is tested by once, and its copies are left out of the training.
+    to within one source, and keeps one to train on. ``originals`` are equal where sources are
+    copies of each other: then each is tested by once, and its copies are left out of the training.
     Raises PocketganError for a fraction outside 0..1 and for fewer than two sources.
     """
     total = len(counts)
@@ -118,6 +118,8 @@ def divide(
     order = random.permutation(total)
     in_test = np.zeros(total, dtype=bool)
     in_test[_spread(order, labels, test_fraction)] = True
+    if labels is not None:
+        _leave_one_of_each(in_test, labels)
     to_train = ~in_test
     if originals is not None:
         tested, first = np.unique(originals[in_test], return_index=True)
@@ -128,6 +130,14 @@ def divide(
         images = random.permutation(int(counts.sum()))
         to_train, in_test = np.repeat(to_train, counts), np.repeat(in_test, counts)
     return images[to_train[images]], images[in_test[images]]
+
+
+def _leave_one_of_each(in_test: npt.NDArray[np.bool_], labels: Labels) -> None:
+    """Nobody draws a class of which all was kept for the test; in place, and a test part stays."""
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        if in_test[members].all() and in_test.sum() > 1:
+            in_test[members[0]] = False
 
 
 def _spread(order: Indices, labels: Labels | None, fraction: float) -> Indices:

@@ -1,7 +1,8 @@
 """Files of a folder of pictures: which they are, and how people are told of them."""
 
+import os
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 
 from deploy.errors import PocketganError
@@ -10,7 +11,7 @@ from pipeline.data import picture
 UNREAD = frozenset(
     (
         *(".heic", ".heif", ".svg", ".svgz", ".jxl", ".raw", ".cr2", ".cr3", ".nef", ".arw"),
-        *(".dng", ".xcf"),
+        *(".dng", ".xcf", ".wmf", ".emf"),
     )
 )
 """Endings of pictures that Pillow does not open, in small letters."""
@@ -49,10 +50,35 @@ def unread(folder: Path) -> list[str]:
 def _files(folder: Path, endings: Set[str]) -> list[Path]:
     """What is not hidden and ends so, in an order that no file system decides."""
     return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in endings and not is_hidden(path, folder) and path.is_file()
+        path for path in _everything(folder) if path.suffix.lower() in endings and path.is_file()
     )
+
+
+def _everything(folder: Path) -> Iterator[Path]:
+    """What is not hidden below a folder, in linked folders too, each of which is read once."""
+    root, followed = folder.resolve(), set[Path]()
+
+    def enters(inner: Path) -> bool:
+        if not inner.is_symlink():
+            return True
+        target = inner.resolve()
+        if target in followed or target.is_relative_to(root) or root.is_relative_to(target):
+            return False
+        followed.add(target)
+        return True
+
+    for place, folders, files in os.walk(folder, onerror=_withheld, followlinks=True):
+        visible = (name for name in sorted(folders) if not name.startswith("."))
+        folders[:] = [name for name in visible if enters(Path(place, name))]
+        yield from (Path(place, name) for name in files if not name.startswith("."))
+
+
+def _withheld(error: OSError) -> None:
+    """A folder that the system withholds is not empty: its pictures would be missed."""
+    raise PocketganError(
+        f"{text(str(error.filename))} cannot be read: {error.strerror}.",
+        "Make it readable, or give a folder without it.",
+    ) from error
 
 
 def is_hidden(path: Path, folder: Path) -> bool:

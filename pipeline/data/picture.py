@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 from pipeline.arrays import Images, luma
 from pipeline.progress import track
@@ -34,7 +34,16 @@ TOO_SMALL = "less than a tile"
 def endings() -> frozenset[str]:
     """The file endings, such as ``.png``, of the formats that Pillow can open."""
     formats = Image.registered_extensions()  # loads every plugin, which fills Image.OPEN
-    return frozenset(ending for ending, name in formats.items() if name in Image.OPEN)
+    return frozenset(ending for ending, name in formats.items() if _has_pixels(name))
+
+
+def _has_pixels(format_name: str) -> bool:
+    """Whether Pillow reads more of such files than what they are: networks in HDF5 and videos are
+    no broken pictures."""
+    if format_name not in Image.OPEN or format_name == "MPEG":
+        return False
+    reader = Image.OPEN[format_name][0]
+    return not (isinstance(reader, type) and issubclass(reader, ImageFile.StubImageFile))
 
 
 @dataclass(frozen=True)
@@ -145,6 +154,8 @@ def _is_transparent(image: Image.Image) -> bool:
     """Whether a pixel is not opaque; an alpha channel alone does not say so."""
     if not image.has_transparency_data:
         return False
+    if image.mode in DEEP_GREY:
+        return bool((np.asarray(image) == image.info["transparency"]).any())
     return image.convert("RGBA").getchannel("A").getextrema() != (255, 255)
 
 
@@ -161,11 +172,15 @@ def _plain(image: Image.Image) -> Image.Image:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """16-bit grey scaled to 8; Pillow's own conversion cuts off instead."""
+    """16-bit grey scaled to 8, the transparent value of a PNG file white; Pillow's own conversion
+    cuts off instead."""
     values = np.asarray(image).astype(np.int64)
     if values.min() < 0 or values.max() > 65535:
         raise ValueError("32-bit pixels have no fixed range")
-    return Image.fromarray(np.rint(values / 257).astype(np.uint8))
+    scaled = np.rint(values / 257).astype(np.uint8)
+    if image.has_transparency_data:
+        scaled[values == image.info["transparency"]] = WHITE[0]
+    return Image.fromarray(scaled)
 
 
 @contextmanager

@@ -53,6 +53,8 @@ class Request:
     degrade: str = ""
     cut: str = WHOLE
     coupled: str = ""
+    size_is_fixed: bool = False
+    """By a generator that is there already."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -160,11 +162,14 @@ def refuse_more_than_memory(count: int, request: Request) -> None:
         return
     side = math.floor(request.image_size * math.sqrt(memory / need))
     side -= side % ROUND_SIDE if side > ROUND_SIDE else 0
+    fewer = f"Give about {max(1, math.floor(count * memory / need)):,} of them."
+    smaller = f"Set data.image_size to {max(1, side)} or less" + (
+        ", and data.image_width in proportion." if request.image_width else "."
+    )
     raise PocketganError(
         f"{count:,} pictures of {width}×{height} pixels need {need / 1e9:.1f} GB of memory, and "
         f"this machine has {memory / 1e9:.1f} GB.",
-        f"Set data.image_size to {max(1, side)} or less"
-        + (", and data.image_width in proportion." if request.image_width else "."),
+        fewer if request.size_is_fixed else smaller,
     )
 
 

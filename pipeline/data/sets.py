@@ -16,6 +16,9 @@ from pipeline.data import published
 from pipeline.data.published import Published
 from pipeline.data.unpacking import INPUTS, TARGETS, Unpack, unpack_drawings, unpack_relief
 
+KERAS_ELSEWHERE = Path("/tmp")
+"""Keras's home where it cannot write into the user's."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Archive:
@@ -144,7 +147,11 @@ class KerasSet(PictureSet):
 
     @property
     def place(self) -> Path | None:
-        places = (self.data.packaged, Path.home() / ".keras" / "datasets" / self.data.keras_file)
+        homes = (Path.home(), KERAS_ELSEWHERE)
+        places = (
+            self.data.packaged,
+            *(home / ".keras" / "datasets" / self.data.keras_file for home in homes),
+        )
         return next((place for place in places if place is not None and place.exists()), None)
 
     def bring(self, downloads: Path | None, say: Say) -> None:

@@ -149,6 +149,7 @@ def read_input_pictures(folder: Path, teacher: Teacher, *, cut: str, cache: Path
         test_fraction=0.5,
         seed=0,
         cut=cut,
+        size_is_fixed=True,
     )
     files = listing.find(folder)
     decoded = reading.read([(file,) for file in files], reading.single, request)

@@ -71,7 +71,8 @@ class StudentSettings:
     """The shape of a student; `pocketgan compress` searches it."""
 
     block: str = "sub_pixel"
-    """What doubles a map: sub_pixel, depthwise or transposed; or slim, the teacher's own layers."""
+    """Of latents what doubles a map: sub_pixel, depthwise or transposed; of pictures a network, as
+    `pocketgan list` shows them; or slim, the teacher's own layers."""
     rank: int = 16
     """Width of the linear bottleneck before the first map; 0 for none."""
     channels: tuple[int, ...] = (16, 8)

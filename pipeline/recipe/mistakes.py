@@ -25,9 +25,11 @@ def mistakes_of(recipe: Recipe) -> Iterator[tuple[str, str]]:
         )
     else:
         yield from mistakes(recipe.data.source, recipe.data)
+    # What is hidden beside the runs is ours: their cache, and what is half written.
     if (
         recipe.name != Path(recipe.name).name
-        or recipe.name in ("", ".", "..")
+        or recipe.name.startswith(".")
+        or not recipe.name
         or "\0" in recipe.name
     ):
         yield (

@@ -102,7 +102,8 @@ class TeacherSettings:
     """A generator that is trained already; `pocketgan compress` fills this in."""
 
     file: Path | None = None
-    """A run's folder, a .keras or .h5 file, a SavedModel's folder, or a model.json."""
+    """A run's folder, a .keras or .h5 file, an ONNX file, a SavedModel's folder, a model.json of
+    TensorFlow.js, or any .tflite."""
     sha256: str = ""
     """Of what is there, so that another file of the same name is noticed."""
     discriminator: Path | None = None

@@ -1,11 +1,12 @@
 """What the generator of a run reads: latents of its prior, or pictures."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from deploy.errors import PocketganError
-from pipeline.arrays import LUMA, Images
+from pipeline.arrays import Images, visible_channels
 from pipeline.artifacts import HELD_BACK, PAIRS, REFERENCE, read_distillation_set
 from pipeline.data.folder import NO_CLASSES
 from pipeline.importers.facts import read_facts, read_inputs, read_parts
@@ -85,10 +86,13 @@ class HeldBack(NamedTuple):
 
     @property
     def visible(self) -> int:
-        """Channels of the first picture, as much as can be shown of it: 3 or 1. A mask behind it is
-        seen as its grey hole."""
-        channels = self.parts[0].size if self.parts else self.inputs.shape[-1]
-        return len(LUMA) if channels >= len(LUMA) else 1
+        """As ``channels_to_show``; a mask behind a picture is seen as its grey hole."""
+        return channels_to_show(self.inputs, self.parts)
+
+
+def channels_to_show(inputs: Images, parts: Sequence[InputPart]) -> int:
+    """Of inputs [N, h, w, c] and their parts: channels of the first picture that can be shown."""
+    return visible_channels(parts[0].size if parts else inputs.shape[-1])
 
 
 def held_back(ctx: StageContext) -> HeldBack | None:

@@ -31,7 +31,7 @@ from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages import training
 from pipeline.stages.distillation import distance_to_teacher, distill
 from pipeline.stages.evaluate import find_judge
-from pipeline.stages.inputs import generator_inputs
+from pipeline.stages.inputs import channels_to_show, generator_inputs, input_parts
 from pipeline.stages.prospects import Prospects
 from pipeline.training.distillation_set import DistillationSet
 from pipeline.training.objectives.translation import PairedTranslation
@@ -164,11 +164,12 @@ def student_trainer(
             pixels=pixels,
         )
     weights = ctx.recipe.student
+    fixed = read_distillation_set(ctx.inputs["teacher"], REFERENCE)
     objective = PairedTranslation(
         network,
         discriminator,
         pairs=pairs,
-        fixed=read_distillation_set(ctx.inputs["teacher"], REFERENCE),
+        fixed=fixed,
         pixels=pixels,
         weights=TranslationWeights(
             l1=0.0,
@@ -179,6 +180,7 @@ def student_trainer(
         ),
         settings=settings,
         seed=ctx.recipe.seed,
+        visible=channels_to_show(fixed.inputs, input_parts(ctx)),
     )
     return GANTrainer(objective, ctx.recipe.seed)
 

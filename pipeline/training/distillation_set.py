@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipeline.arrays import Tensor
+from pipeline.arrays import Tensor, luma
 from pipeline.networks.pixels import PixelRange
 
 
@@ -94,12 +94,12 @@ def from_uint8(pictures: Tensor, pixels: PixelRange) -> Tensor:
 
 
 def pictures_like(inputs: np.ndarray, pictures: np.ndarray) -> np.ndarray:
-    """Inputs uint8 [N, h, w, c] enlarged to the size and channels of pictures, to be shown."""
+    """Inputs uint8 [N, h, w, 1 or 3] in the size and channels of pictures, to be shown."""
     repeats = [
         large // small for large, small in zip(pictures.shape[1:3], inputs.shape[1:3], strict=True)
     ]
     large = inputs.repeat(repeats[0], axis=1).repeat(repeats[1], axis=2)
     channels: int = pictures.shape[-1]
-    if large.shape[-1] < channels:
-        return large[..., :1].repeat(channels, axis=-1)
-    return large[..., :channels]
+    if large.shape[-1] == channels:
+        return large
+    return luma(large) if channels == 1 else large.repeat(channels, axis=-1)

@@ -20,6 +20,11 @@ class Figure(NamedTuple):
     reason: str = ""
 
 
+def is_infinite(value: float | None, reason: str) -> bool:
+    """Whether a figure is absent for being more than any number, as of equal pictures."""
+    return value is None and reason.startswith("infinite")
+
+
 @dataclass(frozen=True, kw_only=True)
 class VariantColumn(Quantity):
     """A quantity of each variant, and the heading that it stands under with its neighbours."""
@@ -148,8 +153,11 @@ def best(column: VariantColumn, variants: tuple[VariantReport, ...]) -> str | No
     """The best value as written, or None where nothing stands out.
 
     Values that read the same count as the same: the table does not claim finer differences than
-    it shows.
+    it shows. Beside an infinite one, which has no number, no other is the best.
     """
-    values = [value for v in variants if (value := column.read(v).value) is not None]
+    figures = [column.read(variant) for variant in variants]
+    if any(is_infinite(figure.value, figure.reason) for figure in figures):
+        return None
+    values = [figure.value for figure in figures if figure.value is not None]
     written = {column.write(value) for value in values}
     return column.write(column.better(values)) if len(written) > 1 else None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from deploy.errors import PocketganError
-from pipeline.report.run.columns import BY_NAME, Figure, VariantColumn
+from pipeline.report.run.columns import BY_NAME, Figure, VariantColumn, is_infinite
 from pipeline.report.run.schema import GateResult, Report, ReportedQuality, VariantReport
 from pipeline.variants import BASELINE, SHIPPED
 
@@ -47,6 +47,8 @@ COMPARISONS: dict[str, tuple[VariantColumn, Callable[[float, float], float]]] = 
 }
 """A column, and how a variant's figure there compares with the baseline's in the same report."""
 
+DROPS = tuple(name for name in COMPARISONS if name.endswith("_drop"))
+UPPER_LIMITS = ("<=", "<", "≤")
 QAT_WITHIN_BOUND = "qat_within_bound"
 """Share of the pixels in which the file is where its fake-quantized model is, but for rounding."""
 PSNR_OVER_TRIVIAL = "psnr_over_trivial"
@@ -125,8 +127,12 @@ def _over_trivial(subject: VariantReport, report: Report) -> Figure:
 def decibels(quality: ReportedQuality, name: str) -> float | None:
     """The figure; of equal pictures, whose ratio is infinite, more than any other has."""
     value: float | None = getattr(quality, name)
-    equal = quality.absent.get(name, "").startswith("infinite")
-    return EQUAL_DECIBELS if value is None and equal else value
+    return EQUAL_DECIBELS if is_infinite(value, quality.absent.get(name, "")) else value
+
+
+def _finite(figure: Figure) -> Figure:
+    """The figure; that of equal pictures as a number that a gate can be held against."""
+    return Figure(EQUAL_DECIBELS) if is_infinite(*figure) else figure
 
 
 def measure(quantity: str, report: Report, variant: str = SHIPPED) -> Figure:
@@ -146,9 +152,9 @@ def measure(quantity: str, report: Report, variant: str = SHIPPED) -> Figure:
     if quantity == CLASS_KL:
         return Figure(subject.quality.class_kl, subject.quality.absent.get(CLASS_KL, ""))
     if quantity in BY_NAME:
-        return BY_NAME[quantity].read(subject)
+        return _finite(BY_NAME[quantity].read(subject))
     column, compare = COMPARISONS[quantity]
-    figures = [column.read(subject), baseline_figure(column, report)]
+    figures = [_finite(column.read(subject)), _finite(baseline_figure(column, report))]
     for name, figure in zip((variant, BASELINE), figures, strict=True):
         if figure.value is None:
             return Figure(None, f"{name}: {figure.reason}")
@@ -166,6 +172,25 @@ def baseline_figure(column: VariantColumn, report: Report) -> Figure:
         return column.read(baseline)
     value = getattr(report.teacher, column.name, None)
     return Figure(value, "" if value is not None else "it has no file")
+
+
+def cannot_fail(text: str, report: Report) -> str:
+    """Why a gate passes whatever the shipped file draws, as the baseline has less to lose than the
+    gate allows; empty where it can fail."""
+    match = _GATE.fullmatch(text)
+    if match is None or match["quantity"] not in DROPS or match["sign"] not in UPPER_LIMITS:
+        return ""
+    column, compare = COMPARISONS[match["quantity"]]
+    theirs = baseline_figure(column, report).value
+    if theirs is None:
+        return ""
+    try:
+        most = compare(0.0, theirs)  # nothing that is drawn has less of any of them
+    except ZeroDivisionError:
+        return ""  # then there is no figure, and the gate fails
+    if not _OPERATORS[match["sign"]](most, float(match["limit"])):
+        return ""
+    return f"cannot fail: {BASELINE} itself has {column.title} {column.write(theirs)}"
 
 
 def check(gate: Gate, report: Report, variant: str = SHIPPED) -> GateResult:

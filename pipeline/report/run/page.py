@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +22,7 @@ from pipeline.report.quantities import NONE
 from pipeline.report.run import charts, latents, search
 from pipeline.report.run.charts import History
 from pipeline.report.run.columns import BY_NAME, LOCAL, Figure, VariantColumn, best, columns_of
+from pipeline.report.run.gates import cannot_fail
 from pipeline.report.run.schema import Report, ReportedQuality, VariantReport
 from pipeline.report.run.wording import Wording, gates_in_words, headline, is_paired, wording_of
 from pipeline.variants import BASELINE, SHIPPED
@@ -80,6 +82,7 @@ def render(report: Report, exhibits: Exhibits) -> str:
         wording=wording_of(report),
         search=report.search and search.view(report.search),
         gates_in_words=gates_in_words(report),
+        cannot_fail=partial(cannot_fail, report=report),
         paired=is_paired(report),
         baseline=report.variant(BASELINE),
         shipped=report.variant(SHIPPED),

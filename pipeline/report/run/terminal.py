@@ -14,6 +14,7 @@ from pipeline import consoles
 from pipeline.recipe.plain import leaves
 from pipeline.report.quantities import NONE, number
 from pipeline.report.run.columns import BY_NAME, COLUMNS, JUDGED, LOCAL, VariantColumn, best
+from pipeline.report.run.gates import cannot_fail
 from pipeline.report.run.schema import Report, VariantReport
 from pipeline.report.run.wording import (
     gates_in_words,
@@ -115,7 +116,8 @@ def gates(report: Report) -> Text:
         mark, style = ("✓", "green") if gate.passed else ("✗", "bold red")
         figure = gate.reason if gate.value is None else number(gate.value)
         lines.append(f"\n{mark} {gate.text}", style=style)
-        lines.append(f"  {figure}")
+        remark = cannot_fail(gate.text, report)
+        lines.append(f"  {figure}" + (f" ({remark})" if remark else ""))
     return lines
 
 

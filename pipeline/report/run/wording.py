@@ -12,6 +12,7 @@ from pipeline.report.run.gates import (
     FRECHET_BELOW_TRIVIAL,
     PSNR_OVER_TRIVIAL,
     baseline_figure,
+    cannot_fail,
     decibels,
     measure,
 )
@@ -227,4 +228,7 @@ def gates_in_words(report: Report) -> str:
         return "no gates were asked"
     if failed:
         return f"{failed} of {total} gates failed"
-    return f"all {total} gates passed" if total > 1 else "the one gate passed"
+    passed = f"all {total} gates passed" if total > 1 else "the one gate passed"
+    empty = sum(bool(cannot_fail(gate.text, report)) for gate in report.gates)
+    which = f", {empty} of which" if total > 1 else ", which"
+    return f"{passed}{which} could not fail" if empty else passed

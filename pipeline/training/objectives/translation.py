@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from pipeline.arrays import Tensor
+from pipeline.arrays import Tensor, visible_channels
 from pipeline.graphs import tf_graph
 from pipeline.networks.pixels import PixelRange, to_uint8
 from pipeline.training.augment import mirrored, moved_together
@@ -41,7 +41,8 @@ class PairedTranslation(Objective):
     """Pictures in, pictures out.
 
     ``pairs``: to train on, with the ``input_pixels`` of what the generator reads; ``fixed``: the
-    few whose pictures show how far it is. Without a ``discriminator`` only the differences to the
+    few whose pictures show how far it is, and of whose inputs so many channels are ``visible``:
+    those of one picture if left out. Without a ``discriminator`` only the differences to the
     targets count. ``teacher``: a frozen generator whose picture is a further target, ``distill``
     times the mean squared difference.
     """
@@ -61,6 +62,7 @@ class PairedTranslation(Objective):
         seed: int,
         teacher: tf_keras.Model | None = None,
         distill: float = 0.0,
+        visible: int | None = None,
     ) -> None:
         super().__init__([generator], [] if discriminator is None else [discriminator], settings)
         self.generator, self.discriminator = generator, discriminator
@@ -74,6 +76,7 @@ class PairedTranslation(Objective):
             self._perceptual_maps = perceptual_maps(pairs.pictures.shape[1:])
         self._tensors = pairs.on_device(pixels)
         self._fixed_inputs = fixed.readable(slice(FIXED_PICTURES))
+        self._visible = visible_channels(fixed.inputs.shape[-1]) if visible is None else visible
 
     @property
     def real_pictures(self) -> np.ndarray:
@@ -161,9 +164,9 @@ class PairedTranslation(Objective):
 
     def frame(self, pictures: np.ndarray) -> np.ndarray:
         """Input, picture and truth side by side: uint8 [16, H, 3·W, C]."""
-        inputs = pictures_like(self._fixed.inputs[:FIXED_PICTURES], pictures)
+        inputs = self._fixed.inputs[:FIXED_PICTURES, ..., : self._visible]
         truth = self._fixed.pictures[:FIXED_PICTURES]
-        return np.concatenate([inputs, pictures, truth], axis=2)
+        return np.concatenate([pictures_like(inputs, pictures), pictures, truth], axis=2)
 
     @tf_graph
     def _infer(self, inputs: Tensor) -> Tensor:

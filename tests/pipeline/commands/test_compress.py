@@ -367,6 +367,7 @@ def test_share_may_be_written_with_a_percent_sign() -> None:
     [
         ("dcgan.keras", ("--max-gzip-kb", "12"), "dcgan-12kbgz"),
         ("v1.5", ("--max-kb", "3", "--max-ms", "0.1"), "v1.5-3kb-0.1ms"),
+        (".best.keras", ("--max-kb", "3"), "best-3kb"),
         ("dcgan.keras", ("--max-quality-drop", "5%", "--data-free"), "dcgan-5pctdrop-free"),
     ],
 )

@@ -43,6 +43,17 @@ def test_split_gives_each_class_its_share_to_within_one_image() -> None:
     assert (labels[numbers(test)] == test_labels).all()
 
 
+def test_split_keeps_one_image_of_each_class_to_train_on() -> None:
+    labels = np.array([0] * 9 + [1, 2])
+    _, _, train_labels, test_labels = split(numbered(11), labels, 0.2, seed=1)
+    assert train_labels is not None
+    assert test_labels is not None
+    assert set(train_labels.tolist()) == {0, 1, 2}
+    assert len(test_labels) > 0
+    _, test, _, _ = split(numbered(3), np.array([0, 1, 2]), 0.2, seed=1)
+    assert len(test) == 1
+
+
 def test_split_mixes_the_classes_in_both_parts() -> None:
     labels = np.repeat([0, 1], 50)
     _, _, train_labels, test_labels = split(numbered(100), labels, 0.5, seed=1)

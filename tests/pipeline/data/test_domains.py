@@ -29,7 +29,7 @@ def request(tmp_path: Path, folder: Path | None, inputs: Path | None) -> Request
 
 
 def test_domains_are_two_folders_that_need_not_be_of_one_size(tmp_path: Path) -> None:
-    targets, inputs = fill(tmp_path / "a", 10, 5), fill(tmp_path / "b", 20, 9)
+    targets, inputs = fill(tmp_path / "a", 10, 5), fill(tmp_path / "b", 20, 15)
     (inputs / "odd" / "broken.png").touch()
     data = domains.load(request(tmp_path, targets, inputs))
     assert data.train_inputs is not None
@@ -38,10 +38,25 @@ def test_domains_are_two_folders_that_need_not_be_of_one_size(tmp_path: Path) ->
     assert (len(data.train_inputs), len(data.test_inputs)) == (16, 4)
     assert data.train.min() >= 5
     assert data.train.max() < 15
-    assert data.test_inputs.min() >= 9
+    assert data.test_inputs.min() >= 15
     assert (data.name, data.classes, data.train_labels) == ("a", (), None)
     assert not data.aligned
     assert data.notes[0] == "data.inputs: 1 of 21 images are broken or too small and were skipped"
+
+
+def test_copies_of_a_test_picture_in_the_other_folder_are_not_trained_on(tmp_path: Path) -> None:
+    targets, inputs = fill(tmp_path / "a", 10, 5), fill(tmp_path / "b", 20, 5)
+    data = domains.load(request(tmp_path, targets, inputs))
+    assert data.train_inputs is not None
+    assert data.test_inputs is not None
+    parts = (data.train, data.test, data.train_inputs, data.test_inputs)
+    greys, test, read, test_read = (set(part[:, 0, 0, 0].tolist()) for part in parts)
+    assert not greys & test_read
+    assert not read & test
+    dropped = 16 - len(data.train_inputs)
+    assert dropped > 0
+    note = f"data.inputs: {dropped} copies of test pictures of the other folder are left out"
+    assert note in data.notes
 
 
 def test_domains_refuse_one_folder_for_both(tmp_path: Path) -> None:

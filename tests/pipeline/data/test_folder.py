@@ -327,6 +327,39 @@ def test_folder_takes_names_that_are_no_text(images: Path, load: Load) -> None:
     load().notes[1].encode()
 
 
+def test_folder_looks_into_linked_folders_each_once(
+    images: Path, load: Load, tmp_path: Path
+) -> None:
+    for index in range(4):
+        write(tmp_path / "disk" / "cats" / f"{index}.png", index)
+        write(images / "dogs" / f"{index}.png", 100 + index)
+    (images / "cats").symlink_to(tmp_path / "disk" / "cats")
+    (images / "again").symlink_to(images / "dogs")
+    (images / "dogs" / "loop").symlink_to(images)
+    (images / "dogs" / "above").symlink_to(tmp_path)
+    data = load()
+    assert data.classes == ("cats", "dogs")
+    assert greys(data) == [0, 1, 2, 3, 100, 101, 102, 103]
+
+
+def test_folder_does_not_pass_over_a_folder_that_the_system_withholds(
+    images: Path, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(images)
+    (images / "mine").mkdir()
+    (images / ".hidden").mkdir()
+    list_folder = os.scandir
+
+    def withhold(path: Any) -> Any:
+        if Path(path).name in ("mine", ".hidden"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return list_folder(path)
+
+    monkeypatch.setattr(os, "scandir", withhold)
+    with pytest.raises(PocketganError, match=r"images/mine cannot be read: Permission denied"):
+        load()
+
+
 def test_folder_does_not_take_a_file_that_the_system_withholds_for_a_broken_one(
     images: Path, load: Load, tmp_path: Path
 ) -> None:

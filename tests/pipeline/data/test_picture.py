@@ -236,6 +236,7 @@ def test_read_refuses_what_may_be_a_decompression_bomb(tmp_path: Path) -> None:
 def test_endings_are_those_that_pillow_opens() -> None:
     assert {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif"} <= picture.endings()
     assert not {".pdf", ".txt", ""} & picture.endings()  # Pillow writes .pdf but cannot read it
+    assert not {".h5", ".hdf", ".mpg", ".grib"} & picture.endings()  # it knows them, and no pixels
 
 
 def noise(*shape: int) -> Images:
@@ -315,6 +316,16 @@ def test_read_scales_16_bits_and_says_so(tmp_path: Path, colour: int, channels: 
     path = png(tmp_path / "a.png", 4, bits=16, colour=colour, rows=row * 4)
     assert changes(path) == (picture.SIXTEEN_BITS,)
     assert (read(path, 4, 3) == 200).all()
+
+
+def test_read_lays_the_transparent_value_of_16_bit_grey_on_white(tmp_path: Path) -> None:
+    values = (200 * 257, 100 * 257, 100 * 257 + 1, 0)
+    image = Image.fromarray(np.array([values], np.uint16))
+    path = save(image, tmp_path / "a.png", transparency=100 * 257)
+    assert changes(path) == (picture.SIXTEEN_BITS, picture.TRANSPARENCY)
+    assert picture.read(path.read_bytes(), 1).image.tobytes() == bytes([200, 255, 100, 0])
+    path = save(image, tmp_path / "b.png", transparency=7)
+    assert changes(path) == (picture.SIXTEEN_BITS,)
 
 
 def test_read_takes_the_first_frame_though_a_later_one_is_broken(tmp_path: Path) -> None:

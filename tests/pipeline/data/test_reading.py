@@ -35,6 +35,10 @@ def test_pictures_that_memory_cannot_hold_are_refused_with_a_size_that_it_can(
     assert caught.value.remedy == "Set data.image_size to 7 or less."
     refuse_more_than_memory(3, replace(asked, image_size=7))
     with pytest.raises(PocketganError) as caught:
+        refuse_more_than_memory(3, replace(asked, size_is_fixed=True))
+    assert caught.value.remedy == "Give about 2 of them."
+    refuse_more_than_memory(2, replace(asked, size_is_fixed=True))
+    with pytest.raises(PocketganError) as caught:
         refuse_more_than_memory(1, replace(asked, image_size=100))
     assert caught.value.remedy == "Set data.image_size to 13 or less."
     monkeypatch.setattr("pipeline.data.reading.usable_memory", lambda: 2 * 95 * 95)

@@ -179,3 +179,15 @@ def test_sets_of_keras_are_found_where_keras_puts_them(fake_home: Path) -> None:
     assert mnist.place == file
     with pytest.raises(PocketganError, match="needs no installing from a folder"):
         mnist.bring(fake_home, lambda step: None)
+
+
+def test_place_of_what_keras_wrote_where_it_could_is_found(
+    tmp_path: Path, fake_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sets, "KERAS_ELSEWHERE", tmp_path / "elsewhere")
+    assert SETS["mnist"].place is None
+    for home in (tmp_path / "elsewhere", fake_home):
+        file = home / ".keras" / "datasets" / "mnist.npz"
+        file.parent.mkdir(parents=True)
+        file.touch()
+        assert SETS["mnist"].place == file

@@ -115,6 +115,16 @@ def test_grey_pictures_for_a_generator_that_reads_colour_are_no_secret(
     assert colour.notes == ()
 
 
+def test_pictures_that_memory_cannot_hold_are_to_be_fewer_as_the_generator_has_its_size(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.data.reading.usable_memory", lambda: 1000)
+    words = refusal(folder)
+    assert "GB of memory" in words
+    assert "Give about " in words
+    assert "image_size" not in words
+
+
 def test_pictures_that_are_all_the_same_are_refused(folder: Path) -> None:
     for file in folder.iterdir():
         Image.new("RGBA", (SIZE, SIZE), (*RED, 0)).save(file)

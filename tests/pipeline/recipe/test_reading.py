@@ -116,6 +116,7 @@ BAD_FILES = {
     "picture beyond all memory": ("data: {image_size: 100000}", ("data.image_size", "100000")),
     "value that holds itself": ("train: {augment: &a [*a]}", ("a value holds itself",)),
     "name with a NUL": ('name: "a\\0b"', ("name", "cannot be the name of a folder")),
+    "name of the runs' own cache": ("name: .cache", ("name", "cannot be the name of a folder")),
     "one generator of several": (
         "{generator: {codes: {discrete: 1}}, train: {multi_agent: true}}",
         ("train.multi_agent", "values of the discrete code"),

@@ -161,6 +161,40 @@ def test_frame_of_grey_small_inputs_is_as_large_as_the_pictures() -> None:
     trainer.step(regularize=False)
 
 
+@pytest.mark.parametrize(
+    ("channels", "visible", "expected"),
+    [
+        (3, None, [54]),  # colour as its luma, whose red alone is 10
+        (4, None, [54]),  # a mask behind the colours
+        (11, 1, [10]),  # planes of a class behind a grey picture are no colours
+    ],
+)
+def test_frame_shows_the_inputs_of_grey_pictures_as_grey(
+    channels: int, visible: int | None, expected: list[int]
+) -> None:
+    shape = TranslatorShape(
+        source=(16, 16, channels), image=(16, 16, 1), source_pixels=PIXELS, pixels=PIXELS
+    )
+    inputs = np.full((2, 16, 16, channels), 255, np.uint8)
+    inputs[..., :3] = (10, 60, 140)
+    some = DistillationSet(inputs, np.zeros((2, 16, 16, 1), np.uint8), 0, PIXELS)
+    student = StudentSettings("residual", 0, (4, 4), 0)
+    objective = PairedTranslation(
+        build_translator_student(student, shape),
+        None,
+        pairs=some,
+        fixed=some,
+        pixels=PIXELS,
+        weights=TranslationWeights(),
+        settings=SETTINGS,
+        seed=1,
+        visible=visible,
+    )
+    frame = objective.frame(objective.fixed_pictures())
+    assert frame.shape == (2, 16, 48, 1)
+    np.testing.assert_array_equal(np.unique(frame[:, :, :16]), expected)
+
+
 def test_interrupted_translation_goes_on_in_the_same_bytes(tmp_path: Path) -> None:
     whole = make_trainer()
     whole.train(tmp_path / "whole.npz", "test")

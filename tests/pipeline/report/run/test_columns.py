@@ -1,5 +1,6 @@
 from pipeline.report.run.columns import BY_NAME, OF_NPUS, best, columns_of
 from pipeline.report.run.gates import check, parse_gate
+from pipeline.report.run.schema import ReportedQuality
 from tests.deploy.npu_reports import npu_report
 
 
@@ -10,6 +11,15 @@ def test_best_follows_the_direction_of_the_quantity(report):
 
 def test_best_is_nobody_where_all_read_the_same(report):
     assert best(BY_NAME["modes"], report.variants) is None
+
+
+def test_best_is_nobody_beside_equal_pictures_whose_decibels_are_infinite(report):
+    assert best(BY_NAME["psnr"], report.variants) == "71.2"
+    same = report.variant("float16").quality.model_dump() | {"psnr": None}
+    same["absent"] = {"psnr": "infinite: every pixel is equal"}
+    equal = report.variant("float16").model_copy(update={"quality": ReportedQuality(**same)})
+    variants = tuple(equal if v.name == equal.name else v for v in report.variants)
+    assert best(BY_NAME["psnr"], variants) is None
 
 
 def test_label_tells_threads_and_unit():

@@ -9,6 +9,7 @@ from pipeline.report.run.gates import (
     QAT_WITHIN_BOUND,
     TRANSLATIONS,
     UNPAIRED,
+    cannot_fail,
     check,
     check_all,
     completed,
@@ -104,6 +105,46 @@ def test_translation_is_held_against_what_needs_no_network(report):
     better = TrivialReport(name="bicubic", quality=ReportedQuality(**qualities["float32"]))
     worse = translated.model_copy(update={"trivial": better})
     assert not check(parse_gate(TRANSLATIONS[0]), worse).passed
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("recall_drop <= 0.69", ""),
+        ("recall_drop <= 0.7", "cannot fail: float32 itself has Recall 0.700"),
+        ("recall_drop ≤ 0.1", ""),
+        ("recall_drop >= 0.7", ""),
+        ("psnr_truth_drop <= 0.3", ""),  # not measured: it fails
+        ("frechet_ratio <= 100", ""),
+        ("speedup >= 1", ""),
+        ("recall_rise <= 1", ""),  # of a report of another version
+    ],
+)
+def test_gate_that_cannot_fail_for_what_it_is_held_against_says_so(report, text, reason):
+    assert cannot_fail(text, report) == reason
+
+
+@pytest.mark.parametrize(
+    ("gate", "passed"),
+    [("psnr >= 30", True), ("psnr_truth_drop <= 0.3", True), ("psnr < 40", False)],
+)
+def test_gate_passes_where_pictures_are_equal_and_decibels_infinite(report, gate, passed):
+    figures = report.variant("int8").quality.model_dump()
+    figures |= {"psnr": None, "psnr_truth": None, "ssim_truth": 1.0, "colourfulness": 5.0}
+    figures["absent"] = dict.fromkeys(("psnr", "psnr_truth"), "infinite: every pixel is equal")
+    report = with_variant(report, "int8", quality=ReportedQuality(**figures))
+    truth = report.variant("float32").quality.model_copy(update={"psnr_truth": 40.0})
+    report = with_variant(report, "float32", quality=truth)
+    assert check(parse_gate(gate), report).passed is passed
+
+
+def test_no_share_of_nothing_can_be_lost(report):
+    grey = {**report.floor.model_dump(exclude={"absent"}), "colourfulness": 0.0}
+    quality = ReportedQuality(**grey | {"psnr": 30.0, "ssim": 0.9})
+    report = with_variant(report, "float32", quality=quality)
+    gate = "colourfulness_drop <= 1"
+    assert not check(parse_gate(gate), report).passed
+    assert cannot_fail(gate, report) == ""
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,13 @@ def test_page_begins_with_the_verdict(page):
     assert "all 7 gates passed" in page.words
 
 
+def test_page_says_which_gate_cannot_fail(report):
+    report = check_all((parse_gate("recall_drop <= 0.7"),), report)
+    words = Page(render(report, Exhibits())).words
+    assert "the one gate passed, which could not fail" in words
+    assert "(cannot fail: float32 itself has Recall 0.700)" in words
+
+
 def test_page_says_at_the_top_which_gates_failed(report):
     gates = tuple(map(parse_gate, ("zeros >= 0.99", "psnr >= 5")))
     without_quality = report.variant("int8").model_copy(

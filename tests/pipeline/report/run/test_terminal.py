@@ -87,6 +87,12 @@ def test_terminal_shows_failed_gates(report):
     assert "✗ zeros >= 0.9  0.8" in text
 
 
+def test_terminal_says_of_a_gate_that_it_cannot_fail(report):
+    report = check_all((parse_gate("recall_drop <= 0.7"),), report)
+    text = printed(terminal.gates(report))
+    assert "✓ recall_drop <= 0.7  -0.0011 (cannot fail: float32 itself has Recall 0.700)" in text
+
+
 def test_terminal_does_not_read_names_as_markup(report):
     named = report.variants[0].model_copy(update={"name": "[red]x[/]"})
     changed = report.model_copy(update={"variants": (named,)})

@@ -198,6 +198,8 @@ def test_headline_of_a_run_without_pairs_is_held_against_the_untouched_input(
         (["zeros >= 0"], "the one gate passed"),
         (["zeros >= 0", "zeros <= 1"], "all 2 gates passed"),
         (["zeros >= 0", "zeros >= 1"], "1 of 2 gates failed"),
+        (["zeros >= 0", "recall_drop <= 0.7"], "all 2 gates passed, 1 of which could not fail"),
+        (["recall_drop <= 0.7"], "the one gate passed, which could not fail"),
     ],
 )
 def test_gates_are_counted_in_words(report, texts, words):
