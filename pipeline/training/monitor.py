@@ -49,12 +49,14 @@ def reference_distance(pictures: np.ndarray, seed: int) -> float:
     return distance
 
 
-def warnings(history: Sequence[HistoryRow], collapse_ratio: float) -> dict[str, str]:
+def warnings(
+    history: Sequence[HistoryRow], collapse_ratio: float, *, saturates: bool = True
+) -> dict[str, str]:
     """What has been wrong in the last PATIENCE rows: name of the symptom → symptom and remedy.
 
     ``mode collapse``: the generator makes too few different pictures. ``perfect discriminator``:
-    it is always right, so its gradient teaches nothing. ``blind discriminator``: it says the same
-    of every picture.
+    it is always right, so its gradient teaches nothing, by a loss that ``saturates``. ``blind
+    discriminator``: it says the same of every picture.
     """
     recent = history[-PATIENCE:]
     if len(recent) < PATIENCE:
@@ -66,7 +68,7 @@ def warnings(history: Sequence[HistoryRow], collapse_ratio: float) -> dict[str, 
             f"drawn pictures differ {last.diversity:.2f} times as much as real ones "
             f"(below {collapse_ratio}); try train.r1, a lower generator rate or another loss"
         )
-    if all(
+    if saturates and all(
         row.accuracy >= PERFECT_ACCURACY and abs(row.discriminator_loss) < PERFECT_LOSS
         for row in recent
     ):
@@ -81,10 +83,12 @@ def warnings(history: Sequence[HistoryRow], collapse_ratio: float) -> dict[str, 
     return messages
 
 
-def new_events(history: Sequence[HistoryRow], collapse_ratio: float) -> list[str]:
+def new_events(
+    history: Sequence[HistoryRow], collapse_ratio: float, *, saturates: bool = True
+) -> list[str]:
     """What to say after the newest row: warnings that began with it and those that ended."""
-    before = warnings(history[:-1], collapse_ratio)
-    now = warnings(history, collapse_ratio)
+    before = warnings(history[:-1], collapse_ratio, saturates=saturates)
+    now = warnings(history, collapse_ratio, saturates=saturates)
     step = history[-1].step
     began = [f"step {step}: {name}: {now[name]}" for name in now if name not in before]
     ended = [f"step {step}: {name} is over" for name in before if name not in now]

@@ -90,7 +90,7 @@ class GANTrainer:
         self._generator_optimizer.apply_gradients(zip(generator_gradients, variables, strict=True))
         self.average.update(self._step)
         self._step.assign_add(1)
-        return _step_metrics(verdict, loss)
+        return _step_metrics(verdict, loss, objective.adversarial_loss.accuracy(verdict))
 
     def _judge(
         self, batch: Any, fakes: Any, seeds: StepSeeds, *, regularize: bool
@@ -179,7 +179,9 @@ class GANTrainer:
         rows = [*history.rows, row]
         # Warnings are about discriminators: without one there is nothing to warn of.
         watched = bool(self.objective.discriminators)
-        events = new_events(rows, settings.collapse_ratio) if watched else []
+        saturates = self.objective.adversarial_loss.saturates
+        ratio = settings.collapse_ratio
+        events = new_events(rows, ratio, saturates=saturates) if watched else []
         for event in events:
             progress.console.print(event, style="yellow")
         frame = self.objective.frame(pictures)
@@ -282,17 +284,16 @@ def _gradients(tape: Any, loss: Tensor, variables: list[Any]) -> list[Tensor]:
     return gradients
 
 
-def _step_metrics(verdict: Verdict, generator_loss: Tensor) -> Tensor:
+def _step_metrics(verdict: Verdict, generator_loss: Tensor, accuracy: Tensor) -> Tensor:
     """float32 [6] in the order of STEP_METRICS; ``HistoryRow`` explains them."""
     real, fake = verdict.real_logits, verdict.fake_logits
-    right = tf.concat([real > 0, fake <= 0], axis=0)
     return tf.stack(
         [
             verdict.loss,
             generator_loss,
             tf.reduce_mean(real),
             tf.reduce_mean(fake),
-            tf.reduce_mean(tf.cast(right, tf.float32)),
+            accuracy,
             tf.math.reduce_std(tf.concat([real, fake], axis=0)),
         ]
     )

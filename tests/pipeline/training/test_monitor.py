@@ -66,6 +66,11 @@ def test_sure_discriminator_is_no_warning_while_its_loss_still_teaches() -> None
     assert warnings([replace(PERFECT, discriminator_loss=0.4)] * PATIENCE, RATIO) == {}
 
 
+def test_critic_that_is_always_right_still_teaches() -> None:
+    assert warnings([PERFECT] * PATIENCE, RATIO, saturates=False) == {}
+    assert "blind discriminator" in warnings([BLIND] * PATIENCE, RATIO, saturates=False)
+
+
 def test_collapse_depends_on_the_ratio_that_is_set() -> None:
     assert "mode collapse" in warnings([HEALTHY] * PATIENCE, 0.95)
 
