@@ -85,7 +85,8 @@ class GANTrainer:
             verdict, gradients = self._judge(batch, fakes, seeds, regularize=regularize)
             loss = objective.generator_loss(batch, fakes, verdict)
             loss += weight_penalty(variables, weights)
-        generator_gradients = dropped.to_original(variables, _gradients(tape, loss, variables))
+        of_loss = _gradients(tape, loss, variables)
+        generator_gradients = dropped.to_original(variables, of_loss, weights)
         self._update_discriminators(gradients)
         self._generator_optimizer.apply_gradients(zip(generator_gradients, variables, strict=True))
         self.average.update(self._step)
@@ -103,7 +104,7 @@ class GANTrainer:
             with dropped:
                 verdict = self.objective.judge(batch, fakes, seeds, regularize=regularize)
             loss = verdict.loss + weight_penalty(variables, weights)
-        gradients = dropped.to_original(variables, _gradients(tape, loss, variables))
+        gradients = dropped.to_original(variables, _gradients(tape, loss, variables), weights)
         return replace(verdict, loss=loss), gradients
 
     def _update_discriminators(self, gradients: list[Tensor]) -> None:
