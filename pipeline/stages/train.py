@@ -58,11 +58,13 @@ def _check(ctx: StageContext) -> None:
 
 def _refuse_mixed_domains(recipe: Recipe) -> None:
     """PocketganError for an augmentation that carries pixels from one domain into the other."""
-    for name in recipe.train.augment if recipe.data.coupled else ():
+    names = recipe.train.augment if recipe.data.coupled else []
+    for name in names:
         if name in ACROSS_DOMAINS:
+            others = ", ".join(other for other in names if other not in ACROSS_DOMAINS)
             raise PocketganError(
                 f"train.augment: {name} would {ACROSS_DOMAINS[name]} that stand side by side.",
-                "Leave it out.",
+                f"Set train.augment to [{others}].",
             )
 
 

@@ -85,8 +85,10 @@ def test_two_domains_side_by_side_are_not_mixed(
 ) -> None:
     check = train.check or pytest.fail("nothing is checked")
     coupled = ("--data.coupled", "edges", "--generator.name", "cogan", "--train.augment")
-    with pytest.raises(PocketganError, match=rf"train\.augment: {name} would .* side by side"):
+    wanted = rf"train\.augment: {name} would .* side by side"
+    with pytest.raises(PocketganError, match=wanted) as refused:
         check(ctx(*coupled, f"[cutout, {name}]"))
+    assert refused.value.remedy == "Set train.augment to [cutout]."
     check(ctx(*coupled, "[cutout]"))
 
 
