@@ -4,7 +4,7 @@ A loss takes logits [N, 1] (float32) and gives a scalar.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import tensorflow as tf
@@ -19,7 +19,7 @@ Score = Callable[[Tensor], Tensor]
 """A discriminator as a function: pictures float32 [N, H, W, C] → logits."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Loss:
     """Losses of both sides, of real and of generated logits.
 
@@ -27,9 +27,9 @@ class Loss:
     above which a picture is taken for real; None where logits mean something beside others only.
     """
 
-    describe: str
-    discriminator: Callable[[Tensor, Tensor, float], Tensor]
-    generator: Callable[[Tensor, Tensor], Tensor]
+    describe: str = field(kw_only=False)
+    discriminator: Callable[[Tensor, Tensor, float], Tensor] = field(kw_only=False)
+    generator: Callable[[Tensor, Tensor], Tensor] = field(kw_only=False)
     lipschitz: str = ""
     boundary: float | None = 0.0
 

@@ -73,8 +73,8 @@ class UnpairedTranslation(Objective):
         self._weights, self._seed = weights, seed
         self._teacher, self._distill = teacher, distill
         # One picture has no variety.
-        shown = fixed if len(fixed) > 1 else np.concatenate([fixed, inputs[:1]])
-        self._real_pictures, self._fixed = pictures, shown[:FIXED_PICTURES]
+        enough = fixed if len(fixed) > 1 else np.concatenate([fixed, inputs[:1]])
+        self._real_pictures, self._fixed = pictures, enough[:FIXED_PICTURES]
         self._inputs, self._pictures = tf.constant(inputs), tf.constant(pictures)
         self._pools = [_Pool(domain.shape[1:]) for domain in (pictures, inputs)]
         self.state = [variable for pool in self._pools for variable in pool.variables]
