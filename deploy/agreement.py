@@ -28,15 +28,19 @@ SECOND_OPINION_DECIMALS = 2
 def compare(measurement: Measurement, reference: Measurement) -> Agreement | None:
     """How far ``measurement``'s outputs lie from those of ``reference``, of the same inputs.
 
-    None where either kept no outputs, or outputs of other kinds: nothing can be said then. Where
-    one kept fewer inputs' outputs, those are compared.
+    None where either kept no outputs, or outputs of other kinds, or of none that can be compared
+    (texts, or a board's broken bytes): nothing can be said then. Where one kept fewer inputs'
+    outputs, those are compared.
     """
     if not measurement.outputs or not reference.outputs:
         return None
     ours, theirs = measurement.outputs, reference.outputs
     if [_kind(output) for output in ours] != [_kind(output) for output in theirs]:
         return None
-    apart = np.concatenate([_distances(a, b) for a, b in zip(ours, theirs, strict=True)])
+    try:
+        apart = np.concatenate([_distances(a, b) for a, b in zip(ours, theirs, strict=True)])
+    except (TypeError, ValueError, zlib.error):
+        return None
     integers = all(np.dtype(output.dtype).kind in "iu" for output in ours)
     return Agreement(
         reference=reference.target,
@@ -52,13 +56,15 @@ def _kind(output: Output) -> tuple[str, tuple[int, ...]]:
 
 
 def _distances(ours: Output, theirs: Output) -> np.ndarray:
-    """Absolute differences, float64 [values]; a NaN on one side only is infinitely far."""
+    """Absolute differences, float64 [values]; a NaN or infinity on one side only is as far as can
+    be."""
     a, b = decode(ours), decode(theirs)
     both = min(len(a), len(b))
     a, b = a[:both].astype(np.float64).ravel(), b[:both].astype(np.float64).ravel()
-    apart = np.abs(a - b)
-    apart[np.isnan(a) & np.isnan(b)] = 0.0
-    apart[np.isnan(apart)] = np.finfo(np.float64).max
+    with np.errstate(invalid="ignore"):  # infinity less infinity
+        apart = np.abs(a - b)
+    apart[(a == b) | np.isnan(a) & np.isnan(b)] = 0.0
+    apart[~np.isfinite(apart)] = np.finfo(np.float64).max
     return apart
 
 

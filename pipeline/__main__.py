@@ -20,9 +20,9 @@ def main() -> None:
 
         run_as_program()
     except PocketganError as error:
-        from pipeline.cli import complain
+        from pipeline.cli import refuse
 
-        sys.exit(complain(str(error)))
+        sys.exit(refuse(error, arguments))
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -15,7 +16,7 @@ from deploy.harness import MeasuringPlan, Progress, measure
 from deploy.jobs import Measurement, OperationCost
 from deploy.machine import describe_machine, memory_bandwidth
 from deploy.targets.target import Target
-from pipeline.atomic import write_text
+from pipeline.atomic import locked, write_text
 from pipeline.measured_files import MeasuredFiles
 from pipeline.profiling import operation_costs
 from pipeline.report.benchmark import schema
@@ -127,13 +128,38 @@ def benchmark(
     not complete.
 
     Raises:
-        PocketganError: a file cannot be read, or a target is not available; nothing was run then.
+        PocketganError: a file cannot be read, a target is not available, or another process writes
+            into ``folder``; nothing was run then.
     """
     files = MeasuredFiles(question.files, question.choice)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone_in(folder):
+        return _answered(question, files, folder, on_progress)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Of two that write one answer the later would lose what the other measured."""
+    lock = folder / f".{RESULT}.lock"
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(lock, wait=False))
+        except BlockingIOError as error:
+            raise PocketganError(
+                f"{folder}: another pocketgan measures into this folder.",
+                "Wait for it, or name another folder: --out DIR.",
+            ) from error
+        stack.callback(lock.unlink)
+        yield
+
+
+def _answered(
+    question: Question, files: MeasuredFiles, folder: Path, on_progress: Progress | None
+) -> schema.Benchmark:
+    """Measure what is missing, and write after each round."""
     empty = _empty(question, files)
     earlier = schema.read_if_sound(folder / RESULT)
     others, finished = _carried_over(earlier, empty, question.targets) if earlier else ((), ())
-    folder.mkdir(parents=True, exist_ok=True)
     profiles = _profiles_of(earlier, (*others, *finished))
     answer = empty.model_copy(update={"profiles": profiles})
 

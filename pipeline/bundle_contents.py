@@ -233,6 +233,7 @@ def _card(
     figures = ("parameters", "macs", "zeros", "float_ops") if report else ()
     return CardFacts(
         steps=steps,
+        real_pictures=run.source != TEACHER,
         baseline=Baseline(dense.bytes, dense.bytes_gzip, _quality(run, dense)) if dense else None,
         trivial=WithoutNetwork(trivial.name, _quality(run, trivial)) if trivial else None,
         **{figure: getattr(report, figure) for figure in figures},

@@ -4,8 +4,10 @@ Exit codes: 0 done; 2 bad input, said in one message; 3 a gate of the recipe fai
 """
 
 import errno
+import json
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import date
 from functools import partial
 from importlib.metadata import version
@@ -15,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deploy.errors import PocketganError, one_of, printable
-from pipeline.commands.arguments import BAD_INPUT, INTERRUPTED, OK, SUMMARIES
+from pipeline.commands.arguments import BAD_INPUT, INTERRUPTED, OK, SUMMARIES, refusal
 from pipeline.commands.run import stage
 from pipeline.consoles import console
 from pipeline.guard import GOES_ON
@@ -44,16 +46,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _refuse_unreadable(others)
         return COMMANDS[command](others)
     except PocketganError as error:
-        return complain(str(error))
+        return refuse(error, [command, *others])
     except KeyboardInterrupt:
         complain("stopped. What was done is kept; the same command goes on from there.")
         return INTERRUPTED
     except OSError as error:
-        return complain(_explain(error))
+        return refuse(_explained(error), [command, *others])
     except (MemoryError, ImportError) as error:
         if isinstance(error, ImportError) and _UNMAPPED not in str(error):
             raise
-        return complain(f"memory ran out.\n  {GOES_ON}")
+        return refuse(PocketganError("memory ran out.", GOES_ON), [command, *others])
 
 
 def _refuse_clock() -> None:
@@ -94,23 +96,33 @@ def _print_overview() -> None:
     )
 
 
+def refuse(error: PocketganError, arguments: Sequence[str]) -> int:
+    """Say what is wrong; with ``--json`` on standard output, too, where a program reads on."""
+    if "--json" in arguments:
+        with suppress(OSError):  # nobody reads it, or its disk is full: it is said below
+            print(json.dumps(refusal(arguments[0], error), indent=1), flush=True)
+    return complain(str(error))
+
+
 def complain(message: str) -> int:
     text = "\n".join(map(printable, f"pocketgan: {message}".split("\n")))
     console(stderr=True, highlight=False, soft_wrap=True).print(text, style="red")
     return BAD_INPUT
 
 
-def _explain(error: OSError) -> str:
+def _explained(error: OSError) -> PocketganError:
     where = f"{error.filename}: " if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"{where}no space is left on the disk.\n  Make room, then run the command again."
+        return PocketganError(
+            f"{where}no space is left on the disk.", "Make room, then run the command again."
+        )
     remedy = "Look whether that path is right, or name another."
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         remedy = (
             "Let yourself read and write there, or name another folder: --runs DIR for runs, "
             "--out DIR for what a command writes."
         )
-    return f"{where}{error.strerror or error}.\n  {remedy}"
+    return PocketganError(f"{where}{error.strerror or error}.", remedy)
 
 
 def _in(function: str) -> Callable[[list[str]], int]:

@@ -1,9 +1,11 @@
 """Why a .tflite costs what it costs on a target: its operations measured, and those of another."""
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from fractions import Fraction
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,8 +39,9 @@ from pipeline.tflite.entry import NO_CHOICE, EntryChoice
 from pipeline.tflite.gpu import gpu_check
 from pipeline.tflite.model import LiteModel, Op, Subgraph
 from pipeline.tflite.read import read_model
-from pipeline.tflite.runtime import left_behind
+from pipeline.tflite.runtime import left_behind, taken_by_xnnpack
 from pipeline.tflite.twin import twin
+from pipeline.tflite.work import work
 
 FILE, OTHER = "file", "other"
 PLAN = MeasuringPlan(rounds=2, runs=256, warmup=32)
@@ -167,7 +170,7 @@ def _explanation(
 def _file(
     model: LiteModel, profile: Profile, path: Path, fact: MeasuredFile | None
 ) -> ExplainedFile:
-    graph = model.subgraphs[0]
+    graph, effort = model.subgraphs[0], work(model)
     rows = profiled_operations(graph)
     operations = tuple(
         _operation(graph, op, cost.cost, reason)
@@ -180,8 +183,9 @@ def _file(
         sha256=fact.sha256 if fact else model.sha256,
         bytes=fact.bytes if fact else model.size,
         precision=_precision(model),
-        macs=count.total_macs(model),
-        macs_int8=count.int8_macs(model),
+        macs=effort.total,
+        macs_int8=None if effort.unknown else effort.once_int8,
+        macs_unknown=effort.unknown,
         traffic=count.traffic(model),
         whole=_whole(profile),
         dot_products=profile.whole.dot_products,
@@ -225,12 +229,25 @@ def _operation(graph: Subgraph, op: Op, cost: float, why_off: str | None) -> Exp
         dtype=op.outputs[0].dtype if op.outputs else "",
         weights=kernel,
         macs=op.macs,
-        macs_int8=op.macs if count.is_int8(graph, op) else 0,
+        macs_int8=op.macs if count.is_int8(op) else 0,
         cost=cost,
         on_fast_path=None if why_off is None else not why_off,
         why_off=why_off or "",
         size_is_computed=_size_is_computed(graph, op),
+        enlarges=_enlarges(op),
     )
+
+
+def _enlarges(op: Op) -> int | None:
+    """How many times as many pixels it gives as it reads; None of what enlarges nothing."""
+    slot = {"TRANSPOSE_CONV": 2, "RESIZE_BILINEAR": 0, "RESIZE_NEAREST_NEIGHBOR": 0}.get(op.name)
+    source = None if slot is None or slot >= len(op.inputs) else op.inputs[slot]
+    if source is None or not op.outputs or 0 in source.shape:
+        return None
+    ratios = [Fraction(op.outputs[0].shape[axis], source.shape[axis]) for axis in (1, 2)]
+    if op.name != "TRANSPOSE_CONV" and any(ratio.denominator > 1 for ratio in ratios):
+        return 0
+    return math.prod(map(round, ratios))
 
 
 def _size_is_computed(graph: Subgraph, op: Op) -> bool:
@@ -256,21 +273,25 @@ def _why_off(graph: Subgraph, op: Op, outside: set[Op] | None) -> str | None:
 
 
 def _outside_xnnpack(model: LiteModel, whole: Measurement) -> set[Op] | None:
-    """What XNNPACK does not take there; None where the target does not tell.
+    """What XNNPACK does not take there; None where nobody can tell.
 
-    Which they are is asked of the runtime here, which is that of most targets.
+    Which they are is asked of the runtime here, which is that of most targets; it must take as many
+    as the target says.
     """
     graph = model.subgraphs[0]
     if whole.delegated == 0:
         return set(graph.ops)
-    if whole.delegated is None:
+    taken = taken_by_xnnpack(model.content)
+    if whole.delegated is None or len(taken) != len(graph.ops):
         return None
-    here = {tensor.index for op in left_behind(model.content) for tensor in op.outputs}
-    return {op for op in graph.ops if any(tensor.index in here for tensor in op.outputs)}
+    if not math.isclose(whole.delegated, sum(taken) / len(taken)):
+        return None
+    return {op for op, is_taken in zip(graph.ops, taken, strict=True) if not is_taken}
 
 
-def _precision(model: LiteModel) -> Literal["int8", "float32", "mixed"]:
+def _precision(model: LiteModel) -> Literal["int8", "uint8", "int16x8", "float32", "mixed"]:
     if not count.float_ops(model):
-        return "int8"
+        kinds = {t.dtype for op in model.ops for t in op.outputs if t.scales}
+        return "int16x8" if "int16" in kinds else "uint8" if kinds == {"uint8"} else "int8"
     rounded = any(t.scales and not t.is_float for op in model.ops for t in op.outputs)
     return "mixed" if rounded or count.int8_macs(model) else "float32"

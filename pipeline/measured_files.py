@@ -138,7 +138,7 @@ def _facts(entered: Entered) -> dict[str, Any]:
         "output_shapes": tuple(tensor.shape for tensor in model.outputs),
     }
     if not entered.macs_unknown:
-        facts |= {"macs": entered.work.once, "macs_int8": count.int8_macs(model)}
+        facts |= {"macs": entered.work.once, "macs_int8": entered.work.once_int8}
     if not entered.why_unsized:
         facts["traffic"] = count.traffic(model)
     return facts

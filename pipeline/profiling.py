@@ -72,6 +72,9 @@ def profiles(
             variants |= each.files
         measured = measure(variants, [target], plan=_once(plan), on_progress=on_progress)
         by_name = {m.variant: m for m in measured}
+        for name in files:
+            if error := by_name[name].error:
+                raise PocketganError(f"{target.name} cannot run the {name}: {error}", WITHOUT)
     return {
         name: Profile(by_name[name], costs(each.operations, [by_name[cut] for cut in each.files]))
         for name, each in cuts.items()
@@ -143,6 +146,8 @@ def _cuts(name: str, path: Path, folder: Path) -> _Cuts:
             WITHOUT,
         )
     wanted = set(profiled_operations(model.subgraphs[0]))
+    if not wanted:
+        raise PocketganError("it holds no operation that computes anything", WITHOUT)
     files, operations = {}, []
     for index, (op, prefix) in enumerate(
         zip(_ends(model.subgraphs[0]), prefixes(model.content), strict=True)

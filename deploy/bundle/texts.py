@@ -37,6 +37,8 @@ class CardFacts:
 
     steps: tuple[str, ...] = ()
     """How the file was made: a sentence a stage."""
+    real_pictures: bool = True
+    """Whether it was judged by real pictures: else by its teacher's, where there are no others."""
     baseline: Baseline | None = None
     trivial: WithoutNetwork | None = None
     parameters: int | None = None

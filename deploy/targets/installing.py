@@ -161,8 +161,8 @@ class Environment:
                 "does not work": [inside, "-I", "-c", f"import {self.module}"],
             }
             say(f"{self.name}: installing {', '.join(self.packages)} beside {python}")
+            remedy = f"Is the network there? Then: pocketgan targets install {self.name}"
             for failure, command in steps.items():
-                remedy = f"Is the network there? `{' '.join(command)}` says more. Then try again."
                 run_step(command, f"the environment {self.name} {failure}", remedy=remedy)
             (folder / _LIST).write_text(self._list)
             shutil.rmtree(self.folder, ignore_errors=True)  # of another version, or broken

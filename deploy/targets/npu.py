@@ -50,7 +50,7 @@ class Npu(Target):
             device=f"{self.accelerator}, not run",
             runtime=vela.PACKAGE,
             runtime_version=vela.VERSION,
-            delegated=1 - len(report.on_cpu) / len(report.operations),
+            delegated=1 - len(report.on_cpu) / max(1, len(report.operations)),
             npu=report,
             absent=ABSENT,
             warnings=(ESTIMATED, *(f"on the CPU: {line}" for line in vela.cpu_operations(report))),

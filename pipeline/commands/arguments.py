@@ -1,6 +1,7 @@
 """What all commands share: reading their arguments, printing their result, and the exit codes."""
 
 import json
+import math
 import re
 import shlex
 from argparse import ZERO_OR_MORE, Action, ArgumentError
@@ -152,6 +153,14 @@ def parse(parser: ArgumentParser, arguments: list[str], further_options: Iterabl
     return options
 
 
+def refusal(command: str, error: PocketganError) -> dict[str, Any]:
+    """What ``--json`` gives in place of a result; of ``check`` that is a verdict, too."""
+    document: dict[str, Any] = {"error": error.problem, "remedy": error.remedy}
+    if command == "check":
+        document |= {"schema": 1, "verdict": f"cannot be: {error.problem}"}
+    return document
+
+
 def in_command(options: Any, added: str) -> str:
     """A remedy: the command as it was given, with further options, ready to be pasted."""
     command = f"{options.command_line} {added}"
@@ -184,10 +193,20 @@ def show(
 ) -> None:
     """Print a command's result: with ``--json`` the document, else what ``render`` gives.
 
-    ``document`` is plain values, or the text of a JSON document. ``console`` is where the rendered
-    goes, standard output if left out.
+    ``document`` is plain values, or the text of a JSON document, which knows no infinite numbers.
+    ``console`` is where the rendered goes, standard output if left out.
     """
     if options.json:
-        print(document.rstrip() if isinstance(document, str) else json.dumps(document, indent=1))
+        text = document if isinstance(document, str) else json.dumps(_finite(document), indent=1)
+        print(text.rstrip())
     else:
         (console or consoles.console()).print(render())
+
+
+def _finite(value: Any) -> Any:
+    """Plain values as JSON has them: null where a stranger's file holds no finite number."""
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

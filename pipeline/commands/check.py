@@ -6,7 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deploy.errors import PocketganError
-from pipeline.commands.arguments import BAD_INPUT, OK, command_parser, in_command, parse, show
+from pipeline.commands.arguments import (
+    BAD_INPUT,
+    OK,
+    command_parser,
+    in_command,
+    parse,
+    refusal,
+    show,
+)
 from pipeline.commands.starting_values import starting_recipe
 from pipeline.consoles import console
 from pipeline.finished_run import generator_of
@@ -38,9 +46,7 @@ def check(arguments: list[str]) -> int:
     except PocketganError as error:
         if not options.json:
             raise
-        refusal = {"verdict": f"cannot be: {error.problem}", "remedy": error.remedy}
-        document = {"schema": 1, "path": options.generator, **refusal}
-        show(options, document, str)
+        show(options, {"path": options.generator, **refusal("check", error)}, str)
         return BAD_INPUT
     show(options, result.as_dict(), lambda: render(result), console(highlight=False))
     return OK

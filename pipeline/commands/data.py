@@ -40,6 +40,8 @@ def data(arguments: list[str]) -> int:
             downloads=options.downloads,
             say=lambda step: progress.console.print(step),
         )
+    if options.json:
+        show(options, {"installed": options.names}, Text)
     return OK
 
 

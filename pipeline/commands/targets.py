@@ -32,6 +32,8 @@ def targets(arguments: list[str]) -> int:
         )
     for name in options.names:
         install(name, lambda step: progress.console.print(step))
+    if options.json:
+        show(options, {"installed": options.names}, Text)
     return OK
 
 

@@ -16,6 +16,7 @@ LATER_KEYS = (
     *("data.inputs", "data.degrade", "data.cut", "evaluate.judge", "teacher.cut", "convert.sizes"),
     *("budget.minutes", "budget.max_flash_kb", "search.halvings", "teacher.input_size"),
     *("teacher.input", "teacher.output", "teacher.on_white", "teacher.signature"),
+    "teacher.self_ensemble",
     *("data.image_width", "train.r2", "train.feature_matching", "train.information"),
     *("generator.codes", "discriminator.minibatch_deviation"),
     *("evaluate.directions", "generator.truncation", "train.growth", "train.multi_agent"),

@@ -135,6 +135,9 @@ class TeacherSettings:
     """Load files that hold code, which then runs."""
     lessons: PositiveInt = 16384
     """Pictures that the teacher draws for its student."""
+    self_ensemble: bool = False
+    """A lesson is the mean of what the teacher draws of a picture and of its mirror image: nearer
+    to the truth than either."""
 
 
 @dataclass(frozen=True, kw_only=True)

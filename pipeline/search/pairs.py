@@ -55,6 +55,17 @@ def drawn_side_by_side(
     return DistillationSet(inputs, whole, teacher.classes, teacher.input_pixels)
 
 
+def ensembled(pairs: DistillationSet, mirrored: DistillationSet) -> DistillationSet:
+    """The pairs with the mean of their pictures and of those of the mirrored inputs, turned back.
+
+    Source: Lim 2017, section 3.4 (geometric self-ensemble), with two of its eight symmetries.
+    """
+    turned_back = mirrored.pictures[:, :, ::-1]
+    half = pairs.pictures // 2 + turned_back // 2  # uint8 holds no sum
+    rounded_up = (pairs.pictures % 2) | (turned_back % 2)
+    return replace(pairs, pictures=half + rounded_up)
+
+
 def _pictures(teacher: Teacher, *, inputs: np.ndarray) -> np.ndarray:
     return drawn_pairs(teacher, inputs).pictures
 

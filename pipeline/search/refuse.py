@@ -117,6 +117,11 @@ def refuse_mismatches(
     settings, teacher = recipe.teacher, builder.teacher
     if recipe.search.student is not None:
         builder.build(recipe.search.student)
+    if settings.self_ensemble and teacher.latent:
+        raise PocketganError(
+            f"teacher.self_ensemble: {teacher.origin} reads latents, which have no mirror image.",
+            "Leave teacher.self_ensemble out.",
+        )
     if settings.discriminator is not None:
         load_discriminator(
             settings.discriminator,

@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -16,6 +17,8 @@ from deploy.errors import PocketganError, one_line
 
 GRPC = "grpc"
 SECONDS_TO_CONNECT = 10
+SECONDS_TO_ANSWER = 30
+"""Of a proxy that is connected: one that hangs, or whose machine is gone, counts as away."""
 DRIVER = "pip install 'psycopg[binary]'"
 EXAMPLES = "postgresql://user@host/database, or grpc://host:port of Optuna's proxy"
 _SECRETS = re.compile(r"(?<=[?&])(\w*pass\w*|\w*secret\w*|\w*token\w*)=[^&]*", re.IGNORECASE)
@@ -71,6 +74,8 @@ def _proxy(parts: SplitResult) -> BaseStorage:
         warnings.simplefilter("ignore", ExperimentalWarning)
         proxy = GrpcStorageProxy(host=parts.hostname, port=parts.port)
     proxy.wait_server_ready(timeout=SECONDS_TO_CONNECT)
+    for name, ask in vars(proxy._stub).items():  # Optuna's would wait for ever
+        setattr(proxy._stub, name, partial(ask, timeout=SECONDS_TO_ANSWER))
     return proxy
 
 

@@ -32,7 +32,7 @@ from pipeline.importers.saved_teacher import read_saved_teacher, save_teacher
 from pipeline.importers.teacher import Teacher, load_teacher
 from pipeline.recipe.sections import Recipe, TeacherSettings, height_and_width
 from pipeline.search import work
-from pipeline.search.pairs import drawn_pairs, drawn_side_by_side, refuse_alike
+from pipeline.search.pairs import drawn_pairs, drawn_side_by_side, ensembled, refuse_alike
 from pipeline.search.refuse import FEWEST_OF_A_PART, refuse_few_pairs, refuse_small_parts
 from pipeline.stage import Outcome, StageContext, stage
 from pipeline.stages.inputs import prior
@@ -92,7 +92,8 @@ def teacher(ctx: StageContext) -> Outcome:
         notes += of_folder
     lessons, macs = len(parts[PAIRS]), work.known_macs(loaded)
     if not loaded.latent:
-        parts[PAIRS] = _affordable(ctx, macs, parts[PAIRS], FEWEST_LESSONS)
+        views = 2 if settings.self_ensemble else 1
+        parts[PAIRS] = _affordable(ctx, views * macs, parts[PAIRS], FEWEST_LESSONS)
     if settings.inputs is not None:
         for name in (REFERENCE, HELD_BACK):
             parts[name] = _judged(ctx, macs, parts[name])
@@ -123,6 +124,9 @@ def _draw(ctx: StageContext, loaded: Teacher, parts: Mapping[str, np.ndarray], m
         for name, inputs in parts.items():
             pairs = draw(loaded, inputs, f"teacher draws {Path(name).stem}")
             refuse_alike(loaded, pairs)
+            if name == PAIRS and ctx.recipe.teacher.self_ensemble:
+                mirrored = draw(loaded, inputs[:, :, ::-1], "teacher draws lessons mirrored")
+                pairs = ensembled(pairs, mirrored)
             write_distillation_set(pairs, ctx.folder, name)
 
 

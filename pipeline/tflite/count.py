@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from deploy.errors import PocketganError
-from pipeline.tflite.model import LiteModel, Op, Subgraph, Tensor
+from pipeline.tflite.model import LiteModel, Op, Tensor
 
 # Which inputs hold weights that multiply activations or are looked up.
 KERNEL_INPUTS = {
@@ -121,20 +121,19 @@ def total_macs(model: LiteModel) -> int:
 
 
 def int8_macs(model: LiteModel) -> int:
-    """Those of ``total_macs`` that int8 instructions may carry out.
+    """Those of ``total_macs`` that int8 instructions may carry out."""
+    return sum(op.macs for op in model.ops if is_int8(op))
 
-    Their weights have at most 8 bits and their activations are not int16: float activations count,
-    because a dynamic-range kernel quantizes them on its way in.
+
+def is_int8(op: Op) -> bool:
+    """Whether int8 instructions may carry out its multiply-accumulates.
+
+    It reads weights of at most 8 bits and its activations are not int16: float activations count,
+    because a dynamic-range kernel quantizes them on its way in. Weights that are widened to float
+    before it reads them do not.
     """
-    return sum(
-        op.macs for subgraph in model.subgraphs for op in subgraph.ops if is_int8(subgraph, op)
-    )
-
-
-def is_int8(subgraph: Subgraph, op: Op) -> bool:
-    """Whether int8 instructions may carry out its multiply-accumulates (see ``int8_macs``)."""
     slots = KERNEL_INPUTS.get(op.name, ())
-    weights = [subgraph.constant(op.inputs[slot]) for slot in slots if slot < len(op.inputs)]
+    weights = [op.inputs[slot] for slot in slots if slot < len(op.inputs)]
     narrow = [weight for weight in weights if weight and weight.dtype in _NARROW]
     return bool(narrow) and all(tensor.dtype != "int16" for tensor in op.outputs)
 

@@ -99,6 +99,18 @@ def left_behind(content: bytes) -> list[Op]:
     What only unpacks constants is not among them. Raises PocketganError where the file does not
     load.
     """
+    taken = taken_by_xnnpack(content)
+    graph = read_model(content).subgraphs[0]
+    return [
+        op
+        for op, is_taken in zip(graph.ops, taken, strict=False)
+        if not is_taken and not graph.unpacks_constant(op)
+    ]
+
+
+def taken_by_xnnpack(content: bytes) -> list[bool]:
+    """For each operation, in order, whether the runtime here gives it to XNNPACK; none where it
+    does not tell. Raises as ``left_behind`` does."""
     try:
         interpreter = _open(content)
     except (RuntimeError, ValueError) as error:
@@ -106,13 +118,7 @@ def left_behind(content: bytes) -> list[Op]:
             f"the file does not load: {' '.join(str(error).split())}",
             "An operation in it has no kernel for these types.",
         ) from error
-    taken = delegated_operations(interpreter) or []
-    graph = read_model(content).subgraphs[0]
-    return [
-        op
-        for op, is_taken in zip(graph.ops, taken, strict=False)
-        if not is_taken and not graph.unpacks_constant(op)
-    ]
+    return delegated_operations(interpreter) or []
 
 
 def _open(file: Path | bytes, *, plain: bool = False) -> Any:

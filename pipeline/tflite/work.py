@@ -7,7 +7,9 @@ own does is nowhere in it; and sizes that are free until the network runs decide
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from pipeline.tflite.count import is_int8
 from pipeline.tflite.model import LiteModel, Op
 
 LOOPS = ("WHILE", "STABLEHLO_WHILE")
@@ -30,10 +32,13 @@ class Work:
     """Multiply-accumulates of one run, zeros included (``pipeline.tflite.count.macs``).
 
     ``once`` are those of all that is counted and stands in no loop; of an IF's branches, the
-    larger. ``uncounted`` are operations that may multiply and are not counted: name → how many.
+    larger; ``once_int8`` are those of them that int8 instructions may carry out
+    (``pipeline.tflite.count.is_int8``). ``uncounted`` are operations that may multiply and are not
+    counted: name → how many.
     """
 
     once: int
+    once_int8: int
     loops: tuple[Loop, ...]
     uncounted: Mapping[str, int]
     has_free_sizes: bool
@@ -68,10 +73,16 @@ class Work:
 def work(model: LiteModel) -> Work:
     """What one run takes, from the first sub-graph on."""
     macs = _Walk(model).macs
+    once = macs(0)
     ops = [op for number in loops_around(model) for op in model.subgraphs[number].ops]
     return Work(
-        once=macs(0),
-        loops=tuple(Loop(op.layer, sum(map(macs, op.subgraphs))) for op in ops if op.name in LOOPS),
+        once=once.every,
+        once_int8=once.int8,
+        loops=tuple(
+            Loop(op.layer, sum(macs(each).every for each in op.subgraphs))
+            for op in ops
+            if op.name in LOOPS
+        ),
         uncounted=Counter(op.label for op in ops if is_uncounted(op)),
         has_free_sizes=any(has_free_sizes(op) for op in ops),
     )
@@ -105,23 +116,29 @@ def _is_uncounted_builtin(name: str) -> bool:
     return name in _MULTIPLYING or any(word in name for word in _RECURRENT)
 
 
+class _Macs(NamedTuple):
+    every: int
+    int8: int
+
+
 class _Walk:
     """Adds up sub-graphs, each once however many operations run it."""
 
     def __init__(self, model: LiteModel) -> None:
         self._model = model
-        self._macs: dict[int, int] = {}
+        self._macs: dict[int, _Macs] = {}
 
-    def macs(self, number: int, depth: int = 0) -> int:
+    def macs(self, number: int, depth: int = 0) -> _Macs:
         """Of one run of a sub-graph, without what its loops do."""
+        nothing = _Macs(0, 0)
         if number in self._macs or depth > _DEEPEST:
-            return self._macs.get(number, 0)
-        self._macs[number] = 0  # a damaged file may run it within itself
-        total = 0
+            return self._macs.get(number, nothing)
+        self._macs[number] = nothing  # a damaged file may run it within itself
+        parts = []
         for op in self._model.subgraphs[number].ops:
-            total += op.macs
+            parts.append(_Macs(op.macs, op.macs if is_int8(op) else 0))
             if op.name not in LOOPS:
                 inside = [self.macs(each, depth + 1) for each in op.subgraphs]
-                total += max(inside, default=0)  # an IF runs one branch; all others have one
-        self._macs[number] = total
-        return total
+                parts.append(max(inside, default=nothing))  # an IF runs one branch; others have one
+        self._macs[number] = _Macs(sum(part.every for part in parts), sum(p.int8 for p in parts))
+        return self._macs[number]

@@ -70,6 +70,28 @@ def test_fewer_inputs_are_compared_with_as_many() -> None:
     assert agreement.equal
 
 
+def test_infinity_is_equal_to_itself_and_far_from_all_else() -> None:
+    endless, plain = np.array([[np.inf, 1.0]], np.float32), np.array([[2.0, 1.0]], np.float32)
+    both, one = (
+        compare(drawing(endless), drawing(endless)),
+        compare(drawing(endless), drawing(plain)),
+    )
+    assert both is not None
+    assert both.equal
+    assert one is not None
+    assert (one.share, np.isfinite(one.largest)) == (0.5, True)
+
+
+@pytest.mark.parametrize(
+    "broken", [{"data": "#"}, {"data": "AAAA"}, {"dtype": "object"}, {"dtype": "text"}]
+)
+def test_outputs_that_cannot_be_read_cannot_be_compared(broken: dict[str, str]) -> None:
+    whole = drawing(PICTURE)
+    assert whole.outputs is not None
+    other = whole.model_copy(update={"outputs": (whole.outputs[0].model_copy(update=broken),)})
+    assert compare(other, other) is None
+
+
 def test_output_that_unpacks_to_more_than_it_promises_is_refused() -> None:
     bomb = base64.b64encode(zlib.compress(bytes(10_000_000))).decode()
     with pytest.raises(ValueError, match=r"reshape|buffer|size"):

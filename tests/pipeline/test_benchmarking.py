@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from deploy.errors import PocketganError
-from pipeline.benchmarking import find, is_model, latents
+from deploy.harness import MeasuringPlan
+from pipeline.atomic import locked
+from pipeline.benchmarking import RESULT, Question, benchmark, find, is_model, latents
 
 
 def touch(folder: Path, *names: str) -> list[str]:
@@ -67,3 +69,17 @@ def test_latents_that_cannot_be_fed_are_refused(values: object, tmp_path: Path) 
     np.save(path, np.array(values))
     with pytest.raises(PocketganError, match="latents must be"):
         latents(path)
+
+
+def test_two_do_not_write_one_answer(tmp_path: Path) -> None:
+    (name,) = touch(tmp_path, "gen.tflite")
+    files = find([name])
+    nothing = Question(files=files, targets=[], plan=MeasuringPlan(), baseline="gen")
+    folder = tmp_path / "answer"
+    folder.mkdir()
+    with locked(folder / f".{RESULT}.lock"), pytest.raises(PocketganError) as error:
+        benchmark(nothing, folder)
+    assert error.value.problem == f"{folder}: another pocketgan measures into this folder."
+    assert "--out" in error.value.remedy
+    benchmark(nothing, folder)
+    assert {path.name for path in folder.iterdir()} <= {RESULT}

@@ -123,7 +123,10 @@ def test_pictures_of_a_teacher_are_under_the_licence_of_the_teacher(small_runs: 
         if "data" in record.settings
     }
     free = replace(run, records=run.records | records)
-    assert contents_of(free, "int8", speed=True).data.licence == "that of the generator."
+    answer = contents_of(free, "int8", speed=True)
+    assert answer.data.licence == "that of the generator."
+    assert not answer.card.real_pictures
+    assert contents_of(run, "int8", speed=True).card.real_pictures
 
 
 def test_continuous_codes_are_directions(conditional_runs: Path) -> None:

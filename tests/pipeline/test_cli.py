@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import sys
 from collections.abc import Callable
 from datetime import date
 from importlib.metadata import version
@@ -10,7 +11,9 @@ from typing import Self, cast
 
 import pytest
 
-from pipeline import cli
+from deploy.errors import PocketganError
+from pipeline import cli, guard
+from pipeline.__main__ import main as program
 from pipeline.cli import COMMANDS, main
 from pipeline.commands.arguments import SUMMARIES
 from pipeline.commands.run import make_stage
@@ -130,6 +133,53 @@ def test_bad_request_is_one_message_that_names_it(
     assert named in err
     assert "Traceback" not in err
     assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize(("arguments", "named"), BAD_REQUESTS)
+def test_bad_request_with_json_is_a_document_too(
+    arguments: tuple[str, ...],
+    named: str,
+    ask: Ask,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, err = ask(*arguments, "--json")
+    document = json.loads(out)
+    assert code == 2
+    assert err == " ".join(f"pocketgan: {document['error']} {document['remedy']}".split())
+    assert named in err
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full", "x"), MemoryError()])
+def test_what_the_system_refuses_is_a_document_too_with_json(
+    error: Exception, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: list[str]) -> int:
+        raise error
+
+    monkeypatch.setitem(COMMANDS, "list", fail)
+    code, out, err = ask("list", "--json")
+    assert code == 2
+    assert json.loads(out)["error"] in err
+
+
+@pytest.mark.parametrize("command", sorted(guard.GUARDED))
+def test_death_of_the_child_process_is_a_document_too_with_json(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def die(arguments: list[str]) -> int:
+        raise PocketganError("x.tflite: a native library crashed.", "Save it again.")
+
+    monkeypatch.setattr(guard, "run_in_child", die)
+    monkeypatch.setattr(sys, "argv", ["pocketgan", command, "x.tflite", "--json"])
+    with pytest.raises(SystemExit) as ended:
+        program()
+    document = json.loads(capsys.readouterr().out)
+    assert ended.value.code == 2
+    assert document["error"] == "x.tflite: a native library crashed."
+    assert document["remedy"] == "Save it again."
+    assert ("verdict" in document) == (command == "check")
 
 
 def test_list_names_everything_a_recipe_may_name(ask: Ask) -> None:

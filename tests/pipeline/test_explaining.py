@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tensorflow as tf
@@ -13,7 +14,10 @@ from deploy.targets.local import Local, Micro
 from deploy.targets.npu import Npu
 from deploy.targets.sysroot import ARM64
 from deploy.targets.target import Availability
+from pipeline import explaining
 from pipeline.explaining import ExplainQuestion, explain
+from pipeline.profiling import Profile, profiles
+from pipeline.report.explain.sentences import sections
 from pipeline.tflite import count
 from pipeline.tflite.entry import EntryChoice
 from pipeline.tflite.read import read_model
@@ -120,6 +124,43 @@ def test_target_that_measures_whole_files_only_is_refused(
     with pytest.raises(PocketganError, match="micro measures whole files") as raised:
         explain(replace(int8, target=find_target("micro")))
     assert "--target local" in raised.value.remedy
+
+
+def test_work_that_a_loop_leaves_open_is_unknown(tmp_path: Path) -> None:
+    path = tmp_path / "loop.tflite"
+    path.write_bytes(others.looping())
+    file = explain(ExplainQuestion(file=path, other=None, target=Local(), plan=QUICK)).file
+    assert (file.macs, file.macs_int8) == (None, None)
+    assert file.macs_unknown.startswith("how often a loop turns is not in the file: ")
+
+
+def test_file_of_wider_activations_is_not_called_int8(variant: Variant, tmp_path: Path) -> None:
+    path = tmp_path / "wide.tflite"
+    path.write_bytes(variant("int16x8"))
+    explanation = explain(ExplainQuestion(file=path, other=None, target=Local(), plan=QUICK))
+    assert explanation.file.precision == "int16x8"
+    assert any("int16x8" in said for said in sections(explanation)["int8 against float32"])
+
+
+def test_who_takes_other_operations_than_the_runtime_here_is_not_told_which(
+    int8: ExplainQuestion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def half(*arguments: Any) -> dict[str, Profile]:
+        return {
+            name: replace(each, whole=each.whole.model_copy(update={"delegated": 0.5}))
+            for name, each in profiles(*arguments).items()
+        }
+
+    monkeypatch.setattr(explaining, "profiles", half)
+    operations = explain(int8).file.operations
+    assert {each.on_fast_path for each in operations} == {None}
+
+
+def test_transposed_convolution_says_how_many_times_it_enlarges(int8: ExplainQuestion) -> None:
+    operations = explain(int8).file.operations
+    assert {each.operation: each.enlarges for each in operations if each.enlarges} == {
+        "TRANSPOSE_CONV": 4
+    }
 
 
 def test_file_without_a_twin_says_why(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,14 @@ from deploy.errors import PocketganError
 from deploy.harness import MeasuringPlan
 from deploy.jobs import Measurement
 from deploy.targets.local import Local
+from pipeline import profiling
 from pipeline.profiling import costs, operation_costs, profiled_operations, profiles
 from pipeline.tflite import convert
 from pipeline.tflite.read import read_model
 from tests.pipeline.tflite import others
+from tests.pipeline.tflite.conftest import pack, tensor
+
+__all__ = ["pack", "tensor"]
 
 
 def test_profile_has_a_row_for_each_operation(small_generator: Any, tmp_path: Path) -> None:
@@ -78,6 +83,35 @@ def test_file_of_thousands_of_operations_is_not_cut_after_each(tmp_path: Path) -
     path.write_bytes(others.long_chain(9000))
     with pytest.raises(PocketganError, match="each of its 9,000 operations, more than 1,000"):
         operation_costs(path, Local(), MeasuringPlan())
+
+
+@pytest.mark.parametrize("unpacked", [False, True])
+def test_file_that_computes_nothing_has_no_profile(
+    unpacked: bool, pack: Callable[..., bytes], tensor: Callable[..., Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "same.tflite"
+    tensors = [tensor([1, 4], kind, buffer) for kind, buffer in (("FLOAT32", 0), ("FLOAT16", 1))]
+    tensors.append(tensor([1, 4], "FLOAT32"))
+    widening = [("DEQUANTIZE", [1], [2])] if unpacked else []
+    path.write_bytes(pack(tensors, [np.ones(4, np.float16)], widening, outputs=[2 * unpacked]))
+    with pytest.raises(PocketganError, match="no operation that computes anything"):
+        operation_costs(path, Local(), MeasuringPlan(rounds=1, runs=1))
+
+
+def test_file_that_does_not_run_as_a_whole_is_refused_though_its_parts_may_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def measured(variants: dict[str, Path], *_: object, **__: object) -> list[Measurement]:
+        return [
+            measurement(variant=name, min_ms=1.0, error="it crashed" if name == "mine" else None)
+            for name in variants
+        ]
+
+    path = tmp_path / "mine.tflite"
+    path.write_bytes(others.latent_reader())
+    monkeypatch.setattr(profiling, "measure", measured)
+    with pytest.raises(PocketganError, match="local cannot run the mine: it crashed"):
+        profiles({"mine": path}, Local(), MeasuringPlan())
 
 
 def test_files_are_profiled_beside_each_other_and_as_a_whole(

@@ -1,6 +1,6 @@
 """What would make a file cheaper on a target: each advice with what it gained where measured."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 from pipeline.report.explain.compared import rounded_and_float, rounded_in_words
@@ -14,6 +14,7 @@ WORTH_A_CHANGE = 0.02
 TILE = 8
 """Kernels work on so many output channels at once, or on twice as many."""
 DEARER = 1.05
+_NUMBERS = {2: "two", 4: "four", 9: "nine"}
 _ACTIVATIONS = ("LEAKY_RELU", "PRELU", "ELU", "GELU", "HARD_SWISH")
 _NORM = ("MEAN", "RSQRT", "SQUARED_DIFFERENCE", "SQUARE", "SUM")
 _WITH_KERNELS = ("CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED", "DEPTHWISE_CONV_2D")
@@ -68,10 +69,12 @@ def _fixed_batch(explanation: Explanation) -> Iterator[str]:
 
 def _transposed(explanation: Explanation) -> Iterator[str]:
     share = _share(explanation, "TRANSPOSE_CONV")
-    if share < WORTH_A_CHANGE:
+    operations = explanation.file.operations
+    times = _enlarged([each for each in operations if each.operation == "TRANSPOSE_CONV"])
+    if share < WORTH_A_CHANGE or not times:
         return
     text = f"In place of its transposed convolutions ({percent(share)}), "
-    sub_pixel = "a convolution to four times the channels, then depth to space (sub-pixel)."
+    sub_pixel = f"a convolution to {times} the channels, then depth to space (sub-pixel)."
     depthwise = "nearest-neighbour resizing, then a depthwise and a 1×1 convolution."
     changes = [
         *_with_gain(text + sub_pixel, "sub_pixel", explanation),
@@ -82,19 +85,29 @@ def _transposed(explanation: Explanation) -> Iterator[str]:
         yield "Such a network has to be trained anew: `pocketgan compress` does it, from this one."
 
 
+def _enlarged(operations: Sequence[ExplainedOperation]) -> str:
+    """As in "four times", or "four or 16 times": in pixels. Empty where none enlarges anything."""
+    factors = {4 if each.enlarges is None else each.enlarges for each in operations}
+    words = [_NUMBERS.get(factor, str(factor)) for factor in sorted(factors) if factor > 1]
+    return f"{' or '.join(words)} times" if words else ""
+
+
 def _resizing(explanation: Explanation) -> Iterator[str]:
     operations = explanation.file.operations
     pairs = [
         (one, next_one)
         for one, next_one in pairwise(operations)
-        if one.operation.startswith("RESIZE_") and next_one.operation == "CONV_2D"
+        if one.operation.startswith("RESIZE_")
+        and next_one.operation == "CONV_2D"
+        and _enlarged([one])
     ]
     share = sum(one.cost + next_one.cost for one, next_one in pairs)
     share /= explanation.file.total or 1.0
     if share >= WORTH_A_CHANGE:
+        times = _enlarged([one for one, _ in pairs])
         text = (
             f"In place of resizing and the convolution behind it ({percent(share)}), a convolution "
-            "to four times the channels, then depth to space (sub-pixel)."
+            f"to {times} the channels, then depth to space (sub-pixel)."
         )
         yield from _with_gain(text, "no_resizing", explanation)
 
@@ -122,7 +135,8 @@ def _norm(explanation: Explanation) -> Iterator[str]:
 def _rounding(explanation: Explanation) -> Iterator[str]:
     share = _share(explanation, "QUANTIZE", "DEQUANTIZE")
     # Where nothing is int8, DEQUANTIZE widens weights that are stored in half precision.
-    if share >= WORTH_A_CHANGE and explanation.file.precision != "float32":
+    # Where all is integers, QUANTIZE goes from one scale to another, and nothing is in float.
+    if share >= WORTH_A_CHANGE and explanation.file.precision == "mixed":
         yield (
             f"Inputs and outputs in int8, and nothing in between that has no int8 form: QUANTIZE "
             f"and DEQUANTIZE take {percent(share)} here, and that is what can be gained. "

@@ -79,4 +79,4 @@ def rounded_and_float(
 
 def rounded_in_words(file: ExplainedFile) -> str:
     """What the file that is not float32 is called in a sentence."""
-    return "int8" if file.precision == "int8" else "int8 and float together"
+    return "int8 and float together" if file.precision == "mixed" else file.precision

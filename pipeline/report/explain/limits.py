@@ -49,7 +49,7 @@ def _npu(explanation: Explanation) -> Iterator[str]:
 
 def _instructions(explanation: Explanation) -> Iterator[str]:
     file = explanation.file
-    if not file.macs:
+    if not file.macs or file.macs_int8 is None:
         return
     other = file.macs - file.macs_int8
     needed = needed_instructions(explanation.target, int8=file.macs_int8, other=other)
@@ -75,7 +75,7 @@ def _least(target: str, operation: ExplainedOperation) -> float:
 def _cycles(explanation: Explanation) -> Iterator[str]:
     """Two lower bounds: by instructions issued, and by vector multiply-accumulates."""
     file, peak = explanation.file, cycle_peak(explanation.target)
-    if peak is None or not file.macs:
+    if peak is None or not file.macs or file.macs_int8 is None:
         return
     issued = file.whole / peak.instructions
     summed = file.macs_int8 / peak.int8 + (file.macs - file.macs_int8) / peak.other

@@ -37,6 +37,9 @@ class ExplainedOperation(FrozenModel):
     """Why it does not; empty where it does, or where nobody can tell."""
     size_is_computed: bool = False
     """Whether another operation works out its sizes while it runs."""
+    enlarges: Size | None = None
+    """How many times as many pixels it gives as it reads, to the next whole factor along a side; 0
+    where a resizing has no such factor, None where nobody can tell."""
 
 
 class ExplainedFile(FrozenModel):
@@ -45,10 +48,12 @@ class ExplainedFile(FrozenModel):
     name: str
     sha256: str
     bytes: Size
-    precision: Literal["int8", "float32", "mixed"]
+    precision: Literal["int8", "uint8", "int16x8", "float32", "mixed"]
     """What it computes in: "mixed" where some operations touch float and some do not."""
-    macs: Size
-    macs_int8: Size
+    macs: Size | None
+    macs_int8: Size | None
+    macs_unknown: str = ""
+    """Why they cannot be said: loops, custom operations."""
     traffic: Size
     """Bytes that one inference must move at least: weights and activations once."""
     whole: Positive

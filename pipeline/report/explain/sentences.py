@@ -67,7 +67,7 @@ _HOW: dict[CostUnit, str] = {
 def _cost(explanation: Explanation) -> Iterator[str]:
     file, other, unit = explanation.file, explanation.other, explanation.unit
     yield (
-        f"{file.name} ({file.precision}, {count_in_words(file.macs)} multiply-accumulates) takes "
+        f"{file.name} ({file.precision}, {_macs_in_words(file)}) takes "
         f"{cost_in_words(file.whole, unit)} an inference on {explanation.target} ({_HOW[unit]})."
     )
     if explanation.spread is not None and explanation.spread > SPREAD_LIMIT:
@@ -89,12 +89,19 @@ def _cost(explanation: Explanation) -> Iterator[str]:
     )
 
 
+def _macs_in_words(file: ExplainedFile) -> str:
+    if file.macs is None:
+        return f"an unknown number of multiply-accumulates: {file.macs_unknown}"
+    return f"{count_in_words(file.macs)} multiply-accumulates"
+
+
 def _where(explanation: Explanation) -> Iterator[str]:
     file = explanation.file
     total = file.total or 1.0
-    large = [kind for kind in kinds(file) if kind.cost / total >= WORTH_A_WORD][:MOST_KINDS]
+    every = kinds(file)
+    large = [kind for kind in every if kind.cost / total >= WORTH_A_WORD][:MOST_KINDS]
     parts = [f"{_kind(kind)} {percent(kind.cost / total)}" for kind in large]
-    rest = total - sum(kind.cost for kind in large)
+    rest = sum(kind.cost for kind in every[len(large) :])
     number = len(file.operations) - sum(len(kind.members) for kind in large)
     if number:
         others = "the other operation" if number == 1 else f"the other {number} operations"

@@ -115,6 +115,18 @@ def test_card_names_the_judge(accuracy: float | None, words: str, model: schema.
     assert f"{words} `{'5' * 16}…`)." in render_card(judged, CardFacts()).decode()
 
 
+def test_card_calls_no_picture_real_where_a_teacher_drew_all(model: schema.Model) -> None:
+    precise = model.quality.model_copy(update={"precision": 0.5, "density": 1.0, "recall": 0.5})
+    judged = model.model_copy(update={"quality": precise})
+    of_a_teacher = render_card(judged, CardFacts(real_pictures=False)).decode()
+    quality = of_a_teacher.partition("## Quality")[2].partition("## Size")[0]
+    assert "held against pictures of its teacher that were never" in quality
+    assert "is what the teacher's pictures score against others of it" in quality
+    assert "share of drawn pictures that look like the teacher's ones" in quality
+    assert "real" not in quality
+    assert "real pictures score against real ones" in render_card(judged, CardFacts()).decode()
+
+
 def test_unmeasured_quality_is_told_and_not_shown_as_zero(model: schema.Model) -> None:
     bare = model.model_copy(update={"quality": schema.BundleQuality()})
     answer = render_card(bare, CardFacts()).decode()

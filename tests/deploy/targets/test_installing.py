@@ -78,9 +78,10 @@ def test_package_whose_hash_is_another_is_not_installed(tiny: Environment, tmp_p
 
 
 def test_failed_installation_leaves_nothing_behind(tiny: Environment, cache: Path) -> None:
-    with pytest.raises(PocketganError, match=r"does not work: .*absent"):
+    with pytest.raises(PocketganError, match=r"does not work: .*absent") as error:
         replace(tiny, module="absent").install(lambda line: None)
     assert list((cache / "environments").iterdir()) == []
+    assert error.value.remedy.endswith("pocketgan targets install tiny")  # nothing that is gone
 
 
 def test_python_that_only_pretends_is_passed_over(

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.cli import main
 from pipeline.commands import inspect as command
+from pipeline.tflite.rewrite import PROVENANCE, write_metadata
 from tests.pipeline.tflite import others
 
 Said = Callable[..., str]
@@ -71,6 +72,16 @@ def test_json_says_what_the_table_says(said: Said) -> None:
     custom = document(others.with_custom_operation())
     assert custom["macs_unknown"] == "1 custom operation: Erfinv"
     assert [row["macs"] for row in custom["layers"] if row["op"] == "Erfinv"] == [None]
+
+
+def test_json_is_json_whatever_numbers_a_strangers_metadata_hold(said: Said) -> None:
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is no JSON")
+
+    payload = b'{"seed": 1e999, "pixels": [-1e999, NaN, 2]}'
+    content = write_metadata(others.latent_reader(), PROVENANCE, payload)
+    provenance = json.loads(said(content, "--json"), parse_constant=refuse)["provenance"]
+    assert provenance == {"seed": None, "pixels": [None, None, 2]}
 
 
 def test_thousands_of_operations_are_shown_by_the_largest_and_are_all_in_the_json(

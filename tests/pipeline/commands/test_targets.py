@@ -43,3 +43,13 @@ def test_targets_refuses_what_it_does_not_know(
 ) -> None:
     assert main(["targets", *arguments]) == 2
     assert "arm" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_installing_gives_a_document_with_json_only(
+    more: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "install", lambda name, say: None)
+    assert main(["targets", "install", "arm", "micro", *more]) == 0
+    said = capsys.readouterr().out
+    assert (json.loads(said) if more else said) == ({"installed": ["arm", "micro"]} if more else "")

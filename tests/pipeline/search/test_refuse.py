@@ -78,6 +78,18 @@ def test_pictures_that_nobody_named_are_asked_for(recipe_of: Callable[..., Recip
     assert caught.value.remedy == "Give --inputs FOLDER."
 
 
+def test_latents_have_no_mirror_image(recipe_of: Callable[..., Recipe]) -> None:
+    latent = tf_keras.Input((8,))
+    teacher = replace(reader(), model=tf_keras.Model(latent, latent), latent=8)
+    with pytest.raises(PocketganError, match="reads latents, which have no mirror image"):
+        refuse_mismatches(
+            recipe_of(self_ensemble="true"),
+            StudentBuilder(teacher, 1),
+            read_dataset=lambda: pytest.fail("it is refused before"),
+            cache=Path(),
+        )
+
+
 @pytest.mark.parametrize("count", [FEWEST_PAIRS - 1, FEWEST_PAIRS])
 def test_run_of_few_pairs_has_no_student(count: int, tmp_path: Path) -> None:
     pictures = np.zeros((count, SIDE, SIDE, 3), np.uint8)

@@ -1,9 +1,13 @@
 """Addresses of storages: what is no address, what does not answer, and that passwords stay here."""
 
 import builtins
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
+from types import SimpleNamespace
 from typing import Any
 
+import grpc
 import pytest
 
 from deploy.errors import PocketganError
@@ -32,6 +36,26 @@ def test_address_at_which_there_is_no_storage_is_named(
     with pytest.raises(PocketganError, match=problem) as error:
         open_storage(address)
     assert "secret" not in str(error.value)
+
+
+def test_proxy_that_is_connected_and_silent_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pipeline.search.storage.SECONDS_TO_ANSWER", 0.2)
+    over = Event()
+    silent = grpc.unary_unary_rpc_method_handler(lambda *_: over.wait(60))
+    with ThreadPoolExecutor(1) as pool:
+        server = grpc.server(pool)
+        server.add_generic_rpc_handlers([SimpleNamespace(service=lambda _: silent)])
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        try:
+            with pytest.raises(grpc.RpcError) as error:
+                open_storage(f"grpc://127.0.0.1:{port}").get_all_studies()
+        finally:
+            over.set()
+            server.stop(None).wait()
+    assert error.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
 
 
 def test_database_whose_driver_is_missing_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

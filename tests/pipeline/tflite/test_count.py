@@ -53,6 +53,18 @@ def test_work_for_int8_instructions_goes_by_the_type_of_each_kernel(
     assert count.int8_macs(read_model(variant(kind))) == share
 
 
+def test_weights_that_are_widened_before_they_are_read_are_no_work_for_int8_instructions(
+    pack: Callable[..., bytes], tensor: Callable[..., Any]
+) -> None:
+    floats = [tensor(shape, "FLOAT32") for shape in ([1, 8], [4, 8], [1, 4])]
+    tensors = [*floats, tensor([4, 8], buffer=1)]
+    widened = [("DEQUANTIZE", [3], [1]), ("FULLY_CONNECTED", [0, 1], [2])]
+    content = pack(tensors, [np.ones((4, 8), np.int8)], widened, outputs=[2])
+    assert (count.total_macs(read_model(content)), count.int8_macs(read_model(content))) == (32, 0)
+    hybrid = pack(tensors, [np.ones((4, 8), np.int8)], [("FULLY_CONNECTED", [0, 3], [2])])
+    assert count.int8_macs(read_model(hybrid)) == 32
+
+
 @pytest.mark.parametrize(
     ("kind", "dtypes"),
     [

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -44,6 +46,15 @@ def test_of_a_branch_the_larger_and_what_is_called_twice_count() -> None:
         *([op(macs=macs)] for macs in (3, 8, 10)),
     )
     assert work(graphs).total == 8 + 20
+
+
+def test_work_for_int8_instructions_is_that_of_the_branch_which_counts() -> None:
+    weights = Tensor(index=0, name="w", shape=(1,), dtype="int8", buffer=b"1")
+    float_branch, int8_branch = op(macs=8), replace(op(macs=3), inputs=(None, weights))
+    either = work(model([op("IF", runs=(1, 2))], [float_branch], [int8_branch]))
+    assert (either.once, either.once_int8) == (8, 0)
+    twice = work(model([op("CALL", runs=(1,)), op("CALL", runs=(1,))], [int8_branch]))
+    assert (twice.once, twice.once_int8) == (6, 6)
 
 
 def test_loop_in_a_loop_is_a_loop_of_its_own() -> None:

@@ -1,3 +1,5 @@
+import pytest
+
 from pipeline.report.explain.advice import advice
 from pipeline.report.explain.schema import ExplainedOperation
 from tests.pipeline.report.explain.conftest import Explained, File, Operation
@@ -50,9 +52,12 @@ def test_normalization_of_instances_is_to_be_batch_norm(
 def test_rounding_between_costs_its_own_share(
     explained: Explained, file: File, operation: Operation
 ) -> None:
-    mixed = file(operation("CONV_2D", 90.0, macs=10), operation("QUANTIZE", 10.0))
-    said = " ".join(advice(explained(file=mixed, other=None)))
-    assert "QUANTIZE and DEQUANTIZE take 10.0 % here" in said
+    def of(precision: str) -> str:
+        operations = operation("CONV_2D", 90.0, macs=10), operation("QUANTIZE", 10.0)
+        return " ".join(advice(explained(file=file(*operations, precision=precision), other=None)))
+
+    assert "QUANTIZE and DEQUANTIZE take 10.0 % here" in of("mixed")
+    assert "QUANTIZE" not in of("int8")  # from one scale to another: nothing there is in float
 
 
 def test_weights_of_half_precision_are_not_taken_for_rounding(
@@ -88,6 +93,26 @@ def test_resizing_before_a_convolution_is_to_be_sub_pixel(
     text = "In place of resizing and the convolution behind it (40.0 %)"
     assert text in of(dense, resizing, convolution)
     assert "In place of resizing" not in of(convolution, dense, resizing)
+
+
+@pytest.mark.parametrize(
+    ("enlarges", "words"),
+    [(4, "to four times the channels"), (16, "to 16 times"), (0, ""), (1, "")],
+)
+@pytest.mark.parametrize("name", ["RESIZE_BILINEAR", "TRANSPOSE_CONV"])
+def test_sub_pixel_is_for_what_enlarges_and_says_to_how_many_channels(
+    name: str,
+    enlarges: int,
+    words: str,
+    explained: Explained,
+    file: File,
+    operation: Operation,
+) -> None:
+    enlarging = operation(name, 60.0, enlarges=enlarges)
+    convolution = operation("CONV_2D", 40.0, macs=10)
+    said = " ".join(advice(explained(file=file(enlarging, convolution), other=None)))
+    assert words in said
+    assert ("sub-pixel" in said) == bool(words)
 
 
 def test_gains_of_int8_files_are_called_so_beside_a_float_file(explained: Explained) -> None:

@@ -32,6 +32,27 @@ def test_shares_of_kinds_and_their_sum_are_said(explained: Explained) -> None:
     assert "Together they make 100.0 % of what the whole file takes." in text
 
 
+def test_multiplications_that_are_not_in_the_file_are_unknown_and_no_limit_follows(
+    explained: Explained, file: File, operation: Operation
+) -> None:
+    why = "how often a loop turns is not in the file: while"
+    loop = file(operation("WHILE", 9.0), macs=None, macs_int8=None, macs_unknown=why)
+    explanation = explained(file=loop, other=None)
+    text = said(explanation, "What it costs")
+    assert f"int8.tflite (int8, an unknown number of multiply-accumulates: {why}) takes" in text
+    assert "Distance from the limit" not in sections(explanation)
+
+
+def test_rest_of_no_cost_is_nothing_and_not_less(
+    explained: Explained, file: File, operation: Operation
+) -> None:
+    large = [operation("CONV_2D", cost) for cost in (0.1, 0.7)]
+    more = [operation("ADD", cost) for cost in (0.3, 0.6)]
+    parts = file(*large, *more, operation("RESHAPE", 0.0))
+    text = said(explained(unit="ms", target="local", file=parts, other=None), "Where that goes")
+    assert "and the other operation 0.0 %" in text
+
+
 def test_small_rest_is_counted(explained: Explained, file: File, operation: Operation) -> None:
     def rest(*others: ExplainedOperation) -> str:
         small = file(operation("CONV_2D", 1000.0, macs=10), *others)
