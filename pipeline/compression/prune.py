@@ -95,6 +95,6 @@ class Pruning:
 
 
 def kernel_sparsity(model: tf_keras.Model) -> float:
-    """Share of zeros, 0 to 1, among all kernel weights of a model."""
+    """Share of zeros, 0 to 1, among all weights of the kernels that can be pruned."""
     kernels = [layer.get_weights()[0] for layer in model.layers if type(layer) in PRUNED_LAYERS]
     return float(np.mean(np.concatenate([kernel.ravel() for kernel in kernels]) == 0))

@@ -83,7 +83,7 @@ def discriminator(settings: DiscriminatorSettings, image: ImageShape) -> tf_kera
 def _first_map(image: PictureShape) -> tuple[int, int]:
     first, factor = first_map(image), 2 ** doublings(image)
     if any(side * factor != wanted for side, wanted in zip(first, image[:2], strict=True)):
-        smaller = [wanted // factor * factor for wanted in image[:2]]
+        smaller = [max(1, wanted // factor) * factor for wanted in image[:2]]
         raise PocketganError(
             f"generator.name: '{GROWING}' draws sides that are multiples of {factor} at this size, "
             f"not {image[1]}x{image[0]}.",

@@ -4,8 +4,9 @@ Karras 2020 scales a kernel's input channels anew for each picture, and its outp
 they come out equally strong. A file's kernels are constant. Scaling their inputs instead is the
 same, and behind a kernel both scales are one multiplication of the map: what it demodulates times
 the next layer's style. Demodulation is 1/√(Q·style²), a small matrix product: here Q is learned,
-where Karras 2020 has the kernel's squared taps, so that it may be rounded by itself. It starts as
-those are on average. There is no noise: a file draws the same of the same latent.
+where Karras 2020 has the kernel's squared taps, so that it may be rounded by itself. It starts at
+half of what those are on average, since ReLU, which stands before it here, leaves half of a map's
+power. There is no noise: a file draws the same of the same latent.
 """
 
 from typing import Any

@@ -37,7 +37,7 @@ def prune(ctx: StageContext) -> Outcome:
     """Write the pruned generator, the discriminator that went on with it, history and film."""
     recipe, settings = ctx.recipe, ctx.recipe.prune
     prepare(recipe.seed)
-    networks = training.TrainedNetworks.load(ctx.inputs["train"])
+    networks = training.TrainedNetworks.load(ctx, "train")
     dense = networks.generator
     shares = _sparsity(dense, settings)
     calls = round(settings.ramp * settings.steps) * recipe.train.critic_steps

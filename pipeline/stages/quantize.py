@@ -66,9 +66,9 @@ def _itself(ctx: StageContext) -> StageContext:
 
 
 def _fine_tune(ctx: StageContext, variant: str) -> Outcome:
-    settings, base = ctx.recipe.quantize, ctx.inputs[BASES[variant]]
+    settings = ctx.recipe.quantize
     prepare(ctx.recipe.seed)
-    networks = training.TrainedNetworks.load(base)
+    networks = training.TrainedNetworks.load(ctx, BASES[variant])
     start = fold_batch_norm(networks.generator)
     start.save(folded_generator(ctx.folder, variant))
     calibration = generator_inputs(ctx, Purpose.CALIBRATION, settings.calibration)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import tf_keras
 
+from deploy.errors import PocketganError
 from pipeline.artifacts import (
     DISCRIMINATOR,
     GENERATOR,
@@ -69,11 +70,22 @@ FILLED = 0.97
 ATTEMPTS = 3
 
 
+def _check_bits(ctx: StageContext) -> None:
+    """PocketganError for bits of all weights: those of a student are a choice of the search."""
+    bits = ctx.recipe.quantize.bits
+    if bits != FULL_BITS:
+        raise PocketganError(
+            f"quantize.bits: {bits} would change nothing: a student's bits are searched.",
+            f"Leave it out, and set search.bits to [{bits}].",
+        )
+
+
 @stage(
     "quantize",
     needs=("teacher", "student"),
     settings=(*training.ADVERSARIAL, "teacher", "budget", "student", "quantize", "convert"),
     reads_pictures=True,
+    check=_check_bits,
 )
 def quantize_student(ctx: StageContext) -> Outcome:
     """Write the student's folded float start, its rounded weights, history and film.

@@ -54,7 +54,7 @@ class TrainedStudent:
 
     network: tf_keras.Model
     discriminator: tf_keras.Model | None
-    """None where only the differences to the teacher's pictures count."""
+    """None where only the differences to the teacher's pixels count."""
     pixels: PixelRange
     imitation_steps: int
     """Of the distillation."""
@@ -223,9 +223,12 @@ def _game_prospects(
 
 
 def _discriminator(ctx: StageContext, builder: StudentBuilder) -> tf_keras.Model | None:
-    """The teacher's own, which knows what to look at; or a fresh one where there is none."""
-    path = ctx.inputs["teacher"] / DISCRIMINATOR
-    if not builder.teacher.latent and not ctx.recipe.student.adversarial:
+    """The teacher's own, which knows what to look at; or a fresh one where there is none.
+
+    Of pictures that are read none where no loss asks it: neither the adversarial one nor matching.
+    """
+    path, settings = ctx.inputs["teacher"] / DISCRIMINATOR, ctx.recipe.student
+    if not (builder.teacher.latent or settings.adversarial or settings.matching):
         return None
     if path.exists():
         return load_network(path)

@@ -51,7 +51,8 @@ class TrainedNetworks:
     """What is trained: a generator and its discriminator; of two domains also the way back."""
 
     generator: tf_keras.Model
-    discriminator: tf_keras.Model
+    discriminator: tf_keras.Model | None
+    """None where no loss asks it."""
     inverse: tf_keras.Model | None = None
     inverse_discriminator: tf_keras.Model | None = None
 
@@ -63,17 +64,24 @@ class TrainedNetworks:
                 network.save(folder / name)
 
     @classmethod
-    def load(cls, folder: Path) -> "TrainedNetworks":
-        """What ``save`` wrote; PocketganError where it is missing or broken."""
+    def load(cls, ctx: StageContext, stage: str) -> "TrainedNetworks":
+        """What ``save`` wrote in a stage; PocketganError where it is missing or broken."""
+        folder = ctx.inputs[stage]
         files = {field: folder / name for field, name in NETWORK_FILES.items()}
-        needed = ("generator", "discriminator")
-        return cls(
-            **{
-                field: load_network(file)
-                for field, file in files.items()
-                if field in needed or file.exists()
-            }
-        )
+        needed = ("generator", "discriminator") if asks_discriminator(ctx) else ("generator",)
+        networks = {
+            field: load_network(file)
+            for field, file in files.items()
+            if field in needed or file.exists()
+        }
+        return cls(**{"discriminator": None, **networks})
+
+
+def asks_discriminator(ctx: StageContext) -> bool:
+    """Whether a loss of the recipe does: a translator of pairs may learn from differences alone."""
+    weights = ctx.recipe.translation
+    from_pairs = pairs_of(ctx) is not None and ctx.dataset.aligned
+    return not from_pairs or bool(weights.adversarial or weights.feature_matching)
 
 
 def build_networks(ctx: StageContext) -> TrainedNetworks:
@@ -89,7 +97,8 @@ def build_networks(ctx: StageContext) -> TrainedNetworks:
         )
     generator = build_translator(recipe.generator, shape)
     if ctx.dataset.aligned:
-        patches = build_patch_discriminator(recipe.discriminator, shape)
+        is_asked = asks_discriminator(ctx)
+        patches = build_patch_discriminator(recipe.discriminator, shape) if is_asked else None
         return TrainedNetworks(generator=generator, discriminator=patches)
     alone = replace(shape, source=(*shape.source[:2], 0))
     return TrainedNetworks(

@@ -19,7 +19,10 @@ CUTOUT = 0.5  # of the side, as in the paper
 
 
 def _shift(pictures: Tensor, seed: Tensor) -> Tensor:
-    """Each picture moved by up to an eighth of its height, rounded; border values fill the gap."""
+    """Each picture moved by up to an eighth of its height, rounded, both ways: of the width too.
+
+    Border values fill the gap, where Zhao 2020 has zeros.
+    """
     return _moved(pictures, _moves(pictures, round(pictures.shape[1] * SHIFT), seed))
 
 
@@ -38,7 +41,7 @@ def _moved(pictures: Tensor, moves: Tensor) -> Tensor:
 
 
 def _cutout(pictures: Tensor, seed: Tensor) -> Tensor:
-    """A square of half the side, anywhere, is set to 0."""
+    """A box of half the height and half the width, anywhere, is set to 0."""
     count, height, width = pictures.shape[0], pictures.shape[1], pictures.shape[2]
     centre = tf.random.stateless_uniform([2, count, 1], seed)
     rows = tf.abs(tf.range(height, dtype=tf.float32)[None] - centre[0] * height)

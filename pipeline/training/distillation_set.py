@@ -36,6 +36,15 @@ class DistillationSet:
         """The first ``count`` pairs, or as many as there are; None for all."""
         return replace(self, inputs=self.inputs[:count], pictures=self.pictures[:count])
 
+    def at_least_two(self, others: "DistillationSet") -> "DistillationSet":
+        """These pairs; of a single one it and the first of ``others``, which are read alike."""
+        if len(self) > 1:
+            return self
+        pictures = np.concatenate([self.pictures, others.pictures[:1]])
+        return replace(
+            self, inputs=np.concatenate([self.inputs, others.inputs[:1]]), pictures=pictures
+        )
+
     def readable(self, rows: slice = slice(None)) -> np.ndarray:
         """The inputs as the generator reads them: float32 [N, …]."""
         inputs = self.inputs[rows]

@@ -22,7 +22,8 @@ class HistoryRow:
     fake_score: float
     """Mean logit of generated pictures."""
     accuracy: float
-    """Share of pictures, real and generated, on the right side of logit 0."""
+    """Share of pictures, real and generated, that the discriminator tells rightly, as its loss has
+    it (``AdversarialLoss.accuracy``)."""
     spread: float
     """Standard deviation of all logits of a batch."""
     diversity: float

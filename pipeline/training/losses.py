@@ -4,7 +4,7 @@ A loss takes logits [N, 1] (float32) and gives a scalar.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import tensorflow as tf
@@ -19,17 +19,19 @@ Score = Callable[[Tensor], Tensor]
 """A discriminator as a function: pictures float32 [N, H, W, C] → logits."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Loss:
     """Losses of both sides, of real and of generated logits.
 
-    ``lipschitz``: "clip" or "penalty", where the critic must be smooth.
+    ``lipschitz``: "clip" or "penalty", where the critic must be smooth. ``boundary``: the logit
+    above which a picture is taken for real; None where logits mean something beside others only.
     """
 
-    describe: str
-    discriminator: Callable[[Tensor, Tensor, float], Tensor]
-    generator: Callable[[Tensor, Tensor], Tensor]
+    describe: str = field(kw_only=False)
+    discriminator: Callable[[Tensor, Tensor, float], Tensor] = field(kw_only=False)
+    generator: Callable[[Tensor, Tensor], Tensor] = field(kw_only=False)
     lipschitz: str = ""
+    boundary: float | None = 0.0
 
 
 def _cross_entropy(logits: Tensor, label: float) -> Tensor:
@@ -78,6 +80,7 @@ LOSSES: dict[str, Loss] = {
         "least squares with labels 0 and 1 (Mao 2017, equation 9)",
         _squares,
         lambda real, fake: 0.5 * tf.reduce_mean(tf.square(fake - 1.0)),
+        boundary=0.5,
     ),
     "hinge": Loss("hinge (Lim & Ye 2017; Miyato 2018, equation 17)", _hinge, _raise_score),
     "wgan": Loss(
@@ -85,18 +88,21 @@ LOSSES: dict[str, Loss] = {
         _wasserstein,
         _raise_score,
         lipschitz="clip",
+        boundary=None,
     ),
     "wgan_gp": Loss(
         "Wasserstein with gradient penalty (Gulrajani 2017, algorithm 1)",
         _wasserstein,
         _raise_score,
         lipschitz="penalty",
+        boundary=None,
     ),
     "relativistic": Loss(
         "each real logit against a generated one (Jolicoeur-Martineau 2018, equation 3; with r1 "
         "and r2: Huang 2024, equation 2)",
         _relativistic,
         lambda real, fake: tf.reduce_mean(tf.nn.softplus(real - fake)),
+        boundary=None,
     ),
 }
 
@@ -153,6 +159,21 @@ class AdversarialLoss:
         check_names(settings.augment)
         self._settings = settings
         self._loss = find_loss(settings.loss)
+
+    @property
+    def saturates(self) -> bool:
+        """Whether a discriminator that is always right has nothing left to learn: no critic has."""
+        return not self._loss.lipschitz
+
+    def accuracy(self, verdict: Verdict) -> Tensor:
+        """Share of pictures on the right side of the loss's boundary, scalar float32; where it has
+        none, of pairs in which the real one has the higher logit."""
+        real, fake, boundary = verdict.real_logits, verdict.fake_logits, self._loss.boundary
+        if boundary is None:
+            right = real > fake
+        else:
+            right = tf.concat([real > boundary, fake <= boundary], axis=0)
+        return tf.reduce_mean(tf.cast(right, tf.float32))
 
     def regularizes_at(self, step: int) -> bool:
         """Whether R1 and R2 are computed at this step."""

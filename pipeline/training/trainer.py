@@ -85,12 +85,13 @@ class GANTrainer:
             verdict, gradients = self._judge(batch, fakes, seeds, regularize=regularize)
             loss = objective.generator_loss(batch, fakes, verdict)
             loss += weight_penalty(variables, weights)
-        generator_gradients = dropped.to_original(variables, _gradients(tape, loss, variables))
+        of_loss = _gradients(tape, loss, variables)
+        generator_gradients = dropped.to_original(variables, of_loss, weights)
         self._update_discriminators(gradients)
         self._generator_optimizer.apply_gradients(zip(generator_gradients, variables, strict=True))
         self.average.update(self._step)
         self._step.assign_add(1)
-        return _step_metrics(verdict, loss)
+        return _step_metrics(verdict, loss, objective.adversarial_loss.accuracy(verdict))
 
     def _judge(
         self, batch: Any, fakes: Any, seeds: StepSeeds, *, regularize: bool
@@ -103,7 +104,7 @@ class GANTrainer:
             with dropped:
                 verdict = self.objective.judge(batch, fakes, seeds, regularize=regularize)
             loss = verdict.loss + weight_penalty(variables, weights)
-        gradients = dropped.to_original(variables, _gradients(tape, loss, variables))
+        gradients = dropped.to_original(variables, _gradients(tape, loss, variables), weights)
         return replace(verdict, loss=loss), gradients
 
     def _update_discriminators(self, gradients: list[Tensor]) -> None:
@@ -179,7 +180,9 @@ class GANTrainer:
         rows = [*history.rows, row]
         # Warnings are about discriminators: without one there is nothing to warn of.
         watched = bool(self.objective.discriminators)
-        events = new_events(rows, settings.collapse_ratio) if watched else []
+        saturates = self.objective.adversarial_loss.saturates
+        ratio = settings.collapse_ratio
+        events = new_events(rows, ratio, saturates=saturates) if watched else []
         for event in events:
             progress.console.print(event, style="yellow")
         frame = self.objective.frame(pictures)
@@ -282,17 +285,16 @@ def _gradients(tape: Any, loss: Tensor, variables: list[Any]) -> list[Tensor]:
     return gradients
 
 
-def _step_metrics(verdict: Verdict, generator_loss: Tensor) -> Tensor:
+def _step_metrics(verdict: Verdict, generator_loss: Tensor, accuracy: Tensor) -> Tensor:
     """float32 [6] in the order of STEP_METRICS; ``HistoryRow`` explains them."""
     real, fake = verdict.real_logits, verdict.fake_logits
-    right = tf.concat([real > 0, fake <= 0], axis=0)
     return tf.stack(
         [
             verdict.loss,
             generator_loss,
             tf.reduce_mean(real),
             tf.reduce_mean(fake),
-            tf.reduce_mean(tf.cast(right, tf.float32)),
+            accuracy,
             tf.math.reduce_std(tf.concat([real, fake], axis=0)),
         ]
     )

@@ -103,10 +103,24 @@ class DroppedWeights:
         for kernel, value in zip(self._kernels, self._saved, strict=True):
             kernel.assign(value)
 
-    def to_original(self, variables: Sequence[Any], gradients: Sequence[Tensor]) -> list[Tensor]:
-        """∂/∂W = ∂/∂W' · ∂W'/∂W for gradients taken at W', in the order of ``variables``."""
-        factors = dict(zip(self._names, self._factors, strict=True))
+    def to_original(
+        self, variables: Sequence[Any], gradients: Sequence[Tensor], settings: WeightSettings
+    ) -> list[Tensor]:
+        """∂/∂W = ∂/∂W' · ∂W'/∂W for gradients taken at W', in the order of ``variables``.
+
+        What ``weight_penalty`` by these settings has added to them was taken at W, and stays.
+        """
+        if not self._kernels:
+            return list(gradients)
+        with tf.GradientTape() as tape:
+            penalty = weight_penalty(self._kernels, settings)
+        penalties = tape.gradient(penalty, self._kernels, unconnected_gradients="zero")
+        parts = dict(zip(self._names, zip(self._factors, penalties, strict=True), strict=True))
+        unchanged = 1.0, 0.0
         return [
-            gradient * factors[id(variable)] if id(variable) in factors else gradient
-            for variable, gradient in zip(variables, gradients, strict=True)
+            (gradient - of_penalty) * factor + of_penalty
+            for gradient, (factor, of_penalty) in (
+                (gradient, parts.get(id(variable), unchanged))
+                for variable, gradient in zip(variables, gradients, strict=True)
+            )
         ]

@@ -17,6 +17,7 @@ from pipeline.networks.progressive import maps_into, maps_of, ways_in, ways_out
 from pipeline.training.losses import Verdict
 from pipeline.training.objectives.generation import Generation, GenerationBatch
 from pipeline.training.randomness import StepSeeds
+from pipeline.training.settings import TrainSettings
 
 FADING = 0.5
 """Share of a size's steps in which it is faded in."""
@@ -47,10 +48,19 @@ class Schedule:
         level = min(self.levels, 1 + step // self.length)
         return level, level > 1 and step < (level - 1 + FADING) * self.length
 
+    def is_finished_by(self, steps: int) -> bool:
+        """Whether the last level is faded in within so many steps."""
+        return (self.levels - 1 + FADING) * self.length <= steps
+
     def fade(self, step: Tensor, level: int) -> Tensor:
         """How far a level is faded in at a step."""
         since = tf.cast(step, tf.float32) - (level - 1) * self.length
         return tf.clip_by_value((since + 1.0) / (FADING * self.length), 0.0, 1.0)
+
+
+def schedule(levels: int, settings: TrainSettings) -> Schedule:
+    """Which of so many sizes is learnt when, as the settings say."""
+    return Schedule(levels, round(settings.growth * settings.steps))
 
 
 class Growing(Generation):
@@ -78,8 +88,7 @@ class Growing(Generation):
         self._rest = [
             tf_keras.Model([tensor, *others], discriminator.output) for tensor in self._maps_in
         ]
-        grown = round(self.settings.growth * self.settings.steps)
-        self._schedule = Schedule(len(pictures), grown)
+        self._schedule = schedule(len(pictures), self.settings)
         self._level, self._fading = 1, False
 
     def enter(self, step: int) -> int:

@@ -66,8 +66,16 @@ class InfoGAN(Generation):
         """How well the codes are read off pictures of latents that no update saw."""
         seed = seed_pair(self._seed, Purpose.EVALUATION, 0)
         inputs, classes, _ = self._inputs(MEASURED, seed)
-        _, read = self._outputs(self._infer(inputs), classes, training=False)
-        return recovered(self._codes, codes_in(inputs, self._codes).numpy(), read.numpy())
+        # A batch at a time: so many pictures may need more memory than the training did.
+        parts = [
+            slice(start, start + self.settings.batch)
+            for start in range(0, MEASURED, self.settings.batch)
+        ]
+        read = [
+            self._outputs(self._infer(inputs[part]), classes[part], training=False)[1].numpy()
+            for part in parts
+        ]
+        return recovered(self._codes, codes_in(inputs, self._codes).numpy(), np.concatenate(read))
 
     def _score(self, pictures: Tensor, classes: Tensor) -> Tensor:
         logits, _ = self._outputs(pictures, classes)

@@ -68,14 +68,15 @@ class PairedTranslation(Objective):
         self.generator, self.discriminator = generator, discriminator
         self._pixels, self._weights = pixels, weights
         self._teacher, self._distill = teacher, distill
-        self._pairs, self._fixed, self._seed = pairs, fixed, seed
+        self._pairs, self._seed = pairs, seed
+        self._fixed = fixed.at_least_two(pairs)  # one picture has no variety
         self._discriminator_maps = self._perceptual_maps = None
         if weights.feature_matching and discriminator is not None:
             self._discriminator_maps = discriminator_maps(discriminator)
         if weights.perceptual:
             self._perceptual_maps = perceptual_maps(pairs.pictures.shape[1:])
         self._tensors = pairs.on_device(pixels)
-        self._fixed_inputs = fixed.readable(slice(FIXED_PICTURES))
+        self._fixed_inputs = self._fixed.readable(slice(FIXED_PICTURES))
         self._visible = visible_channels(fixed.inputs.shape[-1]) if visible is None else visible
 
     @property
@@ -158,7 +159,7 @@ class PairedTranslation(Objective):
         self.generator(inputs, training=True)
 
     def fixed_pictures(self) -> np.ndarray:
-        """uint8 [16, H, W, C]."""
+        """uint8 [2 to 16, H, W, C]."""
         pictures = self._infer(tf.constant(self._fixed_inputs))
         return to_uint8(np.nan_to_num(pictures.numpy()), self._pixels)
 

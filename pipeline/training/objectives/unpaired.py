@@ -72,7 +72,9 @@ class UnpairedTranslation(Objective):
         self._judge_pictures, self._judge_inputs = discriminators
         self._weights, self._seed = weights, seed
         self._teacher, self._distill = teacher, distill
-        self._real_pictures, self._fixed = pictures, fixed[:FIXED_PICTURES]
+        # One picture has no variety.
+        enough = fixed if len(fixed) > 1 else np.concatenate([fixed, inputs[:1]])
+        self._real_pictures, self._fixed = pictures, enough[:FIXED_PICTURES]
         self._inputs, self._pictures = tf.constant(inputs), tf.constant(pictures)
         self._pools = [_Pool(domain.shape[1:]) for domain in (pictures, inputs)]
         self.state = [variable for pool in self._pools for variable in pool.variables]
@@ -157,7 +159,7 @@ class UnpairedTranslation(Objective):
         self.generator(self._sample(self._inputs, seed, self.settings.batch), training=True)
 
     def fixed_pictures(self) -> np.ndarray:
-        """uint8 [16, H, W, C]."""
+        """uint8 [2 to 16, H, W, C]."""
         pictures = self._infer(from_uint8(tf.constant(self._fixed), TRANSLATED))
         return to_uint8(np.nan_to_num(pictures.numpy()), TRANSLATED)
 

@@ -28,6 +28,13 @@ def test_a_size_that_no_doubling_comes_to_is_refused_and_the_one_named_is_not() 
     progressive.generator(SETTINGS, ImageShape(48, width=64))
 
 
+def test_picture_smaller_than_any_map_doubled_twice_is_refused_with_the_least() -> None:
+    with pytest.raises(PocketganError) as refused:
+        progressive.generator(SETTINGS, ImageShape(3))
+    assert refused.value.remedy == "Set data.image_size to 4."
+    progressive.generator(SETTINGS, ImageShape(4))
+
+
 def test_every_map_has_a_way_out_and_a_way_in_of_its_size() -> None:
     image = ImageShape(28, 3)
     generator = progressive.generator(SETTINGS, image)

@@ -1,4 +1,5 @@
 import csv
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,6 +54,8 @@ WITHOUT_EFFECT = {
     "classes of pairs": (*PAIRS, "--generator.conditional", "true", "with pairs"),
     "features of pairs": (*PAIRS, "--train.feature_matching", "1", "with pairs"),
     "domains": (*DOMAINS, "--translation.shift", "2", "without pairs"),
+    "squares of domains": (*DOMAINS, "--translation.l2", "9", "without pairs"),
+    "information": ("--train.information", "0.5", "without codes"),
     "codes of domains": (*DOMAINS, "--generator.codes.discrete", "3", "without pairs"),
     "variety": (
         *("--discriminator.name", "projected", "--discriminator.minibatch_deviation", "true"),
@@ -76,12 +79,44 @@ def test_setting_that_would_change_nothing_is_refused_and_passes_as_the_remedy_s
     check(ctx(*options, key, off))
 
 
-def test_two_domains_side_by_side_are_not_mirrored(ctx: Callable[..., StageContext]) -> None:
+@pytest.mark.parametrize("name", ["mirror", "shift"])
+def test_two_domains_side_by_side_are_not_mixed(
+    name: str, ctx: Callable[..., StageContext]
+) -> None:
     check = train.check or pytest.fail("nothing is checked")
     coupled = ("--data.coupled", "edges", "--generator.name", "cogan", "--train.augment")
-    with pytest.raises(PocketganError, match=r"train\.augment: mirror would exchange"):
-        check(ctx(*coupled, "[cutout, mirror]"))
+    wanted = rf"train\.augment: {name} would .* side by side"
+    with pytest.raises(PocketganError, match=wanted) as refused:
+        check(ctx(*coupled, f"[cutout, {name}]"))
+    assert refused.value.remedy == "Set train.augment to [cutout]."
     check(ctx(*coupled, "[cutout]"))
+
+
+def test_domains_without_pairs_need_their_discriminators(ctx: Callable[..., StageContext]) -> None:
+    check = train.check or pytest.fail("nothing is checked")
+    with pytest.raises(PocketganError, match=r"translation\.adversarial: without pairs"):
+        check(ctx(*DOMAINS, "--translation.adversarial", "0"))
+    check(ctx(*DOMAINS, "--translation.adversarial", "0.1"))
+    check(ctx(*PAIRS, "--translation.adversarial", "0"))
+
+
+GROWING = ("--generator.name", "progressive", "--discriminator.name", "progressive")
+
+
+@pytest.mark.parametrize("steps", [2, 12, 2000])
+def test_growth_that_leaves_no_steps_for_whole_pictures_is_refused(
+    steps: int, ctx: Callable[..., StageContext]
+) -> None:
+    check = train.check or pytest.fail("nothing is checked")
+    growing = (*GROWING, "--train.steps", str(steps), "--train.growth")
+    with pytest.raises(PocketganError, match=rf"train\.growth: 1 of {steps:,} steps") as refused:
+        check(ctx(*growing, "1"))
+    most = re.search(r"train\.growth (?:to )?([\d.]*\d)", refused.value.remedy)
+    assert most is not None
+    check(ctx(*growing, most[1]))
+    if steps > 2:
+        with pytest.raises(PocketganError, match=r"train\.growth"):
+            check(ctx(*growing, str(float(most[1]) + 0.01)))
 
 
 @pytest.mark.parametrize("name", shipped_recipes())

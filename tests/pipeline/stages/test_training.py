@@ -1,5 +1,7 @@
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -87,3 +89,27 @@ def test_students_training_has_a_calmer_discriminator_than_its_teachers(ctx: Ben
 def test_latents_fill_whole_batches(batch: int, expected: int, ctx: Bench) -> None:
     latents = inputs.batched_inputs(ctx("--convert.batch", str(batch)), Purpose.CONTROL, 64)
     assert len(latents) == expected
+
+
+@pytest.mark.parametrize(
+    ("weights", "is_asked"),
+    [
+        ((), True),
+        (("--translation.adversarial", "0"), False),
+        (("--translation.adversarial", "0", "--translation.feature_matching", "1"), True),
+    ],
+)
+def test_translator_of_pairs_has_a_discriminator_where_a_loss_asks_one(
+    weights: tuple[str, ...], is_asked: bool, ctx: Bench, tmp_path: Path
+) -> None:
+    pairs = ctx(*("--data.degrade", "half", "--generator.name", "residual"), *weights)
+    networks = training.build_networks(pairs)
+    assert (networks.discriminator is not None) == is_asked
+    networks.save(tmp_path)
+    finished: Any = SimpleNamespace(
+        recipe=pairs.recipe, dataset=pairs.dataset, inputs={"train": tmp_path}
+    )
+    loaded = training.TrainedNetworks.load(finished, "train")
+    assert (loaded.discriminator is not None) == is_asked
+    trainer = training.trainer(pairs, loaded, settings=pairs.recipe.train)
+    assert len(trainer.objective.discriminators) == is_asked

@@ -78,3 +78,14 @@ def test_codes_can_be_read_off_pictures_after_a_short_training(
     after = trainer.objective.figures()
     assert after["discrete_code"] > max(0.9, before["discrete_code"])
     assert after["continuous_code_1"] > max(0.5, before["continuous_code_1"])
+
+
+def test_codes_of_many_pictures_are_read_no_more_at_once_than_a_batch(
+    make_trainer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objective = make_trainer(codes=BOTH, batch=1000).objective
+    infer, sizes = objective._infer, []
+    monkeypatch.setattr(objective, "_infer", lambda read: sizes.append(len(read)) or infer(read))
+    figures = objective.figures()
+    assert sizes == [1000, 1000, 48]
+    assert set(figures) == {"discrete_code", "continuous_code_1", "continuous_code_2"}

@@ -9,6 +9,7 @@ from pipeline.training.losses import (
     LOSSES,
     SMOOTHED,
     AdversarialLoss,
+    Verdict,
     find_loss,
     gradient_penalty,
     slope_penalty,
@@ -149,3 +150,17 @@ def test_only_losses_with_labels_are_smoothed(name: str) -> None:
     loss = LOSSES[name].discriminator
     differs = float(loss(real, fake, 0.0)) != float(loss(real, fake, 0.2))
     assert differs == (name in SMOOTHED)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_discriminator_that_its_loss_is_content_with_is_always_right(loss: str) -> None:
+    """Logits that the loss leads to, a little beside them; and the same the other way round."""
+    perfect = {"lsgan": (1.0, 0.0), "relativistic": (30.0, 10.0), "wgan": (-2.0, -3.0)}
+    real, fake = (
+        tf.constant([[place - 0.01], [place + 0.01]]) for place in perfect.get(loss, (9.0, -9.0))
+    )
+    adversarial = AdversarialLoss(TrainSettings(loss=loss))
+    nothing = tf.zeros([])
+    assert float(adversarial.accuracy(Verdict(nothing, real, fake))) == 1
+    assert float(adversarial.accuracy(Verdict(nothing, fake, real))) == 0
+    assert adversarial.saturates == (not loss.startswith("wgan"))

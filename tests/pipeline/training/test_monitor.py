@@ -1,10 +1,19 @@
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from deploy.errors import PocketganError
 from pipeline.training.history import HistoryRow
-from pipeline.training.monitor import PATIENCE, mean_distance, new_events, warnings
+from pipeline.training.monitor import (
+    PATIENCE,
+    REFERENCE_PICTURES,
+    mean_distance,
+    new_events,
+    reference_distance,
+    warnings,
+)
 
 HEALTHY = HistoryRow(
     step=100,
@@ -57,6 +66,11 @@ def test_sure_discriminator_is_no_warning_while_its_loss_still_teaches() -> None
     assert warnings([replace(PERFECT, discriminator_loss=0.4)] * PATIENCE, RATIO) == {}
 
 
+def test_critic_that_is_always_right_still_teaches() -> None:
+    assert warnings([PERFECT] * PATIENCE, RATIO, saturates=False) == {}
+    assert "blind discriminator" in warnings([BLIND] * PATIENCE, RATIO, saturates=False)
+
+
 def test_collapse_depends_on_the_ratio_that_is_set() -> None:
     assert "mode collapse" in warnings([HEALTHY] * PATIENCE, 0.95)
 
@@ -78,3 +92,22 @@ def test_mean_distance_does_not_wrap_around_at_256() -> None:
     pictures = np.zeros([2, 1, 2, 1], np.uint8)
     pictures[1] = 255
     assert mean_distance(pictures) == pytest.approx(255 * np.sqrt(2))
+
+
+def test_variety_of_large_pictures_is_measured_in_less_memory_than_they_take() -> None:
+    pictures = np.random.default_rng(1).integers(0, 256, (40, 128, 128, 3), dtype=np.uint8)
+    tracemalloc.start()
+    distance = reference_distance(pictures, 1)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < pictures.nbytes
+    rows = pictures.reshape(40, -1).astype(float)
+    pairs = [np.linalg.norm(rows[i] - rows[j]) for i in range(40) for j in range(i)]
+    assert distance == pytest.approx(np.mean(pairs))
+
+
+def test_pictures_of_which_too_few_differ_are_refused() -> None:
+    pictures = np.zeros([40 * REFERENCE_PICTURES, 1, 1, 1], np.uint8)
+    pictures[0] = 1
+    with pytest.raises(PocketganError, match=r"all the same, as far as 1024 of them tell"):
+        reference_distance(pictures, 1)

@@ -33,7 +33,11 @@ def pairs(count: int, seed: int) -> DistillationSet:
 
 
 def make_trainer(
-    *, adversarial: bool = True, settings: TrainSettings = SETTINGS, **weights: Any
+    *,
+    adversarial: bool = True,
+    settings: TrainSettings = SETTINGS,
+    held_back: int = 8,
+    **weights: Any,
 ) -> GANTrainer:
     prepare(1)
     student = StudentSettings("residual", 0, (4, 4), 0)
@@ -41,7 +45,7 @@ def make_trainer(
         build_translator_student(student, SHAPE),
         pix2pix.discriminator(DiscriminatorSettings(width=2), SHAPE) if adversarial else None,
         pairs=pairs(32, 1),
-        fixed=pairs(8, 2),
+        fixed=pairs(held_back, 2),
         pixels=PIXELS,
         weights=TranslationWeights(**weights),
         settings=settings,
@@ -72,6 +76,18 @@ def test_translation_trains_with_and_without_a_discriminator(
     assert all(row.finite for row in history.rows)
     assert not history.events
     assert not all(map(np.array_equal, before, weights_of(trainer)))
+
+
+def test_single_picture_that_is_held_back_is_shown_beside_one_of_the_training(
+    tmp_path: Path,
+) -> None:
+    trainer = make_trainer(adversarial=False, held_back=1)
+    history = trainer.train(tmp_path / "checkpoint.npz", "test")
+    assert all(row.finite and row.diversity > 0 for row in history.rows)
+    assert history.frames[-1].shape == (2, 16, 48, 3)
+    np.testing.assert_array_equal(
+        history.frames[-1][:, :, :16], np.concatenate([pairs(1, 2).inputs, pairs(1, 1).inputs])
+    )
 
 
 def test_discriminator_sees_pictures_moved_together_with_their_inputs() -> None:

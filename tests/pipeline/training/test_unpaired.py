@@ -26,7 +26,7 @@ def domain(count: int, brightness: int) -> np.ndarray:
     return (noise + brightness).astype(np.uint8)
 
 
-def make_trainer(settings: TrainSettings = SETTINGS) -> GANTrainer:
+def make_trainer(settings: TrainSettings = SETTINGS, held_back: int = 8) -> GANTrainer:
     prepare(1)
     alone = replace(SHAPE, source=(16, 16, 0))
     objective = UnpairedTranslation(
@@ -34,7 +34,7 @@ def make_trainer(settings: TrainSettings = SETTINGS) -> GANTrainer:
         [pix2pix.discriminator(DiscriminatorSettings(width=2), alone) for _ in range(2)],
         inputs=domain(24, 20),
         pictures=domain(30, 160),
-        fixed=domain(8, 21),
+        fixed=domain(held_back, 21),
         weights=TranslationWeights(),
         settings=settings,
         seed=1,
@@ -61,6 +61,14 @@ def test_all_four_networks_learn(tmp_path: Path) -> None:
         network.get_weights()[0] for network in (*objective.generators, *objective.discriminators)
     ]
     assert not any(map(np.array_equal, before, after))
+
+
+def test_single_input_that_is_held_back_is_shown_beside_one_of_the_training() -> None:
+    trainer = make_trainer(held_back=1)
+    pictures = trainer.fixed_pictures()
+    assert pictures.shape == (2, 16, 16, 3)
+    inputs = trainer.objective.frame(pictures)[:, :, :16]
+    np.testing.assert_array_equal(inputs, np.concatenate([domain(1, 21), domain(24, 20)[:1]]))
 
 
 def test_pictures_of_a_generator_are_shown_again_once_the_pool_is_full() -> None:

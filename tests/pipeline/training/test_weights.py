@@ -100,9 +100,23 @@ def test_gradient_at_dropped_weights_is_masked_as_they_are(weights: list[Any]) -
     with tf.GradientTape() as tape, DroppedWeights(weights, 0.5, seed_pair(1, 2, 3)) as dropped:
         inside = weights[0].numpy()
         loss = 3 * tf.reduce_sum(weights[0]) + tf.reduce_sum(weights[1])
-    gradients = dropped.to_original(weights, tape.gradient(loss, weights))
+    gradients = dropped.to_original(weights, tape.gradient(loss, weights), WeightSettings())
     np.testing.assert_array_equal(gradients[0], 3 * inside / 2)  # W' = W·factor and W is 2
     np.testing.assert_array_equal(gradients[1], np.ones(100))
+
+
+def test_penalty_of_the_weights_pulls_at_all_of_them_whichever_are_dropped(
+    weights: list[Any],
+) -> None:
+    settings = WeightSettings(l2=0.5)
+    with tf.GradientTape() as tape:
+        with DroppedWeights(weights, 0.5, seed_pair(1, 2, 3)) as dropped:
+            loss = 3.0 * tf.reduce_sum(weights[0])
+        loss += weight_penalty(weights, settings)
+    of_loss = tape.gradient(loss, weights, unconnected_gradients="zero")
+    gradient, _ = dropped.to_original(weights, of_loss, settings)
+    pull = 2 * 0.5 * weights[0].numpy()
+    assert set(np.unique((gradient - pull).numpy().round(4))) == {0.0, 6.0}
 
 
 def test_other_weights_are_dropped_at_every_step_and_the_same_at_the_same_step(
@@ -127,4 +141,4 @@ def test_nothing_is_dropped_where_the_share_is_0(weights: list[Any]) -> None:
     with DroppedWeights(weights, 0.0, seed_pair(1, 2, 3)) as dropped:
         assert (weights[0].numpy() == 2).all()
     gradients = [tf.ones([100, 100]), tf.ones([100])]
-    assert dropped.to_original(weights, gradients) == gradients
+    assert dropped.to_original(weights, gradients, WeightSettings(l2=1.0)) == gradients
