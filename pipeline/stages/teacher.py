@@ -259,12 +259,12 @@ def _moved(pictures: Images, count: int, seed: int) -> Images:
     for number in np.random.default_rng(seed).permutation(len(moves)):
         if len(both) * len(copies) >= count:
             break
-        copies.append(_moved_by(both, *moves[number]))
+        copies.append(moved_by(both, *moves[number]))
     return np.concatenate(copies)[: max(count, len(pictures))]
 
 
-def _moved_by(pictures: Images, down: int, right: int) -> Images:
-    """Border values fill what is left."""
+def moved_by(pictures: Images, down: int, right: int) -> Images:
+    """Pictures [N, H, W, C] so many pixels down and to the right; their border fills what is left."""
     rows, columns = (np.arange(side) for side in pictures.shape[1:3])
     rows = np.clip(rows - down, 0, rows[-1])
     columns = np.clip(columns - right, 0, columns[-1])
