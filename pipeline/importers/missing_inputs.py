@@ -26,7 +26,8 @@ _ONE_FOR_EACH = " (one for all of it, or one for each of its entries: 0,1,0 and 
 
 
 def number_fact(each: ModelInput) -> MissingFact:
-    role = InputRole((InputKind.NUMBER,), values=(1.0,))
+    # Several numbers are mostly shares of a mixture, of styles for one: all of one.
+    role = InputRole((InputKind.NUMBER,), values=(1.0, *[0.0] * (each.entries - 1)))
     more = _ONE_FOR_EACH if each.entries > 1 else ""
     if each.has_batch:
         some_class = role_option(each.name, InputRole((InputKind.CLASS,), classes=CLASSES))

@@ -95,6 +95,10 @@ def test_inputs_are_told_by_their_signs(name: str) -> None:
 MISSING: Mapping[str, tuple[list[ModelInput], list[str]]] = {
     "strength": ([IMAGE, port("strength", 1)], ["--input strength=1"]),
     "a number without a batch": ([Z, port("psi", has_batch=False)], ["--input psi=1"]),
+    "shares of a mixture": (
+        [IMAGE, port("style_weights", 3, has_batch=False)],
+        ["--input style_weights=1,0,0"],
+    ),
     "how many classes": ([Z, port("label", 1, dtype="int32")], ["--classes 10"]),
     "which is the class": ([Z, port("c", 4), port("w", 16)], ["--input c=class"]),
     "the size": ([port("x", None, None, 3)], ["--input-size 256x256"]),
