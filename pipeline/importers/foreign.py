@@ -61,8 +61,27 @@ def _tflite(content: bytes) -> Draw:
     return LiteProgram(content)
 
 
+def _onnx_macs(content: bytes) -> int | None:
+    from pipeline.importers.onnx_files.counting import multiply_accumulates
+
+    return multiply_accumulates(content)
+
+
+def _tflite_macs(content: bytes) -> int | None:
+    from pipeline.tflite.read import read_model
+    from pipeline.tflite.work import work
+
+    model = read_model(content)
+    total, pictures = work(model).total, model.outputs[0].shape
+    return total // pictures[0] if total and pictures and pictures[0] > 0 else total
+
+
 RUNTIMES: dict[str, Callable[[bytes], Draw]] = {"onnxruntime": _onnxruntime, "tflite": _tflite}
 """Name of a runtime → what makes a file's bytes draw; each is imported when it is needed."""
+_COUNTING: dict[str, Callable[[bytes], int | None]] = {
+    "onnxruntime": _onnx_macs,
+    "tflite": _tflite_macs,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +104,10 @@ class ForeignProgram:
     def load(self) -> Draw:
         """Make it ready to draw; whatever its runtime raises where it cannot."""
         return RUNTIMES[self.runtime](self.content)
+
+    def multiply_accumulates(self) -> int | None:
+        """Of one picture; None where that is not to be known, or whatever its runtime raises."""
+        return _COUNTING[self.runtime](self.content)
 
     def unconverted(self) -> PocketganError:
         """The error for who wants a .tflite file of it."""

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -14,6 +15,8 @@ from pipeline.importers.layer_report import Check, LayerOutcome, LayerReport, Tr
 from pipeline.networks.pixels import PixelRange
 from pipeline.report.gpu import reasons_in_words
 
+MOST_ROWS = 40
+"""From here on layers with one fate are shown by their types; --json has each."""
 _STYLES = {
     LayerOutcome.REWRITTEN: "yellow",
     LayerOutcome.REPLACED: "red",
@@ -25,7 +28,7 @@ def render(check: Check) -> RenderableType:
     style = "bold green" if check.slimming else "bold yellow"
     return Group(
         _facts(check),
-        _layers(check.layers),
+        _layers(_gathered(check.layers)),
         _footnotes(check.layers),
         _files(check.files),
         *_operations(check.files),
@@ -83,6 +86,24 @@ def _layers(layers: Sequence[LayerReport]) -> Table:
             Text(f"{layer.outcome.value.split()[0]}{number}", style=style),
         )
     return table
+
+
+def _gathered(layers: Sequence[LayerReport]) -> Sequence[LayerReport]:
+    """The layers; of many that all meet with the same, one a type."""
+    if len(layers) <= MOST_ROWS or len({(layer.outcome, layer.reason) for layer in layers}) > 1:
+        return layers
+    by_type: dict[str, list[LayerReport]] = {}
+    for layer in layers:
+        by_type.setdefault(layer.type, []).append(layer)
+    return [
+        replace(
+            first,
+            name=f"{first.name} and {len(further)} more" if further else first.name,
+            shape=first.shape if not further else (),
+            weights=sum(layer.weights for layer in (first, *further)),
+        )
+        for first, *further in by_type.values()
+    ]
 
 
 def _reasons(layers: Sequence[LayerReport]) -> list[str]:

@@ -95,12 +95,17 @@ def affordable_pictures(wanted: int, budget: BudgetSettings, macs: int) -> int:
 def known_macs(teacher: Teacher) -> int:
     """Multiply-accumulates of a picture, by its layers or else by its file; 0 where neither says.
 
-    Takes seconds where layers have no int8 form, since a file is made then.
+    Takes seconds where layers have no int8 form, since a file is made then, or another runtime
+    draws once.
     """
     if not teacher.is_opaque:
         with suppress(PocketganError):
             return predict_cost(teacher.folded).macs
+    program = teacher.opaque and teacher.opaque.program
     try:
+        if program:
+            with guard.step("counted", teacher.origin, _UNCOUNTED):
+                return program.multiply_accumulates() or 0
         with guard.step("converted to float32", teacher.origin, _UNCOUNTED):
             content = to_float32(teacher.folded, signed=False)
         return work_of_file(read_model(content)).total or 0

@@ -264,7 +264,7 @@ def _moved(pictures: Images, count: int, seed: int) -> Images:
 
 
 def moved_by(pictures: Images, down: int, right: int) -> Images:
-    """Pictures [N, H, W, C] so many pixels down and to the right; their border fills what is left."""
+    """Pictures [N, H, W, C] so many pixels down and right; their border fills what is left."""
     rows, columns = (np.arange(side) for side in pictures.shape[1:3])
     rows = np.clip(rows - down, 0, rows[-1])
     columns = np.clip(columns - right, 0, columns[-1])

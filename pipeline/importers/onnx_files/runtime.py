@@ -46,17 +46,10 @@ class OnnxRuntime:
     """Draws the ONNX model in ``content``; onnxruntime's own errors where it cannot."""
 
     def __init__(self, content: bytes) -> None:
-        onnxruntime.set_default_logger_severity(_FATAL)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = _THREADS, 1
-        options.log_severity_level = _FATAL
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = onnxruntime.InferenceSession(
-            content, options, providers=["CPUExecutionProvider"]
-        )
+        self._session = open_session(content)
         orders = channel_orders(onnx.ModelProto.FromString(content))
-        self.inputs = tuple(_port(each, orders) for each in self._session.get_inputs())
-        self.outputs = tuple(_port(each, orders) for each in self._session.get_outputs())
+        self.inputs = tuple(port_of(each, orders) for each in self._session.get_inputs())
+        self.outputs = tuple(port_of(each, orders) for each in self._session.get_outputs())
         batches = {port.shape[0] for port in self.inputs if port.shape}
         self._batch = next((batch for batch in batches if batch is not None), None)
         """The only number of inputs that it takes at once; None where any will do."""
@@ -93,7 +86,18 @@ class OnnxRuntime:
         ]
 
 
-def _port(stored: onnxruntime.NodeArg, orders: Orders) -> Port:
+def open_session(content: bytes) -> onnxruntime.InferenceSession:
+    """One that is quiet, on the CPU; onnxruntime's own errors where it cannot run the model."""
+    onnxruntime.set_default_logger_severity(_FATAL)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = _THREADS, 1
+    options.log_severity_level = _FATAL
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def port_of(stored: onnxruntime.NodeArg, orders: Orders | None = None) -> Port:
+    """What onnxruntime says of an input or output, and ``orders`` of its maps."""
     shape = tuple(side if isinstance(side, int) else None for side in stored.shape)
     dtype = _TYPES.get(stored.type, np.dtype("float32"))
-    return Port(stored.name, shape, dtype, orders.get(stored.name))
+    return Port(stored.name, shape, dtype, (orders or {}).get(stored.name))

@@ -11,6 +11,7 @@ from pipeline.recipe.sections import BudgetSettings
 from pipeline.search import work
 from pipeline.search.builder import StudentBuilder
 from pipeline.search.work import affordable_macs, affordable_pictures, affordable_steps, known_macs
+from pipeline.tflite.convert import to_float32
 
 USUAL = BudgetSettings(minutes=work.USUAL_MINUTES)
 
@@ -95,6 +96,15 @@ def test_work_of_what_is_only_known_by_its_drawing_is_counted_in_its_file(tmp_pa
     opaque = saved(lambda x: tf.tanh(tf.nn.conv2d(x, kernel, 1, "SAME")), tmp_path / "saved")
     assert opaque.is_opaque
     assert known_macs(opaque) == 8 * 8 * 3 * 3 * 3 * 3
+
+
+def test_work_of_a_file_that_its_own_runtime_draws_is_counted_in_it(tmp_path: Path) -> None:
+    photo = tf_keras.Input((8, 8, 3))
+    model = tf_keras.Model(photo, tf_keras.layers.Conv2D(3, 3, padding="same")(photo))
+    (tmp_path / "theirs.tflite").write_bytes(to_float32(model, signed=False))
+    theirs = load_teacher(tmp_path / "theirs.tflite", input_pixels=(-1, 1), pixels=(-1, 1))
+    assert theirs.is_opaque
+    assert known_macs(theirs) == 8 * 8 * 3 * 3 * 3 * 3
 
 
 def test_work_of_layers_without_an_int8_form_is_counted_in_their_file() -> None:
