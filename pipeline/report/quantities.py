@@ -222,7 +222,7 @@ _OF_SPEED = (
         "Memory",
         "Peak resident memory of that process above an idle interpreter with numpy.",
         unit="MB",
-        per_unit=1000,
+        per_unit=1e6 / 1024,  # of what the system calls kB and counts in 1,024 bytes
     ),
     _quantity(
         "instructions",

@@ -17,7 +17,7 @@ Orders = Callable[..., BundleContents]
 def measured(model: schema.Model) -> schema.Model:
     subject = SUBJECT | {"target": "arm:cortex-a76", "sha256": model.file.sha256}
     failed = Measurement(**subject, error="no such core")
-    timed = failed.model_copy(update={"error": None, "p50_ms": 0.0412, "instructions": 1_680_000})
+    timed = failed.model_copy(update={"error": None, "p50_ms": 0.0412, "peak_rss_kb": 50_000})
     return model.model_copy(update={"measurements": (timed, failed)})
 
 
@@ -39,12 +39,18 @@ def test_card_tells_speed_by_target_and_what_could_not_be_measured(
     measured: schema.Model,
 ) -> None:
     answer = render_card(measured, CardFacts()).decode()
-    assert "| arm:cortex-a76 | – | –  | 1 | 0.0412 | – | – | 1,680,000 |" in answer
+    assert "| arm:cortex-a76 | – | –  | 1 | 0.0412 | – | 51.2 | – |" in answer
     assert "arm:cortex-a76, 1 threads: no such core." in answer
     assert (
         "Not measured."
         in render_card(measured.model_copy(update={"measurements": ()}), CardFacts()).decode()
     )
+
+
+def test_card_tells_instructions_where_they_are_counted(measured: schema.Model) -> None:
+    counted = measured.measurements[0].model_copy(update={"instructions": 1_680_000})
+    card = render_card(measured.model_copy(update={"measurements": (counted,)}), CardFacts())
+    assert "| 1,680,000 |" in card.decode()
 
 
 def test_card_tells_an_npus_estimate_below_the_table_of_times(measured: schema.Model) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.report.quantities import lines, number, significant, times
+from pipeline.report.quantities import QUANTITIES, lines, number, significant, times
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,10 @@ def test_number_writes_whole_ones_exactly_and_others_short(value, text):
 )
 def test_times_writes_a_ratio_for_a_sentence(ratio, text):
     assert times(ratio) == text
+
+
+def test_kilobytes_of_the_system_have_1024_bytes():
+    assert QUANTITIES["peak_rss_kb"].write(100_000) == "102"
 
 
 def test_lines_are_written_for_people():
