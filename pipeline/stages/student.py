@@ -72,13 +72,15 @@ class TrainedStudent:
 def student(ctx: StageContext) -> Outcome:
     """Write the student, the discriminator that it was trained against, history and film.
 
-    Where the recipe limits the loss of quality, larger students are trained until one keeps it.
+    Where the recipe limits the loss of quality, larger students are trained until one keeps it; of
+    those that all lose more the nearest is written.
     """
     choice = CHOICE.read(ctx.inputs["search"])
+    candidates = (choice.chosen, *choice.ladder[:MORE_ATTEMPTS])
     drop = ctx.recipe.budget.max_quality_drop
     attempts: list[dict[str, Any]] = []
     events: list[str] = []
-    for candidate in (choice.chosen, *choice.ladder[:MORE_ATTEMPTS]):
+    for candidate in candidates:
         trained = _train(ctx, candidate)
         events += trained.events
         if drop is None:
@@ -90,6 +92,11 @@ def student(ctx: StageContext) -> Outcome:
         progress.console.print(
             f"{candidate.description}: Fréchet {ratio:.3f} times the teacher's, too bad"
         )
+    else:
+        ratios = [attempt["frechet_ratio"] for attempt in attempts]
+        nearest = candidates[ratios.index(min(ratios))]
+        if nearest is not candidate:  # from its checkpoints, with its history and film
+            candidate, trained = nearest, _train(ctx, nearest)
     trained.network.save(ctx.folder / GENERATOR)
     if trained.discriminator is not None:
         trained.discriminator.save(ctx.folder / DISCRIMINATOR)

@@ -241,14 +241,14 @@ def test_a_student_tells_the_steps_that_it_took_and_no_others(
     assert "(0 steps)" not in sentence
 
 
-def test_larger_student_tells_that_smaller_ones_drew_too_badly(small_runs: Path) -> None:
+def test_student_tells_that_others_drew_worse(small_runs: Path) -> None:
     run = open_run("small", small_runs)
     record = run.records["student"]
     attempts = [{"student": "a", "frechet_ratio": 1.3}, {"student": "b", "frechet_ratio": 1.0}]
     metrics = {**record.metrics, "attempts": attempts, "zeros": 0.3}
     records = {**run.records, "student": record.model_copy(update={"metrics": metrics})}
     answer = " ".join(how_made(replace(run, records=records), "int8"))
-    assert "Smaller students that drew too badly: 1." in answer
+    assert "Other students that were trained and drew worse: 1." in answer
     assert "30% of its weights were set to zero" in answer
 
 
