@@ -73,6 +73,10 @@ FAR = 4.0
 """From so many times the floor on it is far from the data, however near to the baseline."""
 FEW_PICTURES = 1000
 
+FAR_DECIBELS = 20.0
+"""Of a student's pictures to its teacher's: below, they are seen to be others at a glance."""
+_TO_COME_NEARER = "more pictures to learn from, more --minutes, or a larger budget"
+
 
 def headline(report: Report) -> str:
     """What became of the baseline, for example: int8 is 14× smaller gzipped, 5× faster, and…"""
@@ -136,12 +140,16 @@ def _translating(report: Report) -> str:
     name = "psnr_truth" if to_truth else "psnr"
     column = BY_NAME[name]
     theirs = column.write(decibels(trivial.quality, name) or 0.0)
-    verdict = "draws" if gain > 0 else "loses to doing nothing: it draws"
+    ours = decibels(shipped.quality, name) if shipped.quality else None
+    is_far = report.search is not None and not to_truth and ours is not None and ours < FAR_DECIBELS
+    verdict = "draws far from it," if is_far else "draws"
+    verdict = verdict if gain > 0 else "loses to doing nothing: it draws"
     figures = f"{verdict} at {column.text(shipped)} dB to {_reference(report, to_truth=to_truth)}"
     teacher = report.variant(BASELINE)
     if to_truth and teacher is not None:
         figures += f", {BASELINE} at {column.text(teacher)}"
-    return f"{figures} ({trivial.name}: {theirs})"
+    step = f". Next: {_TO_COME_NEARER}" if is_far else ""
+    return f"{figures} ({trivial.name}: {theirs}){step}"
 
 
 def _reference(report: Report, *, to_truth: bool) -> str:

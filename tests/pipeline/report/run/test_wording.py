@@ -208,3 +208,26 @@ def test_gates_are_counted_in_words(report, texts, words):
 
 def test_headline_of_a_student_sets_it_beside_its_teacher(compressed):
     assert headline(compressed).startswith("Beside its teacher int8 is 14× smaller gzipped")
+
+
+@pytest.mark.parametrize(
+    ("psnr", "words"),
+    [
+        (28.0, " draws at 28.0 dB to its teacher's pictures (the input: 12.0)."),
+        (14.1, " draws far from it, at 14.1 dB to its teacher's pictures (the input: 12.0). Next:"),
+        (11.0, " loses to doing nothing: it draws at 11.0 dB to its teacher's pictures"),
+    ],
+)
+def test_student_for_pictures_that_draws_others_at_a_glance_is_called_far(compressed, psnr, words):
+    shipped = compressed.variant("int8")
+    quality = shipped.quality.model_copy(update={"psnr": psnr, "psnr_truth": None})
+    changes = {
+        "variants": tuple(
+            one.model_copy(update={"quality": quality}) if one.name == "int8" else one
+            for one in compressed.variants
+        ),
+        "trivial": TrivialReport(
+            name="the input", quality=quality.model_copy(update={"psnr": 12.0})
+        ),
+    }
+    assert words in headline(compressed.model_copy(update=changes))
