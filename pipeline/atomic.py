@@ -30,10 +30,13 @@ def replaced(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def exclusive(path: Path) -> Iterator[None]:
-    """One process at a time, of all that ask so for this ``path``; the others wait."""
+def exclusive(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """One process at a time, of all that ask so for this ``path``; the others wait.
+
+    Raises BlockingIOError where another is at it, unless that is waited for.
+    """
     lock = path.with_name(f".{path.name}.lock")
-    with locked(lock):
+    with locked(lock, wait=wait):
         try:
             yield
         finally:

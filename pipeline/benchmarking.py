@@ -16,7 +16,7 @@ from deploy.harness import MeasuringPlan, Progress, measure
 from deploy.jobs import Measurement, OperationCost
 from deploy.machine import describe_machine, memory_bandwidth
 from deploy.targets.target import Target
-from pipeline.atomic import locked, write_text
+from pipeline.atomic import exclusive, write_text
 from pipeline.measured_files import MeasuredFiles
 from pipeline.profiling import operation_costs
 from pipeline.report.benchmark import schema
@@ -140,16 +140,14 @@ def benchmark(
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
     """Of two that write one answer the later would lose what the other measured."""
-    lock = folder / f".{RESULT}.lock"
     with ExitStack() as stack:
         try:
-            stack.enter_context(locked(lock, wait=False))
+            stack.enter_context(exclusive(folder / RESULT, wait=False))
         except BlockingIOError as error:
             raise PocketganError(
                 f"{folder}: another pocketgan measures into this folder.",
                 "Wait for it, or name another folder: --out DIR.",
             ) from error
-        stack.callback(lock.unlink)
         yield
 
 

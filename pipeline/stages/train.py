@@ -70,8 +70,11 @@ def _refuse_mixed_domains(recipe: Recipe) -> None:
 
 def _refuse_unfinished_growth(recipe: Recipe) -> None:
     """PocketganError where pictures would not have come to their own size, faded in, at the end."""
-    levels, train = level_count(recipe.data.shape), recipe.train
-    if not train.growth or schedule(levels, train).is_finished_by(train.steps):
+    train = recipe.train
+    if not train.growth:
+        return
+    levels = level_count(recipe.data.shape)
+    if schedule(levels, train).is_finished_by(train.steps):
         return
     shares = (hundredth / 100 for hundredth in range(99, 0, -1))
     finishing = (

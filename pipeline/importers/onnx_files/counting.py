@@ -8,9 +8,9 @@ import onnx
 
 from pipeline.importers.onnx_files.runtime import Port, open_session, port_of
 
+_TRANSPOSED = "ConvTranspose"
 # Operation → which of its inputs is the kernel.
-_CONVOLUTIONS = {"Conv": 1, "FusedConv": 1, "ConvInteger": 1, "QLinearConv": 3}
-_TRANSPOSED = {"ConvTranspose": 1}
+_KERNELS = {_TRANSPOSED: 1, "Conv": 1, "FusedConv": 1, "ConvInteger": 1, "QLinearConv": 3}
 _PRODUCTS = ("MatMul", "Gemm", "MatMulInteger", "QLinearMatMul")
 _UNCOUNTED = ("Einsum", "LSTM", "GRU", "RNN", "Attention", "DeformConv")
 _OWN_DOMAINS = ("", "ai.onnx")
@@ -39,10 +39,9 @@ def _is_unknown(node: onnx.NodeProto) -> bool:
 
 def _counted_by(node: onnx.NodeProto) -> Iterator[str]:
     """The tensors whose sizes say how much an operation has to do."""
-    kernel = {**_CONVOLUTIONS, **_TRANSPOSED}.get(node.op_type)
-    if kernel is not None:
-        yield node.input[kernel]
-        yield node.output[0] if node.op_type in _CONVOLUTIONS else node.input[0]
+    if node.op_type in _KERNELS:
+        yield node.input[_KERNELS[node.op_type]]
+        yield node.input[0] if node.op_type == _TRANSPOSED else node.output[0]
     elif node.op_type in _PRODUCTS:
         yield from (node.input[0], node.output[0])
 

@@ -140,10 +140,11 @@ def _translating(report: Report) -> str:
     name = "psnr_truth" if to_truth else "psnr"
     column = BY_NAME[name]
     theirs = column.write(decibels(trivial.quality, name) or 0.0)
-    ours = decibels(shipped.quality, name) if shipped.quality else None
-    is_far = report.search is not None and not to_truth and ours is not None and ours < FAR_DECIBELS
-    verdict = "draws far from it," if is_far else "draws"
-    verdict = verdict if gain > 0 else "loses to doing nothing: it draws"
+    ours = measure(name, report).value or 0.0
+    is_far = report.search is not None and not to_truth and ours < FAR_DECIBELS
+    verdict = "loses to doing nothing: it draws"
+    if gain > 0:
+        verdict = "draws far from it," if is_far else "draws"
     figures = f"{verdict} at {column.text(shipped)} dB to {_reference(report, to_truth=to_truth)}"
     teacher = report.variant(BASELINE)
     if to_truth and teacher is not None:
