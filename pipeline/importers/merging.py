@@ -1,21 +1,21 @@
 """A rebuilt generator with fewer kinds of layers: what the layers beside can compute goes.
 
 Nothing that is drawn changes. A number that is the same for all pictures rescales what it is
-multiplied with or added to; cropping behind a transposed convolution is its padding 'same'; the
+multiplied with or added to; cropping behind a transposed convolution is its padding 'same'; a
+difference is a sum, as of a denoiser that draws what it read less the noise that it found; the
 parts of the one input that our adapter takes apart for a generator of two are rows of the kernels
-that read them; an embedding of a one-hot class is a Dense layer; a difference is a sum, as of a
-denoiser that draws what it read less the noise that it found.
+that read them.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 import tf_keras
 
 from pipeline.compression.fold import takes_factors
-from pipeline.compression.graph import clone_layer, followers, nodes, rebuild, sources, uses
-from pipeline.importers.input_layers import Label, Part, SameForAll
+from pipeline.compression.graph import clone_layer, followers, nodes, rebuild, uses
+from pipeline.importers.input_layers import SameForAll
+from pipeline.importers.part_merging import without_parts
 from pipeline.networks.layers import PixelScale
 
 L = tf_keras.layers
@@ -32,7 +32,7 @@ _OF_ONE_VALUE = (L.Activation, L.ReLU, L.LeakyReLU, L.BatchNormalization)
 
 def merged(model: tf_keras.Model) -> tf_keras.Model:
     """The same generator, with the same weights in other places."""
-    return _without_parts(_without_cropping(_without_differences(_without_numbers(model))))
+    return without_parts(_without_cropping(_without_differences(_without_numbers(model))))
 
 
 def _without_numbers(model: tf_keras.Model) -> tf_keras.Model:
@@ -158,80 +158,3 @@ def _cropping_behind(model: tf_keras.Model, layer: Any) -> Any | None:
     wanted = tuple((each // 2, each - each // 2) for each in excess)
     is_same = isinstance(behind, L.Cropping2D) and behind.cropping == wanted
     return behind if is_same and min(excess) >= 0 and set(layer.dilation_rate) == {1} else None
-
-
-def _without_parts(model: tf_keras.Model) -> tf_keras.Model:
-    rows = _selections(model)
-    if not rows:
-        return model
-    readers = {
-        reader.name: rows[name]
-        for name in rows
-        for reader in followers(model, model.get_layer(name))
-        if reader.name not in rows
-    }
-
-    def replace(layer: Any) -> Any:
-        if layer.name in rows:  # a list where it concatenates parts of the one input
-            return lambda tensors: tensors[0] if isinstance(tensors, list) else tensors
-        return _lookup(layer) if isinstance(layer, L.Embedding) else clone_layer(layer)
-
-    without = rebuild(model, replace)
-    (size,) = model.input_shape[1:]
-    for layer in without.layers:
-        if layer.name not in {each.name for each in model.layers}:
-            continue  # a Reshape behind an embedding
-        weights = model.get_layer(layer.name).get_weights()
-        if layer.name in readers:
-            weights[0] = _widened(weights[0], readers[layer.name], size)
-        layer.set_weights(weights)
-    return without
-
-
-def _selections(model: tf_keras.Model) -> Mapping[str, np.ndarray]:
-    """Layer that only selects of the one input → which of its entries; if kernels alone read it."""
-    rows: dict[str, np.ndarray] = {}
-    for layer in model.layers:
-        before = sources(model, layer)
-        if isinstance(layer, Part):
-            rows[layer.name] = np.arange(layer.start, layer.start + layer.size)
-        elif isinstance(layer, Label) and before[0].name in rows:
-            rows[layer.name] = rows[before[0].name]
-        elif isinstance(layer, L.Concatenate) and all(isinstance(each, Part) for each in before):
-            # In the order of its inputs, which ``sources`` does not keep.
-            (node,) = layer.inbound_nodes
-            names = [tensor._keras_history.layer.name for tensor in node.keras_inputs]
-            rows[layer.name] = np.concatenate([rows[name] for name in names])
-    while True:
-        apart = [name for name in rows if not _read_by_kernels(model, name, rows)]
-        if not apart:
-            return rows
-        for name in apart:
-            del rows[name]
-
-
-def _read_by_kernels(model: tf_keras.Model, name: str, rows: Mapping[str, np.ndarray]) -> bool:
-    layer = model.get_layer(name)
-    if not isinstance(layer, Part) and any(each.name not in rows for each in sources(model, layer)):
-        return False
-    reader_type = L.Embedding if isinstance(layer, Label) else L.Dense
-    return all(
-        reader.name in rows or (type(reader) is reader_type and uses(model, reader) == 1)
-        for reader in followers(model, layer)
-    )
-
-
-def _lookup(embedding: Any) -> Any:
-    """An embedding as what computes the same of one-hot classes."""
-    dense = L.Dense(embedding.output_dim, use_bias=False, name=embedding.name)
-    if len(embedding.output_shape) == 2:
-        return dense
-    shape = embedding.output_shape[1:]
-    return lambda one_hot: L.Reshape(shape, name=f"{embedding.name}_as_map")(dense(one_hot))
-
-
-def _widened(kernel: np.ndarray, rows: np.ndarray, size: int) -> np.ndarray:
-    """A kernel [r, …] that reads the entries ``rows`` of a vector, as one [size, …] of it all."""
-    wide = np.zeros([size, *kernel.shape[1:]], kernel.dtype)
-    wide[rows] = kernel[: len(rows)]
-    return wide

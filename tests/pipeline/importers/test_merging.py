@@ -5,7 +5,7 @@ import pytest
 import tf_keras
 
 from pipeline.compression.fold import fold_batch_norm
-from pipeline.importers.input_layers import Label, Part, SameForAll
+from pipeline.importers.input_layers import SameForAll
 from pipeline.importers.merging import merged
 
 L = tf_keras.layers
@@ -60,38 +60,6 @@ def test_cropping_of_a_map_that_others_read_stays() -> None:
     wide = L.Conv2DTranspose(2, 4, 2)(port)
     model = tf_keras.Model(port, L.Concatenate()([L.Cropping2D(1)(wide), L.Cropping2D(1)(wide)]))
     assert kinds(assert_draws_the_same(model, PICTURES)).count("Cropping2D") == 2
-
-
-@pytest.fixture
-def latents() -> np.ndarray:
-    noise = np.random.default_rng(3).normal(size=(6, 4)).astype(np.float32)
-    return np.concatenate([noise, np.eye(3, dtype=np.float32)[[0, 1, 2, 0, 1, 2]]], axis=1)
-
-
-@pytest.mark.parametrize("order", [1, -1])
-def test_parts_of_the_input_become_rows_of_kernels(order: int, latents: np.ndarray) -> None:
-    port = tf_keras.Input((7,))
-    parts = [Part(0, 4)(port), Part(4, 3)(port)][::order]
-    both = L.Dense(5)(L.Concatenate()(parts))
-    model = tf_keras.Model(port, L.Add()([both, L.Dense(5, "relu")(parts[0])]))
-    result = assert_draws_the_same(model, latents)
-    assert set(kinds(result)) == {"InputLayer", "Dense", "Add"}
-
-
-@pytest.mark.parametrize("rank", [1, 2])
-def test_embedding_of_the_class_becomes_a_dense_layer(rank: int, latents: np.ndarray) -> None:
-    port = tf_keras.Input((7,))
-    embedded = L.Flatten()(L.Embedding(5, 4)(Label(rank, "float32")(Part(4, 3)(port))))
-    model = tf_keras.Model(port, L.Concatenate()([L.Dense(2)(Part(0, 4)(port)), embedded]))
-    result = assert_draws_the_same(model, latents)
-    assert not {"Part", "Label", "Embedding"} & set(kinds(result))
-
-
-def test_part_that_something_else_reads_stays(latents: np.ndarray) -> None:
-    port = tf_keras.Input((7,))
-    part = Part(0, 4)(port)
-    model = tf_keras.Model(port, L.Multiply()([L.Dense(4)(part), part]))
-    assert "Part" in kinds(assert_draws_the_same(model, latents))
 
 
 def number(value: float) -> SameForAll:
