@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import tf_keras
 
-from pipeline.compression.graph import clone_layer, followers, leaves, rebuild, sources
+from pipeline.compression.graph import clone_layer, followers, leaves, rebuild, sources, uses
 from pipeline.networks.layers import PixelScale, Truncation
 
 _Scale = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -24,15 +24,16 @@ _SCALE_KERNEL: dict[type, _Scale] = {
 
 
 def fold_batch_norm(model: tf_keras.Model) -> tf_keras.Model:
-    """A model without the batch norms that directly follow a linear layer; it draws the same.
+    """A model without the batch norms that follow a linear layer; it draws the same.
 
     Dense, Conv2D, DepthwiseConv2D and Conv2DTranspose (linear, read by the batch norm only) take
     up γ/√(σ²+ε) into the kernel and β + (b − μ)·γ/√(σ²+ε) into the bias (Jacob 2018, section 3.2).
-    Other batch norms stay, and those that also normalize something else. A Truncation behind such
+    Between them may stand what only makes a map of a vector, or enlarges it. Other batch norms
+    stay, and those that also normalize something else. A Truncation behind such
     a layer is folded likewise. A PixelScale goes into the linear layer before it, or into those
     that read it.
     """
-    partner = _foldable(model)
+    partner = foldable_norms(model)
     factors = _factors(model)
     folded_away = {id(norm) for norm in partner.values()}
 
@@ -72,20 +73,42 @@ def _factors(model: tf_keras.Model) -> dict[str, tuple[float, float]]:
     }
 
 
-def _foldable(model: tf_keras.Model) -> dict[str, tf_keras.layers.Layer]:
-    """Name of a linear layer → the batch norm that is its only reader."""
-    partner = {}
+def foldable_norms(model: tf_keras.Model) -> dict[str, tf_keras.layers.Layer]:
+    """Name of a linear layer → the batch norm that alone reads it, or what moves its channels."""
+    partner, moved = {}, set[str]()
     for layer in model.layers:
         if not takes_factors(model, layer):
             continue
-        (reader,) = followers(model, layer)
-        if _acts_on_channels(reader, len(layer.output_shape)):
-            partner[layer.name] = reader
+        norm, moves = _behind_moves(model, layer)
+        if norm is not None and _acts_on_channels(norm, len(norm.output_shape)):
+            partner[layer.name] = norm
+            moved |= {move.name for move in moves}
     return {
         name: norm
         for name, norm in partner.items()
-        if all(source.name in partner for source in sources(model, norm))
+        if all(source.name in partner.keys() | moved for source in sources(model, norm))
     }
+
+
+def _behind_moves(
+    model: tf_keras.Model, layer: tf_keras.layers.Layer
+) -> tuple[tf_keras.layers.Layer | None, list[tf_keras.layers.Layer]]:
+    """The reader behind the layers that move the channels of ``layer`` as wholes, and those."""
+    moves: list[tf_keras.layers.Layer] = []
+    reader = followers(model, layer)[0]
+    while _moves_channels(reader):
+        if leaves(model, reader) or len(followers(model, reader)) != 1 or uses(model, reader) > 1:
+            return None, []
+        moves.append(reader)
+        (reader,) = followers(model, reader)
+    return (None, []) if moves and uses(model, reader) > 1 else (reader, moves)
+
+
+def _moves_channels(layer: tf_keras.layers.Layer) -> bool:
+    """Whether it makes a map of a vector, or enlarges one: a factor a channel commutes with it."""
+    if isinstance(layer, tf_keras.layers.Reshape):
+        return len(layer.input_shape) == 2
+    return isinstance(layer, tf_keras.layers.UpSampling2D)
 
 
 def takes_factors(model: tf_keras.Model, layer: tf_keras.layers.Layer) -> bool:
@@ -107,19 +130,21 @@ def _acts_on_channels(norm: tf_keras.layers.Layer, rank: int) -> bool:
 
 def _folded_weights(layer: tf_keras.layers.Layer, norm: tf_keras.layers.Layer) -> list[np.ndarray]:
     """Kernel and bias in float64 arithmetic, so that folding adds no error of its own."""
-    mean, scale, beta = _statistics(norm)
+    mean, scale, beta = statistics_of(norm)
     kernel, *bias = (weight.astype(np.float64) for weight in layer.get_weights())
+    pixels = layer.output_shape[-1] // len(mean)  # of the map that a Reshape makes of a vector
+    mean, scale, beta = (np.tile(each, pixels) for each in (mean, scale, beta))
     shifted = (bias[0] if bias else 0.0) - mean
     return [_SCALE_KERNEL[type(layer)](kernel, scale), shifted * scale + beta]
 
 
-def _statistics(norm: tf_keras.layers.Layer) -> tuple[np.ndarray, np.ndarray, np.ndarray | float]:
+def statistics_of(norm: tf_keras.layers.Layer) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What is subtracted from each channel, multiplied and added: float64 [C]."""
     if isinstance(norm, Truncation):
         mean = norm.mean.numpy().astype(np.float64)
         return mean, np.full_like(mean, norm.share), mean
     mean = norm.moving_mean.numpy().astype(np.float64)
     variance = norm.moving_variance.numpy().astype(np.float64)
-    gamma = norm.gamma.numpy() if norm.scale else 1.0
-    beta = norm.beta.numpy() if norm.center else 0.0
+    gamma = norm.gamma.numpy() if norm.scale else np.ones_like(mean)
+    beta = norm.beta.numpy() if norm.center else np.zeros_like(mean)
     return mean, gamma / np.sqrt(variance + norm.epsilon), beta

@@ -14,7 +14,7 @@ from pipeline import guard
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.data.reading import TILES, WHOLE
 from pipeline.determinism import as_stored
-from pipeline.importers import alpha, pixel_range
+from pipeline.importers import alpha, lone_norms, pixel_range
 from pipeline.importers.formats import GeneratorSource
 from pipeline.importers.input_adapter import InputAdapter, random_inputs
 from pipeline.importers.input_joining import adapt_inputs
@@ -277,6 +277,7 @@ def _rebuilt(
             each for each in rebuilder.source_layers if not each.became or names & set(each.became)
         ]
         model = merged(model)
+        sources = [_noted(each, model) for each in sources]
     except (ValueError, TypeError, AttributeError, tf.errors.OpError) as error:
         raise UnmappedLayerError(
             f"it cannot be rebuilt of tf_keras layers ({one_line(error, 200)})"
@@ -287,3 +288,11 @@ def _rebuilt(
     if apart is not None:
         raise UnmappedLayerError(f"rebuilt of tf_keras layers it draws otherwise (by {apart:.2g})")
     return model, tuple(sources)
+
+
+def _noted(source: SourceLayer, model: tf_keras.Model) -> SourceLayer:
+    """A layer of the file, with a word where merging computes it another way."""
+    became = [each for each in model.layers if each.name in source.became]
+    by_kernel = any(isinstance(each, tf_keras.layers.DepthwiseConv2D) for each in became)
+    is_norm = source.type.startswith("BatchNorm")
+    return replace(source, note=lone_norms.NOTE) if is_norm and by_kernel else source

@@ -87,6 +87,28 @@ def test_settings_of_the_batch_norm_count(settings: dict[str, Any]) -> None:
     assert_folds(tf_keras.Sequential([L.Input([6]), L.Dense(5), norm]))
 
 
+def test_batch_norm_of_the_map_that_a_vector_becomes_folds_into_its_dense_layer() -> None:
+    layers = [L.Dense(24), L.Reshape([2, 3, 4]), L.BatchNormalization(), L.ReLU()]
+    assert_folds(tf_keras.Sequential([L.Input([6]), *layers]))
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear"])
+def test_batch_norm_of_an_enlarged_map_folds_into_what_made_it(interpolation: str) -> None:
+    enlarged = [L.Conv2D(4, 3), L.UpSampling2D(2, interpolation=interpolation)]
+    assert_folds(tf_keras.Sequential([L.Input([7, 7, 3]), *enlarged, L.BatchNormalization()]))
+
+
+def test_batch_norm_of_a_reshaped_map_stays() -> None:
+    reshaped = [L.Conv2D(4, 3), L.Reshape([25, 2, 2])]
+    assert_stays(tf_keras.Sequential([L.Input([7, 7, 3]), *reshaped, L.BatchNormalization()]))
+
+
+def test_batch_norm_of_a_reshaped_vector_that_is_read_before_stays() -> None:
+    latent = L.Input([6])
+    seed = L.Reshape([2, 3, 4])(L.Dense(24)(latent))
+    assert_stays(tf_keras.Model(latent, L.Add()([L.BatchNormalization()(seed), seed])))
+
+
 def test_wide_statistics_cost_no_precision() -> None:
     model = trained(
         tf_keras.Sequential([L.Input([6]), L.Dense(5), L.BatchNormalization(epsilon=1e-6)])
