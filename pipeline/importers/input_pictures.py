@@ -98,8 +98,9 @@ def _channel_fact(part: InputPart) -> MissingFact:
         raise PocketganError(
             f"The generator: {problem}.", "Give one that reads pictures in grey or in colour."
         )
+    latents = role_option(part.name, InputRole((InputKind.LATENT,)))
     return MissingFact(
-        problem=f"{problem}: what lies in the others is not known",
+        problem=f"{problem}: what lies in the others is not known (if it is latents: {latents})",
         option=role_option(part.name, roles[0]),
         guess={"inputs": {part.name: roles[0]}},
     )

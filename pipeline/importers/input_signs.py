@@ -23,7 +23,7 @@ _LARGEST_LATENT = 16384
 """Entries; styles for each layer of a network for 1024 pixels are 18·512."""
 _NUMBER = re.compile(
     r"training|is_?train|phase|strength|trunc|psi|alpha|intensity|temperature|guidance|scale|sigma"
-    r"|weight|ratio|factor|level|dropout|keep_prob",
+    r"|weight|ratio|factor|level|dropout|keep_prob|time_?step|(^|[^a-z])t([^a-z]|$)",
     re.IGNORECASE,
 )
 _TRAINING = re.compile(r"training|is_?train|phase|dropout", re.IGNORECASE)
@@ -119,10 +119,11 @@ def _role_of_number(each: ModelInput) -> InputRole | None:
     if each.dtype == "bool" or _TRAINING.search(each.name):
         return InputRole((InputKind.NUMBER,))
     is_label = each.embedding_rows is not None or _LABEL.search(each.name)
-    is_counted = each.dtype.startswith(("int", "uint")) and not _NUMBER.search(each.name)
-    if each.has_batch and (is_label or is_counted):
+    is_whole = each.dtype.startswith(("int", "uint"))
+    if each.has_batch and (is_label or (is_whole and not _NUMBER.search(each.name))):
         return _CLASS_ROLE
-    return None
+    is_code = each.has_batch and each.shape and not is_whole and _LATENT.search(each.name)
+    return _LATENT_ROLE if is_code else None
 
 
 def _refuse_text(path: Path, each: ModelInput) -> None:
@@ -195,8 +196,8 @@ def _tell_class(
         return
     reads_pictures = bool({InputKind.PICTURE, InputKind.MASK} & set(kinds))
     signs: tuple[Callable[[ModelInput], bool], ...] = (
-        lambda each: bool(facts.classes) and each.shape == (facts.classes,),
-        lambda each: len(each.shape) == 1 and bool(_LABEL.search(each.name)),
+        lambda each: bool(facts.classes) and each.shape[-1] == facts.classes,
+        lambda each: bool(_LABEL.search(each.name)),
     )
     for sign in signs:
         matching = [index for index in unsaid if sign(inputs[index])]

@@ -75,6 +75,7 @@ _INSTEAD = {
     "elu": "LeakyReLU",
     "selu": "LeakyReLU",
 }
+_INTO_READERS = ("Embedding", "Concatenate", "Flatten", "Reshape")
 # Supported, but not the best there is (docs/suite.md).
 _SLOW = {
     "Conv2DTranspose": "gains least from int8; sub-pixel convolution, which edge students have, "
@@ -121,7 +122,12 @@ def _outcome(
     if not layer.became:
         return LayerOutcome.REMOVED, layer.note, ""
     if not set(layer.became) & remaining:
-        return LayerOutcome.FOLDED, "into the layer before it", ""
+        readers = layer.type in _INTO_READERS
+        return (
+            LayerOutcome.FOLDED,
+            f"into the {'kernels behind' if readers else 'layer before'} it",
+            "",
+        )
     for name in layer.became:
         if name in refused:
             error = refused[name]

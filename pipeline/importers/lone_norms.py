@@ -4,13 +4,14 @@ Behind an activation, a sum, or before a convolution a batch norm folds into not
 int8 form; a depthwise convolution of one pixel computes the same, and has one.
 """
 
-from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import tf_keras
 
 from pipeline.compression.fold import foldable_norms, statistics_of
-from pipeline.compression.graph import MAP_RANK, clone_layer, rebuild, uses
+from pipeline.compression.graph import MAP_RANK, Call, clone_layer, rebuild, uses
+from pipeline.importers.layer_mapping import SourceLayer
 
 L = tf_keras.layers
 NOTE = "computed as a depthwise convolution of one pixel, as it stands behind no kernel"
@@ -40,14 +41,22 @@ def without_lone_norms(model: tf_keras.Model) -> tf_keras.Model:
     return without
 
 
+def noted(source: SourceLayer, model: tf_keras.Model) -> SourceLayer:
+    """A layer of the file, with a word where it is a batch norm that ``model`` computes so."""
+    became = [each for each in model.layers if each.name in source.became]
+    by_kernel = any(isinstance(each, L.DepthwiseConv2D) for each in became)
+    is_norm = source.type.startswith("BatchNorm")
+    return replace(source, note=NOTE) if is_norm and by_kernel else source
+
+
 def _acts_on_channels_of_maps(model: tf_keras.Model, norm: Any) -> bool:
     """Of a vector too, which is a map of one pixel."""
     rank = len(norm.input_shape)
     return rank in (2, MAP_RANK) and list(norm.axis) == [rank - 1] and uses(model, norm) == 1
 
 
-def _scaled(norm: Any) -> Callable[[Any], Any]:
-    scaled = L.DepthwiseConv2D(1, name=norm.name)
+def _scaled(norm: Any) -> Call:
+    scaled: Call = L.DepthwiseConv2D(1, name=norm.name)
     if len(norm.input_shape) == MAP_RANK:
         return scaled
     size = norm.input_shape[-1]

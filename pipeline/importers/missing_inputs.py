@@ -31,7 +31,9 @@ def number_fact(each: ModelInput) -> MissingFact:
     more = _ONE_FOR_EACH if each.entries > 1 else ""
     if each.has_batch:
         some_class = role_option(each.name, InputRole((InputKind.CLASS,), classes=CLASSES))
-        more = f" (if it is a class: {some_class})"
+        latents = role_option(each.name, InputRole((InputKind.LATENT,)))
+        is_row = f"; if it is another latent: {latents}" if each.shape else ""
+        more = f" (if it is a class: {some_class}{is_row})"
     return MissingFact(
         problem=f"what number goes into its input '{printable(each.name)}' "
         f"{each.shape_words} is not known{more}",

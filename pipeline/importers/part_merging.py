@@ -4,13 +4,13 @@ Our adapter takes the one input apart for a generator of several. What only sele
 a class, and joins such values is linear in it, so that a kernel behind can read the whole input.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import tf_keras
 
-from pipeline.compression.graph import clone_layer, followers, nodes, rebuild, sources, uses
+from pipeline.compression.graph import Call, clone_layer, followers, nodes, rebuild, sources, uses
 from pipeline.importers.input_layers import Label, Part
 
 L = tf_keras.layers
@@ -134,9 +134,9 @@ def _takes_rows(model: tf_keras.Model, reader: Any, rank: int) -> bool:
     )
 
 
-def _lookup(embedding: Any) -> Callable[[Any], Any]:
+def _lookup(embedding: Any) -> Call:
     """An embedding as what computes the same of one-hot classes."""
-    dense = L.Dense(embedding.output_dim, use_bias=False, name=embedding.name)
+    dense: Call = L.Dense(embedding.output_dim, use_bias=False, name=embedding.name)
     if len(embedding.output_shape) == 2:
         return dense
     shape = embedding.output_shape[1:]

@@ -24,6 +24,8 @@ _KEEP_VALUES = (
 )
 OPERATION_RANGES = {name.title(): pixels for name, pixels in ACTIVATION_RANGES.items()}
 """TensorFlow operation → smallest and largest value that it can give; others give anything."""
+_SLACK, _NEARLY_ALL = 0.02, 0.98
+"""How far numbers may be outside of a range, as a share of it, and how many have to be within."""
 Side = Literal["output", "input"]
 BYTES: PixelRange = (0.0, 255.0)
 _USUAL: Sequence[PixelRange] = (BYTES, TRANSLATED, (0.0, 1.0))
@@ -131,11 +133,13 @@ def chosen_ranges(
     draws: PixelRange | None,
     reads: PixelRange | None,
     latent: int,
+    pictures: np.ndarray,
 ) -> PixelRanges:
     """The ranges that the user names, or else those that the model says.
 
     Raises PocketganError where the user's are none, and MissingFactsError for those that neither
-    says. ``path`` names the generator in errors; ``latent`` is 0 where it reads pictures.
+    says. ``path`` names the generator in errors; ``latent`` is 0 where it reads pictures;
+    ``pictures`` are some that it drew, whose range is proposed.
     """
     chosen: dict[Side, PixelRange | None] = {
         "output": _chosen(path, "output", draws, facts.pixels),
@@ -146,7 +150,9 @@ def chosen_ranges(
     if chosen["input"] is None and not latent:
         missing.append(_missing("input", chosen["output"]))
     if chosen["output"] is None or draws_oddly:
-        missing.append(_missing("output", chosen["input"], draws))
+        # Of noise in the place of photos it draws what says nothing.
+        likely = chosen["input"] or (_range_of(pictures) if latent else None)
+        missing.append(_missing("output", likely, draws))
     if chosen["output"] is None or missing:
         raise MissingFactsError(path, missing)
     return PixelRanges(chosen["output"], chosen["input"])
@@ -167,8 +173,17 @@ def _has_256_steps(low: float, high: float) -> bool:
     return bool(fits and step >= limits.eps * most)
 
 
+def _range_of(pictures: np.ndarray) -> PixelRange | None:
+    """The narrowest usual range that holds nearly all numbers of some pictures; None where none."""
+    for low, high in sorted(_USUAL, key=lambda pixels: pixels[1] - pixels[0]):
+        slack = _SLACK * (high - low)
+        if np.mean((pictures >= low - slack) & (pictures <= high + slack)) >= _NEARLY_ALL:
+            return low, high
+    return None
+
+
 def _missing(side: Side, other: PixelRange | None, ends: PixelRange | None = None) -> MissingFact:
-    """What is proposed is the range of the ``other`` side, where that is known.
+    """What is proposed is the range ``other``, of the other side or of what it drew, if known.
 
     ``ends``: what its last layers can give, where those are odd. Then it is the widest usual range
     within.

@@ -182,10 +182,17 @@ def _load(
     )
     adapter = adapt_inputs(path, loaded.inputs, facts, reads)
     with guard.step("drawn with", path, _DOES_NOT_DRAW):
-        try_out(path, loaded, adapter, facts)
+        pictures = try_out(path, loaded, adapter, facts)
+    if pictures.dtype == np.uint8:
+        loaded = replace(loaded, functional=None, why_opaque="it rounds its pictures to uint8")
     network = _network(path, loaded, adapter)
     ranges = pixel_range.chosen_ranges(
-        path, facts, draws=network.draws, reads=network.reads or reads, latent=adapter.latent
+        path,
+        facts,
+        draws=pixel_range.BYTES if pictures.dtype == np.uint8 else network.draws,
+        reads=network.reads or reads,
+        latent=adapter.latent,
+        pictures=pictures,
     )
     fixed = (
         f"its input '{name}' is {numbers_text(values)} for all pictures"
@@ -277,7 +284,7 @@ def _rebuilt(
             each for each in rebuilder.source_layers if not each.became or names & set(each.became)
         ]
         model = merged(model)
-        sources = [_noted(each, model) for each in sources]
+        sources = [lone_norms.noted(each, model) for each in sources]
     except (ValueError, TypeError, AttributeError, tf.errors.OpError) as error:
         raise UnmappedLayerError(
             f"it cannot be rebuilt of tf_keras layers ({one_line(error, 200)})"
@@ -288,11 +295,3 @@ def _rebuilt(
     if apart is not None:
         raise UnmappedLayerError(f"rebuilt of tf_keras layers it draws otherwise (by {apart:.2g})")
     return model, tuple(sources)
-
-
-def _noted(source: SourceLayer, model: tf_keras.Model) -> SourceLayer:
-    """A layer of the file, with a word where merging computes it another way."""
-    became = [each for each in model.layers if each.name in source.became]
-    by_kernel = any(isinstance(each, tf_keras.layers.DepthwiseConv2D) for each in became)
-    is_norm = source.type.startswith("BatchNorm")
-    return replace(source, note=lone_norms.NOTE) if is_norm and by_kernel else source

@@ -29,8 +29,10 @@ _COLOURS_ALONE = (
 _CHANNELS_LAST = "Build it with data_format 'channels_last'; TFLite has no other."
 
 
-def try_out(path: Path, loaded: LoadedGenerator, adapter: InputAdapter, facts: StatedFacts) -> None:
-    """Let it draw twice; PocketganError if it fails, differs, or gives no pictures.
+def try_out(
+    path: Path, loaded: LoadedGenerator, adapter: InputAdapter, facts: StatedFacts
+) -> np.ndarray:
+    """Some pictures, as it draws them; PocketganError if it fails, differs, or gives none.
 
     Raises MissingFactsError where ``facts`` do not say which of several outputs is the picture, or
     what colour with alpha is laid on.
@@ -79,6 +81,7 @@ def try_out(path: Path, loaded: LoadedGenerator, adapter: InputAdapter, facts: S
             "norm, perhaps, that takes the statistics of the batch.",
             _FLAG_OFF if named else "Save it with training=False, as it is meant to draw.",
         )
+    return first
 
 
 def _draws_each_alone(loaded: LoadedGenerator, inputs: list[Any], pictures: np.ndarray) -> bool:
@@ -155,9 +158,9 @@ def _refuse_other_than_pictures(path: Path, output: np.ndarray, *, reads_picture
             _of_other_channels(first, length, reads_pictures=reads_pictures),
         ),
         (
-            not dtype.startswith(("float", "bfloat")),
-            f"gives numbers of type {dtype}, through which nothing can be learnt.",
-            "Leave the rounding to 8 bits out of the model.",
+            dtype != "uint8" and not dtype.startswith(("float", "bfloat")),
+            f"gives numbers of type {dtype}: pictures are float, or uint8.",
+            "Leave the rounding out of the model.",
         ),
     ):
         if is_wrong:

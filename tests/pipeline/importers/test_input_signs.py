@@ -38,3 +38,40 @@ def test_shape_of_a_number_is_shown_as_the_file_has_it(
     with pytest.raises(MissingFactsError) as error:
         roles_of(Path("g.onnx"), [LATENTS, number], StatedFacts())
     assert f"its input 't' {words} is not known" in error.value.problem
+
+
+@pytest.mark.parametrize("name", ["code1", "z_2", "noise"])
+def test_fraction_that_is_called_like_latents_is_one(name: str) -> None:
+    inputs = [LATENTS, ModelInput(name=name, shape=(1,), dtype="float32")]
+    roles = roles_of(Path("g.onnx"), inputs, StatedFacts())
+    assert [role.kind for role in roles] == [InputKind.LATENT, InputKind.LATENT]
+
+
+@pytest.mark.parametrize("name", ["timestep", "t", "time_steps"])
+def test_whole_number_that_is_a_time_is_asked_for_as_a_number(name: str) -> None:
+    inputs = [LATENTS, ModelInput(name=name, shape=(), dtype="int64")]
+    with pytest.raises(MissingFactsError) as error:
+        roles_of(Path("g.onnx"), inputs, StatedFacts())
+    assert error.value.options == f"--input {name}=1"
+
+
+@pytest.mark.parametrize(("name", "classes"), [("y", None), ("b", 10)])
+def test_map_of_one_pixel_is_the_class_by_its_name_or_length(
+    name: str, classes: int | None
+) -> None:
+    inputs = [
+        ModelInput(name=each, shape=(1, 1, length), dtype="float32")
+        for each, length in (("x", 100), (name, 10))
+    ]
+    roles = roles_of(Path("g.onnx"), inputs, StatedFacts(classes=classes))
+    assert [role.kind for role in roles] == [InputKind.LATENT, InputKind.CLASS]
+
+
+@pytest.mark.parametrize(("shape", "is_said"), [((1,), True), ((), False)])
+def test_number_that_is_asked_for_may_be_a_latent_where_it_has_an_entry(
+    shape: tuple[int, ...], is_said: bool
+) -> None:
+    inputs = [LATENTS, ModelInput(name="b", shape=shape, dtype="float32")]
+    with pytest.raises(MissingFactsError) as error:
+        roles_of(Path("g.onnx"), inputs, StatedFacts())
+    assert ("if it is another latent: --input b=latent" in error.value.problem) == is_said

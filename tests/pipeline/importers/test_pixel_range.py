@@ -4,13 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 import tf_keras
 
 from deploy.errors import PocketganError
-from pipeline.importers.missing import StatedFacts
+from pipeline.importers.missing import MissingFactsError, StatedFacts
 from pipeline.importers.model_input import ModelInput
-from pipeline.importers.pixel_range import range_of_bytes
+from pipeline.importers.pixel_range import chosen_ranges, range_of_bytes
 from pipeline.importers.teacher import load_teacher
 
 L, K2 = keras.layers, tf_keras.layers
@@ -30,7 +31,7 @@ def test_range_of_channels_that_differ_is_asked_for(
     k3: Callable[..., Path], refused: Refused
 ) -> None:
     path = ending(k3, L.Rescaling([127.5, 120.0, 110.0], [127.5, 120.0, 110.0]))
-    assert "Give --pixels -1 1" in refused(load_teacher, path)
+    assert "Give --pixels 0 255" in refused(load_teacher, path)
     assert load_teacher(path, pixels=(0, 255)).pixels == (0, 255)
 
 
@@ -52,6 +53,40 @@ def test_pictures_that_are_drawn_are_likely_in_the_range_of_those_that_are_read(
 ) -> None:
     path = k3((4, 4, 3), L.Rescaling(1 / 255), L.Conv2D(3, 3, padding="same"), L.Rescaling(255))
     assert "--pixels 0 255" in refused(load_teacher, path)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "likely"),
+    [(0, 1, "0 1"), (-1, 1, "-1 1"), (-1.01, 1.01, "-1 1"), (0, 255, "0 255"), (-20, 5, "-1 1")],
+)
+def test_range_that_is_asked_for_is_the_narrowest_usual_one_of_what_it_drew(
+    low: float, high: float, likely: str
+) -> None:
+    pictures = np.random.default_rng(1).uniform(low, high, (4, 8, 8, 3)).astype(np.float32)
+    with pytest.raises(MissingFactsError) as error:
+        chosen_ranges(
+            Path("g.onnx"), StatedFacts(), draws=None, reads=None, latent=6, pictures=pictures
+        )
+    assert error.value.options == f"--pixels {likely}"
+
+
+def test_pictures_of_noise_say_nothing_of_the_range_of_those_that_are_drawn() -> None:
+    pictures = np.full((4, 8, 8, 3), 0.5, np.float32)
+    with pytest.raises(MissingFactsError) as error:
+        chosen_ranges(
+            Path("g.onnx"), StatedFacts(), draws=None, reads=None, latent=0, pictures=pictures
+        )
+    assert error.value.options == "--input-pixels -1 1 --pixels -1 1"
+
+
+def test_generator_of_rounded_pictures_is_opaque_and_draws_bytes(k3: Callable[..., Path]) -> None:
+    path = ending(k3, L.Rescaling(127.5, 127.5), L.Activation("linear", dtype="uint8"))
+    teacher = load_teacher(path)
+    assert teacher.is_opaque
+    assert teacher.pixels == (0, 255)
+    pictures = teacher.model(teacher.random_inputs(3)).numpy()
+    assert pictures.dtype == np.float32
+    assert 0 <= pictures.min() < 100 < pictures.max() <= 255
 
 
 def test_hard_sigmoid_tells_black_and_white(tmp_path: Path) -> None:
