@@ -1,5 +1,6 @@
 """What kind of file or folder a path is, by what lies there and not by its name."""
 
+import glob
 import zipfile
 from dataclasses import dataclass
 from enum import Enum
@@ -15,6 +16,18 @@ ACCEPTED = (
     "Give a run's folder, a .keras or .h5 file with the whole model, an ONNX or .tflite file, a "
     "SavedModel folder, or the model.json of TensorFlow.js."
 )
+_CHECKPOINT = (".index", ".ckpt", ".meta")
+_RESTORE = (
+    "Build the generator, call it once, restore them, and save the whole: "
+    "tf.train.Checkpoint(generator=generator).restore(PREFIX).expect_partial() or "
+    "generator.load_weights(PREFIX), then generator.save('generator.keras')."
+)
+_OF_FROZEN = """Make it a SavedModel, with the names of its latents and pictures in place of these:
+  import tensorflow.compat.v1 as tf
+  graph, session = tf.GraphDef.FromString(open(FILE, "rb").read()), tf.Session(graph=tf.Graph())
+  with session.graph.as_default():
+      z, picture = tf.import_graph_def(graph, return_elements=["z:0", "picture:0"])
+      tf.saved_model.simple_save(session, "generator", {"z": z}, {"picture": picture})"""
 _ONNX = b"\x08"
 """The first field of a model: the version of its format."""
 _ZIP, _HDF5, _TFLITE = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"TFL3"
@@ -51,6 +64,8 @@ class GeneratorSource:
 
 def format_of(path: Path) -> Format:
     """The format of a file or folder; PocketganError with a remedy for any that cannot be read."""
+    if not path.is_file() and _is_checkpoint(path):
+        raise PocketganError(f"{path} holds weights only, and not what to do with them.", _RESTORE)
     if path.is_dir():
         if (path / SAVED_MODEL).is_file():
             return Format.SAVED_MODEL
@@ -79,6 +94,13 @@ def format_of(path: Path) -> Format:
     if head.removeprefix(_BYTE_ORDER).lstrip().startswith(b"{") and b"\0" not in head:
         return Format.TFJS
     raise _foreign(path, head)
+
+
+def _is_checkpoint(path: Path) -> bool:
+    """Whether a folder, or what a name without its endings stands for, is TensorFlow's weights."""
+    folder, pattern = (path, "*") if path.is_dir() else (path.parent, glob.escape(path.name))
+    is_whole = (path / SAVED_MODEL).is_file() or (path / model_json.MODEL_JSON).is_file()
+    return not is_whole and folder.is_dir() and any(folder.glob(f"{pattern}.index"))
 
 
 def _format_of_zip(path: Path) -> Format:
@@ -116,5 +138,9 @@ def _foreign(path: Path, head: bytes) -> PocketganError:
         return PocketganError(f"{path} is empty.", "Save the model again.")
     if path.name == SAVED_MODEL:
         return PocketganError(f"{path} is a part of a SavedModel.", f"Give {path.parent}.")
+    if path.suffix in _CHECKPOINT or ".data-" in path.suffix:
+        return PocketganError(f"{path} holds weights only, and not what to do with them.", _RESTORE)
+    if path.suffix == ".pb":
+        return PocketganError(f"{path} is no SavedModel; perhaps a frozen graph.", _OF_FROZEN)
     of_pytorch = pytorch_files.refusal(path, head)
     return of_pytorch or PocketganError(f"{path} is no model that can be read.", ACCEPTED)

@@ -54,6 +54,12 @@ def roles_of(path: Path, inputs: Sequence[ModelInput], facts: StatedFacts) -> li
         else:
             _refuse_map_of_classes(path, each)
         roles.append(stated or _role_by_signs(each))
+    if len(inputs) == 1 and is_number_like(inputs[0]) and not inputs[0].shape:
+        raise PocketganError(
+            f"{path}: its only input '{printable(inputs[0].name)}' has one dimension, where the "
+            "first is the batch: it reads one number for each picture, or one row of latents.",
+            "Save it with a batch before its latents, for instance [None, 100].",
+        )
     _tell_class(path, inputs, roles, facts)
     _tell_picture(inputs, roles, facts)
     missing = [number_fact(each) for each, role in zip(inputs, roles, strict=True) if role is None]

@@ -22,7 +22,7 @@ from pipeline.importers.layer_mapping import SourceLayer, functional
 from pipeline.importers.loaded import LoadedGenerator, from_keras_model
 from pipeline.importers.missing import StatedFacts
 from pipeline.importers.model_input import ModelInput
-from pipeline.importers.signatures import DEFAULT, chosen_signature
+from pipeline.importers.signatures import DEFAULT, Dimensions, chosen_signature
 
 _KERAS_METADATA = "keras_metadata.pb"
 _SERVED = ["serve"]
@@ -202,4 +202,11 @@ def _signature(path: Path, signatures: Mapping[str, Any], facts: StatedFacts) ->
         )
     if facts.signature is None and DEFAULT in signatures:
         return signatures[DEFAULT]
-    return signatures[chosen_signature(path, sorted(signatures), facts) or DEFAULT]
+    dimensions = {
+        name: Dimensions(
+            [spec.shape.rank for spec in signatures[name].structured_input_signature[1].values()],
+            [spec.shape.rank for spec in signatures[name].structured_outputs.values()],
+        )
+        for name in sorted(signatures)
+    }
+    return signatures[chosen_signature(path, dimensions, facts) or DEFAULT]

@@ -17,7 +17,7 @@ from pipeline.importers.layer_mapping import SourceLayer
 from pipeline.importers.loaded import LoadedGenerator
 from pipeline.importers.missing import StatedFacts
 from pipeline.importers.model_input import ModelInput, is_shared
-from pipeline.importers.signatures import chosen_signature
+from pipeline.importers.signatures import Dimensions, chosen_signature
 from pipeline.tflite.entry import with_signature
 from pipeline.tflite.model import LiteModel, Op, Tensor
 from pipeline.tflite.read import read_model
@@ -73,7 +73,14 @@ def load_tflite(path: Path, facts: StatedFacts) -> LoadedGenerator:
     Raises PocketganError where it is damaged or does not run here.
     """
     model = read_model(path)
-    name = chosen_signature(path, [signature.key for signature in model.signatures], facts)
+    dimensions = {
+        signature.key: Dimensions(
+            [len(tensor.shape) for tensor in signature.inputs.values()],
+            [len(tensor.shape) for tensor in signature.outputs.values()],
+        )
+        for signature in model.signatures
+    }
+    name = chosen_signature(path, dimensions, facts)
     model = with_signature(model, name)
     try:
         runtime = LiteProgram(model.content)

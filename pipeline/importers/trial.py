@@ -143,7 +143,7 @@ def _refuse_other_than_pictures(path: Path, output: np.ndarray, *, reads_picture
         (
             is_vector,
             f"{gives}: vectors, no pictures.",
-            f"If they are pictures laid flat, end the model with {_reshape(length)}.",
+            _unflattened(length),
         ),
         (
             len(shape) == 2,
@@ -174,10 +174,14 @@ def _of_other_channels(first: int, last: int, *, reads_pictures: bool) -> str:
     return _CHANNELS_LAST if first in COLOURS else _GENERATOR
 
 
-def _reshape(length: int) -> str:
-    """For instance Reshape((28, 28, 1)), where the length is that of a square picture."""
-    for channels in COLOURS:
-        side = math.isqrt(length // channels)
-        if side > 1 and side * side * channels == length:
-            return f"Reshape(({side}, {side}, {channels}))"
-    return "Reshape((H, W, C))"
+def _unflattened(length: int) -> str:
+    """How pictures laid flat become pictures: of 28×28, where the length is that of a square."""
+    height, width, channels = "HWC"
+    for count in COLOURS:
+        side = math.isqrt(length // count)
+        if side > 1 and side * side * count == length:
+            height, width, channels = str(side), str(side), str(count)
+            break
+    keras = f"keras.Sequential([model, keras.layers.Reshape(({height}, {width}, {channels}))])"
+    torch = f"torch.nn.Sequential(model, torch.nn.Unflatten(1, ({channels}, {height}, {width})))"
+    return f"If they are pictures laid flat, save {keras}, or export {torch}."
