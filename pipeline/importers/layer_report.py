@@ -10,9 +10,11 @@ import tf_keras
 
 from deploy.errors import PocketganError
 from pipeline import guard
+from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.int8_layers import refusals
 from pipeline.importers.input_roles import InputPart
 from pipeline.importers.layer_mapping import SourceLayer
+from pipeline.importers.pixel_range import RESCALED
 from pipeline.importers.teacher import Teacher
 from pipeline.networks.pixels import PixelRange
 from pipeline.tflite import convert as lite
@@ -89,17 +91,24 @@ def layer_reports(teacher: Teacher) -> list[LayerReport]:
     if teacher.is_opaque:
         outcome = (LayerOutcome.REPLACED, _opacity(teacher), _OF_LAYERS)
         return [_report(layer, *outcome) for layer in teacher.layers]
-    folded = teacher.folded
-    refused = refusals(folded)
+    refused = refusals(fold_batch_norm(teacher.cuttable))
     functions = {
         layer.name: layer.activation.__name__
         for layer in teacher.model.layers
         if isinstance(layer, tf_keras.layers.Activation)
     }
-    remaining = {layer.name for layer in folded.layers}
+    remaining = _names(teacher.folded)
+    cut_off = _names(teacher.model) - _names(teacher.cuttable)
     return [
-        _report(layer, *_outcome(layer, remaining, refused, functions)) for layer in teacher.layers
+        _report(layer, LayerOutcome.REMOVED, RESCALED, "")
+        if cut_off.intersection(layer.became)
+        else _report(layer, *_outcome(layer, remaining, refused, functions))
+        for layer in teacher.layers
     ]
+
+
+def _names(model: tf_keras.Model) -> set[str]:
+    return {layer.name for layer in model.layers}
 
 
 def _opacity(teacher: Teacher) -> str:
@@ -252,7 +261,7 @@ def _reasons(teacher: Teacher) -> list[str]:
     """Why it cannot be slimmed, as far as its layers say; by the names that the table has."""
     if teacher.is_opaque:
         return [_opacity(teacher)]
-    refused = refusals(teacher.folded)
+    refused = refusals(fold_batch_norm(teacher.cuttable))
     of_file = {name for layer in teacher.layers for name in layer.became}
     reasons = [error.problem.rstrip(".") for name, error in refused.items() if name in of_file]
     if refused.keys() - of_file:

@@ -59,6 +59,8 @@ class LoadedGenerator:
     """Which of them is the picture."""
     fixed: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """Further inputs, with the numbers that they were given while it was loaded."""
+    notes: tuple[str, ...] = ()
+    """What else was changed while it was loaded, in words."""
 
     def picture(self, *tensors: Any) -> Any:
         """Of what ``compute`` gives, the picture."""

@@ -44,7 +44,7 @@ def open_generator(
     file_format = format_of(source.file)
     objects = keras_files.load_custom(custom) if custom else {}
     if file_format not in _OF_SIGNATURES:
-        chosen_signature(source.path, (), facts)
+        chosen_signature(source.path, {}, facts)
     with guard.step("loaded", source.path, _DAMAGED):
         if file_format is Format.ONNX:
             from pipeline.importers.onnx_files.loading import load_onnx  # it takes its time

@@ -24,6 +24,8 @@ _KEEP_VALUES = (
 )
 OPERATION_RANGES = {name.title(): pixels for name, pixels in ACTIVATION_RANGES.items()}
 """TensorFlow operation → smallest and largest value that it can give; others give anything."""
+RESCALED = "students draw in the range of the activation before it"
+"""What becomes of layers that only rescale pictures at the end."""
 _SLACK, _NEARLY_ALL = 0.02, 0.98
 """How far numbers may be outside of a range, as a share of it, and how many have to be within."""
 Side = Literal["output", "input"]
@@ -56,6 +58,31 @@ def output_range(model: tf_keras.Model) -> PixelRange | None:
         ends = ends * np.asarray(rescaling.scale) + np.asarray(rescaling.offset)
     (low, high), *others = np.unique(np.sort(ends, axis=0), axis=1).T.tolist()
     return None if others else (low, high)
+
+
+def without_rescaling(model: tf_keras.Model) -> tf_keras.Model:
+    """The same pictures in the range of tanh or sigmoid, without what only rescales that behind it.
+
+    Clipping goes too where it clips nothing. The model itself where it ends otherwise.
+    """
+    layer = model.output._keras_history.layer
+    while _only_rescales(model, layer):
+        layer = layer.input._keras_history.layer
+    function = getattr(layer, "activation", None)
+    if getattr(function, "__name__", "") not in ACTIVATION_RANGES:
+        return model
+    return tf_keras.Model(model.input, layer.output, name=model.name)
+
+
+def _only_rescales(model: tf_keras.Model, layer: tf_keras.layers.Layer) -> bool:
+    """Whether it leaves black black, and all between it and white apart as it is."""
+    if type(layer) is tf_keras.layers.Rescaling:
+        return bool(np.all(np.asarray(layer.scale) > 0))
+    if isinstance(layer, tf_keras.layers.ReLU):
+        own = _activation_range(layer)
+        before = output_range(tf_keras.Model(model.input, layer.input))
+        return own is not None and before is not None and own[0] <= before[0] <= before[1] <= own[1]
+    return False
 
 
 def _activation_range(layer: tf_keras.layers.Layer) -> PixelRange | None:

@@ -74,6 +74,14 @@ class Teacher:
             raise self.opaque.program.unconverted()
         return self.model if self.is_opaque else fold_batch_norm(self.model)
 
+    @cached_property
+    def cuttable(self) -> tf_keras.Model:
+        """What students are cut out of: without what only rescales its pictures at the end."""
+        if self.is_opaque or not self.latent:
+            return self.model
+        is_told = pixel_range.output_range(self.model) == self.pixels
+        return pixel_range.without_rescaling(self.model) if is_told else self.model
+
     def cut(self, wanted: str) -> str:
         """How photos become its inputs: as ``wanted``, or where that is "auto" as suits it.
 
@@ -207,7 +215,7 @@ def _load(
         pixels=ranges.draws,
         input_pixels=ranges.reads,
         origin=loaded.origin,
-        notes=(*adapter.notes, *fixed, *network.notes),
+        notes=(*adapter.notes, *fixed, *loaded.notes, *network.notes),
         layers=network.layers,
         opaque=network.opaque,
         parts=adapter.parts,

@@ -6,6 +6,7 @@ import numpy as np
 import tf_keras
 
 from deploy.errors import PocketganError
+from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.int8_layers import refusals
 from pipeline.compression.slimming import (
     channel_groups,
@@ -16,7 +17,7 @@ from pipeline.compression.slimming import (
 )
 from pipeline.importers.teacher import Teacher
 from pipeline.networks.map_sizes import map_sides
-from pipeline.networks.pixels import PixelRange
+from pipeline.networks.pixels import PixelRange, pixel_range
 from pipeline.networks.settings import StudentSettings
 from pipeline.networks.student import build_student
 from pipeline.networks.translators import TranslatorShape, build_translator_student
@@ -73,23 +74,25 @@ class StudentBuilder:
         """The teacher's groups that can be cut → their channels; none if it cannot be slimmed."""
         if self.why_not_slim:
             return {}
-        groups = channel_groups(self.teacher.model)
+        groups = channel_groups(self.teacher.cuttable)
         return {group.name: group.channels for group in groups if not group.reason}
 
     @cached_property
     def why_not_slim(self) -> str:
         """Why no student can be cut out of the teacher; empty where one can."""
-        model = self.teacher.model
         if self.teacher.is_opaque:
             return "it is no graph of layers"
         try:
-            channel_groups(model)
+            channel_groups(self.teacher.cuttable)
         except PocketganError as error:
             return error.problem
-        return next((error.problem for error in refusals(self.teacher.folded).values()), "")
+        refused = refusals(fold_batch_norm(self.teacher.cuttable))
+        return next((error.problem for error in refused.values()), "")
 
     def pixels(self, settings: StudentSettings) -> PixelRange:
         """Black and white in what a student draws: the teacher's, where its last layer can."""
+        if settings.block == SLIM and self.teacher.cuttable is not self.teacher.model:
+            return pixel_range(self.teacher.cuttable)
         of_teacher = settings.block == SLIM or not self.teacher.latent
         if of_teacher or self.teacher.pixels == (0.0, 1.0):
             return self.teacher.pixels
@@ -127,7 +130,7 @@ class StudentBuilder:
                 self.groups.items(), settings.channels, strict=True
             )
         }
-        slimmed = slim(self.teacher.model, keep, self._importance)
+        slimmed = slim(self.teacher.cuttable, keep, self._importance)
         first = next(
             (layer for layer in slimmed.layers if type(layer) is tf_keras.layers.Dense), None
         )
@@ -140,7 +143,7 @@ class StudentBuilder:
         """Of the teacher's channels, by latents of its prior; by noise where it reads pictures."""
         teacher = self.teacher
         if self._by_norm:
-            return importance_by_norm(teacher.model)
+            return importance_by_norm(teacher.cuttable)
         if not teacher.latent:
             noise = teacher.random_inputs(IMPORTANCE_PICTURES, self._seed)
             return importance_by_taylor(teacher.model, noise, seed=self._seed)
@@ -150,4 +153,4 @@ class StudentBuilder:
             count=IMPORTANCE_LATENTS,
             prior=Prior.even(teacher.latent, teacher.classes),
         )
-        return importance_by_taylor(teacher.model, inputs, seed=self._seed)
+        return importance_by_taylor(teacher.cuttable, inputs, seed=self._seed)

@@ -27,6 +27,7 @@ from pipeline.importers.onnx_files.kernels import KERNELS
 from pipeline.importers.onnx_files.layout import MAP_RANK, Layout, map_order
 from pipeline.importers.onnx_files.maps import MAPS
 from pipeline.importers.onnx_files.moves import MOVES
+from pipeline.importers.onnx_files.noise import fix_noise
 from pipeline.importers.onnx_files.pointwise import POINTWISE
 from pipeline.importers.onnx_files.reading import read_model
 from pipeline.importers.onnx_files.runtime import OnnxRuntime, Port
@@ -57,6 +58,7 @@ def load_onnx(path: Path, facts: StatedFacts | None = None) -> LoadedGenerator:
     if facts.output in [port.name for port in model.graph.output]:
         _keep_output(model, facts.output)
     numbers = _fix_numbers(path, model, facts, orders)
+    notes = fix_noise(model)
     content = model.SerializeToString(deterministic=True)
     try:
         runtime = OnnxRuntime(content)
@@ -83,6 +85,7 @@ def load_onnx(path: Path, facts: StatedFacts | None = None) -> LoadedGenerator:
         ),
         outputs=tuple(port.name for port in runtime.outputs),
         fixed=numbers,
+        notes=notes,
     )
     try:
         return replace(generator, functional=_of_layers(folded(model), generator.inputs, orders))

@@ -88,3 +88,32 @@ def test_student_draws_in_the_range_of_its_last_layer(teacher: Teacher) -> None:
     assert eight_bits.pixels(StudentSettings("slim")) == (0.0, 255.0)
     assert bright.pixels(SUB_PIXEL) == (0.0, 1.0)
     assert bright.build(SUB_PIXEL).layers[-1].activation.__name__ == "sigmoid"
+
+
+def test_student_is_cut_from_before_what_only_rescales_its_teachers_pictures(
+    builder: StudentBuilder,
+) -> None:
+    layers, teacher = tf_keras.layers, builder.teacher
+    rescaled = layers.Rescaling(127.5, 127.5)(teacher.model.output)
+    clipped = layers.ReLU(255.0)(rescaled)
+    model = tf_keras.Model(teacher.model.input, clipped)
+    other = StudentBuilder(dataclasses.replace(teacher, model=model, pixels=(0.0, 255.0)), 1)
+    whole = StudentSettings("slim", 0, (100,) * len(other.groups), 0)
+    assert other.why_not_slim == ""
+    assert other.pixels(whole) == (-1.0, 1.0)
+    inputs = np.random.default_rng(1).normal(size=(4, 8)).astype(np.float32)
+    pictures = (other.build(whole)(inputs).numpy() + 1) * 127.5
+    np.testing.assert_allclose(pictures, model(inputs), atol=0.02)
+
+
+def test_teacher_with_a_range_that_its_user_states_is_cut_with_its_end(
+    builder: StudentBuilder,
+) -> None:
+    model = tf_keras.Model(
+        builder.teacher.model.input,
+        tf_keras.layers.Rescaling(150.0, 127.5)(builder.teacher.model.output),
+    )
+    other = StudentBuilder(
+        dataclasses.replace(builder.teacher, model=model, pixels=(0.0, 255.0)), 1
+    )
+    assert "Rescaling" in other.why_not_slim
