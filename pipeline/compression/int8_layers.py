@@ -20,6 +20,7 @@ from pipeline.networks.layers import (
     DepthToSpace,
     InverseRoot,
     LearnedMap,
+    Part,
     PixelSum,
     ReflectionPadding2D,
 )
@@ -250,6 +251,7 @@ INT8_LAYERS: dict[Any, type[_Config]] = {
     L.UpSampling2D: InputRangeConfig,
     L.ZeroPadding2D: InputRangeConfig,
     L.Cropping2D: InputRangeConfig,
+    Part: InputRangeConfig,
     ReflectionPadding2D: InputRangeConfig,
     DepthToSpace: InputRangeConfig,
     L.LeakyReLU: InputRangeConfig,

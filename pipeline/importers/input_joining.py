@@ -15,7 +15,7 @@ import tf_keras
 
 from deploy.errors import PocketganError, printable
 from pipeline.importers.input_adapter import InputAdapter
-from pipeline.importers.input_layers import Label, Part, Rounded, SameForAll
+from pipeline.importers.input_layers import Label, Rounded, SameForAll
 from pipeline.importers.input_roles import (
     InputKind,
     InputPart,
@@ -27,6 +27,7 @@ from pipeline.importers.input_signs import roles_of
 from pipeline.importers.missing import MissingFactsError, StatedFacts
 from pipeline.importers.missing_inputs import INPUT_PIXELS, refuse_free
 from pipeline.importers.model_input import ModelInput, is_number_like
+from pipeline.networks.layers import Part
 from pipeline.networks.pixels import PixelRange
 
 _ONE_INPUT = (

@@ -10,21 +10,6 @@ _HALF = 0.5
 
 
 @tf_keras.utils.register_keras_serializable("pocketgan")
-class Part(tf_keras.layers.Layer):  # type: ignore[misc]
-    """[N, …, L] → of the last axis the ``size`` entries from ``start`` on, [N, …, size]."""
-
-    def __init__(self, start: int, size: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.start, self.size = start, size
-
-    def call(self, inputs: Any) -> Any:
-        return inputs[..., self.start : self.start + self.size]
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "start": self.start, "size": self.size}
-
-
-@tf_keras.utils.register_keras_serializable("pocketgan")
 class Label(tf_keras.layers.Layer):  # type: ignore[misc]
     """One-hot classes [N, K] → their numbers, [N] or [N, 1] by ``rank``, of dtype ``number``."""
 

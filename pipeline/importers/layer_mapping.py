@@ -18,7 +18,6 @@ import tf_keras
 
 from deploy.errors import one_line
 from pipeline.compression.graph import nodes
-from pipeline.importers.input_layers import Part
 from pipeline.importers.known_layers import (
     AddonsGroupNormalization,
     AddonsWeightNormalization,
@@ -36,6 +35,7 @@ from pipeline.networks.layers import (
     InverseRoot,
     LearnedMap,
     MinibatchDeviation,
+    Part,
     PixelScale,
     PixelSum,
     ReflectionPadding2D,

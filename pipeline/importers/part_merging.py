@@ -11,7 +11,8 @@ import numpy as np
 import tf_keras
 
 from pipeline.compression.graph import Call, clone_layer, followers, nodes, rebuild, sources, uses
-from pipeline.importers.input_layers import Label, Part
+from pipeline.importers.input_layers import Label
+from pipeline.networks.layers import Part
 
 L = tf_keras.layers
 _Form = np.ndarray

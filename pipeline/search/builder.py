@@ -85,9 +85,9 @@ class StudentBuilder:
         try:
             channel_groups(self.teacher.cuttable)
         except PocketganError as error:
-            return error.problem
+            return error.problem.rstrip(".")
         refused = refusals(fold_batch_norm(self.teacher.cuttable))
-        return next((error.problem for error in refused.values()), "")
+        return next((error.problem.rstrip(".") for error in refused.values()), "")
 
     def pixels(self, settings: StudentSettings) -> PixelRange:
         """Black and white in what a student draws: the teacher's, where its last layer can."""

@@ -16,6 +16,7 @@ from pipeline.networks.layers import (
     DepthToSpace,
     InverseRoot,
     LearnedMap,
+    Part,
     PixelSum,
     ReflectionPadding2D,
 )
@@ -33,6 +34,7 @@ _NAMES: dict[type, str] = {
     L.UpSampling2D: "RESIZE_NEAREST_NEIGHBOR",
     L.ZeroPadding2D: "PAD",
     L.Cropping2D: "STRIDED_SLICE",
+    Part: "STRIDED_SLICE",
     ReflectionPadding2D: "MIRROR_PAD",
     DepthToSpace: "DEPTH_TO_SPACE",
     L.LeakyReLU: "LEAKY_RELU",

@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 import tf_keras
 
-from pipeline.importers.input_layers import Part
 from pipeline.importers.layer_mapping import UnmappedLayerError
 from pipeline.importers.onnx_files.builder import Builder, Value, new_axis
 from pipeline.importers.onnx_files.graph import Node
 from pipeline.importers.onnx_files.layout import MAP_RANK, Layout
 from pipeline.importers.onnx_files.resizing import resize
 from pipeline.importers.onnx_files.windows import Window, padded
-from pipeline.networks.layers import ReflectionPadding2D
+from pipeline.networks.layers import Part, ReflectionPadding2D
 
 L = tf_keras.layers
 _ROWS = 2

@@ -15,7 +15,7 @@ def fix_noise(model: onnx.ModelProto) -> tuple[str, ...]:
 
     A student draws the same picture of the same latents, and so has to its teacher.
     """
-    count = 0
+    kinds = dict[str, None]()
     for node in model.graph.node:
         if node.op_type in _NORMAL:
             _set(node, scale=_NEXT_TO_NONE)
@@ -25,10 +25,10 @@ def fix_noise(model: onnx.ModelProto) -> tuple[str, ...]:
             _set(node, low=mean, high=mean)
         else:
             continue
-        count += 1
-    return (f"the noise that it draws for itself, {count} times, is fixed at its mean",) * (
-        count > 0
-    )
+        kinds[node.op_type] = None
+    if not kinds:
+        return ()
+    return (f"the noise that it draws for itself ({', '.join(kinds)}) is fixed at its mean",)
 
 
 def _set(node: onnx.NodeProto, **values: float) -> None:

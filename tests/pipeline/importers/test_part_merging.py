@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import tf_keras
 
-from pipeline.importers.input_layers import Label, Part
+from pipeline.importers.input_layers import Label
 from pipeline.importers.part_merging import without_parts
+from pipeline.networks.layers import Part
 
 L = tf_keras.layers
 

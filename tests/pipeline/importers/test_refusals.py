@@ -273,6 +273,9 @@ def any_zip() -> bytes:
         ("model.txt", b"hello, generator", "no model that can be read"),
         ("model.keras", b"", "is empty"),
         ("saved_model.pb", b"\x08\x01", "part of a SavedModel"),
+        ("frozen.pb", b"\n\x05", "tf.import_graph_def"),
+        ("ckpt-3.index", b"\0\0", "weights only"),
+        ("ckpt-3.data-00000-of-00001", b"\0\0", "weights only"),
     ],
 )
 def test_other_files_are_named_for_what_they_are(
@@ -287,6 +290,24 @@ def test_other_files_are_named_for_what_they_are(
 def test_missing_file_and_other_folders_are_told_apart(tmp_path: Path, refused: Refused) -> None:
     assert "no such file" in refused(load_teacher, tmp_path / "nowhere.keras")
     assert "no run, SavedModel or model.json" in refused(load_teacher, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["", "ckpt-3"])
+def test_checkpoint_holds_no_network(name: str, tmp_path: Path, refused: Refused) -> None:
+    generator = tf_keras.Sequential([tf_keras.Input((4,)), tf_keras.layers.Dense(2)])
+    tf.train.Checkpoint(generator=generator).write(str(tmp_path / "ckpt-3"))
+    message = refused(load_teacher, tmp_path / name)
+    assert "weights only" in message
+    assert "restore(PREFIX)" in message
+
+
+def test_latents_without_a_batch_are_told_so(
+    saved_module: Callable[..., Path], refused: Refused
+) -> None:
+    path = saved_module(
+        lambda z: tf.tanh(tf.reshape(z, [1, 4, 4, 1])), tf.TensorSpec([16], tf.float32, name="z")
+    )
+    assert "one row of latents" in refused(load_teacher, path)
 
 
 @pytest.mark.parametrize("name", ["dcgan.keras", "resize_conv.h5"])

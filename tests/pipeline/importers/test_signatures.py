@@ -12,7 +12,8 @@ import pytest
 import tensorflow as tf
 
 from pipeline.cli import main
-from pipeline.importers.missing import MissingFactsError
+from pipeline.importers.missing import MissingFactsError, StatedFacts
+from pipeline.importers.signatures import Dimensions, chosen_signature
 from pipeline.importers.teacher import load_teacher
 
 Refused = Callable[..., str]
@@ -81,3 +82,21 @@ def test_command_in_the_message_names_a_signature_that_works(
     if command == "check":
         assert main([*words[1:], "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["output_shape"] == [4, 4, 3]
+
+
+@pytest.mark.parametrize(
+    ("signatures", "likely"),
+    [
+        ({"encode": ([4], [2]), "reconstruct": ([4], [4]), "sample": ([2], [4])}, "sample"),
+        ({"encode": ([4], [2]), "paint": ([4], [2, 4])}, "paint"),
+        ({"draw": ([2], [4]), "serving_default": ([4], [2])}, "serving_default"),
+        ({"one": ([2], [4]), "two": ([2], [4])}, "one"),
+    ],
+)
+def test_signature_that_is_proposed_generates_pictures(
+    signatures: dict[str, tuple[list[int], list[int]]], likely: str
+) -> None:
+    dimensions = {name: Dimensions(*both) for name, both in signatures.items()}
+    with pytest.raises(MissingFactsError) as error:
+        chosen_signature(Path("model"), dimensions, StatedFacts())
+    assert error.value.options == f"--signature {likely}"
