@@ -125,7 +125,9 @@ class StudentBuilder:
                 "Give a number of hundredths for each of them.",
             )
         keep = {
-            name: max(1, round(channels * min(percent, PERCENT) / PERCENT))
+            name: max(
+                min(self._fewest, channels), round(channels * min(percent, PERCENT) / PERCENT)
+            )
             for (name, channels), percent in zip(
                 self.groups.items(), settings.channels, strict=True
             )
@@ -137,6 +139,13 @@ class StudentBuilder:
         if first is None or not 0 < settings.rank < min(first.kernel.shape):
             return slimmed
         return low_rank(slimmed, first.name, settings.rank)
+
+    @property
+    def _fewest(self) -> int:
+        """Channels that are left of a group at least: TensorFlow's depthwise convolution of one
+        channel, between others, aborts a training (oneDNN has no layout for it)."""
+        layers = self.teacher.cuttable.layers
+        return 2 if any(isinstance(one, tf_keras.layers.DepthwiseConv2D) for one in layers) else 1
 
     @cached_property
     def _importance(self) -> dict[str, np.ndarray]:

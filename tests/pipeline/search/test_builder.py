@@ -117,3 +117,14 @@ def test_teacher_with_a_range_that_its_user_states_is_cut_with_its_end(
         dataclasses.replace(builder.teacher, model=model, pixels=(0.0, 255.0)), 1
     )
     assert "Rescaling" in other.why_not_slim
+
+
+def test_depthwise_convolutions_keep_two_channels(teacher: Teacher) -> None:
+    layers = tf_keras.layers
+    x = layers.Reshape((2, 2, 8))(layers.Dense(32)(port := tf_keras.Input((8,))))
+    x = layers.DepthwiseConv2D(1)(layers.ReLU()(x))
+    pictures = layers.Activation("tanh")(layers.Conv2DTranspose(3, 4, 2, padding="same")(x))
+    model = tf_keras.Model(port, pictures)
+    other = StudentBuilder(dataclasses.replace(teacher, model=model), 1, by_norm=True)
+    student = other.build(StudentSettings("slim", 0, (1,) * len(other.groups), 0))
+    assert student.layers[-3].output_shape == (None, 2, 2, 2)
