@@ -9,6 +9,7 @@ from deploy.errors import PocketganError, one_of
 from pipeline.networks import (
     biggan,
     cogan,
+    colours,
     cyclegan,
     dcgan,
     dense,
@@ -21,6 +22,7 @@ from pipeline.networks import (
     translators,
 )
 from pipeline.networks.settings import (
+    BY_COLOUR,
     COUPLED,
     GROWING,
     PROJECTED,
@@ -51,6 +53,7 @@ DISCRIMINATORS: dict[str, Callable[[DiscriminatorSettings, ImageShape], tf_keras
     GROWING: progressive.discriminator,
     PROJECTED: projected.discriminator,
     COUPLED: cogan.discriminator,
+    BY_COLOUR: colours.discriminator,
 }
 TRANSLATORS: dict[str, Callable[[GeneratorSettings, TranslatorShape], tf_keras.Model]] = {
     "unet": pix2pix.generator,

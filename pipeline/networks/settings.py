@@ -15,6 +15,8 @@ IMAGENET_SIDE = 32
 blown up to what it was trained on, little is left but blur."""
 PROJECTED = "projected"
 """The discriminator that looks through it."""
+BY_COLOUR = "colours"
+"""The discriminator that looks at each colour by itself, too."""
 
 
 @dataclass(frozen=True)
