@@ -48,30 +48,21 @@ def discriminator(settings: DiscriminatorSettings, image: ImageShape) -> tf_kera
     Pictures [N, height, width, channels], one-hot classes if any → logits [N, 1], real is high.
     The generator backwards: a block on each of its maps, the width doubled each time.
     """
+    layers = tf_keras.layers
 
     def features(pictures: Any) -> Any:
-        return described(first_layer("pixels", settings)(pictures), settings, image)
+        conv = layers.Conv2D(settings.width, 4, 2, padding="same", name="pixels")
+        x = normalized(conv, spectral_norm=settings.spectral_norm)(pictures)
+        for number in range(1, doublings(image.shape) + 1):
+            if number > 1:
+                x = layers.AveragePooling2D(2, padding="same", name=f"half_{number}")(x)
+                wider = layers.Conv2D(2 * x.shape[-1], 1, name=f"widen_{number}")
+                x = normalized(wider, spectral_norm=settings.spectral_norm)(x)
+            act = layers.LeakyReLU(LEAKY_SLOPE, name=f"map_{number}_act")
+            x = _residual(x, f"map_{number}", act, spectral_norm=settings.spectral_norm)
+        return layers.Flatten(name="flatten")(x)
 
     return discriminator_model("r3gan_discriminator", features, settings, image)
-
-
-def first_layer(name: str, settings: DiscriminatorSettings) -> tf_keras.layers.Layer:
-    """What looks at the pixels: [N, height, width, channels] → [N, height/2, width/2, width]."""
-    conv = tf_keras.layers.Conv2D(settings.width, 4, 2, padding="same", name=name)
-    return normalized(conv, spectral_norm=settings.spectral_norm)
-
-
-def described(x: Any, settings: DiscriminatorSettings, image: ImageShape) -> Any:
-    """The map of a first layer → features [N, F] that tell real from drawn."""
-    layers = tf_keras.layers
-    for number in range(1, doublings(image.shape) + 1):
-        if number > 1:
-            x = layers.AveragePooling2D(2, padding="same", name=f"half_{number}")(x)
-            wider = layers.Conv2D(2 * x.shape[-1], 1, name=f"widen_{number}")
-            x = normalized(wider, spectral_norm=settings.spectral_norm)(x)
-        act = layers.LeakyReLU(LEAKY_SLOPE, name=f"map_{number}_act")
-        x = _residual(x, f"map_{number}", act, spectral_norm=settings.spectral_norm)
-    return layers.Flatten(name="flatten")(x)
 
 
 def _residual(

@@ -9,7 +9,6 @@ from deploy.errors import PocketganError, one_of
 from pipeline.networks import (
     biggan,
     cogan,
-    colours,
     cyclegan,
     dcgan,
     dense,
@@ -22,7 +21,6 @@ from pipeline.networks import (
     translators,
 )
 from pipeline.networks.settings import (
-    BY_COLOUR,
     COUPLED,
     GROWING,
     PROJECTED,
@@ -53,7 +51,6 @@ DISCRIMINATORS: dict[str, Callable[[DiscriminatorSettings, ImageShape], tf_keras
     GROWING: progressive.discriminator,
     PROJECTED: projected.discriminator,
     COUPLED: cogan.discriminator,
-    BY_COLOUR: colours.discriminator,
 }
 TRANSLATORS: dict[str, Callable[[GeneratorSettings, TranslatorShape], tf_keras.Model]] = {
     "unet": pix2pix.generator,

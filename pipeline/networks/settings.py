@@ -15,8 +15,6 @@ IMAGENET_SIDE = 32
 blown up to what it was trained on, little is left but blur."""
 PROJECTED = "projected"
 """The discriminator that looks through it."""
-BY_COLOUR = "colours"
-"""The discriminator that looks at each colour by itself, too."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from deploy.errors import one_of
 from pipeline.data.reading import CUTS
 from pipeline.data.sources import SOURCES, mistakes
-from pipeline.networks.settings import BY_COLOUR, COUPLED, GROWING, STYLED
+from pipeline.networks.settings import COUPLED, GROWING, STYLED
 from pipeline.recipe.plain import leaves, plain
 from pipeline.recipe.sections import LEAST_BITS, MOST_BITS, Recipe
 
@@ -102,10 +102,10 @@ def _mistaken_codes(recipe: Recipe) -> Iterator[tuple[str, str]]:
             f"generator.codes.continuous: of {latent} numbers {codes.continuous} cannot be codes.",
             f"Give at most {latent}, or a larger generator.latent.",
         )
-    if codes and recipe.discriminator.name in (COUPLED, BY_COLOUR):
+    if codes and recipe.discriminator.name == COUPLED:
         yield (
-            f"generator.codes: '{recipe.discriminator.name}' judges parts of a picture alone, and "
-            "cannot read codes off the whole.",
+            f"generator.codes: '{COUPLED}' judges each half of a picture alone, and cannot read "
+            "codes off the whole.",
             "Leave generator.codes out, or choose another discriminator.name, such as dcgan.",
         )
     if recipe.train.multi_agent and (codes.discrete < LEAST_AGENTS or codes.continuous):

@@ -30,7 +30,7 @@ def test_codes_are_both_ends_of_the_latent(codes: Codes, read: list[int]) -> Non
 @pytest.mark.parametrize(
     ("name", "kind"),
     pairs(
-        [name for name in DISCRIMINATORS if name not in ("projected", "cogan", "colours")],
+        [name for name in DISCRIMINATORS if name not in ("projected", "cogan")],
         [(False, 0), (True, 0), (False, 3), (True, 3)],
     ),
 )
