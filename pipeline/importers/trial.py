@@ -67,6 +67,19 @@ def try_out(
         raise PocketganError(
             f"{path} draws numbers that are not finite.", "Give an earlier checkpoint."
         )
+    _refuse_changing(path, loaded, inputs, pictures=(first, second))
+    return first
+
+
+def _refuse_changing(
+    path: Path,
+    loaded: LoadedGenerator,
+    inputs: list[Any],
+    *,
+    pictures: tuple[np.ndarray, np.ndarray],
+) -> None:
+    """PocketganError where it draws otherwise each time, or beside other inputs."""
+    first, second = pictures
     named = ", ".join(f"'{name}'" for name in loaded.as_in_training)
     named = f" (layer {named} is called with training=True)" if named else ""
     if not alike(first, second):
@@ -81,7 +94,6 @@ def try_out(
             "norm, perhaps, that takes the statistics of the batch.",
             _FLAG_OFF if named else "Save it with training=False, as it is meant to draw.",
         )
-    return first
 
 
 def _draws_each_alone(loaded: LoadedGenerator, inputs: list[Any], pictures: np.ndarray) -> bool:

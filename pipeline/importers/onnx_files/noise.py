@@ -20,8 +20,8 @@ def fix_noise(model: onnx.ModelProto) -> tuple[str, ...]:
         if node.op_type in _NORMAL:
             _set(node, scale=_NEXT_TO_NONE)
         elif node.op_type in _UNIFORM:
-            given = {each.name: each.f for each in node.attribute}
-            mean = (given.get("low", _FROM) + given.get("high", _UP_TO)) / 2
+            ends = {each.name: each.f for each in node.attribute}
+            mean = (ends.get("low", _FROM) + ends.get("high", _UP_TO)) / 2
             _set(node, low=mean, high=mean)
         else:
             continue
@@ -32,7 +32,7 @@ def fix_noise(model: onnx.ModelProto) -> tuple[str, ...]:
 
 
 def _set(node: onnx.NodeProto, **values: float) -> None:
-    kept = [each for each in node.attribute if each.name not in values]
+    others = [each for each in node.attribute if each.name not in values]
     del node.attribute[:]
-    node.attribute.extend(kept)
+    node.attribute.extend(others)
     node.attribute.extend(onnx.helper.make_attribute(name, value) for name, value in values.items())
