@@ -112,7 +112,7 @@ class KerasFile:
         if unknown:
             raise PocketganError(
                 f"{self.path} holds layers or functions that nobody here knows: "
-                f"{', '.join(unknown)}.",
+                f"{', '.join(dict.fromkeys(unknown))}.",
                 self._register,
             )
 

@@ -26,8 +26,11 @@ OPERATION_RANGES = {name.title(): pixels for name, pixels in ACTIVATION_RANGES.i
 """TensorFlow operation → smallest and largest value that it can give; others give anything."""
 Side = Literal["output", "input"]
 BYTES: PixelRange = (0.0, 255.0)
-_USUAL: Sequence[PixelRange] = (BYTES, TRANSLATED, (0.0, 1.0))
+UNIT: PixelRange = (0.0, 1.0)
+_USUAL: Sequence[PixelRange] = (BYTES, TRANSLATED, UNIT)
 """Where people put black and white, the widest first."""
+_OF_BYTES = 8.0
+"""Pictures that reach as far as that, drawn of inputs within 0..1, are hardly within -1..1."""
 _SIDES: Mapping[Side, tuple[str, str, str]] = {
     "output": ("--pixels", "draws", "end with tanh or sigmoid, rescaled alike in all channels"),
     "input": ("--input-pixels", "reads", "start with a Rescaling layer"),
@@ -131,22 +134,25 @@ def chosen_ranges(
     draws: PixelRange | None,
     reads: PixelRange | None,
     latent: int,
+    trial: np.ndarray,
 ) -> PixelRanges:
     """The ranges that the user names, or else those that the model says.
 
     Raises PocketganError where the user's are none, and MissingFactsError for those that neither
-    says. ``path`` names the generator in errors; ``latent`` is 0 where it reads pictures.
+    says. ``path`` names the generator in errors; ``latent`` is 0 where it reads pictures; ``trial``
+    are pictures [N, H, W, C] that it drew.
     """
     chosen: dict[Side, PixelRange | None] = {
         "output": _chosen(path, "output", draws, facts.pixels),
         "input": None if latent else _chosen(path, "input", reads, facts.input_pixels),
     }
     draws_oddly = facts.pixels is None and draws is not None and not _is_usual(draws)
+    likely = _likely(trial, latent=latent)
     missing = []
     if chosen["input"] is None and not latent:
-        missing.append(_missing("input", chosen["output"]))
+        missing.append(_missing("input", chosen["output"] or likely))
     if chosen["output"] is None or draws_oddly:
-        missing.append(_missing("output", chosen["input"], draws))
+        missing.append(_missing("output", chosen["input"] or likely, draws))
     if chosen["output"] is None or missing:
         raise MissingFactsError(path, missing)
     return PixelRanges(chosen["output"], chosen["input"])
@@ -167,15 +173,26 @@ def _has_256_steps(low: float, high: float) -> bool:
     return bool(fits and step >= limits.eps * most)
 
 
-def _missing(side: Side, other: PixelRange | None, ends: PixelRange | None = None) -> MissingFact:
-    """What is proposed is the range of the ``other`` side, where that is known.
+def _likely(trial: np.ndarray, *, latent: int) -> PixelRange:
+    """Where black and white are in what a generator draws whose last layer limits nothing.
+
+    GANs end with tanh, and so do most that translate; what enlarges, restores or brightens ends
+    with a convolution, and is trained on 0..1; what is trained on 0..255 draws numbers like that.
+    """
+    if np.percentile(np.abs(trial), 90) > _OF_BYTES:
+        return BYTES
+    return TRANSLATED if latent else UNIT
+
+
+def _missing(side: Side, likely: PixelRange, ends: PixelRange | None = None) -> MissingFact:
+    """What is proposed is the ``likely`` range.
 
     ``ends``: what its last layers can give, where those are odd. Then it is the widest usual range
     within.
     """
     option, verb, sign = _SIDES[side]
     reason = f"it does not {sign}"
-    low, high = other or TRANSLATED
+    low, high = likely
     if ends is not None:
         reason = f"it ends with what gives {ends[0]:g} to {ends[1]:g}"
         within = (each for each in _USUAL if ends[0] <= each[0] and each[1] <= ends[1])

@@ -15,6 +15,7 @@ from pipeline.compression.fold import fold_batch_norm
 from pipeline.data.reading import TILES, WHOLE
 from pipeline.determinism import as_stored
 from pipeline.importers import alpha, pixel_range
+from pipeline.importers.border import missing_border, with_border
 from pipeline.importers.formats import GeneratorSource
 from pipeline.importers.input_adapter import InputAdapter, random_inputs
 from pipeline.importers.input_joining import adapt_inputs
@@ -182,10 +183,18 @@ def _load(
     )
     adapter = adapt_inputs(path, loaded.inputs, facts, reads)
     with guard.step("drawn with", path, _DOES_NOT_DRAW):
-        try_out(path, loaded, adapter, facts)
+        trial = try_out(path, loaded, adapter, facts)
+    border = 0 if adapter.latent else missing_border(adapter.shape[:2], trial.shape[1:3])
+    if border:
+        adapter = with_border(adapter, border)
     network = _network(path, loaded, adapter)
     ranges = pixel_range.chosen_ranges(
-        path, facts, draws=network.draws, reads=network.reads or reads, latent=adapter.latent
+        path,
+        facts,
+        draws=network.draws,
+        reads=network.reads or reads,
+        latent=adapter.latent,
+        trial=trial,
     )
     fixed = (
         f"its input '{name}' is {numbers_text(values)} for all pictures"

@@ -26,11 +26,19 @@ _COLOURS_ALONE = (
     "If they are the colours of Lab or YCbCr without the luma, end the model with the layers that "
     "make red, green and blue of them and of the picture that it reads."
 )
+_WORKED_ON = (
+    "If code outside of the model makes the picture of them, such as curves that are applied to "
+    "the one that is read, let the model end with layers that do that."
+)
 _CHANNELS_LAST = "Build it with data_format 'channels_last'; TFLite has no other."
 
 
-def try_out(path: Path, loaded: LoadedGenerator, adapter: InputAdapter, facts: StatedFacts) -> None:
+def try_out(
+    path: Path, loaded: LoadedGenerator, adapter: InputAdapter, facts: StatedFacts
+) -> np.ndarray:
     """Let it draw twice; PocketganError if it fails, differs, or gives no pictures.
+
+    Returns what it drew: pictures float32 [N, H, W, C].
 
     Raises MissingFactsError where ``facts`` do not say which of several outputs is the picture, or
     what colour with alpha is laid on.
@@ -79,6 +87,7 @@ def try_out(path: Path, loaded: LoadedGenerator, adapter: InputAdapter, facts: S
             "norm, perhaps, that takes the statistics of the batch.",
             _FLAG_OFF if named else "Save it with training=False, as it is meant to draw.",
         )
+    return first.astype(np.float32)
 
 
 def _draws_each_alone(loaded: LoadedGenerator, inputs: list[Any], pictures: np.ndarray) -> bool:
@@ -168,6 +177,8 @@ def _of_other_channels(first: int, last: int, *, reads_pictures: bool) -> str:
     """What to do about maps of ``last`` channels, or of ``first`` if those stand in front."""
     if reads_pictures and 2 in (first, last):
         return _COLOURS_ALONE
+    if reads_pictures and first not in COLOURS:
+        return _WORKED_ON
     return _CHANNELS_LAST if first in COLOURS else _GENERATOR
 
 

@@ -97,3 +97,25 @@ def test_activation_of_ones_own_is_known_by_its_function(
     latents = teacher.random_inputs(3)
     np.testing.assert_allclose(teacher.model(latents), np.asarray(model(latents)), atol=1e-6)
     assert "own_bend" in teacher.notes[0]
+
+
+@pytest.mark.parametrize("library", [keras, tf_keras])
+@pytest.mark.parametrize("suffix", ["h5", "keras"])
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+def test_model_class_of_ones_own_is_named_once_and_given_by_custom(
+    library: Any, suffix: str, tmp_path: Path, refused: Callable[..., str]
+) -> None:
+    """Functional, with a training step of its own, as examples of Keras have it."""
+    custom = tmp_path / "mine.py"
+    imports = "import keras" if library is keras else "import tf_keras as keras"
+    classes = "class Own(keras.Model):\n    pass\n\n\nclass Bent(keras.layers.Layer):\n"
+    custom.write_text(f"{imports}\n\n\n{classes}    def call(self, x):\n        return x * x\n")
+    own, layers = load_custom(custom), library.layers
+    z = library.Input((48,))
+    bent = own["Bent"]()(own["Bent"]()(z))
+    path = tmp_path / f"model.{suffix}"
+    own["Own"](z, layers.Activation("tanh")(layers.Reshape((4, 4, 3))(bent))).save(path)
+    message = refused(load_teacher, path)
+    assert "nobody here knows: " in message
+    assert (message.count("Own"), message.count("Bent")) == (1, 1)
+    assert load_teacher(path, custom=custom).latent == 48

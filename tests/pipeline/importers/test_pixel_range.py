@@ -30,7 +30,7 @@ def test_range_of_channels_that_differ_is_asked_for(
     k3: Callable[..., Path], refused: Refused
 ) -> None:
     path = ending(k3, L.Rescaling([127.5, 120.0, 110.0], [127.5, 120.0, 110.0]))
-    assert "Give --pixels -1 1" in refused(load_teacher, path)
+    assert "Give --pixels 0 255" in refused(load_teacher, path)
     assert load_teacher(path, pixels=(0, 255)).pixels == (0, 255)
 
 

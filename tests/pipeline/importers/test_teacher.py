@@ -211,6 +211,15 @@ def test_range_of_pictures_that_are_read_is_asked_for(
     assert "--input-pixels -1 1" in refused(load_teacher, files["unet.keras"])
 
 
+@pytest.mark.parametrize(("spread", "likely"), [(1, "0 1"), (100, "0 255")])
+def test_range_of_what_ends_with_a_convolution_is_proposed_by_what_it_draws(
+    spread: int, likely: str, k3: Callable[..., Path], refused: Refused
+) -> None:
+    path = k3((8, 8, 3), L.LayerNormalization(axis=(1, 2)), L.Conv2D(3, 1), L.Rescaling(spread))
+    wanted = f"--input-pixels {likely} --pixels {likely}"
+    assert wanted in refused(load_teacher, path)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_weights_that_are_not_finite_are_named(
     value: float, k3: Callable[..., Path], refused: Refused
