@@ -14,15 +14,15 @@ WIDEST = 0.2
 """Share of a side: what takes away more draws smaller pictures, such as halves."""
 
 
-def missing_border(read: Sequence[int], drawn: Sequence[int]) -> int:
-    """Pixels on each side of a picture of height and width ``read`` that are not ``drawn``.
+def missing_border(source: Sequence[int], picture: Sequence[int]) -> int:
+    """Pixels on each side of a ``source`` of that height and width that the ``picture`` lacks.
 
     0 where none are, and where no border alike on all sides explains the sizes.
     """
-    scale = max(1, -(-drawn[0] // read[0]))
-    lacking = {scale * before - after for before, after in zip(read, drawn, strict=True)}
+    scale = max(1, -(-picture[0] // source[0]))
+    lacking = {scale * before - after for before, after in zip(source, picture, strict=True)}
     border, rest = divmod(lacking.pop(), 2 * scale)
-    is_border = not (lacking or rest) and 0 < border < WIDEST * min(read)
+    is_border = not (lacking or rest) and 0 < border < WIDEST * min(source)
     return border if is_border else 0
 
 

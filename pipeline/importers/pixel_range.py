@@ -139,20 +139,24 @@ def chosen_ranges(
     """The ranges that the user names, or else those that the model says.
 
     Raises PocketganError where the user's are none, and MissingFactsError for those that neither
-    says. ``path`` names the generator in errors; ``latent`` is 0 where it reads pictures; ``trial``
-    are pictures [N, H, W, C] that it drew.
+    says; proposed for them is one range: what the other side has, the widest usual one within odd
+    ends, or what is likely. ``path`` names the generator in errors; ``latent`` is 0 where it reads
+    pictures; ``trial`` are pictures [N, H, W, C] that it drew.
     """
     chosen: dict[Side, PixelRange | None] = {
         "output": _chosen(path, "output", draws, facts.pixels),
         "input": None if latent else _chosen(path, "input", reads, facts.input_pixels),
     }
     draws_oddly = facts.pixels is None and draws is not None and not _is_usual(draws)
-    likely = _likely(trial, latent=latent)
+    likely = chosen["input"] or chosen["output"] or _likely(trial, latent=latent)
+    if draws_oddly and draws is not None:
+        within = (each for each in _USUAL if draws[0] <= each[0] and each[1] <= draws[1])
+        likely = next(within, draws)
     missing = []
     if chosen["input"] is None and not latent:
-        missing.append(_missing("input", chosen["output"] or likely))
+        missing.append(_missing("input", likely))
     if chosen["output"] is None or draws_oddly:
-        missing.append(_missing("output", chosen["input"] or likely, draws))
+        missing.append(_missing("output", likely, draws))
     if chosen["output"] is None or missing:
         raise MissingFactsError(path, missing)
     return PixelRanges(chosen["output"], chosen["input"])
@@ -185,18 +189,12 @@ def _likely(trial: np.ndarray, *, latent: int) -> PixelRange:
 
 
 def _missing(side: Side, likely: PixelRange, ends: PixelRange | None = None) -> MissingFact:
-    """What is proposed is the ``likely`` range.
-
-    ``ends``: what its last layers can give, where those are odd. Then it is the widest usual range
-    within.
-    """
+    """What is proposed is the ``likely`` range; ``ends``: what the last layers can give, if odd."""
     option, verb, sign = _SIDES[side]
     reason = f"it does not {sign}"
     low, high = likely
     if ends is not None:
         reason = f"it ends with what gives {ends[0]:g} to {ends[1]:g}"
-        within = (each for each in _USUAL if ends[0] <= each[0] and each[1] <= ends[1])
-        low, high = next(within, ends)
     return MissingFact(
         problem=f"which numbers are black and white in the pictures that it {verb} is not known: "
         f"{reason}",

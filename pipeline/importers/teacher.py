@@ -191,7 +191,7 @@ def _load(
     ranges = pixel_range.chosen_ranges(
         path,
         facts,
-        draws=network.draws,
+        draws=pixel_range.BYTES if trial.dtype == np.uint8 else network.draws,
         reads=network.reads or reads,
         latent=adapter.latent,
         trial=trial,

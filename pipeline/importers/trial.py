@@ -38,7 +38,7 @@ def try_out(
 ) -> np.ndarray:
     """Let it draw twice; PocketganError if it fails, differs, or gives no pictures.
 
-    Returns what it drew: pictures float32 [N, H, W, C].
+    Returns what it drew: pictures [N, H, W, C], floats or uint8.
 
     Raises MissingFactsError where ``facts`` do not say which of several outputs is the picture, or
     what colour with alpha is laid on.
@@ -73,6 +73,14 @@ def try_out(
         raise PocketganError(
             f"{path} draws numbers that are not finite.", "Give an earlier checkpoint."
         )
+    _refuse_chance(path, loaded, inputs=inputs, first=first, second=second)
+    return first
+
+
+def _refuse_chance(
+    path: Path, loaded: LoadedGenerator, *, inputs: list[Any], first: np.ndarray, second: np.ndarray
+) -> None:
+    """PocketganError where the two drawings of the same inputs differ, or hang on their batch."""
     named = ", ".join(f"'{name}'" for name in loaded.as_in_training)
     named = f" (layer {named} is called with training=True)" if named else ""
     if not alike(first, second):
@@ -87,7 +95,6 @@ def try_out(
             "norm, perhaps, that takes the statistics of the batch.",
             _FLAG_OFF if named else "Save it with training=False, as it is meant to draw.",
         )
-    return first.astype(np.float32)
 
 
 def _draws_each_alone(loaded: LoadedGenerator, inputs: list[Any], pictures: np.ndarray) -> bool:
@@ -154,7 +161,8 @@ def _refuse_other_than_pictures(path: Path, output: np.ndarray, *, reads_picture
         (
             len(shape) == 2,
             f"{gives}: a sequence, or pictures without channels.",
-            "End a generator of grey pictures with Reshape((H, W, 1)); sequences are not drawn.",
+            "End a generator of grey pictures with Reshape((H, W, 1)), in PyTorch with "
+            ".unsqueeze(1); sequences are not drawn.",
         ),
         (len(shape) != 3, f"{gives}, which is no picture.", _GENERATOR),
         (0 in shape, f"{gives}: pictures without a pixel.", _GENERATOR),
@@ -164,9 +172,9 @@ def _refuse_other_than_pictures(path: Path, output: np.ndarray, *, reads_picture
             _of_other_channels(first, length, reads_pictures=reads_pictures),
         ),
         (
-            not dtype.startswith(("float", "bfloat")),
-            f"gives numbers of type {dtype}, through which nothing can be learnt.",
-            "Leave the rounding to 8 bits out of the model.",
+            not dtype.startswith(("float", "bfloat", "uint8")),
+            f"gives numbers of type {dtype}, and pictures are floats or uint8.",
+            "Let the model end in floats, or in uint8 from 0 to 255.",
         ),
     ):
         if is_wrong:

@@ -88,6 +88,15 @@ class StudentBuilder:
             return error.problem
         return next((error.problem for error in refusals(self.teacher.folded).values()), "")
 
+    @cached_property
+    def why_not_built(self) -> str:
+        """Why no student that is built for the teacher fits; empty where one does."""
+        try:
+            _ = self.teacher.latent or self.translator_shape.scale
+        except PocketganError as error:
+            return error.problem
+        return ""
+
     def pixels(self, settings: StudentSettings) -> PixelRange:
         """Black and white in what a student draws: the teacher's, where its last layer can."""
         of_teacher = settings.block == SLIM or not self.teacher.latent

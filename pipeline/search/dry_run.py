@@ -23,6 +23,7 @@ from pipeline.importers.saved_teacher import read_saved_teacher, save_teacher
 from pipeline.importers.teacher import Teacher
 from pipeline.networks.registry import build_discriminator
 from pipeline.networks.settings import ImageShape, StudentSettings
+from pipeline.networks.translators import ONE_SCALE
 from pipeline.recipe.sections import Recipe
 from pipeline.search.builder import SLIM, StudentBuilder
 from pipeline.search.flash import compiler_of
@@ -92,8 +93,8 @@ def refused_blocks(
         height, width, channels = builder.picture_shape
         image = ImageShape(height, channels, teacher.classes, width)
         build_discriminator(recipe.discriminator, image)
-    if not teacher.latent and builder.why_not_slim:
-        _ = builder.translator_shape.scale  # without which there is none to build either
+    if builder.why_not_slim and (problem := builder.why_not_built):
+        raise PocketganError(f"{path}: {problem}", ONE_SCALE)
     space = space_of(recipe.search, recipe.budget, builder)
     trial = _Trial(
         builder=builder, bits=min(space.bits), pairs=pairs, batch=recipe.convert.batch, path=path

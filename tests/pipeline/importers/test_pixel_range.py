@@ -4,7 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
+import tensorflow as tf
 import tf_keras
 
 from deploy.errors import PocketganError
@@ -85,3 +87,23 @@ def test_range_that_uint8_cannot_hold_is_refused() -> None:
     with pytest.raises(PocketganError, match="reads 'photo' as uint8") as error:
         range_of_bytes(Path("g.onnx"), BYTES, stated)
     assert "--input-pixels 0 255" in error.value.remedy
+
+
+def test_pictures_drawn_as_uint8_are_bytes(tmp_path: Path) -> None:
+    """As people export what they show at once; a teacher only has to draw."""
+    layers = K2
+    port = tf_keras.Input((8, 8, 3))
+    pixels = layers.Conv2D(3, 3, padding="same", activation="sigmoid")(port) * 255.0
+    model = tf_keras.Model(port, tf.cast(tf.round(pixels), tf.uint8))
+    model.save(tmp_path / "bytes")
+    teacher = load_teacher(tmp_path / "bytes", input_pixels=(-1, 1))
+    assert (teacher.is_opaque, teacher.pixels) == (True, (0.0, 255.0))
+    pictures = teacher.random_inputs(3)
+    np.testing.assert_array_equal(teacher.model(pictures), model(pictures))
+
+
+def test_range_of_odd_ends_is_proposed_for_both_sides(
+    k3: Callable[..., Path], refused: Refused
+) -> None:
+    path = k3((8, 8, 3), L.Conv2D(3, 1, activation="tanh"), L.Rescaling(0.58, 0.5))
+    assert "--input-pixels 0 1 --pixels 0 1" in refused(load_teacher, path)
