@@ -26,6 +26,7 @@ from pipeline.compression.fake_quantization import quantize_scope
 from pipeline.importers import safety
 from pipeline.importers.formats import Format, cut_short
 from pipeline.importers.known_layers import KNOWN, custom_objects
+from pipeline.importers.lambdas import give_usual_names
 from pipeline.importers.subclassed import ONE_CALL
 from pipeline.networks import layers as _our_layers  # noqa: F401  so that Keras knows them
 
@@ -87,6 +88,8 @@ class KerasFile:
             ) from error
 
     def _read(self, library: Any, custom: dict[str, Any], *, safe: bool) -> Any:
+        if not safe:
+            give_usual_names(library, custom)
         if library is tf_keras and h5py.is_hdf5(self.path):
             named = _with_functions_by_name(self.config)
             if named != self.config:
