@@ -21,8 +21,9 @@ from pipeline.networks.settings import GeneratorSettings, ImageShape
 
 
 def generator(settings: GeneratorSettings, image: ImageShape) -> tf_keras.Model:
-    """Latents [N, latent + classes] → pictures [N, height, width, channels] in -1..1.
+    """Class and latent scale and shift every map (Brock 2019).
 
+    Latents [N, latent + classes] → pictures [N, height, width, channels] in -1..1.
     The map is doubled as often as the size asks for, each time with half of the channels; the last
     doubling makes the pixels.
     """

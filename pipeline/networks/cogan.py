@@ -22,10 +22,11 @@ DOMAINS = ("left", "right")
 
 
 def generator(settings: GeneratorSettings, image: ImageShape) -> tf_keras.Model:
-    """Latents [N, latent] → a picture in two domains, side by side, in -1..1 (DCGAN's layers).
+    """DCGAN's layers, for two domains side by side (Liu & Tuzel 2016).
 
-    All layers but the last are shared, which is what makes both halves one picture: nothing else
-    says that they belong together. Raises PocketganError for an odd width, and for classes.
+    Latents [N, latent] → a picture in both, [N, height, width, channels] in -1..1. All layers but
+    the last are shared, which is what makes both halves one picture: nothing else says that they
+    belong together. Raises PocketganError for an odd width, and for classes.
     """
     layers, half = tf_keras.layers, _half(image)
     port, *hidden = dcgan.hidden_layers(settings, half)
@@ -47,10 +48,11 @@ def generator(settings: GeneratorSettings, image: ImageShape) -> tf_keras.Model:
 
 
 def discriminator(settings: DiscriminatorSettings, image: ImageShape) -> tf_keras.Model:
-    """Pictures of two domains side by side → logits [2N, 1]: of all left halves, then all right.
+    """Judges each half of a picture alone (Liu & Tuzel 2016).
 
-    Each half is judged alone, by a first layer of its own and all others that both share. So what
-    belongs together is never seen. Raises PocketganError as the generator does.
+    Pictures of two domains side by side → logits [2N, 1]: of all left halves, then all right. Each
+    has a first layer of its own and shares all others, so what belongs together is never seen.
+    Raises PocketganError as the generator does.
     """
     layers, width = tf_keras.layers, _half(image).width
 

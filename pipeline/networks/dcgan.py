@@ -16,8 +16,9 @@ from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings,
 
 
 def generator(settings: GeneratorSettings, image: ImageShape) -> tf_keras.Model:
-    """Latents [N, latent + classes] → pictures [N, height, width, channels] in -1..1.
+    """Transposed convolutions (Radford 2016).
 
+    Latents [N, latent + classes] → pictures [N, height, width, channels] in -1..1.
     The map is doubled as often as the size asks for, each time with half of the channels.
     """
     layers = tf_keras.layers
@@ -63,8 +64,9 @@ def hidden_layers(settings: GeneratorSettings, image: ImageShape) -> list[Any]:
 
 
 def discriminator(settings: DiscriminatorSettings, image: ImageShape) -> tf_keras.Model:
-    """Pictures [N, height, width, channels], one-hot classes if any → logits [N, 1], real is high.
+    """Convolutions of stride 2, without batch norm (Radford 2016).
 
+    Pictures [N, height, width, channels], one-hot classes if any → logits [N, 1], real is high.
     They are halved as often as the generator doubles its first map, the width doubled each time.
     No batch norm: it ties the logits of a batch together, which R1 and WGAN-GP forbid
     (Gulrajani 2017, section 4).

@@ -10,7 +10,10 @@ from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings,
 
 
 def generator(settings: GeneratorSettings, image: ImageShape) -> tf_keras.Model:
-    """Latents [N, latent + classes] → pictures [N, height, width, channels] in 0..1."""
+    """The article's three dense layers.
+
+    Latents [N, latent + classes] → pictures [N, height, width, channels] in 0..1.
+    """
     layers = tf_keras.layers
     return tf_keras.Sequential(
         [
@@ -28,7 +31,10 @@ def generator(settings: GeneratorSettings, image: ImageShape) -> tf_keras.Model:
 
 
 def discriminator(settings: DiscriminatorSettings, image: ImageShape) -> tf_keras.Model:
-    """Pictures [N, height, width, channels] (and one-hot classes) → logits [N, 1]; real is high."""
+    """Dense layers.
+
+    Pictures [N, height, width, channels], one-hot classes if any → logits [N, 1], real is high.
+    """
     layers = tf_keras.layers
 
     def features(pictures: Any) -> Any:

@@ -17,8 +17,9 @@ _SMALLEST_MAP = 2
 
 
 def generator(settings: GeneratorSettings, shape: TranslatorShape) -> tf_keras.Model:
-    """pix2pix's U-Net: pictures [N, h, w, c] in −1..1 → [N, H, W, C] in −1..1.
+    """pix2pix's U-Net (Isola 2017).
 
+    Pictures [N, h, w, c] in −1..1 → [N, H, W, C] in −1..1.
     16.6 million weights at 64 pixels and a width of 64. Down by convolutions 4×4 of stride 2 to
     maps of 2 pixels, but no more than five times, up by transposed ones; what was a map on the way
     down is concatenated on the way up.

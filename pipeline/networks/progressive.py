@@ -33,8 +33,9 @@ def level_count(image: PictureShape) -> int:
 
 
 def generator(settings: GeneratorSettings, image: ImageShape) -> tf_keras.Model:
-    """Latents [N, latent + classes] → pictures [N, height, width, channels] in -1..1.
+    """Pictures that can grow in one training (Karras 2018).
 
+    Latents [N, latent + classes] → pictures [N, height, width, channels] in -1..1.
     The map is doubled until it is as large as the picture, each time with half of the channels.
     Raises PocketganError for a size that no map comes to by doubling.
     """
@@ -56,8 +57,9 @@ def generator(settings: GeneratorSettings, image: ImageShape) -> tf_keras.Model:
 
 
 def discriminator(settings: DiscriminatorSettings, image: ImageShape) -> tf_keras.Model:
-    """Pictures [N, height, width, channels], one-hot classes if any → logits [N, 1], real is high.
+    """One that can grow with its pictures (Karras 2018).
 
+    Pictures [N, height, width, channels], one-hot classes if any → logits [N, 1], real is high.
     The generator backwards: the map is halved as often as that doubles one.
     """
     layers = tf_keras.layers

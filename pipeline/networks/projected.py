@@ -26,8 +26,9 @@ SMALLEST_MAP = 4
 
 
 def discriminator(settings: DiscriminatorSettings, image: ImageShape) -> tf_keras.Model:
-    """Pictures [N, height, width, 3], one-hot classes if any → logits [N, L], real is high.
+    """Looks through EfficientNet-Lite0 as it was published (Sauer 2021).
 
+    Pictures [N, height, width, 3], one-hot classes if any → logits [N, L], real is high.
     Kernels are held at spectral norm 1, whatever the settings say. Raises PocketganError for
     pictures that EfficientNet-Lite0 cannot look at, and where its weights are not installed.
     """

@@ -21,8 +21,9 @@ from pipeline.networks.settings import DiscriminatorSettings, GeneratorSettings,
 
 
 def generator(settings: GeneratorSettings, image: ImageShape) -> tf_keras.Model:
-    """Latents [N, latent + classes] → pictures [N, height, width, channels] in -1..1.
+    """Residual blocks without norm (Huang 2024); channels become pixels.
 
+    Latents [N, latent + classes] → pictures [N, height, width, channels] in -1..1.
     The map is doubled as often as the size asks for, each time with half of the channels; the last
     doubling makes the pixels.
     """
@@ -42,8 +43,9 @@ def generator(settings: GeneratorSettings, image: ImageShape) -> tf_keras.Model:
 
 
 def discriminator(settings: DiscriminatorSettings, image: ImageShape) -> tf_keras.Model:
-    """Pictures [N, height, width, channels], one-hot classes if any → logits [N, 1], real is high.
+    """Residual blocks without norm (Huang 2024).
 
+    Pictures [N, height, width, channels], one-hot classes if any → logits [N, 1], real is high.
     The generator backwards: a block on each of its maps, the width doubled each time.
     """
     layers = tf_keras.layers

@@ -12,8 +12,9 @@ from pipeline.networks.settings import GeneratorSettings, ImageShape
 
 
 def generator(settings: GeneratorSettings, image: ImageShape) -> tf_keras.Model:
-    """Latents [N, latent + classes] → pictures [N, height, width, channels] in -1..1.
+    """Maps doubled by repeating pixels, then convolved (Odena 2016).
 
+    Latents [N, latent + classes] → pictures [N, height, width, channels] in -1..1.
     The map is doubled as often as the size asks for, each time with half of the channels, down to
     ``settings.width``; the pixels are made at full size.
     """

@@ -29,8 +29,9 @@ LEAST_POWER = 0.1
 
 
 def generator(settings: GeneratorSettings, image: ImageShape) -> tf_keras.Model:
-    """Latents [N, latent + classes] → pictures [N, height, width, channels] in -1..1.
+    """Styles from a mapping network scale the channels of maps (Karras 2019, 2020).
 
+    Latents [N, latent + classes] → pictures [N, height, width, channels] in -1..1.
     The map is doubled as often as the size asks for, each time with half of the channels; the last
     doubling makes the pixels.
     """

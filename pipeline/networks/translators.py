@@ -303,5 +303,8 @@ def _colours(source: int, image: int) -> np.ndarray:
 
 
 def generator_residual(settings: GeneratorSettings, shape: TranslatorShape) -> tf_keras.Model:
-    """Eight convolutions at the input's size: pictures in −1..1 → pictures that keep outlines."""
+    """Eight convolutions at the input's size, for what keeps outlines.
+
+    Pictures [N, h, w, c] in −1..1 → [N, H, W, C] in −1..1.
+    """
     return residual(shape, (settings.width,) * 8, reduce=1, separable=False)

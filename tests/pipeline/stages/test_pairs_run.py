@@ -38,6 +38,7 @@ STUDENT = (
     *("--quiet", "--name", "small", "--max-gzip-kb", "4", "--max-macs", "9999999"),
     *("--teacher.lessons", "200", "--trials", "1", "--search.steps", "3", "--student.imitate", "4"),
     *("--quantize.steps", "4", "--quantize.calibration", "16", "--train.batch", "8"),
+    *("--benchmark.threads", "[1]", "--benchmark.runs", "4", "--benchmark.rounds", "1"),
 )
 
 
