@@ -1,6 +1,7 @@
 """Whether a generator draws pictures, each time the same."""
 
 import math
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ from pipeline.importers.loaded import TRIAL_INPUTS, LoadedGenerator, alike
 from pipeline.importers.missing import MissingFact, MissingFactsError, StatedFacts
 from pipeline.importers.model_input import shape_text
 
+_EARLY = re.compile(r"coarse|rough|aux|side|_1$", re.IGNORECASE)
+"""The output of a first stage, beside that of a later one."""
 _GENERATOR = "Give the generator: latents (or pictures) go in, pictures [N, H, W, C] come out."
 _FLAG_OFF = (
     "Save it without that flag: import tf_keras; old = tf_keras.models.load_model(FILE); "
@@ -110,7 +113,7 @@ def _draws_each_alone(loaded: LoadedGenerator, inputs: list[Any], pictures: np.n
 def _several_outputs(
     path: Path, loaded: LoadedGenerator, outputs: Sequence[np.ndarray]
 ) -> PocketganError:
-    """Which one is the picture: the largest that could be one is proposed."""
+    """Which one is the picture: the largest that could be one is proposed, in colour if any is."""
     names = loaded.named_outputs(len(outputs))
     shapes = [values.shape[1:] for values in outputs]
     pictures = [i for i, shape in enumerate(shapes) if len(shape) == 3 and shape[-1] in COLOURS]
@@ -120,7 +123,12 @@ def _several_outputs(
     )
     if not pictures:
         return PocketganError(f"{path} has {len(outputs)} outputs ({listed}).", _GENERATOR)
-    likely = names[max(pictures, key=lambda index: (shapes[index][-1] != 4, *shapes[index][:2]))]
+
+    def rank(index: int) -> tuple[int, ...]:
+        height, width, channels = shapes[index]
+        return channels != alpha.CHANNELS, height, width, not _EARLY.search(names[index]), channels
+
+    likely = names[max(pictures, key=rank)]
     fact = MissingFact(
         problem=f"it has {len(outputs)} outputs ({listed}), and which one is the picture is not "
         "known",
