@@ -26,8 +26,14 @@ def missing_border(source: Sequence[int], picture: Sequence[int]) -> int:
     return border if is_border else 0
 
 
-def with_border(adapter: InputAdapter, border: int) -> InputAdapter:
-    """What reads pictures without that border, which is mirrored around them."""
+def with_missing_border(adapter: InputAdapter, picture: Sequence[int]) -> InputAdapter:
+    """What reads pictures without the border that a ``picture`` of that height and width lacks.
+
+    It is mirrored around them. The same adapter where there is none, or where it reads latents.
+    """
+    border = 0 if adapter.latent else missing_border(adapter.shape[:2], picture)
+    if not border:
+        return adapter
     height, width, *channels = adapter.shape
     padding = ReflectionPadding2D([[border, border]] * 2, name="border")
     return replace(
