@@ -135,7 +135,7 @@ def test_command_in_the_message_has_all_that_is_missing_and_works_word_for_word(
     assert (code, out) == (2, "")
     command = shlex.split(err[err.index("pocketgan check") :])
     assert command[:3] == ["pocketgan", "check", str(path)]
-    assert command[3:] == shlex.split("--input-size 256x256 --input-pixels 0 1 --pixels 0 1")
+    assert command[3:] == shlex.split("--input-size 256x256 --input-pixels -1 1 --pixels -1 1")
     code, out, err = ask(*command[2:], "--json")
     assert (code, err) == (0, "")
     assert [(part["kind"], part["size"]) for part in json.loads(out)["inputs"]] == [

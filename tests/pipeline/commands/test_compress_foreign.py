@@ -244,5 +244,5 @@ def test_command_in_the_message_has_what_the_file_and_the_person_leave_out(
     err = capfd.readouterr().err
     command = shlex.split(err[err.index("pocketgan compress") :])
     assert command[2:6] == [str(path), "--max-kb", "9", "--search.trials"]
-    added = "--input-size 256x256 --input-pixels 0 1 --pixels 0 1 --inputs FOLDER"
+    added = "--input-size 256x256 --input-pixels -1 1 --pixels -1 1 --inputs FOLDER"
     assert command[7:] == added.split()
