@@ -103,6 +103,7 @@ def quantize_student(ctx: StageContext) -> Outcome:
     log = training_log(ctx.folder, SHIPPED, variant=SHIPPED, caption=objective.caption)
     held = _targets(ctx, start, REFERENCE, COMPARED_ON_THE_WAY)
     history, sentence = TrainingHistory(), ""
+    rounds = "" if ctx.recipe.budget.max_gzip_kb is None else f" of {ROUNDS} to {MOST_ROUNDS}"
 
     def learn(aware: tf_keras.Model, steps: int, number: int) -> None:
         nonlocal history, sentence
@@ -110,7 +111,7 @@ def quantize_student(ctx: StageContext) -> Outcome:
         later, sentence = train_and_look_ahead(
             trainer,
             ctx.scratch / f"{SHIPPED}-{number}.npz",
-            description=f"quantize {SHIPPED}",
+            description=f"quantize {SHIPPED}" + (rounds and f", round {number + 1}{rounds}"),
             on_row=log.after(history),
             prospects=_prospects(ctx, aware, held),
         )
