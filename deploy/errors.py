@@ -1,7 +1,10 @@
 """What a person reads: the one error that is meant for people, and text made safe to show."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class PocketganError(Exception):
@@ -35,8 +38,8 @@ def one_of(name: str, names: Iterable[str]) -> str:
 
 
 def one_line(error: BaseException, most: int | None = None) -> str:
-    """The message of an error without line breaks; at most ``most`` characters of it."""
-    return " ".join(str(error).split())[:most]
+    """The message of an error without line breaks and colours; at most ``most`` characters."""
+    return " ".join(_COLOUR.sub("", str(error)).split())[:most]
 
 
 def printable(text: str, hidden: str | None = None) -> str:

@@ -63,8 +63,12 @@ def _check(options: Any) -> "Check":
     recipe = starting_recipe(latent=bool(teacher.latent))
     builder = StudentBuilder(teacher, recipe.seed, by_norm=True)
     refused = refused_blocks(recipe, builder, Path(options.generator))
-    why = builder.why_not_slim or refused.get(SLIM, "")
-    return layer_report.check(teacher, options.generator, why)
+    return layer_report.check(
+        teacher,
+        options.generator,
+        why_not_slim=builder.why_not_slim or refused.get(SLIM, ""),
+        why_not_built=builder.why_not_built,
+    )
 
 
 def add_generator(parser: Any) -> None:

@@ -94,6 +94,8 @@ class _Source:
             return int(self.role.classes or 0)
         if self.kind is InputKind.LATENT:
             return math.prod(self.shape)
+        if self.kind is InputKind.MASK:
+            return 1  # also where it is repeated for each colour
         return self.shape[-1] if len(self.shape) == _MAP else 1
 
     def constant(self, port: Any) -> Any:
@@ -307,4 +309,7 @@ def _channels(source: _Source, tensor: Any, end: str, pixels: PixelRange) -> Any
         scale = 1 / (high - low)
         name = f"{source.kind}_scaled{end}"
         tensor = layers.Rescaling(scale, -low * scale, name=name)(tensor)
+    if source.kind is InputKind.MASK and len(source.shape) == _MAP and source.shape[-1] > 1:
+        name = f"mask_repeated{end}"
+        tensor = layers.Concatenate(name=name)([tensor] * source.shape[-1])
     return _vector(source, tensor, end)

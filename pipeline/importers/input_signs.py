@@ -164,14 +164,15 @@ def _refuse_role(path: Path, each: ModelInput, role: InputRole) -> None:
         InputKind.CLASS: each.has_batch
         and (is_number_like(each) or (is_vector(each) and role.classes in (None, length))),
         InputKind.PICTURE: len(shape) == 3,
-        InputKind.MASK: len(shape) == 2 or (len(shape) == 3 and length == 1),
+        InputKind.MASK: len(shape) == 2 or (len(shape) == 3 and length in (1, 3)),
     }[kind]
     if not fits:
         raise PocketganError(
             f"{path}: its input '{printable(each.name)}' {each.shape_words} cannot be "
             f"'{role_text(role)}'.",
-            "A class is one number or one-hot, a mask has one channel, a picture a height, a width "
-            "and channels; numbers are one for all of the input, or one for each of its entries.",
+            "A class is one number or one-hot, a mask has one channel or three alike, a picture a "
+            "height, a width and channels; numbers are one for all of the input, or one for each "
+            "of its entries.",
         )
     if kind is InputKind.PICTURE and len(role.kinds) > 1 and not can_be(role.kinds, length or 0):
         raise PocketganError(
@@ -237,7 +238,8 @@ def _tell_picture(
 ) -> None:
     """A map of one channel beside a picture in colour is its mask; in place.
 
-    A single input of one channel or three is a picture, whatever it is called.
+    So is one of three that is called so: convolutions on what is not hidden have one each. A single
+    input of one channel or three is a picture, whatever it is called.
     """
     maps = [i for i, each in enumerate(inputs) if len(each.shape) == 3 and not is_vector(each)]
     unsaid = [index for index in maps if inputs[index].name not in facts.inputs]
@@ -245,5 +247,7 @@ def _tell_picture(
         roles[0] = _PICTURE_ROLE
     in_colour = [index for index in maps if inputs[index].shape[-1] == 3]
     for index in unsaid:
-        if in_colour and inputs[index].shape[-1] == 1 and roles[index] == _PICTURE_ROLE:
+        each, others = inputs[index], [other for other in in_colour if other != index]
+        is_mask = each.shape[-1] == 1 or (each.shape[-1] == 3 and _MASK.search(each.name))
+        if others and is_mask and roles[index] == _PICTURE_ROLE:
             roles[index] = _MASK_ROLE

@@ -25,7 +25,8 @@ from deploy.errors import PocketganError, one_line
 from pipeline.compression.fake_quantization import quantize_scope
 from pipeline.importers import safety
 from pipeline.importers.formats import Format, cut_short
-from pipeline.importers.known_layers import KNOWN, custom_objects
+from pipeline.importers.known_layers import custom_objects, known_in
+from pipeline.importers.lambdas import give_usual_names
 from pipeline.importers.subclassed import ONE_CALL
 from pipeline.networks import layers as _our_layers  # noqa: F401  so that Keras knows them
 
@@ -66,7 +67,7 @@ class KerasFile:
         library = keras if self.is_of_keras_3 else tf_keras
         custom = custom_objects(self._class_names(), custom)
         if not self.is_of_keras_3:
-            custom = {**KNOWN, **custom}
+            custom = {**known_in(safety.parts(self.config)), **custom}
         if not allow_unsafe:
             refuse_unsafe(self.path, self.config)
             self._refuse_unknown(library, custom)
@@ -87,6 +88,8 @@ class KerasFile:
             ) from error
 
     def _read(self, library: Any, custom: dict[str, Any], *, safe: bool) -> Any:
+        if not safe:
+            give_usual_names(library, custom)
         if library is tf_keras and h5py.is_hdf5(self.path):
             named = _with_functions_by_name(self.config)
             if named != self.config:
@@ -112,7 +115,7 @@ class KerasFile:
         if unknown:
             raise PocketganError(
                 f"{self.path} holds layers or functions that nobody here knows: "
-                f"{', '.join(unknown)}.",
+                f"{', '.join(dict.fromkeys(unknown))}.",
                 self._register,
             )
 

@@ -199,6 +199,20 @@ KNOWN: Mapping[str, Any] = {
 """Name in a file of Keras 2 → class."""
 
 
+def known_in(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """``KNOWN``, as far as what a file holds can be meant: ``parts`` are its objects.
+
+    Many people have an InstanceNormalization of their own; keras-contrib's says all its settings.
+    """
+    own = {
+        part["class_name"]
+        for part in parts
+        if KNOWN.get(part["class_name"]) is ContribInstanceNormalization
+        and not {"axis", "epsilon", *_AFFINE} <= part.get("config", {}).keys()
+    }
+    return {name: layer for name, layer in KNOWN.items() if name not in own}
+
+
 def custom_objects(names: Iterable[str], own: Mapping[str, Any]) -> dict[str, Any]:
     """The user's ``own`` classes and functions, by name, under the ``names`` of a file too.
 

@@ -29,7 +29,7 @@ CALIBRATION, LOOKED_AT = 2, 4
 """Latents, or pictures of noise, that set the ranges of the trial int8 file, a slow work; and those
 whose pictures are looked at."""
 _OF_LAYERS = "Save it as a functional or sequential model of Keras's own layers."
-BOTH, EDGE = "slimming and edge students", "edge students only"
+BOTH, EDGE, CUT = "slimming and edge students", "edge students only", "slimming only"
 
 
 class LayerOutcome(StrEnum):
@@ -214,10 +214,11 @@ class Check:
         return {**asdict(self), "layers": layers}
 
 
-def check(teacher: Teacher, path: str, why_not_slim: str = "") -> Check:
+def check(teacher: Teacher, path: str, *, why_not_slim: str = "", why_not_built: str = "") -> Check:
     """Look at each layer, convert to float32 and int8 once, and say what can be done.
 
-    ``why_not_slim``: why no student can be cut out of it, where that is not for its layers.
+    ``why_not_slim``: why no student can be cut out of it, where that is not for its layers;
+    ``why_not_built``: why none that is built for it fits.
     Takes seconds. The ranges of the int8 file are those of a few latents: it shows operations,
     bytes and MACs, and its pictures are not looked at.
     """
@@ -253,7 +254,7 @@ def check(teacher: Teacher, path: str, why_not_slim: str = "") -> Check:
             *_doubts(teacher, inputs),
         ),
         slimming=not reasons,
-        verdict=_verdict(reasons),
+        verdict=_verdict(reasons, why_not_built),
     )
 
 
@@ -269,7 +270,9 @@ def _reasons(teacher: Teacher) -> list[str]:
     return reasons
 
 
-def _verdict(reasons: list[str]) -> str:
+def _verdict(reasons: list[str], why_not_built: str) -> str:
+    if why_not_built and not reasons:
+        return f"can be compressed: {CUT}, because {why_not_built.rstrip('.')}"
     if not reasons:
         return f"can be compressed: {BOTH}"
     more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""

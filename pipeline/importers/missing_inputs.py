@@ -1,5 +1,6 @@
 """What a generator's inputs do not say of themselves, with a guess for each."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -89,6 +90,21 @@ def size_fact(each: ModelInput) -> MissingFact:
         option=f"--input-size {width}x{height}",
         guess={"input_size": (height, width)},
     )
+
+
+def size_for(fact: MissingFact, scale: int) -> MissingFact:
+    """The same fact, a smaller size proposed for a generator that draws ``scale`` times as large.
+
+    So that what it draws has about the size that is proposed to others; facts of others as they
+    are.
+    """
+    if scale < 2 or "input_size" not in fact.guess:
+        return fact
+    part = 2 ** math.ceil(math.log2(scale))
+    sides = zip(fact.guess["input_size"], SIZE, strict=True)
+    height, width = (side // part if side == free else side for side, free in sides)
+    option = f"--input-size {width}x{height}"
+    return replace(fact, option=option, guess={"input_size": (height, width)})
 
 
 def mixture_facts(

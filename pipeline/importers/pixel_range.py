@@ -26,12 +26,13 @@ OPERATION_RANGES = {name.title(): pixels for name, pixels in ACTIVATION_RANGES.i
 """TensorFlow operation → smallest and largest value that it can give; others give anything."""
 RESCALED = "students draw in the range of the activation before it"
 """What becomes of layers that only rescale pictures at the end."""
-_SLACK, _NEARLY_ALL = 0.02, 0.98
-"""How far numbers may be outside of a range, as a share of it, and how many have to be within."""
 Side = Literal["output", "input"]
 BYTES: PixelRange = (0.0, 255.0)
-_USUAL: Sequence[PixelRange] = (BYTES, TRANSLATED, (0.0, 1.0))
+UNIT: PixelRange = (0.0, 1.0)
+_USUAL: Sequence[PixelRange] = (BYTES, TRANSLATED, UNIT)
 """Where people put black and white, the widest first."""
+_OF_BYTES = 8.0
+"""Pictures that reach as far as that, drawn of inputs within 0..1, are hardly within -1..1."""
 _SIDES: Mapping[Side, tuple[str, str, str]] = {
     "output": ("--pixels", "draws", "end with tanh or sigmoid, rescaled alike in all channels"),
     "input": ("--input-pixels", "reads", "start with a Rescaling layer"),
@@ -160,25 +161,28 @@ def chosen_ranges(
     draws: PixelRange | None,
     reads: PixelRange | None,
     latent: int,
-    pictures: np.ndarray,
+    trial: np.ndarray,
 ) -> PixelRanges:
     """The ranges that the user names, or else those that the model says.
 
     Raises PocketganError where the user's are none, and MissingFactsError for those that neither
-    says. ``path`` names the generator in errors; ``latent`` is 0 where it reads pictures;
-    ``pictures`` are some that it drew, whose range is proposed.
+    says; proposed for them is one range: what the other side has, the widest usual one within odd
+    ends, or what is likely. ``path`` names the generator in errors; ``latent`` is 0 where it reads
+    pictures; ``trial`` are pictures [N, H, W, C] that it drew.
     """
     chosen: dict[Side, PixelRange | None] = {
         "output": _chosen(path, "output", draws, facts.pixels),
         "input": None if latent else _chosen(path, "input", reads, facts.input_pixels),
     }
     draws_oddly = facts.pixels is None and draws is not None and not _is_usual(draws)
+    likely = chosen["input"] or chosen["output"] or _likely(trial, latent=latent)
+    if draws_oddly and draws is not None:
+        within = (each for each in _USUAL if draws[0] <= each[0] and each[1] <= draws[1])
+        likely = next(within, draws)
     missing = []
     if chosen["input"] is None and not latent:
-        missing.append(_missing("input", chosen["output"]))
+        missing.append(_missing("input", likely))
     if chosen["output"] is None or draws_oddly:
-        # Of noise in the place of photos it draws what says nothing.
-        likely = chosen["input"] or (_range_of(pictures) if latent else None)
         missing.append(_missing("output", likely, draws))
     if chosen["output"] is None or missing:
         raise MissingFactsError(path, missing)
@@ -200,28 +204,24 @@ def _has_256_steps(low: float, high: float) -> bool:
     return bool(fits and step >= limits.eps * most)
 
 
-def _range_of(pictures: np.ndarray) -> PixelRange | None:
-    """The narrowest usual range that holds nearly all numbers of some pictures; None where none."""
-    for low, high in sorted(_USUAL, key=lambda pixels: pixels[1] - pixels[0]):
-        slack = _SLACK * (high - low)
-        if np.mean((pictures >= low - slack) & (pictures <= high + slack)) >= _NEARLY_ALL:
-            return low, high
-    return None
+def _likely(trial: np.ndarray, *, latent: int) -> PixelRange:
+    """Where black and white are in what a generator draws whose last layer limits nothing.
 
-
-def _missing(side: Side, other: PixelRange | None, ends: PixelRange | None = None) -> MissingFact:
-    """What is proposed is the range ``other``, of the other side or of what it drew, if known.
-
-    ``ends``: what its last layers can give, where those are odd. Then it is the widest usual range
-    within.
+    GANs end with tanh, and so do most that translate; what enlarges, restores or brightens ends
+    with a convolution, and is trained on 0..1; what is trained on 0..255 draws numbers like that.
     """
+    if np.percentile(np.abs(trial), 90) > _OF_BYTES:
+        return BYTES
+    return TRANSLATED if latent else UNIT
+
+
+def _missing(side: Side, likely: PixelRange, ends: PixelRange | None = None) -> MissingFact:
+    """What is proposed is the ``likely`` range; ``ends``: what the last layers can give, if odd."""
     option, verb, sign = _SIDES[side]
     reason = f"it does not {sign}"
-    low, high = other or TRANSLATED
+    low, high = likely
     if ends is not None:
         reason = f"it ends with what gives {ends[0]:g} to {ends[1]:g}"
-        within = (each for each in _USUAL if ends[0] <= each[0] and each[1] <= ends[1])
-        low, high = next(within, ends)
     return MissingFact(
         problem=f"which numbers are black and white in the pictures that it {verb} is not known: "
         f"{reason}",

@@ -77,8 +77,9 @@ def unknown_parts(config: Any, is_known: Callable[[str], bool]) -> list[str]:
 
 
 def bare_layers(config: Any) -> list[str]:
-    """Classes of the layers of models for which an old configuration names no module."""
-    layers = [
+    """Classes of a model and of its layers for which an old configuration names no module."""
+    layers = [config] if isinstance(config, dict) and "class_name" in config else []
+    layers += [
         layer
         for part in parts(config)
         for layer in _listed(part.get("config"))

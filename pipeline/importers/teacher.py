@@ -15,6 +15,7 @@ from pipeline.compression.fold import fold_batch_norm
 from pipeline.data.reading import TILES, WHOLE
 from pipeline.determinism import as_stored
 from pipeline.importers import alpha, lone_norms, pixel_range
+from pipeline.importers.border import with_missing_border
 from pipeline.importers.formats import GeneratorSource
 from pipeline.importers.input_adapter import InputAdapter, random_inputs
 from pipeline.importers.input_joining import adapt_inputs
@@ -23,6 +24,7 @@ from pipeline.importers.layer_mapping import GraphRebuilder, SourceLayer, Unmapp
 from pipeline.importers.loaded import TRIAL_INPUTS, LoadedGenerator, difference
 from pipeline.importers.merging import merged
 from pipeline.importers.missing import MissingFact, MissingFactsError, StatedFacts
+from pipeline.importers.missing_inputs import size_for
 from pipeline.importers.opaque import OpaqueGenerator, freeze_generator
 from pipeline.importers.opening import open_generator
 from pipeline.importers.trial import try_out
@@ -169,9 +171,12 @@ def _with_guesses(
             if not missing:
                 raise
             break
-    if teacher is None or missing:
-        raise MissingFactsError(source.path, missing, teacher)
-    return teacher
+    if teacher is not None and not missing:
+        return teacher
+    if teacher is not None and not teacher.latent:
+        scale = teacher.model.output_shape[1] // teacher.model.input_shape[1]
+        missing = [size_for(fact, scale) for fact in missing]
+    raise MissingFactsError(source.path, missing, teacher)
 
 
 def _load(
@@ -190,17 +195,16 @@ def _load(
     )
     adapter = adapt_inputs(path, loaded.inputs, facts, reads)
     with guard.step("drawn with", path, _DOES_NOT_DRAW):
-        pictures = try_out(path, loaded, adapter, facts)
-    if pictures.dtype == np.uint8:
-        loaded = replace(loaded, functional=None, why_opaque="it rounds its pictures to uint8")
+        trial = try_out(path, loaded, adapter, facts)
+    adapter = with_missing_border(adapter, trial.shape[1:3])
     network = _network(path, loaded, adapter)
     ranges = pixel_range.chosen_ranges(
         path,
         facts,
-        draws=pixel_range.BYTES if pictures.dtype == np.uint8 else network.draws,
+        draws=pixel_range.BYTES if trial.dtype == np.uint8 else network.draws,
         reads=network.reads or reads,
         latent=adapter.latent,
-        pictures=pictures,
+        trial=trial,
     )
     fixed = (
         f"its input '{name}' is {numbers_text(values)} for all pictures"

@@ -1,6 +1,7 @@
 """Whether a generator draws pictures, each time the same."""
 
 import math
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ from pipeline.importers.loaded import TRIAL_INPUTS, LoadedGenerator, alike
 from pipeline.importers.missing import MissingFact, MissingFactsError, StatedFacts
 from pipeline.importers.model_input import shape_text
 
+_EARLY = re.compile(r"coarse|rough|aux|side|_1$", re.IGNORECASE)
+"""The output of a first stage, beside that of a later one."""
 _GENERATOR = "Give the generator: latents (or pictures) go in, pictures [N, H, W, C] come out."
 _FLAG_OFF = (
     "Save it without that flag: import tf_keras; old = tf_keras.models.load_model(FILE); "
@@ -26,13 +29,19 @@ _COLOURS_ALONE = (
     "If they are the colours of Lab or YCbCr without the luma, end the model with the layers that "
     "make red, green and blue of them and of the picture that it reads."
 )
+_WORKED_ON = (
+    "If code outside of the model makes the picture of them, such as curves that are applied to "
+    "the one that is read, let the model end with layers that do that."
+)
 _CHANNELS_LAST = "Build it with data_format 'channels_last'; TFLite has no other."
 
 
 def try_out(
     path: Path, loaded: LoadedGenerator, adapter: InputAdapter, facts: StatedFacts
 ) -> np.ndarray:
-    """Some pictures, as it draws them; PocketganError if it fails, differs, or gives none.
+    """Let it draw twice; PocketganError if it fails, differs, or gives no pictures.
+
+    Returns what it drew: pictures [N, H, W, C], floats or uint8.
 
     Raises MissingFactsError where ``facts`` do not say which of several outputs is the picture, or
     what colour with alpha is laid on.
@@ -67,19 +76,14 @@ def try_out(
         raise PocketganError(
             f"{path} draws numbers that are not finite.", "Give an earlier checkpoint."
         )
-    _refuse_changing(path, loaded, inputs, pictures=(first, second))
+    _refuse_chance(path, loaded, inputs=inputs, first=first, second=second)
     return first
 
 
-def _refuse_changing(
-    path: Path,
-    loaded: LoadedGenerator,
-    inputs: list[Any],
-    *,
-    pictures: tuple[np.ndarray, np.ndarray],
+def _refuse_chance(
+    path: Path, loaded: LoadedGenerator, *, inputs: list[Any], first: np.ndarray, second: np.ndarray
 ) -> None:
-    """PocketganError where it draws otherwise each time, or beside other inputs."""
-    first, second = pictures
+    """PocketganError where the two drawings of the same inputs differ, or hang on their batch."""
     named = ", ".join(f"'{name}'" for name in loaded.as_in_training)
     named = f" (layer {named} is called with training=True)" if named else ""
     if not alike(first, second):
@@ -109,7 +113,7 @@ def _draws_each_alone(loaded: LoadedGenerator, inputs: list[Any], pictures: np.n
 def _several_outputs(
     path: Path, loaded: LoadedGenerator, outputs: Sequence[np.ndarray]
 ) -> PocketganError:
-    """Which one is the picture: the largest that could be one is proposed."""
+    """Which one is the picture: the largest that could be one is proposed, in colour if any is."""
     names = loaded.named_outputs(len(outputs))
     shapes = [values.shape[1:] for values in outputs]
     pictures = [i for i, shape in enumerate(shapes) if len(shape) == 3 and shape[-1] in COLOURS]
@@ -119,7 +123,12 @@ def _several_outputs(
     )
     if not pictures:
         return PocketganError(f"{path} has {len(outputs)} outputs ({listed}).", _GENERATOR)
-    likely = names[max(pictures, key=lambda index: (shapes[index][-1] != 4, *shapes[index][:2]))]
+
+    def rank(index: int) -> tuple[int, ...]:
+        height, width, channels = shapes[index]
+        return channels != alpha.CHANNELS, height, width, not _EARLY.search(names[index]), channels
+
+    likely = names[max(pictures, key=rank)]
     fact = MissingFact(
         problem=f"it has {len(outputs)} outputs ({listed}), and which one is the picture is not "
         "known",
@@ -160,7 +169,8 @@ def _refuse_other_than_pictures(path: Path, output: np.ndarray, *, reads_picture
         (
             len(shape) == 2,
             f"{gives}: a sequence, or pictures without channels.",
-            "End a generator of grey pictures with Reshape((H, W, 1)); sequences are not drawn.",
+            "End a generator of grey pictures with Reshape((H, W, 1)), in PyTorch with "
+            ".unsqueeze(1); sequences are not drawn.",
         ),
         (len(shape) != 3, f"{gives}, which is no picture.", _GENERATOR),
         (0 in shape, f"{gives}: pictures without a pixel.", _GENERATOR),
@@ -170,9 +180,9 @@ def _refuse_other_than_pictures(path: Path, output: np.ndarray, *, reads_picture
             _of_other_channels(first, length, reads_pictures=reads_pictures),
         ),
         (
-            dtype != "uint8" and not dtype.startswith(("float", "bfloat")),
-            f"gives numbers of type {dtype}: pictures are float, or uint8.",
-            "Leave the rounding out of the model.",
+            not dtype.startswith(("float", "bfloat", "uint8")),
+            f"gives numbers of type {dtype}, and pictures are floats or uint8.",
+            "Let the model end in floats, or in uint8 from 0 to 255.",
         ),
     ):
         if is_wrong:
@@ -183,6 +193,8 @@ def _of_other_channels(first: int, last: int, *, reads_pictures: bool) -> str:
     """What to do about maps of ``last`` channels, or of ``first`` if those stand in front."""
     if reads_pictures and 2 in (first, last):
         return _COLOURS_ALONE
+    if reads_pictures and first not in COLOURS:
+        return _WORKED_ON
     return _CHANNELS_LAST if first in COLOURS else _GENERATOR
 
 

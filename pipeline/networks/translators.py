@@ -22,6 +22,8 @@ from pipeline.networks.settings import GeneratorSettings, PictureShape, StudentS
 SEPARABLE_MAPS = 2
 """The number of a separable U-Net's maps, the largest ones, in which it is depthwise and 1×1."""
 
+ONE_SCALE = "Give a generator that keeps the size, or draws it 2, 3 or more times as large."
+
 
 @dataclass(frozen=True, kw_only=True)
 class TranslatorShape:
@@ -44,7 +46,7 @@ class TranslatorShape:
             raise PocketganError(
                 f"pictures of {width}×{height} become pictures of {wide}×{high}: that is no "
                 "whole number of times larger.",
-                "A student needs one that keeps the size, or draws it 2, 3 or more times as large.",
+                ONE_SCALE,
             )
         return high // height
 

@@ -89,6 +89,15 @@ class StudentBuilder:
         refused = refusals(fold_batch_norm(self.teacher.cuttable))
         return next((error.problem.rstrip(".") for error in refused.values()), "")
 
+    @cached_property
+    def why_not_built(self) -> str:
+        """Why no student that is built for the teacher fits; empty where one does."""
+        try:
+            _ = self.teacher.latent or self.translator_shape.scale
+        except PocketganError as error:
+            return error.problem
+        return ""
+
     def pixels(self, settings: StudentSettings) -> PixelRange:
         """Black and white in what a student draws: the teacher's, where its last layer can."""
         if settings.block == SLIM and self.teacher.cuttable is not self.teacher.model:

@@ -23,6 +23,7 @@ from pipeline.importers.saved_teacher import read_saved_teacher, save_teacher
 from pipeline.importers.teacher import Teacher
 from pipeline.networks.registry import build_discriminator
 from pipeline.networks.settings import ImageShape, StudentSettings
+from pipeline.networks.translators import ONE_SCALE
 from pipeline.recipe.sections import Recipe
 from pipeline.search.builder import SLIM, StudentBuilder
 from pipeline.search.flash import compiler_of
@@ -92,18 +93,25 @@ def refused_blocks(
         height, width, channels = builder.picture_shape
         image = ImageShape(height, channels, teacher.classes, width)
         build_discriminator(recipe.discriminator, image)
+    if builder.why_not_slim and (problem := builder.why_not_built):
+        raise PocketganError(f"{path}: {problem}", ONE_SCALE)
     space = space_of(recipe.search, recipe.budget, builder)
     trial = _Trial(
         builder=builder, bits=min(space.bits), pairs=pairs, batch=recipe.convert.batch, path=path
     )
     refused: dict[str, str] = {}
     students = _smallest_students(recipe, space)
+    is_cut = False
     for student in students:
-        problem = trial.why_not(student)
+        # What is built for it is layers of ours: where one that is cut out of it can be made, it
+        # is enough that they fit together.
+        problem = trial.why_not_built(student) if is_cut else trial.why_not(student)
         if problem:
             refused[student.block] = problem
+        elif student.block == SLIM:
+            is_cut = True
         else:
-            break  # what is built for it, and not cut out of it, is layers of ours
+            break
     if len(refused) == len(students):
         raise PocketganError(
             f"{path}: no student of it can be made: {'; '.join(refused.values())}.", _OTHER_LAYERS
@@ -174,6 +182,14 @@ class _Trial:
             return f"{name}: {error.problem.rstrip('.')}"
         except Exception as error:  # whatever TensorFlow says of a layer that was not made for it
             return f"{name}: {type(error).__name__}: {one_line(error, 200)}"
+        return ""
+
+    def why_not_built(self, settings: StudentSettings) -> str:
+        """Why no such network fits the generator, in words; empty where one does."""
+        try:
+            self.builder.build(settings)
+        except PocketganError as error:
+            return f"block {settings.block}: {error.problem.rstrip('.')}"
         return ""
 
     @as_it_stands

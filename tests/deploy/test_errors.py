@@ -1,6 +1,6 @@
 import pytest
 
-from deploy.errors import guess, one_of, printable
+from deploy.errors import guess, one_line, one_of, printable
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,7 @@ def test_key_of_another_section_is_guessed_by_its_last_part() -> None:
     keys = ("train.steps", "prune.ramp")
     assert guess("evaluate.ramp", keys) == "Did you mean 'prune.ramp'?"
     assert guess("evaluate.r", keys) == ""
+
+
+def test_colours_of_a_message_are_left_out() -> None:
+    assert one_line(ValueError("\x1b[1mNo\nshape.\x1b[0m Give one.")) == "No shape. Give one."

@@ -67,6 +67,10 @@ TOLD: Mapping[str, tuple[list[ModelInput], list[tuple[str, str, int]]]] = {
         [IMAGE, port("x", 16, 12)],
         [("image", "picture", 3), ("x", "mask", 1)],
     ),
+    "a picture and a mask for each colour": (
+        [IMAGE, port("inputs_mask", 16, 12, 3)],
+        [("image", "picture", 3), ("inputs_mask", "mask", 1)],
+    ),
     "two pictures": (
         [IMAGE, port("style", 16, 12, 3)],
         [("image", "picture", 3), ("style", "picture", 3)],
@@ -132,7 +136,7 @@ REFUSED: Mapping[str, tuple[list[ModelInput], list[str], str]] = {
         "as class",
     ),
     "a class only": ([port("label", 4)], ["label=class"], "neither a latent vector"),
-    "a mask only": ([IMAGE], ["image=mask"], "cannot be 'mask'"),
+    "a mask only": ([IMAGE], ["image=mask"], "neither a latent vector nor a picture"),
     "pictures of several sizes": ([IMAGE, port("b", 8, 8, 3)], [], "several sizes"),
     "a map of classes": ([port("label_map", 16, 12, 20)], [], "seems to be a map of classes"),
     "a map as large as a picture": ([port("x", 64, 64, 12)], [], "seems to be a map of classes"),

@@ -11,6 +11,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 import tf_keras
 
 from deploy.errors import PocketganError
@@ -97,3 +98,48 @@ def test_activation_of_ones_own_is_known_by_its_function(
     latents = teacher.random_inputs(3)
     np.testing.assert_allclose(teacher.model(latents), np.asarray(model(latents)), atol=1e-6)
     assert "own_bend" in teacher.notes[0]
+
+
+@pytest.mark.parametrize("library", [keras, tf_keras])
+@pytest.mark.parametrize("suffix", ["h5", "keras"])
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+def test_model_class_of_ones_own_is_named_once_and_given_by_custom(
+    library: Any, suffix: str, tmp_path: Path, refused: Callable[..., str]
+) -> None:
+    """Functional, with a training step of its own, as examples of Keras have it."""
+    custom = tmp_path / "mine.py"
+    imports = "import keras" if library is keras else "import tf_keras as keras"
+    classes = "class Own(keras.Model):\n    pass\n\n\nclass Bent(keras.layers.Layer):\n"
+    custom.write_text(f"{imports}\n\n\n{classes}    def call(self, x):\n        return x * x\n")
+    own, layers = load_custom(custom), library.layers
+    z = library.Input((48,))
+    bent = own["Bent"]()(own["Bent"]()(z))
+    path = tmp_path / f"model.{suffix}"
+    own["Own"](z, layers.Activation("tanh")(layers.Reshape((4, 4, 3))(bent))).save(path)
+    message = refused(load_teacher, path)
+    assert "nobody here knows: " in message
+    assert (message.count("Own"), message.count("Bent")) == (1, 1)
+    assert load_teacher(path, custom=custom).latent == 48
+
+
+def doubled(picture: Any) -> Any:
+    """A function of a notebook's author, beside the lambda that calls it."""
+    return picture * 2
+
+
+@pytest.mark.parametrize("library", [keras, tf_keras])
+@pytest.mark.parametrize("suffix", ["h5", "keras"])
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+def test_lambda_finds_what_its_notebook_imported_and_what_is_given(
+    library: Any, suffix: str, tmp_path: Path
+) -> None:
+    layers, z = library.layers, library.Input((8, 8, 12), name="z")
+    shuffled = layers.Lambda(lambda x: tf.nn.depth_to_space(doubled(x), 2))(z)
+    model = library.Model(z, layers.Conv2D(3, 3, padding="same", activation="tanh")(shuffled))
+    model.save(tmp_path / f"model.{suffix}")
+    custom = tmp_path / "mine.py"
+    custom.write_text("def doubled(picture):\n    return picture * 2\n")
+    teacher = load_teacher(tmp_path / f"model.{suffix}", custom=custom, allow_unsafe=True)
+    inputs = teacher.random_inputs(2)
+    wanted = np.asarray(model(inputs.reshape(2, 8, 8, 12)))
+    np.testing.assert_allclose(teacher.model(inputs), wanted, atol=1e-5)

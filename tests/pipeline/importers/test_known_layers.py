@@ -11,6 +11,7 @@ import tensorflow as tf
 import tensorflow_model_optimization as tfmot
 import tf_keras
 
+from pipeline.importers.keras_files import load_custom
 from pipeline.importers.teacher import load_teacher
 
 L = tf_keras.layers
@@ -180,3 +181,27 @@ def test_class_of_any_package_loads_as_the_message_says(tmp_path: Path, refused:
     )
     teacher = load_teacher(path, input_pixels=(-1, 1), custom=own)
     np.testing.assert_allclose(teacher.model(pictures), model(pictures), atol=1e-6)
+
+
+@SUFFIXES
+def test_instance_norm_of_ones_own_is_not_taken_for_that_of_contrib(
+    suffix: str, tmp_path: Path, refused: Refused
+) -> None:
+    """As in TensorFlow's CycleGAN: another epsilon, other weights, no settings."""
+    code = (
+        "import tf_keras as keras\nimport tensorflow as tf\n\n\n"
+        "class InstanceNormalization(keras.layers.Layer):\n"
+        "    def build(self, shape):\n"
+        "        self.scale = self.add_weight('scale', shape[-1:])\n\n"
+        "    def call(self, x):\n"
+        "        mean, variance = tf.nn.moments(x, [1, 2], keepdims=True)\n"
+        "        return self.scale * (x - mean) * tf.math.rsqrt(variance + 0.1)\n"
+    )
+    (tmp_path / "own.py").write_text(code)
+    layer = load_custom(tmp_path / "own.py")["InstanceNormalization"]()
+    model, pictures = saved(tmp_path / f"model.{suffix}", layer)
+    path = tmp_path / f"model.{suffix}"
+    message = refused(load_teacher, path, input_pixels=(-1, 1))
+    assert "nobody here knows: InstanceNormalization" in message
+    teacher = load_teacher(path, input_pixels=(-1, 1), custom=tmp_path / "own.py")
+    np.testing.assert_allclose(teacher.model(pictures), model(pictures), atol=1e-5)

@@ -6,12 +6,13 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 import tf_keras
 
 from deploy.errors import PocketganError
-from pipeline.importers.missing import MissingFactsError, StatedFacts
+from pipeline.importers.missing import StatedFacts
 from pipeline.importers.model_input import ModelInput
-from pipeline.importers.pixel_range import chosen_ranges, range_of_bytes
+from pipeline.importers.pixel_range import range_of_bytes
 from pipeline.importers.teacher import load_teacher
 
 L, K2 = keras.layers, tf_keras.layers
@@ -55,30 +56,6 @@ def test_pictures_that_are_drawn_are_likely_in_the_range_of_those_that_are_read(
     assert "--pixels 0 255" in refused(load_teacher, path)
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "likely"),
-    [(0, 1, "0 1"), (-1, 1, "-1 1"), (-1.01, 1.01, "-1 1"), (0, 255, "0 255"), (-20, 5, "-1 1")],
-)
-def test_range_that_is_asked_for_is_the_narrowest_usual_one_of_what_it_drew(
-    low: float, high: float, likely: str
-) -> None:
-    pictures = np.random.default_rng(1).uniform(low, high, (4, 8, 8, 3)).astype(np.float32)
-    with pytest.raises(MissingFactsError) as error:
-        chosen_ranges(
-            Path("g.onnx"), StatedFacts(), draws=None, reads=None, latent=6, pictures=pictures
-        )
-    assert error.value.options == f"--pixels {likely}"
-
-
-def test_pictures_of_noise_say_nothing_of_the_range_of_those_that_are_drawn() -> None:
-    pictures = np.full((4, 8, 8, 3), 0.5, np.float32)
-    with pytest.raises(MissingFactsError) as error:
-        chosen_ranges(
-            Path("g.onnx"), StatedFacts(), draws=None, reads=None, latent=0, pictures=pictures
-        )
-    assert error.value.options == "--input-pixels -1 1 --pixels -1 1"
-
-
 def test_generator_of_rounded_pictures_is_opaque_and_draws_bytes(k3: Callable[..., Path]) -> None:
     path = ending(k3, L.Rescaling(127.5, 127.5), L.Activation("linear", dtype="uint8"))
     teacher = load_teacher(path)
@@ -120,3 +97,23 @@ def test_range_that_uint8_cannot_hold_is_refused() -> None:
     with pytest.raises(PocketganError, match="reads 'photo' as uint8") as error:
         range_of_bytes(Path("g.onnx"), BYTES, stated)
     assert "--input-pixels 0 255" in error.value.remedy
+
+
+def test_pictures_drawn_as_uint8_are_bytes(tmp_path: Path) -> None:
+    """As people export what they show at once; a teacher only has to draw."""
+    layers = K2
+    port = tf_keras.Input((8, 8, 3))
+    pixels = layers.Conv2D(3, 3, padding="same", activation="sigmoid")(port) * 255.0
+    model = tf_keras.Model(port, tf.cast(tf.round(pixels), tf.uint8))
+    model.save(tmp_path / "bytes")
+    teacher = load_teacher(tmp_path / "bytes", input_pixels=(-1, 1))
+    assert (teacher.is_opaque, teacher.pixels) == (True, (0.0, 255.0))
+    pictures = teacher.random_inputs(3)
+    np.testing.assert_array_equal(teacher.model(pictures), model(pictures))
+
+
+def test_range_of_odd_ends_is_proposed_for_both_sides(
+    k3: Callable[..., Path], refused: Refused
+) -> None:
+    path = k3((8, 8, 3), L.Conv2D(3, 1, activation="tanh"), L.Rescaling(0.58, 0.5))
+    assert "--input-pixels 0 1 --pixels 0 1" in refused(load_teacher, path)

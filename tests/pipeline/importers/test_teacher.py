@@ -211,6 +211,24 @@ def test_range_of_pictures_that_are_read_is_asked_for(
     assert "--input-pixels -1 1" in refused(load_teacher, files["unet.keras"])
 
 
+def test_size_that_is_proposed_is_smaller_for_what_enlarges(
+    k3: Callable[..., Path], refused: Refused
+) -> None:
+    for scale, side in ((1, 256), (2, 128), (3, 64), (4, 64)):
+        path = k3((None, None, 3), L.Conv2DTranspose(3, scale, scale, activation="tanh"))
+        message = refused(load_teacher, path, input_pixels=(-1, 1))
+        assert f"--input-size {side}x{side}" in message
+
+
+@pytest.mark.parametrize(("spread", "likely"), [(1, "0 1"), (100, "0 255")])
+def test_range_of_what_ends_with_a_convolution_is_proposed_by_what_it_draws(
+    spread: int, likely: str, k3: Callable[..., Path], refused: Refused
+) -> None:
+    path = k3((8, 8, 3), L.LayerNormalization(axis=(1, 2)), L.Conv2D(3, 1), L.Rescaling(spread))
+    wanted = f"--input-pixels {likely} --pixels {likely}"
+    assert wanted in refused(load_teacher, path)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_weights_that_are_not_finite_are_named(
     value: float, k3: Callable[..., Path], refused: Refused

@@ -103,3 +103,49 @@ def test_generator_that_draws_no_numbers_is_refused(
     teacher.model.get_layer("paint").set_weights([kernel, np.full_like(bias, np.nan)])
     with pytest.raises(PocketganError):
         refused_blocks(recipe, StudentBuilder(teacher, 1, by_norm=True), PATH)
+
+
+@pytest.fixture
+def odd(recipe: Recipe) -> Callable[..., StudentBuilder]:
+    """Make the builder of a teacher that draws 18x18 of 12x12, of these layers."""
+
+    def make(*layers: Any) -> StudentBuilder:
+        tf_keras.utils.set_random_seed(1)
+        port = tf_keras.Input((12, 12, 3), name="pictures")
+        x = port
+        for layer in (*layers, tf_keras.layers.Conv2D(3, 3, padding="same", name="paint")):
+            x = layer(x)
+        teacher = Teacher(
+            model=tf_keras.Model(port, x),
+            latent=0,
+            classes=0,
+            pixels=(0.0, 1.0),
+            input_pixels=(0.0, 1.0),
+            origin="a test",
+        )
+        return StudentBuilder(teacher, 1, by_norm=True)
+
+    return make
+
+
+PICTURES = load_recipe({"name": "dry", "search": {"blocks": [SLIM, "residual", "unet"]}})
+
+
+def test_of_a_generator_that_no_network_fits_only_slimmed_students_are_left(
+    odd: Callable[..., StudentBuilder],
+) -> None:
+    layers = tf_keras.layers
+    builder = odd(layers.Conv2DTranspose(4, 3, 3), layers.Conv2D(4, 2, 2, "same"), layers.ReLU())
+    refused = refused_blocks(PICTURES, builder, PATH)
+    assert refused.keys() == {"residual", "unet"}
+    assert "no whole number of times larger" in builder.why_not_built
+
+
+def test_generator_that_no_student_fits_is_refused_once(
+    odd: Callable[..., StudentBuilder],
+) -> None:
+    builder = odd(tf_keras.layers.Resizing(18, 18), tf_keras.layers.PReLU())
+    with pytest.raises(PocketganError, match="no whole number") as error:
+        refused_blocks(PICTURES, builder, PATH)
+    assert error.value.problem.count("12×12 become") == 1
+    assert "keeps the size" in error.value.remedy
