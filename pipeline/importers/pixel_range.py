@@ -207,12 +207,13 @@ def _has_256_steps(low: float, high: float) -> bool:
 def _likely(trial: np.ndarray, *, latent: int) -> PixelRange:
     """Where black and white are in what a generator draws whose last layer limits nothing.
 
-    GANs end with tanh, and so do most that translate; what enlarges, restores or brightens ends
+    GANs end with tanh, if they draw anything below 0; what enlarges, restores or brightens ends
     with a convolution, and is trained on 0..1; what is trained on 0..255 draws numbers like that.
     """
     if np.percentile(np.abs(trial), 90) > _OF_BYTES:
         return BYTES
-    return TRANSLATED if latent else UNIT
+    is_unit = trial.min() >= UNIT[0] and trial.max() <= UNIT[1]
+    return TRANSLATED if latent and not is_unit else UNIT
 
 
 def _missing(side: Side, likely: PixelRange, ends: PixelRange | None = None) -> MissingFact:

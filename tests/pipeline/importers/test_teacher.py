@@ -229,6 +229,21 @@ def test_range_of_what_ends_with_a_convolution_is_proposed_by_what_it_draws(
     assert wanted in refused(load_teacher, path)
 
 
+@pytest.mark.parametrize(("offset", "likely"), [(0.0, "-1 1"), (1.1, "0 1")])
+def test_latents_are_likely_drawn_in_the_range_of_tanh_unless_nothing_is_below_0(
+    offset: float, likely: str, k3: Callable[..., Path], refused: Refused
+) -> None:
+    path = k3(
+        (4,),
+        L.Dense(48, "tanh"),
+        L.Reshape((4, 4, 3)),
+        L.Conv2D(3, 1, use_bias=False),
+        L.LayerNormalization(axis=(1, 2)),
+        L.Rescaling(0.1, 0.45 * offset),
+    )
+    assert f"--pixels {likely}" in refused(load_teacher, path)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_weights_that_are_not_finite_are_named(
     value: float, k3: Callable[..., Path], refused: Refused
