@@ -174,6 +174,6 @@ def test_what_each_input_takes_is_shown_and_corrected(
     code, out, _ = ask(path, *of_pictures, "--input", "style=0.5")
     assert code == 0
     assert "its input 'style' is 0.5 for all pictures" in " ".join(out.split())
-    code, _, err = ask(path, *of_pictures, "--input", "style=mask")
+    code, _, err = ask(path, *of_pictures, "--input", "style=class:10")
     assert code == 2
-    assert "'style' [N, 16, 16, 3] cannot be 'mask'" in err
+    assert "'style' [N, 16, 16, 3] cannot be 'class:10'" in err
