@@ -7,22 +7,9 @@ import tf_keras
 from pipeline.compression.fold import fold_batch_norm
 from pipeline.importers.input_layers import SameForAll
 from pipeline.importers.merging import merged
+from tests.pipeline.importers.rewritten import kinds, same_after
 
 L = tf_keras.layers
-
-
-def kinds(model: tf_keras.Model) -> list[str]:
-    return [type(layer).__name__ for layer in model.layers]
-
-
-def assert_draws_the_same(model: tf_keras.Model, inputs: np.ndarray) -> tf_keras.Model:
-    rng = np.random.default_rng(1)
-    model.set_weights([rng.uniform(0.1, 1, w.shape) for w in model.get_weights()])
-    result = merged(model)
-    np.testing.assert_allclose(
-        result(inputs, training=False), model(inputs, training=False), rtol=1e-5, atol=1e-5
-    )
-    return result
 
 
 def upsampler(kernel: int, crop: Any, *between: Any, **settings: Any) -> tf_keras.Model:
@@ -36,7 +23,7 @@ PICTURES = np.random.default_rng(2).normal(size=(2, 3, 4, 2)).astype(np.float32)
 @pytest.mark.parametrize(("kernel", "crop"), [(4, 1), (5, ((1, 2), (1, 2))), (2, 0)])
 def test_cropping_to_what_same_gives_becomes_padding(kernel: int, crop: Any) -> None:
     between = (L.BatchNormalization(), L.ReLU())
-    result = assert_draws_the_same(upsampler(kernel, crop, *between), PICTURES)
+    result = same_after(merged, upsampler(kernel, crop, *between), PICTURES)
     assert "Cropping2D" not in kinds(result)
     assert result.layers[1].padding == "same"
 
@@ -51,7 +38,7 @@ def test_cropping_to_what_same_gives_becomes_padding(kernel: int, crop: Any) -> 
     ],
 )
 def test_other_cropping_stays(kernel: int, crop: Any, settings: Any) -> None:
-    result = assert_draws_the_same(upsampler(kernel, crop, **settings), PICTURES)
+    result = same_after(merged, upsampler(kernel, crop, **settings), PICTURES)
     assert "Cropping2D" in kinds(result)
 
 
@@ -59,7 +46,7 @@ def test_cropping_of_a_map_that_others_read_stays() -> None:
     port = tf_keras.Input((3, 4, 2))
     wide = L.Conv2DTranspose(2, 4, 2)(port)
     model = tf_keras.Model(port, L.Concatenate()([L.Cropping2D(1)(wide), L.Cropping2D(1)(wide)]))
-    assert kinds(assert_draws_the_same(model, PICTURES)).count("Cropping2D") == 2
+    assert kinds(same_after(merged, model, PICTURES)).count("Cropping2D") == 2
 
 
 def number(value: float) -> SameForAll:
@@ -72,7 +59,7 @@ def test_number_that_is_the_same_for_all_rescales(combine: type, value: float) -
     port = tf_keras.Input((3, 4, 2))
     factor = L.Reshape((1, 1, 1))(number(value)(port))
     model = tf_keras.Model(port, L.Conv2D(2, 1)(combine()([port, factor])))
-    result = kinds(assert_draws_the_same(model, PICTURES))
+    result = kinds(same_after(merged, model, PICTURES))
     without = value == 1.0 and combine is L.Multiply
     assert result == ["InputLayer", *([] if without else ["Rescaling"]), "Conv2D"]
 
@@ -81,7 +68,7 @@ def test_number_that_is_read_otherwise_stays() -> None:
     port = tf_keras.Input((3, 4, 2))
     factor = L.Reshape((1, 1, 1))(number(0.5)(port))
     model = tf_keras.Model(port, L.Subtract()([factor, port]))
-    assert "SameForAll" in kinds(assert_draws_the_same(model, PICTURES))
+    assert "SameForAll" in kinds(same_after(merged, model, PICTURES))
 
 
 def denoiser(noise: Any, *, swapped: bool = False) -> tf_keras.Model:
@@ -92,7 +79,7 @@ def denoiser(noise: Any, *, swapped: bool = False) -> tf_keras.Model:
 
 
 def test_difference_from_what_a_kernel_makes_is_a_sum_that_folds_away() -> None:
-    result = assert_draws_the_same(denoiser(L.Conv2D(2, 3, padding="same")), PICTURES)
+    result = same_after(merged, denoiser(L.Conv2D(2, 3, padding="same")), PICTURES)
     assert "Subtract" not in kinds(result)
     assert type(result.get_layer("clean")) is L.Add
     folded = fold_batch_norm(result)
@@ -104,8 +91,8 @@ def test_other_differences_stay() -> None:
     conv = L.Conv2D(2, 3, padding="same")
     bounded = L.Conv2D(2, 3, padding="same", activation="tanh")
     for model in (denoiser(conv, swapped=True), denoiser(bounded)):
-        assert "Subtract" in kinds(assert_draws_the_same(model, PICTURES))
+        assert "Subtract" in kinds(same_after(merged, model, PICTURES))
     port = tf_keras.Input((3, 4, 2))
     shared = L.Conv2D(2, 3, padding="same")(port)
     twice = tf_keras.Model(port, L.Concatenate()([L.Subtract()([port, shared]), shared]))
-    assert "Subtract" in kinds(assert_draws_the_same(twice, PICTURES))
+    assert "Subtract" in kinds(same_after(merged, twice, PICTURES))

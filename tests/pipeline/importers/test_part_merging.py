@@ -7,22 +7,9 @@ import tf_keras
 from pipeline.importers.input_layers import Label
 from pipeline.importers.part_merging import without_parts
 from pipeline.networks.layers import Part
+from tests.pipeline.importers.rewritten import kinds, same_after
 
 L = tf_keras.layers
-
-
-def kinds(model: tf_keras.Model) -> list[str]:
-    return [type(layer).__name__ for layer in model.layers]
-
-
-def assert_draws_the_same(model: tf_keras.Model, inputs: np.ndarray) -> tf_keras.Model:
-    rng = np.random.default_rng(1)
-    model.set_weights([rng.uniform(0.1, 1, w.shape) for w in model.get_weights()])
-    result = without_parts(model)
-    np.testing.assert_allclose(
-        result(inputs, training=False), model(inputs, training=False), rtol=1e-5, atol=1e-5
-    )
-    return result
 
 
 @pytest.fixture
@@ -37,7 +24,7 @@ def test_parts_of_the_input_become_rows_of_kernels(order: int, latents: np.ndarr
     parts = [Part(0, 4)(port), Part(4, 3)(port)][::order]
     both = L.Dense(5)(L.Concatenate()(parts))
     model = tf_keras.Model(port, L.Add()([both, L.Dense(5, "relu")(parts[0])]))
-    result = assert_draws_the_same(model, latents)
+    result = same_after(without_parts, model, latents)
     assert set(kinds(result)) == {"InputLayer", "Dense", "Add"}
 
 
@@ -46,7 +33,7 @@ def test_embedding_of_the_class_becomes_a_dense_layer(rank: int, latents: np.nda
     port = tf_keras.Input((7,))
     embedded = L.Flatten()(L.Embedding(5, 4)(Label(rank, "float32")(Part(4, 3)(port))))
     model = tf_keras.Model(port, L.Concatenate()([L.Dense(2)(Part(0, 4)(port)), embedded]))
-    result = assert_draws_the_same(model, latents)
+    result = same_after(without_parts, model, latents)
     assert not {"Part", "Label", "Embedding"} & set(kinds(result))
 
 
@@ -54,7 +41,7 @@ def test_part_that_something_else_reads_stays(latents: np.ndarray) -> None:
     port = tf_keras.Input((7,))
     part = Part(0, 4)(port)
     model = tf_keras.Model(port, L.Multiply()([L.Dense(4)(part), part]))
-    assert "Part" in kinds(assert_draws_the_same(model, latents))
+    assert "Part" in kinds(same_after(without_parts, model, latents))
 
 
 def embedded(port: Any, dimensions: int, *, shape: tuple[int, ...] | None = None) -> Any:
@@ -70,7 +57,7 @@ def test_embedding_joined_to_latents_becomes_rows_of_the_kernel_that_reads_both(
     port = tf_keras.Input((7,))
     both = L.Concatenate()([Part(0, 4)(port), embedded(port, 6)][::order])
     model = tf_keras.Model(port, L.Dense(5)(both))
-    result = assert_draws_the_same(model, latents)
+    result = same_after(without_parts, model, latents)
     assert kinds(result) == ["InputLayer", "Dense"]
     assert result.layers[-1].kernel.shape == (7, 5)
 
@@ -80,7 +67,7 @@ def test_small_embedding_of_many_classes_is_not_multiplied_into_a_larger_kernel(
 ) -> None:
     port = tf_keras.Input((7,))
     both = L.Concatenate()([Part(0, 4)(port), embedded(port, 1)])
-    result = assert_draws_the_same(tf_keras.Model(port, L.Dense(5)(both)), latents)
+    result = same_after(without_parts, tf_keras.Model(port, L.Dense(5)(both)), latents)
     assert "Concatenate" in kinds(result)
 
 
@@ -92,7 +79,9 @@ def test_maps_of_one_pixel_are_joined_in_the_kernel_of_a_convolution(
     noise = L.Reshape((1, 1, 4))(Part(0, 4)(port))
     both = L.Concatenate()([embedded(port, 6, shape=(1, 1, 6)), noise])
     settings: dict[str, Any] = {"padding": "same"} if kernel is L.Conv2D else {"strides": 1}
-    result = assert_draws_the_same(tf_keras.Model(port, kernel(5, 4, **settings)(both)), latents)
+    result = same_after(
+        without_parts, tf_keras.Model(port, kernel(5, 4, **settings)(both)), latents
+    )
     assert kinds(result) == ["InputLayer", "Reshape", kernel.__name__]
 
 
@@ -100,7 +89,7 @@ def test_branches_of_one_pixel_each_read_the_whole_input(latents: np.ndarray) ->
     port = tf_keras.Input((7,))
     maps = [L.Reshape((1, 1, size))(Part(at, size)(port)) for at, size in ((0, 4), (4, 3))]
     joined = L.Concatenate()([L.Conv2DTranspose(2, 4)(each) for each in maps])
-    result = assert_draws_the_same(tf_keras.Model(port, joined), latents)
+    result = same_after(without_parts, tf_keras.Model(port, joined), latents)
     assert "Part" not in kinds(result)
 
 
@@ -108,5 +97,5 @@ def test_embedding_that_something_else_reads_too_stays(latents: np.ndarray) -> N
     port = tf_keras.Input((7,))
     values = embedded(port, 6)
     joined = L.Dense(6)(L.Concatenate()([Part(0, 4)(port), values]))
-    result = assert_draws_the_same(tf_keras.Model(port, L.Add()([joined, values])), latents)
+    result = same_after(without_parts, tf_keras.Model(port, L.Add()([joined, values])), latents)
     assert "Concatenate" in kinds(result)
