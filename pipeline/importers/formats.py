@@ -65,7 +65,7 @@ class GeneratorSource:
 def format_of(path: Path) -> Format:
     """The format of a file or folder; PocketganError with a remedy for any that cannot be read."""
     if not path.is_file() and _is_checkpoint(path):
-        raise PocketganError(f"{path} holds weights only, and not what to do with them.", _RESTORE)
+        raise _weights_only(path)
     if path.is_dir():
         if (path / SAVED_MODEL).is_file():
             return Format.SAVED_MODEL
@@ -94,6 +94,10 @@ def format_of(path: Path) -> Format:
     if head.removeprefix(_BYTE_ORDER).lstrip().startswith(b"{") and b"\0" not in head:
         return Format.TFJS
     raise _foreign(path, head)
+
+
+def _weights_only(path: Path) -> PocketganError:
+    return PocketganError(f"{path} holds weights only, and not what to do with them.", _RESTORE)
 
 
 def _is_checkpoint(path: Path) -> bool:
@@ -139,7 +143,7 @@ def _foreign(path: Path, head: bytes) -> PocketganError:
     if path.name == SAVED_MODEL:
         return PocketganError(f"{path} is a part of a SavedModel.", f"Give {path.parent}.")
     if path.suffix in _CHECKPOINT or ".data-" in path.suffix:
-        return PocketganError(f"{path} holds weights only, and not what to do with them.", _RESTORE)
+        return _weights_only(path)
     if path.suffix == ".pb":
         return PocketganError(f"{path} is no SavedModel; perhaps a frozen graph.", _OF_FROZEN)
     of_pytorch = pytorch_files.refusal(path, head)

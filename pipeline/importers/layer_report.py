@@ -10,7 +10,6 @@ import tf_keras
 
 from deploy.errors import PocketganError
 from pipeline import guard
-from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.int8_layers import refusals
 from pipeline.importers.input_roles import InputPart
 from pipeline.importers.layer_mapping import SourceLayer
@@ -91,7 +90,7 @@ def layer_reports(teacher: Teacher) -> list[LayerReport]:
     if teacher.is_opaque:
         outcome = (LayerOutcome.REPLACED, _opacity(teacher), _OF_LAYERS)
         return [_report(layer, *outcome) for layer in teacher.layers]
-    refused = refusals(fold_batch_norm(teacher.cuttable))
+    refused = refusals(teacher.cuttable_folded)
     functions = {
         layer.name: layer.activation.__name__
         for layer in teacher.model.layers
@@ -262,7 +261,7 @@ def _reasons(teacher: Teacher) -> list[str]:
     """Why it cannot be slimmed, as far as its layers say; by the names that the table has."""
     if teacher.is_opaque:
         return [_opacity(teacher)]
-    refused = refusals(fold_batch_norm(teacher.cuttable))
+    refused = refusals(teacher.cuttable_folded)
     of_file = {name for layer in teacher.layers for name in layer.became}
     reasons = [error.problem.rstrip(".") for name, error in refused.items() if name in of_file]
     if refused.keys() - of_file:

@@ -84,6 +84,11 @@ class Teacher:
         is_told = pixel_range.output_range(self.model) == self.pixels
         return pixel_range.without_rescaling(self.model) if is_told else self.model
 
+    @cached_property
+    def cuttable_folded(self) -> tf_keras.Model:
+        """The same without the batch norms that fold away: what slimming asks of its layers."""
+        return self.folded if self.cuttable is self.model else fold_batch_norm(self.cuttable)
+
     def cut(self, wanted: str) -> str:
         """How photos become its inputs: as ``wanted``, or where that is "auto" as suits it.
 

@@ -6,7 +6,6 @@ import numpy as np
 import tf_keras
 
 from deploy.errors import PocketganError
-from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.int8_layers import refusals
 from pipeline.compression.slimming import (
     channel_groups,
@@ -86,7 +85,7 @@ class StudentBuilder:
             channel_groups(self.teacher.cuttable)
         except PocketganError as error:
             return error.problem.rstrip(".")
-        refused = refusals(fold_batch_norm(self.teacher.cuttable))
+        refused = refusals(self.teacher.cuttable_folded)
         return next((error.problem.rstrip(".") for error in refused.values()), "")
 
     @cached_property

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from deploy.errors import PocketganError
 from pipeline.arrays import Images
-from pipeline.compression.fold import fold_batch_norm
 from pipeline.compression.spec import CompressionSpec
 from pipeline.data.dataset import Dataset
 from pipeline.data.sources import TEACHER
@@ -85,7 +84,7 @@ def _refuse_met(
     if builder.why_not_slim or settings.max_quality_drop is not None:
         return  # what its int8 file costs is not known before it is converted
     predict = network_costs(builder, settings)
-    rounded = predict(fold_batch_norm(builder.teacher.cuttable), CompressionSpec(), trained=True)
+    rounded = predict(builder.teacher.cuttable_folded, CompressionSpec(), trained=True)
     if limits.share(rounded) <= 1:
         smaller = _between(limits.tightest(rounded), smallest, rounded)
         raise PocketganError(
