@@ -94,7 +94,8 @@ def add_generator(parser: Any) -> None:
         "--input",
         action="append",
         metavar="NAME=WHAT",
-        help="what goes into the input of that name: latent, picture, mask, class:10, or numbers",
+        help="what goes into the input of that name: latent, picture, mask, known (a "
+        "mask that is 1 where the picture is not hidden), class:10, or numbers",
     )
     parser.add_argument(
         "--signature", type=str, metavar="NAME", help="which network of its file draws, of several"

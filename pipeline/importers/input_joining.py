@@ -37,6 +37,8 @@ _ONE_INPUT = (
 _OF_PICTURES = (InputKind.PICTURE, InputKind.MASK, InputKind.CLASS)
 """The order of channels in the one input."""
 _OF_VECTORS = (InputKind.LATENT, InputKind.CLASS)
+_AS_IT_IS = (1.0, 0.0)
+"""Scale and offset that leave a number as it is."""
 _SECOND = re.compile(r"style|reference|exemplar|second|target", re.IGNORECASE)
 _MAP = 3
 """Dimensions of a map without the batch."""
@@ -68,7 +70,7 @@ def adapt_inputs(
         adapter = _of_vectors(path, sources, facts)
     else:
         raise _unreadable(path, sources)
-    return replace(adapter, notes=(*adapter.notes, *_fixed(sources)))
+    return replace(adapter, notes=(*adapter.notes, *_marks(sources), *_fixed(sources)))
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,20 @@ def _joined(parts: Sequence[InputPart]) -> tuple[str, ...]:
     return (f"its {len(parts)} inputs became one: {sizes}",)
 
 
+def _marks(sources: Sequence[_Source]) -> list[str]:
+    """What the numbers of its masks are taken for, and how to say otherwise."""
+    notes = []
+    for each in sources:
+        if InputKind.MASK in each.role.kinds:
+            where = ("known", "hidden") if each.role.marks_known else ("hidden", "known")
+            other = replace(each.role, marks_known=not each.role.marks_known)
+            notes.append(
+                f"its mask is 1 where the picture is {where[0]} (if it is 1 where it is "
+                f"{where[1]}: {role_option(each.input.name, other)})"
+            )
+    return notes
+
+
 # ---------------------------------------------------------------------- a vector
 
 
@@ -196,7 +212,7 @@ def _vector(source: _Source, tensor: Any, end: str) -> Any:
     if source.kind is InputKind.CLASS and is_number_like(source.input):
         rank = len(source.shape) + 1
         return Label(rank, source.input.dtype, name=f"class_number{end}")(tensor)
-    if len(source.shape) != 1:
+    if tuple(tensor.shape[1:]) != source.shape:
         name = f"{source.kind}_map{end}"
         tensor = tf_keras.layers.Reshape(source.shape, name=name)(tensor)
     return source.typed(tensor)
@@ -236,7 +252,7 @@ def _of_pictures(
     _refuse_pictures(path, ordered, facts)
     parts = tuple(part for source in ordered for part in _channels_of(source))
     stated = facts.input_pixels or pixels
-    if stated is None and any(each.kind is not InputKind.PICTURE for each in ordered):
+    if stated is None and any(part.kind is not InputKind.PICTURE for part in parts):
         raise MissingFactsError(path, [INPUT_PIXELS])
     height, width = ordered[0].shape[:2]
 
@@ -300,16 +316,36 @@ def _channels(source: _Source, tensor: Any, end: str, pixels: PixelRange) -> Any
 
     A mask and a class are 0 and 1 there, black and white here.
     """
-    layers, (low, high) = tf_keras.layers, pixels
+    layers = tf_keras.layers
     if source.kind is InputKind.PICTURE:
-        return source.typed(tensor)
+        return source.typed(_with_own_masks(source, tensor, end, pixels))
     if source.kind is InputKind.CLASS:
         tensor = layers.GlobalAveragePooling2D(name=f"class_mean{end}")(tensor)
-    if pixels != (0.0, 1.0):
-        scale = 1 / (high - low)
-        name = f"{source.kind}_scaled{end}"
-        tensor = layers.Rescaling(scale, -low * scale, name=name)(tensor)
+    scale, offset = _to_marks(pixels, marks_known=source.role.marks_known)
+    if (scale, offset) != _AS_IT_IS:
+        tensor = layers.Rescaling(scale, offset, name=f"{source.kind}_scaled{end}")(tensor)
     if source.kind is InputKind.MASK and len(source.shape) == _MAP and source.shape[-1] > 1:
         name = f"mask_repeated{end}"
         tensor = layers.Concatenate(name=name)([tensor] * source.shape[-1])
     return _vector(source, tensor, end)
+
+
+def _with_own_masks(source: _Source, tensor: Any, end: str, pixels: PixelRange) -> Any:
+    """A picture as it is, the masks in its channels as the generator's own."""
+    of_mask = _to_marks(pixels, marks_known=source.role.marks_known)
+    factors = [
+        of_mask if part.kind is InputKind.MASK else _AS_IT_IS
+        for part in _channels_of(source)
+        for _ in range(part.size)
+    ]
+    if set(factors) == {_AS_IT_IS}:
+        return tensor
+    scales, offsets = map(list, zip(*factors, strict=True))
+    return tf_keras.layers.Rescaling(scales, offsets, name=f"mask_scaled{end}")(tensor)
+
+
+def _to_marks(pixels: PixelRange, *, marks_known: bool) -> tuple[float, float]:
+    """Scale and offset from black and white to 0 and 1; to 1 and 0 where ``marks_known``."""
+    low, high = pixels
+    scale = 1 / (high - low)
+    return (-scale, high * scale) if marks_known else (scale, -low * scale)

@@ -35,6 +35,8 @@ class InputRole:
     """How many there are, where it is a class."""
     values: tuple[float, ...] = (0.0,)
     """Where it is a number: one for all of the input, or one for each of its entries."""
+    marks_known: bool = False
+    """Where it has a mask: whether the generator's own is 1 where the picture is not hidden."""
 
     @property
     def kind(self) -> InputKind:
@@ -70,13 +72,16 @@ def mask_of(parts: Sequence[InputPart]) -> int | None:
 
 
 _WORDS = (
-    "latent, picture, mask, class, class:10, picture+mask, picture+picture, 0.7, or 0,1,0 and so on"
+    "latent, picture, mask, known, class, class:10, picture+mask, picture+known, picture+picture, "
+    "0.7, or 0,1,0 and so on; mask is 1 where the picture is hidden, known where it is not"
 )
+_KNOWN = "known"
+"""The word for a mask that is 1 where the picture is not hidden."""
 _SWITCHES = {"true": 1.0, "false": 0.0}
 
 
 def read_role(text: str) -> tuple[str, InputRole]:
-    """NAME=latent, picture, mask, class:10, 0.7 or 0,1,0 as name and role.
+    """NAME=latent, picture, mask, known, class:10, 0.7 or 0,1,0 as name and role.
 
     PocketganError for others.
     """
@@ -100,6 +105,8 @@ def role_text(role: InputRole) -> str:
     if role.kind is InputKind.NUMBER:
         return numbers_text(role.values)
     words = "+".join(role.kinds)
+    if role.marks_known:
+        words = words.replace(InputKind.MASK, _KNOWN)
     return f"{words}:{role.classes}" if role.classes else words
 
 
@@ -118,9 +125,14 @@ def _role(word: str) -> InputRole | None:
         return InputRole((InputKind.CLASS,), classes=int(word.partition(":")[2]))
     if word in (InputKind.LATENT, InputKind.CLASS):
         return InputRole((InputKind(word),))
-    kinds = word.split("+")
-    if set(kinds) <= {"picture", "mask"} and (kinds[0] == "picture" or kinds == ["mask"]):
-        return InputRole(tuple(map(InputKind, kinds)))
+    words = word.split("+")
+    kinds = [InputKind.MASK if each == _KNOWN else each for each in words]
+    if (
+        set(kinds) <= {InputKind.PICTURE, InputKind.MASK}
+        and (kinds[0] == InputKind.PICTURE or kinds == [InputKind.MASK])
+        and not {_KNOWN, InputKind.MASK} <= set(words)
+    ):
+        return InputRole(tuple(map(InputKind, kinds)), marks_known=_KNOWN in words)
     try:
         values = tuple(_number(each) for each in word.split(","))
     except ValueError:

@@ -28,14 +28,15 @@ _NUMBER = re.compile(
 )
 _TRAINING = re.compile(r"training|is_?train|phase|dropout", re.IGNORECASE)
 """Names of the switch between training and drawing."""
-_MASK = re.compile(r"mask|(^|[^a-z])hole|matte", re.IGNORECASE)
+_KNOWN = re.compile(r"(^|[^a-z])(known|valid|visible)", re.IGNORECASE)
+"""Names of a mask that is 1 where the picture is not hidden."""
+_MASK = re.compile(rf"mask|(^|[^a-z])hole|matte|{_KNOWN.pattern}", re.IGNORECASE)
 _LATENT = re.compile(
     r"latent|noise|seed|styles|w_?plus|(^|[^a-z])(z|ws?|code)([^a-z]|$)", re.IGNORECASE
 )
 _PICTURE_CHANNELS = (1, 2, 3, 4, 6)
-_LATENT_ROLE, _CLASS_ROLE, _PICTURE_ROLE, _MASK_ROLE = (
-    InputRole((kind,))
-    for kind in (InputKind.LATENT, InputKind.CLASS, InputKind.PICTURE, InputKind.MASK)
+_LATENT_ROLE, _CLASS_ROLE, _PICTURE_ROLE = (
+    InputRole((kind,)) for kind in (InputKind.LATENT, InputKind.CLASS, InputKind.PICTURE)
 )
 
 
@@ -114,11 +115,15 @@ def _role_by_signs(each: ModelInput) -> InputRole | None:
     if is_vector(each) or len(each.shape) not in (2, 3):
         return _LATENT_ROLE
     if len(each.shape) == 2:
-        return _LATENT_ROLE if _LATENT.search(each.name) else _MASK_ROLE
+        return _LATENT_ROLE if _LATENT.search(each.name) else _mask_role(each)
     if each.shape[-1] == 1 and (_MASK.search(each.name) or each.dtype == "bool"):
-        return _MASK_ROLE
+        return _mask_role(each)
     is_picture = each.shape[-1] in _PICTURE_CHANNELS and not _LATENT.search(each.name)
     return _PICTURE_ROLE if is_picture else _LATENT_ROLE
+
+
+def _mask_role(each: ModelInput) -> InputRole:
+    return InputRole((InputKind.MASK,), marks_known=bool(_KNOWN.search(each.name)))
 
 
 def _role_of_number(each: ModelInput) -> InputRole | None:
@@ -250,4 +255,4 @@ def _tell_picture(
         each, others = inputs[index], [other for other in in_colour if other != index]
         is_mask = each.shape[-1] == 1 or (each.shape[-1] == 3 and _MASK.search(each.name))
         if others and is_mask and roles[index] == _PICTURE_ROLE:
-            roles[index] = _MASK_ROLE
+            roles[index] = _mask_role(each)

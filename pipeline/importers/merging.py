@@ -4,7 +4,8 @@ Nothing that is drawn changes. A number that is the same for all pictures rescal
 multiplied with or added to; cropping behind a transposed convolution is its padding 'same'; a
 difference is a sum, as of a denoiser that draws what it read less the noise that it found; the
 parts of the one input that our adapter takes apart for a generator of two are rows of the kernels
-that read them; a batch norm behind no kernel is a depthwise convolution.
+that read them, or channels that one kernel joins; a batch norm behind no kernel is a depthwise
+convolution.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ import tf_keras
 
 from pipeline.compression.fold import takes_factors
 from pipeline.compression.graph import clone_layer, followers, nodes, rebuild, uses
+from pipeline.importers.channel_merging import without_joining
 from pipeline.importers.input_layers import SameForAll
 from pipeline.importers.lone_norms import without_lone_norms
 from pipeline.importers.part_merging import without_parts
@@ -34,7 +36,7 @@ _OF_ONE_VALUE = (L.Activation, L.ReLU, L.LeakyReLU, L.BatchNormalization)
 def merged(model: tf_keras.Model) -> tf_keras.Model:
     """The same generator, with the same weights in other places."""
     same = _without_cropping(_without_differences(_without_numbers(model)))
-    return without_lone_norms(without_parts(same))
+    return without_lone_norms(without_joining(without_parts(same)))
 
 
 def _without_numbers(model: tf_keras.Model) -> tf_keras.Model:

@@ -149,7 +149,7 @@ def _is_shared(shape: tf.TensorShape, batch: int | None) -> bool:
     return shape.rank == 0 or shape[0] not in (None, batch)
 
 
-def _whole_shape(each: ModelInput, batch: int | None) -> list[int | None]:
+def whole_shape(each: ModelInput, batch: int | None) -> list[int | None]:
     """With the batch, where there is one."""
     return [batch, *each.shape] if each.has_batch else list(each.shape)
 
@@ -226,7 +226,7 @@ def _frozen(loaded: LoadedGenerator, adapter: InputAdapter) -> tuple[OpaqueGener
     inner = freeze(
         loaded.picture,
         [
-            tf.TensorSpec(_whole_shape(each, loaded.batch), each.dtype, name=each.name)
+            tf.TensorSpec(whole_shape(each, loaded.batch), each.dtype, name=each.name)
             for each in loaded.inputs
         ],
     )

@@ -25,9 +25,10 @@ from pipeline.importers.loaded import TRIAL_INPUTS, LoadedGenerator, difference
 from pipeline.importers.merging import merged
 from pipeline.importers.missing import MissingFact, MissingFactsError, StatedFacts
 from pipeline.importers.missing_inputs import size_for
+from pipeline.importers.noise import with_fixed_noise
 from pipeline.importers.opaque import OpaqueGenerator, freeze_generator
 from pipeline.importers.opening import open_generator
-from pipeline.importers.trial import try_out
+from pipeline.importers.trial import DrawsByChanceError, try_out
 from pipeline.networks.pixels import PixelRange
 
 _DOES_NOT_DRAW = (
@@ -199,8 +200,7 @@ def _load(
         or pixel_range.range_in_file(loaded.functional)
     )
     adapter = adapt_inputs(path, loaded.inputs, facts, reads)
-    with guard.step("drawn with", path, _DOES_NOT_DRAW):
-        trial = try_out(path, loaded, adapter, facts)
+    loaded, trial = _tried_out(path, loaded, adapter, facts)
     adapter = with_missing_border(adapter, trial.shape[1:3])
     network = _network(path, loaded, adapter)
     ranges = pixel_range.chosen_ranges(
@@ -229,6 +229,21 @@ def _load(
         opaque=network.opaque,
         parts=adapter.parts,
     )
+
+
+def _tried_out(
+    path: Path, loaded: LoadedGenerator, adapter: InputAdapter, facts: StatedFacts
+) -> tuple[LoadedGenerator, np.ndarray]:
+    """The generator, its noise fixed if it draws any for itself, and some pictures of it."""
+    with guard.step("drawn with", path, _DOES_NOT_DRAW):
+        try:
+            return loaded, try_out(path, loaded, adapter, facts)
+        except DrawsByChanceError:
+            # Of what is called as in training the mean is another, and its owner may not know it.
+            fixed = None if loaded.as_in_training else with_fixed_noise(loaded)
+            if fixed is None:
+                raise
+            return fixed, try_out(path, fixed, adapter, facts)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,10 +36,15 @@ _WORKED_ON = (
 _CHANNELS_LAST = "Build it with data_format 'channels_last'; TFLite has no other."
 
 
+class DrawsByChanceError(PocketganError):
+    """It draws another picture from the same input each time."""
+
+
 def try_out(
     path: Path, loaded: LoadedGenerator, adapter: InputAdapter, facts: StatedFacts
 ) -> np.ndarray:
-    """Let it draw twice; PocketganError if it fails, differs, or gives no pictures.
+    """Let it draw twice; PocketganError if it fails or gives no pictures, DrawsByChanceError if it
+    differs.
 
     Returns what it drew: pictures [N, H, W, C], floats or uint8.
 
@@ -63,6 +68,7 @@ def try_out(
             "Mend --output.",
         )
     first, second = outputs[loaded.output], again[loaded.output]
+    _refuse_without_batch(path, first, count)
     _refuse_other_than_pictures(path, first, reads_pictures=not adapter.latent)
     _refuse_alpha(path, first.shape[-1], facts)
     if len(first) != count:
@@ -87,7 +93,7 @@ def _refuse_chance(
     named = ", ".join(f"'{name}'" for name in loaded.as_in_training)
     named = f" (layer {named} is called with training=True)" if named else ""
     if not alike(first, second):
-        raise PocketganError(
+        raise DrawsByChanceError(
             f"{path} draws another picture from the same input each time: a layer of it is random "
             f"at inference too, such as noise injection{named}.",
             _FLAG_OFF if named else "Give the noise a fixed value, or make it part of the latents.",
@@ -146,6 +152,21 @@ def _refuse_alpha(path: Path, channels: int, facts: StatedFacts) -> None:
     if facts.on_white and not has_alpha:
         raise PocketganError(
             f"{path} draws pictures of {channels} channels, without alpha.", "Leave --on-white out."
+        )
+
+
+def _refuse_without_batch(path: Path, output: np.ndarray, count: int) -> None:
+    """PocketganError for a single picture, whose batch of one was taken away."""
+    if (
+        len(output.shape) == 3
+        and len(output) != count
+        and {output.shape[0], output.shape[-1]} & {*COLOURS}
+    ):
+        raise PocketganError(
+            f"{path} gives {shape_text(output.shape)} of {count} inputs: one picture, without a "
+            "batch.",
+            "Let it give [N, H, W, C], in PyTorch [N, C, H, W]: leave out the squeeze, or the [0], "
+            "at its end.",
         )
 
 

@@ -160,14 +160,20 @@ def test_latents_of_any_shape_are_what_a_person_says(each: ModelInput) -> None:
     assert adapt_inputs(FILE, [each], facts).latent == each.entries
 
 
-@pytest.mark.parametrize("word", ["latent", "picture", "mask", "class", "class:10", "0.7", "-2"])
+@pytest.mark.parametrize(
+    "word",
+    ["latent", "picture", "mask", "known", "picture+known", "class", "class:10", "0.7", "-2"],
+)
 def test_role_is_read_as_it_is_written(word: str) -> None:
     name, role = read_role(f"serving_default_x:0={word}")
     assert name == "serving_default_x:0"
     assert role_text(role) == word
 
 
-@pytest.mark.parametrize("text", ["x", "x=", "=mask", "x=masks", "x=class:0", "x=nan", "x=mask+x"])
+@pytest.mark.parametrize(
+    "text",
+    ["x", "x=", "=mask", "x=masks", "x=class:0", "x=nan", "x=mask+x", "x=picture+mask+known"],
+)
 def test_text_that_is_no_role_is_refused(text: str) -> None:
     with pytest.raises(PocketganError, match="does not say what goes into which input"):
         read_role(text)
@@ -184,6 +190,43 @@ def test_mask_and_class_behind_a_picture_are_0_and_1_in_the_generators_own_input
     assert mask.tolist() == [[[False, True], [False, False]]]
     assert image.shape == (1, 2, 2, 1)
     assert label.tolist() == [[0, 1, 0]]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "roles"),
+    [
+        ([port("valid", 1, 2, 1), port("image", 1, 2, 3)], []),
+        ([port("m", 1, 2, 1), port("image", 1, 2, 3)], ["m=known"]),
+        ([port("m", 1, 2, 3), port("image", 1, 2, 3)], ["m=known"]),
+        ([port("image", 1, 2, 4)], ["image=picture+known"]),
+    ],
+)
+def test_mask_of_what_is_known_is_0_where_the_picture_is_hidden(
+    inputs: list[ModelInput], roles: list[str]
+) -> None:
+    facts = StatedFacts(inputs=read_roles(roles), input_pixels=(-1, 1))
+    adapter = adapt_inputs(FILE, inputs, facts)
+    whole = np.array([[[[-1, 0, 1, 1], [0.5, 0, 0.5, -1]]]], np.float32)  # the first one hidden
+    given = np.concatenate([np.asarray(each) for each in adapter.source_inputs(whole)], -1)
+    marks, pictures = (
+        (given[..., 3:], given[..., :3]) if len(inputs) == 1 else (given[..., :-3], given[..., -3:])
+    )
+    assert (marks[0, 0] == [[0], [1]]).all()
+    np.testing.assert_array_equal(pictures, whole[..., :3])
+    assert any(
+        "1 where the picture is known (if it is 1 where it is hidden" in note
+        for note in adapter.notes
+    )
+
+
+def test_mask_in_the_channels_of_a_picture_is_0_and_1_whatever_black_and_white_are() -> None:
+    facts = StatedFacts(inputs=read_roles(["x=picture+mask"]))
+    with pytest.raises(MissingFactsError, match="--input-pixels"):
+        adapt_inputs(FILE, [port("x", 1, 2, 4)], facts)
+    adapter = adapt_inputs(FILE, [port("x", 1, 2, 4)], replace(facts, input_pixels=(-1, 1)))
+    whole = np.array([[[[-1, 0, 1, 1], [0.5, 0, 0.5, -1]]]], np.float32)
+    (given,) = map(np.asarray, adapter.source_inputs(whole))
+    assert given[0, 0, :, 3].tolist() == [1, 0]
 
 
 # ---------------------------------------------------------------------- whole generators
@@ -272,7 +315,7 @@ def test_input_that_the_generator_does_not_have_is_refused(
     ],
 )
 def test_channels_of_a_single_input_are_named(channels: int, word: str, sizes: list[int]) -> None:
-    facts = StatedFacts(inputs=read_roles([f"x={word}"]))
+    facts = StatedFacts(inputs=read_roles([f"x={word}"]), input_pixels=(0, 1))
     adapter = adapt_inputs(FILE, [port("x", 8, 8, channels)], facts)
     assert [part.size for part in adapter.parts] == sizes
     assert [part.kind for part in adapter.parts] == word.split("+")

@@ -372,7 +372,7 @@ def test_state_that_changes_the_picture_is_found(
     saved_module: Callable[..., Path], refused: Refused
 ) -> None:
     def random(tensor: Any) -> Any:
-        noise = tf.random.normal(tf.shape(tensor))
+        noise = tf.random.uniform(tf.shape(tensor))
         return tf.tanh(tf.reshape(tensor + noise, [-1, 8, 8, 1]))
 
     assert "another picture from the same input" in refused(load_teacher, saved_module(random))
@@ -395,3 +395,16 @@ def test_pictures_that_are_not_finite_are_refused(
 ) -> None:
     path = saved_module(lambda z: tf.reshape(tf.math.log(-tf.abs(z)), [-1, 8, 8, 1]))
     assert "not finite" in refused(load_teacher, path, pixels=(0, 1))
+
+
+@pytest.mark.parametrize("shape", [(3, 8, 8), (8, 8, 3)])
+def test_picture_without_a_batch_is_told_from_a_sequence(
+    shape: tuple[int, ...], saved_module: Callable[..., Path], refused: Refused
+) -> None:
+    def squeezed(tensor: Any) -> Any:
+        maps = tf.reshape(tensor, [-1, 8, 8])[:1]
+        return tf.reshape(tf.repeat(maps, 3, axis=0), shape)
+
+    message = refused(load_teacher, saved_module(squeezed, batch=1))
+    assert "one picture, without a batch" in message
+    assert "leave out the squeeze" in message
