@@ -75,7 +75,7 @@ class KerasFile:
         try:
             with warnings.catch_warnings(), quantize_scope():
                 warnings.simplefilter("ignore")
-                return self._read(library, dict(custom), safe=not allow_unsafe)
+                model = self._read(library, dict(custom), safe=not allow_unsafe)
         except PocketganError:
             raise
         except OSError as error:  # of HDF5's library: the numbers behind a sound configuration
@@ -86,6 +86,12 @@ class KerasFile:
                 f"{self.path} cannot be loaded: {reason(error)}",
                 ONE_CALL if is_of_arguments else f"Is a layer of it your own? {self._register}",
             ) from error
+        if not isinstance(model, library.Model):
+            raise PocketganError(
+                f"{self.path} holds no model but a {type(model).__name__}.",
+                "Save the whole generator: keras.Sequential([keras.Input(shape), layer]), for one.",
+            )
+        return model
 
     def _read(self, library: Any, custom: dict[str, Any], *, safe: bool) -> Any:
         if not safe:
