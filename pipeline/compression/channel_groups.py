@@ -59,6 +59,12 @@ _FUNCTIONS = {
 }
 
 
+_INPUTS = "they are the generator's input"
+"""Why its channels are not cut."""
+_MOST_JOINED = 2
+"""Times the channels of the input that such a kernel writes at most: masks may be repeated."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ChannelGroup:
     """Channels that the same layers write: slimming takes how many of them to keep."""
@@ -194,7 +200,7 @@ def _follow(trace: _Trace, node: Any, inputs: Sequence[Outputs], tensor: Any) ->
     """The outputs in ``tensor``, which the use ``node`` of a layer makes of its ``inputs``."""
     layer, channels = node.layer, tensor.shape[-1]
     if node.is_input:
-        return trace.add(layer.name, channels, "they are the generator's input")
+        return trace.add(layer.name, channels, _INPUTS)
     rule = next((rule for kinds, rule in _RULES if type(layer) in kinds), None)
     if rule is not None and _is_usual(layer):
         outputs = rule(trace, node, inputs)
@@ -226,8 +232,20 @@ def _kernel(trace: _Trace, node: Any, inputs: Sequence[Outputs]) -> Outputs:
     name = node.layer.name
     trace.read(name, inputs[0])
     if name not in trace.writes:
-        trace.writes[name] = trace.add(name, node.outputs.shape[-1])
+        reason = _INPUTS if _selects_inputs(trace, node, inputs[0]) else ""
+        trace.writes[name] = trace.add(name, node.outputs.shape[-1], reason)
     return trace.writes[name]
+
+
+def _selects_inputs(trace: _Trace, node: Any, read: Outputs) -> bool:
+    """Whether it only rescales and joins channels of the generator's input: none is to be lost."""
+    kernel, is_input = node.layer.kernel.numpy(), [trace.fixed.get(i) == _INPUTS for i in read.flat]
+    return (
+        type(node.layer) is L.Conv2D
+        and all(is_input)
+        and kernel.shape[-1] <= _MOST_JOINED * len(is_input)
+        and bool((np.count_nonzero(kernel, axis=(0, 1, 2)) == 1).all())
+    )
 
 
 def _depthwise(trace: _Trace, node: Any, inputs: Sequence[Outputs]) -> Outputs:

@@ -1,18 +1,18 @@
-"""What takes a teacher's one picture apart and joins its channels, as one kernel of one pixel.
+"""What rescales, takes apart and joins channels of a teacher's picture, as kernels of one pixel.
 
-Our adapter does that for a generator that reads a picture and a mask, or two pictures: it selects,
-rescales and concatenates channels, which has no int8 form for slimming, and a convolution has.
+Our adapter does that for a generator that reads a picture and a mask, or two pictures, and many
+generators begin with it: none of it has an int8 form for slimming, and a convolution has.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tf_keras
 
-from pipeline.compression.graph import Call, clone_layer, followers, nodes, rebuild, uses
-from pipeline.networks.layers import Part
+from pipeline.compression.graph import Call, clone_layer, followers, leaves, nodes, rebuild, uses
+from pipeline.networks.layers import Part, ReflectionPadding2D
 
 L = tf_keras.layers
 
@@ -32,27 +32,35 @@ class _Form:
 
 
 def without_joining(model: tf_keras.Model) -> tf_keras.Model:
-    """The same generator, the channels of its picture joined by a convolution where they need be.
+    """The same generator, the channels of its picture rescaled and joined by convolutions.
 
-    The model itself where it reads no picture, or takes none apart.
+    The model itself where it reads no picture, or reads it as it is.
     """
     forms = _forms(model)
     ends = {
         name
         for name in forms
-        if any(each.name not in forms for each in followers(model, model.get_layer(name)))
+        if leaves(model, layer := model.get_layer(name))
+        or any(each.name not in forms for each in followers(model, layer))
     }
     if not ends:
         return model
+    source, picture = _source(model), dict[str, Any]()
 
-    def replace(layer: Any) -> Any:
+    def remember(tensor: Any) -> Any:
+        picture["tensor"] = tensor
+        return tensor
+
+    def replace(layer: Any) -> Call:
         if layer.name not in forms:
-            return clone_layer(layer)
-        if layer.name in ends and not forms[layer.name].is_the_picture:
-            return _kernel(layer)
-        return lambda tensors: tensors[0] if isinstance(tensors, list) else tensors
+            clone: Call = clone_layer(layer)
+            return clone if layer is not source else lambda tensor: remember(clone(tensor))
+        if layer.name not in ends or forms[layer.name].is_the_picture:
+            return lambda _: picture["tensor"]
+        kernel = L.Conv2D(layer.output_shape[-1], 1, name=layer.name)
+        return lambda _: kernel(picture["tensor"])  # not what is before it: that is joined, too
 
-    without = rebuild(model, replace)
+    without = rebuild(model, replace, on_input=remember)
     names = {layer.name for layer in without.layers}
     for layer in model.layers:
         if layer.name in names:
@@ -62,9 +70,12 @@ def without_joining(model: tf_keras.Model) -> tf_keras.Model:
     return without
 
 
-def _kernel(layer: Any) -> Call:
-    kernel: Call = L.Conv2D(layer.output_shape[-1], 1, name=layer.name)
-    return lambda tensors: kernel(tensors[0] if isinstance(tensors, list) else tensors)
+def _source(model: tf_keras.Model) -> Any:
+    """The layer that gives the picture: the input, or the border around it that we mirror."""
+    port = model.input._keras_history.layer
+    readers = followers(model, port)
+    is_border = len(readers) == 1 and isinstance(readers[0], ReflectionPadding2D)
+    return readers[0] if is_border else port
 
 
 def _forms(model: tf_keras.Model) -> Mapping[str, _Form]:
@@ -72,35 +83,33 @@ def _forms(model: tf_keras.Model) -> Mapping[str, _Form]:
     forms: dict[str, _Form] = {}
     if len(model.input_shape) != 4:
         return forms
+    channels, source = model.input_shape[-1], _source(model)
+    picture = {source.name: _Form(np.eye(channels), np.zeros(channels))}
     for node in nodes(model):
         if node.is_input or uses(model, node.layer) > 1:
             continue
-        before = [tensor._keras_history.layer for tensor in node.keras_inputs]
-        form = _form(model, node.layer, before, forms)
+        names = [tensor._keras_history.layer.name for tensor in node.keras_inputs]
+        before = [each for name in names if (each := (picture | forms).get(name)) is not None]
+        form = _form(node.layer, before) if len(before) == len(names) else None
         if form is not None:
             forms[node.layer.name] = form
     return forms
 
 
-def _form(
-    model: tf_keras.Model, layer: Any, before: list[Any], forms: Mapping[str, _Form]
-) -> _Form | None:
-    channels = model.input_shape[-1]
+def _form(layer: Any, before: Sequence[_Form]) -> _Form | None:
+    """What a layer computes of such channels; None where it is no kernel of one pixel."""
+    first = before[0]
     if isinstance(layer, Part):
-        kernel = np.eye(channels)[:, layer.start : layer.start + layer.size]
-        return _Form(kernel, np.zeros(layer.size))
+        chosen = slice(layer.start, layer.start + layer.size)
+        return _Form(first.kernel[:, chosen], first.bias[chosen])
     if isinstance(layer, L.Rescaling):
-        scale, offset = np.asarray(layer.scale, np.float64), np.asarray(layer.offset, np.float64)
-        form = forms.get(before[0].name)
-        if form is None and isinstance(before[0], L.InputLayer) and scale.ndim:
-            form = _Form(np.eye(channels), np.zeros(channels))  # of masks among the channels
-        return form and _Form(form.kernel * scale, form.bias * scale + offset)
+        numbers = [np.atleast_1d(each).astype(float) for each in (layer.scale, layer.offset)]
+        if all(each.size == each.shape[-1] in (1, len(first.bias)) for each in numbers):
+            scale, offset = map(np.ravel, numbers)
+            return _Form(first.kernel * scale, first.bias * scale + offset)
     if isinstance(layer, L.Concatenate) and layer.axis in (-1, 3):
-        if any(each.name not in forms for each in before):
-            return None
-        joined = [forms[each.name] for each in before]
         return _Form(
-            np.hstack([each.kernel for each in joined]),
-            np.concatenate([each.bias for each in joined]),
+            np.hstack([each.kernel for each in before]),
+            np.concatenate([each.bias for each in before]),
         )
     return None

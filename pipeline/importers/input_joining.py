@@ -6,9 +6,10 @@ A mask, a second picture and a class beside a picture are channels behind it.
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import tf_keras
@@ -27,6 +28,7 @@ from pipeline.importers.input_signs import roles_of
 from pipeline.importers.missing import MissingFactsError, StatedFacts
 from pipeline.importers.missing_inputs import INPUT_PIXELS, refuse_free
 from pipeline.importers.model_input import ModelInput, is_number_like
+from pipeline.importers.pixel_range import range_of_bytes
 from pipeline.networks.layers import Part
 from pipeline.networks.pixels import PixelRange
 
@@ -48,11 +50,11 @@ def adapt_inputs(
     path: Path,
     inputs: Sequence[ModelInput],
     facts: StatedFacts,
-    pixels: PixelRange | None = None,
+    pixels: Mapping[str, PixelRange] = MappingProxyType({}),
 ) -> InputAdapter:
     """How the inputs of a generator are made one. ``path`` names it in errors.
 
-    ``pixels`` are black and white in the pictures that it reads, where the file says them. Raises
+    ``pixels`` are black and white in inputs of these names, where the file says them. Raises
     PocketganError for inputs that cannot be made one, for an unknown size, and for a number of
     classes that cannot be; MissingFactsError for what only a person can say.
     """
@@ -246,12 +248,17 @@ def _split(
 
 
 def _of_pictures(
-    path: Path, sources: Sequence[_Source], facts: StatedFacts, pixels: PixelRange | None
+    path: Path, sources: Sequence[_Source], facts: StatedFacts, pixels: Mapping[str, PixelRange]
 ) -> InputAdapter:
     ordered = _ordered(sorted(sources, key=_is_second), _OF_PICTURES)
     _refuse_pictures(path, ordered, facts)
     parts = tuple(part for source in ordered for part in _channels_of(source))
-    stated = facts.input_pixels or pixels
+    pictures = [each.input for each in ordered if each.kind is InputKind.PICTURE]
+    stated = (
+        range_of_bytes(path, pictures, facts)
+        or facts.input_pixels
+        or next((pixels[each.name] for each in pictures if each.name in pixels), None)
+    )
     if stated is None and any(part.kind is not InputKind.PICTURE for part in parts):
         raise MissingFactsError(path, [INPUT_PIXELS])
     height, width = ordered[0].shape[:2]

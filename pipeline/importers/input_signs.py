@@ -28,7 +28,9 @@ _NUMBER = re.compile(
 )
 _TRAINING = re.compile(r"training|is_?train|phase|dropout", re.IGNORECASE)
 """Names of the switch between training and drawing."""
-_KNOWN = re.compile(r"(^|[^a-z])(known|valid|visible)", re.IGNORECASE)
+_KNOWN = re.compile(
+    r"(^|[^a-z])(?<!not.)(?<!non.)(known|valid(?!at)|visib(le|ility))", re.IGNORECASE
+)
 """Names of a mask that is 1 where the picture is not hidden."""
 _MASK = re.compile(rf"mask|(^|[^a-z])hole|matte|{_KNOWN.pattern}", re.IGNORECASE)
 _LATENT = re.compile(

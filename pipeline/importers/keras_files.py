@@ -78,7 +78,7 @@ class KerasFile:
         try:
             with warnings.catch_warnings(), quantize_scope():
                 warnings.simplefilter("ignore")
-                return self._read(library, dict(custom), safe=not allow_unsafe)
+                model = self._read(library, dict(custom), safe=not allow_unsafe)
         except PocketganError:
             raise
         except OSError as error:  # of HDF5's library: the numbers behind a sound configuration
@@ -89,6 +89,12 @@ class KerasFile:
                 f"{self.path} cannot be loaded: {reason(error)}",
                 ONE_CALL if is_of_arguments else f"Is a layer of it your own? {self._register}",
             ) from error
+        if not isinstance(model, library.Model):
+            raise PocketganError(
+                f"{self.path} holds no model but a {type(model).__name__}.",
+                "Save the whole generator: keras.Sequential([keras.Input(shape), layer]), for one.",
+            )
+        return model
 
     def graph_classes(self, custom: Mapping[str, Any]) -> list[str]:
         """Unknown classes of models that the file describes as graphs of layers.

@@ -8,7 +8,7 @@ are rebuilt of such layers, nested models laid flat.
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
@@ -278,6 +278,8 @@ class GraphRebuilder:
         self.source_layers: list[SourceLayer] = []
         """The layers of the graph, in the order of their use."""
         self._mapped: dict[int, MappedLayer] = {}
+        self._numbers: dict[int, int] = {}
+        """Of a layer, where it is among the source layers."""
         self._names = set(names)
 
     def outputs(self, graph: Any, inputs: Sequence[Any]) -> list[Any]:
@@ -295,24 +297,34 @@ class GraphRebuilder:
         if inner is not None:
             return _walk(inner, tf.nest.flatten(args), self._call)
         operands = [*args, *(value for value in kwargs.values() if value is not None)]
-        is_new = id(layer) not in self._mapped
-        if is_new:
-            mapped = self._new(layer, operands, args, kwargs)
-            for behind in mapped.layers[1:]:
-                behind._name = self._unused(behind.name)
-            self._mapped[id(layer)] = mapped
+        earlier = self._mapped.get(id(layer))
+        if earlier is not None and earlier.weights:
+            return self._computed(layer, operands)
+        mapped = self._new(layer, operands, args, kwargs)  # without weights, a new one each time
+        for behind in mapped.layers[1:]:
+            behind._name = self._unused(behind.name)
+        self._mapped[id(layer)] = mapped
         outputs = self._computed(layer, operands)
-        if is_new:
-            source = SourceLayer(
-                name=layer.name,
-                type=type(layer).__name__,
-                shape=tuple(tf.nest.flatten(outputs)[0].shape),
-                weights=sum(weight.size for weight in mapped.weights),
-                became=tuple(copy.name for copy in mapped.layers),
-                note=mapped.note,
-            )
-            self.source_layers.append(source)
+        self._report(layer, mapped, tuple(tf.nest.flatten(outputs)[0].shape))
         return outputs
+
+    def _report(self, layer: Any, mapped: MappedLayer, shape: tuple[int | None, ...]) -> None:
+        """Say what a layer became; of one that is used again, what else."""
+        became = tuple(copy.name for copy in mapped.layers)
+        number = self._numbers.setdefault(id(layer), len(self.source_layers))
+        if number < len(self.source_layers):
+            earlier = self.source_layers[number]
+            self.source_layers[number] = replace(earlier, became=(*earlier.became, *became))
+            return
+        source = SourceLayer(
+            name=layer.name,
+            type=type(layer).__name__,
+            shape=shape,
+            weights=sum(weight.size for weight in mapped.weights),
+            became=became,
+            note=mapped.note,
+        )
+        self.source_layers.append(source)
 
     def _new(
         self, layer: Any, operands: Sequence[Any], args: Sequence[Any], kwargs: Mapping[str, Any]

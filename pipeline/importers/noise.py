@@ -8,11 +8,9 @@ import tensorflow as tf
 from pipeline.importers.loaded import LoadedGenerator
 from pipeline.importers.opaque import FrozenGraph, freeze, graph_function, whole_shape
 
-_NORMAL = (
-    *("RandomStandardNormal", "TruncatedNormal", "StatelessRandomNormal"),
-    *("StatelessRandomNormalV2", "StatelessTruncatedNormal", "StatelessTruncatedNormalV2"),
-)
-"""Operations whose mean is 0. Uniform ones are left: they are a dropout's mostly, whose mean is no
+_NORMAL = ("RandomStandardNormal", "TruncatedNormal")
+"""Operations whose mean is 0, and which draw anew each time. Those of a seed that is given draw the
+same, or are seeded by uniform ones. These are left: they are a dropout's mostly, whose mean is no
 number that they draw."""
 NOTE = "the noise that it draws for itself is fixed at its mean"
 
@@ -53,14 +51,15 @@ def with_fixed_noise(loaded: LoadedGenerator) -> LoadedGenerator | None:
 
 def _set_to_zeros(definition: Any, node: Any) -> None:
     """Make a random operation, in place, one that gives zeros of the same shape and type."""
-    number = node.attr["dtype"]
+    number, (shape, *after) = node.attr["dtype"], node.input
     zero = definition.node.add(name=f"{node.name}/mean", op="Const")
+    zero.input.append(f"^{shape.partition(':')[0]}")  # else it is in no turn of the loop around it
     zero.attr["dtype"].CopyFrom(number)
     zero.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(0, tf.DType(number.type), []))
-    shape, size_type = node.input[0], tf.compat.v1.AttrValue(type=node.attr["T"].type)
+    size_type = tf.compat.v1.AttrValue(type=node.attr["T"].type)
     node.op = "Fill"
     del node.input[:]
-    node.input.extend([shape, zero.name])
+    node.input.extend([shape, zero.name, *after])
     node.attr.clear()
     node.attr["T"].CopyFrom(number)
     node.attr["index_type"].CopyFrom(size_type)

@@ -104,16 +104,15 @@ def input_range(model: tf_keras.Model) -> PixelRange | None:
     return ranges[0] if len(ranges) == 1 else None
 
 
-def range_in_file(graph: Any) -> PixelRange | None:
-    """The same of a graph of any Keras, or None: of the input that is rescaled first."""
-    if graph is None:
-        return None
-    ranges = []
-    for port in graph.inputs:
+def ranges_in_file(graph: Any) -> dict[str, PixelRange]:
+    """The same of a graph of any Keras: name of each input that is rescaled first → its range."""
+    ranges = {}
+    for port in () if graph is None else graph.inputs:
         layer = port._keras_history[0]
         nodes = getattr(layer, "_outbound_nodes", None) or getattr(layer, "outbound_nodes", ())
-        ranges.append(_range_behind(nodes))
-    return next(filter(None, ranges), None)
+        if (pixels := _range_behind(nodes)) is not None:
+            ranges[str(layer.name)] = pixels
+    return ranges
 
 
 def _range_behind(nodes: Any) -> PixelRange | None:
@@ -128,19 +127,19 @@ def _range_behind(nodes: Any) -> PixelRange | None:
 
 
 def range_of_bytes(
-    path: Path, inputs: Sequence[ModelInput], facts: StatedFacts
+    path: Path, pictures: Sequence[ModelInput], facts: StatedFacts
 ) -> PixelRange | None:
     """0 to 255 where pictures are read as uint8, which holds nothing between; else None.
 
     Raises PocketganError where a person names another range. ``path`` names the generator.
     """
-    pictures = [each for each in inputs if len(each.shape) == 3 and each.dtype == "uint8"]
-    if not pictures:
+    of_bytes = [each for each in pictures if each.dtype == "uint8"]
+    if not of_bytes:
         return None
     if facts.input_pixels is not None and facts.input_pixels != BYTES:
         low, high = facts.input_pixels
         raise PocketganError(
-            f"--input-pixels {low:g} {high:g}: {path} reads '{printable(pictures[0].name)}' as "
+            f"--input-pixels {low:g} {high:g}: {path} reads '{printable(of_bytes[0].name)}' as "
             "uint8, whole numbers from 0 to 255.",
             "Leave --input-pixels out, or give --input-pixels 0 255.",
         )

@@ -194,11 +194,9 @@ def _load(
     if facts.classes is None and source.latent is not None:
         length = int(loaded.inputs[0].shape[0] or 0)
         facts = replace(facts, classes=length - source.latent)
-    reads = (
-        source.input_pixels
-        or pixel_range.range_of_bytes(path, loaded.inputs, facts)
-        or pixel_range.range_in_file(loaded.functional)
-    )
+    reads = pixel_range.ranges_in_file(loaded.functional)
+    if source.input_pixels is not None:
+        reads = {each.name: source.input_pixels for each in loaded.inputs}
     adapter = adapt_inputs(path, loaded.inputs, facts, reads)
     loaded, trial = _tried_out(path, loaded, adapter, facts)
     adapter = with_missing_border(adapter, trial.shape[1:3])
@@ -207,7 +205,7 @@ def _load(
         path,
         facts,
         draws=pixel_range.BYTES if trial.dtype == np.uint8 else network.draws,
-        reads=network.reads or reads,
+        reads=network.reads or adapter.pixels,
         latent=adapter.latent,
         trial=trial,
     )
@@ -238,12 +236,15 @@ def _tried_out(
     with guard.step("drawn with", path, _DOES_NOT_DRAW):
         try:
             return loaded, try_out(path, loaded, adapter, facts)
-        except DrawsByChanceError:
+        except DrawsByChanceError as error:
             # Of what is called as in training the mean is another, and its owner may not know it.
             fixed = None if loaded.as_in_training else with_fixed_noise(loaded)
             if fixed is None:
                 raise
-            return fixed, try_out(path, fixed, adapter, facts)
+            try:
+                return fixed, try_out(path, fixed, adapter, facts)
+            except PocketganError:
+                raise error from None  # the mean is none of its noises, or divides by itself
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,7 +271,7 @@ def _on_white(network: _Network, pixels: PixelRange) -> _Network:
 def _network(path: Path, loaded: LoadedGenerator, adapter: InputAdapter) -> _Network:
     """Rebuilt of layers; where that cannot be, the forward function as a whole."""
     try:
-        model, layers = _rebuild(path, loaded, adapter)
+        return _rebuild(path, loaded, adapter)
     except UnmappedLayerError as error:
         with guard.step("frozen", path, _DOES_NOT_DRAW):
             model, opaque, last_operation = freeze_generator(path, loaded, adapter)
@@ -281,18 +282,9 @@ def _network(path: Path, loaded: LoadedGenerator, adapter: InputAdapter) -> _Net
             draws=pixel_range.OPERATION_RANGES.get(last_operation),
             opaque=opaque,
         )
-    return _Network(
-        model=model,
-        layers=layers,
-        notes=tuple(f"{layer.name}: {layer.note}" for layer in layers if layer.note),
-        reads=pixel_range.input_range(model),
-        draws=pixel_range.output_range(model),
-    )
 
 
-def _rebuild(
-    path: Path, loaded: LoadedGenerator, adapter: InputAdapter
-) -> tuple[tf_keras.Model, tuple[SourceLayer, ...]]:
+def _rebuild(path: Path, loaded: LoadedGenerator, adapter: InputAdapter) -> _Network:
     """The generator of layers of tf_keras; UnmappedLayerError where that cannot be."""
     if loaded.functional is None:
         raise UnmappedLayerError(loaded.why_opaque)
@@ -300,9 +292,7 @@ def _rebuild(
         return _rebuilt(loaded, adapter)
 
 
-def _rebuilt(
-    loaded: LoadedGenerator, adapter: InputAdapter
-) -> tuple[tf_keras.Model, tuple[SourceLayer, ...]]:
+def _rebuilt(loaded: LoadedGenerator, adapter: InputAdapter) -> _Network:
     port = tf_keras.Input(adapter.shape, name="latent" if adapter.latent else "pictures")
     own_inputs = adapter.split(port)
     before = tf_keras.Model(port, own_inputs)
@@ -315,7 +305,7 @@ def _rebuilt(
         sources = [
             each for each in rebuilder.source_layers if not each.became or names & set(each.became)
         ]
-        model = merged(model)
+        reads, model = pixel_range.input_range(model), merged(model)
         sources = [lone_norms.noted(each, model) for each in sources]
     except (ValueError, TypeError, AttributeError, tf.errors.OpError) as error:
         raise UnmappedLayerError(
@@ -326,4 +316,10 @@ def _rebuilt(
     apart = difference(loaded, adapter.source_inputs(inputs), pictures)
     if apart is not None:
         raise UnmappedLayerError(f"rebuilt of tf_keras layers it draws otherwise (by {apart:.2g})")
-    return model, tuple(sources)
+    return _Network(
+        model=model,
+        layers=tuple(sources),
+        notes=tuple(f"{layer.name}: {layer.note}" for layer in sources if layer.note),
+        reads=reads,
+        draws=pixel_range.output_range(model),
+    )

@@ -25,6 +25,7 @@ _FLAG_OFF = (
     "new = tf_keras.models.model_from_json(old.to_json().replace('\"training\": true', "
     "'\"training\": false')); new.set_weights(old.get_weights()); new.save('generator.h5')"
 )
+_EVALUATE = "Export it as it draws: generator.eval() before torch.onnx.export(generator, ...)."
 _COLOURS_ALONE = (
     "If they are the colours of Lab or YCbCr without the luma, end the model with the layers that "
     "make red, green and blue of them and of the picture that it reads."
@@ -92,17 +93,20 @@ def _refuse_chance(
     """PocketganError where the two drawings of the same inputs differ, or hang on their batch."""
     named = ", ".join(f"'{name}'" for name in loaded.as_in_training)
     named = f" (layer {named} is called with training=True)" if named else ""
+    as_it_draws = _FLAG_OFF if loaded.program is None else _EVALUATE
     if not alike(first, second):
         raise DrawsByChanceError(
             f"{path} draws another picture from the same input each time: a layer of it is random "
             f"at inference too, such as noise injection{named}.",
-            _FLAG_OFF if named else "Give the noise a fixed value, or make it part of the latents.",
+            as_it_draws
+            if named
+            else "Give the noise a fixed value, or make it part of the latents.",
         )
     if loaded.batch is None and not _draws_each_alone(loaded, inputs, first):
         raise PocketganError(
             f"{path} draws a picture otherwise when other inputs are in its batch{named}: a batch "
             "norm, perhaps, that takes the statistics of the batch.",
-            _FLAG_OFF if named else "Save it with training=False, as it is meant to draw.",
+            as_it_draws if named else "Save it with training=False, as it is meant to draw.",
         )
 
 
@@ -156,15 +160,17 @@ def _refuse_alpha(path: Path, channels: int, facts: StatedFacts) -> None:
 
 
 def _refuse_without_batch(path: Path, output: np.ndarray, count: int) -> None:
-    """PocketganError for a single picture, whose batch of one was taken away."""
-    if (
-        len(output.shape) == 3
-        and len(output) != count
-        and {output.shape[0], output.shape[-1]} & {*COLOURS}
-    ):
+    """PocketganError for pictures whose batch of one was taken away.
+
+    Those that were drawn one by one stand one behind the other.
+    """
+    if len(output.shape) != 3 or len(output) == count:
+        return
+    rows, last = output.shape[0], output.shape[-1]
+    if {rows, rows / count, last} & {*COLOURS}:
+        shape = shape_text(output.shape, has_batch=False)
         raise PocketganError(
-            f"{path} gives {shape_text(output.shape)} of {count} inputs: one picture, without a "
-            "batch.",
+            f"{path} gives {shape} of {count} inputs: pictures without a batch.",
             "Let it give [N, H, W, C], in PyTorch [N, C, H, W]: leave out the squeeze, or the [0], "
             "at its end.",
         )

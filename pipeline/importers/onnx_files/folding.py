@@ -21,6 +21,15 @@ _LOOPS = ("Loop", "Scan", "SequenceMap")
 """A few numbers could make them run as long as they like."""
 
 
+def initializers(model: onnx.ModelProto) -> dict[str, np.ndarray]:
+    """Name of each constant of numbers → its values; text is left out."""
+    return {
+        each.name: numpy_helper.to_array(each)
+        for each in model.graph.initializer
+        if each.data_type != onnx.TensorProto.STRING
+    }
+
+
 def folded(model: onnx.ModelProto) -> Graph:
     """The graph for a batch of one, or the file's own; its inputs must be of fixed size otherwise.
 
@@ -28,7 +37,7 @@ def folded(model: onnx.ModelProto) -> Graph:
     """
     fixed = onnx.ModelProto()
     fixed.CopyFrom(model)
-    constants = {each.name: numpy_helper.to_array(each) for each in fixed.graph.initializer}
+    constants = initializers(fixed)
     inputs = [each for each in fixed.graph.input if each.name not in constants]
     for each in inputs:
         first = each.type.tensor_type.shape.dim[:1]

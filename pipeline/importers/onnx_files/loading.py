@@ -21,7 +21,7 @@ from pipeline.importers.missing import MissingFactsError, StatedFacts
 from pipeline.importers.missing_inputs import size_fact
 from pipeline.importers.model_input import ModelInput, shape_text
 from pipeline.importers.onnx_files.builder import Builder, Value
-from pipeline.importers.onnx_files.folding import folded
+from pipeline.importers.onnx_files.folding import folded, initializers
 from pipeline.importers.onnx_files.graph import Graph, Node, layer_name
 from pipeline.importers.onnx_files.kernels import KERNELS
 from pipeline.importers.onnx_files.layout import MAP_RANK, Layout, map_order
@@ -69,21 +69,21 @@ def load_onnx(path: Path, facts: StatedFacts | None = None) -> LoadedGenerator:
         ) from error
     inputs = tuple(_input(port, runtime, model) for port in runtime.inputs)
     _refuse_free(path, runtime, inputs)
-    weights = tuple((each.name, numpy_helper.to_array(each)) for each in model.graph.initializer)
-    half = any(values.dtype == np.float16 for _, values in weights)
+    weights = tuple(initializers(model).items())
     generator = LoadedGenerator(
         origin=_origin(path, model),
         inputs=inputs,
         compute=lambda *tensors: list(runtime(*map(np.asarray, tensors))),
         weights=weights,
         layers=_layers(model, {name: values.size for name, values in weights}),
-        precision="float16" if half else "float32",
+        precision=_precision(weights),
         program=ForeignProgram(
             runtime=_RUNTIME,
             content=content,
             last_operations=tuple(_last_operation(model, each.name) for each in runtime.outputs),
         ),
         outputs=tuple(port.name for port in runtime.outputs),
+        as_in_training=_as_in_training(model),
         fixed=numbers,
         notes=notes,
     )
@@ -94,6 +94,20 @@ def load_onnx(path: Path, facts: StatedFacts | None = None) -> LoadedGenerator:
     except Exception as error:  # whatever a foreign graph makes the libraries raise
         reason = f"it cannot be rebuilt of tf_keras layers ({one_line(error, 200)})"
         return replace(generator, why_opaque=reason)
+
+
+def _precision(weights: Iterable[tuple[str, np.ndarray]]) -> str:
+    return "float16" if any(values.dtype == np.float16 for _, values in weights) else "float32"
+
+
+def _as_in_training(model: onnx.ModelProto) -> tuple[str, ...]:
+    """The batch norms that take the statistics of the batch: exported as the model was trained."""
+    return tuple(
+        node.name or node.output[0]
+        for node in model.graph.node
+        if node.op_type == "BatchNormalization"
+        and any(each.name == "training_mode" and each.i for each in node.attribute)
+    )
 
 
 def _of_layers(graph: Graph, inputs: Sequence[ModelInput], orders: Orders) -> tf_keras.Model:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import onnx
 from google.protobuf.message import DecodeError, EncodeError
+from onnx.checker import ValidationError
 from onnx.external_data_helper import load_external_data_for_tensor, uses_external_data
 from onnx.inliner import inline_local_functions
 
@@ -49,7 +50,7 @@ def read_model(path: Path) -> onnx.ModelProto:
         raise PocketganError(f"{path} is damaged: {one_line(error, 300)}", _COPY_AGAIN) from error
     try:
         model = inline_local_functions(model) if model.functions else model
-    except (RuntimeError, ValueError, EncodeError) as error:
+    except (RuntimeError, ValueError, EncodeError, ValidationError) as error:
         raise PocketganError(
             f"{path} is no valid ONNX: {one_line(error, 300)}",
             "Export it again, with a newer exporter.",

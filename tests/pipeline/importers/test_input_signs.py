@@ -1,4 +1,4 @@
-"""What one number beside latents is, by its type and its name."""
+"""What an input takes, by its type, its name and what is beside it."""
 
 from pathlib import Path
 
@@ -75,3 +75,29 @@ def test_number_that_is_asked_for_may_be_a_latent_where_it_has_an_entry(
     with pytest.raises(MissingFactsError) as error:
         roles_of(Path("g.onnx"), inputs, StatedFacts())
     assert ("if it is another latent: --input b=latent" in error.value.problem) == is_said
+
+
+@pytest.mark.parametrize(
+    ("name", "marks_known"),
+    [
+        *(("valid", True), ("known_mask", True), ("mask_valid", True), ("visibility", True)),
+        *(("invalid", False), ("unknown_mask", False), ("not_valid", False), ("mask", False)),
+        *(("non-visible", False), ("validator", False)),
+    ],
+)
+def test_mask_marks_what_its_name_says(name: str, marks_known: bool) -> None:
+    inputs = [
+        ModelInput(name=each, shape=(8, 8, size), dtype="float32")
+        for each, size in (("image", 3), (name, 1))
+    ]
+    _, role = roles_of(Path("g.onnx"), inputs, StatedFacts())
+    assert (role.kind, role.marks_known) == (InputKind.MASK, marks_known)
+
+
+def test_second_picture_for_validation_is_no_mask() -> None:
+    inputs = [
+        ModelInput(name=each, shape=(8, 8, 3), dtype="float32")
+        for each in ("image", "validation_image")
+    ]
+    roles = roles_of(Path("g.onnx"), inputs, StatedFacts())
+    assert [role.kind for role in roles] == [InputKind.PICTURE] * 2

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from pipeline.compression.graph import uses
 from pipeline.importers.layer_mapping import (
     GraphRebuilder,
     UnmappedLayerError,
@@ -257,6 +258,17 @@ def test_shared_layers_and_equal_names_in_nested_models() -> None:
     dense = [layer.name for layer in mapped.layers if isinstance(layer, K2.Dense)]
     assert dense == ["same", "same_2"]
     assert len(mapped.weights) == 4
+
+
+def test_layer_without_weights_that_is_used_again_is_another_each_time() -> None:
+    port, relu, wide = keras.Input((4, 4, 2)), L.ReLU(name="relu"), L.UpSampling2D(name="wide")
+    x = wide(relu(L.Conv2D(2, 3, padding="same")(wide(relu(port)))))
+    model = keras.Model(port, x)
+    mapped = assert_equal(model)
+    assert all(uses(mapped, layer) == 1 for layer in mapped.layers)
+    became = {each.name: each.became for each in rebuilt(model)[1].source_layers}
+    assert became["relu"] == ("relu", "relu_2")
+    assert len(became) == 3
 
 
 def fails() -> Any:

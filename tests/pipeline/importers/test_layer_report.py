@@ -73,10 +73,11 @@ def test_verdict_says_what_can_be_done(checked: Mapping[str, Check]) -> None:
 
 
 def test_verdict_of_two_inputs_names_no_layer_that_the_table_lacks(tmp_path: Path) -> None:
-    photo, hole = keras.Input((8, 8, 3), name="photo"), keras.Input((8, 8, 1), name="hole")
-    both = L.Concatenate()([photo, hole])
-    path = tmp_path / "filler.keras"
-    keras.Model([photo, hole], L.Conv2D(3, 3, padding="same", activation="tanh")(both)).save(path)
+    photo, label = keras.Input((8, 8, 3), name="photo"), keras.Input((4,), name="label")
+    style = L.Reshape((1, 1, 3))(L.Dense(3)(label))
+    both = L.Concatenate()([photo, L.UpSampling2D(8)(style)])
+    path = tmp_path / "painter.keras"
+    keras.Model([photo, label], L.Conv2D(3, 3, padding="same", activation="tanh")(both)).save(path)
     result = check(load_teacher(path, input_pixels=(-1, 1)), path.name)
     assert LayerOutcome.REPLACED not in {layer.outcome for layer in result.layers}
     assert result.verdict.endswith("because what joins its inputs to one has no int8 form here")

@@ -58,10 +58,10 @@ def number(value: float) -> SameForAll:
 def test_number_that_is_the_same_for_all_rescales(combine: type, value: float) -> None:
     port = tf_keras.Input((3, 4, 2))
     factor = L.Reshape((1, 1, 1))(number(value)(port))
-    model = tf_keras.Model(port, L.Conv2D(2, 1)(combine()([port, factor])))
+    model = tf_keras.Model(port, L.Conv2D(2, 1)(combine()([L.ReLU()(port), factor])))
     result = kinds(same_after(merged, model, PICTURES))
     without = value == 1.0 and combine is L.Multiply
-    assert result == ["InputLayer", *([] if without else ["Rescaling"]), "Conv2D"]
+    assert result == ["InputLayer", "ReLU", *([] if without else ["Rescaling"]), "Conv2D"]
 
 
 def test_number_that_is_read_otherwise_stays() -> None:

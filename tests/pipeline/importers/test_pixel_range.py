@@ -99,6 +99,30 @@ def test_range_that_uint8_cannot_hold_is_refused() -> None:
     assert "--input-pixels 0 255" in error.value.remedy
 
 
+def test_range_is_not_told_by_a_mask_but_by_the_picture(tmp_path: Path, refused: Refused) -> None:
+    image = keras.Input((8, 8, 3), name="image")
+    as_bytes = keras.Input((8, 8, 1), name="mask", dtype="uint8")
+    rescaled = keras.Input((8, 8, 1), name="mask")
+    for mask, marks in (
+        (as_bytes, keras.ops.cast(as_bytes, "float32")),
+        (rescaled, L.Rescaling(1 / 255)(rescaled)),
+    ):
+        both = L.Concatenate()([image, marks])
+        path = tmp_path / "filler.keras"
+        drawn = L.Conv2D(3, 3, padding="same", activation="tanh")(both)
+        keras.Model([image, mask], drawn).save(path)
+        assert "--input-pixels -1 1" in refused(load_teacher, path)
+        assert load_teacher(path, input_pixels=(-1, 1)).input_pixels == (-1, 1)
+
+
+def test_range_is_told_by_a_model_within_the_model(tmp_path: Path) -> None:
+    first = keras.Sequential([keras.Input((8, 8, 3)), L.Rescaling(1 / 127.5, -1.0)])
+    port = keras.Input((8, 8, 3))
+    drawn = L.Conv2D(3, 3, padding="same", activation="tanh")(first(port))
+    keras.Model(port, drawn).save(tmp_path / "nested.keras")
+    assert load_teacher(tmp_path / "nested.keras").input_pixels == (0, 255)
+
+
 def test_pictures_drawn_as_uint8_are_bytes(tmp_path: Path) -> None:
     """As people export what they show at once; a teacher only has to draw."""
     layers = K2

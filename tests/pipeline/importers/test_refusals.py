@@ -406,5 +406,14 @@ def test_picture_without_a_batch_is_told_from_a_sequence(
         return tf.reshape(tf.repeat(maps, 3, axis=0), shape)
 
     message = refused(load_teacher, saved_module(squeezed, batch=1))
-    assert "one picture, without a batch" in message
+    assert f"gives {[*shape]} of 1 inputs: pictures without a batch" in message
     assert "leave out the squeeze" in message
+
+
+def test_file_that_holds_a_layer_is_no_model(
+    k3: Callable[..., Path], rewrite: Callable[..., None], refused: Refused
+) -> None:
+    path = k3((4,), keras.layers.Dense(3))
+    layer = {"module": "keras.layers", "class_name": "Layer", "config": {}}
+    rewrite(path, lambda stored: {**stored, **layer})
+    assert "holds no model but a Layer" in refused(load_teacher, path)

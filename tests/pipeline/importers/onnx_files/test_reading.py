@@ -235,3 +235,50 @@ def test_noise_drawn_within_the_graph_is_found(
     x = writer.op("Add", x, writer.op("Bernoulli", writer.op("Sigmoid", x)))
     message = refused(load_teacher, saved(writer.model(writer.op("Tanh", x))))
     assert "another picture from the same input" in message
+
+
+def test_function_that_calls_itself_is_no_valid_onnx(
+    writer: Any, saved: Callable[..., Path], refused: Refused
+) -> None:
+    model = generator(writer)
+    model.graph.node[0].domain = "own"
+    body = [onnx.helper.make_node("MatMul", ["a", "b"], ["c"], domain="own")]
+    versions = [onnx.helper.make_opsetid("own", 1)]
+    model.functions.append(
+        onnx.helper.make_function("own", "MatMul", ["a", "b"], ["c"], body, versions)
+    )
+    model.opset_import.extend(versions)
+    assert "is no valid ONNX" in refused(load_teacher, saved(model))
+
+
+def test_text_among_the_numbers_is_no_weight(writer: Any, saved: Callable[..., Path]) -> None:
+    model = generator(writer)
+    text = onnx.helper.make_tensor("words", onnx.TensorProto.STRING, [1], [b"\xff"])
+    model.graph.initializer.append(text)
+    assert not load_teacher(saved(model)).is_opaque
+
+
+def test_picture_of_a_fixed_batch_that_is_taken_away_is_told_from_a_sequence(
+    writer: Any, saved: Callable[..., Path], refused: Refused
+) -> None:
+    w = writer
+    x = w.op("MatMul", w.input("z", 1, 6), w.weight(6, 3 * 8 * 8))
+    model = w.model(w.op("Tanh", w.op("Reshape", x, w.constant([3, 8, 8]))))
+    message = refused(load_teacher, saved(model))
+    assert "gives [12, 8, 8] of 4 inputs: pictures without a batch" in message
+
+
+def test_batch_norm_that_was_exported_in_training_is_named_with_what_to_do(
+    writer: Any, saved: Callable[..., Path], refused: Refused
+) -> None:
+    w = writer
+    x = w.op("MatMul", w.input("z", "batch", 6), w.weight(6, 48))
+    x = w.op("Reshape", x, w.constant([-1, 3, 4, 4]))
+    numbers = [w.constant(np.full(3, each, np.float32)) for each in (1, 0, 0, 1)]
+    x = w.op("BatchNormalization", x, *numbers, training_mode=1)
+    model = w.model(w.op("Tanh", x))
+    norm = next(node for node in model.graph.node if node.op_type == "BatchNormalization")
+    norm.output.extend(["mean", "variance"])
+    message = refused(load_teacher, saved(model))
+    assert "is called with training=True" in message
+    assert "generator.eval()" in message
