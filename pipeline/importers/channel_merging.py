@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tf_keras
 
-from pipeline.compression.graph import Call, clone_layer, followers, nodes, rebuild, uses
+from pipeline.compression.graph import clone_layer, followers, nodes, rebuild, uses
 from pipeline.networks.layers import Part
 
 L = tf_keras.layers
@@ -45,14 +45,22 @@ def without_joining(model: tf_keras.Model) -> tf_keras.Model:
     if not ends:
         return model
 
+    pictures: list[Any] = []
+
+    def keep(picture: Any) -> Any:
+        pictures.append(picture)
+        return picture
+
     def replace(layer: Any) -> Any:
         if layer.name not in forms:
             return clone_layer(layer)
-        if layer.name in ends and not forms[layer.name].is_the_picture:
-            return _kernel(layer)
-        return lambda tensors: tensors[0] if isinstance(tensors, list) else tensors
+        if layer.name not in ends or forms[layer.name].is_the_picture:
+            return lambda _: pictures[0]
+        # Of the picture, and not of what stands before it: that may be an end, too.
+        kernel = L.Conv2D(layer.output_shape[-1], 1, name=layer.name)
+        return lambda _: kernel(pictures[0])
 
-    without = rebuild(model, replace)
+    without = rebuild(model, replace, on_input=keep)
     names = {layer.name for layer in without.layers}
     for layer in model.layers:
         if layer.name in names:
@@ -60,11 +68,6 @@ def without_joining(model: tf_keras.Model) -> tf_keras.Model:
             weights = layer.get_weights() if form is None else [form.kernel[None, None], form.bias]
             without.get_layer(layer.name).set_weights(weights)
     return without
-
-
-def _kernel(layer: Any) -> Call:
-    kernel: Call = L.Conv2D(layer.output_shape[-1], 1, name=layer.name)
-    return lambda tensors: kernel(tensors[0] if isinstance(tensors, list) else tensors)
 
 
 def _forms(model: tf_keras.Model) -> Mapping[str, _Form]:
