@@ -24,8 +24,8 @@ from pipeline.importers.input_roles import (
     role_option,
 )
 from pipeline.importers.input_signs import roles_of
-from pipeline.importers.missing import MissingFactsError, StatedFacts
-from pipeline.importers.missing_inputs import INPUT_PIXELS, refuse_free
+from pipeline.importers.missing import StatedFacts
+from pipeline.importers.missing_inputs import refuse_free
 from pipeline.importers.model_input import ModelInput, is_number_like
 from pipeline.networks.layers import Part
 from pipeline.networks.pixels import PixelRange
@@ -169,7 +169,8 @@ def _marks(sources: Sequence[_Source]) -> list[str]:
             other = replace(each.role, marks_known=not each.role.marks_known)
             notes.append(
                 f"its mask is 1 where the picture is {where[0]} (if it is 1 where it is "
-                f"{where[1]}: {role_option(each.input.name, other)})"
+                f"{where[1]}: {role_option(each.input.name, other)}); a student reads one that is "
+                "white where it is hidden"
             )
     return notes
 
@@ -252,8 +253,6 @@ def _of_pictures(
     _refuse_pictures(path, ordered, facts)
     parts = tuple(part for source in ordered for part in _channels_of(source))
     stated = facts.input_pixels or pixels
-    if stated is None and any(part.kind is not InputKind.PICTURE for part in parts):
-        raise MissingFactsError(path, [INPUT_PIXELS])
     height, width = ordered[0].shape[:2]
 
     def split(tensor: Any) -> list[Any]:
