@@ -11,6 +11,7 @@ import warnings
 import zipfile
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +65,12 @@ class KerasFile:
         ``custom`` maps names to classes and functions of the user's. Raises PocketganError for code
         in the file (without ``allow_unsafe``), unknown custom layers, and damage.
         """
-        library = keras if self.is_of_keras_3 else tf_keras
+        library = self._library
         custom = custom_objects(self._class_names(), custom)
         if not self.is_of_keras_3:
             custom = {**known_in(safety.parts(self.config)), **custom}
+        graphs = {name: type(name, (library.Model,), {}) for name in self.graph_classes(custom)}
+        custom = {**graphs, **custom}
         if not allow_unsafe:
             refuse_unsafe(self.path, self.config)
             self._refuse_unknown(library, custom)
@@ -87,6 +90,24 @@ class KerasFile:
                 ONE_CALL if is_of_arguments else f"Is a layer of it your own? {self._register}",
             ) from error
 
+    def graph_classes(self, custom: Mapping[str, Any]) -> list[str]:
+        """Unknown classes of models that the file describes as graphs of layers.
+
+        Keras writes a model so whose class has a training step of its own, and not how it is built.
+        """
+        return [
+            name
+            for name in safety.graphs(self.config)
+            if not self._is_known(name, custom) and name not in _names_of_keras_2()
+        ]
+
+    @property
+    def _library(self) -> Any:
+        return keras if self.is_of_keras_3 else tf_keras
+
+    def _is_known(self, name: str, custom: Mapping[str, Any]) -> bool:
+        return name in custom or self._library.saving.get_registered_object(name) is not None
+
     def _read(self, library: Any, custom: dict[str, Any], *, safe: bool) -> Any:
         if not safe:
             give_usual_names(library, custom)
@@ -97,9 +118,7 @@ class KerasFile:
         return library.models.load_model(self.path, custom, compile=False, safe_mode=safe)
 
     def _refuse_unknown(self, library: Any, custom: Mapping[str, Any]) -> None:
-        def is_known(name: str) -> bool:
-            return name in custom or library.saving.get_registered_object(name) is not None
-
+        is_known = partial(self._is_known, custom=custom)
         unknown = safety.unknown_parts(self.config, is_known)
         unknown += [
             name

@@ -79,4 +79,9 @@ def _load_keras(
     stored = keras_files.open_file(file, file_format)
     origin = source.origin or f"{file_format.value} {file.name}, written by Keras {stored.version}"
     model = stored.load(objects, allow_unsafe=allow_unsafe)
-    return from_keras_model(model, origin, source.path)
+    notes = (
+        f"its class {name} is taken for the graph of layers in the file (if it overrides call, "
+        "give it with --custom)"
+        for name in stored.graph_classes(objects)
+    )
+    return replace(from_keras_model(model, origin, source.path), notes=tuple(notes))

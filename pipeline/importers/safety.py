@@ -50,6 +50,10 @@ _TOUCHES = re.compile(
 )
 
 
+_GRAPH = {"layers", "input_layers", "output_layers"}
+"""What the configuration of a functional model holds."""
+
+
 def parts(config: Any) -> Iterator[dict[str, Any]]:
     """Every object that a stored configuration describes, nested ones too."""
     if isinstance(config, dict):
@@ -86,6 +90,17 @@ def bare_layers(config: Any) -> list[str]:
         if isinstance(layer, dict) and isinstance(layer.get("class_name"), str)
     ]
     return list(dict.fromkeys(layer["class_name"] for layer in layers if not _module(layer)))
+
+
+def graphs(config: Any) -> list[str]:
+    """Names of a person's own classes of models whose graph of layers is in the configuration."""
+    own = (part for part in parts(config) if _is_foreign(part) or not _module(part))
+    named = (
+        str(part.get("registered_name") or part["class_name"])
+        for part in own
+        if isinstance(part.get("config"), dict) and part["config"].keys() >= _GRAPH
+    )
+    return list(dict.fromkeys(named))
 
 
 def functions(config: Any) -> list[str]:

@@ -69,17 +69,6 @@ STARTS: tuple[dict[str, Any], ...] = (
     {"block": "sub_pixel", "rank": 12, "taper": 0.8, "mixers": 1, "bits": 5, **_WHOLE},
 )
 """Shapes that were good for digits and clothes alike; a search starts there."""
-DEEP = 4
-"""Groups of channels from which on a generator's last maps cost few weights, and much if cut."""
-DEEP_START: dict[str, Any] = {
-    "block": "slim",
-    "rank": 32,
-    "taper": 0.8,
-    "mixers": 0,
-    "bits": 4,
-    **_WHOLE,
-}
-"""What was good for faces of 64 pixels: most of the last channels stay."""
 PICTURE_STARTS: tuple[dict[str, Any], ...] = (
     {"block": "residual", "taper": 1.0, "depth": 5, "bits": 8, **_WHOLE},
     {"block": "residual", "taper": 1.0, "depth": 7, "bits": 6, **_WHOLE},
@@ -98,8 +87,6 @@ def enqueue_starts(study: optuna.Study, space: Space) -> None:
     if any(trial.state is not TrialState.WAITING for trial in study.trials):
         return
     shapes = STARTS if space.latent else PICTURE_STARTS
-    if space.latent and space.groups >= DEEP:
-        shapes = (DEEP_START, *shapes)
     starts = [start for start in shapes if start["block"] in space.blocks]
     if space.smallest_wanted and starts:
         finest = max(starts, key=lambda start: int(start["bits"]))

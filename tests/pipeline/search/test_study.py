@@ -18,7 +18,7 @@ from pipeline.search.budget import FileCost, budget_of
 from pipeline.search.builder import StudentBuilder
 from pipeline.search.candidates import Candidate
 from pipeline.search.space import LEAST_RANK, WIDE_BUDGET_SHARES, Proposal, Space, space_of
-from pipeline.search.study import BATCH, DEEP, DESCENT, FIRST, LAST, Search, open_study
+from pipeline.search.study import BATCH, DESCENT, FIRST, LAST, Search, open_study
 from pipeline.search.trials import TrialScore, TrialWork
 
 BUDGET = budget_of(BudgetSettings(max_gzip_kb=6))
@@ -201,16 +201,6 @@ def test_starts_are_only_those_of_the_space(search: Search) -> None:
     study.enqueue_starts(search.study, space)
     (start,) = (trial.system_attrs["fixed_params"] for trial in search.study.trials)
     assert (start["block"], start["bits"], start["rank"]) == ("sub_pixel", 8, LEAST_RANK)
-
-
-@pytest.mark.parametrize(("groups", "tapers"), [(DEEP - 1, [1.0, 1.0]), (DEEP, [0.8, 1.0, 1.0])])
-def test_search_for_deep_generators_starts_with_more_of_the_last_channels(
-    groups: int, tapers: list[float], search: Search
-) -> None:
-    space = replace(search.space, blocks=("slim",), groups=groups)
-    study.enqueue_starts(search.study, space)
-    starts = [trial.system_attrs["fixed_params"] for trial in search.study.trials]
-    assert [start["taper"] for start in starts] == tapers
 
 
 def test_search_for_the_smallest_starts_with_one_shape_at_ever_smaller_shares_and_ends_none_early(
