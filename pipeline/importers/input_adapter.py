@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from pipeline.importers.input_roles import InputPart
+from pipeline.importers.input_roles import InputKind, InputPart
 from pipeline.networks.pixels import PixelRange
 
 
@@ -29,6 +29,11 @@ class InputAdapter:
     split: Callable[[Any], list[Any]]
     """The one input, as a tensor of tf_keras → tensors in the order of the generator's inputs."""
     notes: tuple[str, ...] = ()
+
+    @property
+    def has_marks(self) -> bool:
+        """Whether 0 and 1 of masks or classes lie in its channels, as black and white."""
+        return not self.latent and any(part.kind is not InputKind.PICTURE for part in self.parts)
 
     def random_inputs(self, count: int) -> np.ndarray:
         """Inputs to try the generator with, float32 [count, …]; pictures are black to white."""

@@ -25,8 +25,8 @@ from pipeline.importers.input_roles import (
     role_option,
 )
 from pipeline.importers.input_signs import roles_of
-from pipeline.importers.missing import MissingFactsError, StatedFacts
-from pipeline.importers.missing_inputs import INPUT_PIXELS, refuse_free
+from pipeline.importers.missing import StatedFacts
+from pipeline.importers.missing_inputs import refuse_free
 from pipeline.importers.model_input import ModelInput, is_number_like
 from pipeline.importers.pixel_range import range_of_bytes
 from pipeline.networks.layers import Part
@@ -171,7 +171,8 @@ def _marks(sources: Sequence[_Source]) -> list[str]:
             other = replace(each.role, marks_known=not each.role.marks_known)
             notes.append(
                 f"its mask is 1 where the picture is {where[0]} (if it is 1 where it is "
-                f"{where[1]}: {role_option(each.input.name, other)})"
+                f"{where[1]}: {role_option(each.input.name, other)}); a student reads one that is "
+                "white where it is hidden"
             )
     return notes
 
@@ -259,8 +260,6 @@ def _of_pictures(
         or facts.input_pixels
         or next((pixels[each.name] for each in pictures if each.name in pixels), None)
     )
-    if stated is None and any(part.kind is not InputKind.PICTURE for part in parts):
-        raise MissingFactsError(path, [INPUT_PIXELS])
     height, width = ordered[0].shape[:2]
 
     def split(tensor: Any) -> list[Any]:

@@ -9,20 +9,11 @@ from deploy.errors import PocketganError, printable
 from pipeline.importers.input_roles import InputKind, InputRole, role_option
 from pipeline.importers.missing import MissingFact, StatedFacts
 from pipeline.importers.model_input import ModelInput, is_number_like, not_fixed
-from pipeline.networks.pixels import TRANSLATED
 
 SIZE = (256, 256)
 """Height and width that are proposed where any will do."""
 CLASSES = 10
 """Number of classes that is proposed where it is not known."""
-INPUT_PIXELS = MissingFact(
-    problem="which numbers are black and white in the pictures that it reads is not known: it does "
-    "not start with a Rescaling layer",
-    option="--input-pixels -1 1",
-    guess={"input_pixels": TRANSLATED},
-)
-
-
 _ONE_FOR_EACH = " (one for all of it, or one for each of its entries: 0,1,0 and so on)"
 
 

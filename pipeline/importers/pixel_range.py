@@ -160,6 +160,7 @@ def chosen_ranges(
     draws: PixelRange | None,
     reads: PixelRange | None,
     latent: int,
+    marks: bool = False,
     trial: np.ndarray,
 ) -> PixelRanges:
     """The ranges that the user names, or else those that the model says.
@@ -167,14 +168,15 @@ def chosen_ranges(
     Raises PocketganError where the user's are none, and MissingFactsError for those that neither
     says; proposed for them is one range: what the other side has, the widest usual one within odd
     ends, or what is likely. ``path`` names the generator in errors; ``latent`` is 0 where it reads
-    pictures; ``trial`` are pictures [N, H, W, C] that it drew.
+    pictures; ``marks``: whether masks or classes lie beside these; ``trial`` are pictures
+    [N, H, W, C] that it drew, of others within 0..1 where their range is not known.
     """
     chosen: dict[Side, PixelRange | None] = {
         "output": _chosen(path, "output", draws, facts.pixels),
         "input": None if latent else _chosen(path, "input", reads, facts.input_pixels),
     }
     draws_oddly = facts.pixels is None and draws is not None and not _is_usual(draws)
-    likely = chosen["input"] or chosen["output"] or _likely(trial, latent=latent)
+    likely = chosen["input"] or chosen["output"] or _likely(trial, is_gan=bool(latent or marks))
     if draws_oddly and draws is not None:
         within = (each for each in _USUAL if draws[0] <= each[0] and each[1] <= draws[1])
         likely = next(within, draws)
@@ -203,16 +205,17 @@ def _has_256_steps(low: float, high: float) -> bool:
     return bool(fits and step >= limits.eps * most)
 
 
-def _likely(trial: np.ndarray, *, latent: int) -> PixelRange:
+def _likely(trial: np.ndarray, *, is_gan: bool) -> PixelRange:
     """Where black and white are in what a generator draws whose last layer limits nothing.
 
-    GANs end with tanh, if they draw anything below 0; what enlarges, restores or brightens ends
-    with a convolution, and is trained on 0..1; what is trained on 0..255 draws numbers like that.
+    GANs end with tanh, if they draw anything below 0, also where that is pasted into the hole of
+    the picture that they read; what enlarges, restores or brightens ends with a convolution, and is
+    trained on 0..1; what is trained on 0..255 draws numbers like that.
     """
     if np.percentile(np.abs(trial), 90) > _OF_BYTES:
         return BYTES
     is_unit = trial.min() >= UNIT[0] and trial.max() <= UNIT[1]
-    return TRANSLATED if latent and not is_unit else UNIT
+    return TRANSLATED if is_gan and not is_unit else UNIT
 
 
 def _missing(side: Side, likely: PixelRange, ends: PixelRange | None = None) -> MissingFact:

@@ -205,8 +205,10 @@ def _load(
         path,
         facts,
         draws=pixel_range.BYTES if trial.dtype == np.uint8 else network.draws,
-        reads=network.reads or adapter.pixels,
+        # Marks are scaled already, by the range that the file says.
+        reads=adapter.pixels if adapter.has_marks else network.reads or adapter.pixels,
         latent=adapter.latent,
+        marks=adapter.has_marks,
         trial=trial,
     )
     fixed = (

@@ -80,6 +80,11 @@ class StudentSettings:
     mixers: int = 0
     """Convolutions 3×3 that keep the smallest map as it is."""
 
+    def channels_for(self, count: int) -> str:
+        """These channels made ``count``, as a command line names them: the last ones repeated."""
+        last = self.channels[-1:] or (1,)
+        return str([*self.channels, *last * count][:count]).replace(" ", "")
+
 
 @dataclass(frozen=True)
 class ImageShape:

@@ -29,7 +29,8 @@ def build_student(
         raise PocketganError(
             f"a student of block '{settings.block}' with channels {settings.channels} cannot draw "
             f"pictures of {image[1]}×{image[0]}.",
-            f"Give {wanted} numbers of channels and one of the blocks {', '.join(DOUBLINGS)}.",
+            f"Give one of the blocks {', '.join(DOUBLINGS)}, and {wanted} numbers of channels, for "
+            f'instance --search.student.channels "{settings.channels_for(wanted)}".',
         )
     layers = tf_keras.layers
     inputs = layers.Input([length], name="latent")

@@ -126,11 +126,13 @@ class StudentBuilder:
                 f"no student can be cut out of this teacher: {self.why_not_slim}.",
                 "Leave 'slim' out of search.blocks.",
             )
-        if len(settings.channels) != len(self.groups):
+        if len(settings.channels) != (count := len(self.groups)):
             raise PocketganError(
                 f"a slim student with channels {settings.channels} cannot be cut out of this "
-                f"teacher: it has {len(self.groups)} groups of channels ({', '.join(self.groups)})",
-                "Give a number of hundredths for each of them.",
+                f"teacher: it has {count} groups of channels ({', '.join(self.groups)}).",
+                "Give each of them a share in hundredths, for instance --search.student.channels "
+                f'"{settings.channels_for(count)}"; or leave search.student out, and let '
+                "--search.blocks [slim] look for them.",
             )
         keep = {
             name: max(

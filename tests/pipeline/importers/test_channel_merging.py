@@ -98,6 +98,44 @@ def test_what_the_generator_rescales_first_is_a_kernel_too(
     np.testing.assert_allclose(teacher.model(given), model.predict(given, verbose=0), atol=1e-5)
 
 
+@pytest.mark.parametrize("word", ["mask", "known"])
+@pytest.mark.parametrize("pixels", [(-1, 1), (0, 1)])
+def test_picture_that_is_read_again_behind_its_joining_is_a_kernel_too(
+    pixels: tuple[float, float], word: str, tmp_path: Path
+) -> None:
+    """As inpainters hide what they fill, and paste what they drew into what they read."""
+    image, mask = keras.Input((*SIZE, 3), name="image"), keras.Input((*SIZE, 1), name="mask")
+    shown = 1 - mask
+    first = L.Concatenate()([image * shown, mask])
+    x = L.Conv2D(6, 3, padding="same", activation="relu")(first)
+    x = L.Conv2D(3, 3, padding="same", activation="tanh")(x)
+    model = keras.Model([image, mask], x * mask + image * shown)
+    model.save(tmp_path / "inpainter.keras")
+    teacher = load_teacher(
+        tmp_path / "inpainter.keras",
+        input_pixels=pixels,
+        pixels=pixels,
+        inputs=read_roles([f"mask={word}"]),
+    )
+    assert not refusals(teacher.folded)
+    given = teacher.random_inputs(2)
+    marks = (given[..., 3:] - pixels[0]) / (pixels[1] - pixels[0])
+    own = [given[..., :3], marks if word == "mask" else 1 - marks]
+    np.testing.assert_allclose(teacher.model(given), model.predict(own, verbose=0), atol=1e-5)
+
+
+def test_one_of_two_joined_pictures_may_be_added_back(tmp_path: Path) -> None:
+    content, style = keras.Input((*SIZE, 3), name="content"), keras.Input((*SIZE, 3), name="style")
+    x = L.Conv2D(3, 3, padding="same")(L.Concatenate()([content, style]))
+    model = keras.Model([content, style], L.Activation("tanh")(x + content))
+    model.save(tmp_path / "residual.keras")
+    teacher = load_teacher(tmp_path / "residual.keras", input_pixels=(-1, 1))
+    assert not refusals(teacher.folded)
+    given = teacher.random_inputs(2)
+    drawn = model.predict([given[..., :3], given[..., 3:]], verbose=0)
+    np.testing.assert_allclose(teacher.model(given), drawn, atol=1e-5)
+
+
 def test_range_that_the_generator_says_by_rescaling_first_is_still_read(tmp_path: Path) -> None:
     port = keras.Input((*SIZE, 3), name="x")
     path, _ = saved(tmp_path, [port], L.Rescaling(1 / 127.5, -1.0)(port))

@@ -106,7 +106,6 @@ MISSING: Mapping[str, tuple[list[ModelInput], list[str]]] = {
     "how many classes": ([Z, port("label", 1, dtype="int32")], ["--classes 10"]),
     "which is the class": ([Z, port("c", 4), port("w", 16)], ["--input c=class"]),
     "the size": ([port("x", None, None, 3)], ["--input-size 256x256"]),
-    "the mask's range": ([IMAGE, port("mask", 16, 12, 1)], ["--input-pixels -1 1"]),
     "latents beside a picture": ([IMAGE, port("code", 8)], ["--input code=0"]),
     "several": (
         [port("x", None, None, 3), port("alpha", 1), port("z", 8)],
@@ -220,10 +219,8 @@ def test_mask_of_what_is_known_is_0_where_the_picture_is_hidden(
 
 
 def test_mask_in_the_channels_of_a_picture_is_0_and_1_whatever_black_and_white_are() -> None:
-    facts = StatedFacts(inputs=read_roles(["x=picture+mask"]))
-    with pytest.raises(MissingFactsError, match="--input-pixels"):
-        adapt_inputs(FILE, [port("x", 1, 2, 4)], facts)
-    adapter = adapt_inputs(FILE, [port("x", 1, 2, 4)], replace(facts, input_pixels=(-1, 1)))
+    facts = StatedFacts(inputs=read_roles(["x=picture+mask"]), input_pixels=(-1, 1))
+    adapter = adapt_inputs(FILE, [port("x", 1, 2, 4)], facts)
     whole = np.array([[[[-1, 0, 1, 1], [0.5, 0, 0.5, -1]]]], np.float32)
     (given,) = map(np.asarray, adapter.source_inputs(whole))
     assert given[0, 0, :, 3].tolist() == [1, 0]

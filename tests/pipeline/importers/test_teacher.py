@@ -229,6 +229,26 @@ def test_range_of_what_ends_with_a_convolution_is_proposed_by_what_it_draws(
     assert wanted in refused(load_teacher, path)
 
 
+@pytest.mark.parametrize(
+    ("activation", "pasted", "wanted"),
+    [
+        ("tanh", False, "--input-pixels -1 1"),
+        ("tanh", True, "--input-pixels -1 1 --pixels -1 1"),
+        ("sigmoid", False, "--input-pixels 0 1"),
+        ("sigmoid", True, "--input-pixels 0 1 --pixels 0 1"),
+    ],
+)
+def test_range_beside_a_mask_is_proposed_by_what_is_drawn_in_the_hole(
+    activation: str, pasted: bool, wanted: str, tmp_path: Path, refused: Refused
+) -> None:
+    image, mask = keras.Input((8, 8, 3), name="image"), keras.Input((8, 8, 1), name="mask")
+    drawn = L.Conv2D(3, 3, padding="same", activation=activation)(L.Concatenate()([image, mask]))
+    picture = drawn * mask + image * (1 - mask) if pasted else drawn
+    keras.Model([image, mask], picture).save(tmp_path / "inpainter.keras")
+    message = refused(load_teacher, tmp_path / "inpainter.keras")
+    assert f"Give {wanted}, or" in message
+
+
 @pytest.mark.parametrize(("offset", "likely"), [(0.0, "-1 1"), (1.1, "0 1")])
 def test_latents_are_likely_drawn_in_the_range_of_tanh_unless_nothing_is_below_0(
     offset: float, likely: str, k3: Callable[..., Path], refused: Refused

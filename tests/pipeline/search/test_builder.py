@@ -45,8 +45,16 @@ def test_slim_student_has_its_share_of_the_channels_and_of_the_rank(
 
 
 def test_slim_student_needs_a_number_for_each_group(builder: StudentBuilder) -> None:
-    with pytest.raises(PocketganError, match="groups of channels"):
-        builder.build(StudentSettings("slim", 0, (50,) * (len(builder.groups) + 1), 0))
+    count = len(builder.groups)
+    with pytest.raises(PocketganError, match="groups of channels") as error:
+        builder.build(StudentSettings("slim", 0, (50,) * (count + 1), 0))
+    proposed = ",".join(["50"] * count)
+    assert f'--search.student.channels "[{proposed}]"' in error.value.remedy
+
+
+@pytest.mark.parametrize(("count", "text"), [(1, "[16]"), (2, "[16,8]"), (4, "[16,8,8,8]")])
+def test_channels_that_are_proposed_are_as_many_as_are_wanted(count: int, text: str) -> None:
+    assert StudentSettings().channels_for(count) == text
 
 
 def test_opaque_teacher_is_not_slimmed(teacher: Teacher) -> None:
