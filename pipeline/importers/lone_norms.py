@@ -42,11 +42,11 @@ def without_lone_norms(model: tf_keras.Model) -> tf_keras.Model:
 
 
 def noted(source: SourceLayer, model: tf_keras.Model) -> SourceLayer:
-    """A layer of the file, with a word where it is a batch norm that ``model`` computes so."""
+    """A layer of the file, with a word where ``model`` computes a batch norm, or a factor, so."""
     became = [each for each in model.layers if each.name in source.became]
     by_kernel = any(isinstance(each, L.DepthwiseConv2D) for each in became)
-    is_norm = source.type.startswith("BatchNorm")
-    return replace(source, note=NOTE) if is_norm and by_kernel else source
+    is_kernel = "Conv" in source.type
+    return replace(source, note=NOTE) if by_kernel and not is_kernel else source
 
 
 def _acts_on_channels_of_maps(model: tf_keras.Model, norm: Any) -> bool:
@@ -56,10 +56,13 @@ def _acts_on_channels_of_maps(model: tf_keras.Model, norm: Any) -> bool:
 
 
 def _scaled(norm: Any) -> Call:
-    scaled: Call = L.DepthwiseConv2D(1, name=norm.name)
+    size = norm.input_shape[-1]
+    # A depthwise one of one channel, between others, aborts TensorFlow's training (oneDNN).
+    scaled: Call = (
+        L.Conv2D(1, 1, name=norm.name) if size == 1 else L.DepthwiseConv2D(1, name=norm.name)
+    )
     if len(norm.input_shape) == MAP_RANK:
         return scaled
-    size = norm.input_shape[-1]
     pixel = L.Reshape((1, 1, size), name=f"{norm.name}_pixel")
     vector = L.Reshape((size,), name=f"{norm.name}_vector")
     return lambda tensor: vector(scaled(pixel(tensor)))

@@ -4,21 +4,23 @@ Nothing that is drawn changes. A number that is the same for all pictures rescal
 multiplied with or added to; cropping behind a transposed convolution is its padding 'same'; a
 difference is a sum, as of a denoiser that draws what it read less the noise that it found; the
 parts of the one input that our adapter takes apart for a generator of two are rows of the kernels
-that read them, or channels that one kernel joins; a batch norm behind no kernel is a depthwise
-convolution.
+that read them, or channels that one kernel joins; what rescales maps between layers is a batch
+norm, and one behind no kernel is a depthwise convolution.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import tf_keras
 
 from pipeline.compression.fold import takes_factors
-from pipeline.compression.graph import clone_layer, followers, nodes, rebuild, uses
+from pipeline.compression.graph import MAP_RANK, clone_layer, followers, nodes, rebuild, uses
 from pipeline.importers.channel_merging import without_joining
 from pipeline.importers.input_layers import SameForAll
 from pipeline.importers.lone_norms import without_lone_norms
 from pipeline.importers.part_merging import without_parts
+from pipeline.importers.pixel_range import rescalings_at_ends
 from pipeline.networks.layers import PixelScale
 
 L = tf_keras.layers
@@ -36,7 +38,8 @@ _OF_ONE_VALUE = (L.Activation, L.ReLU, L.LeakyReLU, L.BatchNormalization)
 def merged(model: tf_keras.Model) -> tf_keras.Model:
     """The same generator, with the same weights in other places."""
     same = _without_cropping(_without_differences(_without_numbers(model)))
-    return without_lone_norms(without_joining(without_parts(same)))
+    joined = without_joining(without_parts(same))
+    return without_lone_norms(_without_inner_rescalings(joined))
 
 
 def _without_numbers(model: tf_keras.Model) -> tf_keras.Model:
@@ -96,6 +99,40 @@ def _rescaling(
     if is_difference_from or tuple(tensor.shape) != tuple(layer.output_shape):
         return None
     return index, _BY_NUMBER[type(layer)](number)
+
+
+def _without_inner_rescalings(model: tf_keras.Model) -> tf_keras.Model:
+    """What rescales maps between layers, as residuals of EDSR and ESRGAN are, is a batch norm: one
+    folds into the kernel before it, or has a kernel of its own."""
+    ends = rescalings_at_ends(model)
+    inner = {
+        layer.name: layer
+        for layer in model.layers
+        if type(layer) is L.Rescaling
+        and layer.name not in ends
+        and len(layer.output_shape) in (2, MAP_RANK)
+        and uses(model, layer) == 1
+    }
+    if not inner:
+        return model
+
+    def replace(layer: Any) -> Any:
+        return L.BatchNormalization(name=layer.name) if layer.name in inner else clone_layer(layer)
+
+    without = rebuild(model, replace)
+    for layer in without.layers:
+        source = model.get_layer(layer.name)
+        weights = source.get_weights()
+        if layer.name in inner:
+            zeros = np.zeros(layer.output_shape[-1], np.float32)
+            weights = [
+                zeros + source.scale,
+                zeros + source.offset,
+                zeros,
+                zeros + 1 - layer.epsilon,
+            ]
+        layer.set_weights(weights)
+    return without
 
 
 def _without_differences(model: tf_keras.Model) -> tf_keras.Model:

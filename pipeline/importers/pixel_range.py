@@ -9,6 +9,7 @@ import numpy as np
 import tf_keras
 
 from deploy.errors import PocketganError, printable
+from pipeline.compression.graph import followers
 from pipeline.importers.missing import MissingFact, MissingFactsError, StatedFacts
 from pipeline.importers.model_input import ModelInput
 from pipeline.networks.layers import DepthToSpace, PixelSum
@@ -73,6 +74,22 @@ def without_rescaling(model: tf_keras.Model) -> tf_keras.Model:
     if getattr(function, "__name__", "") not in ACTIVATION_RANGES:
         return model
     return tf_keras.Model(model.input, layer.output, name=model.name)
+
+
+def rescalings_at_ends(model: tf_keras.Model) -> set[str]:
+    """Names of the layers that rescale the pictures as they are read, or as they are drawn."""
+    names = set[str]()
+    for port in model.inputs:
+        readers = followers(model, port._keras_history.layer)
+        while len(readers) == 1 and type(readers[0]) is tf_keras.layers.Rescaling:
+            names.add(readers[0].name)
+            readers = followers(model, readers[0])
+    layer = model.output._keras_history.layer
+    while isinstance(layer, (*_KEEP_VALUES, tf_keras.layers.Rescaling, tf_keras.layers.ReLU)):
+        if type(layer) is tf_keras.layers.Rescaling:
+            names.add(layer.name)
+        layer = layer.input._keras_history.layer
+    return names
 
 
 def _only_rescales(model: tf_keras.Model, layer: tf_keras.layers.Layer) -> bool:

@@ -42,6 +42,13 @@ def test_batch_norms_behind_activations_get_an_int8_form_and_can_be_cut() -> Non
     assert smaller.get_layer("of_map").output_shape[-1] == 3
 
 
+def test_batch_norm_of_one_channel_is_no_depthwise_convolution() -> None:
+    """Which would abort a training."""
+    lone = L.BatchNormalization(name="of_map")
+    model = rewritten(L.Dense(9), L.Reshape((3, 3, 1)), L.ReLU(), lone, L.Conv2D(3, 3))
+    assert type(model.get_layer("of_map")) is L.Conv2D
+
+
 def test_batch_norm_that_folds_stays_one() -> None:
     model = rewritten(L.Dense(8), L.BatchNormalization(name="folds"), L.ReLU())
     assert norms(model) == ["folds"]

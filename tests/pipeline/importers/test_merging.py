@@ -5,6 +5,7 @@ import pytest
 import tf_keras
 
 from pipeline.compression.fold import fold_batch_norm
+from pipeline.compression.int8_layers import refusals
 from pipeline.importers.input_layers import SameForAll
 from pipeline.importers.merging import merged
 from tests.pipeline.importers.rewritten import kinds, same_after
@@ -61,7 +62,7 @@ def test_number_that_is_the_same_for_all_rescales(combine: type, value: float) -
     model = tf_keras.Model(port, L.Conv2D(2, 1)(combine()([L.ReLU()(port), factor])))
     result = kinds(same_after(merged, model, PICTURES))
     without = value == 1.0 and combine is L.Multiply
-    assert result == ["InputLayer", "ReLU", *([] if without else ["Rescaling"]), "Conv2D"]
+    assert result == ["InputLayer", "ReLU", *([] if without else ["DepthwiseConv2D"]), "Conv2D"]
 
 
 def test_number_that_is_read_otherwise_stays() -> None:
@@ -69,6 +70,30 @@ def test_number_that_is_read_otherwise_stays() -> None:
     factor = L.Reshape((1, 1, 1))(number(0.5)(port))
     model = tf_keras.Model(port, L.Subtract()([factor, port]))
     assert "SameForAll" in kinds(same_after(merged, model, PICTURES))
+
+
+def residual(factor: float = 0.2) -> tf_keras.Model:
+    """As EDSR's and ESRGAN's blocks are: what a kernel makes is rescaled, and so is a sum."""
+    port = tf_keras.Input((3, 4, 2))
+    x = L.Conv2D(4, 3, padding="same")(port)
+    inner = L.Rescaling(factor, name="of_kernel")(L.Conv2D(4, 3, padding="same")(x))
+    outer = L.Rescaling(factor, 0.1, name="of_sum")(L.Add()([x, inner]))
+    return tf_keras.Model(port, L.Conv2D(2, 3, padding="same")(L.Add()([x, outer])))
+
+
+def test_maps_that_are_rescaled_between_layers_have_an_int8_form() -> None:
+    result = same_after(merged, residual(), PICTURES)
+    folded = fold_batch_norm(result)
+    assert refusals(folded) == {}
+    assert "of_kernel" not in {layer.name for layer in folded.layers}
+    assert type(folded.get_layer("of_sum")) is L.DepthwiseConv2D
+
+
+def test_pictures_that_are_rescaled_as_they_are_drawn_stay_so() -> None:
+    """Students are cut out before that."""
+    ends = [L.Rescaling(0.5, 0.5), L.ReLU(1.0), L.Rescaling(255.0)]
+    model = tf_keras.Sequential([L.Input((3, 4, 2)), L.Conv2D(2, 1, activation="tanh"), *ends])
+    assert kinds(same_after(merged, model, PICTURES)).count("Rescaling") == 2
 
 
 def denoiser(noise: Any, *, swapped: bool = False) -> tf_keras.Model:
