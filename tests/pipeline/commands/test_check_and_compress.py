@@ -95,8 +95,12 @@ def collapsed(path: Path) -> None:
     keras.Sequential(layers_of(zeros)).save(path)
 
 
-def noisy(path: Path) -> None:
+def normal_noise(path: Path) -> None:
     signature(path, [None, LATENT], lambda z, kernel: pictures(z @ kernel + tf.random.normal([1])))
+
+
+def noisy(path: Path) -> None:
+    signature(path, [None, LATENT], lambda z, kernel: pictures(z @ kernel + tf.random.uniform([1])))
 
 
 def in_training(path: Path) -> None:
@@ -114,6 +118,7 @@ PIXELS = ("--pixels", "-1", "1")
 PASSED: Mapping[str, tuple[Callable[[Path], None], str, tuple[str, ...]]] = {
     "fixed batch": (fixed_batch, "", ()),
     "noise without a seed": (noise_without_seed, "", PIXELS),
+    "normal noise": (normal_noise, "", PIXELS),
     "no TFLite form": (without_lite_form, "", PIXELS),
     "names": (named_like_ours, ".keras", ()),
     "five pixels": (five_pixels, ".keras", ()),
