@@ -13,7 +13,7 @@ import tf_keras
 from pipeline.cli import main
 from pipeline.commands.compress import parse_compress, run_of
 from pipeline.report.run import schema
-from tests.pipeline.commands.test_compress_foreign import TINY
+from tests.pipeline.commands.test_compress_foreign import HARDLY_TRAINED, TINY
 
 L, L2 = keras.layers, tf_keras.layers
 LATENT, SIDE = 64, 16
@@ -187,6 +187,7 @@ def test_what_check_passes_compress_finishes(
     case: str, words: Callable[..., list[str]], tmp_path: Path
 ) -> None:
     named, runs = words(*PASSED[case]), tmp_path / "runs"
-    assert main(["compress", *named, *LIMIT, "--runs", str(runs), *TINY]) in (0, 3)
+    command = ["compress", *named, *LIMIT, "--runs", str(runs), *TINY, *HARDLY_TRAINED]
+    assert main(command) in (0, 3)
     report = schema.read(runs / "small" / "8-report" / "report.json")
     assert report.variants[-1].float_ops == 0
