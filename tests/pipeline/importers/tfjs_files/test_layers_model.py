@@ -93,7 +93,7 @@ def test_weights_are_found_under_names_with_models_around_them(
 @pytest.mark.parametrize(
     ("class_name", "config", "type_name"),
     [
-        ("MultiplyBeta", {"beta": 0.5}, "Rescaling"),
+        ("MultiplyBeta", {"beta": 0.5}, "BatchNormalization"),
         ("PixelShuffle", {"scale": 2}, "DepthToSpace"),
         ("PixelShuffle2x", {"scale": 2}, "DepthToSpace"),
     ],
